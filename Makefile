@@ -1,0 +1,48 @@
+# Everything needed is set up on the way: the virtual environment in .venv, our packages in it (editable) and, where no
+# InfluxDB 1.x is at hand, Debian's. Another Python: make test PYTHON=python3.13. Another server: INFLUXDB_URL=http://...
+
+python := .venv/bin/python
+args ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # each step announced and ended before the next
+.PHONY: help quickstart test lint types pytest format clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+quickstart: .venv/quickstart.stamp ## Sample this machine, write and query it through every client, draw quickstart.png
+	@$(python) -m tests.servers.influxd --install
+	@$(python) -m examples.quickstart $(args)
+
+test: lint types pytest ## Lint, check types and run every test
+
+lint: .venv/dev.stamp ## Check style and formatting with ruff
+	@echo "== ruff check"
+	@$(python) -m ruff check
+	@echo "== ruff format --check"
+	@$(python) -m ruff format --check
+
+types: .venv/dev.stamp ## Check types with mypy and pyright, both strict
+	@echo "== mypy"
+	@$(python) -m mypy
+	@echo "== pyright"
+	@$(python) -m pyright
+
+pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
+	@echo "== pytest"
+	@$(python) -m tests.servers.influxd --install
+	@$(python) -m pytest $(args)
+
+format: .venv/dev.stamp ## Format the code and mend what ruff can mend
+	@$(python) -m ruff check --fix
+	@$(python) -m ruff format
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist quickstart.png
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# .venv with one of pyproject.toml's dependency groups in it, made again when a pyproject.toml has changed.
+.venv/%.stamp: .ci/setup pyproject.toml $(wildcard packages/*/pyproject.toml)
+	@.ci/setup $*
+	@touch $@

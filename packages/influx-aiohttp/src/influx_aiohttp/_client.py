@@ -1,0 +1,21 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import aiohttp
+from influx_proto.adapter import AsyncClient, Settings
+
+from ._transport import AiohttpTransport
+
+
+class AsyncInfluxDBClient(AsyncClient[aiohttp.ClientSession]):
+    """A client for InfluxDB in asyncio programs, over aiohttp.
+
+    `session` is an `aiohttp.ClientSession` of your own; it is not closed with the client. A client may be made outside
+    a running event loop, and belongs to the loop in which it is first used.
+    """
+
+    user_agent = f"influx-aiohttp/0.1.0 aiohttp/{aiohttp.__version__}"
+
+    def _make_transport(self, settings: Settings, session: aiohttp.ClientSession | None) -> AiohttpTransport:
+        return AiohttpTransport(settings, session)

@@ -1,0 +1,64 @@
+"""InfluxDB's HTTP protocol without I/O.
+
+`ops` builds requests and reads their answers, `influxql` quotes, `serialize` writes line protocol. The
+clients that do I/O are in the packages influx-aiohttp, influx-trio and influx-requests; what is needed to write another
+is in `influx_proto.adapter`.
+"""
+
+from . import influxql, ops
+from ._client import __version__
+from ._errors import (
+    AuthenticationError,
+    DatabaseNotFound,
+    InfluxDBError,
+    PartialWriteError,
+    PayloadTooLarge,
+    ProtocolError,
+    QueryError,
+    RateLimited,
+    ResponseError,
+    SchemaError,
+    SerializationError,
+    ServerUnavailable,
+    TransportError,
+    WriteError,
+)
+from ._op import Op
+from ._ping import ServerInfo
+from ._result import QueryResult, Series
+from ._retry import RetryPolicy
+from ._serialize import serialize, serialize_batches
+from ._server import Server
+from ._settings import Timeout
+from ._wire import Headers, Request
+
+__all__ = [
+    "AuthenticationError",
+    "DatabaseNotFound",
+    "Headers",
+    "InfluxDBError",
+    "Op",
+    "PartialWriteError",
+    "PayloadTooLarge",
+    "ProtocolError",
+    "QueryError",
+    "QueryResult",
+    "RateLimited",
+    "Request",
+    "ResponseError",
+    "RetryPolicy",
+    "SchemaError",
+    "SerializationError",
+    "Series",
+    "Server",
+    "ServerInfo",
+    "ServerUnavailable",
+    "Timeout",
+    "TransportError",
+    "WriteError",
+    "__version__",
+    "influxql",
+    "ops",
+    "serialize",
+    "serialize_batches",
+]

@@ -1,0 +1,205 @@
+"""CSV answers: bytes in any fragmentation to documents in the shape of InfluxDB's JSON.
+
+CSV is what the server can write and no more than that. It tells neither an empty string from a missing value, nor the
+string `1` from the number, nor where a statement begins; and errors, messages and statements without rows are not in it
+at all. A cell that reads as a number or as `true` or `false` is taken for one. Each block of rows under a header is
+counted as a statement of its own, so a `statement_id` is not to be relied upon. Where errors matter, and types, ask for
+MessagePack or JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from ._errors import ProtocolError
+
+__all__ = ["CSVDocuments"]
+
+#: Rows in one document; as many as InfluxDB puts into a chunk.
+_ROWS: Final = 10_000
+
+_CELL: Final = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",]*+))(,|\Z)', re.DOTALL)
+#: Numbers as InfluxDB prints them: the largest float has 309 digits, and never an exponent.
+_NUMBER: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,308}))(\.[0-9]++)?|[+-]Inf")
+_WORDS: Final[dict[str, bool | None]] = {"": None, "true": True, "false": False}
+_ESCAPED: Final = re.compile(r"\\([,= ])")
+#: One `key=value` of a tags cell, whose commas, equals signs and spaces are escaped with a backslash.
+_TAG: Final = re.compile(r"((?:[^\\,=]|\\[,= ]|\\)*+)=((?:\\[,= ]|[^,])*+)(?:,|\Z)", re.DOTALL)
+
+
+class CSVDocuments:
+    """A push decoder of CSV answers, chunked or not (`DocumentDecoder`).
+
+    Every document holds rows of one series, at most 10 000 of them, marked like a chunk: `partial` in the series where
+    it goes on in the next document, `partial` in the result where its block of rows does. An empty answer has no
+    documents.
+
+    Tags are unescaped as InfluxDB up to 1.10 writes them. From 1.11.5 on they are not escaped, and a comma or an equals
+    sign inside a tag cannot be told from one between them.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()  # begins with a record that is not complete yet
+        self._seen = 0  # line feeds were looked for up to here
+        self._counted = 0  # quotes were counted up to here
+        self._quoted = False  # whether what was counted ends inside a quoted cell
+        self._block = -1
+        self._header: list[str] = []  # of the block; empty where the next record is one
+        self._series: tuple[str, str] | None = None  # name and tags cell of the rows below
+        self._rows: list[list[Any]] = []
+        self._documents: list[dict[str, Any]] = []
+        self._failure: ProtocolError | None = None
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """Take the next bytes of the answer.
+
+        Returns:
+            The documents that these bytes complete.
+
+        Raises:
+            ProtocolError: the answer is not InfluxDB's CSV. Documents before the fault are returned first.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._buffer += data
+        try:
+            for record in self._records():
+                self._take(record)
+        except ProtocolError as error:
+            self._failure = error
+            if not self._documents:
+                raise
+        documents, self._documents = self._documents, []
+        return documents
+
+    def close(self) -> list[dict[str, Any]]:
+        """Take the end of the answer.
+
+        Returns:
+            The document with the last rows.
+
+        Raises:
+            ProtocolError: the answer stops inside a line, or is not InfluxDB's CSV.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._buffer or self._header == ["error"]:
+            raise ProtocolError(f"the answer was cut inside a line of CSV: {_excerpt(self._buffer)}")
+        self._finish_block()
+        documents, self._documents = self._documents, []
+        return documents
+
+    def _records(self) -> list[str]:
+        """Take the complete records off the buffer; a line feed inside quotes is part of a cell."""
+        buffer = self._buffer
+        records: list[str] = []
+        begin = 0
+        while (end := buffer.find(b"\n", self._seen)) >= 0:
+            self._quoted ^= bool(buffer.count(b'"', self._counted, end) & 1)
+            self._seen = self._counted = end + 1
+            if not self._quoted:
+                records.append(buffer[begin:end].decode("utf-8", "replace"))
+                begin = end + 1
+        del buffer[:begin]
+        self._seen = len(buffer)
+        self._counted -= begin
+        return records
+
+    def _take(self, record: str) -> None:
+        record = record.removesuffix("\r")  # InfluxDB 3; a cell of 1.x that ends with one is in quotes
+        cells = _cells(record)
+        if self._header == ["error"]:
+            self._documents.append({"error": ",".join(cells)})
+            self._header = []
+        elif not record:
+            self._finish_block()
+        elif not self._header:
+            self._header = cells
+            if cells[:2] == ["name", "tags"]:
+                self._block += 1
+            elif cells != ["error"]:
+                raise ProtocolError(f"the answer is not InfluxDB's CSV: {_excerpt(record.encode())}")
+        elif len(cells) != len(self._header):
+            raise ProtocolError(f"a line of CSV has {len(cells)} cells under {len(self._header)} columns")
+        else:
+            series = cells[0], cells[1]
+            if self._series != series or len(self._rows) == _ROWS:
+                self._finish_series(continued=self._series == series)
+                self._series = series
+            self._rows.append([_value(cell) for cell in cells[2:]])
+
+    def _finish_series(self, *, continued: bool, block_continued: bool = True) -> None:
+        """Make a document of the rows so far, if there are any."""
+        if self._series is None:
+            return
+        name, tags = self._series
+        series: dict[str, Any] = {}
+        if name:
+            series["name"] = name
+        if tags:
+            series["tags"] = _tags(tags)
+        series["columns"] = self._header[2:]
+        series["values"] = self._rows
+        if continued:
+            series["partial"] = True
+        result: dict[str, Any] = {"statement_id": self._block, "series": [series]}
+        if block_continued:
+            result["partial"] = True
+        self._documents.append({"results": [result]})
+        self._rows = []
+
+    def _finish_block(self) -> None:
+        if self._header and self._series is None:  # columns without rows
+            result = {"statement_id": self._block, "series": [{"columns": self._header[2:]}]}
+            self._documents.append({"results": [result]})
+        self._finish_series(continued=False, block_continued=False)
+        self._header = []
+        self._series = None
+
+
+def _cells(record: str) -> list[str]:
+    if '"' not in record:
+        return record.split(",")
+    cells: list[str] = []
+    at = 0
+    while True:
+        match = _CELL.match(record, at)
+        if match is None:
+            raise ProtocolError(f"the answer is not CSV: {_excerpt(record.encode())}")
+        quoted, bare, after = match.groups()
+        cells.append(bare if quoted is None else quoted.replace('""', '"'))
+        if not after:
+            return cells
+        at = match.end()
+
+
+def _value(cell: str) -> Any:
+    if cell in _WORDS:
+        return _WORDS[cell]
+    number = _NUMBER.fullmatch(cell)
+    if number is None:
+        return cell
+    digits, fraction = number.groups()
+    # Only a float is printed with a minus before zero, or with more digits than a 64 bit integer has.
+    if digits is None or fraction is not None or digits == "-0" or len(digits) > 20:
+        return float(cell)
+    integer = int(digits)
+    return integer if -(1 << 63) <= integer < 1 << 64 else float(integer)
+
+
+def _tags(cell: str) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    at = 0
+    while at < len(cell):
+        match = _TAG.match(cell, at)
+        if match is None:
+            raise ProtocolError(f"no tags of a series: {_excerpt(cell.encode())}")
+        key, value = match.groups()
+        tags[_ESCAPED.sub(r"\1", key)] = _ESCAPED.sub(r"\1", value)
+        at = match.end()
+    return tags
+
+
+def _excerpt(data: bytes | bytearray) -> str:
+    return repr(data[:200].decode("utf-8", "replace"))

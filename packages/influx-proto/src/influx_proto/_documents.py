@@ -1,0 +1,66 @@
+"""Answers of /query as a sequence of documents, whatever format they come in."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+__all__ = ["DocumentDecoder", "decoder_for"]
+
+
+class DocumentDecoder(Protocol):
+    """A push decoder: bytes in any fragmentation go in, whole documents in the shape of InfluxDB's JSON come out.
+
+    A document is one `{"results": [...]}` or `{"error": ...}` mapping; a chunked answer is a sequence of them. Other
+    mappings that a server may answer a failed request with (`{"code": ..., "message": ...}`) are passed on as they are.
+    Whether all documents of an answer have come is told by their `partial` flags, and not judged here.
+    """
+
+    def feed(self, data: bytes, /) -> list[dict[str, Any]]:
+        """Take the next bytes of the answer.
+
+        Returns:
+            The documents that are now known to be complete.
+
+        Raises:
+            ProtocolError: the answer is not in this format. Documents before the fault are returned first; the error
+                then comes with the next call.
+        """
+        ...
+
+    def close(self) -> list[dict[str, Any]]:
+        """Take the end of the answer; the decoder is of no use afterwards.
+
+        Returns:
+            The documents that only the end could show to be complete.
+
+        Raises:
+            ProtocolError: the answer stops inside a document, or is not in this format.
+        """
+        ...
+
+
+def decoder_for(content_type: str | None) -> DocumentDecoder | None:
+    """Make a decoder for an answer.
+
+    Args:
+        content_type: the answer's `Content-Type`; its parameters and letter case do not matter.
+
+    Returns:
+        A fresh decoder, or None where the type is missing or none of JSON, MessagePack and CSV.
+    """
+    # Each decoder is imported when the first of its answers comes: who only writes needs none of them.
+    match (content_type or "").partition(";")[0].strip().lower():
+        case "application/x-msgpack" | "application/msgpack":
+            from ._msgpack import MessagePackDocuments  # noqa: PLC0415 - see above
+
+            return MessagePackDocuments()
+        case "application/json":
+            from ._json import JSONDocuments  # noqa: PLC0415 - see above
+
+            return JSONDocuments()
+        case "text/csv" | "application/csv":
+            from ._csv import CSVDocuments  # noqa: PLC0415 - see above
+
+            return CSVDocuments()
+        case _:
+            return None

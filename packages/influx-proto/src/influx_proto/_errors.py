@@ -1,0 +1,139 @@
+"""Every exception that reaches a caller.
+
+They are split by whose fault it is: bad input (`SerializationError`, `SchemaError`), the way to the server
+(`TransportError`), something that is not InfluxDB (`ProtocolError`), and a server that said no (`ResponseError`).
+`retryable` says whether the same request may succeed later; whether it is safe to repeat is the request's own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._result import QueryResult
+
+__all__ = [
+    "AuthenticationError",
+    "DatabaseNotFound",
+    "InfluxDBError",
+    "PartialWriteError",
+    "PayloadTooLarge",
+    "ProtocolError",
+    "QueryError",
+    "RateLimited",
+    "ResponseError",
+    "SchemaError",
+    "SerializationError",
+    "ServerUnavailable",
+    "TransportError",
+    "WriteError",
+]
+
+
+class InfluxDBError(Exception):
+    """The base of all errors of this client family."""
+
+    #: Whether the same request may succeed if it is sent again later.
+    retryable: bool = False
+
+
+class SerializationError(InfluxDBError, ValueError):
+    """A point cannot be carried by line protocol as it is; nothing of it was sent."""
+
+
+class SchemaError(InfluxDBError, TypeError):
+    """A class cannot describe a point."""
+
+
+class TransportError(InfluxDBError):
+    """The server could not be reached, or the connection failed; the HTTP library's exception is `__cause__`."""
+
+    retryable = True
+    #: Whether the server may have received the request, and so may have acted on it.
+    maybe_received: bool
+
+    def __init__(self, message: str, *, maybe_received: bool = True) -> None:
+        super().__init__(message)
+        self.maybe_received = maybe_received
+
+
+class ProtocolError(InfluxDBError):
+    """What answered is not InfluxDB, or its answer was cut short."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class ResponseError(InfluxDBError):
+    """The server said no."""
+
+    #: HTTP status; 200 for an error that InfluxDB reports inside a successful answer.
+    status: int
+    #: The server's own text.
+    message: str
+    #: The headers of the answer, `X-Influxdb-Error` and `Request-Id` among them.
+    headers: Mapping[str, str]
+    #: The body of the answer as it came.
+    body: bytes
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
+        super().__init__(status, message, headers, body)
+        self.status = status
+        self.message = message
+        self.headers = {} if headers is None else headers
+        self.body = body
+
+    def __str__(self) -> str:
+        return f"{self.message} (HTTP {self.status})"
+
+
+class AuthenticationError(ResponseError):
+    """The credentials are missing or wrong (401), or do not allow this (403)."""
+
+
+class DatabaseNotFound(ResponseError):
+    """The database does not exist."""
+
+
+class RateLimited(ResponseError):
+    """The server asks for fewer requests (429)."""
+
+    retryable = True
+
+
+class ServerUnavailable(ResponseError):
+    """The server, or a proxy before it, cannot serve this now (502, 503, 504, and failures of a moment under 500)."""
+
+    retryable = True
+
+
+class QueryError(ResponseError):
+    """A query, or one statement of it, failed."""
+
+    #: Which statement of the query failed, counted from 0; None where the query was refused as a whole.
+    statement_id: int | None = None
+    #: The results of the statements before it.
+    partial_result: QueryResult | None = None
+
+    def __str__(self) -> str:
+        where = "" if self.statement_id is None else f" in statement {self.statement_id}"
+        return f"{self.message} (HTTP {self.status}{where})"
+
+
+class WriteError(ResponseError):
+    """The server refused points."""
+
+
+class PartialWriteError(WriteError):
+    """The server stored some of the points and refused others; sending all of them again gives the same answer."""
+
+    #: How many points the server says it dropped; lines it could not parse are not among them.
+    dropped: int = 0
+    #: The rejected lines that the server names, each with its reason.
+    rejected: Sequence[tuple[str, str]] = ()
+
+
+class PayloadTooLarge(WriteError):
+    """The body is larger than the server accepts (413); nothing of it was stored."""

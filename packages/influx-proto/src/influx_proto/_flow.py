@@ -1,0 +1,191 @@
+"""What is done, as generators, and the two loops that drive them.
+
+A flow yields an `Attempt` (an exchange, and how long to wait before it), is sent the result of the exchange or has
+its error thrown into it, and returns the result of the whole. Retries, the batches of a large write and whatever
+else takes several exchanges are ordinary code with `try` and `yield from`, tested without a socket or a clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast
+
+from ._errors import InfluxDBError
+
+if TYPE_CHECKING:
+    from ._op import Op
+    from ._retry import RetryPolicy
+    from ._wire import Request, Response
+
+T = TypeVar("T")
+
+_log = logging.getLogger("influx_proto")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a flow asks of its driver: wait, then do this exchange once."""
+
+    op: Op[Any]
+    #: Seconds to wait before it.
+    after: float = 0.0
+
+
+#: One effect, one kind of reply: yields `Attempt`s, is sent what each one's receiver gave, returns a `T`.
+Flow: TypeAlias = Generator[Attempt, object, T]
+
+
+def attempts(op: Op[T], policy: RetryPolicy, now: Callable[[], float]) -> Flow[T]:
+    """Try `op` until it succeeds, fails for good, or the policy's budget is spent; `now` is a monotonic clock."""
+    began = now()
+    after = 0.0
+    for attempt in count(1):
+        try:
+            return cast("T", (yield Attempt(op, after)))  # the driver sends what op's own receiver gave
+        except InfluxDBError as error:
+            elapsed = now() - began
+            wait = policy.wait(error, op.request.repeat, attempt, elapsed)
+            if wait is None:
+                if attempt > 1:
+                    error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
+                raise
+            _log.info("%r failed: %s; attempt %d follows in %.2f s", op.request, error, attempt + 1, wait)
+            after = wait
+    raise AssertionError  # count() does not end
+
+
+class Transport(Protocol):
+    """What a blocking adapter supplies: the way to a server."""
+
+    def open(self, request: Request, /) -> AbstractContextManager[Response[Iterator[bytes]]]:
+        """Send a request; give status, headers and body as they arrive, and let go of the connection on leaving."""
+        ...
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+        ...
+
+    def now(self) -> float:
+        """Read a monotonic clock, in seconds."""
+        ...
+
+    def close(self) -> None:
+        """Close what was opened; afterwards `open` raises."""
+        ...
+
+
+class AsyncTransport(Protocol):
+    """What an awaiting adapter supplies: the way to a server."""
+
+    def open(self, request: Request, /) -> AbstractAsyncContextManager[Response[AsyncIterator[bytes]]]:
+        """Send a request; give status, headers and body as they arrive, and let go of the connection on leaving."""
+        ...
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+        ...
+
+    def now(self) -> float:
+        """Read a monotonic clock, in seconds."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what was opened; afterwards `open` raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned(Generic[T]):
+    value: T
+
+
+def _resume(flow: Flow[T], reply: object, error: InfluxDBError | None) -> Attempt | _Returned[T]:
+    # Only the flow's own step stands inside this `try`: a StopIteration of a transport must not pass for a result.
+    try:
+        return flow.send(reply) if error is None else flow.throw(error)
+    except StopIteration as stop:
+        return _Returned(cast("T", stop.value))
+
+
+def run(flow: Flow[T], transport: Transport) -> T:
+    """Drive a flow over a blocking transport."""
+    with closing(flow):
+        step = _resume(flow, None, None)
+        while isinstance(step, Attempt):
+            if step.after:
+                transport.sleep(step.after)
+            reply, error = None, None
+            try:
+                reply = _exchange(step.op, transport)
+            except InfluxDBError as raised:
+                error = raised
+            step = _resume(flow, reply, error)
+        return step.value
+
+
+async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
+    """Drive a flow over an awaiting transport."""
+    with closing(flow):
+        step = _resume(flow, None, None)
+        while isinstance(step, Attempt):
+            if step.after:
+                await transport.sleep(step.after)
+            reply, error = None, None
+            try:
+                reply = await _aexchange(step.op, transport)
+            except InfluxDBError as raised:
+                error = raised
+            step = _resume(flow, reply, error)
+        return step.value
+
+
+def _exchange(op: Op[T], transport: Transport) -> T:
+    with _Record(op.request, transport.now) as record, transport.open(op.request) as response:
+        record.status = response.status
+        receiver = op.receiver(response.status, response.headers)
+        for data in response.body:
+            record.received += len(data)
+            receiver.feed(data)
+        return receiver.close()
+
+
+async def _aexchange(op: Op[T], transport: AsyncTransport) -> T:
+    with _Record(op.request, transport.now) as record:
+        async with transport.open(op.request) as response:
+            record.status = response.status
+            receiver = op.receiver(response.status, response.headers)
+            async for data in response.body:
+                record.received += len(data)
+                receiver.feed(data)
+            return receiver.close()
+
+
+class _Record:
+    """The debug line of one exchange: never a header or a body, which may hold secrets."""
+
+    __slots__ = ("_began", "_now", "_request", "received", "status")
+
+    def __init__(self, request: Request, now: Callable[[], float]) -> None:
+        self._request = request
+        self._now = now
+        self.status: int | None = None
+        self.received = 0
+
+    def __enter__(self) -> Self:
+        self._began = self._now()
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if not _log.isEnabledFor(logging.DEBUG):
+            return
+        outcome = f"HTTP {self.status}" if self.status is not None else type(error).__name__
+        took = (self._now() - self._began) * 1000
+        sent = "a stream" if self._request.size is None else self._request.size
+        _log.debug(
+            "%s %s: %s in %.1f ms, bytes sent: %s, received: %d",
+            self._request.method, self._request.target, outcome, took, sent, self.received,
+        )  # fmt: skip

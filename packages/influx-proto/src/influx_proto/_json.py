@@ -1,0 +1,234 @@
+"""JSON answers: bytes in any fragmentation to whole documents.
+
+InfluxDB 1.x ends every document with a line feed, 3.x with CR LF or with nothing at all, and `pretty=true` spreads one
+over many lines. Documents are found on the raw bytes: no library's idea of a line or of a character comes between.
+
+Two ways lead to the end of a document. Most answers are one document a line, so the line feed is looked for and the
+line decoded. The first line that is no document, or a `}{` that may be two documents in one line, hands over for good
+to the scanner, which knows strings and braces and so is right about everything. Neither looks at a byte again that it
+has seen.
+
+The shape of these documents is the norm that the other formats are brought to.
+"""
+
+from __future__ import annotations
+
+import re
+from types import GenericAlias
+from typing import Annotated, Any, Final, cast
+
+import msgspec
+
+from ._errors import ProtocolError
+
+__all__ = ["JSONDocuments", "in_json_shape"]
+
+#: How much of an answer that is none is quoted.
+_EXCERPT: Final = 400
+
+
+def _decoder(integer: Any) -> msgspec.json.Decoder[Any]:
+    cell = integer | bool | float | str | None
+    value = cell
+    for _ in range(8):  # a cell lies seven deep: document, results, result, series, one series, values, row
+        value = cell | GenericAlias(list, value) | GenericAlias(dict, (str, value))
+    return msgspec.json.Decoder(value)
+
+
+#: Refuses integers beyond int64, which no look at the decoded values could do as cheaply.
+_DECODER: Final = _decoder(Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)])
+
+#: What lies between two braces: strings, which may hold braces themselves, and all the rest.
+#: Possessive, so that nothing is tried twice.
+_BETWEEN: Final = re.compile(rb'(?:[^"{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
+#: The rest of a string whose beginning was seen before, without its closing quote.
+_IN_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_SPACE: Final = re.compile(rb"[ \t\r\n]*+")
+_QUOTE, _OPEN, _CLOSE = b'"{}'
+
+
+class JSONDocuments:
+    """A push decoder of JSON answers, chunked or not (`DocumentDecoder`).
+
+    Integers are exact within int64 and uint64; beyond them they are floats, since InfluxDB prints the float 1e20 as
+    `100000000000000000000`. Text that is not UTF-8 gets replacement characters.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()  # begins with a document that is not complete yet, or with the space before it
+        self._seen = 0  # so many bytes of it were looked at
+        self._by_line = True
+        self._depth = 0  # of braces, where the scanner stands
+        self._in_string = False
+        self._empty = True
+        self._failure: ProtocolError | None = None
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """Take the next bytes of the answer.
+
+        Returns:
+            The documents that these bytes complete.
+
+        Raises:
+            ProtocolError: the answer is not JSON. Documents before the fault are returned first.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._buffer += data
+        documents: list[dict[str, Any]] = []
+        try:
+            if self._by_line:
+                self._take_lines(documents)
+            if not self._by_line:
+                self._scan(documents)
+        except ProtocolError as error:
+            self._failure = error
+            if not documents:
+                raise
+        self._empty = self._empty and not documents
+        return documents
+
+    def close(self) -> list[dict[str, Any]]:
+        """Take the end of the answer.
+
+        Returns:
+            The last document, where only the end could tell that it is complete.
+
+        Raises:
+            ProtocolError: the answer is empty, stops inside a document, or is not JSON.
+        """
+        if self._failure is not None:
+            raise self._failure
+        # What ends the answer without a line feed ends as if there were one; it changes nothing inside a document.
+        documents = self.feed(b"\n")
+        if self._failure is not None:
+            raise self._failure
+        if self._buffer.strip():
+            raise ProtocolError(f"the answer was cut inside a JSON document: {_excerpt(self._buffer)}")
+        if self._empty:
+            raise ProtocolError("the answer is empty where JSON was announced")
+        return documents
+
+    def _take_lines(self, documents: list[dict[str, Any]]) -> None:
+        buffer = self._buffer
+        begin = 0
+        # Between documents, or in a string: the scanner can tell.
+        self._by_line = buffer.find(b"}{", max(self._seen - 1, 0)) < 0
+        while self._by_line and (end := buffer.find(b"\n", self._seen)) >= 0:
+            line = buffer[begin:end]
+            if line and not line.isspace():
+                try:
+                    documents.append(_decode(line))
+                except ProtocolError:  # a document over several lines, or none: the scanner can tell
+                    self._by_line = False
+                    break
+            self._seen = begin = end + 1
+        del buffer[:begin]
+        self._seen = len(buffer) if self._by_line else 0
+
+    def _scan(self, documents: list[dict[str, Any]]) -> None:
+        buffer = self._buffer
+        begin, at = 0, self._seen
+        while at < len(buffer):
+            if self._in_string:
+                at = _end(_IN_STRING, buffer, at)
+                if at == len(buffer) or buffer[at] != _QUOTE:  # more is to come, if only what a last backslash escapes
+                    break
+                self._in_string = False
+                at += 1
+            elif self._depth == 0:
+                begin = at = _end(_SPACE, buffer, at)
+                if at == len(buffer):
+                    break
+                if buffer[at] != _OPEN:
+                    del buffer[:begin]
+                    self._seen = 0
+                    self._refuse()
+                    return
+                self._depth = 1
+                at += 1
+            else:
+                at = _end(_BETWEEN, buffer, at)
+                if at == len(buffer):
+                    break
+                self._in_string = buffer[at] == _QUOTE
+                self._depth += (buffer[at] == _OPEN) - (buffer[at] == _CLOSE)
+                at += 1
+                if self._depth == 0:
+                    documents.append(_decode(buffer[begin:at]))
+                    begin = at
+        del buffer[:begin]
+        self._seen = at - begin
+
+    def _refuse(self) -> None:
+        """Raise what is wrong, once enough of the text is there to quote it."""
+        text = self._buffer
+        if len(text) < _EXCERPT and b"\n" not in text:
+            return
+        line = bytes(text).partition(b"\n")[0]
+        if line.startswith(b"json: "):
+            raise ProtocolError(
+                "the server could not put its answer into JSON, which has no infinite numbers; "
+                f"ask for MessagePack: {_excerpt(line)}"
+            )
+        raise ProtocolError(f"the answer is not JSON: {_excerpt(text)}")
+
+
+def in_json_shape(document: Any) -> dict[str, Any]:
+    """Bring a decoded document to the one shape that all formats share, in place.
+
+    Empty `series` and `values` are left out, as InfluxDB does in JSON and not in MessagePack. An answer without any
+    statement, `{}` in JSON, gets its empty `results`.
+
+    Raises:
+        ProtocolError: the document is not a mapping, or its results are not lists of mappings.
+    """
+    try:
+        if not document:
+            document["results"] = []
+        for result in document.get("results", ()):
+            if not result.get("series", True):
+                del result["series"]
+            for series in result.get("series", ()):
+                if not series.get("values", True):
+                    del series["values"]
+    except (AttributeError, TypeError):
+        raise ProtocolError(f"not the shape of an InfluxDB answer: {str(document)[:_EXCERPT]}") from None
+    return document  # type: ignore[no-any-return]  # it behaved like one above
+
+
+def _decode(data: bytearray) -> dict[str, Any]:
+    try:
+        try:
+            document = _parse(data)
+        except UnicodeDecodeError:
+            document = _parse(data.decode("utf-8", "replace"))
+    except (msgspec.DecodeError, OverflowError, RecursionError) as error:
+        raise ProtocolError(f"the answer is not JSON ({error}): {_excerpt(data)}") from error
+    return in_json_shape(document)
+
+
+def _parse(data: bytearray | str) -> Any:
+    try:
+        return _DECODER.decode(data)
+    except msgspec.ValidationError:  # an integer beyond int64, or nested deeper than InfluxDB's answers
+        return _floats_for_huge(msgspec.json.decode(data))
+
+
+def _floats_for_huge(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _floats_for_huge(member) for key, member in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_floats_for_huge(item) for item in cast("list[object]", value)]
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        return float(value)
+    return value
+
+
+def _end(pattern: re.Pattern[bytes], buffer: bytearray, at: int) -> int:
+    match = pattern.match(buffer, at)
+    return at if match is None else match.end()
+
+
+def _excerpt(data: bytes | bytearray) -> str:
+    return repr(data[:_EXCERPT].decode("utf-8", "replace"))

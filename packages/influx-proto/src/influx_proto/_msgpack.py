@@ -1,0 +1,278 @@
+"""MessagePack answers: bytes in any fragmentation to whole documents.
+
+A chunked answer is one map after the other with nothing between, and the decoder in C takes exactly one whole message.
+So ends of documents are *proposed* by looking for the bytes that every document begins with, and *proven* by decoding
+what lies before: a MessagePack message tells its own length, so what decodes as exactly one message is that message.
+A proposal that fails (the same bytes inside a string) leaves that document to a walk over its items, which needs no
+proposals, stops and goes on at any byte, and never looks at an item twice.
+
+The last document of a statement is known to be complete when the next one begins or the answer ends. The others end in
+their `partial` mark: they are tried as soon as a piece of the answer ends with it, and not held back for the next.
+
+Times of an answer that was asked for without `epoch` are turned into the text that JSON has for them.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+import msgspec
+
+from ._errors import ProtocolError
+from ._json import in_json_shape
+from ._time import to_rfc3339
+
+__all__ = ["MessagePackDocuments"]
+
+#: How a document begins: a map of one key.
+_RESULTS: Final = b"\x81\xa7results"
+_ERROR: Final = b"\x81\xa5error"
+#: How a document ends that is followed by another of its statement: the result's `"partial": true`.
+_CONTINUED: Final = b"\xa7partial\xc3"
+#: A series' own mark is the same and stands before the result's; more tries than that are not worth it.
+_TRIES: Final = 2
+
+
+class MessagePackDocuments:
+    """A push decoder of MessagePack answers, chunked or not (`DocumentDecoder`).
+
+    Integers, floats and times are exact. Text that is not UTF-8 gets replacement characters.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()  # begins with a document that is not complete yet
+        self._seen = 0  # from here on the next document's beginning is looked for
+        self._tries = _TRIES
+        self._walk: _Walk | None = None  # over the items of the first document, once a proposal has failed
+        self._empty = True
+        self._failure: ProtocolError | None = None
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """Take the next bytes of the answer.
+
+        Returns:
+            The documents that are now known to be complete.
+
+        Raises:
+            ProtocolError: the answer is not InfluxDB's MessagePack. Documents before the fault are returned first.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._buffer += data
+        documents: list[dict[str, Any]] = []
+        try:
+            self._take(documents)
+        except ProtocolError as error:
+            self._failure = error
+            if not documents:
+                raise
+        self._empty = self._empty and not documents
+        return documents
+
+    def close(self) -> list[dict[str, Any]]:
+        """Take the end of the answer.
+
+        Returns:
+            The last document, where only the end could tell that it is complete.
+
+        Raises:
+            ProtocolError: the answer is empty, stops inside a document, or is not InfluxDB's MessagePack.
+        """
+        if self._failure is not None:
+            raise self._failure
+        documents: list[dict[str, Any]] = []
+        while self._buffer and not self._try_whole(documents):
+            before = len(documents)
+            self._walk = self._walk or _Walk()
+            self._take(documents)
+            if len(documents) == before:
+                raise ProtocolError(f"the answer was cut inside a MessagePack document: {_excerpt(self._buffer)}")
+        if self._empty and not documents:
+            raise ProtocolError("the answer is empty where MessagePack was announced")
+        return documents
+
+    def _take(self, documents: list[dict[str, Any]]) -> None:
+        """Take the complete documents off the buffer."""
+        buffer = self._buffer
+        begin = 0
+        try:
+            while begin < len(buffer):
+                _check_beginning(bytes(buffer[begin : begin + len(_RESULTS)]))
+                if self._walk is None:
+                    end = buffer.find(_RESULTS, max(self._seen, begin + 1))
+                    if end < 0:
+                        break
+                    try:
+                        document = _DECODER.decode(buffer[begin:end])
+                    except (ValueError, TypeError, RecursionError):
+                        self._walk = _Walk(begin)
+                        continue
+                else:
+                    if not self._walk.over(buffer):
+                        return
+                    end = self._walk.at
+                    document = _decode(buffer[begin:end])
+                    self._walk = None
+                documents.append(in_json_shape(document))
+                begin = self._seen = end
+                self._tries = _TRIES
+        finally:
+            del buffer[:begin]
+            if self._walk is not None:
+                self._walk.at -= begin
+            self._seen = max(len(buffer) - len(_RESULTS) + 1, 0)
+        if self._tries and buffer.endswith(_CONTINUED):
+            self._tries -= 1
+            self._try_whole(documents)
+
+    def _try_whole(self, documents: list[dict[str, Any]]) -> bool:
+        """Take the buffer as one document, if it is exactly that."""
+        try:
+            document = _DECODER.decode(self._buffer)
+        except (ValueError, TypeError, RecursionError):
+            return False
+        documents.append(in_json_shape(document))
+        self._buffer.clear()
+        self._seen = 0
+        self._tries = _TRIES
+        self._walk = None
+        return True
+
+
+def _check_beginning(head: bytes) -> None:
+    if head.startswith(_ERROR) or _ERROR.startswith(head) or _RESULTS.startswith(head):
+        return
+    if 0x90 <= head[0] <= 0x9F:
+        raise ProtocolError(
+            "this server's MessagePack is not that of InfluxDB 1.x (arrays without names, as InfluxDB 3 sends them); "
+            "ask for JSON"
+        )
+    raise ProtocolError(f"the answer is not InfluxDB's MessagePack: {_excerpt(head)}")
+
+
+def _extension(code: int, data: memoryview) -> str:
+    """Read a time: whole seconds since 1970, rounded down, and the nanoseconds after them."""
+    if code != 5 or len(data) != 12:
+        raise ProtocolError(f"InfluxDB's MessagePack has no extension {code} of {len(data)} bytes")
+    seconds, nanoseconds = _TIME.unpack(data)
+    return to_rfc3339(seconds * 1_000_000_000 + nanoseconds)
+
+
+_TIME: Final = struct.Struct(">qi")
+_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=_extension)
+
+
+def _decode(data: bytearray) -> Any:
+    """Decode one complete message."""
+    try:
+        try:
+            return _DECODER.decode(data)
+        except UnicodeDecodeError:
+            return _value(data, 0)[0]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ProtocolError(f"the answer is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
+
+
+# What the first byte of an item says: how many bytes the item has (_SIZE), or in how many bytes its length follows
+# (_WIDTH), and for a length of items instead of bytes how many of them make one (_ITEMS).
+
+_SIZE: Final = [0] * 256
+_WIDTH: Final = [0] * 256
+_ITEMS: Final = [0] * 256
+_COUNT: Final = [0] * 256  # items inside, where the first byte tells it
+
+
+def _describe() -> None:
+    for byte in (*range(0x80), *range(0xE0, 0x100), 0xC0, 0xC2, 0xC3):  # small integers, nil, booleans
+        _SIZE[byte] = 1
+    for low in range(16):  # maps and arrays
+        _SIZE[0x80 | low] = _SIZE[0x90 | low] = 1
+        _COUNT[0x80 | low] = 2 * low
+        _COUNT[0x90 | low] = low
+    for low in range(32):  # strings
+        _SIZE[0xA0 | low] = 1 + low
+    for byte, size in enumerate((4, 8, 1, 2, 4, 8, 1, 2, 4, 8), 0xCA):  # floats, unsigned and signed integers
+        _SIZE[byte] = 1 + size
+    for power in range(5):  # extensions of 1, 2, 4, 8, 16 bytes and their type
+        _SIZE[0xD4 + power] = 2 + (1 << power)
+    for first in (0xC4, 0xC7, 0xD9):  # bytes, extensions, strings
+        for power in range(3):
+            _WIDTH[first + power] = 1 << power
+    for first, items in ((0xDC, 1), (0xDE, 2)):  # arrays, maps
+        for power in range(2):
+            _WIDTH[first + power] = 2 << power
+            _ITEMS[first + power] = items
+
+
+_describe()
+
+
+class _Walk:
+    """A walk over the items of one message, that can wait for more bytes anywhere."""
+
+    def __init__(self, at: int = 0) -> None:
+        self.at = at
+        self._missing = 1  # items until the message is complete
+
+    def over(self, data: bytearray) -> bool:
+        """Go as far as the bytes reach, and say whether the message is complete; `at` is then its end."""
+        at, missing, length = self.at, self._missing, len(data)
+        while missing and at < length:
+            first = data[at]
+            if size := _SIZE[first]:
+                end = at + size
+                inside = _COUNT[first]
+            elif width := _WIDTH[first]:
+                end = at + 1 + width
+                number = int.from_bytes(data[at + 1 : end], "big")
+                inside = number * _ITEMS[first]
+                if not _ITEMS[first]:
+                    end += number + (0xC7 <= first <= 0xC9)  # an extension's type is not counted in its length
+            else:
+                raise ProtocolError(f"the answer is not MessagePack: it has a byte {first:#x}")
+            if end > length:
+                break
+            at = end
+            missing += inside - 1
+        self.at, self._missing = at, missing
+        return not missing
+
+
+def _value(data: bytearray, at: int) -> tuple[Any, int]:
+    """Decode the item at `at` of a complete message; the slow way, which takes text that is not UTF-8.
+
+    Returns:
+        The value, and where the next item begins.
+    """
+    first = data[at]
+    if size := _SIZE[first]:
+        end, number = at + size, _COUNT[first]
+    else:
+        end = at + 1 + _WIDTH[first]
+        number = int.from_bytes(data[at + 1 : end], "big")
+    if 0xA0 <= first <= 0xBF:
+        return data[at + 1 : end].decode("utf-8", "replace"), end
+    if 0xD9 <= first <= 0xDB:
+        return data[end : end + number].decode("utf-8", "replace"), end + number
+    if 0x90 <= first <= 0x9F or 0xDC <= first <= 0xDD:
+        return _values(data, end, number)
+    if 0x80 <= first <= 0x8F or 0xDE <= first <= 0xDF:
+        count = number if _SIZE[first] else 2 * number
+        flat, end = _values(data, end, count)
+        return dict(zip(flat[::2], flat[1::2], strict=True)), end
+    if not size:  # bytes, extensions: there is no text in them
+        end += number + (0xC7 <= first <= 0xC9)
+    return _DECODER.decode(data[at:end]), end
+
+
+def _values(data: bytearray, at: int, count: int) -> tuple[list[Any], int]:
+    values: list[Any] = []
+    for _ in range(count):
+        value, at = _value(data, at)
+        values.append(value)
+    return values, at
+
+
+def _excerpt(data: bytes | bytearray) -> str:
+    return repr(bytes(data[:200]))

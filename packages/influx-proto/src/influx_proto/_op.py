@@ -1,0 +1,82 @@
+"""An operation is a value: a request, and how to read its answer.
+
+Someone with an HTTP stack of their own needs no more: send `op.request`, hand status, headers and bytes to `op.read`.
+Those who read the answer as it arrives use `op.receiver(status, headers)` and feed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from ._flow import Flow, attempts
+from ._wire import Headers, Request
+
+if TYPE_CHECKING:
+    from ._settings import Settings
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Decoder(Protocol[T_co]):
+    """Takes the bytes of an answer in any fragmentation, and gives items as soon as they are whole."""
+
+    def feed(self, data: bytes, /) -> Sequence[T_co]:
+        """Take more bytes; give the items they complete."""
+        ...
+
+    def close(self) -> Sequence[T_co]:
+        """Take the end of the answer; give the last items, or raise if it came too early."""
+        ...
+
+
+class Receiver(Protocol[T_co]):
+    """Takes the bytes of an answer in any fragmentation, and gives one result at its end."""
+
+    def feed(self, data: bytes, /) -> None:
+        """Take more bytes."""
+        ...
+
+    def close(self) -> T_co:
+        """Take the end of the answer; give the result, or raise what went wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Op(Generic[T]):
+    """One exchange with the server: the request to send and how to read the answer."""
+
+    request: Request
+    #: Makes the receiver of an answer, given its status and headers.
+    receiver: Callable[[int, Headers], Receiver[T]]
+
+    def read(self, status: int, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes) -> T:
+        """Read a whole answer.
+
+        Args:
+            status: the HTTP status.
+            headers: the header fields, as a mapping or as pairs.
+            body: the body, transfer and content codings already removed.
+
+        Raises:
+            ResponseError: the server said no.
+            ProtocolError: this is no answer of InfluxDB, or not the whole of it.
+        """
+        receiver = self.receiver(status, headers if isinstance(headers, Headers) else Headers(headers))
+        receiver.feed(body)
+        return receiver.close()
+
+    def flow(self, settings: Settings, now: Callable[[], float]) -> Flow[T]:
+        """Say how a client with these settings does this: the request completed, with retries."""
+        request = settings.server.complete(self.request, db=settings.database)
+        return attempts(replace(self, request=request), settings.retry, now)
+
+
+class Operation(Protocol[T_co]):
+    """What a client can execute: one `Op`, or several that belong together."""
+
+    def flow(self, settings: Settings, now: Callable[[], float], /) -> Flow[T_co]:
+        """Say how a client with these settings does this; `now` is its monotonic clock, in seconds."""
+        ...

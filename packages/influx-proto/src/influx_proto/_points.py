@@ -1,0 +1,214 @@
+"""Points as mappings: `{"measurement": "cpu", "time": ..., "tags": {...}, "fields": {...}}`, each to one line.
+
+`measurement`, `time` and `tags` may be missing; keys other than these four mean nothing here. Tags are sorted by their
+key, which saves the server from doing it. Tags that are given for all points join those of the point, where the
+point's own win; one that is missing or empty is no tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+from ._errors import SerializationError
+from ._escape import TagValues, check_line, field_key, measurement, tag_key
+from ._policy import TypePolicy
+from ._shown import shown
+from ._time import FIRST, LAST, to_nanoseconds, unit
+from ._values import FieldTexts, TagTexts
+
+__all__ = ["PointEncoder"]
+
+#: Shapes and field keys that are remembered. Where there are more, all are forgotten and learned anew.
+_REMEMBERED: Final = 4096
+
+
+class PointEncoder:
+    """Turns mappings to lines.
+
+    Args:
+        name: the measurement of points that name none.
+        tags: tags for all points.
+        precision: the unit of times that are bare integers.
+        policy: what the caller decided about types.
+
+    Raises:
+        SerializationError: the measurement or the tags cannot be written.
+        ValueError: there is no such precision.
+    """
+
+    def __init__(self, name: str | None, tags: Mapping[str, object], precision: str, policy: TypePolicy) -> None:
+        self._name = name
+        self._precision = precision
+        self._unit = unit(precision)
+        self._fields = _Fields(policy)
+        self._tag_texts = TagTexts()
+        self._tag_values = TagValues()
+        if name is not None:
+            measurement(name)
+        if not isinstance(tags, Mapping):
+            self._refuse_kind("tags", tags)
+        #: Tags for all points, each with its whole text.
+        self._common: dict[str, bytes] = {}
+        for key, value in tags.items():
+            try:
+                text = self._tag_texts.text(value)
+                if text is not None:
+                    self._common[key] = _before_tag(key) + text
+            except SerializationError as error:
+                msg = f"tag {shown(key)} for all points: {error}"
+                raise SerializationError(msg) from None
+        #: By measurement and tag keys: the measurement's text, and in the order of the line each key, the text before
+        #: its value, and the text where the point has no value for it.
+        self._shapes: dict[tuple[str, ...], tuple[bytes, list[tuple[str, bytes, bytes]]]] = {}
+
+    def line(self, point: Mapping[str, Any]) -> bytes | None:
+        """Give the line of a point, or None if no field is left when those without a value are left out.
+
+        Raises:
+            SerializationError: the point cannot be written; says which measurement and field or tag, and why.
+        """
+        name = point.get("measurement")
+        if name is None:
+            name = self._name
+        fields = point.get("fields")
+        if type(fields) is not dict and not isinstance(fields, Mapping):
+            if fields is None and "fields" in point:
+                return None
+            self._refuse_fields(point, fields, name)
+        tags = point.get("tags")
+        if tags is None:
+            tags = _NOTHING
+        elif type(tags) is not dict and not isinstance(tags, Mapping):
+            self._refuse_kind("tags", tags, name)
+
+        series = self._series(name, tags)
+        text = self._field_set(name, fields)
+        if not text:
+            return None
+        time = point.get("time")
+        line = b"%b %b" % (series, text) if time is None else b"%b %b %d" % (series, text, self._time(time, name))
+        try:
+            check_line(line)
+        except SerializationError as error:
+            raise _located(error, name) from None
+        return line
+
+    def _field_set(self, name: object, fields: Mapping[str, Any]) -> bytes:
+        """Give the fields that have a value, with commas between them."""
+        parts: list[bytes] = []
+        key: object = None
+        plan = self._fields
+        try:
+            for key, value in fields.items():
+                before, texts = plan[key]
+                text = texts[type(value)](value)
+                if text is not None:
+                    parts.append(before + text)
+        except SerializationError as error:
+            raise _located(error, name, "field", key) from None
+        return b",".join(parts)
+
+    def _series(self, name: Any, tags: Mapping[str, Any]) -> bytes:
+        if type(name) is not str:
+            name = self._plain_name(name)
+        shape = (name, *tags)
+        found = self._shapes.get(shape)
+        if found is None:
+            found = self._learn(shape)
+        line, keys = found
+        get = tags.get
+        values = self._tag_values
+        key = ""
+        try:
+            for key, before, without in keys:
+                value = get(key)
+                if type(value) is str and value:
+                    line += before + values[value]
+                else:
+                    text = self._tag_texts[type(value)](value)
+                    line += without if text is None else before + text
+        except SerializationError as error:
+            raise _located(error, name, "tag", key) from None
+        return line
+
+    def _learn(self, shape: tuple[str, ...]) -> tuple[bytes, list[tuple[str, bytes, bytes]]]:
+        name, *own = shape
+        key: Any = None
+        try:
+            text = measurement(name).encode()
+            common = self._common
+            for key in own:
+                tag_key(key)
+            keys = [(key, _before_tag(key), common.get(key, b"")) for key in sorted({*own, *common})]
+        except SerializationError as error:
+            raise (_located(error, name) if key is None else _located(error, name, "tag", key)) from None
+        if len(self._shapes) >= _REMEMBERED:
+            self._shapes.clear()
+        self._shapes[shape] = text, keys
+        return text, keys
+
+    def _time(self, time: Any, name: object) -> int:
+        if type(time) is int:
+            ns = time * self._unit
+            if FIRST <= ns <= LAST:
+                return ns
+        try:
+            found = to_nanoseconds(time, self._precision)
+        except SerializationError as error:
+            raise _located(error, name) from None
+        if found is None:
+            # Left out, it would be stored with the time of the server: a wrong one, where the caller had none.
+            msg = "the time is NaT; a point that is to get the server's time has None for it, or no time at all"
+            raise _located(SerializationError(msg), name)
+        return found
+
+    def _plain_name(self, name: object) -> str:
+        if name is None:
+            msg = "the point has no measurement, and none is given for all points"
+            raise SerializationError(msg)
+        if isinstance(name, str):
+            return str.__str__(name)
+        msg = f"a measurement must be a str, not {type(name).__name__} ({shown(name)})"
+        raise SerializationError(msg)
+
+    def _refuse_fields(self, point: Mapping[str, Any], fields: object, name: object) -> NoReturn:
+        if fields is not None:
+            self._refuse_kind("fields", fields, name)
+        keys = ", ".join(shown(key) for key in list(point)[:10])
+        msg = f"a {type(point).__name__} without 'fields' is no point; its keys are {keys or 'none'}"
+        raise SerializationError(msg)
+
+    def _refuse_kind(self, what: str, value: object, name: object = None) -> NoReturn:
+        msg = f"{what} must be a mapping, not {type(value).__name__} ({shown(value)})"
+        raise _located(SerializationError(msg), name)
+
+
+class _Fields(dict[Any, tuple[bytes, FieldTexts]]):
+    """By field key: the text before the value, and the texts of values."""
+
+    def __init__(self, policy: TypePolicy) -> None:
+        super().__init__()
+        self._any = FieldTexts(policy)
+        self._pinned = {key: FieldTexts(policy, pin) for key, pin in policy.field_types.items()}
+
+    def __missing__(self, key: object) -> tuple[bytes, FieldTexts]:
+        found = field_key(key).encode() + b"=", self._pinned.get(key, self._any) if isinstance(key, str) else self._any
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[key] = found
+        return found
+
+
+def _before_tag(key: str) -> bytes:
+    return b",%b=" % tag_key(key).encode()
+
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+def _located(error: SerializationError, name: object, what: str = "", key: object = None) -> SerializationError:
+    where = "" if name is None else f"measurement {shown(name)}"
+    if what:
+        where += f", {what} {shown(key)}"
+    return SerializationError(f"{where}: {error}" if where else str(error))

@@ -1,0 +1,53 @@
+"""What a caller may decide about the types of fields; everything else about values is a rule, not an option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias, get_args
+
+__all__ = ["FieldType", "TypePolicy"]
+
+#: The types that InfluxDB has for fields.
+FieldType: TypeAlias = Literal["float", "integer", "unsigned", "string", "boolean"]
+
+_FIELD_TYPES: Final = get_args(FieldType)
+
+
+@dataclass(frozen=True, slots=True)
+class TypePolicy:
+    """How the values of fields are written where there is a choice.
+
+    Raises:
+        ValueError: an option has a value that it cannot have; the message begins with the option's name.
+    """
+
+    #: Whether the server stores unsigned integers: `numpy.uint64`, and integers that only fit into those, are then
+    #: written as such (`5u`). InfluxDB 1.x as it is released refuses them.
+    unsigned: bool = False
+    #: What is done with infinite floats, which InfluxDB cannot store: `raise`, or `omit` them like missing values.
+    nonfinite: Literal["raise", "omit"] = "raise"
+    #: The type of single fields, by name, whatever type the value has: `{"temperature": "float"}` writes 21 as `21.0`.
+    field_types: Mapping[str, FieldType] = field(default_factory=dict)
+    #: Write all integers as floats, except those of fields with a type of their own in `field_types`.
+    integers_as_floats: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("unsigned", "integers_as_floats"):
+            value: object = getattr(self, name)
+            if not isinstance(value, bool):
+                msg = f"{name}: must be True or False, not {value!r}"
+                raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
+        if self.nonfinite not in {"raise", "omit"}:
+            msg = f"nonfinite: must be 'raise' or 'omit', not {self.nonfinite!r}"
+            raise ValueError(msg)
+        pins: object = self.field_types
+        if not isinstance(pins, Mapping):
+            msg = f"field_types: must be a mapping of field names to types, not {type(pins).__name__}"
+            raise ValueError(msg)  # noqa: TRY004 - as above
+        for key, kind in self.field_types.items():
+            if kind not in _FIELD_TYPES:
+                msg = f"field_types: {key!r} must be one of {', '.join(_FIELD_TYPES)}, not {kind!r}"
+                raise ValueError(msg)
+        # A copy: what the caller does to theirs afterwards cannot turn a field's type in the middle of a stream.
+        object.__setattr__(self, "field_types", dict(self.field_types))

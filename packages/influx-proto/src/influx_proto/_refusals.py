@@ -1,0 +1,137 @@
+"""From an HTTP answer that is no success to the error that says why."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from ._errors import (
+    AuthenticationError,
+    DatabaseNotFound,
+    InfluxDBError,
+    PartialWriteError,
+    PayloadTooLarge,
+    ProtocolError,
+    QueryError,
+    RateLimited,
+    ResponseError,
+    ServerUnavailable,
+    WriteError,
+)
+from ._wire import Headers
+
+#: An error's body is kept up to this many bytes; a server's longest messages quote one line of 64 KiB.
+_BODY_LIMIT = 4 * 1024 * 1024
+_QUOTED = 200
+
+#: Texts of a 500 that say what will not change by waiting.
+_PERMANENT = re.compile(r"retention policy not found|invalid UTF-8|database not found|gzip:")
+_DROPPED = re.compile(r"dropped=(\d+)")
+_REJECTED_LINE = re.compile(
+    r"unable to parse '(?P<line>.*?)': (?P<reason>[^\n]*?)(?= dropped=\d+|\nunable to parse '|\Z)", re.DOTALL
+)
+
+Asked = Literal["ping", "query", "write"]
+
+
+def not_influxdb(status: int, headers: Headers, body: bytes) -> ProtocolError:
+    """Make the error for an answer that is none of InfluxDB's, quoting its content type and first bytes."""
+    content_type = headers.get("Content-Type", "no content type")
+    start = body[:_QUOTED]
+    shown = f"{start!r}{'...' if len(body) > _QUOTED else ''}" if body else "an empty body"
+    return ProtocolError(f"this is no answer of InfluxDB: HTTP {status}, {content_type}, {shown}")
+
+
+class Refusal:
+    """Receives an answer that is no success; its end is always an error."""
+
+    def __init__(self, asked: Asked, status: int, headers: Headers) -> None:
+        self._asked: Asked = asked
+        self._status = status
+        self._headers = headers
+        self._body = bytearray()
+
+    def feed(self, data: bytes) -> tuple[()]:
+        """Take more of the body."""
+        room = _BODY_LIMIT - len(self._body)
+        self._body += data[: max(room, 0)]
+        return ()
+
+    def close(self) -> Any:
+        """Raise what the answer says."""
+        raise refusal(self._asked, self._status, self._headers, bytes(self._body))
+
+
+def refusal(asked: Asked, status: int, headers: Headers, body: bytes) -> InfluxDBError:
+    """Make the error for an answer that is no success, by its status and text."""
+    kind = _kind(asked, status, headers)
+    if kind is None:
+        return not_influxdb(status, headers, body)
+    message = error_message(headers, body)
+    if 300 <= status < 400:
+        message = f"the server redirects to {headers.get('Location', 'nowhere')}: give the client that address"
+    elif not message:
+        message = f"the server answered HTTP {status} without a text"
+    if kind is ServerUnavailable and _PERMANENT.search(message):
+        kind = _by_operation(asked)
+    if "database not found" in message:
+        kind = DatabaseNotFound
+    if kind is WriteError and message.startswith("partial write"):
+        kind = PartialWriteError
+    error = kind(status, message, headers, body)
+    if isinstance(error, PartialWriteError):
+        dropped = _DROPPED.search(message)
+        error.dropped = int(dropped[1]) if dropped else 0
+        error.rejected = tuple((match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message))
+    return error
+
+
+def _by_operation(asked: Asked) -> type[ResponseError]:
+    return {"ping": ResponseError, "query": QueryError, "write": WriteError}[asked]
+
+
+def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | None:
+    match status:
+        case 401 | 403:
+            return AuthenticationError
+        case 413:
+            return PayloadTooLarge
+        case 429:
+            return RateLimited
+        case 502 | 503 | 504:
+            return ServerUnavailable
+        case _ if headers.get("Content-Type", "").lower().startswith("text/html"):
+            return None
+        case _ if status >= 500:
+            return ServerUnavailable
+        case _ if 300 <= status < 400:
+            return ResponseError
+        case _ if status >= 400:
+            return _by_operation(asked)
+        case _:
+            return None
+
+
+def error_message(headers: Headers, body: bytes) -> str:
+    """Find the server's text: in the body as JSON, MessagePack or CSV, else in `X-Influxdb-Error`, else plain text."""
+    import msgspec  # noqa: PLC0415 - not needed where nothing fails, and slow to import
+
+    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    found: object = None
+    try:
+        if content_type == "application/x-msgpack":
+            found = msgspec.msgpack.decode(body)
+        elif body.lstrip()[:1] == b"{":
+            found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass  # cut or garbled: the header has the text too, and the body stays with the error
+    if isinstance(found, dict):
+        for key in ("error", "message"):
+            if isinstance(found.get(key), str) and found[key]:
+                return str(found[key])
+    text = body.decode("utf-8", "replace").strip()
+    if content_type in {"text/csv", "application/csv"}:
+        heading, _, text = text.partition("\n")
+        if heading == "error" and text:
+            return text.strip('"').replace('""', '"')
+    return headers.get("X-Influxdb-Error") or text

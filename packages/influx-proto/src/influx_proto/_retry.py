@@ -1,0 +1,88 @@
+"""Trying again: what may be tried again, after how long, and when to stop. Decisions only; `_flow` acts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ._errors import InfluxDBError, RateLimited, ResponseError, ServerUnavailable, TransportError
+from ._wire import Repeat
+
+#: HTTP's date format; the two older ones are long extinct.
+_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
+
+
+def _uniform() -> float:
+    import random  # noqa: PLC0415 - not needed where nothing fails, and slow to import
+
+    return random.random()  # noqa: S311 - it spreads load and hides nothing
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how long to try again what can succeed later and is safe to repeat.
+
+    Reads, and points that carry their time, are repeated after connection failures and after answers of 429, 500 (of
+    a moment), 502, 503 and 504. Points without a time are repeated only where the server cannot have stored them.
+    Statements that change the server are never repeated.
+
+    The wait before the n-th repetition is random between 0 and `backoff * 2**(n-1)` ("full jitter"), at most
+    `max_backoff`; a `Retry-After` of the server wins over it. All figures are in seconds.
+    """
+
+    #: Number of attempts in all; 1 never repeats.
+    attempts: int = 5
+    #: Once this much time has passed, waits included, nothing is tried again; None sets no bound.
+    max_total: float | None = 60.0
+    backoff: float = 0.1
+    max_backoff: float = 15.0
+    #: Gives a number from 0 up to 1.
+    random: Callable[[], float] = field(default=_uniform, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            msg = f"retry: attempts must be at least 1, not {self.attempts!r}"
+            raise ValueError(msg)
+        if self.max_total is not None and self.max_total < 0:
+            msg = f"retry: max_total must not be negative, but is {self.max_total!r}"
+            raise ValueError(msg)
+        if self.backoff < 0 or self.max_backoff < 0:
+            msg = f"retry: backoff and max_backoff must not be negative, but are {self.backoff!r}, {self.max_backoff!r}"
+            raise ValueError(msg)
+
+    def wait(self, error: InfluxDBError, repeat: Repeat, attempt: int, elapsed: float) -> float | None:
+        """Say how many seconds to wait before trying again after `attempt` attempts, or None to give up."""
+        if not error.retryable or attempt >= self.attempts or not _safe(error, repeat):
+            return None
+        asked = retry_after(error.headers) if isinstance(error, ResponseError) else None
+        if asked is not None:
+            wait = asked
+        else:
+            wait = self.random() * min(self.max_backoff, self.backoff * 2.0 ** (attempt - 1))
+        if self.max_total is not None and elapsed + wait > self.max_total:
+            return None
+        return wait
+
+
+def _safe(error: InfluxDBError, repeat: Repeat) -> bool:
+    if repeat is Repeat.ALWAYS:
+        return True
+    if repeat is Repeat.NEVER:
+        return False
+    if isinstance(error, TransportError):
+        return not error.maybe_received
+    # A server or proxy that asks to come back later has not stored anything; one that failed may have.
+    return isinstance(error, RateLimited) or (isinstance(error, ServerUnavailable) and error.status == 503)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read `Retry-After` as seconds: a number of them, or a date, which is taken against the answer's own `Date`."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        wait = datetime.strptime(text, _HTTP_DATE) - datetime.strptime(headers.get("Date", ""), _HTTP_DATE)  # noqa: DTZ007 - both are GMT
+    except ValueError:
+        return None
+    return max(0.0, wait.total_seconds())

@@ -1,0 +1,430 @@
+"""Anything that can be written to line protocol, in one piece or in batches.
+
+`Encoder` is the one place where kinds of input are told apart. It is pushed, so that blocking and awaiting code can
+feed it, and it gives batches as they become full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NoReturn
+
+from ._errors import SerializationError
+from ._escape import encoded
+from ._lines import lines
+from ._points import PointEncoder
+from ._policy import FieldType, TypePolicy
+from ._shown import shown
+from ._time import wire_precision
+
+__all__ = ["Batch", "Encoder", "serialize", "serialize_batches"]
+
+#: What the server skips at the beginning of a line, and a space at its end.
+_SKIPPED: Final = b" \t\0\n"
+
+
+#: How much one request has if the caller does not say: what InfluxDB takes in fastest, and what leaves room below the
+#: 25 MB that it refuses unless configured otherwise.
+BATCH_LINES: Final = 10_000
+BATCH_BYTES: Final = 8_000_000
+
+_UNLIMITED: Final = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines that can be sent in one request."""
+
+    #: The lines, an LF between them.
+    data: bytes
+    #: How many there are.
+    lines: int
+    #: The unit of their times by its name on the wire. Our own lines have `ns`, ready-made ones what the caller said.
+    precision: str
+    #: Whether every line has a time, so that sending it twice stores it once.
+    timed: bool
+
+
+class Encoder:
+    """Takes what is to be written and gives batches of line protocol.
+
+    Args:
+        measurement: the measurement of points that name none.
+        precision: the unit of times that are bare integers, and of the times in ready-made lines.
+        tag_columns: the columns of a DataFrame that are tags.
+        tags: tags for all points, ready-made lines apart; a point's own win.
+        max_lines: lines in one batch at the most; None for no limit.
+        max_bytes: bytes in one batch at the most, unless a single line is longer; None for no limit.
+        unsigned: whether the server stores unsigned integers.
+        nonfinite: what is done with infinite floats: `raise` or `omit`.
+        field_types: the type of single fields, by name.
+        integers_as_floats: write all integers as floats.
+
+    Raises:
+        ValueError: an argument is not what it must be; the message begins with its name.
+        SerializationError: the measurement or the tags cannot be written.
+    """
+
+    def __init__(
+        self,
+        measurement: str | None = None,
+        *,
+        precision: str = "ns",
+        tag_columns: Iterable[str] = (),
+        tags: Mapping[str, object] | None = None,
+        max_lines: int | None = None,
+        max_bytes: int | None = None,
+        unsigned: bool = False,
+        nonfinite: Literal["raise", "omit"] = "raise",
+        field_types: Mapping[str, FieldType] | None = None,
+        integers_as_floats: bool = False,
+    ) -> None:
+        policy = TypePolicy(unsigned, nonfinite, {} if field_types is None else field_types, integers_as_floats)
+        self._points = PointEncoder(measurement, {} if tags is None else tags, precision, policy)
+        self._tag_columns = tuple(tag_columns)
+        self._text_precision = wire_precision(precision)
+        self._max_lines = limit("max_lines", max_lines)
+        self._max_bytes = limit("max_bytes", max_bytes)
+        #: What is done with a value of a class: added, or taken apart.
+        self._leaves: dict[type, Callable[[Any], None]] = {}
+        self._nodes: dict[type, Callable[[Any], Iterator[object]]] = {}
+        #: The batch that is being filled.
+        self._pieces: list[bytes] = []
+        self._lines = 0
+        self._bytes = -1  # as many LFs as pieces, less one
+        self._precision = "ns"
+        self._timed = True
+        #: Full batches that were not given away yet.
+        self._full: list[Batch] = []
+        #: Where we are: the number of the value in the flattened input, and whether it is one of many.
+        self._row = 0
+        self._bulk = False
+
+    def add(self, item: object, *, bulk: bool = False) -> Iterable[Batch]:
+        """Add a value, or each value of an iterable, nested at will.
+
+        What is no iterable is added at once. An iterable is read while the result is iterated, and only then: that
+        keeps memory flat and the input lazy.
+
+        Args:
+            item: what to write.
+            bulk: whether this is one of many, as the values of an iterable are in any case: among many, a point without
+                a field left is skipped; alone, it is an error.
+
+        Returns:
+            The batches that became full.
+
+        Raises:
+            SerializationError: the value cannot be written; nothing of it was added.
+        """
+        kind = type(item)
+        leaf = self._leaves.get(kind)
+        if leaf is None:
+            if kind in self._nodes or not self._is_leaf(kind):
+                return self._walk(item)
+            leaf = self._leaves[kind]
+        self._bulk = bulk
+        self._add_leaf(leaf, item)
+        return self._take() if self._full else ()
+
+    def close(self) -> list[Batch]:
+        """Give what is left. The encoder is empty then and may be used again."""
+        self._seal()
+        return self._take()
+
+    def encode(self, data: object) -> Iterator[Batch]:
+        """Give all batches of something that is written by itself; errors are those of `add`."""
+        yield from self.add(data)
+        yield from self.close()
+
+    def _walk(self, item: object) -> Iterator[Batch]:
+        # A stack of our own: how deep the caller nests is not up to Python's.
+        stack = [self._nodes[type(item)](item)]
+        while stack:
+            for value in stack[-1]:
+                kind = type(value)
+                leaf = self._leaves.get(kind)
+                if leaf is None:
+                    if kind in self._nodes or not self._is_leaf(kind):
+                        stack.append(self._nodes[kind](value))
+                        break
+                    leaf = self._leaves[kind]
+                self._bulk = True
+                self._add_leaf(leaf, value)
+                if self._full:
+                    yield from self._take()
+            else:
+                stack.pop()
+
+    def _add_leaf(self, leaf: Callable[[Any], None], value: object) -> None:
+        try:
+            leaf(value)
+        except SerializationError as error:
+            if self._bulk:
+                msg = f"row {self._row}: {error}"
+                raise SerializationError(msg) from None
+            raise
+        self._row += 1
+
+    def _is_leaf(self, kind: type) -> bool:
+        """Learn what to do with a class that is met for the first time. This is where kinds of input are told apart."""
+        leaf: Callable[[Any], None] | None = None
+        node: Callable[[Any], Iterator[object]] | None = None
+        if kind is Batch:
+            leaf = self._add_batch
+        elif issubclass(kind, str):
+            leaf = self._add_str
+        elif issubclass(kind, bytes | bytearray | memoryview):
+            leaf = self._add_bytes
+        elif issubclass(kind, Mapping):
+            leaf = self._add_point
+        elif hasattr(kind, "__aiter__"):
+            leaf = self._refuse_async
+        elif _is_table(kind) or hasattr(kind, "_fields") or not hasattr(kind, "__iter__"):
+            leaf = self._refuse
+        else:
+            node = iter
+        if leaf is not None:
+            self._leaves[kind] = leaf
+            return True
+        assert node is not None  # noqa: S101 - for the type checkers
+        self._nodes[kind] = node
+        return False
+
+    def _add_point(self, point: Mapping[str, Any]) -> None:
+        line = self._points.line(point)
+        if line is not None:
+            self._add_line(line, timed=point.get("time") is not None)
+        elif not self._bulk:
+            msg = "the point has no field with a value"
+            raise SerializationError(msg)
+
+    def _add_line(self, line: bytes, *, timed: bool) -> None:
+        """Add a line of our own, which is in nanoseconds."""
+        size = len(line) + 1
+        if (
+            self._lines >= self._max_lines
+            or (self._bytes + size > self._max_bytes and self._lines)
+            or self._precision != "ns"
+        ):
+            self._seal()
+            self._precision = "ns"
+        self._pieces.append(line)
+        self._lines += 1
+        self._bytes += size
+        if not timed:
+            self._timed = False
+
+    def _add_str(self, text: str) -> None:
+        self._add_text(encoded(text, "text"), self._text_precision)
+
+    def _add_bytes(self, data: bytes | bytearray | memoryview) -> None:
+        self._add_text(bytes(data), self._text_precision)
+
+    def _add_batch(self, batch: Batch) -> None:
+        """Add lines that were encoded elsewhere and counted there."""
+        if len(batch.data) <= self._max_bytes and batch.lines <= self._max_lines:
+            self._add_piece(batch.data, batch.lines, batch.precision, timed=batch.timed)
+        else:
+            self._add_text(batch.data, batch.precision)
+
+    def _add_text(self, data: bytes, precision: str) -> None:
+        """Add ready-made lines, divided where a batch is full, and otherwise as they are."""
+        if self._precision != precision:
+            self._seal()
+            self._precision = precision
+        begin = end = count = 0
+        timed = True
+        for start, stop in lines(data):
+            line = data[start:stop].strip(_SKIPPED)
+            if not line or line.startswith(b"#"):
+                continue
+            if count and not self._has_room(stop - begin, count + 1):
+                self._add_piece(data[begin:end], count, precision, timed=timed)
+                count, timed = 0, True
+            if not count:
+                begin = start
+            end = stop
+            count += 1
+            timed = timed and _has_time(line)
+        if count:
+            self._add_piece(data[begin:end], count, precision, timed=timed)
+
+    def _has_room(self, size: int, count: int) -> bool:
+        return self._lines + count <= self._max_lines and self._bytes + 1 + size <= self._max_bytes
+
+    def _add_piece(self, data: bytes, count: int, precision: str, *, timed: bool) -> None:
+        if self._precision != precision or not self._has_room(len(data), count):
+            self._seal()
+        self._precision = precision
+        self._pieces.append(data)
+        self._lines += count
+        self._bytes += len(data) + 1
+        self._timed = self._timed and timed
+
+    def _seal(self) -> None:
+        if self._lines:
+            data = self._pieces[0] if len(self._pieces) == 1 else b"\n".join(self._pieces)
+            self._full.append(Batch(data, self._lines, self._precision, self._timed))
+            self._pieces = []
+            self._lines = 0
+            self._bytes = -1
+            self._timed = True
+
+    def _take(self) -> list[Batch]:
+        full, self._full = self._full, []
+        return full
+
+    def _refuse_async(self, value: object) -> NoReturn:
+        msg = (
+            f"cannot write {_a(value)} here: an async iterable is written by an awaiting client, or item by item "
+            "in an `async for`"
+        )
+        raise SerializationError(msg)
+
+    def _refuse(self, value: object) -> NoReturn:
+        msg = (
+            f"cannot write {_a(value)} ({shown(value)}): line protocol as str or bytes is written, a mapping with "
+            "'fields', or an iterable of these"
+        )
+        raise SerializationError(msg)
+
+
+def serialize(
+    data: object,
+    measurement: str | None = None,
+    *,
+    precision: str = "ns",
+    tags: Mapping[str, object] | None = None,
+    tag_columns: Iterable[str] = (),
+    unsigned: bool = False,
+    nonfinite: Literal["raise", "omit"] = "raise",
+    field_types: Mapping[str, FieldType] | None = None,
+    integers_as_floats: bool = False,
+    **extra_tags: object,
+) -> bytes:
+    """Encode anything that can be written as line protocol.
+
+    Args:
+        data: `str` or bytes of line protocol, which stay as they are; a mapping with `measurement`, `time`, `tags` and
+            `fields`; an iterable or generator of these, nested at will.
+        measurement: the measurement of points that name none.
+        precision: the unit of times that are bare integers. The lines have nanoseconds, ready-made ones what they had.
+        tags: tags for all points, ready-made lines apart; a point's own win.
+        tag_columns: the columns of a DataFrame that are tags.
+        unsigned: whether the server stores unsigned integers, and such values may be written as `5u`.
+        nonfinite: what is done with infinite floats: `raise`, or `omit` them like missing values.
+        field_types: the type of single fields: `{"temperature": "float"}` writes 21 as `21.0`. One of `float`,
+            `integer`, `unsigned`, `string`, `boolean`.
+        integers_as_floats: write all integers as floats.
+        extra_tags: more tags for all points, by keyword.
+
+    Returns:
+        The lines, with an LF between them; nothing where there are none.
+
+    Raises:
+        SerializationError: a point cannot be written as it is; says which and why.
+        ValueError: an argument is not what it must be.
+    """
+    encoder = Encoder(
+        measurement,
+        precision=precision,
+        tag_columns=tag_columns,
+        tags={**(tags or {}), **extra_tags},
+        unsigned=unsigned,
+        nonfinite=nonfinite,
+        field_types=field_types,
+        integers_as_floats=integers_as_floats,
+    )
+    batches = list(encoder.encode(data))
+    if len(batches) > 1:
+        msg = (
+            f"the ready-made lines are in precision {wire_precision(precision)!r} and the points in 'ns', and times in "
+            "one body have one precision; serialize_batches keeps them apart"
+        )
+        raise SerializationError(msg)
+    return batches[0].data if batches else b""
+
+
+def serialize_batches(
+    data: object,
+    measurement: str | None = None,
+    *,
+    precision: str = "ns",
+    tags: Mapping[str, object] | None = None,
+    tag_columns: Iterable[str] = (),
+    max_lines: int | None = BATCH_LINES,
+    max_bytes: int | None = BATCH_BYTES,
+    unsigned: bool = False,
+    nonfinite: Literal["raise", "omit"] = "raise",
+    field_types: Mapping[str, FieldType] | None = None,
+    integers_as_floats: bool = False,
+    **extra_tags: object,
+) -> Iterator[bytes]:
+    """Encode anything that can be written as line protocol, in pieces that a server takes, while it is being read.
+
+    Args:
+        data: as for `serialize`. Iterables are read as the batches are taken, so they need not end.
+        measurement: as for `serialize`.
+        precision: as for `serialize`.
+        tags: as for `serialize`.
+        tag_columns: as for `serialize`.
+        max_lines: lines in one batch at the most; None for no limit.
+        max_bytes: bytes in one batch at the most, unless a single line is longer; None for no limit.
+        unsigned: as for `serialize`.
+        nonfinite: as for `serialize`.
+        field_types: as for `serialize`.
+        integers_as_floats: as for `serialize`.
+        extra_tags: more tags for all points, by keyword.
+
+    Returns:
+        The batches; each has lines of one precision, `ns` for points and the caller's for ready-made lines.
+
+    Raises:
+        SerializationError: a point cannot be written as it is; says which and why. Batches that were given before are
+            whole.
+        ValueError: an argument is not what it must be.
+    """
+    encoder = Encoder(
+        measurement,
+        precision=precision,
+        tag_columns=tag_columns,
+        tags={**(tags or {}), **extra_tags},
+        max_lines=max_lines,
+        max_bytes=max_bytes,
+        unsigned=unsigned,
+        nonfinite=nonfinite,
+        field_types=field_types,
+        integers_as_floats=integers_as_floats,
+    )
+    return (batch.data for batch in encoder.encode(data))
+
+
+def _has_time(line: bytes) -> bool:
+    r"""Whether a line ends in a time; for a line with LFs in its strings, the same is true of its last piece.
+
+    A string field ends in a quote, so digits after the last space are the time. What is no valid line is refused by the
+    server whatever is said here.
+    """
+    return line.rpartition(b" ")[2].removeprefix(b"-").isdigit()
+
+
+def _is_table(kind: type) -> bool:
+    """Whether iterating would give names of columns, or columns, and not rows."""
+    return hasattr(kind, "__arrow_c_stream__") or kind.__module__.partition(".")[0] in {"pandas", "polars", "pyarrow"}
+
+
+def limit(name: str, value: object) -> int:
+    """Check a limit of a batch; None is none. A wrong one is a ValueError that begins with its name."""
+    if value is None:
+        return _UNLIMITED
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        msg = f"{name}: must be a positive integer or None, not {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def _a(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

@@ -1,0 +1,148 @@
+"""Where the server is and who we are: the address, the credentials, and how both get into a request."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from ._wire import Request, add_params
+
+DEFAULT_PORT = 8086
+
+_JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
+_SCHEMED_TOKEN = re.compile(r"(?:Bearer|Token) \S+")
+_URL_SETTINGS = {"database": "database", "db": "database"}
+
+
+def authorization(username: str | None, password: str | None, token: str | None) -> str | None:
+    """Give the value of the `Authorization` header, or None without credentials.
+
+    A token that is a JSON web token goes out as `Bearer`, which is what InfluxDB 1.x verifies with its shared secret;
+    any other as `Token`, which is what 1.8 and later take (`Token user:password`, or a 2.x or 3.x API token). A token
+    that names its scheme (`"Bearer abc"`) is sent as it is.
+
+    Raises:
+        ValueError: the credentials contradict each other or cannot be carried by HTTP.
+    """
+    if token is not None:
+        if username is not None or password is not None:
+            msg = "token: give either a token or a username and password, not both"
+            raise ValueError(msg)
+        if not token or not token.isascii() or not token.isprintable():
+            msg = "token: must be printable ASCII text, and not empty"
+            raise ValueError(msg)
+        if _SCHEMED_TOKEN.fullmatch(token):
+            return token
+        return f"{'Bearer' if _JWT.fullmatch(token) else 'Token'} {token}"
+    if username is None:
+        if password is not None:
+            msg = "password: given without a username"
+            raise ValueError(msg)
+        return None
+    if ":" in username:
+        msg = f"username: {username!r} contains ':', which HTTP's basic authentication cannot carry"
+        raise ValueError(msg)
+    pair = f"{username}:{password or ''}".encode()
+    return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The address of a server and the credentials it is shown; the latter appear in no repr."""
+
+    host: str = "localhost"
+    port: int = DEFAULT_PORT
+    ssl: bool = False
+    #: What stands before `/write` and `/query`, for a server behind a reverse proxy; without a slash at its end.
+    path: str = ""
+    #: The value of the `Authorization` header.
+    authorization: str | None = field(default=None, repr=False)
+    #: Header fields sent with every request, credentials apart.
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.host or any(character in self.host for character in "/@?# "):
+            msg = f"host: {self.host!r} is not a host name or address (a whole URL goes to from_url)"
+            raise ValueError(msg)
+        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
+            msg = f"port: must be an integer from 1 to 65535, not {self.port!r}"
+            raise ValueError(msg)
+        path = quote("/" + self.path.strip("/") if self.path.strip("/") else "", safe="/%~!$&'()*+,;=:@-._")
+        object.__setattr__(self, "path", path)
+        for name, value in self.headers:
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.isprintable():
+                msg = f"headers: {name!r} is not a header field that HTTP can carry"
+                raise ValueError(msg)
+
+    @property
+    def netloc(self) -> str:
+        """Host and port as a URL has them, an IPv6 address in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: `http://localhost:8086`; a request's target follows it."""
+        return f"{'https' if self.ssl else 'http'}://{self.netloc}"
+
+    def complete(self, request: Request, *, db: str | None = None) -> Request:
+        """Add path prefix, credentials and header fields, and `db` where the request wants one and has none."""
+        target = self.path + request.target
+        if db is not None and request.wants_db:
+            target = add_params(target, [("db", db)])
+        headers = request.headers + self.headers
+        if self.authorization is not None:
+            headers += (("Authorization", self.authorization),)
+        return replace(request, target=target, headers=headers, wants_db=False)
+
+
+def settings_from_url(url: str) -> dict[str, Any]:
+    """Read `https://user:password@host:port/prefix?database=name` as keyword arguments of a client.
+
+    A URL without a port means its scheme's own: 443 for https, and InfluxDB's 8086 for http.
+
+    Raises:
+        ValueError: this is no such URL; credentials are not repeated in the message.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        shown = url if "@" not in url else "it"
+        msg = f"url: {shown} is not of the form http[s]://[user:password@]host[:port][/prefix][?database=name]"
+        raise ValueError(msg)
+    try:
+        port = parts.port
+    except ValueError:
+        msg = f"url: the port of {parts.netloc.rpartition('@')[2]} is not a number from 1 to 65535"
+        raise ValueError(msg) from None
+    ssl = parts.scheme == "https"
+    settings: dict[str, Any] = {
+        "host": parts.hostname,
+        "port": port if port is not None else (443 if ssl else DEFAULT_PORT),
+        "ssl": ssl,
+        "path": parts.path,
+    }
+    if parts.username:
+        settings["username"] = unquote(parts.username)
+        settings["password"] = unquote(parts.password or "")
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _URL_SETTINGS:
+            msg = f"url: unknown parameter {name!r}; known are {', '.join(_URL_SETTINGS)}"
+            raise ValueError(msg)
+        settings[_URL_SETTINGS[name]] = value
+    return settings
+
+
+def settings_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Read `INFLUXDB_URL`, `INFLUXDB_DATABASE`, `INFLUXDB_USERNAME`, `INFLUXDB_PASSWORD` and `INFLUXDB_TOKEN`.
+
+    The single variables win over what the URL says; without any of them the server is `http://localhost:8086`.
+    """
+    settings = settings_from_url(environ["INFLUXDB_URL"]) if environ.get("INFLUXDB_URL") else {}
+    for name in ("database", "username", "password", "token"):
+        value = environ.get(f"INFLUXDB_{name.upper()}")
+        if value:
+            settings[name] = value
+    return settings

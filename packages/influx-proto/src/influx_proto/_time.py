@@ -1,0 +1,278 @@
+"""Time is an integer: nanoseconds since 1970-01-01T00:00:00 UTC, leap seconds not counted. No float touches it.
+
+Everything finer is floored, so that times before 1970 are cut in the same direction as those after it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from ._errors import SerializationError
+from ._shown import shown
+
+__all__ = ["from_nanoseconds", "to_nanoseconds", "to_rfc3339", "unit", "wire_precision"]
+
+#: The first and the last nanosecond that InfluxDB stores: int64 without its three extremes.
+FIRST: Final = -9223372036854775806
+LAST: Final = 9223372036854775806
+
+_SECOND: Final = 1_000_000_000
+_DAY: Final = 86_400 * _SECOND
+
+#: Precisions by every name, each with its name on the wire (InfluxDB 1.x takes names it does not know for `ns`, and
+#: knows no `us`) and its nanoseconds. Both letters that look like a micro sign are one to people.
+_PRECISIONS: Final = {
+    "ns": ("ns", 1),
+    "n": ("ns", 1),
+    "us": ("u", 1_000),
+    "u": ("u", 1_000),
+    "\N{MICRO SIGN}": ("u", 1_000),
+    "\N{GREEK SMALL LETTER MU}": ("u", 1_000),
+    "ms": ("ms", 1_000_000),
+    "s": ("s", _SECOND),
+    "m": ("m", 60 * _SECOND),
+    "h": ("h", 3_600 * _SECOND),
+}
+
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by definition; subtracting naive ones is faster
+_EPOCH_ORDINAL: Final = _EPOCH.toordinal()
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+#: numpy's units of datetime64 as a ratio to nanoseconds. Years and months are none, they go by way of days.
+_NUMPY_UNITS: Final = {
+    "W": (7 * _DAY, 1),
+    "D": (_DAY, 1),
+    "h": (3_600 * _SECOND, 1),
+    "m": (60 * _SECOND, 1),
+    "s": (_SECOND, 1),
+    "ms": (1_000_000, 1),
+    "us": (1_000, 1),
+    "ns": (1, 1),
+    "ps": (1, 1_000),
+    "fs": (1, 1_000_000),
+    "as": (1, 1_000_000_000),
+}
+
+_ISO: Final = re.compile(
+    r"""
+    (?P<date> \d{4}-\d\d-\d\d | \d{8} | \d{4}-W\d\d-\d | \d{4}W\d{3} )
+    (?: [Tt ]
+        (?P<hour>\d\d) (?: :(?P<minute>\d\d) (?: :(?P<second>\d\d) (?:[.,](?P<fraction>\d+))? )?
+                         | (?P<minute_>\d\d) (?: (?P<second_>\d\d) (?:[.,](?P<fraction_>\d+))? )? )?
+        (?P<zone> [Zz] | (?P<sign>[+-]) (?P<zone_hour>\d\d) (?: :?(?P<zone_minute>\d\d) )? )?
+    )?
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+#: A time of day with its zone, and a year: what a date that is not ISO 8601 must not be alone, and must have.
+_CLOCK: Final = re.compile(r"\d{1,2}:\d\d\S*(?:\s*[+-]\d\d:?\d\d)?", re.ASCII)
+_YEAR: Final = re.compile(r"(?<!\d)\d{4}(?!\d)", re.ASCII)
+
+
+def wire_precision(precision: object, argument: str = "precision") -> str:
+    """Give the name that InfluxDB has for a precision: `ns`, `u`, `ms`, `s`, `m` or `h`.
+
+    Args:
+        precision: `ns`, `n`, `us`, `u` or its Greek letter (the micro sign too), `ms`, `s`, `m`, `h`.
+        argument: what the caller calls it, for the error.
+
+    Raises:
+        ValueError: there is no such precision.
+    """
+    return _precision(precision, argument)[0]
+
+
+def unit(precision: object, argument: str = "precision") -> int:
+    """Give the nanoseconds of one unit of a precision; names and errors are those of `wire_precision`."""
+    return _precision(precision, argument)[1]
+
+
+def _precision(precision: object, argument: str) -> tuple[str, int]:
+    known = _PRECISIONS.get(precision) if isinstance(precision, str) else None
+    if known is None:
+        msg = f"{argument}: must be one of ns, u, ms, s, m, h, not {precision!r}"
+        raise ValueError(msg)
+    return known
+
+
+def to_nanoseconds(value: object, precision: str = "ns") -> int | None:
+    """Turn anything that tells a time into nanoseconds since 1970 UTC.
+
+    Args:
+        value: a `datetime` (naive means UTC), a `date` (its midnight), `numpy.datetime64`, `pandas.Timestamp`, text in
+            ISO 8601 down to the nanosecond, any other date that `pandas.Timestamp` can read where pandas is installed,
+            or an integer.
+        precision: the unit of integers.
+
+    Returns:
+        None where there is no time: for None and for NaT, numpy's and pandas'.
+
+    Raises:
+        SerializationError: the value tells no time, or one that InfluxDB cannot store (it has 1677-09-21 to
+            2262-04-11).
+        ValueError: there is no such precision.
+    """
+    kind = type(value)
+    try:
+        convert = _CONVERTERS[kind]
+    except KeyError:
+        convert = _converter(kind)
+    ns = convert(value, unit(precision))
+    return None if ns is None else in_range(ns, value)
+
+
+def from_nanoseconds(ns: int, precision: str) -> int:
+    """Give the whole units of a precision since 1970 (so the unit that is running, also before 1970)."""
+    return ns // unit(precision)
+
+
+def to_rfc3339(ns: int) -> str:
+    """Give a time as InfluxDB prints it: in UTC, `2009-11-10T23:00:00.0000005Z`, zeros at the end left out."""
+    days, rest = divmod(ns, _DAY)
+    seconds, fraction = divmod(rest, _SECOND)
+    minutes, second = divmod(seconds, 60)
+    day = date.fromordinal(_EPOCH_ORDINAL + days)
+    text = f"{day.isoformat()}T{minutes // 60:02}:{minutes % 60:02}:{second:02}"
+    return f"{text}.{fraction:09}".rstrip("0") + "Z" if fraction else text + "Z"
+
+
+def in_range(ns: int, value: object) -> int:
+    """Check that InfluxDB can store a time.
+
+    Raises:
+        SerializationError: it cannot; `value` is what the caller called it.
+    """
+    if FIRST <= ns <= LAST:
+        return ns
+    msg = f"the time {shown(value)} is outside of what InfluxDB stores, {to_rfc3339(FIRST)} to {to_rfc3339(LAST)}"
+    raise SerializationError(msg)
+
+
+def _from_datetime(value: datetime, _unit: int) -> int:
+    # Not by `astimezone`, which cannot leave the years 1 to 9999, and is slower.
+    if value.tzinfo is None:
+        since = value - _EPOCH
+    else:
+        since = value.replace(tzinfo=None) - _EPOCH - (value.utcoffset() or timedelta())
+    return (since // _MICROSECOND) * 1_000
+
+
+def _from_date(value: date, _unit: int) -> int:
+    return (value.toordinal() - _EPOCH_ORDINAL) * _DAY
+
+
+def _from_int(value: Any, unit: int) -> int:
+    return int(value) * unit
+
+
+def _from_none(_value: object, _unit: int) -> None:
+    return None
+
+
+def _from_pandas(value: Any, _unit: int) -> int:
+    try:
+        return int(value.as_unit("ns").value)
+    except (ValueError, OverflowError):  # pandas has no nanoseconds for it, nor has InfluxDB
+        return in_range(LAST + 1, value)
+
+
+def _from_numpy(value: Any, _unit: int) -> int | None:
+    numpy = sys.modules["numpy"]
+    if numpy.isnat(value):
+        return None
+    name, count = numpy.datetime_data(value.dtype)
+    if name in {"Y", "M"}:
+        value, name, count = value.astype("datetime64[D]"), "D", 1
+    numerator, denominator = _NUMPY_UNITS[name]
+    return int(value.astype("int64")) * int(count) * numerator // denominator
+
+
+def _from_text(value: str, unit: int) -> int:
+    found = _ISO.fullmatch(value)
+    if found is None:
+        return _from_other_text(value, unit)
+    try:
+        day = date.fromisoformat(found["date"])
+    except ValueError as error:
+        msg = f"{shown(value)} is no time: {error}"
+        raise SerializationError(msg) from None
+    hour, zone_hour, zone_minute = (int(found[name] or 0) for name in ("hour", "zone_hour", "zone_minute"))
+    minute, second = (int(found[name] or found[f"{name}_"] or 0) for name in ("minute", "second"))
+    if hour > 23 or minute > 59 or second > 59 or zone_hour > 23 or zone_minute > 59:
+        msg = f"{shown(value)} is no time: there is no such hour, minute or second"
+        raise SerializationError(msg)
+    fraction = found["fraction"] or found["fraction_"] or "0"
+    if fraction[9:].strip("0"):
+        msg = f"the time {shown(value)} is finer than nanoseconds, which is as fine as InfluxDB stores it"
+        raise SerializationError(msg)
+    offset = zone_hour * 60 + zone_minute
+    minutes = hour * 60 + minute - (-offset if found["sign"] == "-" else offset)
+    seconds = minutes * 60 + second
+    return _from_date(day, unit) + seconds * _SECOND + int(fraction[:9].ljust(9, "0"))
+
+
+def _from_other_text(value: str, unit: int) -> int:
+    # pandas would take the day, or the year, that is missing in a text from the clock of this machine.
+    if _YEAR.search(_CLOCK.sub(" ", value)) and not value.isdecimal():
+        try:
+            import pandas as pd  # noqa: PLC0415 - not needed for ISO 8601, and slow to import
+        except ImportError:
+            msg = f"{shown(value)} is no ISO 8601 time (2009-11-10T23:00:00Z); other forms are read where pandas is"
+            raise SerializationError(msg) from None
+        try:
+            timestamp: object = pd.Timestamp(value)
+        except (ValueError, OverflowError):
+            timestamp = pd.NaT
+        if timestamp is not pd.NaT:
+            return _from_pandas(timestamp, unit)
+    msg = f"{shown(value)} is no time; a time as text is best written in ISO 8601: 2009-11-10T23:00:00Z"
+    raise SerializationError(msg)
+
+
+_CONVERTERS: Final[dict[type, Callable[[Any, int], int | None]]] = {
+    type(None): _from_none,
+    int: _from_int,
+    str: _from_text,
+    datetime: _from_datetime,
+    date: _from_date,
+}
+
+
+def _converter(kind: type) -> Callable[[Any, int], int | None]:
+    """Find the converter for a class that is met for the first time."""
+    found = _find(kind)
+    if found is None:
+        hint = "; a float cannot tell nanoseconds, take int(...) of it" if issubclass(kind, float) else ""
+        msg = f"a {kind.__qualname__} is no time{hint}"
+        raise SerializationError(msg)
+    if len(_CONVERTERS) > 100:  # classes made at run time must not pile up here
+        return found
+    return _CONVERTERS.setdefault(kind, found)
+
+
+def _find(kind: type) -> Callable[[Any, int], int | None] | None:
+    root = kind.__module__.partition(".")[0]
+    if root == "pandas" and kind.__name__ in {"NaTType", "NAType"}:
+        return _from_none
+    if root == "numpy":
+        return _find_numpy(kind)
+    if issubclass(kind, datetime):
+        # pandas.Timestamp, and subclasses of it, have nanoseconds that datetime does not know of.
+        return _from_pandas if hasattr(kind, "as_unit") else _from_datetime
+    if issubclass(kind, bool):
+        return None
+    return next((_CONVERTERS[base] for base in (int, str, date) if issubclass(kind, base)), None)
+
+
+def _find_numpy(kind: type) -> Callable[[Any, int], int | None] | None:
+    numpy = sys.modules["numpy"]
+    if issubclass(kind, numpy.datetime64):
+        return _from_numpy
+    if issubclass(kind, numpy.integer) and not issubclass(kind, numpy.timedelta64):
+        return _from_int
+    return _from_text if issubclass(kind, str) else None

@@ -1,0 +1,334 @@
+"""How values are written: the fields' by their type, tags' as text. The rules on numbers are here and nowhere else.
+
+Missing values (None, NaN, `pandas.NA`, `NaT`) have no text; the functions give None for them. What has a text:
+
+- `bool` and `numpy.bool_`: `true` and `false`;
+- `int` and numpy's integers: `5i`, if they fit into 64 bits with a sign; beyond it, with `unsigned=True`, `5u`;
+- `float` and numpy's floats: the shortest decimal that reads back to the same value *of that type*, so `0.1` for
+  `numpy.float32(0.1)`; in the form that JSON has for it, with digits on both sides of a point, and without `+`, which
+  not every server that speaks line protocol can read;
+- `decimal.Decimal`: its digits, as a float field;
+- `str` and `numpy.str_`: themselves;
+- members of an `Enum`: their name.
+
+Anything else is refused, `bytes` included, for which InfluxDB has no type: `str()` of it would rarely be what is meant.
+
+A tag value is text. What has one exact text without a choice to make is accepted for it: `str`, members of an `Enum`,
+integers (`5`) and booleans (`true`). Floats are not: an integer column with a missing value becomes one of floats in
+pandas, and the tag `1` would be another series from then on, called `1.0`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, NoReturn, TypeAlias
+
+import msgspec
+
+from ._errors import SerializationError
+from ._escape import string_value, tag_value
+from ._policy import FieldType, TypePolicy
+from ._shown import shown
+
+__all__ = ["FieldTexts", "TagTexts", "float_text"]
+
+#: Gives the text of a value, or None for one that is missing.
+Texter: TypeAlias = Callable[[Any], bytes | None]
+
+FIRST_INTEGER: Final = -(2**63)
+LAST_INTEGER: Final = 2**63 - 1
+LAST_UNSIGNED: Final = 2**64 - 1
+
+_BOOLEANS: Final = {True: b"true", False: b"false"}
+
+#: Classes that are remembered; those made at run time must not pile up.
+_CLASSES: Final = 1000
+
+
+#: Writes floats and integers several times faster than `repr` does.
+_json: Final = msgspec.json.Encoder().encode
+
+
+def float_text(value: float) -> bytes | None:
+    """Give the text of a float: the shortest that reads back to it; None for NaN.
+
+    Raises:
+        SerializationError: it is infinite.
+    """
+    text = _json(value)
+    if text != b"null":
+        return text
+    if math.isinf(value):
+        msg = "the value is infinite, which InfluxDB cannot store (nonfinite='omit' leaves such values out)"
+        raise SerializationError(msg)
+    return None
+
+
+class _Texts(dict[type, Texter]):
+    """Functions by the exact class of the value; classes not yet met are looked at once."""
+
+    def __init__(self) -> None:
+        super().__init__({type(None): _missing})
+
+    def __missing__(self, kind: type) -> Texter:
+        found = self._find(kind)
+        if len(self) < _CLASSES:
+            self[kind] = found
+        return found
+
+    def text(self, value: object) -> bytes | None:
+        """Give the text of a value, or None where it is missing.
+
+        Raises:
+            SerializationError: it cannot be written.
+        """
+        return self[type(value)](value)
+
+    def _find(self, kind: type) -> Texter:
+        """Find the function for a class by what the class is derived from."""
+        if issubclass(kind, Enum):
+            return self._enum
+        root = kind.__module__.partition(".")[0]
+        if root == "pandas" and kind.__name__ in {"NAType", "NaTType"}:
+            return _missing
+        if root == "numpy":
+            return self._find_numpy(kind)
+        for base, text in ((bool, self._bool), (int, self._int), (float, self._float), (str, self._str)):
+            if issubclass(kind, base):
+                return text
+        return self._decimal if issubclass(kind, Decimal) else self._refuse
+
+    def _find_numpy(self, kind: type) -> Texter:
+        numpy = sys.modules["numpy"]
+        for base, text in (
+            ((numpy.datetime64, numpy.timedelta64), self._numpy_time),  # before the integers, of which one is
+            (numpy.bool_, self._bool),
+            (numpy.uint64, self._uint64),
+            (numpy.integer, self._int),
+            (numpy.float64, self._float),
+            (numpy.floating, self._numpy_float),
+            (numpy.str_, self._str),
+        ):
+            if issubclass(kind, base):
+                return text
+        return self._refuse
+
+    def _numpy_time(self, value: Any) -> bytes | None:
+        return None if sys.modules["numpy"].isnat(value) else self._refuse(value)
+
+    def _enum(self, value: Enum) -> bytes | None:
+        name: str | None = value.name
+        if name is None:
+            msg = f"{value!r} has no name"
+            raise SerializationError(msg)
+        return self._str(name)
+
+    def _uint64(self, value: Any) -> bytes | None:
+        return self._int(value)
+
+    def _bool(self, value: Any) -> bytes | None:
+        return self._refuse(value)
+
+    def _int(self, value: Any) -> bytes | None:
+        return self._refuse(value)
+
+    def _float(self, value: Any) -> bytes | None:
+        return self._refuse_number(value)
+
+    def _numpy_float(self, value: Any) -> bytes | None:
+        return self._refuse_number(value)
+
+    def _decimal(self, value: Any) -> bytes | None:
+        return None if value.is_nan() else self._refuse(value)
+
+    def _str(self, value: Any) -> bytes | None:
+        return self._refuse(value)
+
+    def _refuse_number(self, value: Any) -> bytes | None:
+        """NaN is missing, whatever the type."""
+        return None if math.isnan(value) else self._refuse(value)
+
+    def _refuse(self, value: Any) -> bytes | None:
+        raise NotImplementedError
+
+
+class FieldTexts(_Texts):
+    """The texts of fields under a policy, or of one field whose type is pinned.
+
+    Args:
+        policy: the caller's decisions.
+        pin: the type that the field must have; None to go by the values.
+    """
+
+    def __init__(self, policy: TypePolicy, pin: FieldType | None = None) -> None:
+        super().__init__()
+        self._pin = pin
+        self._unsigned = policy.unsigned
+        self._omit = policy.nonfinite == "omit"
+        if pin is None and policy.integers_as_floats:
+            self._number: FieldType | None = "float"
+        else:
+            self._number = pin
+        self.update({
+            bool: self._bool,
+            int: self._int,
+            float: self._float,
+            str: self._str,
+            Decimal: self._decimal,
+        })
+        if pin is None:  # the common cases by the shortest way
+            self[str] = string_value
+            self[bool] = _BOOLEANS.__getitem__
+            if not self._omit:
+                self[float] = float_text
+            if self._number is None:
+                self[int] = self._plain_int
+
+    def _bool(self, value: Any) -> bytes | None:
+        if self._pin is None or self._pin == "boolean":
+            return b"true" if value else b"false"
+        return self._pinned_text(b"true" if value else b"false", value)
+
+    def _str(self, value: Any) -> bytes | None:
+        if self._pin is None or self._pin == "string":
+            return string_value(str.__str__(value))
+        return self._refuse(value)
+
+    def _plain_int(self, value: int) -> bytes | None:
+        return _json(value) + b"i" if FIRST_INTEGER <= value <= LAST_INTEGER else self._int(value)
+
+    def _int(self, value: Any) -> bytes | None:
+        number = int(value)
+        match self._number:
+            case None:
+                if FIRST_INTEGER <= number <= LAST_INTEGER:
+                    return b"%di" % number
+                if self._unsigned and 0 <= number <= LAST_UNSIGNED:
+                    return b"%du" % number
+                return self._overflow(number)
+            case "float":
+                return _integer_as_float(number)
+            case "integer":
+                return b"%di" % number if FIRST_INTEGER <= number <= LAST_INTEGER else self._overflow(number)
+            case "unsigned":
+                return b"%du" % number if 0 <= number <= LAST_UNSIGNED else self._overflow(number)
+            case _:
+                return self._pinned_text(_digits(number), value)
+
+    def _uint64(self, value: Any) -> bytes | None:
+        # By its type and not by its size, so that a field is of one type.
+        if self._unsigned and self._number is None:
+            return b"%du" % int(value)
+        return self._int(value)
+
+    def _float(self, value: Any) -> bytes | None:
+        if math.isinf(value) and self._omit:
+            return None
+        text = float_text(float(value))
+        if text is None or self._pin is None or self._pin == "float":
+            return text
+        return self._pinned_number(value)
+
+    def _numpy_float(self, value: Any) -> bytes | None:
+        """float16, float32 and longdouble; float64 is a float."""
+        number = float(value)
+        if not math.isfinite(number) or (self._pin is not None and self._pin != "float"):
+            return self._float(number)
+        if value.dtype.itemsize > 8:
+            if number != value:
+                msg = f"the {type(value).__name__} {value!s} is no 64-bit float, which is all that InfluxDB stores"
+                raise SerializationError(msg)
+            return float_text(number)
+        # The shortest digits for its own size; not by `str`, which numpy's print options change.
+        digits = sys.modules["numpy"].format_float_scientific(value, unique=True, trim="0")
+        # Read as a 64-bit float these digits are the shortest again, so the form is the same as that of all floats.
+        return float_text(float(digits))
+
+    def _decimal(self, value: Any) -> bytes | None:
+        if value.is_nan():
+            return None
+        if value.is_infinite():
+            return self._float(float(value))
+        if self._pin is not None and self._pin != "float":
+            return self._pinned_number(value)
+        if math.isinf(float(value)):
+            msg = f"the Decimal {value:.3e} is too large for a 64-bit float"
+            raise SerializationError(msg)
+        # Written out, unless that were mostly zeros.
+        text = f"{value:f}" if -20 <= value.adjusted() < 40 else str(value).lower().replace("e+", "e")
+        return text.encode()
+
+    def _pinned_number(self, value: Any) -> bytes | None:
+        """A float or Decimal where another type is pinned: only a whole number can be an integer."""
+        if self._pin in {"integer", "unsigned"}:
+            # A Decimal can have more digits than there is memory for.
+            if abs(value) > LAST_UNSIGNED:
+                return self._overflow(value)
+            if value == int(value):
+                return self._int(int(value))
+        return self._refuse(value)
+
+    def _pinned_text(self, text: bytes, value: Any) -> bytes | None:
+        """An integer or boolean where another type is pinned: it has one exact text."""
+        return b'"%b"' % text if self._pin == "string" else self._refuse(value)
+
+    def _overflow(self, number: Any) -> NoReturn:
+        kind = "unsigned integer" if self._number == "unsigned" else "integer"
+        hint = ""
+        if self._number is None and not self._unsigned and 0 <= number <= LAST_UNSIGNED:
+            hint = "; unsigned=True writes it as an unsigned one, for servers that have these"
+        msg = f"{shown(number)} does not fit into a 64-bit {kind}{hint}"
+        raise SerializationError(msg)
+
+    def _refuse(self, value: Any) -> bytes | None:
+        kind = type(value).__name__
+        if self._pin is not None:
+            msg = f"a {kind} ({shown(value)}) cannot be written as {self._pin}, the type this field is to have, exactly"
+            raise SerializationError(msg)
+        msg = f"a {kind} ({shown(value)}) is nothing that InfluxDB has a field type for; convert it"
+        raise SerializationError(msg)
+
+
+class TagTexts(_Texts):
+    """The texts of tag values, escaped."""
+
+    def _str(self, value: Any) -> bytes | None:
+        # Line protocol cannot hold an empty tag value; to InfluxDB it is the same as no tag.
+        return tag_value(value).encode() if value else None
+
+    def _int(self, value: Any) -> bytes | None:
+        return _digits(int(value))
+
+    def _bool(self, value: Any) -> bytes | None:
+        return b"true" if value else b"false"
+
+    def _refuse(self, value: Any) -> bytes | None:
+        msg = f"a {type(value).__name__} ({shown(value)}) is no tag value; a tag is text: convert it to str"
+        raise SerializationError(msg)
+
+
+def _missing(_value: object) -> None:
+    return None
+
+
+def _integer_as_float(number: int) -> bytes | None:
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
+    if value != number:
+        msg = f"{shown(number)} has no exact equal among 64-bit floats, so it cannot be written as one"
+        raise SerializationError(msg)
+    return float_text(value)
+
+
+def _digits(number: int) -> bytes:
+    # Python refuses to print integers of more than some thousand digits; nobody has such tags.
+    if number.bit_length() > 1024:
+        msg = f"{shown(number)} is too long to be written"
+        raise SerializationError(msg)
+    return b"%d" % number

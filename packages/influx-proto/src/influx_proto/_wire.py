@@ -1,0 +1,107 @@
+"""What crosses to an HTTP stack and back: `Request` out; status, `Headers` and bytes in.
+
+These are values. An adapter, or someone with an HTTP stack of their own, sends `method`, `target`, `headers` and
+`body` as they stand: everything in `target` is percent-encoded already, and encoding it again would alter the query.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar, cast
+from urllib.parse import quote
+
+Body: TypeAlias = bytes | Iterable[bytes]
+
+BodyT = TypeVar("BodyT")
+
+
+class Repeat(enum.Enum):
+    """Whether a request may be sent a second time when it is not known what became of the first."""
+
+    #: Twice is the same as once: reads, and points that carry their time.
+    ALWAYS = enum.auto()
+    #: Only if the server cannot have acted on it: points that the server stamps with its own time.
+    UNLESS_RECEIVED = enum.auto()
+    #: Statements that change the server.
+    NEVER = enum.auto()
+
+
+class Headers(Mapping[str, str]):
+    """HTTP header fields, read-only, found by name in any case.
+
+    Several fields of one name are joined by `", "`, which HTTP defines to mean the same.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        pairs = cast("Iterable[tuple[str, str]]", fields.items() if isinstance(fields, Mapping) else fields)
+        self._fields: dict[str, tuple[str, str]] = {}
+        for name, value in pairs:
+            before = self._fields.get(name.lower())
+            self._fields[name.lower()] = (name, value) if before is None else (before[0], f"{before[1]}, {value}")
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()][1]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._fields.values())
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self)!r})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """One HTTP request, complete but for the server's address and credentials, which `Server.complete` adds."""
+
+    method: str
+    #: Path and query string, percent-encoded, ready for the request line.
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    #: The body: bytes, or an iterable of bytes that can be iterated anew for every attempt.
+    body: Body = b""
+    repeat: Repeat = Repeat.ALWAYS
+    #: Whether a client with a database of its own adds it (`db=`).
+    wants_db: bool = False
+
+    @property
+    def size(self) -> int | None:
+        """Length of the body in bytes; None where it is only known after it was sent."""
+        return len(self.body) if isinstance(self.body, bytes) else None
+
+    def __repr__(self) -> str:
+        # Headers carry credentials and bodies may be large or secret: neither is shown.
+        size = "a streamed body" if self.size is None else f"{self.size} bytes"
+        return f"<Request {self.method} {self.target}, {size}>"
+
+
+@dataclass(slots=True)
+class Response(Generic[BodyT]):
+    """An answer whose body is still to be read: what an adapter's `open` gives."""
+
+    status: int
+    headers: Headers
+    #: Pieces of the body as they arrive: an iterator for a blocking adapter, an asynchronous one otherwise.
+    body: BodyT
+
+
+def encode_params(params: Iterable[tuple[str, str]]) -> str:
+    """Encode parameters for a query string or a form body; everything but RFC 3986's unreserved characters is %XX."""
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params)
+
+
+def add_params(target: str, params: Iterable[tuple[str, str]]) -> str:
+    """Append parameters to a request target."""
+    encoded = encode_params(params)
+    if not encoded:
+        return target
+    return f"{target}{'&' if '?' in target else '?'}{encoded}"

@@ -1,0 +1,20 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import requests
+from influx_proto.adapter import Client, Settings
+
+from ._transport import RequestsTransport
+
+
+class InfluxDBClient(Client[requests.Session]):
+    """A blocking client for InfluxDB, over requests.
+
+    `session` is a `requests.Session` of your own; it is not closed with the client.
+    """
+
+    user_agent = f"influx-requests/0.1.0 requests/{requests.__version__}"
+
+    def _make_transport(self, settings: Settings, session: requests.Session | None) -> RequestsTransport:
+        return RequestsTransport(settings, session)

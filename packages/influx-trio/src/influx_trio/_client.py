@@ -1,0 +1,25 @@
+"""The client for trio."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import trio
+from influx_proto.adapter import AsyncClient, Settings
+
+from ._transport import TrioTransport
+
+
+class AsyncInfluxDBClient(AsyncClient[None]):
+    """A client for InfluxDB in trio programs, over h11.
+
+    It keeps its own connections; there is no `session` to give it.
+    """
+
+    user_agent = f"influx-trio/0.1.0 h11/{version('h11')} trio/{trio.__version__}"
+
+    def _make_transport(self, settings: Settings, session: None) -> TrioTransport:
+        if session is not None:
+            msg = "session: this client keeps its own connections and takes none"
+            raise TypeError(msg)
+        return TrioTransport(settings)

@@ -1,0 +1,66 @@
+"""What only the client for asyncio has: event loops, tasks, sessions of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+from influx_aiohttp import AsyncInfluxDBClient
+
+from tests.servers.influxd import Server
+from tests.servers.scripted import Receive, ScriptedServer, Stall, reply
+
+
+def test_a_client_can_be_made_outside_a_running_loop(influxd: Server, database: str) -> None:
+    client = AsyncInfluxDBClient.from_url(influxd.url, database=database)
+
+    async def main() -> None:
+        async with client:
+            point = {"measurement": "m", "fields": {"v": 1.0}, "time": 1}
+            pong, written, result = await asyncio.gather(client.ping(), client.write(point), client.query("SHOW USERS"))
+            assert pong.version
+            assert written is True
+            assert result.series[0].columns == ("user", "admin")
+
+    asyncio.run(main())
+
+
+def test_a_client_belongs_to_one_loop(influxd: Server) -> None:
+    client = AsyncInfluxDBClient.from_url(influxd.url)
+    with asyncio.Runner() as one, asyncio.Runner() as other:
+        one.run(client.ping())
+        with pytest.raises(RuntimeError, match="another event loop; make one client for each"):
+            other.run(client.ping())
+        one.run(client.aclose())
+
+
+def test_a_session_of_ones_own_is_not_closed(influxd: Server) -> None:
+    async def main() -> None:
+        async with aiohttp.ClientSession() as session:
+            async with AsyncInfluxDBClient.from_url(influxd.url, session=session) as client:
+                await client.ping()
+            assert not session.closed
+
+    asyncio.run(main())
+
+
+def test_closing_what_was_never_used() -> None:
+    async def main() -> None:
+        async with AsyncInfluxDBClient():
+            pass
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_call_leaves_the_client_usable() -> None:
+    async def main(url: str) -> None:
+        async with AsyncInfluxDBClient.from_url(url) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await client.ping()
+            assert await client.ping()
+
+    with ScriptedServer([[Receive(), Stall(30)], reply(204)]) as server:
+        asyncio.run(main(server.url), debug=True)
+        assert len(server.requests) == 2

@@ -1,0 +1,32 @@
+"""The one fixture an adapter needs to run the suite, and a client made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.conformance.drivers import DRIVERS, Driver
+from tests.servers.influxd import Server
+
+
+@pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
+def driver(request: pytest.FixtureRequest) -> Driver:
+    """The adapter under test."""
+    found: Driver = request.param
+    return found
+
+
+@pytest.fixture
+def connect(driver: Driver) -> Iterator[Callable[..., Any]]:
+    """`connect(url, **settings)` gives a client of the adapter under test, closed at the end."""
+    with ExitStack() as clients:
+        yield lambda url, **settings: clients.enter_context(driver.client(url, **settings))
+
+
+@pytest.fixture
+def client(connect: Callable[..., Any], influxd: Server, database: str) -> Any:
+    """A client for the real server, with a fresh database selected."""
+    return connect(influxd.url, database=database)

@@ -1,0 +1,88 @@
+"""What the conformance suite runs over: clients of every adapter, seen the same way.
+
+A test is written once, as plain code against a blocking client. An awaiting client is called through a portal into an
+event loop that runs in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import influx_aiohttp
+import influx_requests
+import influx_trio
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from influx_proto.adapter import AsyncClient, Client
+
+from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A client class under test; `backend` is the event loop that an awaiting one runs in."""
+
+    name: str
+    client_class: type[Client[Any] | AsyncClient[Any]]
+    backend: Literal["asyncio", "trio"] | None = None
+
+    @contextlib.contextmanager
+    def client(self, url: str, **settings: Any) -> Iterator[Any]:
+        """Give an open client of this class for a server, to be used as a blocking one, and close it at the end."""
+        made = self.client_class.from_url(url, **settings)
+        if isinstance(made, Client):
+            with made:
+                yield made
+            return
+        options = {"debug": True} if self.backend == "asyncio" else {}
+        with start_blocking_portal(self.backend or "asyncio", options) as portal:
+            client = _Blocking(made, portal)
+            portal.call(made.__aenter__)
+            try:
+                yield client
+            finally:
+                portal.call(made.__aexit__, None, None, None)
+
+
+class _Blocking:
+    """An awaiting object seen as a blocking one: its coroutine functions are run in the portal's event loop."""
+
+    def __init__(self, target: Any, portal: BlockingPortal) -> None:
+        self.__dict__.update(_target=target, _portal=portal)
+
+    def __getattr__(self, name: str) -> Any:
+        name = {"close": "aclose"}.get(name, name)
+        found = getattr(self._target, name)
+        if not inspect.iscoroutinefunction(found):
+            return found
+
+        @functools.wraps(found)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._portal.call(functools.partial(found, *args, **kwargs))
+
+        return call
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._target, name, value)
+
+    def __repr__(self) -> str:
+        return repr(self._target)
+
+
+def at_once(*calls: Callable[[], Any]) -> Sequence[Any]:
+    """Run calls concurrently: in threads, and over an awaiting client as tasks of its event loop."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(lambda call: call(), calls))
+
+
+DRIVERS = [
+    Driver("aiohttp", influx_aiohttp.AsyncInfluxDBClient, "asyncio"),
+    Driver("trio", influx_trio.AsyncInfluxDBClient, "trio"),
+    Driver("requests", influx_requests.InfluxDBClient),
+    Driver("http.client", HTTPClientInfluxDBClient),
+]

@@ -1,0 +1,431 @@
+"""What every client says when it goes wrong: the server says no, is no InfluxDB, is not there, or stops half-way."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from influx_proto import (
+    AuthenticationError,
+    DatabaseNotFound,
+    InfluxDBError,
+    PartialWriteError,
+    PayloadTooLarge,
+    ProtocolError,
+    QueryError,
+    RateLimited,
+    ResponseError,
+    RetryPolicy,
+    SerializationError,
+    ServerUnavailable,
+    TransportError,
+    WriteError,
+)
+
+from tests.servers.influxd import Influxd
+from tests.servers.scripted import (
+    Behaviour,
+    Close,
+    Receive,
+    Reset,
+    ScriptedServer,
+    Send,
+    Stall,
+    chunked,
+    refused_port,
+    reply,
+    respond,
+)
+
+ONCE = RetryPolicy(attempts=1)
+SOON = RetryPolicy(attempts=3, backoff=0.001)
+
+JSON = {"Content-Type": "application/json"}
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+OPERATIONS: list[tuple[str, Callable[[Any], Any]]] = [
+    ("ping", lambda client: client.ping()),
+    ("query", lambda client: client.query("SHOW DATABASES")),
+    ("write", lambda client: client.write("m v=1 1", db="db")),
+]
+EACH_OPERATION = pytest.mark.parametrize("do", [do for _, do in OPERATIONS], ids=[name for name, _ in OPERATIONS])
+
+
+# A real server says no
+
+
+def test_a_query_that_cannot_be_parsed(client: Any) -> None:
+    with pytest.raises(QueryError, match="error parsing query: found SELEC, expected SELECT") as caught:
+        client.query("SELEC 1")
+    assert (caught.value.status, caught.value.statement_id) == (400, None)
+    assert b"error parsing query" in caught.value.body
+    assert "error parsing query" in caught.value.headers["X-Influxdb-Error"]
+
+
+def test_a_statement_that_fails(client: Any) -> None:
+    client.write("m v=1 1")
+    with pytest.raises(QueryError, match="database not found: nope") as caught:
+        client.query("SELECT v FROM m; SELECT v FROM nope..m; SELECT v FROM m")
+    assert isinstance(caught.value, DatabaseNotFound)
+    assert caught.value.statement_id == 1
+    assert "statement 1" in str(caught.value)
+    assert caught.value.partial_result is not None
+    assert [row for series in caught.value.partial_result.series for row in series.values] == [[1, 1.0]]
+
+
+def test_a_database_that_is_not_there(client: Any) -> None:
+    with pytest.raises(DatabaseNotFound, match='database not found: "nope"') as caught:
+        client.write("m v=1 1", db="nope")
+    assert caught.value.status == 404
+
+
+def test_a_retention_policy_that_is_not_there(client: Any) -> None:
+    """InfluxDB answers 500, but waiting does not help."""
+    began = time.monotonic()
+    with pytest.raises(WriteError, match="retention policy not found: nope") as caught:
+        client.write("m v=1 1", rp="nope")
+    assert caught.value.retryable is False
+    assert time.monotonic() - began < 5
+
+
+def test_lines_that_cannot_be_parsed(client: Any) -> None:
+    with pytest.raises(WriteError, match="unable to parse 'bad': missing fields") as caught:
+        client.write("bad")
+    assert caught.value.status == 400
+
+
+def test_a_partial_write(client: Any) -> None:
+    client.write("m v=1 1")
+    with pytest.raises(PartialWriteError, match="field type conflict") as caught:
+        client.write("m v=2 2\nm v=3i 3\nm v=4i 4")
+    assert caught.value.dropped == 2
+    assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [1.0, 2.0]
+
+
+def test_a_partial_write_names_the_lines(client: Any) -> None:
+    with pytest.raises(PartialWriteError) as caught:
+        client.write("m v=1 1\nbad\nm v=\nm v=2 2")
+    assert caught.value.rejected == (("bad", "missing fields"), ("m v=", "missing field value"))
+
+
+def test_a_body_that_is_too_large(connect: Callable[..., Any]) -> None:
+    with Influxd(http={"max-body-size": 1000}) as server:
+        client = connect(server.url, database="db")
+        client.create_database("db")
+        for size in (2_000, 3_000_000):
+            with pytest.raises(PayloadTooLarge, match="Request Entity Too Large") as caught:
+                client.write(f'm s="{"x" * size}" 1')
+            assert caught.value.status == 413
+        assert client.query("SHOW MEASUREMENTS").series == []
+
+
+# Bad input: nothing is sent
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        {"measurement": "m", "fields": {}},
+        {"measurement": "m"},
+        {"fields": {"v": 1}},
+        {"measurement": "", "fields": {"v": 1}},
+        {"measurement": "m\\", "fields": {"v": 1}},
+        {"measurement": "two\nlines", "fields": {"v": 1}},
+        {"measurement": "m", "tags": {"t": "two\nlines"}, "fields": {"v": 1}},
+        {"measurement": "m", "fields": {"time": 1}},
+        {"measurement": "m", "fields": {"v": object()}},
+        {"measurement": "m", "fields": {"v": float("inf")}},
+        {"measurement": "m", "fields": {"v": 2**63}},
+        {"measurement": "m", "fields": {"v": 1}, "time": 1.5},
+        {"measurement": "m", "fields": {"v": 1}, "time": "yesterday-ish"},
+        {"measurement": "m", "tags": {"t": "\udc80"}, "fields": {"v": 1}},
+        5,
+        None,
+        object(),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_written_is_not_sent(connect: Callable[..., Any], point: object) -> None:
+    with ScriptedServer([reply(204)]) as server:
+        client = connect(server.url, database="db")
+        for data in (point, [{"measurement": "m", "fields": {"v": 1}}, point]):
+            if isinstance(data, list) and isinstance(point, dict) and not point.get("fields"):
+                continue  # a row with no field left is skipped in a bulk input
+            with pytest.raises(SerializationError):
+                client.write(data)
+        assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda client: client.query(""), "q"),
+        (lambda client: client.query(5), "q"),
+        (lambda client: client.query("SHOW USERS", epoch="d"), "epoch"),
+        (lambda client: client.query("SHOW USERS", db=5), "db"),
+        (lambda client: client.query("SHOW USERS", params={"a": object()}), "params"),
+        (lambda client: client.create_database(""), "db"),
+        (lambda client: client.create_database(5), "db"),
+        (lambda client: client.write("m v=1", precision="fortnight"), "precision"),
+        (lambda client: client.write("m v=1", consistency="most"), "consistency"),
+        (lambda client: client.write("m v=1", batch_lines=0), "batch_lines"),
+        (lambda client: setattr(client, "db", ""), "database"),
+    ],
+)
+def test_a_wrong_argument_names_itself(connect: Callable[..., Any], call: Callable[[Any], Any], argument: str) -> None:
+    with ScriptedServer([reply(204)]) as server:
+        with pytest.raises((ValueError, TypeError), match=f"^{argument}: "):
+            call(connect(server.url, database="db"))
+        assert server.requests == []
+
+
+# Nobody there, or somebody else
+
+
+@EACH_OPERATION
+def test_no_server(connect: Callable[..., Any], do: Callable[[Any], Any]) -> None:
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", retry=SOON)
+        with pytest.raises(TransportError, match=rf"127\.0\.0\.1:{port}") as caught:
+            do(client)
+    assert caught.value.retryable is True
+    assert caught.value.maybe_received is False
+    assert caught.value.__cause__ is not None
+    assert "gave up after 3 attempts" in caught.value.__notes__[0]
+
+
+def test_no_such_host(connect: Callable[..., Any]) -> None:
+    client = connect("http://no-such-host.invalid:8086", retry=ONCE)
+    with pytest.raises(TransportError, match=r"no-such-host\.invalid:8086") as caught:
+        client.ping()
+    assert caught.value.maybe_received is False
+
+
+@EACH_OPERATION
+@pytest.mark.parametrize("status", [200, 404], ids=str)
+def test_a_web_page(connect: Callable[..., Any], do: Callable[[Any], Any], status: int) -> None:
+    with ScriptedServer([reply(status, HTML, b"<html>Welcome to nginx!</html>")]) as server:
+        with pytest.raises(ProtocolError, match=r"text/html.*<html>Welcome to nginx!") as caught:
+            do(connect(server.url, retry=SOON))
+        assert caught.value.retryable is False
+        assert len(server.requests) == 1
+
+
+@EACH_OPERATION
+def test_something_that_is_no_http(connect: Callable[..., Any], do: Callable[[Any], Any]) -> None:
+    with ScriptedServer([[Receive(), Send(b"SSH-2.0-OpenSSH_9.2p1\r\nnothing else\r\n\r\n")]]) as server:
+        with pytest.raises((ProtocolError, TransportError), match=rf"127\.0\.0\.1:{server.port}"):
+            do(connect(server.url, retry=ONCE))
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "text"),
+    [
+        (JSON, b"", "empty|no document|cut"),
+        (JSON, b'{"results":[{"statement_id":0', "cut|middle|inside|end"),
+        (JSON, b"[1, 2]", "not JSON"),
+        (JSON, b'{"hello":"world"}', "InfluxDB.*hello"),
+        ({"Content-Type": "application/x-msgpack"}, b"\x81\xa7results\x91", "cut|middle|inside|end"),
+        ({}, b'{"results":[]}', "no content type"),
+        ({"Content-Type": "text/plain"}, b"hello", "text/plain.*hello"),
+    ],
+    ids=["empty", "cut", "a list", "another mapping", "cut messagepack", "no content type", "text"],
+)
+def test_an_answer_that_is_not_influxdbs(
+    connect: Callable[..., Any], headers: dict[str, str], body: bytes, text: str
+) -> None:
+    with ScriptedServer([reply(200, headers, body)]) as server:
+        client = connect(server.url, retry=ONCE)
+        with pytest.raises(ProtocolError, match=f"(?s){text}"):
+            client.query("SHOW DATABASES")
+
+
+def test_an_answer_that_says_it_is_not_complete(connect: Callable[..., Any]) -> None:
+    series = b'{"name":"m","columns":["time"],"values":[[1]],"partial":true}'
+    body = b'{"results":[{"statement_id":0,"series":[%b],"partial":true}]}\n' % series
+    with ScriptedServer([reply(200, JSON, body)]) as server, pytest.raises(ProtocolError, match="statement 0"):
+        connect(server.url, retry=ONCE).query("SELECT * FROM m")
+
+
+def test_a_result_that_the_server_truncated(connect: Callable[..., Any]) -> None:
+    body = (
+        b'{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time"],"values":[[1]],"partial":true}]}]}\n'
+    )
+    with ScriptedServer([reply(200, JSON, body)]) as server:
+        with pytest.raises(ProtocolError, match="max-row-limit"):
+            connect(server.url, retry=SOON).query("SELECT * FROM m")
+        assert len(server.requests) == 1
+
+
+GOOD = b'{"results":[{"statement_id":0}]}\n'
+CUTS: dict[str, Behaviour] = {
+    "before the answer": [Receive(), Close()],
+    "within the body": [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Close()],
+    "within a chunk": [
+        Receive(),
+        Send(respond(200, {**JSON, "Transfer-Encoding": "chunked"}, b"64\r\n" + GOOD)),
+        Close(),
+    ],
+    "between chunks": [
+        Receive(),
+        Send(respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(GOOD, end=False))),
+        Close(),
+    ],
+    "reset before the answer": [Receive(), Reset()],
+    "reset within the body": [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Reset()],
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_connection_that_is_cut(connect: Callable[..., Any], cut: str) -> None:
+    expected = ProtocolError if cut in {"within the body", "within a chunk", "between chunks"} else InfluxDBError
+    with ScriptedServer([CUTS[cut]]) as server:
+        client = connect(server.url, retry=ONCE)
+        with pytest.raises(expected) as caught:
+            client.query("SHOW DATABASES")
+        assert isinstance(caught.value, (ProtocolError, TransportError))
+        assert caught.value.retryable is True
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_read_is_repeated_after_a_cut(connect: Callable[..., Any], cut: str) -> None:
+    with ScriptedServer([CUTS[cut], reply(200, JSON, GOOD)]) as server:
+        assert connect(server.url, retry=SOON).query("SHOW DATABASES").series == []
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_statement_that_changes_the_server_is_not_repeated(connect: Callable[..., Any], cut: str) -> None:
+    with ScriptedServer([CUTS[cut], reply(200, JSON, GOOD)]) as server:
+        with pytest.raises((ProtocolError, TransportError)):
+            connect(server.url, retry=SOON).drop_database("db")
+        assert len(server.requests) == 1
+
+
+def test_a_silent_server(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([[Receive(), Stall(30)]]) as server:
+        client = connect(server.url, retry=ONCE, timeout=0.2)
+        began = time.monotonic()
+        with pytest.raises(TransportError, match=rf"127.0.0.1:{server.port}.*0\.2"):
+            client.ping()
+        assert time.monotonic() - began < 10
+
+
+def test_a_server_that_falls_silent(connect: Callable[..., Any]) -> None:
+    head = respond(200, {**JSON, "Content-Length": "100"}, b'{"results"')
+    with ScriptedServer([[Receive(), Send(head), Stall(30)]]) as server:
+        client = connect(server.url, retry=ONCE, timeout=0.2)
+        with pytest.raises(TransportError):
+            client.query("SHOW DATABASES")
+
+
+# The way from a status to an error
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "error", "text"),
+    [
+        (400, JSON, b'{"error":"nope"}', WriteError, "nope"),
+        (400, JSON, b'{"code":"invalid","message":"nope"}', WriteError, "nope"),
+        (400, {"Content-Type": "application/x-msgpack"}, b"\x81\xa5error\xa4nope", WriteError, "nope"),
+        (400, {"Content-Type": "text/csv"}, b"error\nnope\n", WriteError, "nope"),
+        (400, {"X-Influxdb-Error": "nope"}, b"", WriteError, "nope"),
+        (400, {**JSON, "X-Influxdb-Error": "nope"}, b'{"err', WriteError, "nope"),
+        (400, {"Content-Type": "text/plain"}, b"nope\n", WriteError, "nope"),
+        (400, {}, b"", WriteError, "HTTP 400 without a text"),
+        (401, HTML, b"<html>", AuthenticationError, "<html>"),
+        (403, JSON, b'{"error":"nope"}', AuthenticationError, "nope"),
+        (404, JSON, b'{"error":"database not found: \\"x\\""}', DatabaseNotFound, "database not found"),
+        (413, HTML, b"<html>too large</html>", PayloadTooLarge, "too large"),
+        (429, JSON, b'{"code":"too many requests","message":"slow"}', RateLimited, "slow"),
+        (500, JSON, b'{"error":"timeout"}', ServerUnavailable, "timeout"),
+        (500, JSON, b'{"error":"retention policy not found: x"}', WriteError, "retention policy"),
+        (502, HTML, b"<html>Bad Gateway</html>", ServerUnavailable, "Bad Gateway"),
+        (503, {"Content-Type": "text/plain"}, b"request throttled, queue full\n", ServerUnavailable, "queue full"),
+        (301, {"Location": "https://elsewhere/write"}, b"", ResponseError, "redirects to https://elsewhere/write"),
+    ],
+)
+def test_statuses(
+    connect: Callable[..., Any],
+    status: int,
+    headers: dict[str, str],
+    body: bytes,
+    error: type[ResponseError],
+    text: str,
+) -> None:
+    with ScriptedServer([reply(status, headers, body)]) as server:
+        client = connect(server.url, retry=ONCE)
+        with pytest.raises(error, match=text) as caught:
+            client.write("m v=1 1", db="db")
+        assert type(caught.value) is error
+        assert caught.value.status == status
+        assert caught.value.body == body
+        assert caught.value.retryable is (status == 429 or error is ServerUnavailable)
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert (type(again), str(again), again.body) == (error, str(caught.value), body)
+
+
+def test_no_redirect_is_followed(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(204)]) as elsewhere:
+        with ScriptedServer([reply(307, {"Location": elsewhere.url + "/write"})]) as server:
+            with pytest.raises(ResponseError):
+                connect(server.url, username="u", password="p").write("m v=1 1", db="db")
+        assert elsewhere.requests == []
+
+
+# Trying again
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_write_is_repeated(connect: Callable[..., Any], status: int) -> None:
+    with ScriptedServer([reply(status), reply(status), reply(204)]) as server:
+        assert connect(server.url, retry=SOON).write("m v=1 1", db="db") is True
+        assert [request.body for request in server.requests] == [b"m v=1 1"] * 3
+
+
+def test_points_without_time_are_repeated_only_when_they_cannot_have_arrived(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(503), reply(500), reply(204)]) as server:
+        with pytest.raises(ServerUnavailable):
+            connect(server.url, retry=SOON).write("m v=1", db="db")
+        assert len(server.requests) == 2
+
+
+def test_retry_after_is_obeyed(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(503, {"Retry-After": "1"}), reply(204)]) as server:
+        began = time.monotonic()
+        connect(server.url, retry=RetryPolicy(attempts=2, backoff=0)).write("m v=1 1", db="db")
+        assert time.monotonic() - began >= 1
+
+
+def test_what_came_before_a_failure_is_told(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(204), reply(204), reply(400, JSON, b'{"error":"nope"}')]) as server:
+        points = ({"measurement": "m", "fields": {"n": n}, "time": n} for n in range(30))
+        with pytest.raises(WriteError) as caught:
+            connect(server.url).write(points, batch_lines=10, db="db")
+        assert "20 lines" in caught.value.__notes__[0]
+
+
+# Logging
+
+
+def test_nothing_is_logged_unless_asked_for(client: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    client.write("m v=1 1")
+    with pytest.raises(QueryError):
+        client.query("SELEC")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_debug_log(client: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="influx_proto")
+    client.write("m v=1 1")
+    client.query("SHOW MEASUREMENTS")
+    write, query = [record.getMessage() for record in caplog.records if record.name == "influx_proto"]
+    assert write.startswith("POST /write?precision=ns&db=")
+    assert "HTTP 204" in write
+    assert "bytes sent: 7, received: 0" in write
+    assert " ms" in write
+    assert query.startswith("GET /query?")
+    assert "SHOW%20MEASUREMENTS" in query

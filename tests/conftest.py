@@ -1,0 +1,29 @@
+"""What every test may ask for: a real InfluxDB, and a database of its own in it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers.influxd import Server, execute, running_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def influxd() -> Iterator[Server]:
+    """One server for the whole session: the one of `INFLUXDB_URL`, or one started for it."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database(influxd: Server) -> Iterator[str]:
+    """The name of a fresh database, gone after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    execute(influxd.url, f'CREATE DATABASE "{name}"')
+    yield name
+    execute(influxd.url, f'DROP DATABASE "{name}"')

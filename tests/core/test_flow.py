@@ -1,0 +1,215 @@
+"""Flows without a socket or a clock: values in, attempts out, and the two drivers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+from influx_proto import Headers, Op, ProtocolError, RetryPolicy, ServerUnavailable, TransportError, ops
+from influx_proto._flow import Attempt, Flow, arun, attempts, run
+from influx_proto._wire import Response
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def unavailable(**headers: str) -> ServerUnavailable:
+    return ServerUnavailable(503, "later", Headers(headers))
+
+
+READ = ops.query("SELECT v FROM m")
+CHANGE = ops.query("DROP DATABASE x")
+TIMED = ops.write("m v=1 1")
+UNTIMED = ops.write("m v=1")
+
+
+def half() -> float:
+    """A random number that is always the same."""
+    return 0.5
+
+
+def schedule(op: Op[Any], policy: RetryPolicy, errors: list[Exception]) -> list[float]:
+    """The waits of a flow whose attempts fail with these errors and then succeed; a final -1 if it gave up."""
+    clock = Clock()
+    flow = attempts(op, policy, clock)
+    attempt = next(flow)
+    waits: list[float] = []
+    for error in errors:
+        assert attempt.op is op
+        try:
+            attempt = flow.throw(error)
+        except type(error):
+            return [*waits, -1]
+        waits.append(attempt.after)
+        clock.time += attempt.after
+    with pytest.raises(StopIteration) as stop:
+        flow.send("done")
+    assert stop.value.value == "done"
+    return waits
+
+
+def test_success_at_once() -> None:
+    assert schedule(READ, RetryPolicy(), []) == []
+
+
+def test_backoff_doubles_with_full_jitter_up_to_its_bound() -> None:
+    policy = RetryPolicy(attempts=7, backoff=1, max_backoff=8, max_total=None, random=half)
+    assert schedule(READ, policy, [unavailable()] * 6) == [0.5, 1, 2, 4, 4, 4]
+
+
+def test_the_last_attempt_is_the_last() -> None:
+    assert schedule(READ, RetryPolicy(attempts=3, backoff=1, random=half), [unavailable()] * 3) == [0.5, 1, -1]
+    assert schedule(READ, RetryPolicy(attempts=1), [unavailable()]) == [-1]
+
+
+def test_the_total_time_is_bounded_waits_included() -> None:
+    policy = RetryPolicy(attempts=99, backoff=1, max_backoff=4, max_total=10, random=half)
+    assert schedule(READ, policy, [unavailable()] * 99) == [0.5, 1, 2, 2, 2, 2, -1]
+
+
+def test_retry_after_wins_over_the_backoff() -> None:
+    seconds = unavailable(**{"Retry-After": "7"})
+    date = unavailable(**{"Date": "Mon, 23 Nov 2026 20:00:00 GMT", "Retry-After": "Mon, 23 Nov 2026 20:00:09 GMT"})
+    past = unavailable(**{"Date": "Mon, 23 Nov 2026 20:00:00 GMT", "Retry-After": "Mon, 23 Nov 2026 19:00:00 GMT"})
+    nonsense = unavailable(**{"Retry-After": "soon"})
+    policy = RetryPolicy(attempts=9, backoff=1, random=half)
+    assert schedule(READ, policy, [seconds, date, past, nonsense]) == [7, 9, 0, 4]
+
+
+@pytest.mark.parametrize(
+    ("error", "read", "change", "timed", "untimed"),
+    [
+        (TransportError("refused", maybe_received=False), True, False, True, True),
+        (TransportError("reset"), True, False, True, False),
+        (ServerUnavailable(503, "throttled"), True, False, True, True),
+        (ServerUnavailable(500, "timeout"), True, False, True, False),
+        (ServerUnavailable(502, "gateway"), True, False, True, False),
+        (ProtocolError("cut", retryable=True), True, False, True, False),
+        (ProtocolError("a web page"), False, False, False, False),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, Exception) else "",
+)
+def test_what_is_repeated(error: Exception, read: bool, change: bool, timed: bool, untimed: bool) -> None:
+    for op, repeated in ((READ, read), (CHANGE, change), (TIMED, timed), (UNTIMED, untimed)):
+        assert (schedule(op, RetryPolicy(backoff=0), [error]) == [0]) is repeated
+
+
+@pytest.mark.parametrize("wrong", [{"attempts": 0}, {"max_total": -1}, {"backoff": -1}, {"max_backoff": -1}])
+def test_a_wrong_policy_names_the_argument(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"^retry: .*{next(iter(wrong))}"):
+        RetryPolicy(**wrong)
+
+
+# The drivers
+
+
+class Scripted:
+    """A transport of both kinds whose answers are given; records what it was asked for."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[Any] = []
+
+    def _answer(self) -> Any:
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def now(self) -> float:
+        return 0.0
+
+    def close(self) -> None: ...
+
+
+class Blocking(Scripted):
+    @contextmanager
+    def open(self, request: Any) -> Iterator[Response[Iterator[bytes]]]:
+        self.asked.append(request)
+        yield Response(204, Headers({"X-Influxdb-Version": "1"}), iter(self._answer()))
+
+    def sleep(self, seconds: float) -> None:
+        self.asked.append(seconds)
+
+
+class Pieces:
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = pieces
+
+    def __aiter__(self) -> Pieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self.pieces:
+            raise StopAsyncIteration
+        return self.pieces.pop(0)
+
+
+class Awaiting(Scripted):
+    @asynccontextmanager
+    async def open(self, request: Any) -> Any:
+        self.asked.append(request)
+        yield Response(204, Headers({"X-Influxdb-Version": "1"}), Pieces(self._answer()))
+
+    async def sleep(self, seconds: float) -> None:
+        self.asked.append(seconds)
+
+    async def aclose(self) -> None: ...
+
+
+def drive(flow: Flow[Any], *answers: Any, awaiting: bool) -> tuple[Any, list[Any]]:
+    if awaiting:
+        transport = Awaiting(*answers)
+        return asyncio.run(arun(flow, transport)), transport.asked
+    blocking = Blocking(*answers)
+    return run(flow, blocking), blocking.asked
+
+
+BOTH = pytest.mark.parametrize("awaiting", [False, True], ids=["run", "arun"])
+
+
+@BOTH
+def test_a_driver_does_what_the_flow_says(awaiting: bool) -> None:
+    ping = ops.ping()
+    policy = RetryPolicy(backoff=1, random=half)
+    result, asked = drive(attempts(ping, policy, lambda: 0.0), TransportError("x"), [], awaiting=awaiting)
+    assert result.version == "1"
+    assert asked == [ping.request, 0.5, ping.request]
+
+
+@BOTH
+def test_a_flow_that_wants_nothing(awaiting: bool) -> None:
+    def flow() -> Flow[int]:
+        return 7
+        yield Attempt(ops.ping())
+
+    assert drive(flow(), awaiting=awaiting) == (7, [])
+
+
+@BOTH
+def test_a_stop_iteration_of_a_transport_is_no_result(awaiting: bool) -> None:
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        drive(attempts(ops.ping(), RetryPolicy(), lambda: 0.0), StopIteration("bug"), awaiting=awaiting)
+
+
+@BOTH
+def test_the_flow_is_closed_when_the_driver_is_interrupted(awaiting: bool) -> None:
+    closed = []
+
+    def flow() -> Flow[None]:
+        try:
+            yield Attempt(ops.ping())
+        finally:
+            closed.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        drive(flow(), KeyboardInterrupt(), awaiting=awaiting)
+    assert closed == [True]

@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import _json
+from influx_proto._errors import ProtocolError
+from influx_proto._json import JSONDocuments
+
+from .feeding import (
+    DOCUMENTS,
+    PLACES,
+    Documents,
+    byte_by_byte,
+    check_truncation,
+    cut,
+    every_way,
+    exact,
+    feed,
+    feed_until_error,
+)
+
+# What InfluxDB 1.6.7 sent.
+
+ROWS = (
+    rb'{"results":[{"statement_id":0,"series":[{"name":"odd","columns":["time","b","f","i","s","t g","u"],"values":['
+    rb'["1677-09-21T00:12:43.145224194Z",true,-9500000000000000000,-9223372036854775808,null,"x,y=z",null],'
+    rb'["1969-12-31T23:59:59.999999999Z",null,100000000000000000000,9223372036854775807,'
+    rb'"q\"{}{\\ ,\u2028 \n nl","x,y=z","a"],'
+    rb'["2017-07-14T02:40:00Z",null,-0,null,"\ufffd bad",null,"b"],'
+    rb'["2017-07-14T02:40:00.12Z",null,1e+300,null,"",null,"b"]]}]}]}' + b"\n"
+)
+CHUNKS = (
+    (
+        b'{"results":[{"statement_id":0,"series":[{"name":"odd","columns":["time","f"],"values":'
+        b'[["1969-12-31T23:59:59.999999999Z",1.5]],"partial":true}],"partial":true}]}\n'
+    ),
+    (
+        b'{"results":[{"statement_id":0,"series":[{"name":"odd","columns":["time","f"],"values":'
+        b'[["2262-04-11T23:47:16.854775806Z",0.1]]}]}]}\n'
+    ),
+    b'{"results":[{"statement_id":1,"series":[{"name":"databases","columns":["name"],"values":[["t"]]}]}]}\n',
+    b'{"results":[{"statement_id":2}]}\n',
+    b'{"results":[{"statement_id":3,"error":"database not found: nope"}]}\n',
+    b'{"results":[{"statement_id":3,"error":"not executed"}]}\n',
+)
+PRETTY = b"""{
+    "results": [
+        {
+            "statement_id": 0,
+            "series": [
+                {
+                    "name": "odd",
+                    "columns": [
+                        "time",
+                        "s"
+                    ],
+                    "values": [
+                        [
+                            1,
+                            "q\\"{}{\\\\ ,\\u2028 \\n nl"
+                        ]
+                    ],
+                    "partial": true
+                }
+            ],
+            "partial": true
+        }
+    ]
+}
+{
+    "results": [
+        {
+            "statement_id": 0
+        }
+    ]
+}
+"""
+INFINITE = (
+    b"json: error calling MarshalJSON for type httpd.Response: json: error calling MarshalJSON for type *query.Result: "
+    b"json: unsupported value: +Inf\n"
+)
+WARNING = (
+    b'{"results":[{"statement_id":0,"messages":[{"level":"warning","text":"deprecated use of \'CREATE DATABASE t\' in '
+    b'a read only context, please use a POST request instead"}]}]}\n'
+)
+CHUNK_DOCUMENTS = [json.loads(chunk) for chunk in CHUNKS]
+
+
+def values(documents: Documents) -> list[Any]:
+    return [row for document in documents for row in document["results"][0]["series"][0]["values"]]
+
+
+def cells(text: bytes) -> Any:
+    answer = b'{"results":[{"series":[{"columns":["v"],"values":[[%s]]}]}]}\n' % text
+    return values(every_way(JSONDocuments, answer))[0][0]
+
+
+def test_rows() -> None:
+    documents = every_way(JSONDocuments, ROWS)
+    assert exact(values(documents)) == exact([
+        ["1677-09-21T00:12:43.145224194Z", True, -9.5e18, -(1 << 63), None, "x,y=z", None],
+        ["1969-12-31T23:59:59.999999999Z", None, 1e20, (1 << 63) - 1, 'q"{}{\\ ,\u2028 \n nl', "x,y=z", "a"],
+        ["2017-07-14T02:40:00Z", None, 0, None, "\ufffd bad", None, "b"],
+        ["2017-07-14T02:40:00.12Z", None, 1e300, None, "", None, "b"],
+    ])
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"", b"\n\n", b"\t\r\n "])
+def test_chunks(end: bytes) -> None:
+    answer = b"".join(chunk.strip() + end for chunk in CHUNKS)
+    assert every_way(JSONDocuments, answer) == CHUNK_DOCUMENTS
+
+
+def test_chunks_come_as_soon_as_they_are_complete() -> None:
+    for end in (b"\n", b""):
+        decoder = JSONDocuments()
+        late = 0
+        for chunk, document in zip(CHUNKS, CHUNK_DOCUMENTS, strict=True):
+            got = decoder.feed(chunk.strip() + end)
+            late += document not in got
+        assert late <= (1 if end else 2)  # without line feeds, the first `}{` shows that there will be none
+
+
+def test_pretty() -> None:
+    documents = every_way(JSONDocuments, PRETTY)
+    assert values(documents[:1]) == [[1, 'q"{}{\\ ,\u2028 \n nl']]
+    assert documents[1] == {"results": [{"statement_id": 0}]}
+    assert every_way(JSONDocuments, PRETTY.replace(b"\n", b"\r\n")) == documents
+    assert every_way(JSONDocuments, PRETTY.strip()) == documents
+
+
+def test_warning_and_errors() -> None:
+    assert every_way(JSONDocuments, WARNING)[0]["results"][0]["messages"][0]["level"] == "warning"
+    assert every_way(JSONDocuments, b'{"error":"a{"}\n') == [{"error": "a{"}]
+    assert every_way(JSONDocuments, b'{"code":"unauthorized","message":"no"}') == [
+        {"code": "unauthorized", "message": "no"}
+    ]
+
+
+def test_no_statement_and_empty_series() -> None:
+    assert every_way(JSONDocuments, b"{}\n") == [{"results": []}]
+    assert every_way(JSONDocuments, b'{"results":[{"statement_id":0,"series":[]}]}') == [
+        {"results": [{"statement_id": 0}]}
+    ]
+    assert every_way(JSONDocuments, b'{"results":[{"series":[{"columns":["a"],"values":[]}]}]}') == [
+        {"results": [{"series": [{"columns": ["a"]}]}]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"9223372036854775807", (1 << 63) - 1),
+        (b"9223372036854775808", 1 << 63),
+        (b"18446744073709551615", (1 << 64) - 1),
+        (b"18446744073709551616", 18446744073709551616.0),
+        (b"100000000000000000000", 1e20),
+        (b"-9223372036854775808", -(1 << 63)),
+        (b"-9223372036854775809", -9223372036854775808.0),
+        (b"9007199254740993", 9007199254740993),
+        (b"1e+21", 1e21),
+        (b"5e-324", 5e-324),
+        (b"0.1", 0.1),
+        (b"1.7976931348623157e+308", 1.7976931348623157e308),
+        (b'"\xe4\x81\xa7}{"', "\u4067}{"),
+        (b'"\xe2\x80\xa8"', "\u2028"),
+        (b'"\xff\xfe"', "\ufffd\ufffd"),
+        (b'"\\\\"', "\\"),
+        (b'"\\\\\\"}]}{"', '\\"}]}{'),
+        (b"[[[[[[[[[[1]]]]]]]]]]", [[[[[[[[[[1]]]]]]]]]]),
+    ],
+)
+def test_cells(text: bytes, value: Any) -> None:
+    assert exact(cells(text)) == exact(value)
+
+
+def test_huge_integer_and_bad_text_together() -> None:
+    assert cells(b'[100000000000000000000,"\xff"]') == [1e20, "\ufffd"]
+
+
+def test_strings_that_look_like_ends_of_documents() -> None:
+    texts = ["}{", "}\n{", '}{"results":[]}', '"}{"', "\\", '\\"', "}]}]}", "{" * 50, "}" * 50, "\\" * 7 + '"']
+    documents = [
+        {"results": [{"statement_id": 0, "series": [{"columns": [a], "values": [[a + b]]}]}]}
+        for a, b in itertools.product(texts, texts)
+    ]
+    for end in ("\n", "", "\r\n"):
+        for indent in (None, 4):
+            answer = "".join(json.dumps(document, indent=indent) + end for document in documents).encode()
+            assert feed(JSONDocuments, [answer]) == documents
+            assert feed(JSONDocuments, byte_by_byte(answer)) == documents
+
+
+@given(DOCUMENTS, st.sampled_from(["\n", "\r\n", "", " "]), st.booleans(), st.sampled_from([None, 4]), PLACES)
+def test_what_was_encoded_is_decoded(
+    documents: Documents, end: str, ascii_only: bool, indent: int | None, places: list[int]
+) -> None:
+    answer = "".join(json.dumps(item, ensure_ascii=ascii_only, indent=indent) + end for item in documents).encode()
+    assert exact(feed(JSONDocuments, cut(answer, places))) == exact(documents)
+    assert exact(feed(JSONDocuments, byte_by_byte(answer))) == exact(documents)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_truncation(end: bytes) -> None:
+    chunks = [chunk.strip() + end for chunk in CHUNKS[:4]]
+    ends = set(itertools.accumulate(map(len, chunks)))
+    check_truncation(
+        JSONDocuments, b"".join(chunks), {place - cut_off for place in ends for cut_off in range(len(end) + 1)}
+    )
+    check_truncation(JSONDocuments, ROWS, {len(ROWS) - 1})
+
+
+def test_truncation_of_pretty() -> None:
+    first = PRETTY.index(b"\n}\n") + 2
+    check_truncation(JSONDocuments, PRETTY, {first, first + 1, len(PRETTY) - 1})
+
+
+@pytest.mark.parametrize("before", [b"", b"".join(CHUNKS)])
+def test_infinite_number(before: bytes) -> None:
+    for pieces in ([before + INFINITE + CHUNKS[0]], byte_by_byte(before + INFINITE), [before + INFINITE.strip()]):
+        documents, error = feed_until_error(JSONDocuments, pieces)
+        assert documents == (CHUNK_DOCUMENTS if before else [])
+        assert error is not None
+        assert "unsupported value: +Inf" in str(error)
+        assert "MessagePack" in str(error)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<!DOCTYPE html>\n<html>{}</html>\n",
+        b"404 page not found\n",
+        b"[]\n",
+        b"[{}]\n",
+        b"null",
+        b'"text"\n',
+        b"1\n",
+        b'{"results":5}\n',
+        b'{"results":[5]}\n',
+        b'{"results":[{"series":[5]}]}\n',
+        b'{"results":[}]\n',
+        b'{"results":[]]}',
+        b"{'results':[]}",
+        b'{"results":[NaN]}',
+        b'{"results":[1e999]}',
+        b'{"results":[1' + b"0" * 400 + b"]}",
+        b'{"results":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
+        b"x" * 100_000,
+        b"\xff\xfe\n",
+    ],
+)
+def test_not_an_answer(answer: bytes) -> None:
+    for pieces in ([answer], cut(answer, range(0, len(answer), 1 + len(answer) // 100))):
+        with pytest.raises(ProtocolError) as caught:
+            feed(JSONDocuments, pieces)
+        assert len(str(caught.value)) < 1500
+
+
+@pytest.mark.parametrize("answer", [b"", b"\n", b" \r\n"])
+def test_empty(answer: bytes) -> None:
+    with pytest.raises(ProtocolError, match="empty"):
+        feed(JSONDocuments, [answer])
+
+
+def test_error_comes_again() -> None:
+    decoder = JSONDocuments()
+    for _ in range(2):
+        with pytest.raises(ProtocolError, match="not JSON"):
+            decoder.feed(b"<html>\n")
+    with pytest.raises(ProtocolError, match="not JSON"):
+        decoder.close()
+
+
+class Buffer(bytearray):
+    """Counts the bytes that are searched."""
+
+    work = 0
+
+    def find(self, sub: Any, start: Any = 0, *rest: Any) -> int:
+        found: int = super().find(sub, start, *rest)
+        self.work += (len(self) if found < 0 else found) - start
+        return found
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
+@pytest.mark.parametrize("kind", ["lines", "joined", "pretty", "one line", "one string"])
+def test_work_is_linear(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = [1600000000000000000, 'text }{ "', 0.5]
+    documents = [{"results": [{"series": [{"values": [row] * 20}]}]}] * 20
+    if kind == "one line":
+        documents = [{"results": [{"series": [{"values": [row] * 400}]}]}]
+    elif kind == "one string":
+        documents = [{"results": [{"series": [{"values": [['"\\' * 10_000]]}]}]}]
+    end = "" if kind in {"joined", "one string"} else "\n"
+    answer = "".join(json.dumps(item, indent=4 if kind == "pretty" else None) + end for item in documents).encode()
+
+    decoder = JSONDocuments()
+    buffer = decoder._buffer = Buffer()
+    work = 0
+
+    def end_of(pattern: Any, data: bytearray, at: int, real: Any = _json._end) -> int:
+        nonlocal work
+        end: int = real(pattern, data, at)
+        work += end - at + 1
+        return end
+
+    def decode(data: bytearray, real: Any = _json._decode) -> Any:
+        nonlocal work
+        work += len(data)
+        return real(data)
+
+    monkeypatch.setattr(_json, "_end", end_of)
+    monkeypatch.setattr(_json, "_decode", decode)
+    got = [item for at in range(0, len(answer), size) for item in decoder.feed(answer[at : at + size])]
+    assert got + decoder.close() == documents
+    assert work + buffer.work < 8 * len(answer)

@@ -1,0 +1,41 @@
+"""The core does no I/O and costs little to import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import influx_proto
+import pytest
+
+FORBIDDEN = {
+    "socket", "ssl", "asyncio", "trio", "selectors", "select", "subprocess", "threading", "concurrent",
+    "multiprocessing",     "http", "aiohttp", "requests", "urllib3", "h11", "httpx", "anyio",
+    "time", "pandas", "numpy", "pyarrow", "polars",
+}  # fmt: skip
+FOLDER = Path(influx_proto.__file__).parent
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("**/*.py")), ids=lambda path: path.name)
+def test_no_module_imports_io(path: Path) -> None:
+    """At the head of a module; inside functions pandas and its kind may be imported."""
+    imported = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            imported.add((node.module or "").partition(".")[0])
+    assert not imported & FORBIDDEN
+    names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+    assert "open" not in names
+
+
+def test_importing_the_core_loads_no_io() -> None:
+    code = "import influx_proto, influx_proto.adapter, sys; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    # `time` and `threading` come with the standard library's own `logging`.
+    assert not loaded & (FORBIDDEN - {"time", "threading"})
+    assert "http.client" not in loaded

@@ -1,0 +1,106 @@
+"""Addresses and credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from influx_proto import Request, Server
+from influx_proto._server import authorization, settings_from_env, settings_from_url
+
+from examples.bring_your_own_http import InfluxDBClient
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://localhost", {"host": "localhost", "port": 8086, "ssl": False, "path": ""}),
+        ("http://h:80/", {"host": "h", "port": 80, "ssl": False, "path": "/"}),
+        ("https://h", {"host": "h", "port": 443, "ssl": True, "path": ""}),
+        ("http://[::1]:9", {"host": "::1", "port": 9, "ssl": False, "path": ""}),
+        (
+            "https://us%40er:p%3Ass@db.example:8086/prefix?database=test%20db",
+            {"host": "db.example", "port": 8086, "ssl": True, "path": "/prefix", "username": "us@er",
+             "password": "p:ss", "database": "test db"},
+        ),
+        ("http://u@h?db=x", {"host": "h", "port": 8086, "ssl": False, "path": "", "username": "u", "password": "",
+                             "database": "x"}),
+    ],
+)  # fmt: skip
+def test_urls(url: str, expected: dict[str, Any]) -> None:
+    assert settings_from_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8086", "ftp://h", "http://", "", "http://h:port", "http://h:99999", "http://h?databse=x",
+     "http://u:secret@h:port", "http://u:secret@"],
+)  # fmt: skip
+def test_wrong_urls(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^(url|host): ") as caught:
+        settings_from_url(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_from_url_makes_a_client() -> None:
+    client = InfluxDBClient.from_url("http://u:secret@h:1/p?database=d", database="other")
+    assert (client.settings.server.origin, client.settings.server.path, client.db) == ("http://h:1", "/p", "other")
+    assert "secret" not in repr(client) + repr(client.settings)
+
+
+def test_env() -> None:
+    assert settings_from_env({}) == {}
+    found = settings_from_env({"INFLUXDB_URL": "http://a:b@h?db=x", "INFLUXDB_DATABASE": "y", "INFLUXDB_TOKEN": ""})
+    assert (found["database"], found["username"], found["host"]) == ("y", "a", "h")
+    assert settings_from_env({"INFLUXDB_USERNAME": "u", "INFLUXDB_PASSWORD": "p"}) == {"username": "u", "password": "p"}
+
+
+def test_from_env_makes_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFLUXDB_URL", "http://example:1")
+    assert InfluxDBClient.from_env().settings.server.origin == "http://example:1"
+
+
+@pytest.mark.parametrize(
+    ("credentials", "message"),
+    [
+        (("u", "p", "t"), "token: give either"),
+        ((None, "p", None), "password: given without a username"),
+        (("a:b", "p", None), "username: 'a:b' contains ':'"),
+        ((None, None, ""), "token: must be printable"),
+        ((None, None, "a\nb"), "token: must be printable"),
+    ],
+)
+def test_contradictory_credentials(credentials: tuple[Any, Any, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        authorization(*credentials)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"host": ""}, "host"),
+        ({"host": "http://localhost"}, "host"),
+        ({"host": "a b"}, "host"),
+        ({"port": 0}, "port"),
+        ({"port": "8086"}, "port"),
+        ({"port": True}, "port"),
+        ({"headers": {"a b": "c"}}, "headers"),
+        ({"headers": {"a": "c\r\nd: e"}}, "headers"),
+        ({"timeout": 0}, "timeout"),
+        ({"database": ""}, "database"),
+        ({"database": 5}, "database"),
+    ],
+)
+def test_a_wrong_argument_names_itself(arguments: dict[str, Any], name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        InfluxDBClient(**arguments)
+
+
+def test_complete() -> None:
+    server = Server("::1", 1, ssl=True, path="a b/", authorization="Basic x", headers=(("H", "1"),))
+    assert server.origin == "https://[::1]:1"
+    request = server.complete(Request("GET", "/query?q=1", wants_db=True), db="d&b")
+    assert request.target == "/a%20b/query?q=1&db=d%26b"
+    assert request.headers == (("H", "1"), ("Authorization", "Basic x"))
+    assert server.complete(Request("GET", "/ping"), db="d").target == "/a%20b/ping"
+    assert "Basic" not in repr(server) + repr(request)

@@ -1,0 +1,363 @@
+"""A real InfluxDB 1.x for tests, examples and benchmarks: found or fetched, started on a free port, stopped.
+
+    with Influxd() as server:
+        ...  # server.url
+
+Run as a program, `python -m tests.servers.influxd` keeps one in the foreground until Ctrl-C; with `--install` it only
+makes sure that there is one to start. Where `INFLUXDB_URL` names a server that runs, `running_server()` uses that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache"
+START_DEADLINE = 30.0
+STOP_DEADLINE = 10.0
+POLL = 0.01
+
+HOW_TO_GET_ONE = (
+    "Install InfluxDB 1.x so that `influxd` is on PATH (Debian: apt-get install influxdb), "
+    "or set INFLUXDB_URL to a server that runs."
+)
+
+Option: TypeAlias = str | int | float | bool
+
+
+class InfluxdError(RuntimeError):
+    """There is no influxd to be had, or it does not start, or it refuses a statement."""
+
+
+class Server(Protocol):
+    """What everybody needs to know about a server, whoever started it."""
+
+    @property
+    def url(self) -> str: ...
+
+
+class Influxd:
+    """A real influxd on a free port of the loopback, its data in a temporary folder that is gone at the end.
+
+    `https` is the files of a certificate and its key. `http` overrides values of the configuration's section of that
+    name, `sections` those of any other: `Influxd(http={"max-body-size": 1000}, sections={"data": {...}})`.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        *,
+        auth: bool = False,
+        shared_secret: str | None = None,
+        https: tuple[Path, Path] | None = None,
+        unix_socket: Path | None = None,
+        http: Mapping[str, Option] | None = None,
+        sections: Mapping[str, Mapping[str, Option]] | None = None,
+    ) -> None:
+        self.port = 0  # the system chooses one at the first start, so no two servers can want the same
+        self.unix_socket = unix_socket
+        self.scheme = "https" if https else "http"
+        self._http: dict[str, Option] = {"log-enabled": False, "auth-enabled": auth}
+        if shared_secret is not None:
+            self._http["shared-secret"] = shared_secret
+        if https is not None:
+            certificate, key = map(str, https)
+            self._http |= {"https-enabled": True, "https-certificate": certificate, "https-private-key": key}
+        if unix_socket is not None:
+            self._http |= {"unix-socket-enabled": True, "bind-socket": str(unix_socket)}
+        self._http |= http or {}
+        self._sections = sections or {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._leash: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="influxd-"))
+        try:
+            self.start()
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What it has logged since its last start."""
+        return self._log_file.read_text(errors="replace")
+
+    def start(self) -> None:
+        """Start it and wait until it answers: after `stop` or `kill` on the same port and the same data."""
+        if self._process is not None:
+            raise InfluxdError("influxd runs already")
+        deadline = time.monotonic() + START_DEADLINE
+        while True:
+            self._launch()
+            try:
+                return self._wait_until_ready(deadline)
+            except BaseException:
+                self.kill()
+                # Only at a second start, when somebody got hold of the port meanwhile, and perhaps lets go of it.
+                if "address already in use" not in self.log or time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL)
+
+    def stop(self) -> None:
+        """Ask it to leave, as an administrator does; nothing is lost."""
+        if self._process is not None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_DEADLINE)
+            self.kill()
+
+    def kill(self) -> None:
+        """End it on the spot, as a crash does. Its folder stays."""
+        for process in (self._process, self._leash):  # the leash last: it still stands for the process until then
+            if process is not None:
+                with process:
+                    process.kill()
+        self._process = self._leash = None
+
+    @property
+    def _log_file(self) -> Path:
+        return self.folder / "influxd.log"
+
+    def _launch(self) -> None:
+        command: list[str | Path] = [find_influxd(), "run", "-config", self._write_config()]
+        # influxd takes INFLUXDB_* variables for settings, which go before those of the file.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("INFLUXDB_")}
+        if self.unix_socket is not None:
+            self.unix_socket.unlink(missing_ok=True)
+        # In a session of its own a Ctrl-C at the terminal does not reach it before those who use it are done.
+        with self._log_file.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+        # However this process ends, its end of the pipe is closed then; the shell reads that and tidies up.
+        # (Linux's PR_SET_PDEATHSIG would do so too early, at the end of the *thread* that called.)
+        self._leash = subprocess.Popen(
+            ["/bin/sh", "-c", 'read -r _; kill -9 "$0"; rm -rf "$1"', str(self._process.pid), self.folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _write_config(self) -> Path:
+        address: dict[str, Option] = {"bind-address": f"{self.host}:{self.port}"}
+        sections: dict[str, dict[str, Option]] = {
+            "meta": {"dir": str(self.folder / "meta")},
+            "data": {
+                "dir": str(self.folder / "data"),
+                "wal-dir": str(self.folder / "wal"),
+                "query-log-enabled": False,
+            },
+            "monitor": {"store-enabled": False},
+            "http": address | self._http,
+        }
+        for name, values in self._sections.items():
+            sections[name] = sections.get(name, {}) | dict(values)
+        lines = ["reporting-disabled = true", f'bind-address = "{self.host}:0"']
+        for name, values in sections.items():
+            lines.append(f"[{name}]")
+            # JSON's strings, numbers and booleans are TOML's as well.
+            lines.extend(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
+        path = self.folder / "influxd.conf"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def _wait_until_ready(self, deadline: float) -> None:
+        assert self._process is not None
+        while not self._is_ready():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = self._process.wait(POLL)
+                raise InfluxdError(f"influxd ended with status {status} instead of starting. Its log:\n{self._tail()}")
+            if time.monotonic() > deadline:
+                raise InfluxdError(f"influxd does not answer after {START_DEADLINE:.0f} s. Its log:\n{self._tail()}")
+
+    def _is_ready(self) -> bool:
+        if not self.port:
+            if not (listening := re.search(r'"Listening on HTTP".* addr=[\d.]+:(\d+)', self.log)):
+                return False
+            self.port = int(listening[1])
+        if self.unix_socket is not None and not self.unix_socket.exists():
+            return False
+        connection = (
+            http.client.HTTPSConnection(self.host, self.port, timeout=5, context=ssl._create_unverified_context())
+            if self.scheme == "https"
+            else http.client.HTTPConnection(self.host, self.port, timeout=5)
+        )
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/ping")
+            return connection.getresponse().status in {200, 204, 401}  # 401 where a ping needs a password too
+        return False
+
+    def _tail(self) -> str:
+        return "\n".join(self.log.splitlines()[-20:])
+
+
+class _Given:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+@contextlib.contextmanager
+def running_server() -> Generator[Server]:
+    """The server that `INFLUXDB_URL` names, or else one that is started, and stopped at the end."""
+    if url := os.environ.get("INFLUXDB_URL"):
+        yield _Given(url)
+    else:
+        with Influxd() as server:
+            yield server
+
+
+def execute(url: str, statement: str) -> Any:
+    """Run an InfluxQL statement with nothing but the standard library, for fixtures and for checking on clients."""
+    parts = urllib.parse.urlsplit(url)
+    headers: dict[str, str] = {}
+    if parts.username is not None:
+        credentials = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path.rstrip("/") + "/query", query="")
+    form = urllib.parse.urlencode({"q": statement, "epoch": "ns"}).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address.geturl(), form, headers), timeout=30) as response:
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise InfluxdError(f"{statement}: {error.code} {error.read().decode(errors='replace')}") from None
+    for result in answer["results"]:
+        if "error" in result:
+            raise InfluxdError(f"{statement}: {result['error']}")
+    return answer
+
+
+def find_influxd() -> Path:
+    """InfluxDB 1.x's server on PATH, else the one of Debian's package in `.cache`, where it is unpacked if need be."""
+    if (installed := shutil.which("influxd")) and _is_version_1(installed):
+        return Path(installed)
+    cached = CACHE / "influxdb" / "usr" / "bin" / "influxd"
+    if not cached.exists():
+        _fetch_debian_package(CACHE / "influxdb")
+    return cached
+
+
+def _is_version_1(influxd: str) -> bool:
+    return "InfluxDB v1." in subprocess.run([influxd, "version"], capture_output=True, text=True, check=False).stdout
+
+
+def _fetch_debian_package(target: Path) -> None:
+    """Unpack Debian's influxdb into `target`: without root, and without the service that installing it would start."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise InfluxdError(f"There is no influxd on PATH, and this is not Debian to fetch one from. {HOW_TO_GET_ONE}")
+    target.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="influxdb-") as folder:
+        try:
+            _download(Path(folder))
+            (package,) = Path(folder).glob("influxdb_*.deb")
+            _run("dpkg-deb", "-x", str(package), f"{folder}/influxdb")
+        except subprocess.CalledProcessError as error:
+            raise InfluxdError(
+                f"There is no influxd on PATH, and `{' '.join(error.cmd)}` failed:\n{error.output}\n{HOW_TO_GET_ONE}"
+            ) from None
+        # Whole or not at all, also when two do this at once: the rename fails for whoever comes second.
+        try:
+            Path(folder, "influxdb").rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+
+
+def _download(folder: Path) -> None:
+    download = ("apt-get", "-q", "-o", "Acquire::Retries=2", "download", "influxdb")
+    try:
+        _run(*download, cwd=folder)
+    except subprocess.CalledProcessError:
+        # No lists of packages yet, or old ones: fetching them is the one thing here that needs root.
+        update = _as_root("apt-get", "-q", "update")
+        if update is None:
+            raise
+        _run(*update)
+        _run(*download, cwd=folder)
+
+
+def _as_root(*command: str) -> tuple[str, ...] | None:
+    """The command as root runs it, if we can become root without asking anybody."""
+    if os.geteuid() == 0:
+        return command
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return (sudo, "-n", *command)
+    return None
+
+
+def _run(*command: str, cwd: Path | None = None) -> None:
+    subprocess.run(
+        command,
+        cwd=cwd,
+        check=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.servers.influxd", description="Run an InfluxDB 1.x in the foreground."
+    )
+    parser.add_argument("--install", action="store_true", help="only make sure that there is one to start")
+    try:
+        if parser.parse_args().install:
+            print(_found())  # noqa: T201 -- a program, here
+        else:
+            _run_in_foreground()
+    except InfluxdError as error:
+        parser.exit(1, f"{error}\n")
+
+
+def _found() -> str:
+    if url := os.environ.get("INFLUXDB_URL"):
+        return f"InfluxDB: the server at {urllib.parse.urlsplit(url).netloc.rpartition('@')[2]} (INFLUXDB_URL)"
+    return f"InfluxDB: {find_influxd()}"
+
+
+def _run_in_foreground() -> None:
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: done.set())
+    with Influxd() as server:
+        print(server.url, flush=True)  # noqa: T201 -- a program, here
+        done.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""How the public API looks to type checkers. Never run: mypy and pyright read it, from the sources and the wheels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, assert_type
+
+import influx_aiohttp
+import influx_requests
+import influx_trio
+from influx_proto import Op, QueryResult, RetryPolicy, Series, ServerInfo, Timeout, ops
+
+
+def blocking() -> None:
+    with influx_requests.InfluxDBClient("localhost", 8086, database="db", retry=RetryPolicy(attempts=3)) as client:
+        assert_type(client, influx_requests.InfluxDBClient)
+        assert_type(client.ping(), ServerInfo)
+        assert_type(client.write("m v=1", precision="s", tags={"a": 1}, region="eu"), bool)
+        assert_type(client.query("SELECT 1", params={"a": 1}), QueryResult)
+        assert_type(client.create_database("db"), QueryResult)
+        assert_type(client.create_database(db="db"), QueryResult)
+        assert_type(client.query("SELECT 1").series, list[Series])
+        assert_type(client.query("SELECT 1").points(), Iterator[dict[str, Any]])
+        assert_type(client.execute(ops.ping()), ServerInfo)
+        assert_type(client.db, str | None)
+        client.db = "other"
+        client.query(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        client.query()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+async def awaiting() -> None:
+    async with influx_aiohttp.AsyncInfluxDBClient(database="db", timeout=Timeout(total=5)) as client:
+        assert_type(client, influx_aiohttp.AsyncInfluxDBClient)
+        assert_type(await client.ping(), ServerInfo)
+        assert_type(await client.write([{"measurement": "m", "fields": {"v": 1}}]), bool)
+        assert_type(await client.query("SELECT 1", epoch=None), QueryResult)
+        assert_type(await client.show_databases(), QueryResult)
+        assert_type(await client.execute(ops.query("SELECT 1")), QueryResult)
+    async with influx_trio.AsyncInfluxDBClient.from_url("http://localhost") as other:
+        assert_type(other, influx_trio.AsyncInfluxDBClient)
+        assert_type(await other.ping(), ServerInfo)
+
+
+def on_the_class(headers: Mapping[str, str], body: bytes) -> None:
+    assert_type(ops.query("SELECT 1"), Op[QueryResult])
+    assert_type(ops.query("SELECT 1").read(200, headers, body), QueryResult)
+    assert_type(ops.write("m v=1"), Op[bool])
+    builder: Callable[..., Any] = influx_requests.InfluxDBClient.query
+    assert builder is ops.query
