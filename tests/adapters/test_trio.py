@@ -8,7 +8,7 @@ import trio.testing
 from influx_trio import AsyncInfluxDBClient
 
 from tests.servers.influxd import Server
-from tests.servers.scripted import Receive, ScriptedServer, Send, Stall, reply, respond
+from tests.servers.scripted import Behaviour, Receive, ScriptedServer, Send, Stall, reply, respond
 
 
 def test_a_nursery_of_calls(influxd: Server) -> None:
@@ -32,18 +32,23 @@ def test_it_takes_no_session() -> None:
         AsyncInfluxDBClient(session=object())  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("steps", [[Receive(), Stall(30)], [Receive(), Send(respond(200)[:10]), Stall(30)]])
-def test_a_cancelled_call_leaves_no_socket_and_a_usable_client(steps: list[object]) -> None:
-    async def main(url: str) -> None:
-        async with AsyncInfluxDBClient.from_url(url) as client:
-            with trio.move_on_after(0.05) as scope:
+@pytest.mark.parametrize("answer", [[], [Send(respond(200)[:10])]], ids=["before the answer", "within its head"])
+def test_a_cancelled_call_leaves_no_socket_and_a_usable_client(answer: Behaviour) -> None:
+    async def main(server: ScriptedServer) -> None:
+        async with AsyncInfluxDBClient.from_url(server.url) as client, trio.open_nursery() as nursery:
+            nursery.start_soon(client.ping)
+            await trio.to_thread.run_sync(server.wait_for, 1)
+            nursery.cancel_scope.cancel()
+        async with AsyncInfluxDBClient.from_url(server.url) as client:
+            with trio.move_on_after(0.2) as scope:
                 await client.ping()
             assert scope.cancelled_caught
             assert await client.ping()
 
-    with ScriptedServer([steps, reply(204)]) as server:  # type: ignore[list-item]
-        trio.run(main, server.url)
-        assert server.connections == 2
+    stalled: Behaviour = [Receive(), *answer, Stall(30)]
+    with ScriptedServer([stalled, stalled, reply(204)]) as server:
+        trio.run(main, server)
+        assert server.connections == 3
 
 
 def test_waits_follow_trios_clock() -> None:
