@@ -58,6 +58,10 @@ class HTTPClientTransport:
         """Read the monotonic clock."""
         return time.monotonic()
 
+    def time_ns(self) -> int:
+        """Read the time of day."""
+        return time.time_ns()
+
     def close(self) -> None:
         """Do nothing: no connection stays open between requests."""
 

@@ -58,20 +58,37 @@ class _Blocking:
     def __getattr__(self, name: str) -> Any:
         name = {"close": "aclose"}.get(name, name)
         found = getattr(self._target, name)
-        if not inspect.iscoroutinefunction(found):
+        if not inspect.isroutine(found):
             return found
 
         @functools.wraps(found)
         def call(*args: Any, **kwargs: Any) -> Any:
-            return self._portal.call(functools.partial(found, *args, **kwargs))
+            if inspect.iscoroutinefunction(found):
+                return self._portal.call(functools.partial(found, *args, **kwargs))
+            result = found(*args, **kwargs)
+            return self._stream(result) if hasattr(result, "__aenter__") else result
 
         return call
+
+    @contextlib.contextmanager
+    def _stream(self, opening: contextlib.AbstractAsyncContextManager[Any]) -> Iterator[Iterator[Any]]:
+        with self._portal.wrap_async_context_manager(opening) as items:
+            yield self._items(items)
+
+    def _items(self, items: Any) -> Iterator[Any]:
+        end = object()
+        while (item := self._portal.call(_next, items, end)) is not end:
+            yield item
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(self._target, name, value)
 
     def __repr__(self) -> str:
         return repr(self._target)
+
+
+async def _next(items: Any, end: object) -> Any:
+    return await anext(items, end)
 
 
 def at_once(*calls: Callable[[], Any]) -> Sequence[Any]:

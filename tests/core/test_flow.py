@@ -127,6 +127,9 @@ class Scripted:
     def now(self) -> float:
         return 0.0
 
+    def time_ns(self) -> int:
+        return 0
+
     def close(self) -> None: ...
 
 

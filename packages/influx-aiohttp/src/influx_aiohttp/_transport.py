@@ -64,6 +64,10 @@ class AiohttpTransport:
         """Read the monotonic clock."""
         return time.monotonic()
 
+    def time_ns(self) -> int:
+        """Read the time of day."""
+        return time.time_ns()
+
     async def aclose(self) -> None:
         """Close the session, unless it is the caller's."""
         if self._is_own and self._session is not None:

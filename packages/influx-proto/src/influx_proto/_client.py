@@ -10,9 +10,10 @@ import functools
 import inspect
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
 
 from . import ops
 from ._flow import AsyncTransport, Transport, arun, run
@@ -20,6 +21,8 @@ from ._op import Operation
 from ._retry import RetryPolicy
 from ._server import DEFAULT_PORT, Server, authorization, settings_from_env, settings_from_url
 from ._settings import Settings, Timeout
+from ._stream import StreamOp, aopen_stream, open_stream
+from ._write import Writes
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,6 +57,38 @@ class method(Generic[P, T]):  # noqa: N801 - reads as the decorators `property` 
         return self.build if client is None else client.bind(self.build)
 
 
+class stream(Generic[P, T]):  # noqa: N801 - as above
+    """Binds a builder of streams to both faces: a function that gives a context manager of an iterator.
+
+    On a blocking client that is `with ... as items: for item in items`, on an awaiting client `async with` and
+    `async for`; on the class it is the builder itself.
+    """
+
+    def __init__(self, build: Callable[P, StreamOp[T]]) -> None:
+        self.build = build
+        self.__doc__ = build.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type, /) -> Callable[P, StreamOp[T]]: ...
+    @overload
+    def __get__(
+        self, client: Client[Any], owner: type | None = None, /
+    ) -> Callable[P, AbstractContextManager[Iterator[T]]]: ...
+    @overload
+    def __get__(
+        self, client: AsyncClient[Any], owner: type | None = None, /
+    ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
+    def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
+        if client is None:
+            return self.build
+
+        @functools.wraps(self.build)
+        def call(*args: P.args, **kwargs: P.kwargs) -> object:
+            return client.stream(self.build(*args, **kwargs))
+
+        return call
+
+
 @functools.cache
 def _result_signature(build: Callable[..., Any]) -> inspect.Signature:
     """Give the signature of a bound operation: the builder's, but returning the result and not the operation."""
@@ -68,6 +103,8 @@ class Operations:
     ping = method(ops.ping)
     write = method(ops.write_batches)
     query = method(ops.query)
+    query_chunks = stream(ops.query_chunks)
+    query_points = stream(ops.query_points)
 
     create_database = method(ops.create_database)
     drop_database = method(ops.drop_database)
@@ -213,7 +250,12 @@ class Client(_Face[SessionT]):
     def execute(self, operation: Operation[T]) -> T:
         """Do an operation, such as an `Op` of one's own."""
         self._check_open()
-        return run(operation.flow(self.settings, self._transport.now), self._transport)
+        return run(operation.flow(self.settings, self._transport), self._transport)
+
+    def stream(self, op: StreamOp[T]) -> AbstractContextManager[Iterator[T]]:
+        """Open a stream, such as a `StreamOp` of one's own."""
+        self._check_open()
+        return open_stream(op, self.settings, self._transport)
 
     def bind(self, build: Callable[P, Operation[T]]) -> Callable[P, T]:
         """Make a function of a builder: it does what the builder says, and returns the result."""
@@ -253,7 +295,15 @@ class AsyncClient(_Face[SessionT]):
     async def execute(self, operation: Operation[T]) -> T:
         """Do an operation, such as an `Op` of one's own."""
         self._check_open()
-        return await arun(operation.flow(self.settings, self._transport.now), self._transport)
+        if isinstance(operation, Writes) and operation.is_asynchronous:
+            await operation.arun(self.settings, self._transport)
+            return cast("T", True)  # a write's result
+        return await arun(operation.flow(self.settings, self._transport), self._transport)
+
+    def stream(self, op: StreamOp[T]) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+        """Open a stream, such as a `StreamOp` of one's own."""
+        self._check_open()
+        return aopen_stream(op, self.settings, self._transport)
 
     def bind(self, build: Callable[P, Operation[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Make a coroutine function of a builder: it does what the builder says, and returns the result."""

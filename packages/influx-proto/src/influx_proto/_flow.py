@@ -26,11 +26,20 @@ T = TypeVar("T")
 _log = logging.getLogger("influx_proto")
 
 
+class Exchange(Protocol):
+    """A request, and what is needed to read its answer: an `Op`, or a `StreamOp`."""
+
+    @property
+    def request(self) -> Request:
+        """The request to send."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What a flow asks of its driver: wait, then do this exchange once."""
 
-    op: Op[Any]
+    op: Any
     #: Seconds to wait before it.
     after: float = 0.0
 
@@ -39,13 +48,13 @@ class Attempt:
 Flow: TypeAlias = Generator[Attempt, object, T]
 
 
-def attempts(op: Op[T], policy: RetryPolicy, now: Callable[[], float]) -> Flow[T]:
+def attempts(op: Exchange, policy: RetryPolicy, now: Callable[[], float]) -> Flow[Any]:
     """Try `op` until it succeeds, fails for good, or the policy's budget is spent; `now` is a monotonic clock."""
     began = now()
     after = 0.0
     for attempt in count(1):
         try:
-            return cast("T", (yield Attempt(op, after)))  # the driver sends what op's own receiver gave
+            return (yield Attempt(op, after))
         except InfluxDBError as error:
             elapsed = now() - began
             wait = policy.wait(error, op.request.repeat, attempt, elapsed)
@@ -58,7 +67,19 @@ def attempts(op: Op[T], policy: RetryPolicy, now: Callable[[], float]) -> Flow[T
     raise AssertionError  # count() does not end
 
 
-class Transport(Protocol):
+class Clock(Protocol):
+    """The clocks of an adapter; every transport is one."""
+
+    def now(self) -> float:
+        """Read a monotonic clock, in seconds."""
+        ...
+
+    def time_ns(self) -> int:
+        """Read the time of day, in nanoseconds since 1970 in UTC."""
+        ...
+
+
+class Transport(Clock, Protocol):
     """What a blocking adapter supplies: the way to a server."""
 
     def open(self, request: Request, /) -> AbstractContextManager[Response[Iterator[bytes]]]:
@@ -69,16 +90,12 @@ class Transport(Protocol):
         """Wait."""
         ...
 
-    def now(self) -> float:
-        """Read a monotonic clock, in seconds."""
-        ...
-
     def close(self) -> None:
         """Close what was opened; afterwards `open` raises."""
         ...
 
 
-class AsyncTransport(Protocol):
+class AsyncTransport(Clock, Protocol):
     """What an awaiting adapter supplies: the way to a server."""
 
     def open(self, request: Request, /) -> AbstractAsyncContextManager[Response[AsyncIterator[bytes]]]:
@@ -89,32 +106,31 @@ class AsyncTransport(Protocol):
         """Wait."""
         ...
 
-    def now(self) -> float:
-        """Read a monotonic clock, in seconds."""
-        ...
-
     async def aclose(self) -> None:
         """Close what was opened; afterwards `open` raises."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Returned(Generic[T]):
+class Returned(Generic[T]):
+    """What a flow returned."""
+
     value: T
 
 
-def _resume(flow: Flow[T], reply: object, error: InfluxDBError | None) -> Attempt | _Returned[T]:
+def resume(flow: Flow[T], reply: object, error: InfluxDBError | None) -> Attempt | Returned[T]:
+    """Tell a flow what became of its attempt; give the next attempt, or what it returns."""
     # Only the flow's own step stands inside this `try`: a StopIteration of a transport must not pass for a result.
     try:
         return flow.send(reply) if error is None else flow.throw(error)
     except StopIteration as stop:
-        return _Returned(cast("T", stop.value))
+        return Returned(cast("T", stop.value))
 
 
 def run(flow: Flow[T], transport: Transport) -> T:
     """Drive a flow over a blocking transport."""
     with closing(flow):
-        step = _resume(flow, None, None)
+        step = resume(flow, None, None)
         while isinstance(step, Attempt):
             if step.after:
                 transport.sleep(step.after)
@@ -123,14 +139,14 @@ def run(flow: Flow[T], transport: Transport) -> T:
                 reply = _exchange(step.op, transport)
             except InfluxDBError as raised:
                 error = raised
-            step = _resume(flow, reply, error)
+            step = resume(flow, reply, error)
         return step.value
 
 
 async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
     """Drive a flow over an awaiting transport."""
     with closing(flow):
-        step = _resume(flow, None, None)
+        step = resume(flow, None, None)
         while isinstance(step, Attempt):
             if step.after:
                 await transport.sleep(step.after)
@@ -139,12 +155,12 @@ async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
                 reply = await _aexchange(step.op, transport)
             except InfluxDBError as raised:
                 error = raised
-            step = _resume(flow, reply, error)
+            step = resume(flow, reply, error)
         return step.value
 
 
 def _exchange(op: Op[T], transport: Transport) -> T:
-    with _Record(op.request, transport.now) as record, transport.open(op.request) as response:
+    with Record(op.request, transport.now) as record, transport.open(op.request) as response:
         record.status = response.status
         receiver = op.receiver(response.status, response.headers)
         for data in response.body:
@@ -154,7 +170,7 @@ def _exchange(op: Op[T], transport: Transport) -> T:
 
 
 async def _aexchange(op: Op[T], transport: AsyncTransport) -> T:
-    with _Record(op.request, transport.now) as record:
+    with Record(op.request, transport.now) as record:
         async with transport.open(op.request) as response:
             record.status = response.status
             receiver = op.receiver(response.status, response.headers)
@@ -164,7 +180,7 @@ async def _aexchange(op: Op[T], transport: AsyncTransport) -> T:
             return receiver.close()
 
 
-class _Record:
+class Record:
     """The debug line of one exchange: never a header or a body, which may hold secrets."""
 
     __slots__ = ("_began", "_now", "_request", "received", "status")
@@ -182,7 +198,7 @@ class _Record:
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if not _log.isEnabledFor(logging.DEBUG):
             return
-        outcome = f"HTTP {self.status}" if self.status is not None else type(error).__name__
+        outcome = f"HTTP {self.status}" if self.status is not None else f"no answer ({type(error).__name__})"
         took = (self._now() - self._began) * 1000
         sent = "a stream" if self._request.size is None else self._request.size
         _log.debug(

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from ._flow import Flow, attempts
+from ._flow import Clock, Flow, attempts
 from ._wire import Headers, Request
 
 if TYPE_CHECKING:
     from ._settings import Settings
 
+S = TypeVar("S")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -44,6 +45,22 @@ class Receiver(Protocol[T_co]):
         ...
 
 
+class FlatMap(Generic[S, T]):
+    """A decoder whose items are made of another's, any number of each."""
+
+    def __init__(self, decoder: Decoder[S], function: Callable[[S], Iterable[T]]) -> None:
+        self._decoder = decoder
+        self._function = function
+
+    def feed(self, data: bytes) -> list[T]:
+        """Take more bytes; give the items they complete."""
+        return [item for source in self._decoder.feed(data) for item in self._function(source)]
+
+    def close(self) -> list[T]:
+        """Take the end of the answer; give the last items, or raise if it came too early."""
+        return [item for source in self._decoder.close() for item in self._function(source)]
+
+
 @dataclass(frozen=True, slots=True)
 class Op(Generic[T]):
     """One exchange with the server: the request to send and how to read the answer."""
@@ -68,15 +85,15 @@ class Op(Generic[T]):
         receiver.feed(body)
         return receiver.close()
 
-    def flow(self, settings: Settings, now: Callable[[], float]) -> Flow[T]:
+    def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
         """Say how a client with these settings does this: the request completed, with retries."""
         request = settings.server.complete(self.request, db=settings.database)
-        return attempts(replace(self, request=request), settings.retry, now)
+        return attempts(replace(self, request=request), settings.retry, clock.now)
 
 
 class Operation(Protocol[T_co]):
     """What a client can execute: one `Op`, or several that belong together."""
 
-    def flow(self, settings: Settings, now: Callable[[], float], /) -> Flow[T_co]:
-        """Say how a client with these settings does this; `now` is its monotonic clock, in seconds."""
+    def flow(self, settings: Settings, clock: Clock, /) -> Flow[T_co]:
+        """Say how a client with these settings and clocks does this."""
         ...

@@ -60,6 +60,7 @@ class Encoder:
         nonfinite: what is done with infinite floats: `raise` or `omit`.
         field_types: the type of single fields, by name.
         integers_as_floats: write all integers as floats.
+        stamp: a clock, for points and lines that carry no time, in nanoseconds; without it the server stamps them.
 
     Raises:
         ValueError: an argument is not what it must be; the message begins with its name.
@@ -79,6 +80,7 @@ class Encoder:
         nonfinite: Literal["raise", "omit"] = "raise",
         field_types: Mapping[str, FieldType] | None = None,
         integers_as_floats: bool = False,
+        stamp: Callable[[], int] | None = None,
     ) -> None:
         policy = TypePolicy(unsigned, nonfinite, {} if field_types is None else field_types, integers_as_floats)
         self._points = PointEncoder(measurement, {} if tags is None else tags, precision, policy)
@@ -95,6 +97,8 @@ class Encoder:
         self._bytes = -1  # as many LFs as pieces, less one
         self._precision = "ns"
         self._timed = True
+        self._stamp = stamp
+        self._last_stamp = -(2**63)
         #: Full batches that were not given away yet.
         self._full: list[Batch] = []
         #: Where we are: the number of the value in the flattened input, and whether it is one of many.
@@ -202,6 +206,11 @@ class Encoder:
 
     def _add_line(self, line: bytes, *, timed: bool) -> None:
         """Add a line of our own, which is in nanoseconds."""
+        if not timed and self._stamp is not None:
+            # Later than all before: of two points of a series at one time, one would be lost.
+            self._last_stamp = max(self._stamp(), self._last_stamp + 1)
+            line = b"%b %d" % (line, self._last_stamp)
+            timed = True
         size = len(line) + 1
         if (
             self._lines >= self._max_lines
@@ -239,6 +248,12 @@ class Encoder:
         for start, stop in lines(data):
             line = data[start:stop].strip(_SKIPPED)
             if not line or line.startswith(b"#"):
+                continue
+            if self._stamp is not None and not _has_time(line):
+                if count:
+                    self._add_piece(data[begin:end], count, precision, timed=timed)
+                    count, timed = 0, True
+                self._add_line(line, timed=False)
                 continue
             if count and not self._has_room(stop - begin, count + 1):
                 self._add_piece(data[begin:end], count, precision, timed=timed)

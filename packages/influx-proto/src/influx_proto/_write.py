@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from typing import Self, TypeAlias, cast
 
 from ._errors import InfluxDBError, SerializationError
-from ._flow import Flow
+from ._flow import AsyncTransport, Clock, Flow, arun
 from ._op import Op
 from ._refusals import Refusal
 from ._serialize import Batch, Encoder
 from ._settings import Settings
 from ._wire import Headers, Repeat, Request, add_params
+
+#: Makes the encoder of a write, with a clock for points without a time or without one.
+MakeEncoder: TypeAlias = Callable[[Callable[[], int] | None], Encoder]
 
 
 def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool) -> Op[bool]:
@@ -25,7 +30,6 @@ class WriteReceiver:
 
     def __init__(self, status: int, headers: Headers) -> None:
         self._status = status
-        self._headers = headers
         self._refusal = Refusal("write", status, headers)
 
     def feed(self, data: bytes) -> None:
@@ -42,16 +46,25 @@ class WriteReceiver:
 class Writes:
     """The requests of one write, made one by one while they are sent; iterating it gives their `Op`s."""
 
-    def __init__(self, data: object, encoder: Encoder, make_op: Callable[[Batch], Op[bool]]) -> None:
+    def __init__(
+        self, data: object, make_encoder: MakeEncoder, make_op: Callable[[Batch], Op[bool]], *, stamp: bool
+    ) -> None:
+        make_encoder(None)  # wrong options are told at once, not when the first batch is due
         self._data = data
-        self._encoder = encoder
+        self._make_encoder = make_encoder
         self._make_op = make_op
+        self._stamp = stamp
 
     def __iter__(self) -> Iterator[Op[bool]]:
-        return map(self._make_op, self._batches())
+        if self._stamp:
+            msg = "stamp: needs a client, which has a clock"
+            raise ValueError(msg)
+        return map(self._make_op, self._make_encoder(None).encode(self._data))
 
-    def _batches(self) -> Iterator[Batch]:
-        return self._encoder.encode(self._data)
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether the data comes from an asynchronous iterable, which only an awaiting client can read."""
+        return isinstance(self._data, AsyncIterable)
 
     def only(self) -> Op[bool]:
         """Give the one request of a write that was not divided.
@@ -64,15 +77,45 @@ class Writes:
         msg = "there is nothing to write"
         raise SerializationError(msg)
 
-    def flow(self, settings: Settings, now: Callable[[], float]) -> Flow[bool]:
+    def flow(self, settings: Settings, clock: Clock) -> Flow[bool]:
         """Write batch after batch; an error says how much was stored before it."""
-        stored = 0
-        try:
-            for batch in self._batches():
-                yield from self._make_op(batch).flow(settings, now)
-                stored += batch.lines
-        except InfluxDBError as error:
-            if stored:
-                error.add_note(f"the {stored} lines before this request were stored")
-            raise
+        with _Account() as account:
+            for batch in self._encoder(clock).encode(self._data):
+                yield from self._make_op(batch).flow(settings, clock)
+                account.stored += batch.lines
         return True
+
+    async def arun(self, settings: Settings, transport: AsyncTransport) -> None:
+        """Write what an asynchronous iterable gives, batch after batch, as `flow` does."""
+        encoder = self._encoder(transport)
+        with _Account() as account:
+
+            async def send(batches: Iterable[Batch]) -> None:
+                for batch in batches:
+                    await arun(self._make_op(batch).flow(settings, transport), transport)
+                    account.stored += batch.lines
+
+            async with AsyncExitStack() as stack:
+                if isinstance(self._data, AsyncGenerator):
+                    # A generator that is left half-way would be finished by nobody knows whom.
+                    await stack.enter_async_context(aclosing(self._data))
+                async for item in cast("AsyncIterable[object]", self._data):
+                    await send(encoder.add(item, bulk=True))
+            await send(encoder.close())
+
+    def _encoder(self, clock: Clock) -> Encoder:
+        return self._make_encoder(clock.time_ns if self._stamp else None)
+
+
+class _Account:
+    """Notes on an error what was stored before it."""
+
+    def __init__(self) -> None:
+        self.stored = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, InfluxDBError) and self.stored:
+            error.add_note(f"the {self.stored} lines before this request were stored")

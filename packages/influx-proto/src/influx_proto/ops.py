@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Literal
 
-from ._op import Op
+from ._op import FlatMap, Op
 from ._ping import PingReceiver, ServerInfo
 from ._policy import FieldType
-from ._query import WholeResult
+from ._query import WholeResult, chunk_decoder
 from ._result import QueryResult
 from ._serialize import BATCH_BYTES, BATCH_LINES, Encoder, limit
+from ._stream import StreamOp
 from ._time import wire_precision
 from ._wire import Repeat, Request, add_params, encode_params
 from ._write import Writes, write_op
@@ -23,6 +24,8 @@ __all__ = [
     "drop_measurement",
     "ping",
     "query",
+    "query_chunks",
+    "query_points",
     "select_all",
     "show_databases",
     "show_measurements",
@@ -74,6 +77,77 @@ def query(
     """
     request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=_CHUNK_ROWS)
     return Op(request, WholeResult)
+
+
+def query_chunks(
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    epoch: str | None = "ns",
+    params: Mapping[str, object] | None = None,
+    chunk_size: int | None = None,
+) -> StreamOp[QueryResult]:
+    """Run a query and give its result in parts, as they arrive: `with client.query_chunks(q) as chunks: ...`.
+
+    Each part has rows of one series; memory is bounded by it. Leaving the block early ends the query on the server.
+
+    Args:
+        q: see `query`, as for the other arguments.
+        db: see `query`.
+        rp: see `query`.
+        epoch: see `query`.
+        params: see `query`.
+        chunk_size: rows in one part at the most.
+
+    Raises:
+        QueryError: as `query`, once the parts before it have been given.
+        ProtocolError: the answer is not InfluxDB's, or ends too early.
+    """
+    request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=_chunk_size(chunk_size))
+    return StreamOp(request, chunk_decoder)
+
+
+def query_points(
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    epoch: str | None = "ns",
+    params: Mapping[str, object] | None = None,
+    chunk_size: int | None = None,
+) -> StreamOp[dict[str, Any]]:
+    """Run a query and give its points as they arrive: `with client.query_points(q) as points: ...`.
+
+    Each point is a dict of columns and group tags. Otherwise as `query_chunks`.
+
+    Args:
+        q: see `query`, as for the other arguments.
+        db: see `query`.
+        rp: see `query`.
+        epoch: see `query`.
+        params: see `query`.
+        chunk_size: rows that are held in memory at the most.
+
+    Raises:
+        QueryError: as `query`, once the points before it have been given.
+        ProtocolError: the answer is not InfluxDB's, or ends too early.
+    """
+    chunks = query_chunks(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size)
+    return StreamOp(chunks.request, lambda status, headers: FlatMap(chunks.decoder(status, headers), _points))
+
+
+def _points(chunk: QueryResult) -> Iterator[dict[str, Any]]:
+    return chunk.points()
+
+
+def _chunk_size(rows: int | None) -> int:
+    if rows is None:
+        return _CHUNK_ROWS
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
+        msg = f"chunk_size: must be a positive integer or None, not {rows!r}"
+        raise ValueError(msg)
+    return rows
 
 
 def _query_request(
@@ -145,6 +219,7 @@ def write(
         tags=tags,
         batch_lines=None,
         batch_bytes=None,
+        stamp=False,
         unsigned=unsigned,
         nonfinite=nonfinite,
         field_types=field_types,
@@ -166,6 +241,7 @@ def write_batches(
     tags: Mapping[str, object] | None = None,
     batch_lines: int | None = BATCH_LINES,
     batch_bytes: int | None = BATCH_BYTES,
+    stamp: bool = False,
     unsigned: bool = False,
     nonfinite: Literal["raise", "omit"] = "raise",
     field_types: Mapping[str, FieldType] | None = None,
@@ -176,7 +252,8 @@ def write_batches(
 
     Args:
         data: what to write. `str` or `bytes` of line protocol, sent as they are; a mapping with `measurement`, `time`,
-            `tags` and `fields`; an iterable or generator of these, nested at will, which is read while it is written.
+            `tags` and `fields`; an iterable or generator of these, nested at will, which is read while it is written
+            (over an awaiting client also an asynchronous one).
         measurement: the measurement of points that name none.
         db: the database; the client's own where it is None.
         rp: the retention policy; the database's default where it is None.
@@ -187,6 +264,9 @@ def write_batches(
         tags: tags for all points, ready-made lines apart; a point's own wins.
         batch_lines: lines in one request at the most; None for no limit.
         batch_bytes: bytes in one request at the most, unless a single line is longer; None for no limit.
+        stamp: give points and lines that carry no time the client's, each a later one. Otherwise the server gives all
+            of a request one time, so that of two points in a series one is lost, and such points cannot be sent again
+            after a failure that leaves open whether they arrived.
         unsigned: whether the server stores unsigned integers, so that integers beyond int64 may be written.
         nonfinite: what is done with infinite floats: `raise`, or `omit` them like missing values.
         field_types: the type of single fields, whatever is handed over: `{"temperature": "float"}` writes 21 as
@@ -208,19 +288,26 @@ def write_batches(
         msg = f"consistency: must be one of any, one, quorum, all, not {consistency!r}"
         raise ValueError(msg)
     params = _optional(db=db, rp=rp, consistency=consistency)
-    encoder = Encoder(
-        measurement,
-        precision="ns" if precision is None else precision,
-        tag_columns=tag_columns,
-        tags={**(tags or {}), **extra_tags},
-        max_lines=limit("batch_lines", batch_lines),
-        max_bytes=limit("batch_bytes", batch_bytes),
-        unsigned=unsigned,
-        nonfinite=nonfinite,
-        field_types=field_types,
-        integers_as_floats=integers_as_floats,
-    )
-    return Writes(data, encoder, partial(write_op, params=params, wants_db=db is None))
+    # Copies: what the caller does to theirs afterwards does not change a write that is under way.
+    all_tags = {**(tags or {}), **extra_tags}
+    columns = tuple(tag_columns)
+
+    def make_encoder(clock: Callable[[], int] | None) -> Encoder:
+        return Encoder(
+            measurement,
+            precision="ns" if precision is None else precision,
+            tag_columns=columns,
+            tags=all_tags,
+            max_lines=limit("batch_lines", batch_lines),
+            max_bytes=limit("batch_bytes", batch_bytes),
+            unsigned=unsigned,
+            nonfinite=nonfinite,
+            field_types=field_types,
+            integers_as_floats=integers_as_floats,
+            stamp=clock,
+        )
+
+    return Writes(data, make_encoder, partial(write_op, params=params, wants_db=db is None), stamp=stamp)
 
 
 def create_database(db: str) -> Op[QueryResult]:

@@ -68,6 +68,10 @@ class RequestsTransport:
         """Read the monotonic clock."""
         return time.monotonic()
 
+    def time_ns(self) -> int:
+        """Read the time of day."""
+        return time.time_ns()
+
     def close(self) -> None:
         """Close the session, unless it is the caller's."""
         if self._is_own:

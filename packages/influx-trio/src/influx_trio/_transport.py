@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -48,6 +49,10 @@ class TrioTransport:
     def now(self) -> float:
         """Read trio's clock."""
         return trio.current_time()
+
+    def time_ns(self) -> int:
+        """Read the time of day."""
+        return time.time_ns()
 
     async def aclose(self) -> None:
         """Close the idle connections; those in use close when their exchange ends."""

@@ -1,0 +1,146 @@
+"""Answers that are read while they arrive, as context managers: leaving one lets go of its connection.
+
+Opening is tried again as any other attempt is, until the server has begun to answer well. What fails from then on is
+raised to the reader, who has had a part of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from ._errors import InfluxDBError
+from ._flow import AsyncTransport, Attempt, Record, Transport, attempts, resume
+from ._op import Decoder
+from ._settings import Settings
+from ._wire import Headers, Request
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOp(Generic[T]):
+    """One exchange whose answer is a stream of items: the request to send, and how to read the answer.
+
+    By hand: make the decoder of an answer from its status and headers, feed it the bytes in whatever pieces they come,
+    take the items it gives for each, and close it at the end.
+    """
+
+    request: Request
+    #: Makes the decoder of an answer, given its status and headers.
+    decoder: Callable[[int, Headers], Decoder[T]]
+
+    def completed(self, settings: Settings) -> StreamOp[T]:
+        """Give the same for a client with these settings."""
+        return replace(self, request=settings.server.complete(self.request, db=settings.database))
+
+
+@contextmanager
+def open_stream(op: StreamOp[T], settings: Settings, transport: Transport) -> Generator[Iterator[T]]:
+    """Open a stream over a blocking transport."""
+    op = op.completed(settings)
+    with ExitStack() as stack:
+        with closing(attempts(op, settings.retry, transport.now)) as flow:
+            step = resume(flow, None, None)
+            while isinstance(step, Attempt):
+                if step.after:
+                    transport.sleep(step.after)
+                items, error = None, None
+                try:
+                    record = stack.enter_context(Record(op.request, transport.now))
+                    response = stack.enter_context(transport.open(op.request))
+                    record.status = response.status
+                    items = _Items(response.body, op.decoder(response.status, response.headers), record)
+                    if response.status != 200:
+                        for _ in items:  # to the error at its end
+                            pass
+                except InfluxDBError as raised:
+                    stack.close()
+                    error = raised
+                step = resume(flow, items, error)
+        yield step.value
+
+
+@asynccontextmanager
+async def aopen_stream(
+    op: StreamOp[T], settings: Settings, transport: AsyncTransport
+) -> AsyncGenerator[AsyncIterator[T]]:
+    """Open a stream over an awaiting transport."""
+    op = op.completed(settings)
+    async with AsyncExitStack() as stack:
+        with closing(attempts(op, settings.retry, transport.now)) as flow:
+            step = resume(flow, None, None)
+            while isinstance(step, Attempt):
+                if step.after:
+                    await transport.sleep(step.after)
+                items, error = None, None
+                try:
+                    record = stack.enter_context(Record(op.request, transport.now))
+                    response = await stack.enter_async_context(transport.open(op.request))
+                    record.status = response.status
+                    items = _AsyncItems(response.body, op.decoder(response.status, response.headers), record)
+                    if response.status != 200:
+                        async for _ in items:  # to the error at its end
+                            pass
+                except InfluxDBError as raised:
+                    await stack.aclose()
+                    error = raised
+                step = resume(flow, items, error)
+        yield step.value
+
+
+class _Items(Generic[T]):
+    """The items of an answer, decoded as its bytes arrive."""
+
+    def __init__(self, body: Iterator[bytes], decoder: Decoder[T], record: Record) -> None:
+        self._body = body
+        self._decoder = decoder
+        self._record = record
+        self._ready: deque[T] = deque()
+        self._ended = False
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        while not self._ready:
+            if self._ended:
+                raise StopIteration
+            for data in self._body:
+                self._record.received += len(data)
+                self._ready.extend(self._decoder.feed(data))
+                break
+            else:
+                self._ended = True
+                self._ready.extend(self._decoder.close())
+        return self._ready.popleft()
+
+
+class _AsyncItems(Generic[T]):
+    """The items of an answer, decoded as its bytes arrive."""
+
+    def __init__(self, body: AsyncIterator[bytes], decoder: Decoder[T], record: Record) -> None:
+        self._body = body
+        self._decoder = decoder
+        self._record = record
+        self._ready: deque[T] = deque()
+        self._ended = False
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._ready:
+            if self._ended:
+                raise StopAsyncIteration
+            async for data in self._body:
+                self._record.received += len(data)
+                self._ready.extend(self._decoder.feed(data))
+                break
+            else:
+                self._ended = True
+                self._ready.extend(self._decoder.close())
+        return self._ready.popleft()

@@ -1,0 +1,126 @@
+"""Writes of many points: lazily, in batches, from asynchronous sources, with and without a time of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from influx_proto import RetryPolicy, SerializationError, ServerUnavailable
+
+from tests.conformance.drivers import Driver
+from tests.servers.scripted import ScriptedServer, reply
+
+SOON = RetryPolicy(attempts=3, backoff=0.001)
+
+
+def points(count: int) -> Iterator[dict[str, Any]]:
+    for n in range(count):
+        yield {"measurement": "m", "fields": {"n": n}, "time": n}
+
+
+def test_batches_are_bounded_by_lines_and_bytes(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(204)]) as server:
+        client = connect(server.url, database="db")
+        client.write(points(25), batch_lines=10)
+        client.write(points(25), batch_bytes=50)
+        bodies = [request.body for request in server.requests]
+    assert [body.count(b"\n") + 1 for body in bodies[:3]] == [10, 10, 5]
+    assert all(len(body) <= 50 for body in bodies[3:])
+    assert b"\n".join(bodies[:3]) == b"\n".join(bodies[3:])
+
+
+def test_a_generator_is_read_while_it_is_written(connect: Callable[..., Any]) -> None:
+    """The first batch has left before the third was made."""
+    read = []
+
+    def watched() -> Iterator[dict[str, Any]]:
+        for point in points(30):
+            read.append(len(server.requests))
+            yield point
+
+    with ScriptedServer([reply(204)]) as server:
+        connect(server.url, database="db").write(watched(), batch_lines=10)
+    assert read[0] == 0
+    assert read[-1] == 2
+
+
+def test_an_error_in_the_middle_says_what_was_stored(connect: Callable[..., Any]) -> None:
+    def broken() -> Iterator[object]:
+        yield from points(25)
+        yield {"measurement": "m", "fields": {"n": object()}}
+
+    with ScriptedServer([reply(204)]) as server:
+        with pytest.raises(SerializationError, match=r"row 25: .*'m'.*'n'.*object") as caught:
+            connect(server.url, database="db").write(broken(), batch_lines=10)
+        assert len(server.requests) == 2
+    assert caught.value.__notes__ == ["the 20 lines before this request were stored"]
+
+
+def test_an_asynchronous_iterable(client: Any, driver: Driver) -> None:
+    closed: list[bool] = []
+
+    async def arriving() -> AsyncIterator[object]:
+        try:
+            yield from_line
+            for point in points(5):
+                yield point
+            yield [{"measurement": "m", "fields": {"n": 5}, "time": 5}]
+        finally:
+            closed.append(True)
+
+    from_line = "m n=-1i -1"
+    if driver.backend is None:
+        with pytest.raises(SerializationError, match="awaiting client"):
+            client.write(arriving())
+        return
+    assert client.write(arriving(), batch_lines=2) is True
+    assert [row[1] for row in client.query("SELECT n FROM m").series[0].values] == [-1, 0, 1, 2, 3, 4, 5]
+    assert closed == [True]
+    with pytest.raises(SerializationError, match="row 1: "):
+        client.write(one_and_bad(closed))
+    assert closed == [True, True]
+
+
+async def one_and_bad(closed: list[bool]) -> AsyncIterator[object]:
+    try:
+        yield "m n=1i 1"
+        yield object()
+        yield "m n=2i 2"
+    finally:
+        closed.append(True)
+
+
+def test_the_client_stamps_points_on_arrival(client: Any) -> None:
+    """Each gets a time of its own, so that none replaces another, and may be sent again."""
+    before = time.time_ns()
+    client.write([{"measurement": "m", "fields": {"n": n}} for n in range(100)], stamp=True)
+    client.write("m n=100i\nm n=101i 5\nm n=102i", stamp=True, precision="s")
+    after = time.time_ns()
+    rows = client.query("SELECT n FROM m").series[0].values
+    assert rows[0] == [5_000_000_000, 101]
+    assert [n for _, n in rows[1:]] == [*range(101), 102]
+    assert all(before <= time <= after for time, _ in rows[1:])
+
+
+def test_stamped_points_are_sent_again(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(500), reply(204)]) as server:
+        client = connect(server.url, database="db", retry=SOON)
+        assert client.write({"measurement": "m", "fields": {"v": 1}}, stamp=True) is True
+        first, second = server.requests
+        assert first.body == second.body
+    with ScriptedServer([reply(500), reply(204)]) as server:
+        with pytest.raises(ServerUnavailable):
+            connect(server.url, database="db", retry=SOON).write({"measurement": "m", "fields": {"v": 1}})
+        assert len(server.requests) == 1
+
+
+def test_type_policy(client: Any) -> None:
+    client.write({"measurement": "m", "fields": {"a": 1, "b": 2, "c": float("inf")}, "time": 1}, nonfinite="omit",
+                 field_types={"a": "float"})  # fmt: skip
+    client.write({"measurement": "m", "fields": {"a": 1.5, "b": 3}, "time": 2})
+    client.write({"measurement": "n", "fields": {"a": 1, "b": 2}, "time": 2}, integers_as_floats=True)
+    assert list(client.select_all("m").points()) == [{"time": 1, "a": 1.0, "b": 2}, {"time": 2, "a": 1.5, "b": 3}]
+    [point] = client.select_all("n").points()
+    assert [type(point["a"]), type(point["b"])] == [float, float]
