@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from influx_proto import ops
 
-from tests.servers.scripted import Drip, Receive, ScriptedServer, Send, chunked, reply, respond
+from tests.servers.scripted import Behaviour, Close, Drip, Receive, ScriptedServer, Send, chunked, reply, respond
 
 JSON = {"Content-Type": "application/json"}
 EMPTY = b'{"results":[{"statement_id":0}]}\n'
@@ -157,6 +158,17 @@ def test_answers_in_any_framing(connect: Callable[..., Any], framing: str) -> No
     with ScriptedServer([[Receive(), step, *rest]]) as server:
         [found] = connect(server.url).query("SELECT v FROM m").series
     assert found.values == ROWS
+
+
+def test_a_connection_that_the_server_closed_is_not_used_again(connect: Callable[..., Any]) -> None:
+    """Not even for a statement that must not be sent twice."""
+    closing: Behaviour = [Receive(), Send(respond(204)), Close()]
+    with ScriptedServer([closing, reply(200, JSON, EMPTY)]) as server:
+        client = connect(server.url)
+        client.ping()
+        time.sleep(0.1)  # for the news of it to arrive
+        client.drop_database("db")
+    assert [request.method for request in server.requests] == ["GET", "POST"]
 
 
 def test_connections_are_reused(connect: Callable[..., Any], driver: Any) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, assert_type
 
 import influx_aiohttp
 import influx_requests
 import influx_trio
-from influx_proto import Op, QueryResult, RetryPolicy, Series, ServerInfo, Timeout, ops
+from influx_proto import Op, QueryResult, RetryPolicy, Series, ServerInfo, StreamOp, Timeout, ops
 
 
 def blocking() -> None:
@@ -22,6 +22,10 @@ def blocking() -> None:
         assert_type(client.query("SELECT 1").series, list[Series])
         assert_type(client.query("SELECT 1").points(), Iterator[dict[str, Any]])
         assert_type(client.execute(ops.ping()), ServerInfo)
+        with client.query_chunks("SELECT 1", chunk_size=5) as chunks:
+            assert_type(chunks, Iterator[QueryResult])
+        with client.query_points("SELECT 1") as points:
+            assert_type(next(points), dict[str, Any])
         assert_type(client.db, str | None)
         client.db = "other"
         client.query(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -36,6 +40,8 @@ async def awaiting() -> None:
         assert_type(await client.query("SELECT 1", epoch=None), QueryResult)
         assert_type(await client.show_databases(), QueryResult)
         assert_type(await client.execute(ops.query("SELECT 1")), QueryResult)
+        async with client.query_chunks("SELECT 1") as chunks:
+            assert_type(chunks, AsyncIterator[QueryResult])
     async with influx_trio.AsyncInfluxDBClient.from_url("http://localhost") as other:
         assert_type(other, influx_trio.AsyncInfluxDBClient)
         assert_type(await other.ping(), ServerInfo)
@@ -45,5 +51,6 @@ def on_the_class(headers: Mapping[str, str], body: bytes) -> None:
     assert_type(ops.query("SELECT 1"), Op[QueryResult])
     assert_type(ops.query("SELECT 1").read(200, headers, body), QueryResult)
     assert_type(ops.write("m v=1"), Op[bool])
+    assert_type(ops.query_points("SELECT 1"), StreamOp[dict[str, Any]])
     builder: Callable[..., Any] = influx_requests.InfluxDBClient.query
     assert builder is ops.query

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 
@@ -18,8 +19,9 @@ _LONGEST_HEAD = 64 * 1024
 class Connection:
     """An open connection. After each exchange `is_reusable` says whether it can carry another."""
 
-    def __init__(self, stream: trio.abc.Stream, settings: Settings) -> None:
+    def __init__(self, stream: trio.abc.Stream, descriptor: int, settings: Settings) -> None:
         self._stream = stream
+        self._descriptor = descriptor
         self._settings = settings
         self._where = settings.server.netloc
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
@@ -30,6 +32,13 @@ class Connection:
     def is_reusable(self) -> bool:
         """Whether the exchange before is complete on both sides, and the server keeps the connection."""
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the server has closed an idle connection, or sent what nobody asked for."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
     async def aclose(self) -> None:
         """Close the connection at once, also when cancelled."""

@@ -32,7 +32,7 @@ class TrioTransport:
         """Send a request; give its answer as it arrives."""
         timeout = self._settings.timeout
         deadline = float("inf") if timeout.total is None else trio.current_time() + timeout.total
-        connection = self._idle.pop() if self._idle else await self._connect()
+        connection = await self._idle_connection() or await self._connect()
         try:
             yield await connection.exchange(request, deadline)
         finally:
@@ -60,14 +60,21 @@ class TrioTransport:
         while self._idle:
             await self._idle.pop().aclose()
 
+    async def _idle_connection(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_stale:
+                return connection
+            await connection.aclose()
+        return None
+
     async def _connect(self) -> Connection:
         server = self._settings.server
         seconds = self._settings.timeout.connect
         try:
             with trio.fail_after(float("inf") if seconds is None else seconds):
-                stream: trio.abc.Stream = await trio.open_tcp_stream(server.host, server.port)
-                if server.ssl:
-                    stream = await self._start_tls(stream)
+                tcp = await trio.open_tcp_stream(server.host, server.port)
+                stream = await self._start_tls(tcp) if server.ssl else tcp
         except trio.TooSlowError as error:
             msg = f"cannot connect to {server.netloc}: no answer within {seconds} s"
             raise TransportError(msg, maybe_received=False) from error
@@ -75,7 +82,7 @@ class TrioTransport:
             msg = f"cannot connect to {server.netloc}: {error.__cause__ or error}"
             raise TransportError(msg, maybe_received=False) from error
         _log.debug("connected to %s", server.netloc)
-        return Connection(stream, self._settings)
+        return Connection(stream, tcp.socket.fileno(), self._settings)
 
     async def _start_tls(self, stream: trio.abc.Stream) -> trio.SSLStream[trio.abc.Stream]:
         server = self._settings.server
