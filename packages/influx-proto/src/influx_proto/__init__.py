@@ -1,8 +1,8 @@
 """InfluxDB's HTTP protocol without I/O.
 
-`ops` builds requests and reads their answers, `influxql` quotes, `serialize` writes line protocol. The
-clients that do I/O are in the packages influx-aiohttp, influx-trio and influx-requests; what is needed to write another
-is in `influx_proto.adapter`.
+`ops` builds requests and reads their answers, `influxql` quotes, `serialize` writes line protocol and `parse_lines`
+reads it. The clients that do I/O are in the packages influx-aiohttp, influx-trio and influx-requests; what is needed
+to write another is in `influx_proto.adapter`.
 """
 
 from . import influxql, ops
@@ -30,6 +30,7 @@ from ._retry import RetryPolicy
 from ._serialize import serialize, serialize_batches
 from ._server import Server
 from ._settings import Timeout
+from ._stream import StreamOp
 from ._wire import Headers, Request
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "ServerInfo",
     "ServerUnavailable",
     "Timeout",
+    "StreamOp",
     "TransportError",
     "WriteError",
     "__version__",

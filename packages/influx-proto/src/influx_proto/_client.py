@@ -296,8 +296,7 @@ class AsyncClient(_Face[SessionT]):
         """Do an operation, such as an `Op` of one's own."""
         self._check_open()
         if isinstance(operation, Writes) and operation.is_asynchronous:
-            await operation.arun(self.settings, self._transport)
-            return cast("T", True)  # a write's result
+            return cast("Any", await operation.arun(self.settings, self._transport))
         return await arun(operation.flow(self.settings, self._transport), self._transport)
 
     def stream(self, op: StreamOp[T]) -> AbstractAsyncContextManager[AsyncIterator[T]]:

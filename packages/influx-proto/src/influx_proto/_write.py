@@ -85,7 +85,7 @@ class Writes:
                 account.stored += batch.lines
         return True
 
-    async def arun(self, settings: Settings, transport: AsyncTransport) -> None:
+    async def arun(self, settings: Settings, transport: AsyncTransport) -> bool:
         """Write what an asynchronous iterable gives, batch after batch, as `flow` does."""
         encoder = self._encoder(transport)
         with _Account() as account:
@@ -102,6 +102,7 @@ class Writes:
                 async for item in cast("AsyncIterable[object]", self._data):
                     await send(encoder.add(item, bulk=True))
             await send(encoder.close())
+        return True
 
     def _encoder(self, clock: Clock) -> Encoder:
         return self._make_encoder(clock.time_ns if self._stamp else None)

@@ -1,0 +1,194 @@
+"""Names, tag values and texts: escaped as InfluxDB reads them, refused where it would read something else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import SerializationError
+from influx_proto._escape import TagValues, check_line, field_key, measurement, string_value, tag_key, tag_value
+from influx_proto._lines import end_of_line, lines
+
+NAMES = [measurement, tag_key, tag_value, field_key]
+#: Texts in which what matters to line protocol is common, and anything else possible.
+TEXTS = st.text(st.sampled_from('\\,= "#\t\0\n\rtime\ud800é') | st.characters(codec=None), max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("escape", "plain", "escaped"),
+    [
+        (measurement, "a,b c=d\"e'f", "a\\,b\\ c=d\"e'f"),
+        (measurement, " a", "\\ a"),
+        (measurement, ",a", "\\,a"),
+        (measurement, "a#", "a#"),
+        (measurement, "a\\b\\\\c", "a\\b\\\\c"),
+        (measurement, "m\tn\0", "m\tn\0"),
+        (measurement, "time", "time"),
+        (tag_key, 'a,b c=d"e', 'a\\,b\\ c\\=d"e'),
+        (tag_key, "#\ta", "#\ta"),
+        (tag_key, "\0", "\0"),
+        (tag_value, "a\\,b", "a\\\\,b"),
+        (tag_value, 'C:\\a b="c"', 'C:\\a\\ b\\="c"'),
+        (tag_value, "time", "time"),
+        (field_key, 'a,b c=d"e', 'a\\,b\\ c\\=d"e'),
+        (field_key, "a\\b\\\\c", "a\\b\\\\c"),
+        (field_key, "#", "#"),
+        (field_key, "Zeit °C", "Zeit\\ °C"),
+    ],
+)
+def test_names(escape: object, plain: str, escaped: str) -> None:
+    assert callable(escape)
+    assert escape(plain) == escaped
+
+
+@pytest.mark.parametrize("escape", NAMES)
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "is empty"),
+        ("a\nb", "line feed"),
+        ("a\r", "carriage return"),
+        ("a\\", "ends in a backslash"),
+        ("\\", "ends in a backslash"),
+        ("a\ud800", "lone surrogate at index 1"),
+        (5, "must be a str, not int"),
+        (b"a", "must be a str, not bytes"),
+    ],
+)
+def test_no_name(escape: object, name: object, why: str) -> None:
+    assert callable(escape)
+    with pytest.raises(SerializationError, match=why):
+        escape(name)
+
+
+@pytest.mark.parametrize(
+    ("escape", "name", "why"),
+    [
+        (measurement, "#a", "comment"),
+        (measurement, "\ta", "begins with a tab"),
+        (measurement, "\0a", "begins with NUL"),
+        *((measurement, f"a\\{sign}b", "drop the backslash") for sign in ',= "'),
+        (field_key, "\ta", "begins with a tab"),
+        (field_key, "\0a", "begins with NUL"),
+        *((field_key, f"a\\{sign}b", "drop the backslash") for sign in ',= "'),
+        (field_key, "time", "called 'time'"),
+        (tag_key, "time", "called 'time'"),
+    ],
+)
+def test_names_that_the_server_would_read_otherwise(escape: object, name: str, why: str) -> None:
+    assert callable(escape)
+    with pytest.raises(SerializationError, match=why):
+        escape(name)
+
+
+@pytest.mark.parametrize("escape", NAMES)
+@given(text=TEXTS)
+def test_no_other_error(escape: object, text: str) -> None:
+    assert callable(escape)
+    try:
+        assert isinstance(escape(text), str)
+    except SerializationError:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("", b'""'),
+        ('a"b', b'"a\\"b"'),
+        ("a\\", b'"a\\\\"'),
+        ("a\nb\r\t\0", b'"a\nb\r\t\0"'),
+        ("a, b=c", b'"a, b=c"'),
+        ("é", '"é"'.encode()),
+    ],
+)
+def test_texts(text: str, escaped: bytes) -> None:
+    assert string_value(text) == escaped
+
+
+def test_a_text_with_a_lone_surrogate() -> None:
+    with pytest.raises(SerializationError, match="index 1"):
+        string_value("a\udcff")
+
+
+def test_an_error_shows_long_names_in_part() -> None:
+    with pytest.raises(SerializationError) as raised:
+        measurement("x" * 100_000 + "\\")
+    assert len(str(raised.value)) < 300
+
+
+def test_tag_values_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("influx_proto._escape._REMEMBERED", 3)
+    values = TagValues()
+    for number in range(10):
+        assert values[f"a {number}"] == f"a\\ {number}".encode()
+        assert len(values) <= 3
+    values["x" * 10_000]
+    assert "x" * 10_000 not in values
+    with pytest.raises(SerializationError):
+        values["a\\"]
+
+
+@pytest.mark.parametrize("fields", ["v=1i", "é=1i", 'v="a\\\\ b",é=2.0', 'a="x=,y",v=t'])
+@pytest.mark.parametrize("over", [0, 1])
+def test_the_longest_key(fields: str, over: int) -> None:
+    # The longest of the keys counts, in bytes: here é with 2, v with 1.
+    longest = 2 if "é" in fields else 1
+    name = b"m" * (65535 - 4 - longest - 4 + over)
+    line = name + b",a=b " + fields.encode() + b" 1"
+    if over:
+        with pytest.raises(SerializationError, match="have 65536 bytes"):
+            check_line(line)
+    else:
+        check_line(line)
+
+
+def test_a_long_line_with_a_short_key() -> None:
+    check_line(b'm,a=b v="' + b"x, = \\\\" * 50_000 + b'" 1')
+
+
+@pytest.mark.parametrize("line", [b'm,t=a\\\\ b,u="x v="1" 1', b"m,a\\\\ b=1 v=1 1", b'm v="C:\\\\ " 1'])
+def test_a_backslash_before_a_space_is_harmless_alone(line: bytes) -> None:
+    check_line(line)
+
+
+@pytest.mark.parametrize("line", [b'm,a\\\\ b="x v=1 1', b'm,t=\\\\ \\\\=" v=1 2', b'm,a\\\\ b=1 v=1,"w=2 1'])
+def test_a_backslash_before_a_space_that_would_hide_the_end_of_the_line(line: bytes) -> None:
+    with pytest.raises(SerializationError, match="hide the end of the line"):
+        check_line(line)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n",
+        b"m v=1 1\nm v=2 2",
+        b"m v=1 1\n\nm v=2 2\n",
+        b'm v="a\nb" 1\nm v=2 2',
+        b'm v="a\\"\nb" 1\nm v=2 2',
+        b'm,a="x v=1 1\nm v=2 2',
+        b'm "a=1,b"=2 1\nm v=2 2',
+        b"m\\\n v=1\nn v=2",
+        b' m,a="b v=1\n"\nn',
+        b'm v="unended\nm v=1',
+        b"m v=1\\",
+    ],
+)
+def test_lines_end_where_the_server_ends_them(data: bytes) -> None:
+    _check_lines(data)
+
+
+@given(data=st.lists(st.sampled_from([*b'\\," =\n', b"av", b'="', b" v="]), max_size=25))
+def test_any_lines_end_where_the_server_ends_them(data: list[int | bytes]) -> None:
+    _check_lines(b"".join(bytes([part]) if isinstance(part, int) else part for part in data))
+
+
+def _check_lines(data: bytes) -> None:
+    expected = []
+    at = 0
+    while at < len(data):
+        end = end_of_line(data, at)
+        expected.append((at, end))
+        at = end + 1
+    assert list(lines(data)) == expected

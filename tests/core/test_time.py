@@ -1,0 +1,270 @@
+"""Times: integers of nanoseconds, exact and in range, whatever they come as."""
+
+from __future__ import annotations
+
+import builtins
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import SerializationError
+from influx_proto._time import from_nanoseconds, to_nanoseconds, to_rfc3339, unit, wire_precision
+
+S = 1_000_000_000
+FIRST, LAST = -9223372036854775806, 9223372036854775806
+T = 1257894000 * S  # 2009-11-10T23:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("value", "ns"),
+    [
+        (None, None),
+        (0, 0),
+        (-1, -1),
+        (LAST, LAST),
+        (FIRST, FIRST),
+        (np.int64(T), T),
+        (np.uint8(5), 5),
+        (datetime(2009, 11, 10, 23), T),
+        (datetime(2009, 11, 10, 23, tzinfo=UTC), T),
+        (datetime(2009, 11, 10, 23, 0, 0, 1), T + 1000),
+        (datetime(1969, 12, 31, 23, 59, 59, 999999), -1000),
+        (datetime(2009, 11, 11, 1, tzinfo=timezone(timedelta(hours=2))), T),
+        (datetime(2024, 7, 1, tzinfo=ZoneInfo("Europe/Berlin")), 1719784800 * S),
+        (datetime(2024, 10, 27, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1), 1729992600 * S),
+        (date(1970, 1, 2), 86400 * S),
+        (date(1969, 12, 31), -86400 * S),
+        (np.datetime64("NaT"), None),
+        (np.datetime64("1970-01-01T00:00:01", "s"), S),
+        (np.datetime64(-1, "ns"), -1),
+        (np.datetime64(7, "us"), 7000),
+        (np.datetime64(3, "D"), 3 * 86400 * S),
+        (np.datetime64(1, "W"), 7 * 86400 * S),
+        (np.datetime64("2009-11", "M"), 1257033600 * S),
+        (np.datetime64("1969", "Y"), -365 * 86400 * S),
+        (np.datetime64(-1, "ps"), -1),
+        (np.datetime64(1999, "ps"), 1),
+        (np.datetime64(3, "25s"), 75 * S),
+        (pd.Timestamp("2009-11-10T23:00:00.123456789Z"), T + 123456789),
+        (pd.Timestamp("2009-11-10T23:00:00.123456789", tz="Europe/Berlin"), T - 3600 * S + 123456789),
+        (pd.Timestamp("2009-11-10T23:00:00").as_unit("s"), T),
+        (pd.NaT, None),
+        (pd.NA, None),
+        (np.str_("1970-01-01"), 0),
+    ],
+)
+def test_times(value: object, ns: int | None) -> None:
+    assert to_nanoseconds(value) == ns
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("2009-11-10T23:00:00Z", T),
+        ("2009-11-10t23:00:00z", T),
+        ("2009-11-10 23:00:00", T),
+        ("2009-11-10T23:00:00.000000001Z", T + 1),
+        ("2009-11-10T23:00:00.5", T + S // 2),
+        ("2009-11-10T23:00:00,5", T + S // 2),
+        ("2009-11-10T23:00:00.123456789000Z", T + 123456789),
+        ("2009-11-11T00:00:00+01:00", T),
+        ("2009-11-10T21:30:00-0130", T),
+        ("2009-11-11 01:00:00+02", T),
+        ("2009-11-10T23:00Z", T),
+        ("2009-11-10T23", T),
+        ("2009-11-10", T - 23 * 3600 * S),
+        ("20091110T230000Z", T),
+        ("20091110T230000.25", T + S // 4),
+        ("20091110T2300", T),
+        ("20091110", T - 23 * 3600 * S),
+        ("2009-W46-2T23:00:00Z", T),
+        ("2009W462", T - 23 * 3600 * S),
+        ("1969-12-31T23:59:59.999999999Z", -1),
+        ("1677-09-21T00:12:43.145224194Z", FIRST),
+        ("2262-04-11T23:47:16.854775806Z", LAST),
+        ("0001-01-01T00:00:00Z", "outside"),
+        ("9999-12-31T23:59:59-23:59", "outside"),
+        ("1677-09-21T00:12:43.145224193Z", "outside"),
+        ("2262-04-11T23:47:16.854775807Z", "outside"),
+        ("2009-11-10T23:00:00.1234567891Z", "finer than nanoseconds"),
+        ("2009-11-10T24:00:00Z", "no time"),
+        ("2009-11-10T23:60:00Z", "no time"),
+        ("2009-11-10T23:00:60Z", "no time"),
+        ("2009-11-10T23:00:00+24:00", "no time"),
+        ("2009-11-10T23:00:00+01:60", "no time"),
+        ("2009-13-10T23:00:00Z", "no time"),
+        ("2009-02-29", "no time"),
+        ("2009-W60-1", "no time"),
+        ("", "no time"),
+        ("now", "no time"),
+        ("today", "no time"),
+        ("NaT", "no time"),
+        ("nan", "no time"),
+        ("23:00:00", "no time"),
+        ("10:00 +0100", "no time"),
+        ("23:00:00.1234", "no time"),
+        ("Nov 10", "no time"),
+        ("1257894000", "no time"),
+        ("2009", "no time"),
+        ("yesterday 2009", "no time"),
+        ("٢٠٠٩-11-10", "no time"),
+        ("2009-11-10\n", "no time"),
+        ("\ud800", "no time"),
+        ("Nov 10 2009 11:00 PM", T),
+        ("10 November 2009 23:00:00.000000007", T + 7),
+        ("2009/11/10 23:00", T),
+        ("Tue, 10 Nov 2009 23:00:00 GMT", T),
+    ],
+)
+def test_texts(text: str, ns: int | str) -> None:
+    if isinstance(ns, int):
+        assert to_nanoseconds(text) == ns
+    else:
+        with pytest.raises(SerializationError, match=ns):
+            to_nanoseconds(text)
+
+
+def test_texts_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported = builtins.__import__
+
+    def without_pandas(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "pandas":
+            raise ImportError
+        return imported(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_pandas)
+    assert to_nanoseconds("2009-11-10T23:00:00Z") == T
+    with pytest.raises(SerializationError, match="other forms are read where pandas is"):
+        to_nanoseconds("Nov 10 2009 23:00")
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (True, "bool"),
+        (np.True_, "bool"),
+        (1.5, "float"),
+        (np.float64(1), "float64"),
+        (Decimal(1), "Decimal"),
+        (time(1), "time"),
+        (timedelta(1), "timedelta"),
+        (np.timedelta64(1, "s"), "timedelta64"),
+        (b"2009-11-10", "bytes"),
+        ([1], "list"),
+    ],
+)
+def test_no_times(value: object, name: str) -> None:
+    with pytest.raises(SerializationError, match=f"{name}.* is no time"):
+        to_nanoseconds(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [LAST + 1, FIRST - 1, 10**5000, np.uint64(2**64 - 1), datetime(2300, 1, 1), date(1, 1, 1), date(9999, 12, 31),
+     datetime.max, datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), np.datetime64(10**10, "D"),
+     pd.Timestamp("2300-01-01").as_unit("s"), pd.Timestamp.max.as_unit("s") + pd.Timedelta(days=1),
+     np.datetime64(-(2**63) + 1, "ns")],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_out_of_range(value: object) -> None:
+    with pytest.raises(SerializationError, match="outside of what InfluxDB stores"):
+        to_nanoseconds(value)
+
+
+@pytest.mark.parametrize(
+    ("names", "wire", "ns"),
+    [
+        (("ns", "n"), "ns", 1),
+        (("u", "us", "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"), "u", 1000),
+        (("ms",), "ms", 1_000_000),
+        (("s",), "s", S),
+        (("m",), "m", 60 * S),
+        (("h",), "h", 3600 * S),
+    ],
+)
+def test_precisions(names: tuple[str, ...], wire: str, ns: int) -> None:
+    for name in names:
+        assert wire_precision(name) == wire
+        assert unit(name) == ns
+        assert to_nanoseconds(-7, name) == -7 * ns
+        assert from_nanoseconds(-7 * ns, name) == -7
+        assert from_nanoseconds(-7 * ns + ns // 2, name) == -7
+        # Only bare integers have a precision.
+        assert to_nanoseconds("2009-11-10T23:00:00.000000001Z", name) == T + 1
+
+
+@pytest.mark.parametrize("precision", ["", "sec", "S", "d", "rfc3339", None, 1, ["s"]])
+def test_no_precision(precision: Any) -> None:
+    with pytest.raises(ValueError, match="^precision: must be one of"):
+        to_nanoseconds(1, precision)
+    with pytest.raises(ValueError, match="^epoch: must be one of"):
+        wire_precision(precision, "epoch")
+
+
+def test_out_of_range_by_precision() -> None:
+    assert to_nanoseconds(9223372036, "s") == 9223372036 * S
+    with pytest.raises(SerializationError, match="9223372037 is outside"):
+        to_nanoseconds(9223372037, "s")
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (T, "2009-11-10T23:00:00Z"),
+        (T + 1, "2009-11-10T23:00:00.000000001Z"),
+        (T + 500, "2009-11-10T23:00:00.0000005Z"),
+        (-1, "1969-12-31T23:59:59.999999999Z"),
+        (FIRST, "1677-09-21T00:12:43.145224194Z"),
+        (LAST, "2262-04-11T23:47:16.854775806Z"),
+    ],
+)
+def test_rfc3339(ns: int, text: str) -> None:
+    assert to_rfc3339(ns) == text
+
+
+@given(st.integers(FIRST, LAST))
+def test_every_nanosecond_there_and_back(ns: int) -> None:
+    assert to_nanoseconds(to_rfc3339(ns)) == ns
+    assert to_nanoseconds(np.datetime64(ns, "ns")) == ns
+    assert to_nanoseconds(pd.Timestamp(ns)) == ns
+
+
+@given(st.datetimes(datetime(1678, 1, 1), datetime(2262, 1, 1), timezones=st.none() | st.timezones()))
+def test_datetimes_are_exact(value: datetime) -> None:
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    since = aware.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    ns = (since.days * 86400 + since.seconds) * S + since.microseconds * 1000
+    assert to_nanoseconds(value) == ns
+    assert to_nanoseconds(aware.astimezone(UTC).isoformat()) == ns
+
+
+def test_a_zone_without_an_offset_is_none() -> None:
+    class Nowhere(tzinfo):
+        def utcoffset(self, moment: datetime | None) -> None:
+            return None
+
+    assert to_nanoseconds(datetime(2009, 11, 10, 23, tzinfo=Nowhere())) == T
+
+
+def test_subclasses() -> None:
+    class MyDatetime(datetime):
+        pass
+
+    class MyTimestamp(pd.Timestamp):
+        pass
+
+    class MyInt(int):
+        pass
+
+    assert to_nanoseconds(MyDatetime(2009, 11, 10, 23)) == T
+    assert to_nanoseconds(MyTimestamp("2009-11-10T23:00:00.000000001Z")) == T + 1
+    assert to_nanoseconds(MyInt(5), "s") == 5 * S
+    for _ in range(200):
+        assert to_nanoseconds(type("Made", (int,), {})(1)) == 1
