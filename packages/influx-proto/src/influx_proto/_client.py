@@ -295,8 +295,8 @@ class AsyncClient(_Face[SessionT]):
     async def execute(self, operation: Operation[T]) -> T:
         """Do an operation, such as an `Op` of one's own."""
         self._check_open()
-        if isinstance(operation, Writes) and operation.is_asynchronous:
-            return cast("Any", await operation.arun(self.settings, self._transport))
+        if isinstance(operation, Writes):  # which may have to wait for its data
+            return cast("T", await operation.arun(self.settings, self._transport))
         return await arun(operation.flow(self.settings, self._transport), self._transport)
 
     def stream(self, op: StreamOp[T]) -> AbstractAsyncContextManager[AsyncIterator[T]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
-from typing import Self, TypeAlias, cast
+from typing import Self, TypeAlias
 
 from ._errors import InfluxDBError, SerializationError
 from ._flow import AsyncTransport, Clock, Flow, arun
@@ -61,11 +61,6 @@ class Writes:
             raise ValueError(msg)
         return map(self._make_op, self._make_encoder(None).encode(self._data))
 
-    @property
-    def is_asynchronous(self) -> bool:
-        """Whether the data comes from an asynchronous iterable, which only an awaiting client can read."""
-        return isinstance(self._data, AsyncIterable)
-
     def only(self) -> Op[bool]:
         """Give the one request of a write that was not divided.
 
@@ -86,7 +81,9 @@ class Writes:
         return True
 
     async def arun(self, settings: Settings, transport: AsyncTransport) -> bool:
-        """Write what an asynchronous iterable gives, batch after batch, as `flow` does."""
+        """Do what `flow` says, over data that may come from an asynchronous iterable."""
+        if not isinstance(self._data, AsyncIterable):
+            return await arun(self.flow(settings, transport), transport)
         encoder = self._encoder(transport)
         with _Account() as account:
 
@@ -99,7 +96,7 @@ class Writes:
                 if isinstance(self._data, AsyncGenerator):
                     # A generator that is left half-way would be finished by nobody knows whom.
                     await stack.enter_async_context(aclosing(self._data))
-                async for item in cast("AsyncIterable[object]", self._data):
+                async for item in self._data:
                     await send(encoder.add(item, bulk=True))
             await send(encoder.close())
         return True
