@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,10 +87,8 @@ def test_names_that_the_server_would_read_otherwise(escape: object, name: str, w
 @given(text=TEXTS)
 def test_no_other_error(escape: object, text: str) -> None:
     assert callable(escape)
-    try:
+    with contextlib.suppress(SerializationError):
         assert isinstance(escape(text), str)
-    except SerializationError:
-        pass
 
 
 @pytest.mark.parametrize(

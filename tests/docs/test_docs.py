@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,36 +14,39 @@ from influx_proto.adapter import AsyncClient
 from tests.servers.influxd import Server
 
 ROOT = Path(__file__).parents[2]
-FILES = [
-    ROOT / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / "packages").glob("*/README.md")),
-]
-BLOCKS = [
-    pytest.param(block, id=f"{path.relative_to(ROOT)}:{number}")
-    for path in FILES
-    for number, block in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL), 1)
-]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "packages").glob("*/README.md"))]
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_block(
-    block: str, influxd: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def blocks_of(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks_of(page)], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_page(
+    page: Path, influxd: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    # The blocks speak of a server at its usual port; the one of the tests is at another.
+    """The blocks of a page follow one another, as they are read."""
+    # They speak of a server at its usual port; the one of the tests is at another.
     port = urlsplit(influxd.url).port
     monkeypatch.setattr(AsyncClient.__init__, "__defaults__", ("localhost", port))
-    exec(compile(block.replace("8086", str(port)), "block", "exec"), {"__name__": "__main__"})
-    if "cpu_load_short" in block:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for number, block in enumerate(blocks_of(page), 1):
+        code = compile(block.replace("8086", str(port)), f"{page.name}, block {number}", "exec", dont_inherit=True)
+        exec(code, namespace)
         printed = capsys.readouterr().out
-        assert "X-Influxdb-Version" in printed
-        assert "0.64" in printed
+        if "cpu_load_short" in block:
+            assert "X-Influxdb-Version" in printed
+            assert "0.64" in printed
 
 
 def test_the_first_example_stands_in_the_readme() -> None:
-    blocks: list[Any] = [param.values[0] for param in BLOCKS]
-    assert "from influx_aiohttp import AsyncInfluxDBClient" in blocks[0]
-    assert "dict(time='2009-11-10T23:00:00Z', measurement='cpu_load_short'," in blocks[0]
+    first = blocks_of(ROOT / "README.md")[0]
+    assert "from influx_aiohttp import AsyncInfluxDBClient" in first
+    assert "dict(time='2009-11-10T23:00:00Z', measurement='cpu_load_short'," in first
 
 
 def test_bring_your_own_http(influxd: Server) -> None:

@@ -5,7 +5,7 @@ reads it. The clients that do I/O are in the packages influx-aiohttp, influx-tri
 to write another is in `influx_proto.adapter`.
 """
 
-from . import influxql, ops
+from . import admin, influxql, ops
 from ._client import __version__
 from ._errors import (
     AuthenticationError,
@@ -23,10 +23,27 @@ from ._errors import (
     TransportError,
     WriteError,
 )
+from ._iterpoints import iterpoints
+from ._lineprotocol import lineprotocol
 from ._op import Op
+from ._parse import parse_lines
 from ._ping import ServerInfo
 from ._result import QueryResult, Series
 from ._retry import RetryPolicy
+from ._schema import (
+    BOOL,
+    DECIMAL,
+    ENUM,
+    FLOAT,
+    INT,
+    MEASUREMENT,
+    STR,
+    TAG,
+    TAGENUM,
+    TIMEDT,
+    TIMEINT,
+    TIMESTR,
+)
 from ._serialize import serialize, serialize_batches
 from ._server import Server
 from ._settings import Timeout
@@ -34,6 +51,18 @@ from ._stream import StreamOp
 from ._wire import Headers, Request
 
 __all__ = [
+    "BOOL",
+    "DECIMAL",
+    "ENUM",
+    "FLOAT",
+    "INT",
+    "MEASUREMENT",
+    "STR",
+    "TAG",
+    "TAGENUM",
+    "TIMEDT",
+    "TIMEINT",
+    "TIMESTR",
     "AuthenticationError",
     "DatabaseNotFound",
     "Headers",
@@ -54,13 +83,17 @@ __all__ = [
     "Server",
     "ServerInfo",
     "ServerUnavailable",
-    "Timeout",
     "StreamOp",
+    "Timeout",
     "TransportError",
     "WriteError",
     "__version__",
+    "admin",
     "influxql",
+    "iterpoints",
+    "lineprotocol",
     "ops",
+    "parse_lines",
     "serialize",
     "serialize_batches",
 ]

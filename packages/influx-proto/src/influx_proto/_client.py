@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
-from . import ops
+from . import admin, ops
 from ._flow import AsyncTransport, Transport, arun, run
 from ._op import Operation
 from ._retry import RetryPolicy
@@ -92,9 +93,22 @@ class stream(Generic[P, T]):  # noqa: N801 - as above
 @functools.cache
 def _result_signature(build: Callable[..., Any]) -> inspect.Signature:
     """Give the signature of a bound operation: the builder's, but returning the result and not the operation."""
-    signature = inspect.signature(build, eval_str=True)
-    result = get_args(signature.return_annotation)
-    return signature.replace(return_annotation=result[0] if result else bool)
+    signature = inspect.signature(build)
+    result = re.sub(r"^(?:Op|Operation)\[(.*)\]$", r"\1", signature.return_annotation)
+    return signature.replace(
+        parameters=[
+            parameter.replace(annotation=_resolved(parameter.annotation, build))
+            for parameter in signature.parameters.values()
+        ],
+        return_annotation=_resolved("bool" if result == "Writes" else result, build),
+    )
+
+
+def _resolved(annotation: str, build: Callable[..., Any]) -> object:
+    try:
+        return eval(annotation, build.__globals__)  # noqa: S307 - an annotation of this package
+    except NameError:  # a type of pandas, which is not imported for it
+        return annotation
 
 
 class Operations:
@@ -105,6 +119,10 @@ class Operations:
     query = method(ops.query)
     query_chunks = stream(ops.query_chunks)
     query_points = stream(ops.query_points)
+    query_dataframe = method(ops.query_dataframe)
+    query_dataframes = method(ops.query_dataframes)
+    query_dataframe_chunks = stream(ops.query_dataframe_chunks)
+    query_as = method(ops.query_as)
 
     create_database = method(ops.create_database)
     drop_database = method(ops.drop_database)
@@ -114,6 +132,57 @@ class Operations:
     show_retention_policies = method(ops.show_retention_policies)
     show_users = method(ops.show_users)
     select_all = method(ops.select_all)
+
+    # Databases and retention policies.
+    list_databases = method(admin.list_databases)
+    list_retention_policies = method(admin.list_retention_policies)
+    create_retention_policy = method(admin.create_retention_policy)
+    alter_retention_policy = method(admin.alter_retention_policy)
+    drop_retention_policy = method(admin.drop_retention_policy)
+
+    # Users and what they may do.
+    list_users = method(admin.list_users)
+    create_user = method(admin.create_user)
+    set_password = method(admin.set_password)
+    drop_user = method(admin.drop_user)
+    list_grants = method(admin.list_grants)
+    grant = method(admin.grant)
+    revoke = method(admin.revoke)
+    grant_admin = method(admin.grant_admin)
+    revoke_admin = method(admin.revoke_admin)
+
+    # Continuous queries and subscriptions.
+    list_continuous_queries = method(admin.list_continuous_queries)
+    create_continuous_query = method(admin.create_continuous_query)
+    drop_continuous_query = method(admin.drop_continuous_query)
+    list_subscriptions = method(admin.list_subscriptions)
+    create_subscription = method(admin.create_subscription)
+    drop_subscription = method(admin.drop_subscription)
+
+    # What is stored.
+    list_measurements = method(admin.list_measurements)
+    list_series = method(admin.list_series)
+    list_tag_keys = method(admin.list_tag_keys)
+    list_tag_values = method(admin.list_tag_values)
+    list_field_keys = method(admin.list_field_keys)
+    series_cardinality = method(admin.series_cardinality)
+    measurement_cardinality = method(admin.measurement_cardinality)
+    tag_key_cardinality = method(admin.tag_key_cardinality)
+    tag_values_cardinality = method(admin.tag_values_cardinality)
+    field_key_cardinality = method(admin.field_key_cardinality)
+    delete = method(admin.delete)
+    drop_series = method(admin.drop_series)
+
+    # The server itself.
+    list_shards = method(admin.list_shards)
+    list_shard_groups = method(admin.list_shard_groups)
+    drop_shard = method(admin.drop_shard)
+    list_queries = method(admin.list_queries)
+    kill_query = method(admin.kill_query)
+    stats = method(admin.stats)
+    diagnostics = method(admin.diagnostics)
+    explain = method(admin.explain)
+    explain_analyze = method(admin.explain_analyze)
 
 
 class _Face(Operations, Generic[SessionT]):

@@ -36,6 +36,10 @@ __all__ = ["TagValues", "check_line", "encoded", "field_key", "measurement", "st
 #: The longest series key with one field key that InfluxDB stores, four bytes between them.
 _LONGEST_KEY: Final = 65535
 
+#: Lines up to this length, without this in them, need no `check_line`.
+SHORT_LINE: Final = _LONGEST_KEY - 4
+SUSPICIOUS: Final = b"\\\\ "
+
 #: How many distinct tag values are remembered, and of what length.
 _REMEMBERED: Final = 65536
 _LONGEST_REMEMBERED: Final = 256
@@ -122,10 +126,10 @@ def check_line(line: bytes) -> None:
     Raises:
         SerializationError: the server would not read this line as it is meant.
     """
-    if len(line) > _LONGEST_KEY - 4:
+    if len(line) > SHORT_LINE:
         _check_key_length(line)
     # Followed by an LF, as it may be: that has to be found, and no earlier one.
-    if b"\\\\ " in line and end_of_line(line + b"\n", 0) != len(line):
+    if SUSPICIOUS in line and end_of_line(line + b"\n", 0) != len(line):
         msg = "a backslash before a space in a tag, together with its quotes, would hide the end of the line"
         raise SerializationError(msg)
 

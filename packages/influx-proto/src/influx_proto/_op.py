@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 T = TypeVar("T")
+U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -43,6 +44,18 @@ class Receiver(Protocol[T_co]):
     def close(self) -> T_co:
         """Take the end of the answer; give the result, or raise what went wrong."""
         ...
+
+
+class _Mapped(Generic[S, T]):
+    """A receiver whose result is made of another's."""
+
+    def __init__(self, receiver: Receiver[S], function: Callable[[S], T]) -> None:
+        self._receiver = receiver
+        self._function = function
+        self.feed = receiver.feed
+
+    def close(self) -> T:
+        return self._function(self._receiver.close())
 
 
 class FlatMap(Generic[S, T]):
@@ -84,6 +97,11 @@ class Op(Generic[T]):
         receiver = self.receiver(status, headers if isinstance(headers, Headers) else Headers(headers))
         receiver.feed(body)
         return receiver.close()
+
+    def map(self, function: Callable[[T], U]) -> Op[U]:
+        """Give the same operation with another result: what `function` makes of this one's."""
+        receiver = self.receiver
+        return Op(self.request, lambda status, headers: _Mapped(receiver(status, headers), function))
 
     def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
         """Say how a client with these settings does this: the request completed, with retries."""

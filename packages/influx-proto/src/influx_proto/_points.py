@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 from ._errors import SerializationError
-from ._escape import TagValues, check_line, field_key, measurement, tag_key
+from ._escape import SHORT_LINE, SUSPICIOUS, TagValues, check_line, field_key, measurement, tag_key
 from ._policy import TypePolicy
 from ._shown import shown
 from ._time import FIRST, LAST, to_nanoseconds, unit
-from ._values import FieldTexts, TagTexts
+from ._values import FieldTexts, TagTexts, number_json
 
 __all__ = ["PointEncoder"]
 
-#: Shapes and field keys that are remembered. Where there are more, all are forgotten and learned anew.
+#: Series, shapes and field keys that are remembered. Where there are more, all are forgotten and learned anew.
 _REMEMBERED: Final = 4096
 
 
@@ -58,6 +58,8 @@ class PointEncoder:
             except SerializationError as error:
                 msg = f"tag {shown(key)} for all points: {error}"
                 raise SerializationError(msg) from None
+        #: Series by measurement, tag keys and tag values, where all of these are str.
+        self._known: dict[tuple[str, ...], bytes] = {}
         #: By measurement and tag keys: the measurement's text, and in the order of the line each key, the text before
         #: its value, and the text where the point has no value for it.
         self._shapes: dict[tuple[str, ...], tuple[bytes, list[tuple[str, bytes, bytes]]]] = {}
@@ -76,22 +78,22 @@ class PointEncoder:
             if fields is None and "fields" in point:
                 return None
             self._refuse_fields(point, fields, name)
-        tags = point.get("tags")
-        if tags is None:
-            tags = _NOTHING
-        elif type(tags) is not dict and not isinstance(tags, Mapping):
-            self._refuse_kind("tags", tags, name)
-
-        series = self._series(name, tags)
+        series = self._series(name, point.get("tags"))
         text = self._field_set(name, fields)
         if not text:
             return None
         time = point.get("time")
-        line = b"%b %b" % (series, text) if time is None else b"%b %b %d" % (series, text, self._time(time, name))
-        try:
-            check_line(line)
-        except SerializationError as error:
-            raise _located(error, name) from None
+        if time is None:
+            line = b"%b %b" % (series, text)
+        else:
+            if type(time) is not int or not FIRST <= (ns := time * self._unit) <= LAST:
+                ns = self._time(time, name)
+            line = b" ".join((series, text, number_json(ns)))
+        if len(line) > SHORT_LINE or SUSPICIOUS in line:
+            try:
+                check_line(line)
+            except SerializationError as error:
+                raise _located(error, name) from None
         return line
 
     def _field_set(self, name: object, fields: Mapping[str, Any]) -> bytes:
@@ -99,19 +101,44 @@ class PointEncoder:
         parts: list[bytes] = []
         key: object = None
         plan = self._fields
+        plain_float = plan.plain_float
         try:
             for key, value in fields.items():
                 before, texts = plan[key]
-                text = texts[type(value)](value)
+                kind = type(value)
+                text: bytes | None
+                # Most values are floats, and a call more for each of them can be felt.
+                if kind is not float or texts is not plain_float or (text := number_json(value)) == b"null":
+                    text = texts[kind](value)
                 if text is not None:
                     parts.append(before + text)
         except SerializationError as error:
             raise _located(error, name, "field", key) from None
         return b",".join(parts)
 
-    def _series(self, name: Any, tags: Mapping[str, Any]) -> bytes:
+    def _series(self, name: Any, tags: Any) -> bytes:
+        """Give measurement and tags; most points are of a series that was there before."""
         if type(name) is not str:
             name = self._plain_name(name)
+        if tags is None:
+            tags = _NOTHING
+        elif type(tags) is not dict and not isinstance(tags, Mapping):
+            self._refuse_kind("tags", tags, name)
+        values = [*tags.values()]
+        for value in values:
+            # Another type may equal a text, or another type, and be written otherwise.
+            if type(value) is not str:
+                return self._make_series(name, tags)
+        key = (name, *tags, *values)
+        series = self._known.get(key)
+        if series is None:
+            series = self._make_series(name, tags)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = series
+        return series
+
+    def _make_series(self, name: str, tags: Mapping[str, Any]) -> bytes:
         shape = (name, *tags)
         found = self._shapes.get(shape)
         if found is None:
@@ -134,7 +161,7 @@ class PointEncoder:
 
     def _learn(self, shape: tuple[str, ...]) -> tuple[bytes, list[tuple[str, bytes, bytes]]]:
         name, *own = shape
-        key: Any = None
+        key: Any = _NOTHING
         try:
             text = measurement(name).encode()
             common = self._common
@@ -142,17 +169,13 @@ class PointEncoder:
                 tag_key(key)
             keys = [(key, _before_tag(key), common.get(key, b"")) for key in sorted({*own, *common})]
         except SerializationError as error:
-            raise (_located(error, name) if key is None else _located(error, name, "tag", key)) from None
+            raise (_located(error, name) if key is _NOTHING else _located(error, name, "tag", key)) from None
         if len(self._shapes) >= _REMEMBERED:
             self._shapes.clear()
         self._shapes[shape] = text, keys
         return text, keys
 
     def _time(self, time: Any, name: object) -> int:
-        if type(time) is int:
-            ns = time * self._unit
-            if FIRST <= ns <= LAST:
-                return ns
         try:
             found = to_nanoseconds(time, self._precision)
         except SerializationError as error:
@@ -190,6 +213,8 @@ class _Fields(dict[Any, tuple[bytes, FieldTexts]]):
     def __init__(self, policy: TypePolicy) -> None:
         super().__init__()
         self._any = FieldTexts(policy)
+        #: The texts by which a float is what JSON has for it; not so where it is pinned to another type.
+        self.plain_float = self._any
         self._pinned = {key: FieldTexts(policy, pin) for key, pin in policy.field_types.items()}
 
     def __missing__(self, key: object) -> tuple[bytes, FieldTexts]:

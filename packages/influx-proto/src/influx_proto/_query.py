@@ -1,140 +1,287 @@
-"""Reading the answer to a query: which bytes are whole chunks, which are errors, and whether all of it came."""
+"""Queries: the requests, and in which of several forms the answer is wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
-from ._documents import DocumentDecoder, decoder_for
-from ._errors import DatabaseNotFound, ProtocolError, QueryError
-from ._op import Decoder
-from ._refusals import Refusal, not_influxdb
-from ._result import QueryResult, join
-from ._wire import Headers
+from ._answers import Collected, WholeResult, chunk_decoder
+from ._arguments import given, limit, text
+from ._op import FlatMap, Op
+from ._pandas_result import FrameCollector, chunk_to_pandas
+from ._result import QueryResult
+from ._stream import StreamOp
+from ._time import wire_precision
+from ._typed_rows import instances
+from ._wire import Headers, Repeat, Request, add_params, encode_params
+from .influxql import encode_bind_parameters, is_read
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
-    """A statement names a database that does not exist: both a `QueryError` and a `DatabaseNotFound`."""
+T = TypeVar("T")
 
+#: A longer URL is sent as a form body instead: proxies refuse URLs from about 8 KiB on, some from 2 KiB.
+_LONGEST_URL = 2000
 
-def chunk_decoder(status: int, headers: Headers) -> Decoder[QueryResult]:
-    """Make the decoder of a query's answer, which gives a `QueryResult` for each chunk."""
-    if status != 200:
-        return Refusal("query", status, headers)
-    documents = decoder_for(headers.get("Content-Type"))
-    if documents is None:
-        return _NotInfluxDB(status, headers)
-    return _ChunkDecoder(documents, status, headers)
+AnswerFormat: TypeAlias = Literal["msgpack", "json", "csv"]
 
+#: Alone and exact: InfluxDB up to 1.7 compares the whole header.
+_ACCEPT: Final = {"msgpack": "application/x-msgpack", "json": "application/json", "csv": "application/csv"}
 
-class WholeResult:
-    """Receives a query's answer and joins its chunks."""
-
-    def __init__(self, status: int, headers: Headers) -> None:
-        self._decoder = chunk_decoder(status, headers)
-        self._chunks: list[QueryResult] = []
-
-    def feed(self, data: bytes) -> None:
-        """Take more bytes."""
-        self._take(lambda: self._decoder.feed(data))
-
-    def close(self) -> QueryResult:
-        """Take the end of the answer."""
-        self._take(self._decoder.close)
-        return join(self._chunks)
-
-    def _take(self, decode: Callable[[], Sequence[QueryResult]]) -> None:
-        try:
-            self._chunks += decode()
-        except QueryError as error:
-            last = () if error.partial_result is None else (error.partial_result,)
-            error.partial_result = join([*self._chunks, *last])
-            raise
+#: Rows a chunk, where the caller does not mind: what influxd produces fastest.
+_CHUNK_ROWS = 10_000
 
 
-class _NotInfluxDB:
-    """Receives something that is no answer of InfluxDB, as far as is needed to say what it looks like."""
+def query(
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    epoch: str | None = "ns",
+    params: Mapping[str, object] | None = None,
+    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+) -> Op[QueryResult]:
+    """Run InfluxQL: one statement or several, separated by semicolons.
 
-    def __init__(self, status: int, headers: Headers) -> None:
-        self._status = status
-        self._headers = headers
-        self._start = b""
+    Args:
+        q: the query.
+        db: the database of measurements that name none; the client's own where it is None.
+        rp: the retention policy of measurements that name none.
+        epoch: the unit of the times in the answer, which are integers: `ns`, `u`, `ms`, `s`, `m` or `h`; None for RFC
+            3339 text.
+        params: values for `$name` in the query: str, numbers, bool, times and more, see
+            `influxql.encode_bind_parameters`. Users' input belongs here, not into `q`.
+        format: what to ask the server for: `msgpack`, which keeps all types apart and is the fastest; `json`, which
+            cannot tell whole floats from integers; or `csv`, which hides the errors of single statements. What the
+            server sends instead is understood as well.
 
-    def feed(self, data: bytes) -> tuple[()]:
-        self._start += data[:1024]
-        if len(self._start) > 1024:
-            self.close()
-        return ()
+    Raises:
+        QueryError: the server refused the query or one of its statements; what came before is with the error.
+        DatabaseNotFound: the database does not exist.
+        AuthenticationError: the credentials are wrong or do not allow this.
+        ProtocolError: the answer is not InfluxDB's, or not complete.
+    """
+    request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=None, answer_format=format)
+    return Op(request, partial(WholeResult, epoch=epoch))
 
-    def close(self) -> Any:
-        raise not_influxdb(self._status, self._headers, self._start)
+
+def query_chunks(
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    epoch: str | None = "ns",
+    params: Mapping[str, object] | None = None,
+    chunk_size: int | None = None,
+    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+) -> StreamOp[QueryResult]:
+    """Run a query and give its result in parts, as they arrive: `with client.query_chunks(q) as chunks: ...`.
+
+    Each part has rows of one series; memory is bounded by it. Leaving the block early ends the query on the server.
+
+    Args:
+        q: see `query`, as for the other arguments.
+        db: see `query`.
+        rp: see `query`.
+        epoch: see `query`.
+        params: see `query`.
+        chunk_size: rows in one part at the most.
+        format: see `query`.
+
+    Raises:
+        QueryError: as `query`, once the parts before it have been given.
+        ProtocolError: the answer is not InfluxDB's, or ends too early.
+    """
+    request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, answer_format=format)
+    return StreamOp(request, partial(chunk_decoder, epoch=epoch))
 
 
-class _ChunkDecoder:
-    """Turns documents into chunks; raises what they report, but never before the good chunks ahead of it are given."""
+def query_points(
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    epoch: str | None = "ns",
+    params: Mapping[str, object] | None = None,
+    chunk_size: int | None = None,
+    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+) -> StreamOp[dict[str, Any]]:
+    """Run a query and give its points as they arrive: `with client.query_points(q) as points: ...`.
 
-    def __init__(self, documents: DocumentDecoder, status: int, headers: Headers) -> None:
-        self._documents = documents
-        self._status = status
-        self._headers = headers
-        self._error: QueryError | None = None
-        self._next_statement = 0
-        #: The statement of which the server said that more is to come.
-        self._unfinished: int | None = None
+    Each point is a dict of columns and group tags. Otherwise as `query_chunks`.
 
-    def feed(self, data: bytes) -> Sequence[QueryResult]:
-        self._raise_error()
-        return self._chunks(self._documents.feed(data))
+    Args:
+        q: see `query`, as for the other arguments.
+        db: see `query`.
+        rp: see `query`.
+        epoch: see `query`.
+        params: see `query`.
+        chunk_size: rows that are held in memory at the most.
+        format: see `query`.
 
-    def close(self) -> Sequence[QueryResult]:
-        self._raise_error()
-        chunks = self._chunks(self._documents.close())
-        if chunks and self._error is not None:
-            # The end of the answer is the last chance to give chunks, so those before the error go with the error.
-            self._error.partial_result = join(chunks)
-        self._raise_error()
-        if self._unfinished is not None:
-            msg = f"the answer ends in the middle of statement {self._unfinished}: the server or a proxy cut it short"
-            raise ProtocolError(msg, retryable=True)
-        return chunks
+    Raises:
+        QueryError: as `query`, once the points before it have been given.
+        ProtocolError: the answer is not InfluxDB's, or ends too early.
+    """
+    chunks = query_chunks(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, format=format)
+    return _mapped(chunks, QueryResult.points)
 
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
 
-    def _chunks(self, documents: Sequence[dict[str, Any]]) -> list[QueryResult]:
-        chunks = []
-        for document in documents:
-            if self._error is not None:
-                break  # what follows an error is "not executed"
-            if "error" in document:
-                self._fail(str(document["error"]), None)
-                break
-            if document and "results" not in document:
-                raise not_influxdb(self._status, self._headers, repr(document).encode())
-            good = []
-            for result in document.get("results", ()):
-                statement = result.get("statement_id", self._next_statement)
-                if "error" in result:
-                    self._fail(str(result["error"]), statement)
-                    break
-                self._follow(statement, result)
-                good.append(result)
-            if good:
-                chunks.append(QueryResult(good))
-        return chunks
+def query_dataframe(
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    params: Mapping[str, object] | None = None,
+    measurement: bool | None = None,
+    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+) -> Op[pd.DataFrame]:
+    """Run a query of one statement and give its result as one tidy pandas DataFrame; see `QueryResult.to_pandas`.
 
-    def _follow(self, statement: int, result: dict[str, Any]) -> None:
-        more = bool(result.get("partial"))
-        self._unfinished = statement if more else None
-        self._next_statement = statement if more else statement + 1
-        if not more and any(series.get("partial") for series in result.get("series", ())):
-            # Only an answer in one piece has this: the server stopped at its max-row-limit. (Up to 1.6 it is also set
-            # wrongly on complete ones, which is why this client always asks for chunks.)
-            msg = f"the server cut the result of statement {statement} short (max-row-limit); ask for less with LIMIT"
-            raise ProtocolError(msg)
+    Args:
+        q: see `query`, as for the other arguments.
+        db: see `query`.
+        rp: see `query`.
+        params: see `query`.
+        measurement: whether the frame has a column `measurement`; None: where it tells several apart.
+        format: see `query`.
 
-    def _fail(self, message: str, statement: int | None) -> None:
-        kind = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
-        self._error = kind(self._status, message, self._headers)
-        self._error.statement_id = statement
+    Raises:
+        ValueError: the query is of several statements: `query_dataframes` gives a frame for each.
+        QueryError: as `query`.
+        ProtocolError: as `query`.
+    """
+    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
+    return Op(request, partial(_collected_frames, measurement=measurement, finish=_only_frame))
+
+
+def query_dataframes(
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    params: Mapping[str, object] | None = None,
+    measurement: bool | None = None,
+    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+) -> Op[list[pd.DataFrame]]:
+    """Run a query of any number of statements and give a pandas DataFrame for each; otherwise as `query_dataframe`."""
+    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
+    return Op(request, partial(_collected_frames, measurement=measurement, finish=FrameCollector.finish))
+
+
+def query_dataframe_chunks(
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    params: Mapping[str, object] | None = None,
+    chunk_size: int | None = None,
+    measurement: bool | None = None,
+    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+) -> StreamOp[pd.DataFrame]:
+    """Run a query and give its result in parts, as they arrive, each as a pandas DataFrame; see `query_chunks`."""
+    chunks = query_chunks(q, db=db, rp=rp, params=params, chunk_size=chunk_size, format=format)
+    return _mapped(chunks, partial(chunk_to_pandas, measurement=measurement))
+
+
+def query_as(
+    cls: type[T],
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    params: Mapping[str, object] | None = None,
+    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+) -> Op[list[T]]:
+    """Run a query and make an object of each row: what was written as such objects comes back as it was.
+
+    Args:
+        cls: a class decorated with `@lineprotocol`; its attributes are read from columns and group tags of their names.
+        q: see `query`, as for the other arguments.
+        db: see `query`.
+        rp: see `query`.
+        params: see `query`.
+        format: see `query`.
+
+    Raises:
+        SchemaError: the class is not decorated, or does not say how its objects are made.
+        SerializationError: a row has no value for an attribute, or one of another type.
+        QueryError: as `query`.
+        ProtocolError: as `query`.
+    """
+    instances(cls, QueryResult([]))  # a class that will not do is told before anything is sent
+    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
+    return Op(request, partial(_collected_instances, cls=cls))
+
+
+def _collected_instances(status: int, headers: Headers, *, cls: type[T]) -> Collected[list[T]]:
+    found: list[T] = []
+
+    def add(chunk: QueryResult) -> None:
+        found.extend(instances(cls, chunk))
+
+    return Collected(chunk_decoder(status, headers, epoch="ns"), add, lambda: found)
+
+
+def _collected_frames(
+    status: int, headers: Headers, *, measurement: bool | None, finish: Callable[[FrameCollector], T]
+) -> Collected[T]:
+    frames = FrameCollector(measurement=measurement)
+    return Collected(chunk_decoder(status, headers, epoch="ns"), frames.add, partial(finish, frames))
+
+
+def _only_frame(frames: FrameCollector) -> pd.DataFrame:
+    found = frames.finish()
+    if len(found) != 1:
+        msg = (
+            f"q: the query is of {len(found)} statements, and query_dataframe of one; query_dataframes takes any number"
+        )
+        raise ValueError(msg)
+    return found[0]
+
+
+def _mapped(chunks: StreamOp[QueryResult], function: Callable[[QueryResult], Iterable[T]]) -> StreamOp[T]:
+    return StreamOp(chunks.request, lambda status, headers: FlatMap(chunks.decoder(status, headers), function))
+
+
+def _query_request(
+    q: str,
+    *,
+    db: str | None,
+    rp: str | None,
+    epoch: str | None,
+    params: Mapping[str, object] | None,
+    chunk_size: int | None,
+    answer_format: AnswerFormat,
+) -> Request:
+    if answer_format not in _ACCEPT:
+        msg = f"format: must be one of {', '.join(_ACCEPT)}, not {answer_format!r}"
+        raise ValueError(msg)
+    if not text("q", q).strip():
+        msg = "q: the query is empty"
+        raise ValueError(msg)
+    statement = [("q", q)]
+    if params:
+        statement.append(("params", encode_bind_parameters(params)))
+    # Chunks even for a whole answer: influxd streams them far faster than it builds one answer, and the end of each
+    # statement is marked.
+    around = [("chunked", "true"), ("chunk_size", str(limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
+    if epoch is not None:
+        around.append(("epoch", wire_precision(epoch, "epoch")))
+    around += given(db=db, rp=rp)
+    headers = (("Accept", _ACCEPT[answer_format]),)
+    read = is_read(q)
+    repeat = Repeat.ALWAYS if read else Repeat.NEVER
+    target = add_params("/query", around + statement)
+    if read and len(target) <= _LONGEST_URL:
+        return Request("GET", target, headers, repeat=repeat, wants_db=db is None)
+    return Request(
+        "POST",
+        add_params("/query", around),
+        (*headers, ("Content-Type", "application/x-www-form-urlencoded")),
+        encode_params(statement).encode("ascii"),
+        repeat=repeat,
+        wants_db=db is None,
+    )

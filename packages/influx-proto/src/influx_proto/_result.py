@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+__all__ = ["QueryResult", "Series", "join", "same_statement"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +24,26 @@ class Series:
     columns: tuple[str, ...]
     #: One list a row, in the order of `columns`.
     values: list[list[Any]] = field(repr=False)
+    #: The statement that this is of, counted from 0.
+    statement_id: int = 0
 
 
 class QueryResult(Mapping[str, Any]):
     """The answer to a query.
 
     A mapping shaped as InfluxDB's JSON: `result["results"][0]["series"][0]["values"]`; `series`, `columns`, `tags`
-    and `values` are absent where InfluxDB leaves them out. Times are integers in the query's `epoch`.
+    and `values` are absent where InfluxDB leaves them out, and so are `messages`, which hold the server's warnings
+    about a statement. Each statement has its entry in `results`.
     """
 
-    __slots__ = ("_results",)
+    __slots__ = ("_results", "epoch")
 
-    def __init__(self, results: list[dict[str, Any]]) -> None:
+    #: The unit of the times, which are integers: `ns`, `u`, `ms`, `s`, `m` or `h`; None where they are RFC 3339 text.
+    epoch: str | None
+
+    def __init__(self, results: list[dict[str, Any]], *, epoch: str | None = "ns") -> None:
         self._results = results
+        self.epoch = epoch
 
     def __getitem__(self, key: str) -> Any:
         if key == "results":
@@ -50,14 +62,40 @@ class QueryResult(Mapping[str, Any]):
     __hash__ = None  # type: ignore[assignment]  # mutable inside, as dict is
 
     def __repr__(self) -> str:
-        return f"QueryResult({_short.repr({'results': self._results})})"
+        lines = [f"<QueryResult: {_shape(self._results)}>"]
+        for block in _blocks(self._results):
+            lines.append(f"  {block.title}")
+            lines += [f"    {line}" for line in _aligned(block)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Give the same as tables, for notebooks. Nothing in it is markup but what is written here."""
+        from html import escape  # noqa: PLC0415 - a large table of entities, which only notebooks need
+
+        parts = [f"<div><p>QueryResult: {_shape(self._results)}</p>"]
+        for block in _blocks(self._results):
+            parts.append(f"<p>{escape(block.title)}</p>")
+            if block.columns:
+                head = "".join(f"<th>{escape(name)}</th>" for name in block.columns)
+                rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in block.rows)
+                body = "".join(f"<tr>{row}</tr>" for row in rows)
+                parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+            if block.more:
+                parts.append(f"<p>{escape(block.more)}</p>")
+        return "".join([*parts, "</div>"])
 
     @property
     def series(self) -> list[Series]:
-        """All series of all statements, in order."""
+        """All series of all statements, in order; each tells its statement."""
         return [
-            Series(series.get("name", ""), series.get("tags", {}), tuple(series["columns"]), series.get("values", []))
-            for result in self._results
+            Series(
+                series.get("name", ""),
+                series.get("tags", {}),
+                tuple(series["columns"]),
+                series.get("values", []),
+                result.get("statement_id", position),
+            )
+            for position, result in enumerate(self._results)
             for series in result.get("series", ())
         ]
 
@@ -70,22 +108,73 @@ class QueryResult(Mapping[str, Any]):
             for row in series.values:
                 yield {**series.tags, **dict(zip(series.columns, row, strict=True))}
 
+    def to_pandas(self, *, measurement: bool | None = None) -> pd.DataFrame:
+        """Give the only statement's result as one tidy pandas DataFrame: all series, one below the other.
 
-_short = reprlib.Repr()
-_short.maxlevel = 12
-_short.maxlist = 10
-_short.maxdict = 20
-_short.maxstring = 200
-_short.maxother = 200
+        The index is a UTC `DatetimeIndex` called `time`, or a plain one where the rows are not about times, as those
+        of SHOW. Group tags are categorical columns before the others. Integers are `int64`, or `Int64` where cells are
+        missing; floats, and columns without any value, are `float64`; booleans are `bool` or `boolean`; strings are
+        what pandas has for them. Columns of one name are told apart as `v`, `v_1`; a tag gives way to a column.
+
+        Args:
+            measurement: whether there is a column `measurement`. None: where SELECT answered with several
+                measurements, so say True where frames of different answers have to have the same columns. SHOW
+                statements that list something per measurement always have it.
+
+        Raises:
+            ValueError: the result is of no statement, or of several: `to_pandas_list` gives a frame for each.
+        """
+        from ._pandas_result import to_pandas  # noqa: PLC0415 - not needed by those who want no frame
+
+        return to_pandas(self, measurement=measurement)
+
+    def to_pandas_list(self, *, measurement: bool | None = None) -> list[pd.DataFrame]:
+        """Give the results of all statements as pandas DataFrames, one a statement; each as `to_pandas`.
+
+        Args:
+            measurement: see `to_pandas`.
+        """
+        from ._pandas_result import to_pandas_list  # noqa: PLC0415 - see above
+
+        return to_pandas_list(self, measurement=measurement)
+
+    def to_polars(self, *, measurement: bool | None = None) -> pl.DataFrame:
+        """Give the only statement's result as one polars DataFrame; as `to_pandas`, with `time` as a first column.
+
+        Args:
+            measurement: see `to_pandas`.
+
+        Raises:
+            ValueError: as `to_pandas`, or a column has cells of several kinds.
+        """
+        from ._arrow_result import to_polars  # noqa: PLC0415 - see above
+
+        return to_polars(self, measurement=measurement)
+
+    def to_arrow(self, *, measurement: bool | None = None) -> Any:
+        """Give the only statement's result as one `pyarrow.Table`; as `to_pandas`, with `time` as a first column.
+
+        Args:
+            measurement: see `to_pandas`.
+
+        Raises:
+            ValueError: as `to_pandas`, or a column has cells of several kinds.
+        """
+        from ._arrow_result import to_arrow  # noqa: PLC0415 - see above
+
+        return to_arrow(self, measurement=measurement)
 
 
 def join(chunks: Iterable[QueryResult]) -> QueryResult:
     """Join the chunks of an answer: one entry a statement, and series that were split over chunks whole again."""
     results: list[dict[str, Any]] = []
+    before: Mapping[str, Any] = {}
     split: dict[str, Any] | None = None  # the series that the chunk before said goes on
+    epoch: str | None = "ns"
     for chunk in chunks:
+        epoch = chunk.epoch
         for part in chunk["results"]:
-            if results and results[-1].get("statement_id") == part.get("statement_id"):
+            if same_statement(before, part):
                 result = results[-1]
                 result.setdefault("messages", []).extend(part.get("messages", ()))
                 if not result["messages"]:
@@ -94,6 +183,7 @@ def join(chunks: Iterable[QueryResult]) -> QueryResult:
                 result = {key: value for key, value in part.items() if key not in {"series", "partial"}}
                 results.append(result)
                 split = None
+            before = part
             for series in part.get("series", ()):
                 if split is not None and _same_series(split, series):
                     split.setdefault("values", []).extend(series.get("values", ()))
@@ -102,8 +192,104 @@ def join(chunks: Iterable[QueryResult]) -> QueryResult:
                     whole = {key: value for key, value in series.items() if key != "partial"}
                     result.setdefault("series", []).append(whole)
                 split = whole if series.get("partial") else None
-    return QueryResult(results)
+    return QueryResult(results, epoch=epoch)
+
+
+def same_statement(before: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
+    """Say whether an entry of `results` goes on with the statement of the entry before it, `{}` where there is none.
+
+    Not by `partial` where statements are numbered: SHOW TAG KEYS comes as an entry a measurement without it.
+    """
+    if "statement_id" in part:
+        return bool(before.get("statement_id") == part["statement_id"])
+    return bool(before.get("partial"))
 
 
 def _same_series(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one.get(key) == other.get(key) for key in ("name", "tags", "columns"))
+
+
+# What is shown of a result: enough to see its shape, and never so much that it floods a terminal or a notebook.
+
+_SHOWN_SERIES: Final = 5
+_SHOWN_ROWS: Final = 5
+_SHOWN_COLUMNS: Final = 20
+_SHOWN_CHARACTERS: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A series, or what there is to say about a statement."""
+
+    title: str
+    columns: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    #: How many rows are not shown.
+    more: str = ""
+
+
+def _shape(results: Sequence[Mapping[str, Any]]) -> str:
+    series = [series for result in results for series in result.get("series", ())]
+    rows = sum(len(one.get("values", ())) for one in series)
+    return f"{_count(len(results), 'statement')}, {_count(len(series), 'series')}, {_count(rows, 'row')}"
+
+
+def _blocks(results: Sequence[Mapping[str, Any]]) -> Iterator[_Block]:
+    left = _SHOWN_SERIES
+    hidden = 0
+    for position, result in enumerate(results):
+        where = f"statement {result.get('statement_id', position)}: " if len(results) > 1 else ""
+        all_series = result.get("series", ())
+        if not all_series and left > 0:
+            yield _Block(f"{where}no series")
+            left -= 1
+        for message in result.get("messages", ()):
+            yield _Block(f"{where}{message.get('level', 'message')}: {_short(str(message.get('text', '')), 400)}")
+        for series in all_series[: max(left, 0)]:
+            yield _series_block(where, series)
+        hidden += max(len(all_series) - max(left, 0), 0)
+        left -= len(all_series)
+    if hidden:
+        yield _Block(f"and {hidden} more series")
+
+
+def _series_block(where: str, series: Mapping[str, Any]) -> _Block:
+    rows = series.get("values", ())
+    tags = ", ".join(f"{key}={value}" for key, value in series.get("tags", {}).items())
+    title = _short(f"{series.get('name', '')}{f' ({tags})' if tags else ''}", 200)
+    columns = series["columns"]
+    more = _count(len(rows) - _SHOWN_ROWS, "more row") if len(rows) > _SHOWN_ROWS else ""
+    if len(columns) > _SHOWN_COLUMNS:
+        more = f"{more or 'all rows'}, {_count(len(columns) - _SHOWN_COLUMNS, 'more column')}"
+    return _Block(
+        f"{where}{title + ': ' if title else ''}{_count(len(rows), 'row')}",
+        [_short(name, _SHOWN_CHARACTERS) for name in columns[:_SHOWN_COLUMNS]],
+        [[_cell(cell) for cell in row[:_SHOWN_COLUMNS]] for row in rows[:_SHOWN_ROWS]],
+        f"and {more}" if more else "",
+    )
+
+
+def _aligned(block: _Block) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(block.columns, *block.rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in ([block.columns, *block.rows] if block.columns else [])
+    ]
+    return [*lines, block.more] if block.more else lines
+
+
+def _cell(cell: object) -> str:
+    # Quotes tell the string '1' from the number, and line feeds from the layout.
+    return _short(repr(cell[:_SHOWN_CHARACTERS] if isinstance(cell, str) else cell), _SHOWN_CHARACTERS)
+
+
+def _short(text: str, longest: int) -> str:
+    """Give text on one line, of bearable length."""
+    start = text[: longest + 1]
+    text = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in start)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun if noun.endswith("series") or number == 1 else f"{noun}s"
+    return f"{number} {plural}"

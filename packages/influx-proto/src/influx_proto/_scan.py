@@ -81,9 +81,7 @@ def scan_line(line: bytes, unit: int, *, unsigned: bool) -> dict[str, Any] | Non
         raise ScanError(_too_long(end - begin), begin)
     fields_begin = _skip_blank(line, end)
     fields_end = _scan_fields(line, fields_begin, unsigned=unsigned)
-    if fields_begin == fields_end:
-        raise ScanError("missing fields", fields_begin)
-    fields = _read_fields(line, fields_begin, fields_end, end - begin)
+    fields = _read_fields(line, (fields_begin, fields_end), end - begin, unsigned=unsigned)
     time = _scan_time(line, fields_end, unit)
     if "time" in tags:
         raise ScanError(f'invalid tag key: input tag "time" on measurement "{measurement}" is invalid', begin)
@@ -198,16 +196,14 @@ def _check_number(text: bytes, at: int, *, unsigned: bool) -> None:
         raise ScanError("invalid float", at)
 
 
-def _read_fields(line: bytes, begin: int, end: int, series: int) -> dict[str, Any]:
+def _read_fields(line: bytes, between: tuple[int, int], series: int, *, unsigned: bool) -> dict[str, Any]:
     """Take the field set apart, of which it is known by now that its values are well formed."""
     fields: dict[str, Any] = {}
-    at = begin
+    at, end = between
     while at < end:
-        # The first byte of the key is looked at without what is before it.
-        found = (
-            _END_OF_FIELD_KEY.search(line, at, end) if line[at : at + 1] != b"=" else re.compile(b"=").match(line, at)
-        )
-        equals = found.start() if found else end
+        found = _END_OF_FIELD_KEY.search(line, at, end)
+        # What is before the first byte of the key hides nothing.
+        equals = at if line[at : at + 1] == b"=" else found.start() if found else end
         raw = line[at:equals]
         if equals > end - 2:
             raise ScanError(f"invalid value: field-key={raw.decode(errors='replace')}", at)
@@ -216,24 +212,21 @@ def _read_fields(line: bytes, begin: int, end: int, series: int) -> dict[str, An
         key = _text(_ESCAPED_IN_NAME.sub(rb"\1", raw), at)
         value = _FIELD_VALUE.match(line, equals + 1, end)
         assert value is not None  # noqa: S101 - as above
-        fields[key] = _read_value(value[0], equals + 1)
+        fields[key] = _read_value(value[0], equals + 1, unsigned=unsigned)
         at = value.end() + 1
     return fields
 
 
-def _read_value(text: bytes, at: int) -> Any:
+def _read_value(text: bytes, at: int, *, unsigned: bool) -> Any:
     first = text[:1]
     if first == b'"':
         # Whatever comes last is taken for the closing quote.
-        return _text(_ESCAPED_IN_STRING.sub(rb"\1", text[1:-1]), at)
-    try:
-        if not first or first not in b"0123456789-.nNiIu":
-            return BOOLEANS[text.decode("latin-1")]
-        if text.endswith((b"i", b"u")):
-            return _int(text[:-1])
-        return float(text)
-    except (KeyError, ValueError):
-        raise ScanError(f"invalid value: {text.decode(errors='replace')}", at) from None
+        return _text(_ESCAPED_IN_STRING.sub(rb"\1", text[1:-1]), at + 1)
+    if (boolean := BOOLEANS.get(text.decode("latin-1"))) is not None:
+        return boolean
+    # Looked at once more: where a backslash before a `=` makes the scanners disagree, this may be another text.
+    _check_number(text, at, unsigned=unsigned)
+    return _int(text[:-1]) if text.endswith((b"i", b"u")) else float(text)
 
 
 def _scan_time(line: bytes, begin: int, unit: int) -> int | None:

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal, NoReturn
 
+from ._arguments import limit
+from ._arrow import read_arrow
 from ._errors import SerializationError
 from ._escape import encoded
+from ._lineprotocol import ObjectEncoder, object_encoder
 from ._lines import lines
+from ._object_runs import Lines, Run, with_runs
+from ._pandas import is_frame, read_pandas
 from ._points import PointEncoder
 from ._policy import FieldType, TypePolicy
 from ._shown import shown
+from ._table import ObjectColumns, Table, TableEncoder
 from ._time import wire_precision
 
 __all__ = ["Batch", "Encoder", "serialize", "serialize_batches"]
@@ -60,6 +67,8 @@ class Encoder:
         nonfinite: what is done with infinite floats: `raise` or `omit`.
         field_types: the type of single fields, by name.
         integers_as_floats: write all integers as floats.
+        object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
+            each by its own type.
         stamp: a clock, for points and lines that carry no time, in nanoseconds; without it the server stamps them.
 
     Raises:
@@ -80,17 +89,22 @@ class Encoder:
         nonfinite: Literal["raise", "omit"] = "raise",
         field_types: Mapping[str, FieldType] | None = None,
         integers_as_floats: bool = False,
+        object_columns: ObjectColumns = "str",
         stamp: Callable[[], int] | None = None,
     ) -> None:
         policy = TypePolicy(unsigned, nonfinite, {} if field_types is None else field_types, integers_as_floats)
         self._points = PointEncoder(measurement, {} if tags is None else tags, precision, policy)
-        self._tag_columns = tuple(tag_columns)
+        self._object_encoder = partial(
+            object_encoder, name=measurement, tags={} if tags is None else tags, precision=precision, policy=policy
+        )
+        self._tables = TableEncoder(measurement, {} if tags is None else tags, policy, tag_columns, object_columns)
         self._text_precision = wire_precision(precision)
-        self._max_lines = limit("max_lines", max_lines)
-        self._max_bytes = limit("max_bytes", max_bytes)
+        self._max_lines = limit("max_lines", max_lines) or _UNLIMITED
+        self._max_bytes = limit("max_bytes", max_bytes) or _UNLIMITED
         #: What is done with a value of a class: added, or taken apart.
-        self._leaves: dict[type, Callable[[Any], None]] = {}
+        self._leaves: dict[type, Callable[[Any], None]] = {Run: self._add_run}
         self._nodes: dict[type, Callable[[Any], Iterator[object]]] = {}
+        self._runs: dict[type, Lines | Literal[False] | None] = {}
         #: The batch that is being filled.
         self._pieces: list[bytes] = []
         self._lines = 0
@@ -129,7 +143,11 @@ class Encoder:
                 return self._walk(item)
             leaf = self._leaves[kind]
         self._bulk = bulk
-        self._add_leaf(leaf, item)
+        try:
+            leaf(item)
+        except SerializationError as error:
+            raise self._numbered(error) from None
+        self._row += 1
         return self._take() if self._full else ()
 
     def close(self) -> list[Batch]:
@@ -155,28 +173,27 @@ class Encoder:
                         break
                     leaf = self._leaves[kind]
                 self._bulk = True
-                self._add_leaf(leaf, value)
+                try:
+                    leaf(value)
+                except SerializationError as error:
+                    raise self._numbered(error) from None
+                self._row += 1
                 if self._full:
                     yield from self._take()
             else:
                 stack.pop()
 
-    def _add_leaf(self, leaf: Callable[[Any], None], value: object) -> None:
-        try:
-            leaf(value)
-        except SerializationError as error:
-            if self._bulk:
-                msg = f"row {self._row}: {error}"
-                raise SerializationError(msg) from None
-            raise
-        self._row += 1
+    def _numbered(self, error: SerializationError) -> SerializationError:
+        return SerializationError(f"row {self._row}: {error}") if self._bulk else error
 
-    def _is_leaf(self, kind: type) -> bool:
+    def _is_leaf(self, kind: type) -> bool:  # noqa: C901 - a case for each kind of input
         """Learn what to do with a class that is met for the first time. This is where kinds of input are told apart."""
         leaf: Callable[[Any], None] | None = None
         node: Callable[[Any], Iterator[object]] | None = None
         if kind is Batch:
             leaf = self._add_batch
+        elif (encoder := self._object_encoder(kind)) is not None:
+            leaf = partial(self._add_object, encoder)
         elif issubclass(kind, str):
             leaf = self._add_str
         elif issubclass(kind, bytes | bytearray | memoryview):
@@ -185,10 +202,12 @@ class Encoder:
             leaf = self._add_point
         elif hasattr(kind, "__aiter__"):
             leaf = self._refuse_async
+        elif (read := _table_reader(kind)) is not None:
+            node = partial(self._table_batches, read)
         elif _is_table(kind) or hasattr(kind, "_fields") or not hasattr(kind, "__iter__"):
             leaf = self._refuse
         else:
-            node = iter
+            node = partial(with_runs, lines_of=self._lines_of, room=self._room)
         if leaf is not None:
             self._leaves[kind] = leaf
             return True
@@ -203,6 +222,39 @@ class Encoder:
         elif not self._bulk:
             msg = "the point has no field with a value"
             raise SerializationError(msg)
+
+    def _add_object(self, encoder: ObjectEncoder, value: object) -> None:
+        """Add an object of a decorated class."""
+        line = encoder.line(value)
+        if line is not None:
+            self._add_line(line, timed=encoder.time(value) is not None)
+        elif not self._bulk:
+            raise SerializationError(encoder.no_field)
+
+    def _lines_of(self, kind: type) -> Lines | None:
+        """Give what writes many objects of a class; None for all that stands for itself, or is stamped one by one."""
+        found = self._runs.get(kind, False)
+        if found is False:
+            encoder = None if self._stamp is not None else self._object_encoder(kind)
+            found = self._runs[kind] = None if encoder is None else encoder.lines
+        return found
+
+    def _room(self) -> int:
+        """Give how many lines there may be before the batch is full; if it is, how many the next one may have."""
+        return max(self._max_lines - self._lines, 0) or self._max_lines
+
+    def _add_run(self, run: Run) -> None:
+        """Add the lines of many objects of a decorated class."""
+        self._add_batch(Batch(run.data, run.lines, "ns", run.timed))
+        self._row += run.lines - 1  # it is counted as one
+
+    def _table_batches(self, read: Callable[[Any, str], Table], table: object) -> Iterator[Batch]:
+        """Give the lines of a table, slice by slice."""
+        for data, count, rows in self._tables.encode(lambda: read(table, self._text_precision), self._row):
+            if count:
+                yield Batch(data, count, "ns", timed=True)
+                self._row -= 1  # the batch was counted as one
+            self._row += rows
 
     def _add_line(self, line: bytes, *, timed: bool) -> None:
         """Add a line of our own, which is in nanoseconds."""
@@ -313,6 +365,7 @@ def serialize(
     precision: str = "ns",
     tags: Mapping[str, object] | None = None,
     tag_columns: Iterable[str] = (),
+    object_columns: ObjectColumns = "str",
     unsigned: bool = False,
     nonfinite: Literal["raise", "omit"] = "raise",
     field_types: Mapping[str, FieldType] | None = None,
@@ -323,11 +376,16 @@ def serialize(
 
     Args:
         data: `str` or bytes of line protocol, which stay as they are; a mapping with `measurement`, `time`, `tags` and
-            `fields`; an iterable or generator of these, nested at will.
+            `fields`; a pandas DataFrame, whose index is a DatetimeIndex, each row a point; a table of polars, pyarrow
+            or anything else with Arrow's C stream, with a column `time` of timestamps, dates or integers; an iterable
+            or generator of these, nested at will. Of tables the columns that `tag_columns` names are tags and all
+            others fields, and missing cells are left out.
         measurement: the measurement of points that name none.
         precision: the unit of times that are bare integers. The lines have nanoseconds, ready-made ones what they had.
         tags: tags for all points, ready-made lines apart; a point's own win.
         tag_columns: the columns of a DataFrame that are tags.
+        object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
+            each by its own type, which has to be one in a column.
         unsigned: whether the server stores unsigned integers, and such values may be written as `5u`.
         nonfinite: what is done with infinite floats: `raise`, or `omit` them like missing values.
         field_types: the type of single fields: `{"temperature": "float"}` writes 21 as `21.0`. One of `float`,
@@ -346,6 +404,7 @@ def serialize(
         measurement,
         precision=precision,
         tag_columns=tag_columns,
+        object_columns=object_columns,
         tags={**(tags or {}), **extra_tags},
         unsigned=unsigned,
         nonfinite=nonfinite,
@@ -369,6 +428,7 @@ def serialize_batches(
     precision: str = "ns",
     tags: Mapping[str, object] | None = None,
     tag_columns: Iterable[str] = (),
+    object_columns: ObjectColumns = "str",
     max_lines: int | None = BATCH_LINES,
     max_bytes: int | None = BATCH_BYTES,
     unsigned: bool = False,
@@ -385,6 +445,7 @@ def serialize_batches(
         precision: as for `serialize`.
         tags: as for `serialize`.
         tag_columns: as for `serialize`.
+        object_columns: as for `serialize`.
         max_lines: lines in one batch at the most; None for no limit.
         max_bytes: bytes in one batch at the most, unless a single line is longer; None for no limit.
         unsigned: as for `serialize`.
@@ -405,6 +466,7 @@ def serialize_batches(
         measurement,
         precision=precision,
         tag_columns=tag_columns,
+        object_columns=object_columns,
         tags={**(tags or {}), **extra_tags},
         max_lines=max_lines,
         max_bytes=max_bytes,
@@ -425,19 +487,23 @@ def _has_time(line: bytes) -> bool:
     return line.rpartition(b" ")[2].removeprefix(b"-").isdigit()
 
 
+def _table_reader(kind: type) -> Callable[[Any, str], Table] | None:
+    """Find what reads the tables of a class, if it is one of tables."""
+    if is_frame(kind):
+        return read_pandas
+    name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    # Columns have a stream as well; of polars' first versions, frames have none.
+    if (hasattr(kind, "__arrow_c_stream__") and not name.endswith(".Series")) or name == "polars.DataFrame":
+        return read_arrow
+    return None
+
+
 def _is_table(kind: type) -> bool:
     """Whether iterating would give names of columns, or columns, and not rows."""
-    return hasattr(kind, "__arrow_c_stream__") or kind.__module__.partition(".")[0] in {"pandas", "polars", "pyarrow"}
-
-
-def limit(name: str, value: object) -> int:
-    """Check a limit of a batch; None is none. A wrong one is a ValueError that begins with its name."""
-    if value is None:
-        return _UNLIMITED
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        msg = f"{name}: must be a positive integer or None, not {value!r}"
-        raise ValueError(msg)
-    return value
+    library = kind.__module__.partition(".")[0]
+    return library in {"pandas", "polars", "pyarrow"} or any(
+        hasattr(kind, name) for name in ("__arrow_c_stream__", "__dataframe__")
+    )
 
 
 def _a(value: object) -> str:

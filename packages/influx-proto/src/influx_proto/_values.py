@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
@@ -49,8 +50,8 @@ _BOOLEANS: Final = {True: b"true", False: b"false"}
 _CLASSES: Final = 1000
 
 
-#: Writes floats and integers several times faster than `repr` does.
-_json: Final = msgspec.json.Encoder().encode
+#: Writes floats several times faster than `repr`, infinite ones and NaN as `null`; and integers of 64 bits.
+number_json: Final = msgspec.json.Encoder().encode
 
 
 def float_text(value: float) -> bytes | None:
@@ -59,7 +60,7 @@ def float_text(value: float) -> bytes | None:
     Raises:
         SerializationError: it is infinite.
     """
-    text = _json(value)
+    text = number_json(value)
     if text != b"null":
         return text
     if math.isinf(value):
@@ -68,7 +69,7 @@ def float_text(value: float) -> bytes | None:
     return None
 
 
-class _Texts(dict[type, Texter]):
+class _Texts(dict[type, Texter], ABC):
     """Functions by the exact class of the value; classes not yet met are looked at once."""
 
     def __init__(self) -> None:
@@ -123,18 +124,24 @@ class _Texts(dict[type, Texter]):
     def _enum(self, value: Enum) -> bytes | None:
         name: str | None = value.name
         if name is None:
-            msg = f"{value!r} has no name"
+            msg = f"{shown(value)} has no name to be written by"
             raise SerializationError(msg)
         return self._str(name)
 
     def _uint64(self, value: Any) -> bytes | None:
         return self._int(value)
 
-    def _bool(self, value: Any) -> bytes | None:
-        return self._refuse(value)
+    @abstractmethod
+    def _bool(self, value: Any) -> bytes | None: ...
 
-    def _int(self, value: Any) -> bytes | None:
-        return self._refuse(value)
+    @abstractmethod
+    def _int(self, value: Any) -> bytes | None: ...
+
+    @abstractmethod
+    def _str(self, value: Any) -> bytes | None: ...
+
+    @abstractmethod
+    def _refuse(self, value: Any) -> bytes | None: ...
 
     def _float(self, value: Any) -> bytes | None:
         return self._refuse_number(value)
@@ -145,15 +152,9 @@ class _Texts(dict[type, Texter]):
     def _decimal(self, value: Any) -> bytes | None:
         return None if value.is_nan() else self._refuse(value)
 
-    def _str(self, value: Any) -> bytes | None:
-        return self._refuse(value)
-
     def _refuse_number(self, value: Any) -> bytes | None:
         """NaN is missing, whatever the type."""
         return None if math.isnan(value) else self._refuse(value)
-
-    def _refuse(self, value: Any) -> bytes | None:
-        raise NotImplementedError
 
 
 class FieldTexts(_Texts):
@@ -199,7 +200,7 @@ class FieldTexts(_Texts):
         return self._refuse(value)
 
     def _plain_int(self, value: int) -> bytes | None:
-        return _json(value) + b"i" if FIRST_INTEGER <= value <= LAST_INTEGER else self._int(value)
+        return number_json(value) + b"i" if FIRST_INTEGER <= value <= LAST_INTEGER else self._int(value)
 
     def _int(self, value: Any) -> bytes | None:
         number = int(value)

@@ -1,0 +1,166 @@
+"""Reading the answers to queries: which bytes are whole chunks, which are errors, and whether all of it came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from ._documents import DocumentDecoder, decoder_for
+from ._errors import DatabaseNotFound, ProtocolError, QueryError
+from ._op import Decoder
+from ._refusals import Refusal, not_influxdb
+from ._result import QueryResult, join
+from ._wire import Headers
+
+T = TypeVar("T")
+
+
+class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
+    """A statement names a database that does not exist: both a `QueryError` and a `DatabaseNotFound`."""
+
+
+def chunk_decoder(status: int, headers: Headers, *, epoch: str | None) -> Decoder[QueryResult]:
+    """Make the decoder of a query's answer, which gives a `QueryResult` for each chunk."""
+    if status != 200:
+        return Refusal("query", status, headers)
+    documents = decoder_for(headers.get("Content-Type"))
+    if documents is None:
+        return _NotInfluxDB(status, headers)
+    return _ChunkDecoder(documents, status, headers, epoch)
+
+
+class Collected(Generic[T]):
+    """Receives a query's answer: adds each chunk to something as it comes, and gives what that makes of them."""
+
+    def __init__(
+        self, decoder: Decoder[QueryResult], add: Callable[[QueryResult], object], finish: Callable[[], T]
+    ) -> None:
+        self._decoder = decoder
+        self._add = add
+        self._finish = finish
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes."""
+        for chunk in self._decoder.feed(data):
+            self._add(chunk)
+
+    def close(self) -> T:
+        """Take the end of the answer."""
+        for chunk in self._decoder.close():
+            self._add(chunk)
+        return self._finish()
+
+
+class WholeResult:
+    """Receives a query's answer and joins its chunks."""
+
+    def __init__(self, status: int, headers: Headers, *, epoch: str | None) -> None:
+        self._decoder = chunk_decoder(status, headers, epoch=epoch)
+        self._chunks: list[QueryResult] = []
+        self._epoch = epoch
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes."""
+        self._take(lambda: self._decoder.feed(data))
+
+    def close(self) -> QueryResult:
+        """Take the end of the answer."""
+        self._take(self._decoder.close)
+        return join(self._chunks) if self._chunks else QueryResult([], epoch=self._epoch)
+
+    def _take(self, decode: Callable[[], Sequence[QueryResult]]) -> None:
+        try:
+            self._chunks += decode()
+        except QueryError as error:
+            last = () if error.partial_result is None else (error.partial_result,)
+            error.partial_result = join([*self._chunks, *last])
+            raise
+
+
+class _NotInfluxDB:
+    """Receives something that is no answer of InfluxDB, as far as is needed to say what it looks like."""
+
+    def __init__(self, status: int, headers: Headers) -> None:
+        self._status = status
+        self._headers = headers
+        self._start = b""
+
+    def feed(self, data: bytes) -> tuple[()]:
+        self._start += data[:1024]
+        if len(self._start) > 1024:
+            self.close()
+        return ()
+
+    def close(self) -> Any:
+        raise not_influxdb(self._status, self._headers, self._start)
+
+
+class _ChunkDecoder:
+    """Turns documents into chunks; raises what they report, but never before the good chunks ahead of it are given."""
+
+    def __init__(self, documents: DocumentDecoder, status: int, headers: Headers, epoch: str | None) -> None:
+        self._documents = documents
+        self._status = status
+        self._headers = headers
+        self._epoch = epoch
+        self._error: QueryError | None = None
+        self._next_statement = 0
+        #: The statement of which the server said that more is to come.
+        self._unfinished: int | None = None
+
+    def feed(self, data: bytes) -> Sequence[QueryResult]:
+        self._raise_error()
+        return self._chunks(self._documents.feed(data))
+
+    def close(self) -> Sequence[QueryResult]:
+        self._raise_error()
+        chunks = self._chunks(self._documents.close())
+        if chunks and self._error is not None:
+            # The end of the answer is the last chance to give chunks, so those before the error go with the error.
+            self._error.partial_result = join(chunks)
+        self._raise_error()
+        if self._unfinished is not None:
+            msg = f"the answer ends in the middle of statement {self._unfinished}: the server or a proxy cut it short"
+            raise ProtocolError(msg, retryable=True)
+        return chunks
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _chunks(self, documents: Sequence[dict[str, Any]]) -> list[QueryResult]:
+        chunks: list[QueryResult] = []
+        for document in documents:
+            if self._error is not None:
+                break  # what follows an error is "not executed"
+            if "error" in document:
+                self._fail(str(document["error"]), None)
+                break
+            if document and "results" not in document:
+                raise not_influxdb(self._status, self._headers, repr(document).encode())
+            good: list[dict[str, Any]] = []
+            for result in document.get("results", ()):
+                statement = result.get("statement_id", self._next_statement)
+                if "error" in result:
+                    self._fail(str(result["error"]), statement)
+                    break
+                self._follow(statement, result)
+                good.append(result)
+            if good:
+                chunks.append(QueryResult(good, epoch=self._epoch))
+        return chunks
+
+    def _follow(self, statement: int, result: dict[str, Any]) -> None:
+        more = bool(result.get("partial"))
+        self._unfinished = statement if more else None
+        self._next_statement = statement if more else statement + 1
+        if not more and any(series.get("partial") for series in result.get("series", ())):
+            # Only an answer in one piece has this: the server stopped at its max-row-limit. (Up to 1.6 it is also set
+            # wrongly on complete ones, which is why this client always asks for chunks.)
+            msg = f"the server cut the result of statement {statement} short (max-row-limit); ask for less with LIMIT"
+            raise ProtocolError(msg)
+
+    def _fail(self, message: str, statement: int | None) -> None:
+        kind = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
+        self._error = kind(self._status, message, self._headers)
+        self._error.statement_id = statement

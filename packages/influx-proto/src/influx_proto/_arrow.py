@@ -1,0 +1,210 @@
+"""Objects with Arrow's C stream as tables: polars, pyarrow, duckdb and all that speak it.
+
+The column called `time` tells the times: timestamps of any unit, naive (UTC is meant) or with a zone, dates, or
+integers in the precision of the write. All other columns are numbers, booleans, texts, or dictionaries of these.
+
+polars frames are read by polars, anything else by pyarrow, which reads batch after batch as the producer gives them;
+where pyarrow is not installed by polars, which takes all of them into memory first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ._errors import SerializationError
+from ._shown import shown
+from ._table import ROWS, Column, Table, column_names
+from ._time import unit
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["arrow_column", "read_arrow"]
+
+#: Gives the cells, or the times, of a slice of a column.
+Convert: TypeAlias = Callable[[Any], Sequence[Any]]
+
+_TIME: Final = "time"
+
+
+def read_arrow(value: Any, precision: str) -> Table:
+    """Open an object with `__arrow_c_stream__` as a table.
+
+    Args:
+        value: the object. A stream that can be read only once is used up.
+        precision: the unit of times that are integers.
+
+    Raises:
+        SerializationError: there is no column `time` that tells times, a column is of a type that InfluxDB has no field
+            for, the names are not distinct, or neither pyarrow nor polars is installed.
+    """
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(value, polars.DataFrame):
+        return _read_polars(value, precision)
+    try:
+        pa = _pyarrow()
+    except ImportError:
+        return _read_polars(_to_polars(value), precision)
+    try:
+        reader = pa.RecordBatchReader.from_stream(value)
+    except pa.ArrowInvalid as error:
+        msg = f"a {type(value).__name__} is no table: {error}"
+        raise SerializationError(msg) from None
+    fields = list(reader.schema)
+    names = column_names(field.name for field in fields)
+    at = _time_column(names)
+    times = _arrow_times(fields[at].type, precision)
+    found = {place: arrow_column(names[place], field.type) for place, field in enumerate(fields) if place != at}
+
+    def slices() -> Iterator[tuple[Sequence[Any], Sequence[Sequence[Any]]]]:
+        for batch in reader:
+            for start in range(0, batch.num_rows, ROWS):
+                part = batch.slice(start, ROWS)
+                yield (
+                    times(part.column(at)),
+                    [convert(part.column(place)) for place, (_, convert) in found.items()],
+                )
+
+    return Table([column for column, _ in found.values()], slices())
+
+
+def _pyarrow() -> Any:
+    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - for those who have such data; has no types
+
+    return pa
+
+
+def _time_column(names: list[str]) -> int:
+    if _TIME not in names:
+        some = ", ".join(map(shown, names[:10])) + (", ..." if len(names) > 10 else "")
+        msg = f"there is no column 'time' among {some or 'no columns at all'}; call the column with the times so"
+        raise SerializationError(msg)
+    return names.index(_TIME)
+
+
+def _arrow_times(kind: Any, precision: str) -> Convert:
+    pa = _pyarrow()
+    types = pa.types
+    if types.is_timestamp(kind):
+        ns = unit(kind.unit)
+        return lambda array: _scaled(array.cast(pa.int64()).to_pylist(), ns)
+    if types.is_integer(kind):
+        return lambda array: _scaled(array.to_pylist(), unit(precision))
+    if types.is_date(kind):
+        return _to_list
+    raise _wrong_time(kind)
+
+
+def arrow_column(name: str, kind: Any) -> tuple[Column, Convert]:
+    """Find how to read a column of an Arrow type.
+
+    Args:
+        name: the column.
+        kind: the type, a `pyarrow.DataType`.
+
+    Returns:
+        What there is to know of the column, and a function from an Array or ChunkedArray of it to its cells.
+
+    Raises:
+        SerializationError: InfluxDB has no field for the type.
+    """
+    types = _pyarrow().types
+    plain = kind.value_type if types.is_dictionary(kind) else kind
+    if types.is_float16(plain) or types.is_float32(plain):
+        return Column(name), _narrow_floats(name, "float16" if types.is_float16(plain) else "float32")
+    if (
+        types.is_boolean(plain)
+        or types.is_integer(plain)
+        or types.is_float64(plain)
+        or types.is_decimal(plain)
+        or types.is_null(plain)
+        or str(plain) in {"string", "large_string", "string_view"}  # of which not every pyarrow knows the last
+    ):
+        return Column(name, unsigned=types.is_uint64(plain)), _to_list
+    raise _wrong_column(name, plain, temporal=types.is_temporal(plain))
+
+
+def _to_polars(value: Any) -> pl.DataFrame:
+    try:
+        import polars as pl  # noqa: PLC0415 - as above
+    except ImportError:
+        msg = (
+            f"a {type(value).__name__} is written by way of pyarrow or polars, and neither is installed: "
+            "pip install 'influx-proto[polars]'"
+        )
+        raise SerializationError(msg) from None
+    try:
+        return pl.DataFrame(value)
+    except (TypeError, pl.exceptions.SchemaError) as error:
+        msg = f"a {type(value).__name__} is no table that polars {pl.__version__} can read: {error}"
+        raise SerializationError(msg) from None
+
+
+def _read_polars(frame: pl.DataFrame, precision: str) -> Table:
+    schema = frame.schema
+    names = column_names(schema)
+    times = _polars_times(schema[names[_time_column(names)]], precision)
+    found = {name: _polars_column(name, kind) for name, kind in schema.items() if name != _TIME}
+
+    def slices() -> Iterator[tuple[Sequence[Any], Sequence[Sequence[Any]]]]:
+        for part in frame.iter_slices(ROWS):
+            yield times(part[_TIME]), [convert(part[name]) for name, (_, convert) in found.items()]
+
+    return Table([column for column, _ in found.values()], slices())
+
+
+def _polars_times(kind: pl.DataType, precision: str) -> Convert:
+    import polars as pl  # noqa: PLC0415 - as above
+
+    if isinstance(kind, pl.Datetime):
+        ns = unit(kind.time_unit)
+        return lambda series: _scaled(series.to_physical().to_list(), ns)
+    if kind.is_integer():
+        return lambda series: _scaled(series.to_list(), unit(precision))
+    if kind == pl.Date:
+        return _to_list
+    raise _wrong_time(kind)
+
+
+def _polars_column(name: str, kind: pl.DataType) -> tuple[Column, Convert]:
+    import polars as pl  # noqa: PLC0415 - as above
+
+    known = (pl.Boolean, pl.Decimal, pl.String, pl.Categorical, pl.Enum, pl.Null)
+    if kind.is_float() and kind != pl.Float64:
+        return Column(name), _narrow_floats(name, str(kind).lower())
+    if kind.is_numeric() or isinstance(kind, known):
+        return Column(name, unsigned=kind == pl.UInt64), _to_list
+    raise _wrong_column(name, kind, temporal=kind.is_temporal())
+
+
+def _to_list(array: Any) -> list[Any]:
+    cells: list[Any] = array.to_list() if hasattr(array, "to_list") else array.to_pylist()
+    return cells
+
+
+def _scaled(times: Sequence[int | None], ns: int) -> list[int | None]:
+    return [None if time is None else time * ns for time in times]
+
+
+def _narrow_floats(name: str, size: str) -> Convert:
+    """Give floats of 16 or 32 bits as numpy's, since their digits are those of their own size."""
+    try:
+        import numpy as np  # noqa: PLC0415 - polars does without
+    except ImportError:
+        msg = f"column {shown(name)}: {size} is written by way of numpy, which is not installed; or convert to float64"
+        raise SerializationError(msg) from None
+    narrow = getattr(np, size)
+    return lambda array: [None if cell is None else narrow(cell) for cell in _to_list(array)]
+
+
+def _wrong_time(kind: object) -> SerializationError:
+    msg = f"column 'time': it must have timestamps, dates or integers, not {kind}; convert it"
+    return SerializationError(msg)
+
+
+def _wrong_column(name: str, kind: object, *, temporal: bool) -> SerializationError:
+    advice = "integers of some unit, or text" if temporal else "numbers, booleans or text"
+    msg = f"column {shown(name)}: a field or tag cannot be of type {kind}; convert it to {advice}"
+    return SerializationError(msg)

@@ -1,0 +1,187 @@
+"""Cells to columns of machine numbers: exact, and of one kind each.
+
+Cells come in any portions and are packed from time to time, so that few of them are Python objects at any moment. What
+kind a column is of is known at its end: portions of integers and of floats make one of floats, for example, but only
+where every integer has a float of its own.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import repeat
+from operator import is_
+from typing import Any, Final, Literal, cast
+
+__all__ = ["PACKED", "Cells", "Column", "Kind"]
+
+#: `other`: cells of several kinds, or of none that InfluxDB stores; they are kept as they are.
+Kind = Literal["int", "uint", "float", "bool", "str", "other"]
+
+#: Cells that are turned into machine numbers at a time.
+PACKED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    kind: Kind
+    #: `array` of `q`, `Q` or `d`, a `bytearray` of 0 and 1 for booleans, a list of `str` and None, or of anything.
+    #: What stands in for a missing number is NaN or 0.
+    values: Any
+    #: 1 where the cell is missing; None where none is.
+    missing: bytearray | None
+
+    def cells(self) -> list[Any]:
+        """Give the cells as Python has them, None where they are missing."""
+        values = self.values
+        if self.kind == "bool":
+            values = memoryview(values).cast("?").tolist()
+        if self.missing is None or self.kind in {"str", "other"}:
+            return list(values)
+        return [None if missing else value for value, missing in zip(values, self.missing, strict=True)]
+
+
+class Cells:
+    """Collects the cells of a column."""
+
+    def __init__(self) -> None:
+        self._cells: list[Any] = []
+        self._pieces: list[_Piece] = []
+        self._rows = 0
+
+    def extend(self, before: int, cells: Sequence[Any]) -> None:
+        """Take more cells; those of the `before` rows before them that have not come are missing."""
+        self._pad(before)
+        self._cells.extend(cells)
+        self._rows += len(cells)
+        if len(self._cells) >= PACKED:
+            self._settle()
+
+    def finish(self, name: str, rows: int) -> Column:
+        """Give the column; cells that have not come are missing."""
+        self._pad(rows)
+        if self._cells:
+            self._settle()
+        pieces = self._pieces
+        kind = _common_kind(pieces)
+        values = _EMPTY[kind]()
+        for piece in pieces:
+            values += _converted(piece, kind)
+        missing = None
+        if any(piece.missing for piece in pieces):
+            missing = bytearray().join(piece.missing or bytes(piece.rows) for piece in pieces)
+        return Column(name, kind, values, missing)
+
+    def _pad(self, rows: int) -> None:
+        if self._rows < rows:
+            self._cells.extend(repeat(None, rows - self._rows))
+            self._rows = rows
+
+    def _settle(self) -> None:
+        cells, self._cells = self._cells, []
+        self._pieces.append(_piece(cells))
+
+
+#: `number`: integers among floats, all of which can be floats. They are kept as they are until the whole column is
+#: known to be numbers.
+_PieceKind = Kind | Literal["number"]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Some cells of a column; fields as in `Column`."""
+
+    rows: int
+    kind: _PieceKind | None  # None where all are missing
+    values: Any
+    missing: bytearray | None
+
+
+_KINDS: Final[dict[type, Kind]] = {int: "int", float: "float", bool: "bool", str: "str"}
+_EMPTY: Final[dict[_PieceKind, Callable[[], Any]]] = {
+    "int": lambda: array("q"),
+    "uint": lambda: array("Q"),
+    "float": lambda: array("d"),
+    "bool": bytearray,
+    "str": list,
+    "number": list,
+    "other": list,
+}
+#: What stands in for missing cells; for others it is None.
+_FILLERS: Final[dict[_PieceKind, Any]] = {"int": 0, "uint": 0, "float": float("nan"), "bool": False}
+
+
+def _piece(cells: list[Any]) -> _Piece:
+    kinds = set(map(type, cells))
+    missing = None
+    if type(None) in kinds:
+        kinds.discard(type(None))
+        missing = bytearray(map(is_, cells, repeat(None)))
+    if not kinds:
+        return _Piece(len(cells), None, None, missing)
+    kind: _PieceKind = "other"
+    if len(kinds) == 1:
+        kind = _KINDS.get(kinds.pop(), "other")
+    elif kinds == {int, float} and all(type(cell) is not int or _is_float(cell) for cell in cells):
+        kind = "number"
+    filler = _FILLERS.get(kind)
+    if missing is not None and filler is not None:
+        cells = [filler if cell is None else cell for cell in cells]
+    if kind == "int":
+        kind = _kind_of_integers(cells)
+    return _Piece(len(cells), kind, _packed(kind, cells), missing)
+
+
+def _packed(kind: _PieceKind, cells: Iterable[Any]) -> Any:
+    values = _EMPTY[kind]()
+    values.extend(cells)
+    return values
+
+
+def _kind_of_integers(cells: list[int]) -> Kind:
+    low, high = min(cells), max(cells)
+    if low >= -(1 << 63) and high < 1 << 63:
+        return "int"
+    return "uint" if low >= 0 and high < 1 << 64 else "other"
+
+
+def _common_kind(pieces: Sequence[_Piece]) -> Kind:
+    kinds = {piece.kind for piece in pieces if piece.kind is not None}
+    if not kinds or kinds == {"number"}:
+        return "float"
+    if len(kinds) == 1:
+        return cast("Kind", kinds.pop())
+    integers = [piece.values for piece in pieces if piece.kind in {"int", "uint"}]
+    if kinds == {"int", "uint"}:
+        return "uint" if min(map(min, integers)) >= 0 else "other"
+    if kinds <= {"int", "uint", "float", "number"} and all(map(_are_floats, integers)):
+        return "float"
+    return "other"
+
+
+def _are_floats(integers: array[int]) -> bool:
+    if min(integers) >= -(1 << 53) and max(integers) <= 1 << 53:
+        return True
+    return all(map(_is_float, integers))
+
+
+def _is_float(integer: int) -> bool:
+    """Say whether the server can have meant a float by this integer: in JSON it prints 1e19 with all its zeros."""
+    return abs(integer) <= 1 << 53 or int(Decimal(repr(float(integer)))) == integer
+
+
+def _converted(piece: _Piece, kind: Kind) -> Any:
+    if piece.kind == kind:
+        return piece.values
+    if piece.kind is None:
+        cells: list[Any] = [None] * piece.rows
+    elif piece.kind == "number":
+        cells = piece.values
+    else:
+        cells = Column("", piece.kind, piece.values, piece.missing).cells()
+    return _packed(kind, [_FILLERS.get(kind) if cell is None else cell for cell in cells])

@@ -1,0 +1,120 @@
+"""The clauses that statements are made of. Whatever the user gave is quoted; errors name its argument."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from ._arguments import limit as limited
+from .influxql import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
+
+#: A name, or a pattern for all that it finds something in.
+Name: TypeAlias = str | re.Pattern[str]
+
+Tags: TypeAlias = Mapping[str, str | re.Pattern[str]]
+
+
+def statement(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def identifier(argument: str, name: str) -> str:
+    return quoted(argument, quote_identifier, name)
+
+
+def string(argument: str, value: str) -> str:
+    return quoted(argument, quote_string, value)
+
+
+def integer(argument: str, value: object, least: int) -> str:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        msg = f"{argument}: must be an integer from {least} on, not {value!r}"
+        raise ValueError(msg)
+    return str(int(value))
+
+
+def option(words: str, argument: str, duration: Duration | None) -> str:
+    return "" if duration is None else f"{words} {quoted(argument, quote_duration, duration)}"
+
+
+def policy(duration: Duration | None, replication: int | None, shard_duration: Duration | None) -> list[str]:
+    return [
+        option("DURATION", "duration", duration),
+        "" if replication is None else f"REPLICATION {integer('replication', replication, 1)}",
+        option("SHARD DURATION", "shard_duration", shard_duration),
+    ]
+
+
+def flag(argument: str, value: object, words: str) -> str:
+    # Not by its truth: `admin="no"` must not make an admin.
+    if not isinstance(value, bool):
+        msg = f"{argument}: must be True or False, not {value!r}"
+        raise TypeError(msg)
+    return words if value else ""
+
+
+def several(argument: str, values: str | Iterable[str]) -> list[str]:
+    if isinstance(values, str):
+        return [values]
+    if not isinstance(values, Iterable):
+        msg = f"{argument}: must be a str or several, not {type(values).__name__}"
+        raise TypeError(msg)
+    found = list(values)
+    if not found:
+        msg = f"{argument}: must not be empty"
+        raise ValueError(msg)
+    return found
+
+
+def matches(argument: str, value: Name, quote: Callable[[str], str]) -> str:
+    if isinstance(value, re.Pattern):
+        return f"=~ {quoted(argument, quote_regex, value)}"
+    return f"= {quoted(argument, quote, value)}"
+
+
+def from_(measurement: Name | None) -> str:
+    if measurement is None:
+        return ""
+    if isinstance(measurement, re.Pattern):
+        return f"FROM {quoted('measurement', quote_regex, measurement)}"
+    return f"FROM {identifier('measurement', measurement)}"
+
+
+def with_key(key: Name | Iterable[str]) -> str:
+    if isinstance(key, str | re.Pattern):
+        return f"WITH KEY {matches('key', key, quote_identifier)}"
+    return f"WITH KEY IN ({', '.join(identifier('key', one) for one in several('key', key))})"
+
+
+def where(tags: Tags | None, start: object = None, end: object = None) -> str:
+    if tags is not None and not isinstance(tags, Mapping):
+        msg = f"tags: must be a mapping of names to values, not {type(tags).__name__}"
+        raise TypeError(msg)
+    conditions = [_tag_condition(key, value) for key, value in (tags or {}).items()]
+    if start is not None:
+        conditions.append(f"time >= {quoted('start', quote_time, start)}")
+    if end is not None:
+        conditions.append(f"time < {quoted('end', quote_time, end)}")
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _tag_condition(key: str, value: Name) -> str:
+    name = identifier("tags", key)
+    if key.lower() == "time":  # and DELETE would take a value that reads as a date for one
+        msg = f"tags: InfluxQL cannot name the tag {key!r}, quoted or not: to it that is the time"
+        raise ValueError(msg)
+    return f"{name} {matches(f'tags: {key!r}', value, quote_string)}"
+
+
+def which(operation: str, measurement: Name | None, *conditions: Any) -> tuple[str, str]:
+    clauses = from_(measurement), where(*conditions)
+    if not any(clauses):
+        msg = f"{operation}: say what to delete; everything is re.compile('')"
+        raise ValueError(msg)
+    return clauses
+
+
+def page(limit: int | None, offset: int | None) -> str:
+    most = "" if limited("limit", limit) is None else f"LIMIT {limit}"
+    return statement(most, "" if offset is None else f"OFFSET {integer('offset', offset, 0)}")

@@ -1,0 +1,165 @@
+"""pandas frames as tables. A column is read by its dtype, and by nothing that pandas would guess.
+
+The index tells the times; it is a `DatetimeIndex` of any unit, naive (UTC is meant) or with a zone, or an index of
+`datetime` objects, as there are where their offsets differ. Times stay integers on their way.
+
+Columns are numbers and booleans (numpy's dtypes, the nullable and the Arrow-backed ones), texts, categories of these,
+and objects. The frame is only looked at, a slice of rows at a time.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ._arrow import arrow_column
+from ._errors import SerializationError
+from ._shown import shown
+from ._table import ROWS, Column, Table, column_names
+from ._time import unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["is_frame", "read_pandas"]
+
+#: Gives the cells, or the times, from one row to before another.
+Cells: TypeAlias = Callable[[int, int], Sequence[Any]]
+
+
+def is_frame(kind: type) -> bool:
+    """Whether a class is pandas' frame; nobody has one who has not loaded pandas."""
+    return issubclass(kind, getattr(sys.modules.get("pandas"), "DataFrame", ()))
+
+
+def read_pandas(frame: pd.DataFrame, _precision: str) -> Table:
+    """Open a frame as a table.
+
+    Args:
+        frame: the frame. It is read while the slices are taken.
+        _precision: the unit of times that are integers, of which a frame has none.
+
+    Raises:
+        SerializationError: the index tells no times, a column is of a type that InfluxDB has no field for, or the names
+            of the columns are not distinct texts.
+    """
+    names = column_names(frame.columns)
+    found = [_column(name, frame.iloc[:, at]) for at, name in enumerate(names)]
+    columns = [column for column, _ in found]
+    count = len(frame)
+    if not columns or not count:  # such a frame often has no proper index either
+        return Table(columns, iter(()))
+    times = _times(frame.index)
+
+    def slices() -> Iterator[tuple[Sequence[Any], Sequence[Sequence[Any]]]]:
+        for start in range(0, count, ROWS):
+            stop = min(start + ROWS, count)
+            yield times(start, stop), [cells(start, stop) for _, cells in found]
+
+    return Table(columns, slices())
+
+
+def _times(index: pd.Index[Any]) -> Cells:
+    import numpy as np  # noqa: PLC0415 - whoever has a frame has loaded it
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    if isinstance(index, pd.DatetimeIndex):
+        instants: Any = (index if index.tz is None else index.tz_convert(None)).to_numpy()  # in UTC
+        ns = unit(np.datetime_data(instants.dtype)[0])
+        counts = instants.view("int64")
+
+        def integers(start: int, stop: int) -> Sequence[Any]:
+            absent = np.isnat(instants[start:stop]).tolist()
+            times = counts[start:stop].tolist()
+            return [None if missing else time * ns for time, missing in zip(times, absent, strict=True)]
+
+        return integers
+    if index.dtype == object and not isinstance(index, pd.MultiIndex):
+        objects = index.to_numpy()
+        if all(isinstance(time, datetime) for time in objects):
+
+            def datetimes(start: int, stop: int) -> Sequence[Any]:
+                return [None if time is pd.NaT else time for time in objects[start:stop]]
+
+            return datetimes
+    raise _wrong_index(index)
+
+
+def _wrong_index(index: pd.Index[Any]) -> SerializationError:
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    kind = type(index).__name__
+    if isinstance(index, pd.MultiIndex):
+        advice = (
+            "the times must be alone in it; frame.reset_index(level=[...]) makes columns of the other levels, which "
+            "tag_columns can name"
+        )
+    elif isinstance(index, pd.PeriodIndex):
+        advice = "a period is no time; frame.to_timestamp() takes the beginning of each"
+    elif isinstance(index, pd.RangeIndex):
+        advice = "its numbers are no times; frame.set_index('time') makes an index of the column that has them"
+    elif pd.api.types.is_numeric_dtype(index.dtype):
+        advice = "a number is no time without its unit; frame.index = pandas.to_datetime(frame.index, unit=...)"
+    else:
+        advice = "frame.index = pandas.to_datetime(frame.index, utc=True) makes times of it where it tells any"
+    msg = f"the index of the frame must be a DatetimeIndex, not a {kind} of {index.dtype}: {advice}"
+    return SerializationError(msg)
+
+
+def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, Cells]:
+    """Find how to read a column: its cells come as values of Python, or of numpy where Python has no such type."""
+    import numpy as np  # noqa: PLC0415 - as above
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    dtype: Any = values.dtype
+    array: Any = values.array
+    if isinstance(dtype, np.dtype):
+        return _numpy_column(name, values.to_numpy())
+    if isinstance(dtype, pd.CategoricalDtype):
+        column, cells = _column(name, dtype.categories)
+        categories = [*cells(0, len(dtype.categories)), None]  # the code of a missing one is -1
+        return column, lambda start, stop: [categories[code] for code in array[start:stop].codes.tolist()]
+    if isinstance(dtype, pd.ArrowDtype):
+        column, convert = arrow_column(name, dtype.pyarrow_dtype)
+        return column, lambda start, stop: convert(array[start:stop].__arrow_array__())
+    if isinstance(dtype, pd.Float64Dtype | pd.Float32Dtype):
+        # NaN and NA are both missing.
+        return Column(name), lambda start, stop: _floats(array[start:stop].to_numpy(dtype.type, na_value=np.nan))
+    signed = pd.Int8Dtype | pd.Int16Dtype | pd.Int32Dtype | pd.Int64Dtype
+    unsigned = pd.UInt8Dtype | pd.UInt16Dtype | pd.UInt32Dtype | pd.UInt64Dtype
+    if isinstance(dtype, pd.StringDtype | pd.BooleanDtype | signed | unsigned):
+        column = Column(name, unsigned=isinstance(dtype, pd.UInt64Dtype))
+        return column, lambda start, stop: array[start:stop].to_numpy(dtype=object, na_value=None).tolist()
+    raise _wrong_column(name, dtype)
+
+
+def _numpy_column(name: str, array: Any) -> tuple[Column, Cells]:
+    match array.dtype.kind:
+        case "b" | "i" | "u":
+            column = Column(name, unsigned=array.dtype == "uint64")
+            return column, lambda start, stop: array[start:stop].tolist()
+        case "f":
+            return Column(name), lambda start, stop: _floats(array[start:stop])
+        case "O":
+            return Column(name, objects=True), lambda start, stop: list(array[start:stop])
+        case _:
+            raise _wrong_column(name, array.dtype)
+
+
+def _floats(array: Any) -> Sequence[Any]:
+    # The digits of a float32 are those of its own size, so it must not become a float of Python.
+    return array.tolist() if array.dtype.itemsize == 8 else list(array)
+
+
+def _wrong_column(name: str, dtype: Any) -> SerializationError:
+    kind = getattr(dtype, "kind", "")
+    if kind == "M":
+        advice = "integers (.astype('datetime64[ns]').astype('int64')) or text (.astype('str'))"
+    elif kind == "m":
+        advice = "numbers of some unit (.dt.total_seconds())"
+    else:
+        advice = "numbers, booleans or text (.astype(...))"
+    msg = f"column {shown(name)}: a field or tag cannot be of dtype {dtype}; convert it to {advice}"
+    return SerializationError(msg)

@@ -1,0 +1,112 @@
+"""Query results as pandas DataFrames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._cells import Column
+from ._columns import Label, Table, Tables, only_table, tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ._result import QueryResult
+
+__all__ = ["FrameCollector", "chunk_to_pandas", "to_pandas", "to_pandas_list"]
+
+
+def to_pandas(result: QueryResult, *, measurement: bool | None = None) -> pd.DataFrame:
+    """Turn the result of one statement into one tidy DataFrame: all series, one below the other.
+
+    The index is a `DatetimeIndex` in UTC called `time`; results that are not about times, as those of SHOW, have a
+    plain `RangeIndex`. Columns are, in this order: the measurement if `measurement` says so, the tags of GROUP BY
+    (both categorical, their categories sorted), and the columns of the result.
+
+    An integer column is `int64`, or `Int64` where cells are missing, so that integers stay exact; unsigned ones
+    beyond int64 are `uint64` or `UInt64`. Floats are `float64`, also where integers are among them, and so is a column
+    without any value. Booleans are `bool` or `boolean`, strings what pandas has for them (`str`, or `object` up to
+    pandas 2). In JSON, which this library only reads where a server has nothing better, whole floats look like
+    integers: a column of nothing else is `int64`.
+
+    A statement that found nothing gives an empty frame with its columns, if the server tells them, and with an empty
+    `DatetimeIndex`. Columns of one name are told apart as `v`, `v_1`; a tag gives way to a column.
+
+    Args:
+        result: the result of one statement.
+        measurement: whether there is a column `measurement`. None: where the series are of several measurements, so
+            say True where frames of different answers have to have the same columns. What SHOW statements list per
+            measurement has it always.
+
+    Raises:
+        ValueError: the result is of no statement, or of several.
+    """
+    return _frame(only_table(result, measurement=measurement))
+
+
+def to_pandas_list(result: QueryResult, *, measurement: bool | None = None) -> list[pd.DataFrame]:
+    """Turn a result into a list of DataFrames, one a statement; see `to_pandas`."""
+    return [_frame(table) for table in tables(result, measurement=measurement)]
+
+
+def chunk_to_pandas(chunk: QueryResult, *, measurement: bool | None = None) -> list[pd.DataFrame]:
+    """Turn a chunk of an answer into DataFrames: one, or none where its statement found nothing.
+
+    A chunk has rows of one series, and its frame the types that `to_pandas` would give to these rows alone.
+    """
+    return [frame for frame in to_pandas_list(chunk, measurement=measurement) if len(frame)]
+
+
+class FrameCollector:
+    """Makes DataFrames of an answer while it arrives, and keeps no row of it as Python objects."""
+
+    def __init__(self, *, measurement: bool | None = None) -> None:
+        self._tables = Tables(measurement=measurement)
+
+    def add(self, chunk: QueryResult) -> None:
+        """Take a chunk."""
+        self._tables.add(chunk)
+
+    def finish(self) -> list[pd.DataFrame]:
+        """Give one frame a statement, as `to_pandas_list` does for the whole result."""
+        return [_frame(table) for table in self._tables.finish()]
+
+
+def _frame(table: Table) -> pd.DataFrame:
+    import numpy as np  # noqa: PLC0415 - only needed by those who ask for frames
+    import pandas as pd  # noqa: PLC0415 - see above
+
+    index: pd.Index[Any] = pd.RangeIndex(table.rows)
+    if table.times is not None:
+        index = pd.DatetimeIndex(np.frombuffer(table.times, "M8[ns]"), name="time").tz_localize("UTC")
+    data = {label.name: _categorical(label) for label in table.labels}
+    data |= {column.name: _array(column) for column in table.columns}
+    return pd.DataFrame(data, index=index)
+
+
+def _categorical(label: Label) -> Any:
+    import numpy as np  # noqa: PLC0415 - see above
+    import pandas as pd  # noqa: PLC0415 - see above
+
+    # One string too many, so that the index is one of strings also where there is no category.
+    categories = pd.Index([*label.categories, ""])[:-1]
+    return pd.Categorical.from_codes(np.frombuffer(label.codes, np.intc), categories=categories)
+
+
+def _array(column: Column) -> Any:
+    import numpy as np  # noqa: PLC0415 - see above
+    import pandas as pd  # noqa: PLC0415 - see above
+
+    match column.kind:
+        case "str":
+            return pd.Series(column.values).array
+        case "other":
+            return pd.Series(column.values, dtype=object).array
+        case "float":
+            return np.frombuffer(column.values, np.float64)
+        case "bool" | "int" | "uint":
+            kind = {"bool": np.bool_, "int": np.int64, "uint": np.uint64}[column.kind]
+            values: Any = np.frombuffer(column.values, kind)
+            if column.missing is None:
+                return values
+            nullable = pd.arrays.BooleanArray if column.kind == "bool" else pd.arrays.IntegerArray
+            return nullable(values, np.frombuffer(column.missing, np.bool_))

@@ -1,0 +1,281 @@
+"""Tables to lines: what frames and Arrow data have in common once their cells are values.
+
+A table is named columns and, row by row, times. Each row becomes a point of `PointEncoder`, so names, values, tags and
+times are under the rules that mappings are under, and give the same bytes. Tables are read in slices of rows: memory
+stays flat however long they are.
+
+Cells of an object column are of any type. They are written as text, `str(cell)`, which is the one place where that is
+done; or each by its own type (`infer`), and then all of them must come to one type of field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import Any, Final, Literal
+
+from ._errors import SerializationError
+from ._points import PointEncoder
+from ._policy import FieldType, TypePolicy
+from ._shown import shown
+from ._time import FIRST, LAST, to_rfc3339
+from ._values import FieldTexts
+
+__all__ = ["ROWS", "Column", "ObjectColumns", "Table", "TableEncoder", "column_names"]
+
+#: Rows that are values at a time.
+ROWS: Final = 1000
+
+#: What is done with columns of any objects: text of all of them, or each by its own type.
+ObjectColumns = Literal["str", "infer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What there is to know of a column besides its cells."""
+
+    name: str
+    #: Whether its cells may be of any type, each of its own.
+    objects: bool = False
+    #: Whether its type is an unsigned integer of 64 bits, also where the values would fit into a signed one.
+    unsigned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, and their cells slice by slice."""
+
+    columns: Sequence[Column]
+    #: For each slice its times and the cells of each column, in their order. A time is an integer of nanoseconds or
+    #: anything else that tells one, None where there is none; a cell is a value as points have it, None where missing.
+    slices: Iterator[tuple[Sequence[Any], Sequence[Sequence[Any]]]]
+
+
+class TableEncoder:
+    """Turns tables to lines.
+
+    Args:
+        name: the measurement.
+        tags: tags for all rows.
+        policy: what the caller decided about types.
+        tag_columns: the names of the columns that are tags; all others are fields.
+        object_columns: `str` to write the cells of object columns as their text, `infer` to write each by its type.
+
+    Raises:
+        ValueError: `tag_columns` are no names, or there is no such way to write object columns.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        tags: Mapping[str, object],
+        policy: TypePolicy,
+        tag_columns: Iterable[str],
+        object_columns: ObjectColumns,
+    ) -> None:
+        if isinstance(tag_columns, str):
+            msg = f"tag_columns: must be names of columns in a list or the like, not the str {shown(tag_columns)}"
+            raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
+        if object_columns not in {"str", "infer"}:
+            msg = f"object_columns: must be 'str' or 'infer', not {object_columns!r}"
+            raise ValueError(msg)
+        self._name = name
+        self._tags = tags
+        self._policy = policy
+        self._tag_columns = tuple(tag_columns)
+        self._infer = object_columns == "infer"
+
+    def encode(self, read: Callable[[], Table], first: int = 0) -> Iterator[tuple[bytes, int, int]]:
+        """Give the lines of a table: for each slice of rows their bytes, how many they are, and how many the rows.
+
+        There are fewer lines than rows where rows have no field left.
+
+        Args:
+            read: opens the table.
+            first: the number of the first row, for errors.
+
+        Raises:
+            SerializationError: the table cannot be written; says which measurement, column and row, and why. Of the
+                slice nothing was given.
+        """
+        table, rows = self._open(read)
+        line_of = PointEncoder(self._name, self._tags, "ns", rows.policy).line
+        for times, cells in table.slices:
+            lines: list[bytes] = []
+            for number, (time, point) in enumerate(zip(times, rows.points(times, cells), strict=True), first):
+                try:
+                    rows.check(point)
+                    line = line_of(point)
+                except SerializationError as error:
+                    msg = f"row {number}{_at(time)}: {error}"
+                    raise SerializationError(msg) from None
+                if line is not None:
+                    lines.append(line)
+            first += len(times)
+            yield b"\n".join(lines), len(lines), len(times)
+
+    def _open(self, read: Callable[[], Table]) -> tuple[Table, _Rows]:
+        name = self._name
+        try:
+            table = read()
+            rows = _Rows(name, table.columns, self._tag_columns, self._policy, infer=self._infer)
+        except SerializationError as error:
+            if name is None:
+                raise
+            msg = f"measurement {shown(name)}: {error}"
+            raise SerializationError(msg) from None
+        if name is None and table.columns:
+            msg = "measurement: a table has none of its own, so it must be given"
+            raise SerializationError(msg)
+        return table, rows
+
+
+def column_names(names: Iterable[object]) -> list[str]:
+    """Check the names of a table's columns.
+
+    Raises:
+        SerializationError: one of them is no text, or two are the same.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        if not isinstance(name, str):
+            msg = f"the name of a column must be a str, not {type(name).__name__} ({shown(name)}); rename it"
+            raise SerializationError(msg)
+        if name in found:
+            msg = f"two columns are called {shown(name)}; of two fields or tags of that name one would be lost"
+            raise SerializationError(msg)
+        found[name] = None
+    return list(found)
+
+
+class _Rows:
+    """Makes points of the rows of a table.
+
+    Attributes:
+        policy: what holds for the fields of this table: the caller's policy, and the types that columns have.
+    """
+
+    def __init__(
+        self,
+        measurement: str | None,
+        columns: Sequence[Column],
+        tag_columns: Sequence[str],
+        policy: TypePolicy,
+        *,
+        infer: bool,
+    ) -> None:
+        self._measurement = measurement
+        names = [column.name for column in columns]
+        for name in tag_columns if columns else ():
+            if name not in names:
+                some = ", ".join(map(shown, names[:10])) + (", ..." if len(names) > 10 else "")
+                msg = f"tag_columns: there is no column {shown(name)}; there are {some}"
+                raise SerializationError(msg)
+        tags = [at for at, name in enumerate(names) if name in tag_columns]
+        fields = [at for at, name in enumerate(names) if name not in tag_columns]
+        pins: dict[str, FieldType] = dict(policy.field_types)
+        objects = [at for at, column in enumerate(columns) if column.objects]
+        # A pin says what the cells of a field are, and so each of them is looked at.
+        self._texts = [at for at in objects if not infer and (at in tags or pins.get(names[at], "string") == "string")]
+        self._inferred = [
+            _OneType(names[at], policy) for at in objects if infer and at in fields and names[at] not in pins
+        ]
+        if policy.unsigned and not policy.integers_as_floats:
+            pins = {**{column.name: "unsigned" for column in columns if column.unsigned}, **pins}
+        self.policy = replace(policy, field_types=pins)
+        self._tags = tags
+        self._fields = fields
+        self._tag_names = [names[at] for at in tags]
+        self._field_names = [names[at] for at in fields]
+
+    def points(self, times: Sequence[Any], cells: Sequence[Sequence[Any]]) -> Iterator[Mapping[str, Any]]:
+        """Give the rows of a slice as points."""
+        columns = list(cells)
+        for at in self._texts:
+            columns[at] = [_as_text(cell) for cell in columns[at]]
+        all_tags = _across([columns[at] for at in self._tags])
+        all_fields = _across([columns[at] for at in self._fields])
+        for time, tags, fields in zip(times, all_tags, all_fields):  # noqa: B905 - two may be endless
+            yield {
+                "time": time,
+                "tags": dict(zip(self._tag_names, tags, strict=True)),
+                "fields": dict(zip(self._field_names, fields, strict=True)),
+            }
+
+    def check(self, point: Mapping[str, Any]) -> None:
+        """Check that a row has a time, and its inferred fields the types that they had in the rows before."""
+        if point["time"] is None:
+            # The server's would be the same for all such rows, of which each would replace the one before.
+            msg = f"measurement {shown(self._measurement)}: the row has no time"
+            raise SerializationError(msg)
+        for column in self._inferred:
+            problem = column.problem(point["fields"])
+            if problem is not None:
+                msg = f"measurement {shown(self._measurement)}, {problem}"
+                raise SerializationError(msg)
+
+
+class _OneType:
+    """Checks that the cells of a column come to fields of one type."""
+
+    def __init__(self, name: str, policy: TypePolicy) -> None:
+        self._name = name
+        self._texts = FieldTexts(policy)
+        self._type: FieldType | None = None
+
+    def problem(self, fields: Mapping[str, Any]) -> str | None:
+        """Say what is wrong with this column's cell after those before, if something is."""
+        cell = fields[self._name]
+        try:
+            text = self._texts.text(cell)
+        except SerializationError:
+            return None  # the row as a whole will say it
+        if text is None:
+            return None
+        found = _field_type(text)
+        if self._type is None:
+            self._type = found
+        if found == self._type:
+            return None
+        return (
+            f"field {shown(self._name)}: {shown(cell)} would be of type {found}, and the rows before are of type "
+            f"{self._type}; convert the column, or name its type in field_types"
+        )
+
+
+def _field_type(text: bytes) -> FieldType:
+    """Tell the type of a field from its text."""
+    if text in {b"true", b"false"}:
+        return "boolean"
+    return _ENDS.get(text[-1:], "float")
+
+
+_ENDS: Final[Mapping[bytes, FieldType]] = {b'"': "string", b"i": "integer", b"u": "unsigned"}
+
+
+def _as_text(cell: Any) -> str | None:
+    if type(cell) is str:
+        return cell
+    try:
+        if _any_value.text(cell) is None:
+            return None  # and not "None", "nan" or "NaT"
+    except SerializationError:
+        pass  # no number, or not one that is stored; as a text it is
+    return str(cell)
+
+
+#: Knows what is missing.
+_any_value: Final = FieldTexts(TypePolicy())
+
+
+def _across(columns: Sequence[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
+    """Give the rows of columns; where there is no column, rows without cells."""
+    return zip(*columns, strict=True) if columns else repeat(())
+
+
+def _at(time: Any) -> str:
+    """Give the time of a row for an error, which says more than its number where a frame was filtered before."""
+    if type(time) is int:
+        return f" ({to_rfc3339(time)})" if FIRST <= time <= LAST else ""
+    return "" if time is None else f" ({time!s})"

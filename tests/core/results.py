@@ -1,0 +1,53 @@
+"""Makes query results, by hand and by chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from influx_proto import QueryResult
+
+INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
+TEXT = st.text(max_size=5)
+NAMES = st.text(min_size=1, max_size=3)
+#: The times that InfluxDB stores: int64 without its three extremes.
+TIMES = st.integers(-(1 << 63) + 2, (1 << 63) - 2)
+FLOATS = st.floats(allow_nan=False)
+KINDS = (INT64, FLOATS, st.booleans(), TEXT)
+
+
+def result(*series: dict[str, Any], epoch: str | None = "ns") -> QueryResult:
+    """Make the result of one statement."""
+    return QueryResult([{"statement_id": 0, **({"series": list(series)} if series else {})}], epoch=epoch)
+
+
+def one(columns: str, *rows: list[Any], name: str = "m", **tags: str) -> dict[str, Any]:
+    """Make a series; the columns are separated by spaces."""
+    series: dict[str, Any] = {"name": name}
+    if tags:
+        series["tags"] = tags
+    series["columns"] = columns.split()
+    if rows:
+        series["values"] = list(rows)
+    return series
+
+
+@st.composite
+def select_results(draw: st.DrawFn) -> QueryResult:
+    """Make what SELECT answers: series of the same columns and the same tags, each column of one kind."""
+    names = draw(st.lists(NAMES.filter(lambda name: name != "time"), max_size=4, unique=True))
+    kinds = [draw(st.sampled_from(KINDS)) for _ in names]
+    cells = [draw(st.sampled_from((kind, st.none() | kind, st.none()))) for kind in kinds]
+    row = st.tuples(TIMES, *cells).map(list)
+    keys = draw(st.lists(NAMES.filter(lambda key: key not in {*names, "time"}), max_size=2, unique=True))
+    measurement = st.just("m") if draw(st.booleans()) else st.sampled_from(["m", "n"])
+    all_series = []
+    for _ in range(draw(st.integers(0, 4))):
+        series: dict[str, Any] = {"name": draw(measurement)}
+        if keys:
+            series["tags"] = {key: draw(st.sampled_from(["", "a", "b", "é"])) for key in draw(st.permutations(keys))}
+        series["columns"] = ["time", *names]
+        if rows := draw(st.lists(row, max_size=4)):
+            series["values"] = rows
+        all_series.append(series)
+    return result(*all_series)

@@ -1,0 +1,348 @@
+"""Arrow data as input: polars and pyarrow tables, and anything with a C stream, read by either."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from influx_proto import SerializationError, serialize, serialize_batches
+
+NS = 1_700_000_000_000_000_999
+
+
+class Stream:
+    """What another library would hand over: nothing but a C stream."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+
+def identity(table: Any) -> Any:
+    return table
+
+
+def to_polars(table: Any) -> Any:
+    return pl.DataFrame(table)
+
+
+#: Ways for the same table to come, each with whether pyarrow is there.
+WAYS: dict[str, tuple[Callable[[Any], Any], bool]] = {
+    "pyarrow": (identity, True),
+    "polars": (to_polars, True),
+    "stream": (Stream, True),
+    "stream of polars": (lambda table: Stream(to_polars(table)), True),
+    "reader": (lambda table: table.to_reader(), True),
+    "polars alone": (to_polars, False),
+    "stream by polars": (Stream, False),
+}
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
+    made, has_pyarrow = WAYS[request.param]
+    if not has_pyarrow:
+        monkeypatch.setitem(sys.modules, "pyarrow", None)  # importing it fails then
+    return made
+
+
+def table(time: Any = None, /, **columns: Any) -> Any:
+    count = len(next(iter(columns.values()))) if columns else len(time)
+    time = pa.array(range(1, count + 1), pa.timestamp("ns")) if time is None else time
+    return pa.table({**columns, "time": time})
+
+
+# Times.
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("precision", ["ns", "s"])
+def test_timestamps(way: Callable[[Any], Any], unit: str, zone: str | None, precision: str) -> None:
+    ns = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}[unit]
+    times = pa.array([-(10**9) // ns, 0, NS // ns], pa.timestamp(unit, zone))
+    expected = b"m v=1i -1000000000\nm v=2i 0\nm v=3i %d" % (NS // ns * ns)
+    assert serialize(way(table(times, v=[1, 2, 3])), "m", precision=precision) == expected
+
+
+@pytest.mark.parametrize(("precision", "ns"), [("ns", 1), ("u", 1000), ("us", 1000), ("s", 10**9), ("h", 3600 * 10**9)])
+@pytest.mark.parametrize("kind", [pa.int64(), pa.int32(), pa.uint64()])
+def test_integers_are_in_the_precision_of_the_write(
+    way: Callable[[Any], Any], kind: Any, precision: str, ns: int
+) -> None:
+    data = table(pa.array([0, 7], kind), v=[1, 2])
+    assert serialize(way(data), "m", precision=precision) == b"m v=1i 0\nm v=2i %d" % (7 * ns)
+
+
+def test_dates(way: Callable[[Any], Any]) -> None:
+    data = table(pa.array([dt.date(1969, 12, 31), dt.date(1970, 1, 2)]), v=[1, 2])
+    assert serialize(way(data), "m", precision="s") == b"m v=1i -86400000000000\nm v=2i 86400000000000"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (pa.table({"v": [1], "Time": [1]}), "there is no column 'time' among 'v', 'Time'"),
+        (pa.table({}), "there is no column 'time' among no columns"),
+        (pa.table({"v": [1], "time": ["2024-01-01"]}), "column 'time': .*timestamps, dates or integers, not .*tr"),
+        (pa.table({"v": [1], "time": [1.0]}), "column 'time': .*not "),
+        (pa.table({"v": [1], "time": pa.array([1], pa.duration("s"))}), "column 'time': .*not .*uration"),
+        (table(pa.array([1, None], pa.timestamp("us")), v=[1, 2]), "^row 1: measurement 'm': the row has no time"),
+        (table(pa.array([1, None]), v=[1, 2]), "^row 1: .* no time"),
+        (table(pa.array([2**62], pa.timestamp("us")), v=[1]), "^row 0: measurement 'm': the time .* outside"),
+        (table(v=[1.0, math.inf]), r"^row 1 \(1970-01-01T00:00:00.000000002Z\): measurement 'm', field 'v': .*inf"),
+        (table(v=pa.array([2**63], pa.uint64())), "^row 0 .*'m', field 'v': 9223372036854775808 .*unsigned=True"),
+        (table(v=pa.array([1], pa.timestamp("s"))), "measurement 'm': column 'v': .*to integers of some unit"),
+        (table(v=pa.array([1], pa.timestamp("s", "UTC"))), "column 'v': .*integers of some unit"),
+        (table(v=pa.array([1], pa.duration("s"))), "column 'v': .*uration.*integers of some unit"),
+        (table(v=pa.array([1], pa.time64("us"))), "column 'v': .*integers of some unit"),
+        (table(v=pa.array([1], pa.date32())), "column 'v': .*integers of some unit"),
+        (table(v=pa.array([b"a"])), "column 'v': .*inary"),
+        (table(v=pa.array([[1]])), "column 'v': .*ist"),
+        (table(v=pa.array([{"a": 1}])), "column 'v': .*truct"),
+    ],
+)  # fmt: skip
+def test_errors(way: Callable[[Any], Any], data: Any, why: str) -> None:
+    with pytest.raises(SerializationError, match=why):
+        serialize(way(data), "m")
+
+
+def test_names(way: Callable[[Any], Any]) -> None:
+    with pytest.raises(SerializationError, match="'m': tag_columns: there is no column 'host'; there are 'v'"):
+        serialize(way(table(v=[1])), "m", tag_columns=["host"])
+    with pytest.raises(SerializationError, match="no column 'time'; there are 'v'"):
+        serialize(way(table(v=[1])), "m", tag_columns=["time"])
+    with pytest.raises(SerializationError, match=r"^measurement: .* must be given"):
+        serialize(way(table(v=[1])))
+
+
+def test_two_columns_of_a_name() -> None:
+    data = pa.table([pa.array([1]), pa.array([2]), pa.array([3])], names=["v", "v", "time"])
+    with pytest.raises(SerializationError, match="'m': two columns are called 'v'"):
+        serialize(data, "m")
+
+
+# Cells.
+
+
+@pytest.mark.parametrize(
+    ("cells", "texts"),
+    [
+        (pa.array([0.1, math.nan, None, 1e300]), [b"0.1", b"", b"", b"1e300"]),
+        (pa.array([0.1, math.nan, None, 1e30], pa.float32()), [b"0.1", b"", b"", b"1e30"]),
+        (pa.array([True, False, None]), [b"true", b"false", b""]),
+        (pa.array([-(2**63), 2**63 - 1, None, 0]), [b"-9223372036854775808i", b"9223372036854775807i", b"", b"0i"]),
+        (pa.array([-128, 127], pa.int8()), [b"-128i", b"127i"]),
+        (pa.array([255], pa.uint8()), [b"255i"]),
+        (pa.array([5], pa.uint64()), [b"5i"]),
+        (pa.array(["", None, 'a "b"\n,', "é\0"]), [b'""', b"", b'"a \\"b\\"\n,"', '"é\0"'.encode()]),
+        (pa.array(["a"], pa.large_string()), [b'"a"']),
+        (pa.array(["a"], getattr(pa, "string_view", pa.string)()), [b'"a"']),
+        (pa.array(["a", None, "b", "a"]).dictionary_encode(), [b'"a"', b"", b'"b"', b'"a"']),
+        (pa.array([Decimal("1.50"), None, Decimal("-0.01")]), [b"1.50", b"", b"-0.01"]),
+        (pa.nulls(2), [b"", b""]),
+    ],
+)  # fmt: skip
+def test_types(way: Callable[[Any], Any], cells: Any, texts: list[bytes]) -> None:
+    lines = [b"m v=%b %d" % (text, time) for time, text in enumerate(texts, 1) if text]
+    assert serialize(way(table(v=cells)), "m") == b"\n".join(lines)
+
+
+@pytest.mark.parametrize("size", ["float16", "float32"])
+def test_small_floats_have_the_digits_of_their_size(size: str) -> None:
+    values = np.array([0.1, 1 / 3, 6e-8, 65504, -0.0, 1e-7], dtype=size)
+    rows = [{"fields": {"v": value}, "time": time} for time, value in enumerate(values, 1)]
+    data = table(v=pa.array(values))
+    expected = serialize(rows, "m")
+    assert serialize(data, "m") == expected
+    assert serialize(table(v=pa.array(values).dictionary_encode()), "m") == expected
+    assert serialize(pl.DataFrame({"v": values, "time": range(1, 7)}), "m") == expected
+    assert b"v=0.1 " in expected
+
+
+def test_types_of_polars_alone() -> None:
+    data = pl.DataFrame(
+        {"time": [0], "e": ["a"], "c": ["b"], "o": [5], "u": [5]},
+        schema_overrides={"e": pl.Enum(["a"]), "c": pl.Categorical, "o": pl.Int128, "u": pl.UInt16},
+    )
+    assert serialize(data, "m", tag_columns=["e", "c"]) == b"m,c=b,e=a o=5i,u=5i 0"
+    with pytest.raises(SerializationError, match=r"column 'x': .* Object"):
+        serialize(data.with_columns(pl.Series("x", [object()], dtype=pl.Object)), "m")
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "text"),
+    [
+        (pa.array([5], pa.uint64()), {"unsigned": True}, b"5u"),
+        (pa.array([2**64 - 1], pa.uint64()), {"unsigned": True}, b"18446744073709551615u"),
+        (pa.array([5], pa.uint32()), {"unsigned": True}, b"5i"),
+        (pa.array([5], pa.uint64()), {"unsigned": True, "integers_as_floats": True}, b"5.0"),
+        (pa.array([5]), {"field_types": {"v": "float"}}, b"5.0"),
+        (pa.array([16777216.0], pa.float32()), {"field_types": {"v": "integer"}}, b"16777216i"),
+    ],
+)
+def test_type_policy(way: Callable[[Any], Any], cells: Any, options: dict[str, Any], text: bytes) -> None:
+    assert serialize(way(table(v=cells)), "m", **options) == b"m v=%b 1" % text
+
+
+def test_tags(way: Callable[[Any], Any]) -> None:
+    data = table(h=["a b,c=d", None, ""], i=[1, None, 3], b=[True, False, None], v=[1, 2, None])
+    assert serialize(way(data), "m, n", tag_columns=["i", "h", "b"], tags={"h": "x"}, z=1) == (
+        b"m\\,\\ n,b=true,h=a\\ b\\,c\\=d,i=1,z=1 v=1i 1\nm\\,\\ n,b=false,h=x,z=1 v=2i 2"
+    )
+
+
+# Tables as a whole.
+
+
+def test_nothing_of_nothing(way: Callable[[Any], Any]) -> None:
+    assert serialize(way(table(v=[1, 2])[:0]), "m") == b""
+    assert serialize(way(table(v=pa.nulls(2))), "m") == b""
+    assert serialize(way(table([1, 2])), "m") == b""
+
+
+def test_many_rows(way: Callable[[Any], Any]) -> None:
+    data = table(v=range(2500))
+    data = pa.concat_tables([data, data[:1], data])  # in three batches
+    times = [*range(1, 2501), 1, *range(1, 2501)]
+    expected = b"\n".join(b"m v=%di %d" % (time - 1, time) for time in times)
+    assert serialize(way(data), "m") == expected
+    batches = list(serialize_batches(way(data), "m", max_lines=100))
+    assert [batch.count(b"\n") + 1 for batch in batches] == [100] * 50 + [1]
+    assert b"\n".join(batches) == expected
+
+
+def test_a_stream_is_read_while_it_is_written() -> None:
+    read = 0
+
+    def arriving() -> Iterator[Any]:
+        nonlocal read
+        while True:
+            read += 1
+            yield pa.record_batch({"v": [read] * 100, "time": range(100)})
+
+    schema = pa.schema({"v": pa.int64(), "time": pa.int64()})
+    batches = serialize_batches(pa.RecordBatchReader.from_batches(schema, arriving()), "m", max_lines=100)
+    assert next(batches).startswith(b"m v=1i 0\n")
+    assert next(batches).startswith(b"m v=2i 0\n")
+    assert read <= 4
+
+
+def test_tables_among_others(way: Callable[[Any], Any]) -> None:
+    data = ["m v=0i 0", way(table(v=[1, 2])), [way(table(v=[3]))]]
+    assert serialize(data, "m") == b"m v=0i 0\nm v=1i 1\nm v=2i 2\nm v=3i 1"
+    with pytest.raises(SerializationError, match=r"^row 3 .*infinite"):
+        serialize([*data[:1], way(table(v=[1, 2])), way(table(v=[math.inf]))], "m")
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (pa.chunked_array([[1]]), "measurement 'm': a ChunkedArray is no table"),
+        (Stream(pl.Series([1])), "measurement 'm': a Stream is no table"),
+        (pl.Series([1]), "cannot write a Series"),
+        (pl.LazyFrame({"v": [1]}), "cannot write a LazyFrame"),
+        (pa.array([1]), "cannot write an Int64Array"),
+    ],
+)
+def test_what_is_no_table(data: object, why: str) -> None:
+    with pytest.raises(SerializationError, match=why):
+        serialize(data, "m")
+
+
+def test_what_is_no_table_to_polars(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Stream(pa.chunked_array([[1]]))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(SerializationError, match=r"a Stream is no table that polars .* can read"):
+        serialize(data, "m")
+
+
+def test_neither_library_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Stream(table(v=[1]))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(SerializationError, match=r"pip install 'influx-proto\[polars\]'"):
+        serialize(data, "m")
+
+
+def test_small_floats_need_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = table(v=pa.array([1], pa.float32()))
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(SerializationError, match=r"column 'v': float32 .*numpy"):
+        serialize(data, "m")
+
+
+def test_polars_frames_need_nothing_else() -> None:
+    code = """
+import sys
+sys.modules["pyarrow"] = sys.modules["numpy"] = sys.modules["pandas"] = None
+import polars, influx_proto
+frame = polars.DataFrame({"v": [1.5], "h": ["a"], "time": [0]})
+print(influx_proto.serialize(frame, "m", tag_columns=["h"]))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "b'm,h=a v=1.5 0'\n"
+
+
+# The same bytes as rows given as mappings.
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+KINDS: list[tuple[Any, st.SearchStrategy[Any], Callable[[Any], Any]]] = [
+    (pa.float64(), st.floats(allow_infinity=False), identity),
+    (pa.float32(), st.floats(width=32, allow_infinity=False), np.float32),
+    (pa.int64(), st.integers(-(2**63), 2**63 - 1), identity),
+    (pa.uint64(), st.integers(0, 2**64 - 1), np.uint64),
+    (pa.uint8(), st.integers(0, 255), identity),
+    (pa.bool_(), st.booleans(), identity),
+    (pa.string(), TEXTS, identity),
+    (pa.dictionary(pa.int32(), pa.string()), TEXTS, identity),
+    (pa.decimal128(20, 4), st.decimals(-(10**15), 10**15, places=4), identity),
+]
+TAG_KINDS: list[tuple[Any, st.SearchStrategy[Any], Callable[[Any], Any]]] = [
+    (pa.string(), st.text(st.sampled_from('ab ,="é'), max_size=4), identity),
+    (pa.dictionary(pa.int8(), pa.string()), st.text(st.sampled_from("ab ,="), max_size=4), identity),
+    (pa.int16(), st.integers(-(2**15), 2**15 - 1), identity),
+    (pa.bool_(), st.booleans(), identity),
+]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[Any, list[dict[str, Any]]]:
+    """A table, and its rows as mappings."""
+    unit, ns = draw(st.sampled_from([("ms", 10**6), ("us", 1000), ("ns", 1)]))
+    times = draw(st.lists(st.integers(-(4 * 10**18) // ns, 4 * 10**18 // ns), min_size=1, max_size=6))
+    zone = draw(st.sampled_from([None, "UTC", "America/New_York"]))
+    columns = {"time": pa.array(times, pa.timestamp(unit, zone))}
+    rows: list[dict[str, Any]] = [{"measurement": "m", "time": time * ns, "tags": {}, "fields": {}} for time in times]
+    for what, kinds in (("tags", TAG_KINDS), ("fields", KINDS)):
+        for number, (kind, values, plain) in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=5))):
+            cells = draw(st.lists(st.none() | values, min_size=len(times), max_size=len(times)))
+            name = f"{what} {number}"
+            columns[name] = pa.array(cells, kind)
+            for row, cell in zip(rows, cells, strict=True):
+                row[what][name] = None if cell is None else plain(cell)
+    names = draw(st.permutations(list(columns)))
+    for row in rows:
+        row["fields"] = {name: row["fields"][name] for name in names if name in row["fields"]}
+    return pa.table({name: columns[name] for name in names}), rows
+
+
+@given(case=tables())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # which only says how the table comes
+def test_the_same_bytes_as_mappings(way: Callable[[Any], Any], case: tuple[Any, list[dict[str, Any]]]) -> None:
+    data, rows = case
+    tag_columns = [name for name in data.column_names if name.startswith("tags")]
+    assert serialize(way(data), "m", tag_columns=tag_columns, unsigned=True) == serialize(rows, unsigned=True)

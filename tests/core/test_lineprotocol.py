@@ -1,0 +1,858 @@
+"""Decorated classes: every kind of class, every type, every wrong schema, and the same bytes as mappings."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum, Flag, IntEnum, StrEnum
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, NewType, Optional
+
+import attrs
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import SchemaError, SerializationError, serialize, serialize_batches
+from influx_proto._lineprotocol import lineprotocol
+from influx_proto._object_plan import Plan
+from influx_proto._schema import (
+    BOOL,
+    DECIMAL,
+    ENUM,
+    FLOAT,
+    INT,
+    MEASUREMENT,
+    STR,
+    TAG,
+    TAGENUM,
+    TIMEDT,
+    TIMEINT,
+    TIMESTR,
+)
+from influx_proto._serialize import Encoder
+
+#: To type checkers, a namedtuple that is no statement of its own is a tuple of anything.
+named: Any = collections.namedtuple  # noqa: PYI024 - the form to test
+typed: Any = NamedTuple
+
+NOON = datetime(2020, 1, 1, 12, tzinfo=UTC)
+NOON_NS = 1577880000000000000
+
+
+class Color(Enum):
+    RED = "#f00"
+    LIGHT_BLUE = "#88f"
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Text(StrEnum):
+    A = "a"
+
+
+class Bits(Flag):
+    ONE = 1
+    TWO = 2
+
+
+ANNOTATIONS: dict[str, Any] = {
+    "name": MEASUREMENT,
+    "time": TIMEINT,
+    "host": TAG,
+    "shade": TAGENUM,
+    "tint": Annotated[Color, TAGENUM],
+    "on": BOOL,
+    "count": INT,
+    "price": DECIMAL,
+    "load": FLOAT,
+    "note": STR,
+    "color": ENUM,
+    "paint": Annotated[Color, ENUM],
+}
+VALUES: dict[str, Any] = {
+    "name": "m, 1",
+    "time": NOON_NS,
+    "host": "a b",
+    "shade": Level.LOW,
+    "tint": Color.LIGHT_BLUE,
+    "on": False,
+    "count": -5,
+    "price": Decimal("1.50"),
+    "load": 0.1,
+    "note": 'say "%s"\n\\',
+    "color": Color.RED,
+    "paint": Color.RED,
+}
+LINE = (
+    b"m\\,\\ 1,host=a\\ b,shade=LOW,tint=LIGHT_BLUE "
+    b'on=false,count=-5i,price=1.50,load=0.1,note="say \\"%s\\"\n\\\\",color="RED",paint="RED" 1577880000000000000'
+)
+
+
+def optional(annotations: dict[str, Any]) -> dict[str, Any]:
+    return {name: annotation | None for name, annotation in annotations.items()}
+
+
+def plain_class(annotations: dict[str, Any]) -> type:
+    def init(self: Any, **values: Any) -> None:
+        vars(self).update(values)
+
+    return type("Point", (), {"__annotations__": dict(annotations), "__init__": init})
+
+
+def functional(annotations: dict[str, Any]) -> Any:
+    return lineprotocol(named("Point", list(annotations)), schema=annotations)
+
+
+MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "NamedTuple": lambda annotations: lineprotocol(typed("Point", list(annotations.items()))),
+    "dataclass": lambda annotations: lineprotocol(dataclasses.make_dataclass("Point", annotations.items())),
+    "slots": lambda annotations: lineprotocol(
+        dataclasses.make_dataclass("Point", annotations.items(), slots=True, frozen=True)
+    ),
+    "outside": lambda annotations: dataclasses.dataclass(slots=True)(lineprotocol(plain(annotations))),
+    "attrs": lambda annotations: lineprotocol(attrs.define(plain(annotations))),
+    "msgspec": lambda annotations: lineprotocol(msgspec.defstruct("Point", list(annotations.items()))),
+    "plain": lambda annotations: lineprotocol(plain_class(annotations)),
+    "functional": functional,
+}
+
+
+def plain(annotations: dict[str, Any]) -> type:
+    return type("Point", (), {"__annotations__": dict(annotations)})
+
+
+@pytest.fixture(params=MAKERS, ids=str)
+def make(request: pytest.FixtureRequest) -> Callable[[dict[str, Any]], Any]:
+    found: Callable[[dict[str, Any]], Any] = MAKERS[request.param]
+    return found
+
+
+def one(annotation: Any, **options: Any) -> Any:
+    """A class with a single attribute `x`, next to a field that is always there if `x` may be no field."""
+    return lineprotocol(named("P", ["x"]), schema={"x": annotation}, **options)
+
+
+# Kinds of classes and types
+
+
+def test_all_types_in_all_classes(make: Callable[[dict[str, Any]], Any]) -> None:
+    for kinds in (ANNOTATIONS, optional(ANNOTATIONS)):
+        point = make(kinds)(**VALUES)
+        assert point.to_lineprotocol() == LINE
+        assert serialize(point) == LINE
+        assert serialize([point, iter([point])]) == LINE + b"\n" + LINE
+
+
+def test_each_may_be_missing(make: Callable[[dict[str, Any]], Any]) -> None:
+    for kinds in (ANNOTATIONS, optional(ANNOTATIONS)):
+        cls = make(kinds)
+        for name in ANNOTATIONS:
+            assert serialize(cls(**{**VALUES, name: None})) == serialize(mapping({**VALUES, name: None}, "Point"))
+
+
+def mapping(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """The mapping that means the same as an object with these values."""
+    kinds: dict[str, set[Any]] = {"tags": {"host", "shade", "tint"}}
+    return {
+        "measurement": name if values.get("name") is None else values["name"],
+        "time": values.get("time"),
+        "tags": {key: value for key, value in values.items() if key in kinds["tags"]},
+        "fields": {
+            key: float(value) if key == "load" and type(value) is int else value
+            for key, value in values.items()
+            if key not in kinds["tags"] | {"name", "time"}
+        },
+    }
+
+
+def test_times() -> None:
+    for annotation, value in (
+        (TIMEINT, NOON_NS),
+        (TIMEINT, np.int64(NOON_NS)),
+        (TIMEDT, NOON),
+        (TIMEDT, NOON.replace(tzinfo=None)),
+        (TIMEDT, pd.Timestamp(NOON)),
+        (TIMEDT, np.datetime64("2020-01-01T12:00")),
+        (TIMESTR, "2020-01-01T13:00:00+01:00"),
+    ):
+        for kind in (annotation, annotation | None):
+            cls = lineprotocol(named("P", "t x"), schema={"t": kind, "x": INT})
+            assert cls(value, 1).to_lineprotocol() == b"P x=1i %d" % NOON_NS
+            assert cls(None, 1).to_lineprotocol() == b"P x=1i"
+            with pytest.raises(SerializationError, match=r"'P', attribute 't' of P: .*NaT"):
+                cls(pd.NaT if annotation is TIMEDT else np.datetime64("NaT"), 1).to_lineprotocol()
+            with pytest.raises(SerializationError, match=r"'P', attribute 't' of P: .*1\.5"):
+                cls(1.5, 1).to_lineprotocol()
+            with pytest.raises(SerializationError, match=r"'P', attribute 't' of P: .*nan"):
+                cls(math.nan, 1).to_lineprotocol()
+
+
+def test_integers_of_time_are_in_the_precision_of_the_write() -> None:
+    cls = lineprotocol(named("P", "t x"), schema={"t": TIMEINT, "x": INT})
+    assert serialize(cls(-5, 1), precision="ms") == b"P x=1i -5000000"
+    assert serialize(cls(9223372036, 1), precision="s") == b"P x=1i 9223372036000000000"
+    assert cls(-9223372036854775806, 1).to_lineprotocol() == b"P x=1i -9223372036854775806"
+    for time, precision in ((9223372037, "s"), (-9223372037, "s"), (2**63 - 1, "ns"), (-(2**63), "ns"), (2**70, "ns")):
+        with pytest.raises(SerializationError, match=r"attribute 't' of P: the time .* is outside"):
+            serialize(cls(time, 1), precision=precision)
+    cls = lineprotocol(named("P", "t x"), schema={"t": TIMEDT, "x": INT})
+    assert serialize(cls(NOON, 1), precision="h") == b"P x=1i %d" % NOON_NS
+
+
+def test_annotations_as_text() -> None:
+    @lineprotocol
+    class Trade(NamedTuple):
+        venue: TAG
+        price: Optional[FLOAT]  # noqa: UP045 - the form to test
+        size: Annotated[INT, "pieces"] | None = None
+
+    assert serialize(Trade("x", 1.5)) == b"Trade,venue=x price=1.5"
+    assert serialize(Trade("x", None, 5)) == b"Trade,venue=x size=5i"
+
+
+def test_what_is_no_attribute_is_passed_over() -> None:
+    @lineprotocol
+    @dataclasses.dataclass
+    class P:
+        shared: ClassVar[int] = 5
+        bare: ClassVar = 5
+        x: INT
+        setting: dataclasses.InitVar[int]
+        _: dataclasses.KW_ONLY
+        y: Annotated[Optional[FLOAT], "doc"] = None  # noqa: UP045 - the form to test
+
+    assert serialize(P(1, 2, y=3.5)) == b"P x=1i,y=3.5"
+
+
+def test_annotated_with_what_is_no_class() -> None:
+    user = NewType("user", str)
+    cls = lineprotocol(
+        named("P", "u v x"),
+        schema={"u": Annotated[user, TAG], "v": Annotated[Literal["a", "b"] | None, STR], "x": Annotated[Any, INT]},
+    )
+    assert serialize(cls(user("a"), "b", 1)) == b'P,u=a v="b",x=1i'
+
+
+def test_properties_with_a_schema() -> None:
+    @lineprotocol(schema={"total": INT})
+    class P:
+        parts = (1, 2)
+
+        @property
+        def total(self) -> int:
+            return sum(self.parts)
+
+    assert serialize(P()) == b"P total=3i"
+
+
+def test_inheritance() -> None:
+    class Base:
+        host: TAG
+        x: INT
+
+        def __init__(self) -> None:
+            self.host, self.x, self.y = "a", 1, 2
+
+    decorated = lineprotocol(Base)
+
+    class Silent(decorated):  # type: ignore[misc, valid-type]  # a variable, to keep the undecorated name
+        pass
+
+    class More(Base):
+        y: INT
+
+    assert serialize(Silent()) == b"Base,host=a x=1i"
+    for write in (serialize, lambda point: point.to_lineprotocol()):
+        with pytest.raises(SchemaError, match=r"More has annotations .* Base: decorate"):
+            write(More())
+    assert serialize(lineprotocol(More)()) == b"More,host=a x=1i,y=2i"
+
+
+def test_a_decorated_class_that_is_iterable_is_a_point() -> None:
+    @lineprotocol
+    class P:
+        x: INT = 1
+
+        def __iter__(self) -> Iterator[int]:
+            raise AssertionError
+
+    assert serialize([P(), P()]) == b"P x=1i\nP x=1i"
+
+
+def test_a_tuple_that_iterates_otherwise() -> None:
+    class Base(NamedTuple):
+        x: int
+        y: int
+
+    class P(Base):
+        def __iter__(self) -> Iterator[Any]:
+            return iter(())
+
+    assert serialize(lineprotocol(schema={"y": INT})(P)(1, 2)) == b"P y=2i"
+
+
+def test_an_undecorated_tuple_is_refused() -> None:
+    with pytest.raises(SerializationError):
+        serialize(typed("P", [("x", int)])(1))
+
+
+# Values
+
+
+ACCEPTED = [
+    (BOOL, np.True_, b"true"),
+    (INT, np.uint8(5), b"5i"),
+    (INT, np.int64(-5), b"-5i"),
+    (INT, 2**63 - 1, b"9223372036854775807i"),
+    (INT, -(2**63), b"-9223372036854775808i"),
+    (FLOAT, 5, b"5.0"),
+    (FLOAT, np.int32(5), b"5.0"),
+    (FLOAT, np.float32(0.1), b"0.1"),
+    (FLOAT, np.float64(0.1), b"0.1"),
+    (FLOAT, -0.0, b"-0.0"),
+    (DECIMAL, Decimal("1.10"), b"1.10"),
+    (STR, "", b'""'),
+    (STR, np.str_("a"), b'"a"'),
+    (ENUM, Level.LOW, b'"LOW"'),
+    (ENUM, Bits.ONE, b'"ONE"'),
+    (Annotated[Bits, ENUM], Bits.ONE, b'"ONE"'),
+]
+
+
+@pytest.mark.parametrize(("annotation", "value", "text"), ACCEPTED)
+def test_accepted(annotation: Any, value: object, text: bytes) -> None:
+    for kind in (annotation, annotation | None):
+        assert serialize(one(kind)(value)) == b"P x=" + text
+    tag = lineprotocol(named("P", "t x"), schema={"t": annotation, "x": INT})
+    assert serialize(tag(value, 1)) == b"P t=" + text + b",x=1i"
+
+
+REFUSED = [
+    (BOOL, 1, "a int (1) is no BOOL"),
+    (BOOL, "true", "a str ('true') is no BOOL"),
+    (INT, 1.5, "a float (1.5) is no INT"),
+    (INT, 1.0, "a float (1.0) is no INT"),
+    (INT, True, "a bool (True) is no INT"),
+    (INT, Level.LOW, "a Level (<Level.LOW: 1>) is no INT"),
+    (INT, np.timedelta64(5, "s"), "is no INT"),
+    (INT, 2**63, "does not fit into a 64-bit integer"),
+    (FLOAT, True, "a bool (True) is no FLOAT"),
+    (FLOAT, "1.5", "a str ('1.5') is no FLOAT"),
+    (FLOAT, Decimal(1), "a Decimal (Decimal('1')) is no FLOAT"),
+    (FLOAT, 2**53 + 1, "no exact equal"),
+    (FLOAT, math.inf, "infinite"),
+    (DECIMAL, 1.5, "a float (1.5) is no DECIMAL"),
+    (DECIMAL, Decimal("-inf"), "infinite"),
+    (DECIMAL, Decimal("1e400"), "too large"),
+    (STR, 5, "a int (5) is no STR"),
+    (STR, b"a", "a bytes (b'a') is no STR"),
+    (STR, Text.A, "a Text (<Text.A: 'a'>) is no STR"),
+    (STR, "\ud800", "lone surrogate"),
+    (ENUM, "RED", "a str ('RED') is no ENUM"),
+    (ENUM, Bits(0), "has no name"),
+    (Annotated[Color, ENUM], Level.LOW, "a Level (<Level.LOW: 1>) is no Color"),
+    (Annotated[Bits, ENUM], Bits(0), "has no name"),
+]
+
+
+@pytest.mark.parametrize(("annotation", "value", "message"), REFUSED)
+def test_refused(annotation: Any, value: object, message: str) -> None:
+    for kind in (annotation, annotation | None):
+        point = one(kind)(value)
+        for write in (serialize, lambda point: point.to_lineprotocol()):
+            with pytest.raises(SerializationError) as caught:
+                write(point)
+            assert str(caught.value).startswith("measurement 'P', attribute 'x' of P: ")
+            assert message in str(caught.value)
+        with pytest.raises(SerializationError, match=r"^row 1: measurement 'P', attribute 'x' of P: "):
+            serialize(["m v=1", point])
+
+
+def test_refused_names_and_tags() -> None:
+    cls = lineprotocol(
+        named("P", "m t e x"),
+        schema={"m": MEASUREMENT, "t": TAG, "e": Annotated[Color, TAGENUM], "x": INT},
+    )
+    good = cls("m", "t", Color.RED, 1)
+    for values, message in (
+        ({"m": ""}, "attribute 'm' of P: the measurement is empty"),
+        ({"m": "a\n"}, "attribute 'm' of P: the measurement .* line feed"),
+        ({"m": 5}, r"attribute 'm' of P: a int \(5\) is no MEASUREMENT"),
+        ({"m": math.nan}, r"attribute 'm' of P: a float \(nan\) is no MEASUREMENT"),
+        ({"t": "a\\"}, "measurement 'm', attribute 't' of P: .* backslash"),
+        ({"t": 1.5}, "measurement 'm', attribute 't' of P: a float .* is no tag value"),
+        ({"e": "RED"}, "measurement 'm', attribute 'e' of P: a str .* is no Color"),
+        ({"t": "a" * 70_000}, "measurement 'm', .* 65535 at most"),
+        ({"t": '\\ ,="', "x": 1}, None),
+    ):
+        point = good._replace(**values)
+        if message is None:
+            assert serialize(point) == serialize({
+                "measurement": "m",
+                "tags": {"t": values["t"], "e": "RED"},
+                "fields": {"x": 1},
+            })
+            continue
+        with pytest.raises(SerializationError, match=message):
+            serialize(point)
+    assert serialize(good._replace(t=5)) == b"m,e=RED,t=5 x=1i"
+    assert serialize(good._replace(t=True)) == b"m,e=RED,t=true x=1i"
+    assert serialize(good._replace(t=Level.LOW)) == b"m,e=RED,t=LOW x=1i"
+    assert serialize(good._replace(t="")) == b"m,e=RED x=1i"
+
+
+MISSING = [None, math.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("NaN")]
+
+
+@pytest.mark.parametrize("missing", MISSING, ids=repr)
+def test_missing(missing: object) -> None:
+    annotations = {name: kind for name, kind in ANNOTATIONS.items() if name not in {"name", "time"}}
+    for kinds in (annotations, optional(annotations)):
+        cls = functional(kinds)
+        values = {name: value for name, value in VALUES.items() if name in kinds}
+        for name in kinds:
+            changed = {**values, name: missing}
+            assert serialize(cls(**changed)) == serialize(mapping(changed, "Point"))
+
+
+def test_no_field_left() -> None:
+    for kind in (FLOAT, FLOAT | None):
+        nothing = one(kind)(None)
+        for write in (serialize, lambda point: point.to_lineprotocol()):
+            with pytest.raises(SerializationError, match=r"this P has no field with a value"):
+                write(nothing)
+        assert serialize([nothing, one(kind)(1.5), nothing]) == b"P x=1.5"
+        assert serialize([nothing]) == b""
+
+
+def test_an_attribute_that_is_not_set() -> None:
+    @lineprotocol
+    class P:
+        x: INT
+
+    with pytest.raises(SerializationError, match=r"measurement 'P', attribute 'x' of P: .*no attribute 'x'"):
+        serialize(P())
+
+
+# Options
+
+
+def test_bare_and_with_options_give_the_same_class() -> None:
+    class P:
+        x: INT
+
+    assert lineprotocol(P) is P
+    assert lineprotocol()(P) is P
+    assert lineprotocol(P, placeholder=True) is P
+    assert lineprotocol(placeholder=True)(P) is P
+
+
+def test_extra_tags() -> None:
+    @lineprotocol(extra_tags={"z%s": "a, b", "host": "nobody", "n": 5, "gone": None, "empty": ""})
+    class P(NamedTuple):
+        host: TAG | None
+        x: INT
+
+    assert serialize(P("a", 1)) == b"P,host=a,n=5,z%s=a\\,\\ b x=1i"
+    assert serialize(P(None, 1)) == b"P,host=nobody,n=5,z%s=a\\,\\ b x=1i"
+    # Tags of a write give way to those of the class, and these to the object's own.
+    tags = {"host": "all", "n": 6, "dc": "eu"}
+    assert serialize(P("a", 1), tags=tags) == b"P,dc=eu,host=a,n=5,z%s=a\\,\\ b x=1i"
+    assert serialize(P("", 1), tags=tags) == b"P,dc=eu,host=nobody,n=5,z%s=a\\,\\ b x=1i"
+    assert serialize(P("a", 1), dc=True) == b"P,dc=true,host=a,n=5,z%s=a\\,\\ b x=1i"
+    assert serialize(P("a", 1), dc=1) == b"P,dc=1,host=a,n=5,z%s=a\\,\\ b x=1i"
+
+
+def test_tags_of_the_write_where_the_object_has_none() -> None:
+    cls = lineprotocol(named("P", "host x"), schema={"host": TAG, "x": INT})
+    assert serialize(cls(None, 1), tags={"host": "all"}) == b"P,host=all x=1i"
+    assert serialize(cls("a", 1), tags={"host": "all"}) == b"P,host=a x=1i"
+
+
+def test_placeholder() -> None:
+    for kind in (INT, INT | None):
+        cls = one(kind, placeholder=True)
+        assert serialize([cls(None), cls(5)]) == b"P _=true\nP x=5i"
+        assert cls(None).to_lineprotocol() == b"P _=true"
+    only_tags = one(TAG, placeholder=True)
+    assert only_tags("a").to_lineprotocol() == b"P,x=a _=true"
+    assert serialize(only_tags(None), field_types={"_": "string"}) == b'P _="true"'
+
+
+def test_rm_none() -> None:
+    cls = lineprotocol(
+        named("P", "time host x y"),
+        schema={"time": TIMEINT, "host": TAG, "x": INT | None, "y": FLOAT},
+        rm_none=False,
+    )
+    assert cls(1, "a", None, 1.5).to_lineprotocol() == b"P,host=a y=1.5 1"
+    assert cls(1, "", 5, math.nan).to_lineprotocol() == b"P x=5i 1"
+    for point, name, kind in (
+        (cls(None, "a", 1, 1.5), "time", "TIMEINT"),
+        (cls(1, None, 1, 1.5), "host", "TAG"),
+        (cls(1, "a", 1, None), "y", "FLOAT"),
+    ):
+        with pytest.raises(SerializationError, match=rf"attribute '{name}' of P: None, .* \({kind}\) does not allow"):
+            point.to_lineprotocol()
+
+
+def test_measurement() -> None:
+    constant = one(INT)
+    assert serialize(constant(1)) == b"P x=1i"
+    assert serialize(constant(1), "a b") == b"a\\ b x=1i"
+    for kind in (MEASUREMENT, MEASUREMENT | None):
+        cls = lineprotocol(named("P", "m x"), schema={"m": kind, "x": INT})
+        assert serialize([cls("a", 1), cls(None, 1)], "b") == b"a x=1i\nb x=1i"
+        assert serialize([cls("a", 1), cls(None, 1)]) == b"a x=1i\nP x=1i"
+
+
+def test_type_policy() -> None:
+    cls = lineprotocol(
+        named("P", "i f s"),
+        schema={"i": INT, "f": FLOAT, "s": STR},
+    )
+    assert serialize(cls(1, 2, "a"), integers_as_floats=True) == b'P i=1.0,f=2.0,s="a"'
+    assert serialize(cls(2**63, 2.5, "a"), unsigned=True) == b'P i=9223372036854775808u,f=2.5,s="a"'
+    assert serialize(cls(1, math.inf, "a"), nonfinite="omit") == b'P i=1i,s="a"'
+    assert serialize(cls(1, 2.0, "a"), field_types={"i": "string", "f": "integer"}) == b'P i="1",f=2i,s="a"'
+    assert serialize(cls(1, 2.0, "a"), field_types={"i": "integer"}, integers_as_floats=True) == b'P i=1i,f=2.0,s="a"'
+    with pytest.raises(SerializationError, match=r"attribute 's' of P: .* cannot be written as boolean"):
+        serialize(cls(1, 2.0, "a"), field_types={"s": "boolean"})
+
+
+def test_pieces_stand_in_their_order_whatever_is_missing() -> None:
+    kinds: dict[str, Any] = {"a": INT | None, "b": INT | None, "c": INT, "d": INT | None, "e": INT | None}
+    for schema in (kinds, optional(kinds)):
+        cls = functional(schema)
+        for bits in range(1, 32):
+            values = {name: 1 if bits >> n & 1 else None for n, name in enumerate(kinds)}
+            fields = ",".join(f"{name}=1i" for name, value in values.items() if value)
+            assert cls(**values).to_lineprotocol() == b"Point " + fields.encode()
+
+
+def test_what_keeps_its_promises_goes_by_the_expression(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is fast; the other way has the same results, so that no other test would see it."""
+
+    def unexpected(self: Plan, point: object) -> bytes | None:
+        raise AssertionError(point)
+
+    monkeypatch.setattr(Plan, "line", unexpected)
+    required = functional(ANNOTATIONS)
+    some = functional(optional(ANNOTATIONS))
+    assert required(**VALUES).to_lineprotocol() == LINE
+    assert some(**VALUES).to_lineprotocol() == LINE
+    assert some(**{**VALUES, "on": None, "host": None, "time": None, "count": None}).to_lineprotocol() == (
+        b'm\\,\\ 1,shade=LOW,tint=LIGHT_BLUE price=1.50,load=0.1,note="say \\"%s\\"\n\\\\",color="RED",paint="RED"'
+    )
+
+
+# The same point gives the same bytes
+
+
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(strategy, strategy, st.sampled_from(MISSING))
+
+
+NAMES = st.text(min_size=1, max_size=5) | st.text(alphabet='a\\ ,="#%', min_size=1, max_size=4)
+COLORS = st.sampled_from(Color)
+INTEGERS = st.integers(-(2**63) - 2, 2**64)
+FLOATS = st.floats() | st.floats(width=32).map(np.float32) | st.integers(-(2**53), 2**53)
+STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
+    "name": NAMES | st.none(),
+    "time": st.integers(-(2**63), 2**63 - 1) | st.integers(-1000, 1000) | st.none(),
+    "host": maybe(NAMES | st.just("") | st.integers() | st.booleans()),
+    "shade": maybe(COLORS | st.sampled_from(Bits)),
+    "tint": maybe(COLORS),
+    "on": maybe(st.booleans() | st.booleans().map(np.bool_)),
+    "count": maybe(INTEGERS | st.integers(0, 255).map(np.uint8) | st.integers(0, 2**64 - 1).map(np.uint64)),
+    "price": maybe(st.decimals()),
+    "load": maybe(FLOATS),
+    "note": maybe(st.text(max_size=5)),
+    "color": maybe(COLORS),
+    "paint": maybe(COLORS),
+}
+CLASSES = [functional(ANNOTATIONS), functional(optional(ANNOTATIONS)),
+           MAKERS["slots"](dict(reversed(ANNOTATIONS.items())))]  # fmt: skip
+
+
+def outcome(data: object, **options: Any) -> bytes | None:
+    try:
+        return serialize(data, **options)
+    except SerializationError:
+        return None
+
+
+@given(
+    st.fixed_dictionaries(STRATEGIES),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "precision": st.sampled_from(["ns", "us", "ms", "s", "m", "h"]),
+            "measurement": NAMES,
+            "tags": st.dictionaries(st.sampled_from(["host", "tint", "other"]), NAMES | st.integers(0, 1)),
+            "unsigned": st.booleans(),
+            "nonfinite": st.sampled_from(["raise", "omit"]),
+            "integers_as_floats": st.booleans(),
+            "field_types": st.dictionaries(
+                st.sampled_from(["on", "count", "load", "price", "note", "paint"]),
+                st.sampled_from(["float", "integer", "unsigned", "string", "boolean"]),
+                max_size=2,
+            ),
+        },
+    ),
+)
+def test_the_same_point_gives_the_same_bytes(values: dict[str, Any], options: dict[str, Any]) -> None:
+    kinds = list(CLASSES)
+    for cls in kinds:
+        ordered = {name: values[name] for name in (ANNOTATIONS if cls is not kinds[2] else reversed(ANNOTATIONS))}
+        same = mapping(ordered, options.get("measurement", "Point"))
+        for bulk in (False, True):
+            assert outcome([cls(**values)] if bulk else cls(**values), **options) == outcome(
+                [same] if bulk else same, **options
+            )
+
+
+# Many at a time
+
+
+@given(
+    st.lists(st.fixed_dictionaries(STRATEGIES), min_size=1, max_size=4),
+    st.lists(st.sampled_from(["host", "tint", "on", "count", "load", "price", "time"]), max_size=2),
+    st.sampled_from(["ns", "ms"]),
+    st.booleans(),
+)
+def test_many_give_the_same_bytes_as_one_by_one(
+    rows: list[dict[str, Any]],
+    rare: list[str],
+    precision: str,
+    omit: bool,
+) -> None:
+    """Most are ordinary, so that they are written column by column; what is not is among them."""
+    many = [{**VALUES, "load": n / 3, "time": n} for n in range(12)]
+    many += [{**VALUES, **{name: row[name] for name in rare}} for row in rows]
+    options: dict[str, Any] = {"precision": precision, "nonfinite": "omit" if omit else "raise"}
+    for cls in CLASSES[:2]:
+        objects = [cls(**values) for values in many]
+        single = [outcome([one], **options) for one in objects]
+        together = outcome(objects, **options)
+        assert together == (None if None in single else b"\n".join(line for line in single if line))
+
+
+def columns_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unexpected(self: Any, *arguments: object) -> Any:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr(Encoder, "_add_object", unexpected)
+
+
+def test_runs_are_written_by_columns(monkeypatch: pytest.MonkeyPatch, make: Callable[[dict[str, Any]], Any]) -> None:
+    """As for the expression, no other test would see it."""
+    columns_only(monkeypatch)
+    kinds = {name: kind for name, kind in ANNOTATIONS.items() if name not in {"shade", "color"}}
+    values = {name: value for name, value in VALUES.items() if name in kinds}
+    same = serialize(mapping(values, "Point"))
+    for annotations_of in (kinds, optional(kinds)):
+        cls = make(annotations_of)
+        assert serialize([cls(**values)] * 1000) == b"\n".join([same] * 1000)
+        lacking = [{**values, name: None} for name in kinds]
+        assert serialize([cls(**row) for row in lacking]) == b"\n".join(
+            serialize(mapping(row, "Point")) for row in lacking
+        )
+
+
+def test_runs_in_which_no_field_is_always_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    cls = functional({"a": INT | None, "b": FLOAT, "t": TIMEDT})
+    objects = [cls(1, None, NOON), cls(None, 2.5, NOON)] * 5
+    line = b"Point a=1i 1577880000000000000\nPoint b=2.5 1577880000000000000"
+    nothing = [*objects, cls(None, None, NOON), *objects]
+    assert serialize(nothing) == b"\n".join([line] * 10)
+    columns_only(monkeypatch)
+    assert serialize(objects) == b"\n".join([line] * 5)
+
+
+def test_the_row_of_an_error_in_a_run() -> None:
+    cls = functional({"x": INT, "t": TAG})
+    objects = [cls(n, "a") for n in range(1200)]
+    objects[777] = cls("1", "a")
+    with pytest.raises(SerializationError, match=r"^row 779: measurement 'Point', attribute 'x' of Point: a str"):
+        serialize(["m v=1", [["m v=1"], objects]])
+    objects[777] = cls(1, "a\n")
+    with pytest.raises(
+        SerializationError, match=r"^row 777: measurement 'Point', attribute 't' of Point: .* line feed"
+    ):
+        serialize(objects)
+
+
+def test_runs_of_what_would_hide_the_end_of_the_line() -> None:
+    cls = functional({"t": TAG, "x": STR})
+    values = ["\\ ", "a\\ =", "b"]
+    objects = [cls(value, 'a"b') for value in values] * 4
+    assert serialize(objects) == b"\n".join(
+        serialize({"measurement": "Point", "tags": {"t": one.t}, "fields": {"x": one.x}}) for one in objects
+    )
+    with pytest.raises(SerializationError, match=r"row 3: .* 65535 at most"):
+        serialize([*objects[:3], cls("a" * 70_000, ""), *objects])
+
+
+def test_runs_keep_to_the_limits_of_a_batch() -> None:
+    cls = functional({"x": INT, "t": TIMEINT | None})
+    objects = [cls(n, n) for n in range(1000)]
+    for items in (objects, iter(objects), tuple(objects)):
+        batches = list(serialize_batches(items, max_lines=64))
+        assert [batch.count(b"\n") + 1 for batch in batches] == [64] * 15 + [40]
+    batches = list(serialize_batches(["m v=1i", *objects], max_bytes=1000))
+    assert all(len(batch) <= 1000 for batch in batches)
+    assert b"\n".join(batches) == b"m v=1i\n" + serialize(objects)
+    assert [batch.timed for batch in Encoder().encode(objects)] == [True]
+    assert [batch.timed for batch in Encoder().encode([*objects, cls(1, None)])] == [False]
+    assert [batch.timed for batch in Encoder().encode([*objects, *[cls(1, None)] * 9])] == [False]
+
+
+def test_kinds_are_mixed_at_will() -> None:
+    first, second = functional({"x": INT}), one(FLOAT)
+    items: list[Any] = [first(1)] * 10 + [second(2.5)] * 10 + ["m v=1"] + [first(1), second(2.5)] * 3
+    assert serialize(items) == b"\n".join(serialize(item) for item in items)
+    assert serialize([[], items, iter([])]) == serialize(items)
+
+
+def test_an_object_that_is_used_again() -> None:
+    @lineprotocol
+    @dataclasses.dataclass
+    class P:
+        x: INT
+
+    def again() -> Iterator[P]:
+        point = P(0)
+        for point.x in range(20):
+            yield point
+
+    assert serialize(again()) == b"\n".join(b"P x=%di" % n for n in range(20))
+
+
+def test_each_is_stamped() -> None:
+    times = iter(range(100, 200))
+    cls = functional({"x": INT, "t": TIMEINT | None})
+    encoder = Encoder(stamp=lambda: next(times))
+    [batch] = encoder.encode([cls(n, None if n % 2 else n) for n in range(20)])
+    assert batch.timed
+    assert [int(line.rpartition(b" ")[2]) for line in batch.data.split(b"\n")][:4] == [0, 100, 2, 101]
+
+
+# Wrong schemas
+
+
+class Undecorated:
+    x: INT
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ({}, "P has no schema"),
+        ({"a": MEASUREMENT, "b": MEASUREMENT, "x": INT}, "P has more than one measurement: 'a' and 'b'"),
+        ({"a": TIMEINT, "b": TIMEDT, "x": INT}, "P has more than one time: 'a' and 'b'"),
+        ({"a": TIMESTR | None, "b": TIMESTR, "x": INT}, "P has more than one time: 'a' and 'b'"),
+        ({"a": MEASUREMENT, "b": TIMEINT, "x": TAG}, "P has no field"),
+        ({"x": int}, "attribute 'x' is annotated as <class 'int'>, which is none of MEASUREMENT, "),
+        ({"x": INT, "a": int}, "attribute 'a' is annotated as"),
+        ({"x": INT | STR}, "attribute 'x' is annotated as"),
+        ({"x": INT | STR | None}, "attribute 'x' is annotated as"),
+        ({"x": list[INT]}, "attribute 'x' is annotated as"),
+        ({"x": "INT"}, "attribute 'x' is annotated as 'INT'"),
+        ({"x": None}, "attribute 'x' is annotated as None"),
+        ({"x": Annotated[int, "INT"]}, "attribute 'x' is annotated as"),
+        ({"x": Annotated[INT, TAG]}, "attribute 'x' is said to be INT and TAG"),
+        ({"x": Annotated[int, TAG]}, "attribute 'x' is a int, but TAG is for str"),
+        ({"x": Annotated[str, ENUM]}, "attribute 'x' is a str, but ENUM is for classes of Enum"),
+        ({"x": Annotated[bool | None, INT]}, "attribute 'x' is a bool, but INT is for int"),
+    ],
+)
+def test_wrong_annotations(schema: dict[str, Any], message: str) -> None:
+    with pytest.raises(SchemaError, match=message):
+        lineprotocol(named("P", list(schema)), schema=schema)
+    if schema.get("x", INT) in {"INT", None}:
+        return  # as annotations of a class these mean something else
+    with pytest.raises(SchemaError, match=message):
+        lineprotocol(type("P", (), {"__annotations__": schema}))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b",
+        "a,b",
+        "",
+        "1",
+        "a.b",
+        "x=1i or __import__('os')",
+        "class",
+        "a\n",
+        "\ufb01",
+        5,
+        None,
+        "%s",
+        "__import__('os').x",
+    ],
+)
+def test_hostile_names(name: Any) -> None:
+    with pytest.raises(SchemaError, match="is no name of an attribute"):
+        lineprotocol(Undecorated, schema={"x": INT, name: INT})
+
+
+def test_names_that_are_taken() -> None:
+    with pytest.raises(SchemaError, match="called 'time'"):
+        one_field = {"__annotations__": {"time": INT}}
+        lineprotocol(type("P", (), one_field))
+    with pytest.raises(SchemaError, match="called 'time'"):
+        lineprotocol(type("P", (), {"__annotations__": {"time": TAG, "x": INT}}))
+    # Names of the compiled function's own mean nothing there.
+    names = ["o", "line", "general", "digits", "v0", "fields", "TAGS", "c9", "missed", "Größe", "_", "__x"]
+    cls: Any = lineprotocol(type("P", (), {"__annotations__": dict.fromkeys(names, INT), **dict.fromkeys(names, 1)}))
+    assert serialize(cls()) == ("P " + ",".join(f"{name}=1i" for name in names)).encode()
+
+
+def test_wrong_options() -> None:
+    for tags, message in (
+        ({"time": "a"}, "P: a tag cannot be called 'time'"),
+        ({"": "a"}, "P: the tag key is empty"),
+        ({5: "a"}, "P: a tag key must be a str"),
+        ({"a": 1.5}, "P: a float .* is no tag value"),
+        ({"a": "b\n"}, "P: the tag value .* line feed"),
+    ):
+        with pytest.raises(SchemaError, match=message):
+            one(INT, extra_tags=tags)
+    with pytest.raises(SchemaError, match="P has no attribute 'y'"):
+        lineprotocol(named("P", "x"), schema={"y": INT})
+    with pytest.raises(SchemaError, match="for classes, not for 5"):
+        lineprotocol(5)  # type: ignore[call-overload]  # it is wrong
+    with pytest.raises(SchemaError, match="immutable"):
+        lineprotocol(int, schema={"real": INT})
+
+
+def test_annotations_that_cannot_be_read() -> None:
+    class P:
+        x: Annotated[Hidden, ENUM]  # type: ignore[name-defined]  # noqa: F821 - it is wrong
+
+    with pytest.raises(SchemaError, match=r"annotations of .*P cannot be read: name 'Hidden' is not defined"):
+        lineprotocol(P)
+
+
+def test_no_annotations_at_all() -> None:
+    with pytest.raises(SchemaError, match="P has no schema"):
+        lineprotocol(type("P", (), {}))
+
+
+def test_final_is_no_marker() -> None:
+    class P:
+        x: Final[INT] = 5
+
+    assert serialize(lineprotocol(P)()) == b"P x=5i"

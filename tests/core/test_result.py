@@ -1,0 +1,233 @@
+"""`QueryResult` as a mapping and as text; joining chunks."""
+
+from __future__ import annotations
+
+import copy
+import html.parser
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import QueryResult, Series
+from influx_proto._result import join
+
+from tests.core.feeding import DOCUMENTS
+from tests.core.results import one, result, select_results
+
+TWO = QueryResult([
+    {
+        "statement_id": 0,
+        "series": [
+            one("time v s", [1, 1.5, "x"], [2, None, "1"], host="a"),
+            one("time v s", [3, 2.0, "line\nfeed"], host=""),
+        ],
+        "messages": [{"level": "warning", "text": "deprecated"}],
+    },
+    {"statement_id": 1},
+    {"statement_id": 2, "series": [{"columns": ["user", "admin"], "values": [["u", False]]}]},
+])
+
+
+def test_it_is_a_mapping() -> None:
+    assert list(TWO) == ["results"]
+    assert len(TWO) == 1
+    assert TWO["results"][0]["series"][0]["values"] == [[1, 1.5, "x"], [2, None, "1"]]
+    assert TWO["results"][0]["messages"] == [{"level": "warning", "text": "deprecated"}]
+    assert "series" not in TWO["results"][1]
+    assert dict(TWO) == {"results": TWO["results"]}
+    assert {"results": TWO["results"]} == TWO
+    with pytest.raises(KeyError, match="series"):
+        TWO["series"]
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(TWO)
+
+
+def test_series() -> None:
+    assert TWO.series == [
+        Series("m", {"host": "a"}, ("time", "v", "s"), [[1, 1.5, "x"], [2, None, "1"]]),
+        Series("m", {"host": ""}, ("time", "v", "s"), [[3, 2.0, "line\nfeed"]]),
+        Series("", {}, ("user", "admin"), [["u", False]], statement_id=2),
+    ]
+    assert result(one("time v")).series == [Series("m", {}, ("time", "v"), [])]
+
+
+def test_series_of_a_server_that_does_not_count_statements() -> None:
+    old = QueryResult([{"series": [one("time", [1])]}, {"series": [one("time", [2])]}])
+    assert [series.statement_id for series in old.series] == [0, 1]
+
+
+def test_points() -> None:
+    assert list(TWO.points()) == [
+        {"host": "a", "time": 1, "v": 1.5, "s": "x"},
+        {"host": "a", "time": 2, "v": None, "s": "1"},
+        {"host": "", "time": 3, "v": 2.0, "s": "line\nfeed"},
+        {"user": "u", "admin": False},
+    ]
+
+
+def test_a_column_wins_over_a_tag() -> None:
+    [point] = result(one("time host v v", [1, 2, 3, 4], host="a")).points()
+    assert point == {"time": 1, "host": 2, "v": 4}
+
+
+@pytest.mark.parametrize("epoch", ["ns", "s", None])
+def test_the_epoch_is_kept(epoch: str | None) -> None:
+    chunk = result(one("time v", [1, 2]), epoch=epoch)
+    for same in (
+        chunk,
+        join([chunk, chunk]),
+        copy.copy(chunk),
+        copy.deepcopy(chunk),
+        pickle.loads(pickle.dumps(chunk)),
+    ):
+        assert same.epoch == epoch
+    assert QueryResult([]).epoch == join([]).epoch == "ns"
+
+
+def chunks_of(whole: QueryResult, size: int) -> list[QueryResult]:
+    """Cut a result as the server does: a chunk has rows of one series, and says what goes on."""
+    chunks = []
+    for part in whole["results"]:
+        pieces: list[dict[str, Any]] = []
+        for series in part.get("series", [None]):
+            if series is None:
+                pieces.append({})
+                continue
+            rows = series.get("values", [])
+            for begin in range(0, max(len(rows), 1), size):
+                piece: dict[str, Any] = {**series, "values": rows[begin : begin + size]} if rows else dict(series)
+                if begin + size < len(rows):
+                    piece["partial"] = True
+                pieces.append({"series": [piece]})
+        for piece in pieces[:-1]:
+            piece["partial"] = True
+        chunks += [QueryResult([{"statement_id": part["statement_id"], **piece}]) for piece in pieces]
+    return chunks
+
+
+@given(select_results(), st.integers(1, 5))
+def test_chunks_join_to_the_whole(whole: QueryResult, size: int) -> None:
+    assert join(chunks_of(whole, size)) == whole
+
+
+def test_entries_of_one_statement_that_are_not_marked() -> None:
+    """SHOW TAG KEYS comes like this."""
+    chunks = [QueryResult([{"statement_id": 0, "series": [one("tagKey", ["a"], name=name)]}]) for name in ("m", "n")]
+    whole = join(chunks)
+    assert [series.name for series in whole.series] == ["m", "n"]
+    assert len(whole["results"]) == 1
+
+
+def test_chunks_of_a_server_that_does_not_count_statements() -> None:
+    chunks = [
+        QueryResult([{"series": [{**one("time", [1]), "partial": True}], "partial": True}]),
+        QueryResult([{"series": [one("time", [2])]}]),
+        QueryResult([{"series": [one("time", [3])]}]),
+    ]
+    assert join(chunks)["results"] == [{"series": [one("time", [1], [2])]}, {"series": [one("time", [3])]}]
+
+
+def test_messages_of_all_chunks_are_kept() -> None:
+    first, second = ({"level": "warning", "text": text} for text in ("a", "b"))
+    chunks = [
+        QueryResult([{"statement_id": 0, "messages": [first], "partial": True}]),
+        QueryResult([{"statement_id": 0, "messages": [second]}]),
+    ]
+    assert join(chunks)["results"] == [{"statement_id": 0, "messages": [first, second]}]
+
+
+def test_repr() -> None:
+    assert (
+        repr(TWO)
+        == """\
+<QueryResult: 3 statements, 3 series, 4 rows>
+  statement 0: warning: deprecated
+  statement 0: m (host=a): 2 rows
+    time  v     s
+    1     1.5   'x'
+    2     None  '1'
+  statement 0: m (host=): 1 row
+    time  v    s
+    3     2.0  'line\\nfeed'
+  statement 1: no series
+  statement 2: 1 row
+    user  admin
+    'u'   False"""
+    )
+
+
+def test_repr_of_nothing() -> None:
+    assert repr(QueryResult([])) == "<QueryResult: 0 statements, 0 series, 0 rows>"
+    assert repr(result(one("time v"))) == "<QueryResult: 1 statement, 1 series, 0 rows>\n  m: 0 rows\n    time  v"
+
+
+def test_repr_of_much() -> None:
+    rows = [[number, "x" * 1_000_000] for number in range(1000)]
+    columns = " ".join(f"c{number}" for number in range(100))
+    text = repr(
+        QueryResult([
+            {"statement_id": 0, "series": [one("time v", *rows, host=f"h{number}") for number in range(1000)]},
+            {"statement_id": 1, "series": [one(columns, list(range(100)))]},
+        ])
+    )
+    assert text.startswith(
+        "<QueryResult: 2 statements, 1001 series, 1000001 rows>\n  statement 0: m (host=h0): 1000 rows\n"
+    )
+    assert "and 995 more rows" in text
+    assert text.endswith("\n  and 996 more series")
+    assert len(text) < 5000
+    assert "and all rows, 80 more columns" in repr(result(one(columns, list(range(100)))))
+
+
+class Markup(html.parser.HTMLParser):
+    """Collects the elements and the text between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert not attrs
+        self.elements.add(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+EVIL = "<script>alert('\"&')</script>"
+
+
+def test_html_holds_no_markup_of_the_users() -> None:
+    evil = QueryResult([
+        {
+            "statement_id": 0,
+            "series": [{"name": EVIL, "tags": {EVIL: EVIL}, "columns": [EVIL], "values": [[EVIL]]}],
+            "messages": [{"level": EVIL, "text": EVIL}],
+        }
+    ])
+    markup = Markup()
+    markup.feed(evil._repr_html_())
+    assert markup.elements <= {"div", "p", "table", "thead", "tbody", "tr", "th", "td"}
+    assert markup.text.count(EVIL) == 6
+
+
+def test_html_shows_what_repr_does() -> None:
+    markup = Markup()
+    markup.feed(TWO._repr_html_())
+    for line in repr(TWO).removeprefix("<").replace(">", "").splitlines():
+        for word in line.split():
+            assert word in markup.text
+
+
+@given(DOCUMENTS)
+def test_anything_can_be_shown(documents: list[dict[str, Any]]) -> None:
+    for document in documents:
+        shown = QueryResult(document.get("results", []))
+        for line in repr(shown).splitlines():
+            assert line.isprintable()
+        markup = Markup()
+        markup.feed(shown._repr_html_())
+        assert markup.elements <= {"div", "p", "table", "thead", "tbody", "tr", "th", "td"}

@@ -1,0 +1,353 @@
+"""Rows as objects of decorated classes: what was written comes back, and what cannot is an error that says why."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum, StrEnum
+from typing import Annotated, Any, NamedTuple
+
+import attrs
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import QueryResult, SchemaError, SerializationError
+from influx_proto._lineprotocol import lineprotocol
+from influx_proto._schema import (
+    BOOL,
+    DECIMAL,
+    ENUM,
+    FLOAT,
+    INT,
+    MEASUREMENT,
+    STR,
+    TAG,
+    TAGENUM,
+    TIMEDT,
+    TIMEINT,
+    TIMESTR,
+)
+from influx_proto._typed_rows import instances
+
+
+class Color(Enum):
+    RED = "#f00"
+    CRIMSON = "#f00"  # noqa: PIE796 - another name of the same member
+    BLUE = "#00f"
+
+
+class Mood(StrEnum):
+    GOOD = "good"
+
+
+@lineprotocol
+class Tuple(NamedTuple):
+    name: MEASUREMENT
+    at: TIMEINT
+    host: TAG
+    tint: Annotated[Color, TAGENUM] | None
+    on: BOOL
+    number: INT | None
+    price: DECIMAL
+    load: FLOAT
+    note: STR
+    mood: Annotated[Mood, ENUM]
+
+
+@lineprotocol
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    name: MEASUREMENT
+    at: TIMEINT
+    host: TAG
+    tint: Annotated[Color, TAGENUM] | None
+    on: BOOL
+    number: INT | None
+    price: DECIMAL
+    load: FLOAT
+    note: STR
+    mood: Annotated[Mood, ENUM]
+
+
+@lineprotocol
+@attrs.frozen
+class Attrs:
+    name: MEASUREMENT
+    at: TIMEINT
+    host: TAG
+    tint: Annotated[Color, TAGENUM] | None
+    on: BOOL
+    number: INT | None
+    price: DECIMAL
+    load: FLOAT
+    note: STR
+    mood: Annotated[Mood, ENUM]
+
+
+@lineprotocol
+class Struct(msgspec.Struct):
+    name: MEASUREMENT
+    at: TIMEINT
+    host: TAG
+    tint: Annotated[Color, TAGENUM] | None
+    on: BOOL
+    number: INT | None
+    price: DECIMAL
+    load: FLOAT
+    note: STR
+    mood: Annotated[Mood, ENUM]
+
+
+@lineprotocol
+class Plain:
+    name: MEASUREMENT
+    at: TIMEINT
+    host: TAG
+    tint: Annotated[Color, TAGENUM] | None
+    on: BOOL
+    number: INT | None
+    price: DECIMAL
+    load: FLOAT
+    note: STR
+    mood: Annotated[Mood, ENUM]
+
+
+CLASSES: list[Any] = [Tuple, Data, Attrs, Struct, Plain]
+NAMES = list(Plain.__annotations__)
+COLUMNS = ["time", "number", "host", "load", "mood", "note", "on", "price", "tint", "unasked"]
+ROWS: list[list[Any]] = [
+    [1, -5, "a", 0.5, "GOOD", "", True, 1.1, "RED", None],
+    [-1, None, "b", 5.0, "GOOD", "x", False, 1e30, None, 7],
+]
+WANTED = [
+    ("m", 1, "a", Color.RED, True, -5, Decimal("1.1"), 0.5, "", Mood.GOOD),
+    ("m", -1, "b", None, False, None, Decimal("1e30"), 5.0, "x", Mood.GOOD),
+]
+
+
+def data(fields: list[tuple[str, Any]]) -> Any:
+    return lineprotocol(dataclasses.make_dataclass("P", fields))
+
+
+def answer(*series: dict[str, Any], epoch: str | None = "ns") -> QueryResult:
+    return QueryResult([{"statement_id": 0, "series": list(series)}], epoch=epoch)
+
+
+def one(cls: type[Any], values: dict[str, Any], tags: dict[str, str] | None = None, epoch: str | None = "ns") -> Any:
+    """The object that is made of one row."""
+    series: dict[str, Any] = {"name": "m", "columns": list(values), "values": [list(values.values())]}
+    if tags is not None:
+        series["tags"] = tags
+    [made] = instances(cls, answer(series, epoch=epoch))
+    return made
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_all_classes(cls: Any) -> None:
+    made = instances(cls, answer({"name": "m", "columns": COLUMNS, "values": ROWS}))
+    assert [type(one) for one in made] == [cls, cls]
+    assert [tuple(getattr(one, name) for name in NAMES) for one in made] == WANTED
+    assert [[type(getattr(one, name)) for name in NAMES] for one in made] == [
+        [type(value) for value in values] for values in WANTED
+    ]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_group_tags(cls: Any) -> None:
+    columns = [name for name in COLUMNS if name not in {"host", "tint"}]
+    rows = [[row[COLUMNS.index(name)] for name in columns] for row in ROWS]
+    made = instances(
+        cls,
+        answer(
+            {"name": "m", "tags": {"host": "a", "tint": "BLUE"}, "columns": columns, "values": rows},
+            {"name": "n", "tags": {"host": "b", "tint": ""}, "columns": columns, "values": rows[:1]},
+        ),
+    )
+    assert [(one.name, one.host, one.tint) for one in made] == [
+        ("m", "a", Color.BLUE),
+        ("m", "a", Color.BLUE),
+        ("n", "b", None),
+    ]
+
+
+def test_a_column_wins_over_a_group_tag_and_the_last_of_its_name() -> None:
+    cls = data([("x", INT), ("host", TAG)])
+    series = {"name": "m", "tags": {"host": "a"}, "columns": ["time", "host", "x", "x"], "values": [[1, "b", 2, 3]]}
+    assert instances(cls, answer(series)) == [cls(3, "b")]
+
+
+def test_several_statements_and_none() -> None:
+    cls = data([("x", INT)])
+    series = {"name": "m", "columns": ["time", "x"], "values": [[0, 1]]}
+    result = QueryResult([{"series": [series]}, {}, {"series": [series, {"name": "n", "columns": ["time", "x"]}]}])
+    assert instances(cls, result) == [cls(1), cls(1)]
+    assert instances(cls, QueryResult([{}])) == []
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "epoch", "expected"),
+    [
+        (TIMEINT, 1_000_000_001, "ns", 1_000_000_001),
+        (TIMEINT, 5, "s", 5_000_000_000),
+        (TIMEINT, 5, "u", 5_000),
+        (TIMEINT, "1970-01-01T00:00:01.000000001Z", None, 1_000_000_001),
+        (TIMEDT, 1_000_001_999, "ns", datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=UTC)),
+        (TIMEDT, -1, "ns", datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+        (TIMEDT, 5, "ms", datetime(1970, 1, 1, 0, 0, 0, 5000, tzinfo=UTC)),
+        (TIMESTR, 1_000_000_001, "ns", "1970-01-01T00:00:01.000000001Z"),
+        (TIMESTR, "1970-01-01T00:00:01Z", None, "1970-01-01T00:00:01Z"),
+        (TIMEDT | None, 0, "ns", datetime(1970, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_times(annotation: Any, value: object, epoch: str | None, expected: object) -> None:
+    cls = data([("at", annotation), ("x", INT)])
+    made = one(cls, {"time": value, "x": 1}, epoch=epoch)
+    assert made == cls(expected, 1)
+    assert type(made.at) is type(expected)
+
+
+@given(st.integers(-9223372036854775806, 9223372036854775806))
+def test_every_time(ns: int) -> None:
+    assert one(At, {"time": ns, "x": 1}) == At(datetime(1970, 1, 1, tzinfo=UTC) + ns // 1000 * datetime.resolution, 1)
+
+
+@lineprotocol
+class At(NamedTuple):
+    at: TIMEDT
+    x: INT
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_decimal_has_the_shortest_digits(value: float) -> None:
+    assert one(Price, {"time": 0, "price": value}).price == Decimal(repr(value))
+
+
+@lineprotocol
+class Price(NamedTuple):
+    price: DECIMAL
+
+
+def test_json_has_one_kind_of_number() -> None:
+    cls = data([("x", FLOAT), ("y", DECIMAL)])
+    made = one(cls, {"time": 0, "x": 5, "y": 7})
+    assert made == cls(5.0, Decimal(7))
+    assert type(made.x) is float
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "message"),
+    [
+        (INT, 1.0, r"attribute 'x' is 1\.0, which is no int"),
+        (INT, True, r"attribute 'x' is True, which is no int"),
+        (FLOAT, "1", r"attribute 'x' is '1', which is no float"),
+        (FLOAT, False, r"attribute 'x' is False, which is no float"),
+        (DECIMAL, "1", r"attribute 'x' is '1', which is no float"),
+        (BOOL, 1, r"attribute 'x' is 1, which is no bool"),
+        (STR, 1, r"attribute 'x' is 1, which is no str"),
+        (Annotated[Color, ENUM], "GREEN", r"attribute 'x' is 'GREEN', which is the name of no Color"),
+        (Annotated[Color, ENUM], 5, r"attribute 'x' is 5, which is the name of no Color"),
+        (Annotated[Color, ENUM], None, r"attribute 'x' has no value, and its annotation does not allow None"),
+        (INT, None, r"attribute 'x' has no value, and its annotation does not allow None"),
+    ],
+)
+def test_what_does_not_fit(annotation: Any, value: object, message: str) -> None:
+    cls = data([("x", annotation)])
+    series = {"name": "m", "columns": ["time", "x"], "values": [[0, None], [0, value]]}
+    optional = data([("x", annotation | None)])
+    with pytest.raises(SerializationError, match=f"row 0 of measurement 'm' is no P: {message}"):
+        one(cls, {"time": 0, "x": value})
+    if value is not None:
+        with pytest.raises(ValueError, match=f"row 1 of measurement 'm' is no P: {message}"):
+            instances(optional, answer(series))
+
+
+def test_an_alias_is_a_name_of_a_member_too() -> None:
+    cls = data([("x", Annotated[Color, ENUM])])
+    assert one(cls, {"time": 0, "x": "CRIMSON"}) == cls(Color.RED)
+
+
+def test_a_missing_column() -> None:
+    for annotation in (INT, TAG, TIMEDT):
+        cls = data([("x", INT), ("y", annotation)])
+        with pytest.raises(SerializationError, match="attribute 'y' is neither a column nor a group tag"):
+            one(cls, {"x": 5})
+        cls = data([("x", INT), ("y", annotation | None)])
+        assert one(cls, {"x": 5}) == cls(5, None)
+
+
+def test_an_empty_tag_is_a_missing_one() -> None:
+    cls = data([("x", STR), ("host", TAG)])
+    with pytest.raises(SerializationError, match="attribute 'host' is neither a column nor"):
+        one(cls, {"x": ""}, {"host": ""})
+    assert one(cls, {"x": ""}, {"host": "a"}) == cls("", "a")
+
+
+def test_defaults() -> None:
+    @lineprotocol(schema={"x": INT | None, "y": INT})
+    @dataclasses.dataclass
+    class P:
+        x: int | None = 5
+        y: int = 6
+        z: str = "no part of the point"
+
+    assert one(P, {"time": 0, "x": None, "y": None}) == P(None, 6)
+    assert one(P, {"time": 0}) == P(None, 6)
+    assert one(P, {"time": 0, "x": 1, "y": 2}) == P(1, 2)
+
+
+def test_constructors() -> None:
+    @lineprotocol
+    @attrs.define
+    class Private:
+        _x: INT
+        y: INT = attrs.field(alias="why")
+
+    assert one(Private, {"_x": 1, "y": 2}) == Private(x=1, why=2)
+
+    @lineprotocol
+    @dataclasses.dataclass
+    class Computed:
+        x: INT
+        y: INT = dataclasses.field(init=False, default=7)
+
+    assert one(Computed, {"x": 1, "y": 2}) == Computed(1)
+
+    @lineprotocol(schema={"x": INT, "y": INT | None})
+    class Anything:
+        def __init__(self, x: int, *rest: int, **values: int | None) -> None:
+            self.x, self.rest, self.values = x, rest, values
+
+    made = one(Anything, {"x": 1, "y": 2})
+    assert (made.x, made.rest, made.values) == (1, (), {"y": 2})
+
+    @lineprotocol
+    class Defaults:
+        x: INT = 5
+        y: INT
+
+    made = one(Defaults, {"y": 2})
+    assert (made.x, made.y) == (5, 2)
+
+
+def test_classes_of_which_no_objects_can_be_made() -> None:
+    class Undecorated(NamedTuple):
+        x: int
+
+    with pytest.raises(SchemaError, match="Undecorated is not decorated with @lineprotocol"):
+        one(Undecorated, {"x": 1})
+
+    for annotation, name in ((ENUM, "ENUM"), (TAGENUM | None, "TAGENUM")):
+        cls = data([("x", INT), ("y", annotation)])
+        with pytest.raises(SchemaError, match=rf"P: of which Enum is 'y'\? .*Annotated\[Color, {name}\]"):
+            one(cls, {"x": 1})
+
+    @lineprotocol(schema={"x": INT})
+    @dataclasses.dataclass
+    class Needy:
+        x: int
+        other: str
+
+    with pytest.raises(SchemaError, match="a Needy cannot be made of a row: its constructor needs 'other'"):
+        one(Needy, {"x": 1})
