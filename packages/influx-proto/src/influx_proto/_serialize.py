@@ -186,7 +186,7 @@ class Encoder:
     def _numbered(self, error: SerializationError) -> SerializationError:
         return SerializationError(f"row {self._row}: {error}") if self._bulk else error
 
-    def _is_leaf(self, kind: type) -> bool:  # noqa: C901 - a case for each kind of input
+    def _is_leaf(self, kind: type) -> bool:
         """Learn what to do with a class that is met for the first time. This is where kinds of input are told apart."""
         leaf: Callable[[Any], None] | None = None
         node: Callable[[Any], Iterator[object]] | None = None
