@@ -22,9 +22,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
-from influx_proto import serialize
-from influx_proto._lineprotocol import lineprotocol  # noqa: PLC2701 - measured before it has a public name
-from influx_proto._schema import FLOAT, INT, TAG, TIMEINT
+from influx_proto import FLOAT, INT, TAG, TIMEINT, lineprotocol, serialize
 
 Way: TypeAlias = Callable[[], object]
 

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SchemaError, SerializationError, serialize, serialize_batches
+from influx_proto._encoder import Encoder
 from influx_proto._lineprotocol import lineprotocol
 from influx_proto._object_plan import Plan
 from influx_proto._schema import (
@@ -35,7 +36,6 @@ from influx_proto._schema import (
     TIMEINT,
     TIMESTR,
 )
-from influx_proto._serialize import Encoder
 
 #: To type checkers, a namedtuple that is no statement of its own is a tuple of anything.
 named: Any = collections.namedtuple  # noqa: PYI024 - the form to test

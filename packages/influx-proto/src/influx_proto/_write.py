@@ -8,12 +8,12 @@ from functools import partial
 from typing import Literal, Self, TypeAlias
 
 from ._arguments import given, limit
+from ._encoder import BATCH_BYTES, BATCH_LINES, Batch, Encoder
 from ._errors import InfluxDBError, SerializationError
 from ._flow import AsyncTransport, Clock, Flow, arun
 from ._op import Op
 from ._policy import FieldType
 from ._refusals import Refusal
-from ._serialize import BATCH_BYTES, BATCH_LINES, Batch, Encoder
 from ._settings import Settings
 from ._table import ObjectColumns
 from ._wire import Headers, Repeat, Request, add_params

@@ -1,0 +1,391 @@
+"""Anything that can be written, to batches of line protocol.
+
+`Encoder` is the one place where kinds of input are told apart. It is pushed, so that blocking and awaiting code can
+feed it, and it gives batches as they become full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal, NoReturn
+
+from ._arguments import limit
+from ._arrow import read_arrow
+from ._errors import SerializationError
+from ._escape import encoded
+from ._lineprotocol import ObjectEncoder, object_encoder
+from ._lines import lines
+from ._object_runs import Lines, Run, with_runs
+from ._pandas import is_frame, read_pandas
+from ._points import PointEncoder
+from ._policy import FieldType, TypePolicy
+from ._shown import shown
+from ._table import ObjectColumns, Table, TableEncoder
+from ._time import wire_precision
+
+__all__ = ["BATCH_BYTES", "BATCH_LINES", "Batch", "Encoder"]
+
+#: What the server skips at the beginning of a line, and a space at its end.
+_SKIPPED: Final = b" \t\0\n"
+
+
+#: How much one request has if the caller does not say: what InfluxDB takes in fastest, and what leaves room below the
+#: 25 MB that it refuses unless configured otherwise.
+BATCH_LINES: Final = 10_000
+BATCH_BYTES: Final = 8_000_000
+
+_UNLIMITED: Final = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines that can be sent in one request."""
+
+    #: The lines, an LF between them.
+    data: bytes
+    #: How many there are.
+    lines: int
+    #: The unit of their times by its name on the wire. Our own lines have `ns`, ready-made ones what the caller said.
+    precision: str
+    #: Whether every line has a time, so that sending it twice stores it once.
+    timed: bool
+
+
+class Encoder:
+    """Takes what is to be written and gives batches of line protocol.
+
+    Args:
+        measurement: the measurement of points that name none.
+        precision: the unit of times that are bare integers, and of the times in ready-made lines.
+        tag_columns: the columns of a DataFrame that are tags.
+        tags: tags for all points, ready-made lines apart; a point's own win.
+        max_lines: lines in one batch at the most; None for no limit.
+        max_bytes: bytes in one batch at the most, unless a single line is longer; None for no limit.
+        unsigned: whether the server stores unsigned integers.
+        nonfinite: what is done with infinite floats: `raise` or `omit`.
+        field_types: the type of single fields, by name.
+        integers_as_floats: write all integers as floats.
+        object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
+            each by its own type.
+        stamp: a clock, for points and lines that carry no time, in nanoseconds; without it the server stamps them.
+
+    Raises:
+        ValueError: an argument is not what it must be; the message begins with its name.
+        SerializationError: the measurement or the tags cannot be written.
+    """
+
+    def __init__(
+        self,
+        measurement: str | None = None,
+        *,
+        precision: str = "ns",
+        tag_columns: Iterable[str] = (),
+        tags: Mapping[str, object] | None = None,
+        max_lines: int | None = None,
+        max_bytes: int | None = None,
+        unsigned: bool = False,
+        nonfinite: Literal["raise", "omit"] = "raise",
+        field_types: Mapping[str, FieldType] | None = None,
+        integers_as_floats: bool = False,
+        object_columns: ObjectColumns = "str",
+        stamp: Callable[[], int] | None = None,
+    ) -> None:
+        policy = TypePolicy(unsigned, nonfinite, {} if field_types is None else field_types, integers_as_floats)
+        self._points = PointEncoder(measurement, {} if tags is None else tags, precision, policy)
+        self._object_encoder = partial(
+            object_encoder, name=measurement, tags={} if tags is None else tags, precision=precision, policy=policy
+        )
+        self._tables = TableEncoder(measurement, {} if tags is None else tags, policy, tag_columns, object_columns)
+        self._text_precision = wire_precision(precision)
+        self._max_lines = limit("max_lines", max_lines) or _UNLIMITED
+        self._max_bytes = limit("max_bytes", max_bytes) or _UNLIMITED
+        #: What is done with a value of a class: added, or taken apart.
+        self._leaves: dict[type, Callable[[Any], None]] = {Run: self._add_run}
+        self._nodes: dict[type, Callable[[Any], Iterator[object]]] = {}
+        self._runs: dict[type, Lines | Literal[False] | None] = {}
+        #: The batch that is being filled.
+        self._pieces: list[bytes] = []
+        self._lines = 0
+        self._bytes = -1  # as many LFs as pieces, less one
+        self._precision = "ns"
+        self._timed = True
+        self._stamp = stamp
+        self._last_stamp = -(2**63)
+        #: Full batches that were not given away yet.
+        self._full: list[Batch] = []
+        #: Where we are: the number of the value in the flattened input, and whether it is one of many.
+        self._row = 0
+        self._bulk = False
+
+    def add(self, item: object, *, bulk: bool = False) -> Iterable[Batch]:
+        """Add a value, or each value of an iterable, nested at will.
+
+        What is no iterable is added at once. An iterable is read while the result is iterated, and only then: that
+        keeps memory flat and the input lazy.
+
+        Args:
+            item: what to write.
+            bulk: whether this is one of many, as the values of an iterable are in any case: among many, a point without
+                a field left is skipped; alone, it is an error.
+
+        Returns:
+            The batches that became full.
+
+        Raises:
+            SerializationError: the value cannot be written; nothing of it was added.
+        """
+        kind = type(item)
+        leaf = self._leaves.get(kind)
+        if leaf is None:
+            if kind in self._nodes or not self._is_leaf(kind):
+                return self._walk(item)
+            leaf = self._leaves[kind]
+        self._bulk = bulk
+        try:
+            leaf(item)
+        except SerializationError as error:
+            raise self._numbered(error) from None
+        self._row += 1
+        return self._take() if self._full else ()
+
+    def close(self) -> list[Batch]:
+        """Give what is left. The encoder is empty then and may be used again."""
+        self._seal()
+        return self._take()
+
+    def encode(self, data: object) -> Iterator[Batch]:
+        """Give all batches of something that is written by itself; errors are those of `add`."""
+        yield from self.add(data)
+        yield from self.close()
+
+    def _walk(self, item: object) -> Iterator[Batch]:
+        # A stack of our own: how deep the caller nests is not up to Python's.
+        stack = [self._nodes[type(item)](item)]
+        while stack:
+            for value in stack[-1]:
+                kind = type(value)
+                leaf = self._leaves.get(kind)
+                if leaf is None:
+                    if kind in self._nodes or not self._is_leaf(kind):
+                        stack.append(self._nodes[kind](value))
+                        break
+                    leaf = self._leaves[kind]
+                self._bulk = True
+                try:
+                    leaf(value)
+                except SerializationError as error:
+                    raise self._numbered(error) from None
+                self._row += 1
+                if self._full:
+                    yield from self._take()
+            else:
+                stack.pop()
+
+    def _numbered(self, error: SerializationError) -> SerializationError:
+        return SerializationError(f"row {self._row}: {error}") if self._bulk else error
+
+    def _is_leaf(self, kind: type) -> bool:
+        """Learn what to do with a class that is met for the first time. This is where kinds of input are told apart."""
+        leaf: Callable[[Any], None] | None = None
+        node: Callable[[Any], Iterator[object]] | None = None
+        if kind is Batch:
+            leaf = self._add_batch
+        elif (encoder := self._object_encoder(kind)) is not None:
+            leaf = partial(self._add_object, encoder)
+        elif issubclass(kind, str):
+            leaf = self._add_str
+        elif issubclass(kind, bytes | bytearray | memoryview):
+            leaf = self._add_bytes
+        elif issubclass(kind, Mapping):
+            leaf = self._add_point
+        elif hasattr(kind, "__aiter__"):
+            leaf = self._refuse_async
+        elif (read := _table_reader(kind)) is not None:
+            node = partial(self._table_batches, read)
+        elif _is_table(kind) or hasattr(kind, "_fields") or not hasattr(kind, "__iter__"):
+            leaf = self._refuse
+        else:
+            node = partial(with_runs, lines_of=self._lines_of, room=self._room)
+        if leaf is not None:
+            self._leaves[kind] = leaf
+            return True
+        assert node is not None  # noqa: S101 - for the type checkers
+        self._nodes[kind] = node
+        return False
+
+    def _add_point(self, point: Mapping[str, Any]) -> None:
+        line = self._points.line(point)
+        if line is not None:
+            self._add_line(line, timed=point.get("time") is not None)
+        elif not self._bulk:
+            msg = "the point has no field with a value"
+            raise SerializationError(msg)
+
+    def _add_object(self, encoder: ObjectEncoder, value: object) -> None:
+        """Add an object of a decorated class."""
+        line = encoder.line(value)
+        if line is not None:
+            self._add_line(line, timed=encoder.time(value) is not None)
+        elif not self._bulk:
+            raise SerializationError(encoder.no_field)
+
+    def _lines_of(self, kind: type) -> Lines | None:
+        """Give what writes many objects of a class; None for all that stands for itself, or is stamped one by one."""
+        found = self._runs.get(kind, False)
+        if found is False:
+            encoder = None if self._stamp is not None else self._object_encoder(kind)
+            found = self._runs[kind] = None if encoder is None else encoder.lines
+        return found
+
+    def _room(self) -> int:
+        """Give how many lines there may be before the batch is full; if it is, how many the next one may have."""
+        return max(self._max_lines - self._lines, 0) or self._max_lines
+
+    def _add_run(self, run: Run) -> None:
+        """Add the lines of many objects of a decorated class."""
+        self._add_batch(Batch(run.data, run.lines, "ns", run.timed))
+        self._row += run.lines - 1  # it is counted as one
+
+    def _table_batches(self, read: Callable[[Any, str], Table], table: object) -> Iterator[Batch]:
+        """Give the lines of a table, slice by slice."""
+        for data, count, rows in self._tables.encode(lambda: read(table, self._text_precision), self._row):
+            if count:
+                yield Batch(data, count, "ns", timed=True)
+                self._row -= 1  # the batch was counted as one
+            self._row += rows
+
+    def _add_line(self, line: bytes, *, timed: bool) -> None:
+        """Add a line of our own, which is in nanoseconds."""
+        if not timed and self._stamp is not None:
+            # Later than all before: of two points of a series at one time, one would be lost.
+            self._last_stamp = max(self._stamp(), self._last_stamp + 1)
+            line = b"%b %d" % (line, self._last_stamp)
+            timed = True
+        size = len(line) + 1
+        if (
+            self._lines >= self._max_lines
+            or (self._bytes + size > self._max_bytes and self._lines)
+            or self._precision != "ns"
+        ):
+            self._seal()
+            self._precision = "ns"
+        self._pieces.append(line)
+        self._lines += 1
+        self._bytes += size
+        if not timed:
+            self._timed = False
+
+    def _add_str(self, text: str) -> None:
+        self._add_text(encoded(text, "text"), self._text_precision)
+
+    def _add_bytes(self, data: bytes | bytearray | memoryview) -> None:
+        self._add_text(bytes(data), self._text_precision)
+
+    def _add_batch(self, batch: Batch) -> None:
+        """Add lines that were encoded elsewhere and counted there."""
+        if len(batch.data) <= self._max_bytes and batch.lines <= self._max_lines:
+            self._add_piece(batch.data, batch.lines, batch.precision, timed=batch.timed)
+        else:
+            self._add_text(batch.data, batch.precision)
+
+    def _add_text(self, data: bytes, precision: str) -> None:
+        """Add ready-made lines, divided where a batch is full, and otherwise as they are."""
+        if self._precision != precision:
+            self._seal()
+            self._precision = precision
+        begin = end = count = 0
+        timed = True
+        for start, stop in lines(data):
+            line = data[start:stop].strip(_SKIPPED)
+            if not line or line.startswith(b"#"):
+                continue
+            if self._stamp is not None and not _has_time(line):
+                if count:
+                    self._add_piece(data[begin:end], count, precision, timed=timed)
+                    count, timed = 0, True
+                self._add_line(line, timed=False)
+                continue
+            if count and not self._has_room(stop - begin, count + 1):
+                self._add_piece(data[begin:end], count, precision, timed=timed)
+                count, timed = 0, True
+            if not count:
+                begin = start
+            end = stop
+            count += 1
+            timed = timed and _has_time(line)
+        if count:
+            self._add_piece(data[begin:end], count, precision, timed=timed)
+
+    def _has_room(self, size: int, count: int) -> bool:
+        return self._lines + count <= self._max_lines and self._bytes + 1 + size <= self._max_bytes
+
+    def _add_piece(self, data: bytes, count: int, precision: str, *, timed: bool) -> None:
+        if self._precision != precision or not self._has_room(len(data), count):
+            self._seal()
+        self._precision = precision
+        self._pieces.append(data)
+        self._lines += count
+        self._bytes += len(data) + 1
+        self._timed = self._timed and timed
+
+    def _seal(self) -> None:
+        if self._lines:
+            data = self._pieces[0] if len(self._pieces) == 1 else b"\n".join(self._pieces)
+            self._full.append(Batch(data, self._lines, self._precision, self._timed))
+            self._pieces = []
+            self._lines = 0
+            self._bytes = -1
+            self._timed = True
+
+    def _take(self) -> list[Batch]:
+        full, self._full = self._full, []
+        return full
+
+    def _refuse_async(self, value: object) -> NoReturn:
+        msg = (
+            f"cannot write {_a(value)} here: an async iterable is written by an awaiting client, or item by item "
+            "in an `async for`"
+        )
+        raise SerializationError(msg)
+
+    def _refuse(self, value: object) -> NoReturn:
+        msg = (
+            f"cannot write {_a(value)} ({shown(value)}): line protocol as str or bytes is written, a mapping with "
+            "'fields', or an iterable of these"
+        )
+        raise SerializationError(msg)
+
+
+def _has_time(line: bytes) -> bool:
+    r"""Whether a line ends in a time; for a line with LFs in its strings, the same is true of its last piece.
+
+    A string field ends in a quote, so digits after the last space are the time. What is no valid line is refused by the
+    server whatever is said here.
+    """
+    return line.rpartition(b" ")[2].removeprefix(b"-").isdigit()
+
+
+def _table_reader(kind: type) -> Callable[[Any, str], Table] | None:
+    """Find what reads the tables of a class, if it is one of tables."""
+    if is_frame(kind):
+        return read_pandas
+    name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    # Columns have a stream as well; of polars' first versions, frames have none.
+    if (hasattr(kind, "__arrow_c_stream__") and not name.endswith(".Series")) or name == "polars.DataFrame":
+        return read_arrow
+    return None
+
+
+def _is_table(kind: type) -> bool:
+    """Whether iterating would give names of columns, or columns, and not rows."""
+    library = kind.__module__.partition(".")[0]
+    return library in {"pandas", "polars", "pyarrow"} or any(
+        hasattr(kind, name) for name in ("__arrow_c_stream__", "__dataframe__")
+    )
+
+
+def _a(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
