@@ -17,10 +17,11 @@ from ._errors import SerializationError
 from ._escape import encoded
 from ._lineprotocol import ObjectEncoder, object_encoder
 from ._lines import lines
-from ._object_runs import Lines, Run, with_runs
 from ._pandas import is_frame, read_pandas
+from ._point_runs import PointRunEncoder
 from ._points import PointEncoder
 from ._policy import FieldType, TypePolicy
+from ._runs import Lines, Run, with_runs
 from ._shown import shown
 from ._table import ObjectColumns, Table, TableEncoder
 from ._time import wire_precision
@@ -104,7 +105,9 @@ class Encoder:
         #: What is done with a value of a class: added, or taken apart.
         self._leaves: dict[type, Callable[[Any], None]] = {Run: self._add_run}
         self._nodes: dict[type, Callable[[Any], Iterator[object]]] = {}
-        self._runs: dict[type, Lines | Literal[False] | None] = {}
+        self._runs: dict[type, Lines | None] = {}
+        if stamp is None:  # what is stamped is stamped one by one
+            self._runs[dict] = PointRunEncoder(self._points, precision).lines
         #: The batch that is being filled.
         self._pieces: list[bytes] = []
         self._lines = 0
@@ -232,12 +235,11 @@ class Encoder:
             raise SerializationError(encoder.no_field)
 
     def _lines_of(self, kind: type) -> Lines | None:
-        """Give what writes many objects of a class; None for all that stands for itself, or is stamped one by one."""
-        found = self._runs.get(kind, False)
-        if found is False:
+        """Give what writes many values of a class at a time; None for all that stands for itself, or is stamped."""
+        if kind not in self._runs:
             encoder = None if self._stamp is not None else self._object_encoder(kind)
-            found = self._runs[kind] = None if encoder is None else encoder.lines
-        return found
+            self._runs[kind] = None if encoder is None else encoder.lines
+        return self._runs[kind]
 
     def _room(self) -> int:
         """Give how many lines there may be before the batch is full; if it is, how many the next one may have."""

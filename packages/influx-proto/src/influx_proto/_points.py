@@ -17,7 +17,7 @@ from ._shown import shown
 from ._time import FIRST, LAST, to_nanoseconds, unit
 from ._values import FieldTexts, TagTexts, number_json
 
-__all__ = ["PointEncoder"]
+__all__ = ["Fields", "PointEncoder"]
 
 #: Series, shapes and field keys that are remembered. Where there are more, all are forgotten and learned anew.
 _REMEMBERED: Final = 4096
@@ -38,10 +38,12 @@ class PointEncoder:
     """
 
     def __init__(self, name: str | None, tags: Mapping[str, object], precision: str, policy: TypePolicy) -> None:
-        self._name = name
+        #: The measurement of points that name none.
+        self.name = name
         self._precision = precision
         self._unit = unit(precision)
-        self._fields = _Fields(policy)
+        #: Of each field key what there is to know.
+        self.fields = Fields(policy)
         self._tag_texts = TagTexts()
         self._tag_values = TagValues()
         if name is not None:
@@ -72,7 +74,7 @@ class PointEncoder:
         """
         name = point.get("measurement")
         if name is None:
-            name = self._name
+            name = self.name
         fields = point.get("fields")
         if type(fields) is not dict and not isinstance(fields, Mapping):
             if fields is None and "fields" in point:
@@ -100,7 +102,7 @@ class PointEncoder:
         """Give the fields that have a value, with commas between them."""
         parts: list[bytes] = []
         key: object = None
-        plan = self._fields
+        plan = self.fields
         plain_float = plan.plain_float
         try:
             for key, value in fields.items():
@@ -128,17 +130,22 @@ class PointEncoder:
         for value in values:
             # Another type may equal a text, or another type, and be written otherwise.
             if type(value) is not str:
-                return self._make_series(name, tags)
+                return self.make_series(name, tags)
         key = (name, *tags, *values)
         series = self._known.get(key)
         if series is None:
-            series = self._make_series(name, tags)
+            series = self.make_series(name, tags)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = series
         return series
 
-    def _make_series(self, name: str, tags: Mapping[str, Any]) -> bytes:
+    def make_series(self, name: str, tags: Mapping[str, Any]) -> bytes:
+        """Give measurement and tags, tags for all points among them.
+
+        Raises:
+            SerializationError: they cannot be written.
+        """
         shape = (name, *tags)
         found = self._shapes.get(shape)
         if found is None:
@@ -175,6 +182,14 @@ class PointEncoder:
         self._shapes[shape] = text, keys
         return text, keys
 
+    def time_text(self, time: object) -> bytes:
+        """Give the text of a point's time, with the space before it; nothing where it has none.
+
+        Raises:
+            SerializationError: it tells no time.
+        """
+        return b"" if time is None else b" " + number_json(self._time(time, None))
+
     def _time(self, time: Any, name: object) -> int:
         try:
             found = to_nanoseconds(time, self._precision)
@@ -207,7 +222,7 @@ class PointEncoder:
         raise _located(SerializationError(msg), name)
 
 
-class _Fields(dict[Any, tuple[bytes, FieldTexts]]):
+class Fields(dict[Any, tuple[bytes, FieldTexts]]):
     """By field key: the text before the value, and the texts of values."""
 
     def __init__(self, policy: TypePolicy) -> None:

@@ -46,6 +46,15 @@ LAST_UNSIGNED: Final = 2**64 - 1
 
 _BOOLEANS: Final = {True: b"true", False: b"false"}
 
+#: The types of field that the classes of Python's own are.
+_NATURAL: Final[dict[type, FieldType]] = {
+    float: "float",
+    int: "integer",
+    bool: "boolean",
+    str: "string",
+    Decimal: "float",
+}
+
 #: Classes that are remembered; those made at run time must not pile up.
 _CLASSES: Final = 1000
 
@@ -188,6 +197,13 @@ class FieldTexts(_Texts):
                 self[float] = float_text
             if self._number is None:
                 self[int] = self._plain_int
+
+    @property
+    def natural(self) -> set[type]:
+        """The classes of values that are written by their type alone, policy or not; infinite ones apart."""
+        if self._pin is not None:
+            return {kind for kind, pin in _NATURAL.items() if pin == self._pin}
+        return {kind for kind in _NATURAL if self._number is None or kind is not int}
 
     def _bool(self, value: Any) -> bytes | None:
         if self._pin is None or self._pin == "boolean":
