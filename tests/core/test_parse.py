@@ -281,7 +281,11 @@ def test_the_short_way_agrees_with_the_long_one(line: str) -> None:
 def test_the_short_way_is_taken() -> None:
     """So that the test before says something."""
     plain = {"measurement": "m", "tags": {"a b": "c,d"}, "fields": {"f": 1.5, "g": 2.0, "i": 3, "b": True, "s": "x y"}}
-    points = [{**plain, "time": 1}, {**plain, "tags": {"a": "b"}, "time": None}, {**plain, "time": -1}]
+    points: list[dict[str, Any]] = [
+        {**plain, "time": 1},
+        {**plain, "tags": {"a": "b"}, "time": None},
+        {**plain, "time": -1},
+    ]
     assert exact(PlainReader(1).read(serialize(points).decode()) or []) == exact(points)
 
 

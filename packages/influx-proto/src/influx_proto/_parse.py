@@ -7,13 +7,15 @@ any line, and follows the server step by step where the grammar does not tell wh
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ._errors import SerializationError
 from ._lines import end_of_line
-from ._plain_lines import PlainReader, Point
 from ._scan import ScanError, scan_line
 from ._time import unit
+
+if TYPE_CHECKING:
+    from ._plain_lines import Point
 
 __all__ = ["parse_lines"]
 
@@ -78,6 +80,8 @@ class _Reader:
     def __init__(self, unit: int, *, unsigned: bool) -> None:
         self._unit = unit
         self._unsigned = unsigned
+        from ._plain_lines import PlainReader  # noqa: PLC0415 - not needed by those who only write, and slow to import
+
         self._plain = PlainReader(unit)
         self._lines_before = 0
 

@@ -15,7 +15,7 @@ from ._escape import SHORT_LINE, SUSPICIOUS, TagValues, check_line, field_key, m
 from ._policy import TypePolicy
 from ._shown import shown
 from ._time import FIRST, LAST, to_nanoseconds, unit
-from ._values import FieldTexts, TagTexts, number_json
+from ._values import FieldTexts, TagTexts, number_encoder
 
 __all__ = ["Fields", "PointEncoder"]
 
@@ -42,6 +42,7 @@ class PointEncoder:
         self.name = name
         self._precision = precision
         self._unit = unit(precision)
+        self._number = number_encoder()
         #: Of each field key what there is to know.
         self.fields = Fields(policy)
         self._tag_texts = TagTexts()
@@ -90,7 +91,7 @@ class PointEncoder:
         else:
             if type(time) is not int or not FIRST <= (ns := time * self._unit) <= LAST:
                 ns = self._time(time, name)
-            line = b" ".join((series, text, number_json(ns)))
+            line = b" ".join((series, text, self._number(ns)))
         if len(line) > SHORT_LINE or SUSPICIOUS in line:
             try:
                 check_line(line)
@@ -104,13 +105,14 @@ class PointEncoder:
         key: object = None
         plan = self.fields
         plain_float = plan.plain_float
+        number = self._number
         try:
             for key, value in fields.items():
                 before, texts = plan[key]
                 kind = type(value)
                 text: bytes | None
                 # Most values are floats, and a call more for each of them can be felt.
-                if kind is not float or texts is not plain_float or (text := number_json(value)) == b"null":
+                if kind is not float or texts is not plain_float or (text := number(value)) == b"null":
                     text = texts[kind](value)
                 if text is not None:
                     parts.append(before + text)
@@ -188,7 +190,7 @@ class PointEncoder:
         Raises:
             SerializationError: it tells no time.
         """
-        return b"" if time is None else b" " + number_json(self._time(time, None))
+        return b"" if time is None else b" " + self._number(self._time(time, None))
 
     def _time(self, time: Any, name: object) -> int:
         try:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ._escape import SHORT_LINE, string_value
 from ._policy import TypePolicy
 from ._time import FIRST, LAST, to_nanoseconds
-from ._values import FIRST_INTEGER, LAST_INTEGER, FieldTexts, number_json
+from ._values import FIRST_INTEGER, LAST_INTEGER, FieldTexts, number_encoder
 
 __all__ = [
     "FIELDS",
@@ -159,11 +159,11 @@ def _are_short(columns: Sequence[Column]) -> bool:
 
 
 def _numbers(values: Sequence[Any]) -> list[bytes]:
-    return number_json(values)[1:-1].split(b",")
+    return number_encoder()(values)[1:-1].split(b",")
 
 
 def _floats(values: Sequence[Any]) -> list[bytes] | None:
-    data = number_json(values)
+    data = number_encoder()(values)
     return None if b"n" in data else data[1:-1].split(b",")  # `null` stands for NaN, and for what is infinite
 
 
