@@ -36,8 +36,7 @@ def one(value: Any, dtype: Any, **options: Any) -> bytes:
 
 
 def inferred(data: object, **options: Any) -> bytes:
-    encoder = Encoder("m", object_columns="infer", **options)
-    return b"\n".join(batch.data for batch in encoder.encode(data))
+    return serialize(data, "m", object_columns="infer", **options)
 
 
 # What goes wrong silently elsewhere.

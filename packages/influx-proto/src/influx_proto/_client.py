@@ -14,11 +14,12 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
 
 from . import admin, ops
 from ._flow import AsyncTransport, Transport, arun, run
 from ._op import Operation
+from ._policy import FieldType, TypePolicy
 from ._retry import RetryPolicy
 from ._server import DEFAULT_PORT, Server, authorization, settings_from_env, settings_from_url
 from ._settings import Settings, Timeout
@@ -207,6 +208,11 @@ class _Face(Operations, Generic[SessionT]):
         headers: Mapping[str, str] | None = None,
         timeout: float | Timeout | None = None,
         retry: RetryPolicy | None = None,
+        tags: Mapping[str, object] | None = None,
+        unsigned: bool = False,
+        nonfinite: Literal["raise", "omit"] = "raise",
+        field_types: Mapping[str, FieldType] | None = None,
+        integers_as_floats: bool = False,
         session: SessionT | None = None,
     ) -> None:
         """Make a client. Nothing is opened until it is first used.
@@ -226,6 +232,12 @@ class _Face(Operations, Generic[SessionT]):
             headers: header fields to send with every request.
             timeout: how long to wait; a number of seconds means to connect and between two pieces of an answer.
             retry: how often and how long to try again.
+            tags: tags of all points that are written, ready-made lines apart. This and what follows is for every
+                `write` that does not say otherwise.
+            unsigned: see `write`, as for the next three.
+            nonfinite: see `write`.
+            field_types: see `write`.
+            integers_as_floats: see `write`.
             session: the HTTP library's own session to use, which is then not closed with the client.
 
         Raises:
@@ -250,6 +262,8 @@ class _Face(Operations, Generic[SessionT]):
             retry=RetryPolicy() if retry is None else retry,
             verify=verify,
             cert=cert,
+            tags=dict(tags or {}),
+            types=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
         )
         self.db = database
         self._closed = False

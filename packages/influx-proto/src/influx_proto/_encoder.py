@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, NoReturn
 
 from ._arguments import limit
 from ._arrow import read_arrow
@@ -20,7 +20,7 @@ from ._lines import lines
 from ._pandas import is_frame, read_pandas
 from ._point_runs import PointRunEncoder
 from ._points import PointEncoder
-from ._policy import FieldType, TypePolicy
+from ._policy import TypePolicy
 from ._runs import Lines, Run, with_runs
 from ._shown import shown
 from ._table import ObjectColumns, Table, TableEncoder
@@ -64,10 +64,7 @@ class Encoder:
         tags: tags for all points, ready-made lines apart; a point's own win.
         max_lines: lines in one batch at the most; None for no limit.
         max_bytes: bytes in one batch at the most, unless a single line is longer; None for no limit.
-        unsigned: whether the server stores unsigned integers.
-        nonfinite: what is done with infinite floats: `raise` or `omit`.
-        field_types: the type of single fields, by name.
-        integers_as_floats: write all integers as floats.
+        policy: what the caller decided about types.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type.
         stamp: a clock, for points and lines that carry no time, in nanoseconds; without it the server stamps them.
@@ -86,14 +83,11 @@ class Encoder:
         tags: Mapping[str, object] | None = None,
         max_lines: int | None = None,
         max_bytes: int | None = None,
-        unsigned: bool = False,
-        nonfinite: Literal["raise", "omit"] = "raise",
-        field_types: Mapping[str, FieldType] | None = None,
-        integers_as_floats: bool = False,
+        policy: TypePolicy | None = None,
         object_columns: ObjectColumns = "str",
         stamp: Callable[[], int] | None = None,
     ) -> None:
-        policy = TypePolicy(unsigned, nonfinite, {} if field_types is None else field_types, integers_as_floats)
+        policy = TypePolicy() if policy is None else policy
         self._points = PointEncoder(measurement, {} if tags is None else tags, precision, policy)
         self._object_encoder = partial(
             object_encoder, name=measurement, tags={} if tags is None else tags, precision=precision, policy=policy

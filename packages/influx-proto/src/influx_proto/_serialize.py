@@ -7,7 +7,7 @@ from typing import Literal
 
 from ._encoder import BATCH_BYTES, BATCH_LINES, Encoder
 from ._errors import SerializationError
-from ._policy import FieldType
+from ._policy import FieldType, TypePolicy
 from ._table import ObjectColumns
 from ._time import wire_precision
 
@@ -62,10 +62,7 @@ def serialize(
         tag_columns=tag_columns,
         object_columns=object_columns,
         tags={**(tags or {}), **extra_tags},
-        unsigned=unsigned,
-        nonfinite=nonfinite,
-        field_types=field_types,
-        integers_as_floats=integers_as_floats,
+        policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
     )
     batches = list(encoder.encode(data))
     if len(batches) > 1:
@@ -126,9 +123,6 @@ def serialize_batches(
         tags={**(tags or {}), **extra_tags},
         max_lines=max_lines,
         max_bytes=max_bytes,
-        unsigned=unsigned,
-        nonfinite=nonfinite,
-        field_types=field_types,
-        integers_as_floats=integers_as_floats,
+        policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
     )
     return (batch.data for batch in encoder.encode(data))

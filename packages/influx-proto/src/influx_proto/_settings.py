@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from ._policy import TypePolicy
 from ._retry import RetryPolicy
 from ._server import Server
 
@@ -43,3 +45,7 @@ class Settings:
     verify: bool | str = True
     #: Path of a PEM file with a client certificate and key, or the paths of both.
     cert: str | tuple[str, str] | None = None
+    #: Tags of all points that are written, ready-made lines apart; those of a single write, and a point's own, win.
+    tags: Mapping[str, object] = field(default_factory=dict)
+    #: How the values of fields are written, where a single write does not say otherwise.
+    types: TypePolicy = TypePolicy()

@@ -18,8 +18,8 @@ from ._settings import Settings
 from ._table import ObjectColumns
 from ._wire import Headers, Repeat, Request, add_params
 
-#: Makes the encoder of a write, with a clock for points without a time or without one.
-MakeEncoder: TypeAlias = Callable[[Callable[[], int] | None], Encoder]
+#: Makes the encoder of a write for a client's settings, with a clock for points without a time or without one.
+MakeEncoder: TypeAlias = Callable[[Settings, Callable[[], int] | None], Encoder]
 
 
 def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool) -> Op[bool]:
@@ -53,7 +53,7 @@ class Writes:
     def __init__(
         self, data: object, make_encoder: MakeEncoder, make_op: Callable[[Batch], Op[bool]], *, stamp: bool
     ) -> None:
-        make_encoder(None)  # wrong options are told at once, not when the first batch is due
+        make_encoder(Settings(), None)  # wrong options are told at once, not when the first batch is due
         self._data = data
         self._make_encoder = make_encoder
         self._make_op = make_op
@@ -63,7 +63,7 @@ class Writes:
         if self._stamp:
             msg = "stamp: needs a client, which has a clock"
             raise ValueError(msg)
-        return map(self._make_op, self._make_encoder(None).encode(self._data))
+        return map(self._make_op, self._make_encoder(Settings(), None).encode(self._data))
 
     def only(self) -> Op[bool]:
         """Give the one request of a write that was not divided.
@@ -85,7 +85,7 @@ class Writes:
     def flow(self, settings: Settings, clock: Clock) -> Flow[bool]:
         """Write batch after batch; an error says how much was stored before it."""
         with _Account() as account:
-            for batch in self._encoder(clock).encode(self._data):
+            for batch in self._encoder(settings, clock).encode(self._data):
                 yield from self._make_op(batch).flow(settings, clock)
                 account.stored += batch.lines
         return True
@@ -94,7 +94,7 @@ class Writes:
         """Do what `flow` says, over data that may come from an asynchronous iterable."""
         if not isinstance(self._data, AsyncIterable):
             return await arun(self.flow(settings, transport), transport)
-        encoder = self._encoder(transport)
+        encoder = self._encoder(settings, transport)
         with _Account() as account:
 
             async def send(batches: Iterable[Batch]) -> None:
@@ -111,8 +111,8 @@ class Writes:
             await send(encoder.close())
         return True
 
-    def _encoder(self, clock: Clock) -> Encoder:
-        return self._make_encoder(clock.time_ns if self._stamp else None)
+    def _encoder(self, settings: Settings, clock: Clock) -> Encoder:
+        return self._make_encoder(settings, clock.time_ns if self._stamp else None)
 
 
 class _Account:
@@ -140,10 +140,10 @@ def write(
     tag_columns: Iterable[str] = (),
     object_columns: ObjectColumns = "str",
     tags: Mapping[str, object] | None = None,
-    unsigned: bool = False,
-    nonfinite: Literal["raise", "omit"] = "raise",
+    unsigned: bool | None = None,
+    nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
-    integers_as_floats: bool = False,
+    integers_as_floats: bool | None = None,
     **extra_tags: object,
 ) -> Op[bool]:
     """Write points in one request, however many there are; see `write_batches`, which a client's `write` is.
@@ -187,10 +187,10 @@ def write_batches(
     batch_lines: int | None = BATCH_LINES,
     batch_bytes: int | None = BATCH_BYTES,
     stamp: bool = False,
-    unsigned: bool = False,
-    nonfinite: Literal["raise", "omit"] = "raise",
+    unsigned: bool | None = None,
+    nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
-    integers_as_floats: bool = False,
+    integers_as_floats: bool | None = None,
     **extra_tags: object,
 ) -> Writes:
     """Write points: in one request, or in several where there are many.
@@ -210,16 +210,17 @@ def write_batches(
         tag_columns: the columns of a DataFrame that are tags.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type, which has to be one in a column.
-        tags: tags for all points, ready-made lines apart; a point's own wins.
+        tags: tags for all points, ready-made lines apart, besides the client's own; a point's own wins.
         batch_lines: lines in one request at the most; None for no limit.
         batch_bytes: bytes in one request at the most, unless a single line is longer; None for no limit.
         stamp: give points and lines that carry no time the client's, each a later one. Otherwise the server gives all
             of a request one time, so that of two points in a series one is lost, and such points cannot be sent again
             after a failure that leaves open whether they arrived.
-        unsigned: whether the server stores unsigned integers, so that integers beyond int64 may be written.
+        unsigned: whether the server stores unsigned integers, so that integers beyond int64 may be written. For this
+            and the following, None is what the client was told when it was made.
         nonfinite: what is done with infinite floats: `raise`, or `omit` them like missing values.
         field_types: the type of single fields, whatever is handed over: `{"temperature": "float"}` writes 21 as
-            `21.0`. One of `float`, `integer`, `unsigned`, `string`, `boolean`.
+            `21.0`. One of `float`, `integer`, `unsigned`, `string`, `boolean`. The client's hold for all others.
         integers_as_floats: write all integers as floats.
         extra_tags: more tags for all points, by keyword.
 
@@ -241,19 +242,16 @@ def write_batches(
     all_tags = {**(tags or {}), **extra_tags}
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
 
-    def make_encoder(clock: Callable[[], int] | None) -> Encoder:
+    def make_encoder(settings: Settings, clock: Callable[[], int] | None) -> Encoder:
         return Encoder(
             measurement,
             precision="ns" if precision is None else precision,
             tag_columns=columns,
             object_columns=object_columns,
-            tags=all_tags,
+            tags={**settings.tags, **all_tags},
             max_lines=limit("batch_lines", batch_lines),
             max_bytes=limit("batch_bytes", batch_bytes),
-            unsigned=unsigned,
-            nonfinite=nonfinite,
-            field_types=field_types,
-            integers_as_floats=integers_as_floats,
+            policy=settings.types.but(unsigned, nonfinite, field_types, integers_as_floats),
             stamp=clock,
         )
 
