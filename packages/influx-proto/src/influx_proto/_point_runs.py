@@ -1,8 +1,8 @@
-"""Many points that are mappings at a time, in groups of one shape: the same measurement, keys of tags and of fields."""
+"""Many points at a time, in groups of one shape: the same measurement, keys of tags and keys of fields."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final, TypeAlias
@@ -22,7 +22,7 @@ from ._run_columns import (
 )
 from ._time import unit
 
-__all__ = ["PointRunEncoder"]
+__all__ = ["PointRunEncoder", "Shape"]
 
 #: Shapes, and of each the series, that are remembered.
 _REMEMBERED_SHAPES: Final = 256
@@ -48,8 +48,8 @@ class PointRunEncoder:
 
     def __init__(self, points: PointEncoder, precision: str) -> None:
         self._points = points
-        self._times = {int: integer_times(unit(precision)), str: TIMES, datetime: TIMES}
-        self._shapes: dict[_ShapeKey, _Shape] = {}
+        self._precision = precision
+        self._shapes: dict[_ShapeKey, Shape] = {}
 
     def lines(self, points: _Points) -> tuple[bytes, bool] | None:
         """Give the lines of a run, and whether all have a time; None if it has to be written point by point."""
@@ -103,46 +103,72 @@ class PointRunEncoder:
         if shape is None:
             if len(self._shapes) >= _REMEMBERED_SHAPES:
                 self._shapes.clear()
-            shape = self._shapes[key] = _Shape(self._points, key)
-        values = zip(*[point["fields"].values() for point in points], strict=True)
-        fields = [field.texts(column) for field, column in zip(shape.fields, values, strict=True)]
+            shape = self._shapes[key] = Shape(self._points, *key, self._precision)
         times = [point.get("time") for point in points]
-        lacking = times.count(None)
-        time = None if lacking == len(times) else read_column(times, self._times, b" ", self._points.time_text)
-        return line_columns(shape.series(points), fields, time), not lacking
+        columns = shape.columns(
+            [tuple(point["tags"].values()) for point in points] if key[1] else None,
+            zip(*[point["fields"].values() for point in points], strict=True),
+            times,
+        )
+        return columns, type(None) not in set(map(type, times))
 
 
-class _Shape:
-    """How points of one shape are written."""
+class Shape:
+    """How points of one shape are written, column by column.
 
-    def __init__(self, points: PointEncoder, key: _ShapeKey) -> None:
-        measurement, tags, fields = key
-        self.fields = [_Field(points, name) for name in fields]
+    Args:
+        points: how each of them is written by itself.
+        measurement: the measurement.
+        tags: the keys of the tags.
+        fields: the keys of the fields.
+        precision: the unit of times that are bare integers.
+    """
+
+    def __init__(
+        self, points: PointEncoder, measurement: str, tags: Sequence[str], fields: Sequence[str], precision: str
+    ) -> None:
         self._series = _Series(points, measurement, tags)
-        self._tagged = bool(tags)
+        self._fields = [_Field(points, name) for name in fields]
+        self._times = {int: integer_times(unit(precision)), str: TIMES, datetime: TIMES}
+        self._time_text = points.time_text
 
-    def series(self, points: _Points) -> list[bytes]:
-        """Give the series of each point; raises SerializationError where one cannot be written, or not at once."""
-        if not self._tagged:
-            return [self._series[()]] * len(points)
-        keys = [tuple(point["tags"].values()) for point in points]
-        # Another type may equal a text, or another type, and be written otherwise.
-        if set(map(type, chain.from_iterable(keys))) != {str}:
-            msg = "these have to be looked at one by one"
-            raise SerializationError(msg)
-        return [self._series[key] for key in keys]
+    def columns(
+        self, tags: Sequence[tuple[Any, ...]] | None, fields: Iterable[Sequence[Any]], times: Sequence[Any]
+    ) -> list[Column] | None:
+        """Give all that the lines consist of; None if a point has no field.
+
+        Args:
+            tags: the values of the tags, point by point; None where there are none.
+            fields: the values of each field.
+            times: the times.
+
+        Raises:
+            SerializationError: a point cannot be written, or not together with the others.
+        """
+        if tags is None:
+            series = [self._series[()]] * len(times)
+        else:
+            # Another type may equal a text, or another type, and be written otherwise.
+            if not {str, type(None)}.issuperset(map(type, chain.from_iterable(tags))):
+                msg = "these have to be looked at one by one"
+                raise SerializationError(msg)
+            series = [self._series[values] for values in tags]
+        columns = [field.texts(values) for field, values in zip(self._fields, fields, strict=True)]
+        timed = set(map(type, times)) != {type(None)}
+        time = read_column(times, self._times, b" ", self._time_text) if timed else None
+        return line_columns(series, columns, time)
 
 
-class _Series(dict[tuple[str, ...], bytes]):
+class _Series(dict[tuple[str | None, ...], bytes]):
     """Measurement and tags by the values of the tags."""
 
-    def __init__(self, points: PointEncoder, measurement: str, keys: tuple[str, ...]) -> None:
+    def __init__(self, points: PointEncoder, measurement: str, keys: Sequence[str]) -> None:
         super().__init__()
         self._points = points
         self._measurement = measurement
         self._keys = keys
 
-    def __missing__(self, values: tuple[str, ...]) -> bytes:
+    def __missing__(self, values: tuple[str | None, ...]) -> bytes:
         series = self._points.make_series(self._measurement, dict(zip(self._keys, values, strict=True)))
         if SUSPICIOUS in series:  # may hide the end of the line, together with what comes after it
             msg = "this has to be looked at with its fields"

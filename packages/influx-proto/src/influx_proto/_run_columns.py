@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -33,6 +34,8 @@ class AtOnce(NamedTuple):
     texts: _Texter
     #: What stands behind each text.
     after: bytes = b""
+    #: The same where values are missing though they are of the class: their texts are nothing.
+    sparse: _Texter | None = None
     #: How many bytes a text can have; None where there is no telling.
     longest: int | None = None
 
@@ -72,12 +75,18 @@ def read_column(
     if lacks:
         kinds.remove(type(None))
     if len(kinds) == 1 and (expected := at_once.get(kinds.pop())) is not None:
-        texts = expected.texts([value for value in values if value is not None] if lacks else values)
+        found = [value for value in values if value is not None] if lacks else values
+        texts = expected.texts(found)
         if texts is not None and not lacks:
             return Column(texts, (before, expected.after), expected.longest)
+        if texts is None and expected.sparse is not None:
+            texts = expected.sparse(found)
         if texts is not None:
-            after, rest = expected.after, iter(texts)
-            return Column([b"" if value is None else before + next(rest) + after for value in values])
+            rest = iter(texts)
+            if lacks:
+                texts = [b"" if value is None else next(rest) for value in values]
+            after = expected.after
+            return Column([before + text + after if text else b"" for text in texts])
     return Column([whole(value) for value in values])
 
 
@@ -167,6 +176,12 @@ def _floats(values: Sequence[Any]) -> list[bytes] | None:
     return None if b"n" in data else data[1:-1].split(b",")  # `null` stands for NaN, and for what is infinite
 
 
+def _sparse_floats(values: Sequence[Any]) -> list[bytes] | None:
+    if math.inf in values or -math.inf in values:
+        return None
+    return number_encoder()(values)[1:-1].replace(b"null", b"").split(b",")
+
+
 def _integers(values: Sequence[Any]) -> list[bytes] | None:
     return _numbers(values) if min(values) >= FIRST_INTEGER and max(values) <= LAST_INTEGER else None
 
@@ -187,7 +202,7 @@ _decimal: Final[Callable[[Any], Any]] = FieldTexts(TypePolicy()).text
 
 #: How fields are written whose type is that of their values.
 FIELDS: Final[Mapping[type, AtOnce]] = {
-    float: AtOnce(_floats, longest=25),
+    float: AtOnce(_floats, sparse=_sparse_floats, longest=25),
     int: AtOnce(_integers, b"i", longest=20),
     bool: AtOnce(_booleans, longest=5),
     str: AtOnce(_strings),
