@@ -7,12 +7,12 @@ feed it, and it gives batches as they become full.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NoReturn
 
 from ._arguments import limit
 from ._arrow import read_arrow
+from ._batch import SKIPPED, Batch, has_time, is_point
 from ._errors import SerializationError
 from ._escape import encoded
 from ._lineprotocol import ObjectEncoder, object_encoder
@@ -26,11 +26,7 @@ from ._shown import shown
 from ._table import ObjectColumns, Table, TableEncoder
 from ._time import wire_precision
 
-__all__ = ["BATCH_BYTES", "BATCH_LINES", "Batch", "Encoder"]
-
-#: What the server skips at the beginning of a line, and a space at its end.
-_SKIPPED: Final = b" \t\0\n"
-
+__all__ = ["BATCH_BYTES", "BATCH_LINES", "Encoder"]
 
 #: How much one request has if the caller does not say: what InfluxDB takes in fastest, and what leaves room below the
 #: 25 MB that it refuses unless configured otherwise.
@@ -38,20 +34,6 @@ BATCH_LINES: Final = 10_000
 BATCH_BYTES: Final = 8_000_000
 
 _UNLIMITED: Final = 2**63
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Lines that can be sent in one request."""
-
-    #: The lines, an LF between them.
-    data: bytes
-    #: How many there are.
-    lines: int
-    #: The unit of their times by its name on the wire. Our own lines have `ns`, ready-made ones what the caller said.
-    precision: str
-    #: Whether every line has a time, so that sending it twice stores it once.
-    timed: bool
 
 
 class Encoder:
@@ -294,10 +276,10 @@ class Encoder:
         begin = end = count = 0
         timed = True
         for start, stop in lines(data):
-            line = data[start:stop].strip(_SKIPPED)
-            if not line or line.startswith(b"#"):
+            line = data[start:stop].strip(SKIPPED)
+            if not is_point(line):
                 continue
-            if self._stamp is not None and not _has_time(line):
+            if self._stamp is not None and not has_time(line):
                 if count:
                     self._add_piece(data[begin:end], count, precision, timed=timed)
                     count, timed = 0, True
@@ -310,7 +292,7 @@ class Encoder:
                 begin = start
             end = stop
             count += 1
-            timed = timed and _has_time(line)
+            timed = timed and has_time(line)
         if count:
             self._add_piece(data[begin:end], count, precision, timed=timed)
 
@@ -352,15 +334,6 @@ class Encoder:
             "'fields', or an iterable of these"
         )
         raise SerializationError(msg)
-
-
-def _has_time(line: bytes) -> bool:
-    r"""Whether a line ends in a time; for a line with LFs in its strings, the same is true of its last piece.
-
-    A string field ends in a quote, so digits after the last space are the time. What is no valid line is refused by the
-    server whatever is said here.
-    """
-    return line.rpartition(b" ")[2].removeprefix(b"-").isdigit()
 
 
 def _table_reader(kind: type) -> Callable[[Any, str], Table] | None:

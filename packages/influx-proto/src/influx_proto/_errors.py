@@ -8,7 +8,7 @@ They are split by whose fault it is: bad input (`SerializationError`, `SchemaErr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ._result import QueryResult
@@ -22,6 +22,7 @@ __all__ = [
     "ProtocolError",
     "QueryError",
     "RateLimited",
+    "RejectedLine",
     "ResponseError",
     "SchemaError",
     "SerializationError",
@@ -122,8 +123,20 @@ class QueryError(ResponseError):
         return f"{self.message} (HTTP {self.status}{where})"
 
 
+class RejectedLine(NamedTuple):
+    """A line that the server did not store."""
+
+    #: The line, as it was sent.
+    line: str
+    #: In the server's words.
+    reason: str
+
+
 class WriteError(ResponseError):
     """The server refused points."""
+
+    #: The rejected lines that the server names, each with its reason.
+    rejected: Sequence[RejectedLine] = ()
 
 
 class PartialWriteError(WriteError):
@@ -131,8 +144,6 @@ class PartialWriteError(WriteError):
 
     #: How many points the server says it dropped; lines it could not parse are not among them.
     dropped: int = 0
-    #: The rejected lines that the server names, each with its reason.
-    rejected: Sequence[tuple[str, str]] = ()
 
 
 class PayloadTooLarge(WriteError):

@@ -8,8 +8,10 @@ from functools import partial
 from typing import Literal, Self, TypeAlias
 
 from ._arguments import given, limit
-from ._encoder import BATCH_BYTES, BATCH_LINES, Batch, Encoder
-from ._errors import InfluxDBError, SerializationError
+from ._batch import Batch
+from ._deliver import deliver, deliver_accepted, partial_write
+from ._encoder import BATCH_BYTES, BATCH_LINES, Encoder
+from ._errors import InfluxDBError, RejectedLine, SerializationError
 from ._flow import AsyncTransport, Clock, Flow, arun
 from ._op import Op
 from ._policy import FieldType
@@ -51,13 +53,20 @@ class Writes:
     """The requests of one write, made one by one while they are sent; iterating it gives their `Op`s."""
 
     def __init__(
-        self, data: object, make_encoder: MakeEncoder, make_op: Callable[[Batch], Op[bool]], *, stamp: bool
+        self,
+        data: object,
+        make_encoder: MakeEncoder,
+        make_op: Callable[[Batch], Op[bool]],
+        *,
+        stamp: bool,
+        find_rejected: bool,
     ) -> None:
         make_encoder(Settings(), None)  # wrong options are told at once, not when the first batch is due
         self._data = data
         self._make_encoder = make_encoder
         self._make_op = make_op
         self._stamp = stamp
+        self._find_rejected = find_rejected
 
     def __iter__(self) -> Iterator[Op[bool]]:
         if self._stamp:
@@ -85,9 +94,9 @@ class Writes:
     def flow(self, settings: Settings, clock: Clock) -> Flow[bool]:
         """Write batch after batch; an error says how much was stored before it."""
         with _Account() as account:
+            deliver = self._deliverer(account, settings, clock)
             for batch in self._encoder(settings, clock).encode(self._data):
-                yield from self._make_op(batch).flow(settings, clock)
-                account.stored += batch.lines
+                yield from deliver(batch)
         return True
 
     async def arun(self, settings: Settings, transport: AsyncTransport) -> bool:
@@ -96,11 +105,11 @@ class Writes:
             return await arun(self.flow(settings, transport), transport)
         encoder = self._encoder(settings, transport)
         with _Account() as account:
+            deliver = self._deliverer(account, settings, transport)
 
             async def send(batches: Iterable[Batch]) -> None:
                 for batch in batches:
-                    await arun(self._make_op(batch).flow(settings, transport), transport)
-                    account.stored += batch.lines
+                    await arun(deliver(batch), transport)
 
             async with AsyncExitStack() as stack:
                 if isinstance(self._data, AsyncGenerator):
@@ -111,22 +120,40 @@ class Writes:
             await send(encoder.close())
         return True
 
+    def _deliverer(self, account: _Account, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
+        def send(batch: Batch) -> Flow[bool]:
+            yield from self._make_op(batch).flow(settings, clock)
+            account.stored += batch.lines
+            return True
+
+        def deliver_and_collect(batch: Batch) -> Flow[None]:
+            account.rejected += yield from deliver_accepted(batch, send)
+
+        return deliver_and_collect if self._find_rejected else partial(deliver, send=send)
+
     def _encoder(self, settings: Settings, clock: Clock) -> Encoder:
         return self._make_encoder(settings, clock.time_ns if self._stamp else None)
 
 
 class _Account:
-    """Notes on an error what was stored before it."""
+    """Notes on an error what was stored before it; and raises one in the end where lines were rejected."""
 
     def __init__(self) -> None:
         self.stored = 0
+        self.rejected: list[RejectedLine] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, InfluxDBError) and self.stored:
-            error.add_note(f"the {self.stored} lines before this request were stored")
+        if isinstance(error, InfluxDBError):
+            if self.stored:
+                error.add_note(f"the {self.stored} lines before this request were stored")
+            if self.rejected:
+                count = len(self.rejected)
+                error.add_note(f"{count} lines before this request were rejected, the first: {self.rejected[0]}")
+        elif error is None and self.rejected:
+            raise partial_write(self.rejected)
 
 
 def write(
@@ -164,6 +191,7 @@ def write(
         batch_lines=None,
         batch_bytes=None,
         stamp=False,
+        find_rejected=False,
         unsigned=unsigned,
         nonfinite=nonfinite,
         field_types=field_types,
@@ -187,6 +215,7 @@ def write_batches(
     batch_lines: int | None = BATCH_LINES,
     batch_bytes: int | None = BATCH_BYTES,
     stamp: bool = False,
+    find_rejected: bool = False,
     unsigned: bool | None = None,
     nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
@@ -216,6 +245,9 @@ def write_batches(
         stamp: give points and lines that carry no time the client's, each a later one. Otherwise the server gives all
             of a request one time, so that of two points in a series one is lost, and such points cannot be sent again
             after a failure that leaves open whether they arrived.
+        find_rejected: where the server refuses lines without telling which, find them, by writing what may be among
+            them again in ever smaller parts, which stores nothing twice; and go on, so that all is stored that can be
+            before the error is raised, with all rejected lines.
         unsigned: whether the server stores unsigned integers, so that integers beyond int64 may be written. For this
             and the following, None is what the client was told when it was made.
         nonfinite: what is done with infinite floats: `raise`, or `omit` them like missing values.
@@ -229,8 +261,8 @@ def write_batches(
 
     Raises:
         SerializationError: a point cannot be written as it is; says which and why. Of its batch nothing was sent.
-        WriteError: the server refused points: `PartialWriteError` if it stored the others, `PayloadTooLarge` if the
-            request is too large for it.
+        WriteError: the server refused points: `PartialWriteError` if it stored the others, `PayloadTooLarge` if a
+            single line is too large for it; what is too large otherwise is written in parts.
         DatabaseNotFound: the database does not exist.
         AuthenticationError: the credentials are wrong or do not allow this.
     """
@@ -255,4 +287,10 @@ def write_batches(
             stamp=clock,
         )
 
-    return Writes(data, make_encoder, partial(write_op, params=params, wants_db=db is None), stamp=stamp)
+    return Writes(
+        data,
+        make_encoder,
+        partial(write_op, params=params, wants_db=db is None),
+        stamp=stamp,
+        find_rejected=find_rejected,
+    )
