@@ -229,7 +229,8 @@ def _collected_frames(
     status: int, headers: Headers, *, measurement: bool | None, finish: Callable[[FrameCollector], T]
 ) -> Collected[T]:
     frames = FrameCollector(measurement=measurement)
-    return Collected(chunk_decoder(status, headers, epoch="ns"), frames.add, partial(finish, frames))
+    decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
+    return Collected(decoder, frames.add, partial(finish, frames))
 
 
 def _only_frame(frames: FrameCollector) -> pd.DataFrame:
