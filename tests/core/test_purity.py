@@ -14,8 +14,8 @@ FORBIDDEN = {
     "socket", "ssl", "asyncio", "trio", "selectors", "select", "subprocess", "threading", "concurrent",
     "multiprocessing",     "http", "aiohttp", "requests", "urllib3", "h11", "httpx", "anyio", "time",
 }  # fmt: skip
-#: What is imported when somebody hands over or asks for something of it.
-OPTIONAL = {"pandas", "numpy", "pyarrow", "polars"}
+#: What is imported when somebody reads or writes, or hands over or asks for something of it.
+OPTIONAL = {"msgspec", "pandas", "numpy", "pyarrow", "polars"}
 FOLDER = Path(influx_proto.__file__).parent
 
 

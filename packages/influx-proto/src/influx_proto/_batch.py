@@ -8,10 +8,15 @@ from typing import Final
 
 from ._lines import lines
 
-__all__ = ["SKIPPED", "Batch", "has_time", "is_point"]
+__all__ = ["BATCH_BYTES", "BATCH_LINES", "SKIPPED", "Batch", "has_time", "is_point"]
 
 #: What the server skips at the beginning of a line, and a space at its end.
 SKIPPED: Final = b" \t\0\n"
+
+#: How much one request has if the caller does not say: what InfluxDB takes in fastest, and what leaves room below the
+#: 25 MB that it refuses unless configured otherwise.
+BATCH_LINES: Final = 10_000
+BATCH_BYTES: Final = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,18 +20,13 @@ from ._lines import lines
 from ._pandas import is_frame, read_pandas
 from ._point_runs import PointRunEncoder
 from ._points import PointEncoder
-from ._policy import TypePolicy
+from ._policy import ObjectColumns, TypePolicy
 from ._runs import Lines, Run, with_runs
 from ._shown import shown
-from ._table import ObjectColumns, Table, TableEncoder
+from ._table import Table, TableEncoder
 from ._time import wire_precision
 
-__all__ = ["BATCH_BYTES", "BATCH_LINES", "Encoder"]
-
-#: How much one request has if the caller does not say: what InfluxDB takes in fastest, and what leaves room below the
-#: 25 MB that it refuses unless configured otherwise.
-BATCH_LINES: Final = 10_000
-BATCH_BYTES: Final = 8_000_000
+__all__ = ["Encoder"]
 
 _UNLIMITED: Final = 2**63
 

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-__all__ = ["FieldType", "TypePolicy"]
+__all__ = ["FieldType", "ObjectColumns", "TypePolicy"]
 
 #: The types that InfluxDB has for fields.
 FieldType: TypeAlias = Literal["float", "integer", "unsigned", "string", "boolean"]
+
+#: How the cells of a DataFrame's columns of any objects are written: the text of each, or each by its own type.
+ObjectColumns: TypeAlias = Literal["str", "infer"]
 
 _FIELD_TYPES: Final = get_args(FieldType)
 

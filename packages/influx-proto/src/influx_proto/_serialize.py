@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from ._encoder import BATCH_BYTES, BATCH_LINES, Encoder
+from ._batch import BATCH_BYTES, BATCH_LINES
 from ._errors import SerializationError
-from ._policy import FieldType, TypePolicy
-from ._table import ObjectColumns
+from ._policy import FieldType, ObjectColumns, TypePolicy
 from ._time import wire_precision
 
 __all__ = ["serialize", "serialize_batches"]
@@ -56,6 +55,8 @@ def serialize(
         SerializationError: a point cannot be written as it is; says which and why.
         ValueError: an argument is not what it must be.
     """
+    from ._encoder import Encoder  # noqa: PLC0415 - as in `_write`
+
     encoder = Encoder(
         measurement,
         precision=precision,
@@ -115,6 +116,8 @@ def serialize_batches(
             whole.
         ValueError: an argument is not what it must be.
     """
+    from ._encoder import Encoder  # noqa: PLC0415 - as in `_write`
+
     encoder = Encoder(
         measurement,
         precision=precision,

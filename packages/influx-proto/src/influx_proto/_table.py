@@ -13,24 +13,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ._errors import SerializationError
 from ._point_runs import Shape
 from ._points import PointEncoder
-from ._policy import FieldType, TypePolicy
+from ._policy import FieldType, ObjectColumns, TypePolicy
 from ._run_columns import joined_lines
 from ._shown import shown
 from ._time import FIRST, LAST, to_rfc3339
 from ._values import FieldTexts
 
-__all__ = ["ROWS", "Column", "ObjectColumns", "Table", "TableEncoder", "column_names"]
+__all__ = ["ROWS", "Column", "Table", "TableEncoder", "column_names"]
 
 #: Rows that are values at a time.
 ROWS: Final = 1000
-
-#: What is done with columns of any objects: text of all of them, or each by its own type.
-ObjectColumns = Literal["str", "infer"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
-from typing import Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from ._arguments import given, limit
-from ._batch import Batch
+from ._batch import BATCH_BYTES, BATCH_LINES, Batch
 from ._deliver import deliver, deliver_accepted, partial_write
-from ._encoder import BATCH_BYTES, BATCH_LINES, Encoder
 from ._errors import InfluxDBError, RejectedLine, SerializationError
 from ._flow import AsyncTransport, Clock, Flow, arun
 from ._op import Op
-from ._policy import FieldType
+from ._policy import FieldType, ObjectColumns
 from ._refusals import Refusal
 from ._settings import Settings
-from ._table import ObjectColumns
 from ._wire import Headers, Repeat, Request, add_params
 
+if TYPE_CHECKING:
+    from ._encoder import Encoder
+
 #: Makes the encoder of a write for a client's settings, with a clock for points without a time or without one.
-MakeEncoder: TypeAlias = Callable[[Settings, Callable[[], int] | None], Encoder]
+MakeEncoder: TypeAlias = "Callable[[Settings, Callable[[], int] | None], Encoder]"
 
 
 def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool) -> Op[bool]:
@@ -275,6 +276,8 @@ def write_batches(
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
 
     def make_encoder(settings: Settings, clock: Callable[[], int] | None) -> Encoder:
+        from ._encoder import Encoder  # noqa: PLC0415 - not needed by those who only read, and slow to import
+
         return Encoder(
             measurement,
             precision="ns" if precision is None else precision,
