@@ -325,8 +325,8 @@ class Encoder:
 
     def _refuse(self, value: object) -> NoReturn:
         msg = (
-            f"cannot write {_a(value)} ({shown(value)}): line protocol as str or bytes is written, a mapping with "
-            "'fields', or an iterable of these"
+            f"cannot write {_a(value)} ({shown(value)}): what is written is line protocol as str or bytes, a mapping "
+            "with 'fields', an object of a @lineprotocol class, a DataFrame or Arrow table, or an iterable of these"
         )
         raise SerializationError(msg)
 
