@@ -7,9 +7,11 @@ The conformance suite of this repository runs over this client as it does over t
 from __future__ import annotations
 
 import http.client
+import ssl
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 from influx_proto.adapter import Client, Headers, ProtocolError, Request, Response, Settings, TransportError
 
@@ -18,37 +20,52 @@ class HTTPClientTransport:
     """Opens a connection for each request: simple, and as good as any for a script."""
 
     def __init__(self, settings: Settings) -> None:
-        self.server, self.timeout = settings.server, settings.timeout
+        if settings.proxy is not None or settings.unix_socket is not None:
+            raise NotImplementedError("proxy, unix_socket: this client knows neither")
+        self.server, self.where = settings.server, settings.where
+        self.kind: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
+        if self.server.ssl:
+            self.kind = partial(http.client.HTTPSConnection, context=settings.tls.context(ssl.create_default_context))
 
     @contextmanager
     def open(self, request: Request) -> Generator[Response[Iterator[bytes]]]:
         """Send a request; give its answer as it arrives."""
-        kind = http.client.HTTPSConnection if self.server.ssl else http.client.HTTPConnection
-        with closing(kind(self.server.host, self.server.port, timeout=self.timeout.connect)) as connection:
+        connect, idle = request.timeout.connect, request.timeout.idle
+        if request.timeout.total is not None:
+            raise NotImplementedError("timeout: this client knows no total")
+        with closing(self.kind(self.server.host, self.server.port, timeout=connect)) as connection:
             try:
                 connection.connect()
             except OSError as error:
-                msg = f"cannot connect to {self.server.netloc}: {error}"
-                raise TransportError(msg, maybe_received=False) from error
-            connection.sock.settimeout(self.timeout.idle)
-            with self.translated():
+                raise TransportError(f"cannot connect to {self.where}: {error}", maybe_received=False) from error
+            connection.sock.settimeout(idle)
+            with self.translated(idle):
                 connection.request(request.method, request.target, request.body, dict(request.headers))
                 answer = connection.getresponse()
             with answer:
-                yield Response(answer.status, Headers(answer.getheaders()), Body(self, answer))
+                pieces = iter(lambda: self.piece(answer, idle), b"")
+                yield Response(answer.status, Headers(answer.getheaders()), pieces)
+
+    def piece(self, answer: http.client.HTTPResponse, idle: float | None) -> bytes:
+        """Read the next piece of a body."""
+        with self.translated(idle):
+            piece = answer.read1(65536)
+            if not piece and answer.length:  # http.client does not mind a body that is shorter than announced
+                raise http.client.IncompleteRead(b"", answer.length)
+        return piece
 
     @contextmanager
-    def translated(self) -> Generator[None]:
+    def translated(self, idle: float | None) -> Generator[None]:
         """Turn the library's exceptions into InfluxDB's."""
-        where = self.server.netloc
         try:
             yield
         except TimeoutError as error:
-            raise TransportError(f"{where} was silent for {self.timeout.idle} s") from error
+            raise TransportError(f"{self.where} was silent for {idle} s") from error
         except OSError as error:  # a connection that is closed before the answer is among them
-            raise TransportError(f"{where} broke the connection: {error}") from error
+            raise TransportError(f"{self.where} broke the connection: {error}") from error
         except (http.client.HTTPException, ValueError) as error:
-            raise ProtocolError(f"the answer of {where} is cut short or no HTTP: {error!r}", retryable=True) from error
+            msg = f"the answer of {self.where} is cut short or no HTTP: {error!r}"
+            raise ProtocolError(msg, retryable=True) from error
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -64,25 +81,6 @@ class HTTPClientTransport:
 
     def close(self) -> None:
         """Do nothing: no connection stays open between requests."""
-
-
-class Body:
-    """The pieces of an answer's body as they arrive."""
-
-    def __init__(self, transport: HTTPClientTransport, answer: http.client.HTTPResponse) -> None:
-        self.transport, self.answer = transport, answer
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        with self.transport.translated():
-            piece = self.answer.read1(65536)
-            if not piece and self.answer.length:  # http.client does not mind a body that is shorter than announced
-                raise http.client.IncompleteRead(b"", self.answer.length)
-        if not piece:
-            raise StopIteration
-        return piece
 
 
 class InfluxDBClient(Client[None]):

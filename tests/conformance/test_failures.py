@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from influx_proto import (
     AuthenticationError,
+    AuthorizationError,
     DatabaseNotFound,
     InfluxDBError,
     PartialWriteError,
@@ -368,7 +369,8 @@ def test_a_server_that_falls_silent(connect: Callable[..., Any]) -> None:
         (400, {"Content-Type": "text/plain"}, b"nope\n", WriteError, "nope"),
         (400, {}, b"", WriteError, "HTTP 400 without a text"),
         (401, HTML, b"<html>", AuthenticationError, "<html>"),
-        (403, JSON, b'{"error":"nope"}', AuthenticationError, "nope"),
+        (403, JSON, b'{"error":"nope"}', AuthorizationError, "nope"),
+        (407, HTML, b"<html>Squid</html>", AuthenticationError, "Squid"),
         (404, JSON, b'{"error":"database not found: \\"x\\""}', DatabaseNotFound, "database not found"),
         (413, HTML, b"<html>too large</html>", PayloadTooLarge, "too large"),
         (429, JSON, b'{"code":"too many requests","message":"slow"}', RateLimited, "slow"),

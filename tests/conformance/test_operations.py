@@ -270,7 +270,9 @@ def test_a_closed_client_says_so(client: Any) -> None:
 
 def test_operations_show_their_signature(client: Any) -> None:
     signature = inspect.signature(client.show_retention_policies)
-    assert str(signature.replace(return_annotation=inspect.Signature.empty)) == "(db: str | None = None)"
+    assert str(signature.replace(return_annotation=inspect.Signature.empty)) == (
+        "(db: str | None = None, *, timeout: float | influx_proto._timeout.Timeout | None = None)"
+    )
     assert signature.return_annotation is QueryResult
     assert inspect.signature(client.write).return_annotation is bool
     assert "one statement or several" in client.query.__doc__

@@ -22,14 +22,16 @@ def blocking() -> None:
         assert_type(client.query("SELECT 1").series, list[Series])
         assert_type(client.query("SELECT 1").points(), Iterator[dict[str, Any]])
         assert_type(client.execute(ops.ping()), ServerInfo)
+        assert_type(client.query("SELECT 1", timeout=5), QueryResult)
+        assert_type(client.write("m v=1", timeout=Timeout(total=5)), bool)
         with client.query_chunks("SELECT 1", chunk_size=5) as chunks:
             assert_type(chunks, Iterator[QueryResult])
         with client.query_points("SELECT 1") as points:
             assert_type(next(points), dict[str, Any])
         assert_type(client.db, str | None)
         client.db = "other"
-        client.query(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-        client.query()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        client.query(5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+        client.query()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 
 async def awaiting() -> None:

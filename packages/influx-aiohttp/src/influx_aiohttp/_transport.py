@@ -9,21 +9,20 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
-from influx_proto.adapter import (
-    Body,
-    Headers,
-    InfluxDBError,
-    ProtocolError,
-    Request,
-    Response,
-    Settings,
-    TransportError,
-)
+from influx_proto.adapter import MAX_CONNECTIONS, Body, Headers, Request, Response, Settings, Timeout
 from yarl import URL
 
+from ._errors import FOREIGN, translated
+
 _log = logging.getLogger("influx_aiohttp")
+
+#: Seconds after which an idle connection is closed: before most servers, and firewalls on the way, would do so.
+_KEEP = 60.0
+#: InfluxDB puts the text of an error into a header, and proxies add their own.
+_LONGEST_FIELD = 64 * 1024
 
 
 class AiohttpTransport:
@@ -33,28 +32,30 @@ class AiohttpTransport:
         self._settings = settings
         self._is_own = session is None
         self._session = session
+        self._context = (
+            settings.tls.context(ssl.create_default_context) if settings.server.ssl and self._is_own else None
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._under_way = 0
+        self._closed = False
+        proxy = settings.proxy
+        #: What a request through a proxy has besides; one without TLS tells the proxy itself who we are.
+        self._proxy: dict[str, Any] = {} if proxy is None else {"proxy": proxy.url, "proxy_headers": proxy.headers}
+        self._headers = proxy.headers if proxy is not None and not settings.server.ssl else {}
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncGenerator[Response[AsyncIterator[bytes]]]:
         """Send a request; give its answer as it arrives."""
-        server = self._settings.server
+        session = self._opened_session()
+        self._under_way += 1
         try:
-            answer = await self._opened_session().request(
-                request.method,
-                URL(server.origin + request.target, encoded=True),  # as it stands: yarl would encode parts of it anew
-                headers=request.headers,
-                data=_data(request.body),
-                allow_redirects=False,
-                timeout=self._timeout,
-            )
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _translated(error, self._settings) from error
-        _log.debug("%s answered HTTP %d", server.netloc, answer.status)
-        async with answer:
-            headers = Headers((name.decode(errors="replace"), value.decode(errors="replace"))
-                              for name, value in answer.raw_headers)  # fmt: skip
-            yield Response(answer.status, headers, _Arriving(answer, self._settings))
+            async with await self._send(session, request) as answer:
+                headers = Headers((name.decode(errors="replace"), value.decode(errors="replace"))
+                                  for name, value in answer.raw_headers)  # fmt: skip
+                yield Response(answer.status, headers, _Arriving(answer, self._settings, request.timeout))
+        finally:
+            self._under_way -= 1
+            await self._close_when_done()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -69,37 +70,73 @@ class AiohttpTransport:
         return time.time_ns()
 
     async def aclose(self) -> None:
-        """Close the session, unless it is the caller's."""
-        if self._is_own and self._session is not None:
+        """Close the session, unless it is the caller's: at once, or when what is under way has ended."""
+        self._closed = True
+        await self._close_when_done()
+
+    async def _close_when_done(self) -> None:
+        if self._closed and self._is_own and self._session is not None and not self._under_way:
             await self._session.close()
 
     def _opened_session(self) -> aiohttp.ClientSession:
+        if self._closed:
+            msg = "this client is closed; make a new one"
+            raise RuntimeError(msg)
         loop = asyncio.get_running_loop()
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=_ssl_context(self._settings)),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-            _log.debug("opened a session for %s", self._settings.server.origin)
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
             msg = "this client was first used in another event loop; make one client for each"
             raise RuntimeError(msg)
+        if self._session is None:
+            self._session = self._made_session()
+            _log.debug("opened a session for %s", self._settings.where)
         return self._session
 
-    @property
-    def _timeout(self) -> aiohttp.ClientTimeout:
-        timeout = self._settings.timeout
-        return aiohttp.ClientTimeout(total=timeout.total, sock_connect=timeout.connect, sock_read=timeout.idle)
+    def _made_session(self) -> aiohttp.ClientSession:
+        pool: dict[str, Any] = {"limit": MAX_CONNECTIONS, "keepalive_timeout": _KEEP}
+        path = self._settings.unix_socket
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_reuseconn.append(_note_reuse)
+        trace.on_connection_create_end.append(_note_new)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._context or True, **pool)
+            if path is None
+            else aiohttp.UnixConnector(path, **pool),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=_LONGEST_FIELD,
+            max_field_size=_LONGEST_FIELD,
+            trace_configs=[trace],
+        )
+
+    async def _send(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
+        timeout = request.timeout
+        way = _Way()
+        try:
+            return await session.request(
+                request.method,
+                URL(self._settings.server.origin + request.target, encoded=True),  # yarl would encode parts of it anew
+                headers=(*request.headers, *self._headers.items()),
+                data=_data(request.body),
+                allow_redirects=False,
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=timeout.total, sock_connect=timeout.connect, sock_read=timeout.idle
+                ),
+                trace_request_ctx=way,
+                **self._proxy,
+            )
+        except FOREIGN as error:
+            raise translated(error, self._settings, timeout, was_used=way.was_used) from error
 
 
 class _Arriving:
     """The pieces of an answer's body as they arrive."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, settings: Settings) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, settings: Settings, timeout: Timeout) -> None:
         self._answer = answer
         self._settings = settings
+        self._timeout = timeout
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -107,56 +144,43 @@ class _Arriving:
     async def __anext__(self) -> bytes:
         try:
             piece = await self._answer.content.readany()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _translated(error, self._settings) from error
+        except FOREIGN as error:
+            raise translated(error, self._settings, self._timeout) from error
         if not piece:
             raise StopAsyncIteration
         return piece
 
 
-def _data(body: Body) -> io.BytesIO | AsyncIterator[bytes] | None:
+class _Way:
+    """What is known of the connection that a request went over."""
+
+    was_used = False
+
+
+async def _note_reuse(_session: aiohttp.ClientSession, trace: Any, _params: object) -> None:
+    trace.trace_request_ctx.was_used = True
+
+
+async def _note_new(_session: aiohttp.ClientSession, trace: Any, _params: object) -> None:
+    trace.trace_request_ctx.was_used = False
+
+
+def _data(body: Body) -> io.BytesIO | _Pieces | None:
     if isinstance(body, bytes):
         return io.BytesIO(body) if body else None  # of a buffer aiohttp sends piece after piece, of bytes all at once
-    return _pieces(body)
+    return _Pieces(body)
 
 
-async def _pieces(body: Iterable[bytes]) -> AsyncIterator[bytes]:
-    for piece in body:
-        yield piece
+class _Pieces:
+    """A streamed body as aiohttp wants it."""
 
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._pieces = iter(body)
 
-def _ssl_context(settings: Settings) -> ssl.SSLContext | bool:
-    if not settings.server.ssl:
-        return True
-    cafile = settings.verify if isinstance(settings.verify, str) else None
-    context = ssl.create_default_context(cafile=cafile)
-    if settings.verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if settings.cert is not None:
-        context.load_cert_chain(*([settings.cert] if isinstance(settings.cert, str) else settings.cert))
-    return context
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
 
-
-def _translated(error: Exception, settings: Settings) -> InfluxDBError:
-    """Say the library's exception as one of ours."""
-    where = settings.server.netloc
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        msg = f"cannot connect to {where}: no answer within {settings.timeout.connect} s"
-        return TransportError(msg, maybe_received=False)
-    if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ClientConnectorError)):
-        what = "talk TLS with" if isinstance(error, aiohttp.ClientSSLError) else "connect to"
-        return TransportError(f"cannot {what} {where}: {error.os_error}", maybe_received=False)
-    if isinstance(error, aiohttp.SocketTimeoutError):
-        return TransportError(f"{where} was silent for {settings.timeout.idle} s")
-    if isinstance(error, asyncio.TimeoutError):
-        return TransportError(f"{where} did not finish within {settings.timeout.total} s")
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return ProtocolError(f"the answer of {where} is cut short or garbled: {_line(error)}", retryable=True)
-    if isinstance(error, aiohttp.ClientResponseError):
-        return ProtocolError(f"what {where} answers is no HTTP: {_line(error)}")
-    return TransportError(f"{where} broke the connection: {_line(error)}")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or repr(error)
+    async def __anext__(self) -> bytes:
+        for piece in self._pieces:
+            return piece
+        raise StopAsyncIteration

@@ -9,6 +9,7 @@ from . import admin, influxql, ops
 from ._client import __version__
 from ._errors import (
     AuthenticationError,
+    AuthorizationError,
     DatabaseNotFound,
     InfluxDBError,
     PartialWriteError,
@@ -47,8 +48,8 @@ from ._schema import (
 )
 from ._serialize import serialize, serialize_batches
 from ._server import Server
-from ._settings import Timeout
 from ._stream import StreamOp
+from ._timeout import Timeout
 from ._wire import Headers, Request
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "TIMEINT",
     "TIMESTR",
     "AuthenticationError",
+    "AuthorizationError",
     "DatabaseNotFound",
     "Headers",
     "InfluxDBError",

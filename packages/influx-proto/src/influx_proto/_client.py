@@ -7,26 +7,30 @@ its transport is made.
 from __future__ import annotations
 
 import functools
-import inspect
 import os
-import re
+import warnings
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, cast
 
 from . import admin, ops
+from ._bound import Bound, method, result_signature, stream
 from ._flow import AsyncTransport, Transport, arun, run
 from ._op import Operation
 from ._policy import FieldType, TypePolicy
+from ._proxy import proxy_for
 from ._retry import RetryPolicy
 from ._server import DEFAULT_PORT, Server, authorization, settings_from_env, settings_from_url
-from ._settings import Settings, Timeout
+from ._settings import Settings
 from ._stream import StreamOp, aopen_stream, open_stream
+from ._timeout import Timeout, as_timeout
+from ._tls import TLS, Cert
 from ._write import Writes
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
     from types import TracebackType
 
 P = ParamSpec("P")
@@ -34,82 +38,6 @@ T = TypeVar("T")
 SessionT = TypeVar("SessionT")
 
 __version__ = "0.1.0"
-
-
-class method(Generic[P, T]):  # noqa: N801 - reads as the decorators `property` and `classmethod` do
-    """Binds a builder of operations to both faces.
-
-    On a blocking client it is a function that returns the result, on an awaiting client a coroutine function of it,
-    and on the class the builder itself.
-    """
-
-    def __init__(self, build: Callable[P, Operation[T]]) -> None:
-        self.build = build
-        self.__doc__ = build.__doc__
-
-    @overload
-    def __get__(self, client: None, owner: type, /) -> Callable[P, Operation[T]]: ...
-    @overload
-    def __get__(self, client: Client[Any], owner: type | None = None, /) -> Callable[P, T]: ...
-    @overload
-    def __get__(
-        self, client: AsyncClient[Any], owner: type | None = None, /
-    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
-    def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
-        return self.build if client is None else client.bind(self.build)
-
-
-class stream(Generic[P, T]):  # noqa: N801 - as above
-    """Binds a builder of streams to both faces: a function that gives a context manager of an iterator.
-
-    On a blocking client that is `with ... as items: for item in items`, on an awaiting client `async with` and
-    `async for`; on the class it is the builder itself.
-    """
-
-    def __init__(self, build: Callable[P, StreamOp[T]]) -> None:
-        self.build = build
-        self.__doc__ = build.__doc__
-
-    @overload
-    def __get__(self, client: None, owner: type, /) -> Callable[P, StreamOp[T]]: ...
-    @overload
-    def __get__(
-        self, client: Client[Any], owner: type | None = None, /
-    ) -> Callable[P, AbstractContextManager[Iterator[T]]]: ...
-    @overload
-    def __get__(
-        self, client: AsyncClient[Any], owner: type | None = None, /
-    ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
-    def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
-        if client is None:
-            return self.build
-
-        @functools.wraps(self.build)
-        def call(*args: P.args, **kwargs: P.kwargs) -> object:
-            return client.stream(self.build(*args, **kwargs))
-
-        return call
-
-
-@functools.cache
-def _result_signature(build: Callable[..., Any]) -> inspect.Signature:
-    """Give the signature of a bound operation: the builder's, but returning the result and not the operation."""
-    signature = inspect.signature(build)
-    result = re.sub(r"^(?:Op|Operation)\[(.*)\]$", r"\1", signature.return_annotation)
-    return signature.replace(
-        parameters=[
-            parameter.replace(annotation=_resolved(parameter.annotation, build))
-            for parameter in signature.parameters.values()
-        ],
-        return_annotation=_resolved("bool" if result == "Writes" else result, build),
-    )
-
-
-def _resolved(annotation: str, build: Callable[..., Any]) -> object:
-    try:
-        return eval(annotation, build.__globals__)  # noqa: S307 - an annotation of this package
-    except NameError:  # a type of pandas, which is not imported for it
-        return annotation
 
 
 class Operations:
@@ -200,14 +128,17 @@ class _Face(Operations, Generic[SessionT]):
         database: str | None = None,
         username: str | None = None,
         password: str | None = None,
-        token: str | None = None,
+        token: str | Callable[[], str | Awaitable[str]] | None = None,
         ssl: bool = False,
-        verify: bool | str = True,
-        cert: str | tuple[str, str] | None = None,
+        verify: bool | str | os.PathLike[str] | SSLContext = True,
+        cert: Cert | None = None,
         path: str = "",
+        unix_socket: str | os.PathLike[str] | None = None,
         headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
         timeout: float | Timeout | None = None,
         retry: RetryPolicy | None = None,
+        gzip: bool = False,
         tags: Mapping[str, object] | None = None,
         unsigned: bool = False,
         nonfinite: Literal["raise", "omit"] = "raise",
@@ -223,45 +154,67 @@ class _Face(Operations, Generic[SessionT]):
             database: the database of operations that name none; also `client.db`.
             username: the user, for basic authentication.
             password: the user's password.
-            token: a JSON web token, or an API token, instead of a user; `"<scheme> <token>"` is sent as it is.
+            token: a JSON web token, or an API token, instead of a user; `"<scheme> <token>"` is sent as it is. A
+                function is called for each request and gives the token anew (over an awaiting client also a
+                coroutine function).
             ssl: whether to talk TLS.
-            verify: True to trust what the system trusts, the path of a file of CA certificates, or False
-                to trust everybody.
-            cert: a client certificate: the path of a PEM file with its key, or the paths of both.
+            verify: True to trust whom the system trusts; the path of a file of CA certificates to trust these alone;
+                an `ssl.SSLContext` that says all about TLS; or False to trust everybody, which is warned about.
+            cert: a client certificate: the path of a PEM file with its key, the paths of both, or these and the key's
+                password.
             path: what stands before `/write` and `/query` on a server behind a reverse proxy.
+            unix_socket: the path of a socket to connect to, instead of host and port.
             headers: header fields to send with every request.
+            proxy: the URL of an HTTP proxy; empty for none, whatever the environment says. Otherwise `HTTP_PROXY`,
+                `HTTPS_PROXY` and `NO_PROXY` are followed.
             timeout: how long to wait; a number of seconds means to connect and between two pieces of an answer.
             retry: how often and how long to try again.
+            gzip: whether to compress what is written, if it is 1 KiB or more, and to ask for compressed answers.
             tags: tags of all points that are written, ready-made lines apart. This and what follows is for every
                 `write` that does not say otherwise.
             unsigned: see `write`, as for the next three.
             nonfinite: see `write`.
             field_types: see `write`.
             integers_as_floats: see `write`.
-            session: the HTTP library's own session to use, which is then not closed with the client.
+            session: the HTTP library's own session to use, which is then not closed with the client. It brings its
+                own TLS, proxies and sockets.
 
         Raises:
             ValueError: an argument is wrong; the message begins with its name.
         """
+        ask_for_token = token if callable(token) else None
+        # Compressed answers take influxd longer to make than a fast network takes to carry them plain.
+        own = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip" if gzip else "identity"}
+        given = {name.lower() for name in headers or ()}
         server = Server(
             host=host,
             port=port,
             ssl=ssl,
             path=path,
             authorization=authorization(username, password, token),
-            # Compressed answers take influxd longer to make than a fast network takes to carry them plain.
-            headers=(("User-Agent", self.user_agent), ("Accept-Encoding", "identity"), *(headers or {}).items()),
+            headers=(*((name, own[name]) for name in own if name.lower() not in given), *(headers or {}).items()),
         )
-        if timeout is None:
-            timeout = Timeout()
-        elif not isinstance(timeout, Timeout):
-            timeout = Timeout(connect=timeout, idle=timeout)
+        if "authorization" in given and (server.authorization is not None or ask_for_token):
+            msg = "headers: Authorization is given beside a username or token, which would be another"
+            raise ValueError(msg)
+        if unix_socket is not None and (ssl or proxy):
+            msg = "unix_socket: leads to this machine, without TLS and proxies"
+            raise ValueError(msg)
+        if session is not None and (unix_socket is not None or proxy or cert is not None or verify is not True):
+            msg = "session: brings its own connections; set verify, cert, proxy and unix_socket there"
+            raise ValueError(msg)
+        if verify is False and ssl:
+            warnings.warn("verify=False: whoever gets between can read and change everything", stacklevel=2)
+        has_proxy = unix_socket is None and session is None
         self.settings = Settings(
             server=server,
-            timeout=timeout,
+            timeout=Timeout() if timeout is None else as_timeout(timeout),
             retry=RetryPolicy() if retry is None else retry,
-            verify=verify,
-            cert=cert,
+            tls=TLS(verify, cert),
+            unix_socket=None if unix_socket is None else os.fspath(unix_socket),
+            proxy=proxy_for(server, proxy, os.environ) if has_proxy else None,
+            token=ask_for_token,
+            gzip=gzip,
             tags=dict(tags or {}),
             types=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
         )
@@ -315,10 +268,12 @@ class _Face(Operations, Generic[SessionT]):
             f"<{type(self).__name__} {self.settings.server.origin}{self.settings.server.path}, db={self.db!r}{state}>"
         )
 
-    def _check_open(self) -> None:
+    def _settings_for(self, timeout: float | Timeout | None) -> Settings:
+        """Give the settings of one call."""
         if self._closed:
             msg = f"{self!r} is closed; make a new one"
             raise RuntimeError(msg)
+        return self.settings if timeout is None else replace(self.settings, timeout=as_timeout(timeout))
 
 
 class Client(_Face[SessionT]):
@@ -330,25 +285,24 @@ class Client(_Face[SessionT]):
     def _make_transport(self, settings: Settings, session: SessionT | None) -> Transport:
         """Make the transport, which opens nothing yet."""
 
-    def execute(self, operation: Operation[T]) -> T:
+    def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
         """Do an operation, such as an `Op` of one's own."""
-        self._check_open()
-        return run(operation.flow(self.settings, self._transport), self._transport)
+        settings = self._settings_for(timeout)
+        return run(operation.flow(settings, self._transport), self._transport)
 
-    def stream(self, op: StreamOp[T]) -> AbstractContextManager[Iterator[T]]:
+    def stream(self, op: StreamOp[T], *, timeout: float | Timeout | None = None) -> AbstractContextManager[Iterator[T]]:
         """Open a stream, such as a `StreamOp` of one's own."""
-        self._check_open()
-        return open_stream(op, self.settings, self._transport)
+        return open_stream(op, self._settings_for(timeout), self._transport)
 
-    def bind(self, build: Callable[P, Operation[T]]) -> Callable[P, T]:
+    def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, T]:
         """Make a function of a builder: it does what the builder says, and returns the result."""
 
         @functools.wraps(build)
-        def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            return self.execute(build(*args, **kwargs))
+        def call(*args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
+            return self.execute(build(*args, **kwargs), timeout=timeout)
 
-        call.__signature__ = _result_signature(build)  # type: ignore[attr-defined]  # how functions carry one
-        return call
+        call.__signature__ = result_signature(build)  # type: ignore[attr-defined]  # how functions carry one
+        return cast("Bound[P, T]", call)
 
     def close(self) -> None:
         """Close the connections; afterwards every operation raises RuntimeError. Closing again does nothing."""
@@ -357,7 +311,7 @@ class Client(_Face[SessionT]):
             self._transport.close()
 
     def __enter__(self) -> Self:
-        self._check_open()
+        self._settings_for(None)
         return self
 
     def __exit__(
@@ -375,27 +329,28 @@ class AsyncClient(_Face[SessionT]):
     def _make_transport(self, settings: Settings, session: SessionT | None) -> AsyncTransport:
         """Make the transport, which opens nothing yet; there may be no event loop."""
 
-    async def execute(self, operation: Operation[T]) -> T:
+    async def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
         """Do an operation, such as an `Op` of one's own."""
-        self._check_open()
+        settings = self._settings_for(timeout)
         if isinstance(operation, Writes):  # which may have to wait for its data
-            return cast("T", await operation.arun(self.settings, self._transport))
-        return await arun(operation.flow(self.settings, self._transport), self._transport)
+            return cast("T", await operation.arun(settings, self._transport))
+        return await arun(operation.flow(settings, self._transport), self._transport)
 
-    def stream(self, op: StreamOp[T]) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+    def stream(
+        self, op: StreamOp[T], *, timeout: float | Timeout | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
         """Open a stream, such as a `StreamOp` of one's own."""
-        self._check_open()
-        return aopen_stream(op, self.settings, self._transport)
+        return aopen_stream(op, self._settings_for(timeout), self._transport)
 
-    def bind(self, build: Callable[P, Operation[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, Coroutine[Any, Any, T]]:
         """Make a coroutine function of a builder: it does what the builder says, and returns the result."""
 
         @functools.wraps(build)
-        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            return await self.execute(build(*args, **kwargs))
+        async def call(*args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
+            return await self.execute(build(*args, **kwargs), timeout=timeout)
 
-        call.__signature__ = _result_signature(build)  # type: ignore[attr-defined]  # how functions carry one
-        return call
+        call.__signature__ = result_signature(build)  # type: ignore[attr-defined]  # how functions carry one
+        return cast("Bound[P, Coroutine[Any, Any, T]]", call)
 
     async def aclose(self) -> None:
         """Close the connections; afterwards every operation raises RuntimeError. Closing again does nothing."""
@@ -404,7 +359,7 @@ class AsyncClient(_Face[SessionT]):
             await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
-        self._check_open()
+        self._settings_for(None)
         return self
 
     async def __aexit__(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthenticationError",
+    "AuthorizationError",
     "DatabaseNotFound",
     "InfluxDBError",
     "PartialWriteError",
@@ -53,10 +54,14 @@ class TransportError(InfluxDBError):
     retryable = True
     #: Whether the server may have received the request, and so may have acted on it.
     maybe_received: bool
+    #: Whether the connection was kept from an earlier request, and ended before the first byte of an answer: as it
+    #: does where the server closes an idle connection while a request is on its way.
+    was_idle: bool
 
-    def __init__(self, message: str, *, maybe_received: bool = True) -> None:
+    def __init__(self, message: str, *, maybe_received: bool = True, was_idle: bool = False) -> None:
         super().__init__(message)
         self.maybe_received = maybe_received
+        self.was_idle = was_idle
 
 
 class ProtocolError(InfluxDBError):
@@ -91,7 +96,11 @@ class ResponseError(InfluxDBError):
 
 
 class AuthenticationError(ResponseError):
-    """The credentials are missing or wrong (401), or do not allow this (403)."""
+    """The credentials are missing or wrong (401; 407 where a proxy says so), or do not allow this (403)."""
+
+
+class AuthorizationError(AuthenticationError):
+    """The credentials are right, and do not allow this (403)."""
 
 
 class DatabaseNotFound(ResponseError):

@@ -11,10 +11,12 @@ import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast
 
-from ._errors import InfluxDBError
+from ._coding import decoded
+from ._errors import InfluxDBError, TransportError
+from ._server import aauthorized, authorized
+from ._wire import Repeat
 
 if TYPE_CHECKING:
     from ._op import Op
@@ -52,10 +54,16 @@ def attempts(op: Exchange, policy: RetryPolicy, now: Callable[[], float]) -> Flo
     """Try `op` until it succeeds, fails for good, or the policy's budget is spent; `now` is a monotonic clock."""
     began = now()
     after = 0.0
-    for attempt in count(1):
+    may_replace = op.request.repeat is Repeat.ALWAYS
+    attempt = 1
+    while True:
         try:
             return (yield Attempt(op, after))
         except InfluxDBError as error:
+            if may_replace and isinstance(error, TransportError) and error.was_idle:
+                may_replace = False  # a server may close what is idle: over another connection, at once, and once
+                after = 0.0
+                continue
             elapsed = now() - began
             wait = policy.wait(error, op.request.repeat, attempt, elapsed)
             if wait is None:
@@ -64,7 +72,7 @@ def attempts(op: Exchange, policy: RetryPolicy, now: Callable[[], float]) -> Flo
                 raise
             _log.info("%r failed: %s; attempt %d follows in %.2f s", op.request, error, attempt + 1, wait)
             after = wait
-    raise AssertionError  # count() does not end
+            attempt += 1
 
 
 class Clock(Protocol):
@@ -160,9 +168,9 @@ async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
 
 
 def _exchange(op: Op[T], transport: Transport) -> T:
-    with Record(op.request, transport.now) as record, transport.open(op.request) as response:
+    with Record(op.request, transport.now) as record, transport.open(authorized(op.request)) as response:
         record.status = response.status
-        receiver = op.receiver(response.status, response.headers)
+        receiver = decoded(op.receiver(response.status, response.headers), response.headers)
         for data in response.body:
             record.received += len(data)
             receiver.feed(data)
@@ -171,9 +179,9 @@ def _exchange(op: Op[T], transport: Transport) -> T:
 
 async def _aexchange(op: Op[T], transport: AsyncTransport) -> T:
     with Record(op.request, transport.now) as record:
-        async with transport.open(op.request) as response:
+        async with transport.open(await aauthorized(op.request)) as response:
             record.status = response.status
-            receiver = op.receiver(response.status, response.headers)
+            receiver = decoded(op.receiver(response.status, response.headers), response.headers)
             async for data in response.body:
                 record.received += len(data)
                 receiver.feed(data)

@@ -105,8 +105,7 @@ class Op(Generic[T]):
 
     def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
         """Say how a client with these settings does this: the request completed, with retries."""
-        request = settings.server.complete(self.request, db=settings.database)
-        return attempts(replace(self, request=request), settings.retry, clock.now)
+        return attempts(replace(self, request=settings.complete(self.request)), settings.retry, clock.now)
 
 
 class Operation(Protocol[T_co]):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ._errors import (
     AuthenticationError,
+    AuthorizationError,
     DatabaseNotFound,
     InfluxDBError,
     PartialWriteError,
@@ -96,8 +97,10 @@ def _by_operation(asked: Asked) -> type[ResponseError]:
 
 def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | None:
     match status:
-        case 401 | 403:
+        case 401 | 407:
             return AuthenticationError
+        case 403:
+            return AuthorizationError
         case 413:
             return PayloadTooLarge
         case 429:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -15,11 +15,14 @@ DEFAULT_PORT = 8086
 
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 _SCHEMED_TOKEN = re.compile(r"(?:Bearer|Token) \S+")
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: Header fields that frame a message or concern its connection.
+_NOT_OURS = {"host", "content-length", "transfer-encoding", "connection", "content-encoding"}
 _URL_SETTINGS = {"database": "database", "db": "database"}
 
 
-def authorization(username: str | None, password: str | None, token: str | None) -> str | None:
-    """Give the value of the `Authorization` header, or None without credentials.
+def authorization(username: str | None, password: str | None, token: str | Callable[[], object] | None) -> str | None:
+    """Give the value of the `Authorization` header, or None without credentials, or where a function gives the token.
 
     A token that is a JSON web token goes out as `Bearer`, which is what InfluxDB 1.x verifies with its shared secret;
     any other as `Token`, which is what 1.8 and later take (`Token user:password`, or a 2.x or 3.x API token). A token
@@ -32,6 +35,8 @@ def authorization(username: str | None, password: str | None, token: str | None)
         if username is not None or password is not None:
             msg = "token: give either a token or a username and password, not both"
             raise ValueError(msg)
+        if callable(token):
+            return None
         if not token or not token.isascii() or not token.isprintable():
             msg = "token: must be printable ASCII text, and not empty"
             raise ValueError(msg)
@@ -48,6 +53,29 @@ def authorization(username: str | None, password: str | None, token: str | None)
         raise ValueError(msg)
     pair = f"{username}:{password or ''}".encode()
     return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+
+def authorized(request: Request) -> Request:
+    """Add the token that a client was told to ask for anew, over a blocking transport."""
+    return request if request.token is None else _with_token(request, request.token())
+
+
+async def aauthorized(request: Request) -> Request:
+    """Add the token that a client was told to ask for anew, over an awaiting transport."""
+    if request.token is None:
+        return request
+    token = request.token()
+    return _with_token(request, await token if isinstance(token, Awaitable) else token)
+
+
+def _with_token(request: Request, token: object) -> Request:
+    if isinstance(token, Coroutine):
+        token.close()  # nobody will await it
+    if not isinstance(token, str):
+        msg = f"token: the function has to give text, not a {type(token).__name__}"
+        raise TypeError(msg)
+    header = ("Authorization", authorization(None, None, token) or "")
+    return replace(request, headers=(*request.headers, header), token=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +102,11 @@ class Server:
         path = quote("/" + self.path.strip("/") if self.path.strip("/") else "", safe="/%~!$&'()*+,;=:@-._")
         object.__setattr__(self, "path", path)
         for name, value in self.headers:
-            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.isprintable():
-                msg = f"headers: {name!r} is not a header field that HTTP can carry"
+            if not _FIELD_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
+                msg = f"headers: {name!r} is not a header field that HTTP can carry, which is printable ASCII text"
+                raise ValueError(msg)
+            if name.lower() in _NOT_OURS:
+                msg = f"headers: {name} is for the HTTP library to set"
                 raise ValueError(msg)
 
     @property

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from ._coding import compressed
 from ._policy import TypePolicy
+from ._proxy import Proxy
 from ._retry import RetryPolicy
 from ._server import Server
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    """How long to wait for a server, in seconds; None waits for ever.
-
-    A long answer that keeps coming is not cut unless `total` is given.
-    """
-
-    #: To reach the server: name lookup, TCP and TLS.
-    connect: float | None = 10.0
-    #: Between two pieces of an answer, the first included.
-    idle: float | None = 120.0
-    #: For one attempt from beginning to end.
-    total: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("connect", "idle", "total"):
-            seconds = getattr(self, name)
-            if seconds is not None and not seconds > 0:
-                msg = f"timeout: {name} must be a positive number of seconds or None, not {seconds!r}"
-                raise ValueError(msg)
+from ._timeout import Timeout
+from ._tls import TLS
+from ._wire import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +24,31 @@ class Settings:
     database: str | None = None
     timeout: Timeout = Timeout()
     retry: RetryPolicy = RetryPolicy()
-    #: True for the system's trust, False for none, or the path of a file of CA certificates.
-    verify: bool | str = True
-    #: Path of a PEM file with a client certificate and key, or the paths of both.
-    cert: str | tuple[str, str] | None = None
+    tls: TLS = TLS()
+    #: The path of a socket to connect to instead of the server's host and port.
+    unix_socket: str | None = None
+    #: The proxy through which the server is reached.
+    proxy: Proxy | None = None
+    #: Gives the token of each request anew.
+    token: Callable[[], str | Awaitable[str]] | None = field(default=None, repr=False)
+    #: Whether large bodies are compressed.
+    gzip: bool = False
     #: Tags of all points that are written, ready-made lines apart; those of a single write, and a point's own, win.
     tags: Mapping[str, object] = field(default_factory=dict)
     #: How the values of fields are written, where a single write does not say otherwise.
     types: TypePolicy = TypePolicy()
+
+    @property
+    def where(self) -> str:
+        """The server as an error message names it."""
+        if self.unix_socket is not None:
+            return self.unix_socket
+        through = "" if self.proxy is None else f" (through the proxy {self.proxy.netloc})"
+        return self.server.netloc + through
+
+    def complete(self, request: Request) -> Request:
+        """Make a request ready to be sent: all that is in it then is what goes over the wire, the token apart."""
+        request = self.server.complete(request, db=self.database)
+        if self.gzip and request.compressible:
+            request = compressed(request)
+        return replace(request, timeout=self.timeout, token=self.token)

@@ -12,9 +12,11 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, 
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from ._coding import decoded
 from ._errors import InfluxDBError
 from ._flow import AsyncTransport, Attempt, Record, Transport, attempts, resume
 from ._op import Decoder
+from ._server import aauthorized, authorized
 from ._settings import Settings
 from ._wire import Headers, Request
 
@@ -35,7 +37,7 @@ class StreamOp(Generic[T]):
 
     def completed(self, settings: Settings) -> StreamOp[T]:
         """Give the same for a client with these settings."""
-        return replace(self, request=settings.server.complete(self.request, db=settings.database))
+        return replace(self, request=settings.complete(self.request))
 
 
 @contextmanager
@@ -51,9 +53,10 @@ def open_stream(op: StreamOp[T], settings: Settings, transport: Transport) -> Ge
                 items, error = None, None
                 try:
                     record = stack.enter_context(Record(op.request, transport.now))
-                    response = stack.enter_context(transport.open(op.request))
+                    response = stack.enter_context(transport.open(authorized(op.request)))
                     record.status = response.status
-                    items = _Items(response.body, op.decoder(response.status, response.headers), record)
+                    decoder = decoded(op.decoder(response.status, response.headers), response.headers)
+                    items = _Items(response.body, decoder, record)
                     if response.status != 200:
                         for _ in items:  # to the error at its end
                             pass
@@ -79,9 +82,10 @@ async def aopen_stream(
                 items, error = None, None
                 try:
                     record = stack.enter_context(Record(op.request, transport.now))
-                    response = await stack.enter_async_context(transport.open(op.request))
+                    response = await stack.enter_async_context(transport.open(await aauthorized(op.request)))
                     record.status = response.status
-                    items = _AsyncItems(response.body, op.decoder(response.status, response.headers), record)
+                    decoder = decoded(op.decoder(response.status, response.headers), response.headers)
+                    items = _AsyncItems(response.body, decoder, record)
                     if response.status != 200:
                         async for _ in items:  # to the error at its end
                             pass

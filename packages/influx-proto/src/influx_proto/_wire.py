@@ -7,10 +7,12 @@ These are values. An adapter, or someone with an HTTP stack of their own, sends 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar, cast
 from urllib.parse import quote
+
+from ._timeout import Timeout
 
 Body: TypeAlias = bytes | Iterable[bytes]
 
@@ -61,7 +63,7 @@ class Headers(Mapping[str, str]):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """One HTTP request, complete but for the server's address and credentials, which `Server.complete` adds."""
+    """One HTTP request, complete but for what a client adds: its server's path, its credentials, its settings."""
 
     method: str
     #: Path and query string, percent-encoded, ready for the request line.
@@ -72,6 +74,12 @@ class Request:
     repeat: Repeat = Repeat.ALWAYS
     #: Whether a client with a database of its own adds it (`db=`).
     wants_db: bool = False
+    #: Whether the server understands the body also when it is compressed.
+    compressible: bool = False
+    #: How long to wait for the server.
+    timeout: Timeout = Timeout()
+    #: Gives the token to send with it, asked for as late as possible.
+    token: Callable[[], str | Awaitable[str]] | None = None
 
     @property
     def size(self) -> int | None:

@@ -29,7 +29,9 @@ def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool)
     """Make the request that writes a batch."""
     target = add_params("/write", [*params, ("precision", batch.precision)])
     repeat = Repeat.ALWAYS if batch.timed else Repeat.UNLESS_RECEIVED
-    return Op(Request("POST", target, body=batch.data, repeat=repeat, wants_db=wants_db), WriteReceiver)
+    return Op(
+        Request("POST", target, body=batch.data, repeat=repeat, wants_db=wants_db, compressible=True), WriteReceiver
+    )
 
 
 class WriteReceiver:

@@ -7,14 +7,20 @@ server: a `Transport` or `AsyncTransport`, which opens a request, sleeps, tells 
 
 - sends `request.method`, `request.target` byte for byte, `request.headers` and `request.body` (bytes, or an iterable
   of bytes to be sent as it comes) to `settings.server`, and adds `Host` and the body's framing;
+- goes the way that `settings.unix_socket` and `settings.proxy` say, and over TLS with the context that
+  `settings.tls.context(ssl.create_default_context)` gives; what it cannot do it refuses when it is made;
+- waits as long as `request.timeout` says, and no longer;
 - follows no redirect and repeats nothing: both are decided in the core;
-- gives a `Response`: status, `Headers`, and an iterator of the body's bytes as they arrive, without transfer and
-  content codings. The iterator is an object of a class with `__next__` or `__anext__`, not a generator, so that
-  leaving it early leaks nothing;
+- gives a `Response`: status, `Headers`, and an iterator of the body's bytes as they arrive, without transfer coding
+  but with their content coding, which the core removes. The iterator is an object of a class with `__next__` or
+  `__anext__`, not a generator, so that leaving it early leaks nothing;
 - on leaving reuses the connection if the body was read to its end, and closes it otherwise;
 - turns every failure of the way into `TransportError`, with the library's exception as its cause, host and port in
-  its text, and `maybe_received=False` where the server cannot have seen the request; and bytes that are no HTTP, or
+  its text (`settings.where`), `maybe_received=False` where the server cannot have seen the request, and
+  `was_idle=True` where a kept connection ended before the first byte of the answer; and bytes that are no HTTP, or
   a body that ends too early, into `ProtocolError(..., retryable=True)`.
+
+Closing lets what is under way finish; what would begin then raises RuntimeError.
 
 The conformance suite in `tests/conformance` holds an adapter to all of this.
 """
@@ -22,11 +28,17 @@ The conformance suite in `tests/conformance` holds an adapter to all of this.
 from ._client import AsyncClient, Client
 from ._errors import InfluxDBError, ProtocolError, TransportError
 from ._flow import AsyncTransport, Transport, arun, run
+from ._proxy import Proxy
 from ._server import Server
-from ._settings import Settings, Timeout
+from ._settings import Settings
+from ._timeout import Timeout
 from ._wire import Body, Headers, Request, Response
 
+#: How many connections a client has at the most; further requests wait for one to be free.
+MAX_CONNECTIONS = 100
+
 __all__ = [
+    "MAX_CONNECTIONS",
     "AsyncClient",
     "AsyncTransport",
     "Body",
@@ -34,6 +46,7 @@ __all__ = [
     "Headers",
     "InfluxDBError",
     "ProtocolError",
+    "Proxy",
     "Request",
     "Response",
     "Server",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from http.client import BadStatusLine
+from typing import Any
 
 import requests
-from influx_proto.adapter import Headers, InfluxDBError, ProtocolError, Request, Response, Settings, TransportError
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from influx_proto.adapter import Headers, Request, Response, Settings, Timeout, TransportError
+
+from ._adapter import SettingsAdapter
+from ._errors import FOREIGN, translated
 
 _log = logging.getLogger("influx_requests")
 
@@ -23,42 +26,27 @@ class RequestsTransport:
     def __init__(self, settings: Settings, session: requests.Session | None) -> None:
         self._settings = settings
         self._is_own = session is None
-        self._session = requests.Session() if session is None else session
+        self._session = self._made_session() if session is None else session
         # Unless the caller's session authenticates by itself, an entry in ~/.netrc must not replace our credentials.
         self._auth = _as_it_is if self._session.auth is None else None
+        self._process = os.getpid()
+        self._closed = False
 
     @contextmanager
     def open(self, request: Request) -> Generator[Response[Iterator[bytes]]]:
         """Send a request; give its answer as it arrives."""
-        server, timeout = self._settings.server, self._settings.timeout
+        timeout = request.timeout
         deadline = None if timeout.total is None else time.monotonic() + timeout.total
+        session = self._usable_session()
         try:
-            prepared = self._session.prepare_request(
-                requests.Request(
-                    request.method,
-                    server.origin,
-                    headers=dict(request.headers),
-                    data=request.body if isinstance(request.body, bytes) else iter(request.body),
-                    auth=self._auth,
-                )
-            )
-            prepared.url = server.origin + request.target  # as it stands: requests would encode parts of it anew
-            answer = self._session.send(
-                prepared,
-                stream=True,
-                allow_redirects=False,
-                timeout=(timeout.connect, timeout.idle),
-                verify=self._settings.verify,
-                cert=self._settings.cert,
-            )
-        except requests.RequestException as error:
-            raise _translated(error, self._settings) from error
-        _log.debug("%s answered HTTP %d", server.netloc, answer.status_code)
+            answer = self._send(session, request)
+        except FOREIGN as error:
+            raise translated(error, self._settings, timeout) from error
         with answer:
             # HTTP's header fields are bytes; what InfluxDB puts into them is UTF-8.
             headers = Headers((name, value.encode("latin-1").decode(errors="replace"))
                               for name, value in answer.headers.items())  # fmt: skip
-            yield Response(answer.status_code, headers, _Body(answer, self._settings, deadline))
+            yield Response(answer.status_code, headers, _Body(answer, self._settings, timeout, deadline))
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -73,17 +61,64 @@ class RequestsTransport:
         return time.time_ns()
 
     def close(self) -> None:
-        """Close the session, unless it is the caller's."""
+        """Close the session, unless it is the caller's; what is under way in other threads ends by itself."""
+        self._closed = True
         if self._is_own:
             self._session.close()
+
+    def _made_session(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False  # the core reads the environment, for all adapters alike
+        adapter = SettingsAdapter(self._settings)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        return session
+
+    def _usable_session(self) -> requests.Session:
+        if self._closed:
+            msg = "this client is closed; make a new one"
+            raise RuntimeError(msg)
+        if self._process != os.getpid():
+            if not self._is_own:
+                msg = "the session of this client is from before a fork; make one for each process"
+                raise RuntimeError(msg)
+            self._process = os.getpid()
+            self._session = self._made_session()  # the parent goes on talking over the connections of the other
+        return self._session
+
+    def _send(self, session: requests.Session, request: Request) -> requests.Response:
+        origin, timeout = self._settings.server.origin, request.timeout
+        prepared = session.prepare_request(
+            requests.Request(
+                request.method,
+                origin,
+                headers=dict(request.headers),
+                data=request.body if isinstance(request.body, bytes) else iter(request.body),
+                auth=self._auth,
+            )
+        )
+        prepared.url = origin + request.target  # as it stands: requests would encode parts of it anew
+        return session.send(
+            prepared,
+            allow_redirects=False,
+            timeout=(_least(timeout.connect, timeout.total), _least(timeout.idle, timeout.total)),
+            **self._way(session),
+        )
+
+    def _way(self, session: requests.Session) -> dict[str, Any]:
+        if not self._is_own:
+            return dict(session.merge_environment_settings(self._settings.server.origin, {}, True, None, None))
+        proxy = self._settings.proxy
+        return {"stream": True, "proxies": {} if proxy is None else dict.fromkeys(("http", "https"), proxy.url)}
 
 
 class _Body:
     """The pieces of an answer's body as they arrive."""
 
-    def __init__(self, answer: requests.Response, settings: Settings, deadline: float | None) -> None:
-        self._pieces: Iterator[bytes] = answer.iter_content(_PIECE)
+    def __init__(self, answer: requests.Response, settings: Settings, timeout: Timeout, deadline: float | None) -> None:
+        self._answer = answer
         self._settings = settings
+        self._timeout = timeout
         self._deadline = deadline
 
     def __iter__(self) -> Iterator[bytes]:
@@ -91,45 +126,21 @@ class _Body:
 
     def __next__(self) -> bytes:
         if self._deadline is not None and time.monotonic() > self._deadline:
-            msg = f"{self._settings.server.netloc} did not finish within {self._settings.timeout.total} s"
+            msg = f"{self._settings.where} did not finish within {self._timeout.total} s"
             raise TransportError(msg)
         try:
-            return next(self._pieces)
-        except requests.RequestException as error:
-            raise _translated(error, self._settings) from error
+            # Of requests' own ways, one waits until a piece is full, and all remove the content coding.
+            piece: bytes = self._answer.raw.read1(_PIECE, decode_content=False)
+        except FOREIGN as error:
+            raise translated(error, self._settings, self._timeout) from error
+        if not piece:
+            raise StopIteration
+        return piece
+
+
+def _least(*seconds: float | None) -> float | None:
+    return min((each for each in seconds if each is not None), default=None)
 
 
 def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
-
-
-def _translated(error: requests.RequestException, settings: Settings) -> InfluxDBError:
-    """Say the library's exception as one of ours, by what lies at its bottom."""
-    where = settings.server.netloc
-    causes = list(_causes(error))
-    reason = str(causes[-1]) or repr(causes[-1])
-    if isinstance(error, requests.ConnectTimeout):
-        msg = f"cannot connect to {where}: no answer within {settings.timeout.connect} s"
-        return TransportError(msg, maybe_received=False)
-    if any(isinstance(cause, (NewConnectionError, NameResolutionError)) for cause in causes):
-        return TransportError(f"cannot connect to {where}: {reason}", maybe_received=False)
-    if isinstance(error, requests.exceptions.SSLError):
-        return TransportError(f"cannot talk TLS with {where}: {reason}", maybe_received=False)
-    if isinstance(error, requests.Timeout) or any(isinstance(cause, TimeoutError) for cause in causes):
-        return TransportError(f"{where} was silent for {settings.timeout.idle} s")
-    if any(isinstance(cause, ConnectionResetError) for cause in causes):
-        return TransportError(f"{where} broke the connection: {reason}")
-    if any(isinstance(cause, BadStatusLine) and not isinstance(cause, ConnectionError) for cause in causes):
-        return ProtocolError(f"what {where} answers is no HTTP: {reason}")
-    if isinstance(error, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
-        return ProtocolError(f"the answer of {where} is cut short or garbled: {reason}", retryable=True)
-    return TransportError(f"{where}: {reason}")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk from the library's exception down to what happened: requests and urllib3 wrap several times."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        wrapped = [argument for argument in cause.args if isinstance(argument, BaseException)]
-        cause = cause.__cause__ or cause.__context__ or (wrapped[0] if wrapped else None)

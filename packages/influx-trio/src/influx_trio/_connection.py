@@ -1,148 +1,177 @@
-"""One HTTP/1.1 connection: h11 over a trio stream."""
+"""One HTTP/1.1 connection: h11 over a trio stream. Fails with the exceptions of h11 and trio."""
 
 from __future__ import annotations
 
+import math
 import select
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 
 import h11
 import trio
-from influx_proto.adapter import Headers, ProtocolError, Request, Response, Settings, TransportError
+from influx_proto.adapter import Request
 
 _PIECE = 64 * 1024
 
 #: InfluxDB puts the text of an error into a header, up to 1024 bytes of it, and proxies add their own.
 _LONGEST_HEAD = 64 * 1024
 
+#: A body up to this size goes out in one piece with its head, before anybody can have refused it.
+_SMALL = 64 * 1024
+
+#: Seconds that a finished upload has to be noticed, before an answer counts as one that came early.
+_GRACE = 0.05
+#: How much of an early answer is read while the upload goes on; it says why it was refused.
+_EARLY = 1024 * 1024
+
 
 class Connection:
     """An open connection. After each exchange `is_reusable` says whether it can carry another."""
 
-    def __init__(self, stream: trio.abc.Stream, descriptor: int, settings: Settings) -> None:
+    def __init__(self, stream: trio.abc.Stream, socket: trio.socket.SocketType) -> None:
         self._stream = stream
-        self._descriptor = descriptor
-        self._settings = settings
-        self._where = settings.server.netloc
+        self._socket = socket
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
-        self._deadline = float("inf")
-        self._received = 0
+        self._is_sent = True
+        self._early: deque[bytes] = deque()
+        self._idle = self._deadline = math.inf
+        #: Whether an earlier exchange went well.
+        self.was_used = False
+        #: Bytes of the current answer, whether its head was among them, and whether they ended too early.
+        self.received = 0
+        self.has_head = self.is_cut = False
+        #: Since when nothing is under way, on trio's clock.
+        self.idle_since = math.inf
 
     @property
     def is_reusable(self) -> bool:
         """Whether the exchange before is complete on both sides, and the server keeps the connection."""
-        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        http = self._http
+        return (
+            http.our_state is h11.DONE
+            and http.their_state is h11.DONE
+            and self._is_sent
+            and not http.trailing_data[0]  # what nobody asked for would be taken for the next answer
+        )
 
     @property
     def is_stale(self) -> bool:
         """Whether the server has closed an idle connection, or sent what nobody asked for."""
         poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
+        poll.register(self._socket.fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
-    async def aclose(self) -> None:
-        """Close the connection at once, also when cancelled."""
-        await trio.aclose_forcefully(self._stream)
+    def close(self) -> None:
+        """Close the connection at once: without a goodbye of TLS, and without waiting, which may be cancelled."""
+        self._socket.close()
 
     def reuse(self) -> None:
         """Make ready for another exchange."""
         self._http.start_next_cycle()
+        self.was_used = True
 
-    async def exchange(self, request: Request, deadline: float) -> Response[AsyncIterator[bytes]]:
+    async def exchange(self, head: h11.Request, request: Request, deadline: float) -> h11.Response:
         """Send a request and wait for the head of its answer, until `deadline` on trio's clock."""
+        self._idle = math.inf if request.timeout.idle is None else request.timeout.idle
         self._deadline = deadline
-        self._received = 0
+        self.received = 0
+        self.has_head = self.is_cut = False
+        with trio.fail_at(self._until()) as scope:
+            if isinstance(request.body, bytes) and len(request.body) <= _SMALL:
+                await self._send(head, (request.body,))
+                return await self._head()
+            return await self._upload(head, _pieces(request.body), scope)
+
+    async def receive(self) -> bytes:
+        """Give the next piece of the body, or nothing at its end."""
+        if self._early:
+            return self._early.popleft()
+        event = self._http.next_event()
+        if event is h11.NEED_DATA:
+            with trio.fail_at(self._until()):
+                event = await self._next_event()
+        return bytes(event.data) if isinstance(event, h11.Data) else b""
+
+    async def _upload(self, head: h11.Request, pieces: Iterator[bytes], scope: trio.CancelScope) -> h11.Response:
+        """Send a body and listen meanwhile: a server that refuses it says so before it has read all of it."""
+        failures: list[Exception] = []
+        answers: list[h11.Response] = []
+        sent = trio.Event()
+
+        async def send() -> None:
+            try:
+                await self._send(head, pieces, lambda: setattr(scope, "deadline", self._until()))
+            except Exception as error:  # noqa: BLE001 - raised below, without the group that a nursery makes of it
+                failures.append(error)
+                nursery.cancel_scope.cancel()
+            sent.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            try:
+                answers.append(await self._head())
+                with trio.move_on_after(_GRACE):
+                    await sent.wait()
+                room = _EARLY
+                while not self._is_sent and room > 0 and (piece := await self.receive()):
+                    self._early.append(piece)
+                    room -= len(piece)
+            except Exception as error:  # noqa: BLE001 - as above
+                failures.append(error)
+            nursery.cancel_scope.cancel()
+        if failures:
+            raise failures[0]
+        return answers[0]
+
+    async def _send(self, head: h11.Request, pieces: Iterable[bytes], go_on: Callable[[], None] | None = None) -> None:
+        """Send a request, with its head and first piece in one; `go_on` is called after each."""
+        self._is_sent = False
+        send = self._http.send_with_data_passthrough  # large pieces are not copied into one with their framing
+        waiting = list(send(head) or ())
         try:
-            await self._send_request(request)
+            for piece in pieces:
+                if piece:
+                    waiting += send(h11.Data(data=piece)) or ()
+                    await self._stream.send_all(b"".join(waiting))
+                    waiting.clear()
+                    if go_on is not None:
+                        go_on()
+            waiting += send(h11.EndOfMessage()) or ()
+            if any(waiting):
+                await self._stream.send_all(b"".join(waiting))
+            self._is_sent = True
         except trio.BrokenResourceError:
             # A server that refuses a request answers before it has read all of it, and then closes: the answer may be
             # here already, and says more than the broken connection.
             self._http.send_failed()
-        head = await self._next_event()
-        while isinstance(head, h11.InformationalResponse):
-            head = await self._next_event()
-        if not isinstance(head, h11.Response):
-            msg = f"what {self._where} answers is no HTTP answer but {head!r}"
-            raise ProtocolError(msg)
-        headers = Headers((name.decode(errors="replace"), value.decode(errors="replace"))
-                          for name, value in head.headers.raw_items())  # fmt: skip
-        return Response(head.status_code, headers, Body(self))
 
-    async def receive(self) -> bytes:
-        """Give the next piece of the body, or nothing at its end."""
-        event = await self._next_event()
-        return bytes(event.data) if isinstance(event, h11.Data) else b""
-
-    async def _send_request(self, request: Request) -> None:
-        headers = [("Host", self._where), *request.headers]
-        if request.size is None:
-            headers.append(("Transfer-Encoding", "chunked"))
-        elif request.method != "GET":
-            headers.append(("Content-Length", str(request.size)))
-        await self._send(h11.Request(method=request.method, target=request.target, headers=headers))
-        for piece in (request.body,) if isinstance(request.body, bytes) else request.body:
-            if piece:
-                await self._send(h11.Data(data=piece))
-        await self._send(h11.EndOfMessage())
-
-    async def _send(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
-        # Large bodies go through h11 without being copied into one piece with their framing.
-        for data in self._http.send_with_data_passthrough(event) or ():
-            if data:
-                with self._patience():
-                    await self._stream.send_all(data)
-
-    async def _next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+    async def _head(self) -> h11.Response:
         while True:
-            try:
-                event = self._http.next_event()
-            except h11.RemoteProtocolError as error:
-                if self._http.their_state in {h11.SEND_RESPONSE, h11.IDLE}:
-                    msg = f"what {self._where} answers is no HTTP: {error}"
-                    raise ProtocolError(msg) from error
-                msg = f"the answer of {self._where} is cut short or garbled: {error}"
-                raise ProtocolError(msg, retryable=True) from error
-            if event is not h11.NEED_DATA:
+            event = await self._next_event()
+            if isinstance(event, h11.Response):
+                self.has_head = True
                 return event
-            try:
-                with self._patience():
-                    data = await self._stream.receive_some(_PIECE)
-            except trio.BrokenResourceError as error:
-                msg = f"{self._where} broke the connection: {error.__cause__ or error}"
-                raise TransportError(msg) from error
-            if not data and not self._received:
-                msg = f"{self._where} closed the connection without an answer"
-                raise TransportError(msg)
-            self._received += len(data)
+            if not isinstance(event, h11.InformationalResponse):
+                msg = f"not an answer but {event!r}"
+                raise h11.RemoteProtocolError(msg)
+
+    async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            data = await self._stream.receive_some(_PIECE)
+            self.received += len(data)
+            self.is_cut = not data
             self._http.receive_data(bytes(data))
+        return event  # type: ignore[return-value]  # NEED_DATA it is not
 
-    @contextmanager
-    def _patience(self) -> Generator[None]:
-        """Bound the wait for one piece, and of the whole exchange."""
-        timeout = self._settings.timeout
-        idle = trio.current_time() + (float("inf") if timeout.idle is None else timeout.idle)
-        try:
-            with trio.fail_at(min(idle, self._deadline)):
-                yield
-        except trio.TooSlowError as error:
-            if idle <= self._deadline:
-                msg = f"{self._where} was silent for {timeout.idle} s"
-            else:
-                msg = f"{self._where} did not finish within {timeout.total} s"
-            raise TransportError(msg) from error
+    def _until(self) -> float:
+        """Say on trio's clock until when the next piece has to come."""
+        return min(trio.current_time() + self._idle, self._deadline)
 
 
-class Body:
-    """The pieces of an answer's body as they arrive."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        piece = await self._connection.receive()
-        if not piece:
-            raise StopAsyncIteration
-        return piece
+def _pieces(body: bytes | Iterable[bytes]) -> Iterator[bytes]:
+    if not isinstance(body, bytes):
+        yield from body
+        return
+    view = memoryview(body)
+    for at in range(0, len(body), _PIECE):
+        yield view[at : at + _PIECE]  # type: ignore[misc]  # as good as bytes to h11

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
+import math
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
+import h11
 import trio
-from influx_proto.adapter import Request, Response, Settings, TransportError
+from influx_proto.adapter import Headers, Request, Response, Settings, Timeout
 
+from ._connect import connect
 from ._connection import Connection
+from ._errors import translated
+from ._pool import Pool
 
 _log = logging.getLogger("influx_trio")
-
-#: Connections kept open for later requests; more are opened where more requests are under way at once.
-_IDLE_CONNECTIONS = 10
 
 
 class TrioTransport:
@@ -24,23 +26,32 @@ class TrioTransport:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._idle: list[Connection] = []
-        self._closed = False
+        self._context = settings.tls.context(ssl.create_default_context) if settings.server.ssl else None
+        self._pool = Pool()
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncGenerator[Response[AsyncIterator[bytes]]]:
         """Send a request; give its answer as it arrives."""
-        timeout = self._settings.timeout
-        deadline = float("inf") if timeout.total is None else trio.current_time() + timeout.total
-        connection = await self._idle_connection() or await self._connect()
+        settings, timeout = self._settings, request.timeout
+        deadline = math.inf if timeout.total is None else trio.current_time() + timeout.total
+
+        async def opened() -> Connection:
+            patience = math.inf if timeout.connect is None else trio.current_time() + timeout.connect
+            with trio.fail_at(min(patience, deadline)):
+                connection = await connect(settings, self._context)
+            _log.debug("connected to %s", settings.where)
+            return connection
+
+        with translated(settings, timeout, deadline):
+            connection = await self._pool.take(opened, deadline)
         try:
-            yield await connection.exchange(request, deadline)
+            with translated(settings, timeout, deadline, connection):
+                answer = await connection.exchange(self._head(request), request, deadline)
+            headers = Headers((name.decode(errors="replace"), value.decode(errors="replace"))
+                              for name, value in answer.headers.raw_items())  # fmt: skip
+            yield Response(answer.status_code, headers, _Body(connection, settings, timeout, deadline))
         finally:
-            if connection.is_reusable and len(self._idle) < _IDLE_CONNECTIONS and not self._closed:
-                connection.reuse()
-                self._idle.append(connection)
-            else:
-                await connection.aclose()
+            self._pool.give_back(connection)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -56,58 +67,36 @@ class TrioTransport:
 
     async def aclose(self) -> None:
         """Close the idle connections; those in use close when their exchange ends."""
-        self._closed = True
-        while self._idle:
-            await self._idle.pop().aclose()
+        self._pool.close()
+        await trio.lowlevel.checkpoint()
 
-    async def _idle_connection(self) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_stale:
-                return connection
-            await connection.aclose()
-        return None
-
-    async def _connect(self) -> Connection:
-        server = self._settings.server
-        seconds = self._settings.timeout.connect
-        try:
-            with trio.fail_after(float("inf") if seconds is None else seconds):
-                tcp = await trio.open_tcp_stream(server.host, server.port)
-                stream = await self._start_tls(tcp) if server.ssl else tcp
-        except trio.TooSlowError as error:
-            msg = f"cannot connect to {server.netloc}: no answer within {seconds} s"
-            raise TransportError(msg, maybe_received=False) from error
-        except OSError as error:
-            msg = f"cannot connect to {server.netloc}: {error.__cause__ or error}"
-            raise TransportError(msg, maybe_received=False) from error
-        _log.debug("connected to %s", server.netloc)
-        return Connection(stream, tcp.socket.fileno(), self._settings)
-
-    async def _start_tls(self, stream: trio.abc.Stream) -> trio.SSLStream[trio.abc.Stream]:
-        server = self._settings.server
-        # InfluxDB closes without TLS's goodbye; the framing of HTTP tells whether an answer is whole.
-        secured = trio.SSLStream(
-            stream, _ssl_context(self._settings), server_hostname=server.host, https_compatible=True
-        )
-        try:
-            await secured.do_handshake()
-        except trio.BrokenResourceError as error:
-            await trio.aclose_forcefully(stream)
-            msg = f"cannot talk TLS with {server.netloc}: {error.__cause__ or error}"
-            raise TransportError(msg, maybe_received=False) from error
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
-        return secured
+    def _head(self, request: Request) -> h11.Request:
+        server, proxy = self._settings.server, self._settings.proxy
+        target = request.target
+        headers = [("Host", server.netloc), *request.headers]
+        if proxy is not None and not server.ssl:  # which has to be told where the request goes
+            target = server.origin + target
+            headers += proxy.headers.items()
+        if request.size is None:
+            headers.append(("Transfer-Encoding", "chunked"))
+        elif request.method != "GET":
+            headers.append(("Content-Length", str(request.size)))
+        return h11.Request(method=request.method, target=target, headers=headers)
 
 
-def _ssl_context(settings: Settings) -> ssl.SSLContext:
-    cafile = settings.verify if isinstance(settings.verify, str) else None
-    context = ssl.create_default_context(cafile=cafile)
-    if settings.verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if settings.cert is not None:
-        context.load_cert_chain(*([settings.cert] if isinstance(settings.cert, str) else settings.cert))
-    return context
+class _Body:
+    """The pieces of an answer's body as they arrive; no generator, so that leaving it early leaks nothing."""
+
+    def __init__(self, connection: Connection, settings: Settings, timeout: Timeout, deadline: float) -> None:
+        self._connection = connection
+        self._translation = (settings, timeout, deadline, connection)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        with translated(*self._translation):
+            piece = await self._connection.receive()
+        if not piece:
+            raise StopAsyncIteration
+        return piece

@@ -1,0 +1,39 @@
+"""Everything that aiohttp can raise, as one of our errors. Mapped here and nowhere else."""
+
+from __future__ import annotations
+
+import aiohttp
+from aiohttp.http import HttpProcessingError
+from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
+
+#: What is translated.
+FOREIGN = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError)
+
+
+def translated(error: Exception, settings: Settings, timeout: Timeout, *, was_used: bool = False) -> InfluxDBError:
+    """Say the library's exception as one of ours; `was_used` is whether the connection was kept from before."""
+    where = settings.where
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        msg = f"cannot connect to {where}: no answer within {timeout.connect} s"
+        return TransportError(msg, maybe_received=False)
+    if isinstance(error, aiohttp.ClientSSLError):
+        cause = error.__cause__ or error.__context__ or error
+        return TransportError(f"cannot talk TLS with {where}: {_line(cause)}", maybe_received=False)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return TransportError(f"cannot connect to {where}: {error.os_error}", maybe_received=False)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        msg = f"cannot connect to {where}: it answers HTTP {error.status} {error.message}"
+        return TransportError(msg, maybe_received=False)
+    if isinstance(error, aiohttp.SocketTimeoutError):
+        return TransportError(f"{where} was silent for {timeout.idle} s")
+    if isinstance(error, TimeoutError):
+        return TransportError(f"{where} did not finish within {timeout.total} s")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return ProtocolError(f"the answer of {where} is cut short or garbled: {_line(error)}", retryable=True)
+    if isinstance(error, (aiohttp.ClientResponseError, HttpProcessingError)):
+        return ProtocolError(f"what {where} answers is no HTTP: {_line(error)}")
+    return TransportError(f"{where} broke the connection: {_line(error)}", was_idle=was_used)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or repr(error)

@@ -1,0 +1,100 @@
+"""Which proxy a server is reached through: the one that was given, or the one that the environment names."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from urllib.parse import unquote, urlsplit
+
+from ._server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """The address of an HTTP proxy, and the credentials it is shown; the latter appear in no repr."""
+
+    host: str
+    port: int
+    #: The value of the `Proxy-Authorization` header.
+    authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def netloc(self) -> str:
+        """Host and port as a URL has them, an IPv6 address in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The proxy's URL, without credentials."""
+        return f"http://{self.netloc}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header fields that are for the proxy and not for the server."""
+        return {} if self.authorization is None else {"Proxy-Authorization": self.authorization}
+
+
+def proxy_for(server: Server, proxy: str | None, environ: Mapping[str, str]) -> Proxy | None:
+    """Find the proxy for a server.
+
+    Args:
+        server: where the requests go.
+        proxy: the proxy's URL; empty for none; None for what `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say.
+        environ: the environment.
+
+    Raises:
+        ValueError: this is no URL of an HTTP proxy; credentials are not repeated in the message.
+    """
+    if proxy is not None:
+        return _parsed("proxy", proxy) if proxy else None
+    name = "https_proxy" if server.ssl else "http_proxy"
+    if name in environ:
+        found = environ[name]
+    elif name == "http_proxy" and "REQUEST_METHOD" in environ:
+        return None  # in a CGI program HTTP_PROXY is what a stranger sent as a header field `Proxy`
+    else:
+        name = name.upper()
+        found = environ.get(name, "")
+    if not found or _is_exempt(server, environ.get("no_proxy", environ.get("NO_PROXY", ""))):
+        return None
+    return _parsed(name, found)
+
+
+def _parsed(name: str, url: str) -> Proxy:
+    shown = repr(url) if "@" not in url else "its value"
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.scheme != "http" or not parts.hostname or port == 0:
+        msg = f"{name}: {shown} is not of the form http://[user:password@]host[:port]; only HTTP proxies are known"
+        raise ValueError(msg)
+    authorization = None
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        authorization = f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
+    return Proxy(parts.hostname, 80 if port is None else port, authorization)
+
+
+def _is_exempt(server: Server, no_proxy: str) -> bool:
+    """Say whether `NO_PROXY` names the server: by itself, its domain, its port, its network, or everything (`*`)."""
+    for entry in (part.strip().lower() for part in no_proxy.split(",")):
+        host, colon, port = entry.rpartition(":")
+        if colon and port.isdigit() and (":" not in host or host.startswith("[")):
+            if int(port) != server.port:
+                continue
+            entry = host  # noqa: PLW2901 - what is left of it
+        if entry == "*" or (entry and _is_within(server.host.lower(), entry.strip("[]"))):
+            return True
+    return False
+
+
+def _is_within(host: str, entry: str) -> bool:
+    try:
+        return ip_address(host) in ip_network(entry, strict=False)
+    except ValueError:  # one of them is a name
+        name = entry.removeprefix("*").lstrip(".")
+        return host == name or host.endswith(f".{name}")

@@ -1,0 +1,32 @@
+"""How long to wait for a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """How long to wait for a server, in seconds; None waits for ever.
+
+    A long answer that keeps coming is not cut unless `total` is given.
+    """
+
+    #: To reach the server: name lookup, TCP, a proxy's consent and TLS.
+    connect: float | None = 10.0
+    #: Between two pieces of an answer, the first included.
+    idle: float | None = 120.0
+    #: For one attempt from beginning to end.
+    total: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "idle", "total"):
+            seconds = getattr(self, name)
+            if seconds is not None and not seconds > 0:
+                msg = f"timeout: {name} must be a positive number of seconds or None, not {seconds!r}"
+                raise ValueError(msg)
+
+
+def as_timeout(timeout: float | Timeout) -> Timeout:
+    """Read a bare number of seconds as the wait to connect and between two pieces of an answer."""
+    return timeout if isinstance(timeout, Timeout) else Timeout(connect=timeout, idle=timeout)

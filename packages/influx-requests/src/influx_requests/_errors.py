@@ -1,0 +1,52 @@
+"""Everything that requests, urllib3 and http.client can raise, as one of our errors. Mapped here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.client import BadStatusLine, HTTPException, IncompleteRead
+
+import requests
+from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from urllib3.exceptions import ProtocolError as Garbled
+
+from ._adapter import IdleConnectionError
+
+#: What is translated.
+FOREIGN = (requests.RequestException, HTTPError, HTTPException, OSError)
+
+
+def translated(error: Exception, settings: Settings, timeout: Timeout) -> InfluxDBError:
+    """Say the library's exception as one of ours, by what lies beneath it."""
+    where = settings.where
+    causes = list(_causes(error))
+    reason = next((text for text in (str(cause) for cause in reversed(causes)) if text), repr(causes[-1]))
+
+    def is_any(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if is_any(ConnectTimeoutError) and not is_any(NewConnectionError):
+        msg = f"cannot connect to {where}: no answer within {timeout.connect} s"
+        return TransportError(msg, maybe_received=False)
+    if is_any(NewConnectionError, ProxyError):
+        return TransportError(f"cannot connect to {where}: {reason}", maybe_received=False)
+    if is_any(SSLError):
+        return TransportError(f"cannot talk TLS with {where}: {reason}", maybe_received=False)
+    if is_any(TimeoutError, requests.Timeout):
+        return TransportError(f"{where} was silent for {timeout.idle} s")
+    if is_any(ConnectionError):  # http.client's for a connection that was closed before the answer among them
+        return TransportError(f"{where} broke the connection: {reason}", was_idle=is_any(IdleConnectionError))
+    if is_any(IncompleteRead, requests.exceptions.ChunkedEncodingError):
+        return ProtocolError(f"the answer of {where} is cut short or garbled: {reason}", retryable=True)
+    if is_any(BadStatusLine, HTTPException, Garbled):
+        return ProtocolError(f"what {where} answers is no HTTP: {reason}")
+    return TransportError(f"{where}: {reason}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk from the library's exception down to what happened: requests and urllib3 wrap several times."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        wrapped = [argument for argument in cause.args if isinstance(argument, BaseException)]
+        cause = cause.__cause__ or cause.__context__ or (wrapped[0] if wrapped else None)

@@ -1,0 +1,57 @@
+"""From settings to an open connection: TCP or a unix socket, through a proxy or not, plain or TLS."""
+
+from __future__ import annotations
+
+import ssl
+
+import h11
+import trio
+from influx_proto.adapter import Proxy, Settings
+
+from ._connection import Connection
+
+
+class RefusedByProxyError(Exception):
+    """A proxy does not connect us; says why."""
+
+
+async def connect(settings: Settings, context: ssl.SSLContext | None) -> Connection:
+    """Open a connection; on any failure, cancellation among them, nothing stays open."""
+    server, proxy = settings.server, settings.proxy
+    if settings.unix_socket is not None:
+        stream = await trio.open_unix_socket(settings.unix_socket)
+    else:
+        nearest = proxy or server
+        stream = await trio.open_tcp_stream(nearest.host, nearest.port)
+    try:
+        if context is None:
+            return Connection(stream, stream.socket)
+        if proxy is not None:
+            await _tunnel(stream, server.netloc, proxy)
+        # InfluxDB closes without TLS's goodbye; the framing of HTTP tells whether an answer is whole.
+        secured = trio.SSLStream(stream, context, server_hostname=server.host, https_compatible=True)
+        await secured.do_handshake()
+        return Connection(secured, stream.socket)
+    except BaseException:
+        stream.socket.close()
+        raise
+
+
+async def _tunnel(stream: trio.SocketStream, target: str, proxy: Proxy) -> None:
+    """Have a proxy connect us to the server; what follows are the server's bytes."""
+    http = h11.Connection(h11.CLIENT)
+    headers = [("Host", target), *proxy.headers.items()]
+    await stream.send_all(http.send(h11.Request(method="CONNECT", target=target, headers=headers)) or b"")
+    await stream.send_all(http.send(h11.EndOfMessage()) or b"")
+    while True:
+        event = http.next_event()
+        if event is h11.NEED_DATA:
+            http.receive_data(await stream.receive_some())
+        elif isinstance(event, h11.Response):
+            if event.status_code >= 300:
+                msg = f"it answers HTTP {event.status_code} {event.reason.decode(errors='replace')}"
+                raise RefusedByProxyError(msg)
+            return
+        elif not isinstance(event, h11.InformationalResponse):
+            msg = "it closed the connection"
+            raise RefusedByProxyError(msg)
