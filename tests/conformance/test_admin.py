@@ -15,6 +15,7 @@ from influx_proto import AuthenticationError, DatabaseNotFound, QueryError, Quer
 from influx_proto.admin import (
     FieldKey,
     Grant,
+    Not,
     RetentionPolicy,
     SeriesKey,
     Subscription,
@@ -121,6 +122,19 @@ def test_retention_policies(client: Any, database: str) -> None:
     assert names(client.list_retention_policies(database)) == ["autogen", "odd", "for ever"]
     with pytest.raises(DatabaseNotFound):
         client.list_retention_policies("no such database")
+
+
+def test_write_limits(client: Any, other: str) -> None:
+    """Servers before InfluxDB 1.12 do not know them, and say so."""
+    try:
+        client.create_database(other, future_write_limit=HOUR, name="n")
+    except QueryError as error:
+        assert "found FUTURE, expected" in error.message  # noqa: PT017 - what newer servers do is checked below
+        return
+    client.create_retention_policy("p", other, default=True, past_write_limit=DAY)
+    client.alter_retention_policy("n", other, future_write_limit="INF", past_write_limit=2 * DAY)
+    limits = [(each.future_write_limit, each.past_write_limit) for each in client.list_retention_policies(other)]
+    assert limits == [(None, 2 * DAY), (None, DAY)]
 
 
 # Users and grants.
@@ -332,6 +346,9 @@ def test_tag_values(client: Any) -> None:
     assert client.list_tag_values("host", tags={"path": "/var"}) == [disk]
     assert client.list_tag_values("host", tags={"path": re.compile("^/v")}) == [disk]
     assert client.list_tag_values("host", "cpu", start=0, end="2030-01-01") == [a, b]
+    region, path = TagValue("cpu", "region", "eu"), TagValue("disk", "path", "/var")
+    assert client.list_tag_values(Not("host"), re.compile("^[cd]")) == [region, path]
+    assert client.list_tag_values(Not(re.compile("^(h|p|ta )"))) == [region]
 
 
 def test_field_keys(client: Any) -> None:
@@ -403,6 +420,26 @@ def test_delete_from_a_hostile_name(client: Any) -> None:
     assert client.list_tag_values(name, name) == [TagValue(name, name, name)]
     client.drop_series(name)
     assert client.list_measurements() == ["m"]
+
+
+def test_all_but(client: Any) -> None:
+    """What has no such tag at all is among them, but for measurements, of which the server asks all series at once."""
+    client.write("cpu,host=a v=1 1\ncpu,host=it's v=1 1\ncpu v=1 1\ndisk,host=b v=1 1\nmem v=1 1")
+    a, its, none = (SeriesKey("cpu", tags) for tags in ({"host": "a"}, {"host": "it's"}, {}))
+    disk, mem = SeriesKey("disk", {"host": "b"}), SeriesKey("mem", {})
+    assert client.list_series(tags={"host": Not("it's")}) == [none, a, disk, mem]
+    assert client.list_series("cpu", tags={"host": Not(re.compile("^i"))}) == [none, a]
+    assert client.list_series(tags={"host": Not("")}) == [a, its, disk]
+    assert client.list_measurements(tags={"host": Not("a")}) == ["disk"]
+    assert client.list_tag_values("host", tags={"host": Not("a")}) == [
+        TagValue("cpu", "host", "it's"), TagValue("disk", "host", "b"),
+    ]  # fmt: skip
+    assert client.tag_values_cardinality(Not("region"), "cpu") == 2
+    assert client.series_cardinality(tags={"host": Not("a")}, exact=True) == 4
+    client.delete("cpu", tags={"host": Not("it's")})
+    assert client.list_series() == [its, disk, mem]
+    client.drop_series(tags={"host": Not(re.compile("^b$"))})
+    assert client.list_series() == [disk]
 
 
 def test_drop_series(client: Any) -> None:

@@ -20,6 +20,7 @@ from influx_proto.admin import (
     Diagnostics,
     FieldKey,
     Grant,
+    Not,
     RetentionPolicy,
     RunningQuery,
     SeriesKey,
@@ -59,11 +60,18 @@ STATEMENTS: list[tuple[Op[Any], str]] = [
     (ops.create_database(NAME, duration="30d"), f"CREATE DATABASE {ID} WITH DURATION 30d"),
     (ops.create_database(NAME, duration=7200, replication=2, shard_duration=HOUR, name=NAME),
      f"CREATE DATABASE {ID} WITH DURATION 2h REPLICATION 2 SHARD DURATION 1h NAME {ID}"),
+    (ops.create_database("d", duration=3600, future_write_limit=HOUR, past_write_limit="INF", name="p"),
+     'CREATE DATABASE "d" WITH DURATION 1h FUTURE LIMIT 1h PAST LIMIT INF NAME "p"'),
+    (ops.create_database("d", past_write_limit="30m"), 'CREATE DATABASE "d" WITH PAST LIMIT 30m'),
     (admin.list_databases(), "SHOW DATABASES"),
     (admin.list_retention_policies(), "SHOW RETENTION POLICIES"),
     (admin.create_retention_policy(NAME, NAME), f"CREATE RETENTION POLICY {ID} ON {ID} DURATION INF REPLICATION 1"),
     (admin.create_retention_policy("p", "d", "1w2d", replication=3, shard_duration=timedelta(days=1), default=True),
      'CREATE RETENTION POLICY "p" ON "d" DURATION 9d REPLICATION 3 SHARD DURATION 1d DEFAULT'),
+    (admin.create_retention_policy("p", "d", default=True, future_write_limit="1h", past_write_limit=7200),
+     'CREATE RETENTION POLICY "p" ON "d" DURATION INF REPLICATION 1 DEFAULT FUTURE LIMIT 1h PAST LIMIT 2h'),
+    (admin.alter_retention_policy("p", "d", future_write_limit="INF", past_write_limit=HOUR),
+     'ALTER RETENTION POLICY "p" ON "d" FUTURE LIMIT INF PAST LIMIT 1h'),
     (admin.alter_retention_policy(NAME, NAME, default=True), f"ALTER RETENTION POLICY {ID} ON {ID} DEFAULT"),
     (admin.alter_retention_policy("p", "d", duration="inf", replication=1, shard_duration=7200),
      'ALTER RETENTION POLICY "p" ON "d" DURATION INF REPLICATION 1 SHARD DURATION 2h'),
@@ -108,6 +116,9 @@ STATEMENTS: list[tuple[Op[Any], str]] = [
     (admin.list_tag_values([NAME, "b"], NAME, tags={"a": "b"}, end=5, offset=1),
      f"SHOW TAG VALUES FROM {ID} WITH KEY IN ({ID}, \"b\") WHERE \"a\" = 'b' AND time < 5 OFFSET 1"),
     (admin.list_tag_values(re.compile("^a")), "SHOW TAG VALUES WITH KEY =~ /^a/"),
+    (admin.list_tag_values(Not(NAME), tags={NAME: Not(NAME), "b": Not(re.compile("c"))}),
+     f"SHOW TAG VALUES WITH KEY != {ID} WHERE {ID} != {TEXT} AND \"b\" !~ /c/"),
+    (admin.tag_values_cardinality(Not(re.compile("^a"))), "SHOW TAG VALUES CARDINALITY WITH KEY !~ /^a/"),
     (admin.list_field_keys(NAME, limit=2), f"SHOW FIELD KEYS FROM {ID} LIMIT 2"),
     (admin.series_cardinality(), "SHOW SERIES CARDINALITY"),
     (admin.series_cardinality(NAME, tags={"a": "b"}, exact=True),
@@ -223,6 +234,9 @@ def test_wrong_passwords_are_not_shown(build: Callable[..., Op[Any]], password: 
         (lambda: admin.list_series(start=1.5), ValueError, "^start: "),
         (lambda: admin.delete("m", end=pd.NaT), ValueError, "^end: "),
         (lambda: admin.list_tag_values([]), ValueError, "^key: "),
+        (lambda: admin.list_tag_values(Not(["a"])), TypeError, "^key: "),  # type: ignore[arg-type]
+        (lambda: admin.list_series(Not("a")), TypeError, "^measurement: "),  # type: ignore[arg-type]
+        (lambda: admin.create_retention_policy("p", "d", past_write_limit="x"), ValueError, "^past_write_limit: "),
         (lambda: admin.list_tag_values(b"k"), TypeError, "^key: "),  # type: ignore[arg-type]
         (lambda: admin.list_tag_values(None), TypeError, "^key: "),  # type: ignore[arg-type]
         (lambda: admin.series_cardinality(exact="no"), TypeError, "^exact: "),  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ BUILDERS |= {name: getattr(ops, name) for name in ("create_database", "drop_data
 
 @pytest.mark.parametrize(("call", "statement", "gives"), ROWS, ids=[call.partition("(")[0] for call, _, _ in ROWS])
 def test_row(call: str, statement: str, gives: str) -> None:
-    op = eval(call, {**BUILDERS, "re": re})
+    op = eval(call, {**BUILDERS, "Not": admin.Not, "re": re})
     assert isinstance(op, Op)
     assert isinstance(op.request.body, bytes)
     sent = parse_qs(urlsplit(op.request.target).query) | parse_qs(op.request.body.decode())

@@ -19,7 +19,7 @@ from ._admin_objects import (
     User,
 )
 from ._arguments import text
-from ._clauses import flag, identifier, integer, option, policy, several, statement, string
+from ._clauses import flag, identifier, integer, option, policy, several, statement, string, write_limits
 from ._op import Op
 from ._query import query
 from .influxql import Duration
@@ -48,6 +48,8 @@ def create_retention_policy(
     replication: int = 1,
     shard_duration: Duration | None = None,
     default: bool = False,
+    future_write_limit: Duration | None = None,
+    past_write_limit: Duration | None = None,
 ) -> Op[None]:
     """Create a retention policy; nothing happens if it exists with the same settings.
 
@@ -58,12 +60,14 @@ def create_retention_policy(
         replication: how many copies a cluster keeps.
         shard_duration: the span of time of one shard group; None to let the server choose.
         default: make it the one for writes and queries that name none.
+        future_write_limit: how far ahead of now points may be; None for any. InfluxDB knows it from 1.12 on.
+        past_write_limit: how far behind now points may be; None for any. InfluxDB knows it from 1.12 on.
 
     Raises:
         QueryError: there is no such database, the policy exists with other settings, or the server refuses these.
     """
     settings = policy("INF" if duration is None else duration, replication, shard_duration)
-    options = [*settings, flag("default", default, "DEFAULT")]
+    options = settings, flag("default", default, "DEFAULT"), write_limits(future_write_limit, past_write_limit)
     return _do("CREATE RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options)
 
 
@@ -75,6 +79,8 @@ def alter_retention_policy(
     replication: int | None = None,
     shard_duration: Duration | None = None,
     default: bool = False,
+    future_write_limit: Duration | None = None,
+    past_write_limit: Duration | None = None,
 ) -> Op[None]:
     """Change the settings of a retention policy that are given, and leave the others.
 
@@ -85,14 +91,17 @@ def alter_retention_policy(
         replication: how many copies a cluster keeps.
         shard_duration: the span of time of shard groups that are made from now on.
         default: make it the one for writes and queries that name none.
+        future_write_limit: how far ahead of now points may be, `"INF"` for any. InfluxDB knows it from 1.12 on.
+        past_write_limit: how far behind now points may be, `"INF"` for any. InfluxDB knows it from 1.12 on.
 
     Raises:
         ValueError: nothing is to be changed.
         QueryError: there is no such policy, or the server refuses the settings.
     """
-    options = [*policy(duration, replication, shard_duration), flag("default", default, "DEFAULT")]
+    settings = policy(duration, replication, shard_duration)
+    options = settings, flag("default", default, "DEFAULT"), write_limits(future_write_limit, past_write_limit)
     if not any(options):
-        msg = "alter_retention_policy: say what to change: duration, replication, shard_duration or default"
+        msg = "alter_retention_policy: say what to change: duration, replication, shard_duration, default or a limit"
         raise ValueError(msg)
     return _do("ALTER RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from . import _admin_objects as objects
 from ._admin_objects import FieldKey, SeriesKey, TagKey, TagValue
-from ._clauses import Name, Tags, flag, from_, matches, page, statement, where, which, with_key
+from ._clauses import Name, Not, Tags, flag, from_, matches, page, statement, where, which, with_key
 from ._op import Op
 from ._query import query
 from ._result import QueryResult
@@ -66,7 +66,7 @@ def list_tag_keys(
 
 
 def list_tag_values(
-    key: Name | Iterable[str],
+    key: Name | Not | Iterable[str],
     measurement: Name | None = None,
     *,
     db: str | None = None,
@@ -81,7 +81,8 @@ def list_tag_values(
     A span of time is rounded to shards, and ignored where the server keeps its index of series in memory.
 
     Args:
-        key: the tag, or several, or a pattern for all tags in whose name it finds something.
+        key: the tag, or several, or a pattern for all tags in whose name it finds something, or `Not(...)` for all but
+            one or those of a pattern.
         measurement: see `influx_proto.admin`.
         db: see `influx_proto.admin`.
         tags: see `influx_proto.admin`.
@@ -135,7 +136,7 @@ def tag_key_cardinality(
 
 
 def tag_values_cardinality(
-    key: Name | Iterable[str],
+    key: Name | Not | Iterable[str],
     measurement: Name | None = None,
     *,
     db: str | None = None,

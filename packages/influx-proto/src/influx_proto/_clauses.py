@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ._arguments import limit as limited
 from .influxql import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
@@ -12,7 +12,14 @@ from .influxql import Duration, quote_duration, quote_identifier, quote_regex, q
 #: A name, or a pattern for all that it finds something in.
 Name: TypeAlias = str | re.Pattern[str]
 
-Tags: TypeAlias = Mapping[str, str | re.Pattern[str]]
+
+class Not(NamedTuple):
+    """All but this name or value, or but those that a pattern finds something in; what has none is not it, either."""
+
+    value: str | re.Pattern[str]
+
+
+Tags: TypeAlias = Mapping[str, str | re.Pattern[str] | Not]
 
 
 def statement(*parts: str) -> str:
@@ -38,12 +45,19 @@ def option(words: str, argument: str, duration: Duration | None) -> str:
     return "" if duration is None else f"{words} {quoted(argument, quote_duration, duration)}"
 
 
-def policy(duration: Duration | None, replication: int | None, shard_duration: Duration | None) -> list[str]:
-    return [
+def policy(duration: Duration | None, replication: int | None, shard_duration: Duration | None) -> str:
+    return statement(
         option("DURATION", "duration", duration),
         "" if replication is None else f"REPLICATION {integer('replication', replication, 1)}",
         option("SHARD DURATION", "shard_duration", shard_duration),
-    ]
+    )
+
+
+def write_limits(future: Duration | None, past: Duration | None) -> str:
+    return statement(
+        option("FUTURE LIMIT", "future_write_limit", future),
+        option("PAST LIMIT", "past_write_limit", past),
+    )
 
 
 def flag(argument: str, value: object, words: str) -> str:
@@ -67,10 +81,11 @@ def several(argument: str, values: str | Iterable[str]) -> list[str]:
     return found
 
 
-def matches(argument: str, value: Name, quote: Callable[[str], str]) -> str:
+def matches(argument: str, value: Name | Not, quote: Callable[[str], str]) -> str:
+    sign, value = ("!", value.value) if isinstance(value, Not) else ("", value)
     if isinstance(value, re.Pattern):
-        return f"=~ {quoted(argument, quote_regex, value)}"
-    return f"= {quoted(argument, quote, value)}"
+        return f"{sign or '='}~ {quoted(argument, quote_regex, value)}"
+    return f"{sign}= {quoted(argument, quote, value)}"
 
 
 def from_(measurement: Name | None) -> str:
@@ -81,8 +96,8 @@ def from_(measurement: Name | None) -> str:
     return f"FROM {identifier('measurement', measurement)}"
 
 
-def with_key(key: Name | Iterable[str]) -> str:
-    if isinstance(key, str | re.Pattern):
+def with_key(key: Name | Not | Iterable[str]) -> str:
+    if isinstance(key, str | re.Pattern | Not):
         return f"WITH KEY {matches('key', key, quote_identifier)}"
     return f"WITH KEY IN ({', '.join(identifier('key', one) for one in several('key', key))})"
 
@@ -99,7 +114,7 @@ def where(tags: Tags | None, start: object = None, end: object = None) -> str:
     return f"WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _tag_condition(key: str, value: Name) -> str:
+def _tag_condition(key: str, value: Name | Not) -> str:
     name = identifier("tags", key)
     if key.lower() == "time":  # and DELETE would take a value that reads as a date for one
         msg = f"tags: InfluxQL cannot name the tag {key!r}, quoted or not: to it that is the time"

@@ -9,7 +9,8 @@ What several of them take:
 - `db`: the database; the client's own where it is None. Statements in which InfluxQL has to be told require it.
 - `measurement`: a name, or a pattern of `re` for all measurements in which it finds something.
 - `tags`: only series with these tags: a value, `""` for without the tag, or a pattern that must find something in the
-  value. See `influxql.quote_regex` on patterns.
+  value; or `Not(...)` of one of these, which `list_measurements` asks of all series of a measurement together. See
+  `influxql.quote_regex` on patterns.
 - `start`, `end`: a span of time, `end` not included: anything that tells a time, integers are nanoseconds.
 - `limit`, `offset`: how many to give, and how many to leave out before; where the answer is by measurement, of each.
 """
@@ -78,12 +79,14 @@ from ._admin_stored import (
     tag_key_cardinality,
     tag_values_cardinality,
 )
+from ._clauses import Not
 
 __all__ = [
     "ContinuousQuery",
     "Diagnostics",
     "FieldKey",
     "Grant",
+    "Not",
     "Privilege",
     "RetentionPolicy",
     "RunningQuery",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ._arguments import text
-from ._clauses import policy, statement
+from ._clauses import identifier, policy, statement, write_limits
 from ._op import Op
 from ._ping import PingReceiver, ServerInfo
 from ._query import (
@@ -18,7 +17,7 @@ from ._query import (
 from ._result import QueryResult
 from ._wire import Request
 from ._write import write, write_batches
-from .influxql import Duration, quote_identifier
+from .influxql import Duration
 
 __all__ = [
     "create_database",
@@ -57,6 +56,8 @@ def create_database(
     duration: Duration | None = None,
     replication: int | None = None,
     shard_duration: Duration | None = None,
+    future_write_limit: Duration | None = None,
+    past_write_limit: Duration | None = None,
     name: str | None = None,
 ) -> Op[QueryResult]:
     """Create a database; nothing happens if it exists.
@@ -69,24 +70,29 @@ def create_database(
             `"INF"` for ever.
         replication: how many copies a cluster keeps.
         shard_duration: the span of time of one shard group.
+        future_write_limit: how far ahead of now points may be, `"INF"` for any; of InfluxDB 1.12 and later.
+        past_write_limit: how far behind now points may be, `"INF"` for any; of InfluxDB 1.12 and later.
         name: the policy's name, `autogen` otherwise.
 
     Raises:
         QueryError: the database exists with another policy, or the server refuses the settings.
     """
-    named = "" if name is None else f"NAME {_identifier('name', name)}"
-    settings = statement(*policy(duration, replication, shard_duration), named)
-    return query(statement("CREATE DATABASE", _identifier("db", db), f"WITH {settings}" if settings else ""))
+    settings = statement(
+        policy(duration, replication, shard_duration),
+        write_limits(future_write_limit, past_write_limit),
+        "" if name is None else f"NAME {identifier('name', name)}",
+    )
+    return query(statement("CREATE DATABASE", identifier("db", db), f"WITH {settings}" if settings else ""))
 
 
 def drop_database(db: str) -> Op[QueryResult]:
     """Delete a database with all that is in it; nothing happens if there is none."""
-    return query(f"DROP DATABASE {_identifier('db', db)}")
+    return query(f"DROP DATABASE {identifier('db', db)}")
 
 
 def drop_measurement(measurement: str, *, db: str | None = None) -> Op[QueryResult]:
     """Delete a measurement with all its points; nothing happens if there is none."""
-    return query(f"DROP MEASUREMENT {_identifier('measurement', measurement)}", db=db)
+    return query(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db)
 
 
 def show_databases() -> Op[QueryResult]:
@@ -111,12 +117,4 @@ def show_users() -> Op[QueryResult]:
 
 def select_all(measurement: str, *, db: str | None = None) -> Op[QueryResult]:
     """Get all points of a measurement."""
-    return query(f"SELECT * FROM {_identifier('measurement', measurement)}", db=db)  # noqa: S608 - it is quoted
-
-
-def _identifier(name: str, value: str) -> str:
-    try:
-        return quote_identifier(text(name, value))
-    except ValueError as error:
-        msg = f"{name}: {error}"
-        raise ValueError(msg) from None
+    return query(f"SELECT * FROM {identifier('measurement', measurement)}", db=db)  # noqa: S608 - it is quoted
