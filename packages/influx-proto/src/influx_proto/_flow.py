@@ -7,7 +7,7 @@ else takes several exchanges are ordinary code with `try` and `yield from`, test
 
 from __future__ import annotations
 
-import logging
+import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
 from dataclasses import dataclass
@@ -19,13 +19,15 @@ from ._server import aauthorized, authorized
 from ._wire import Repeat
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from ._op import Op
     from ._retry import RetryPolicy
     from ._wire import Request, Response
 
 T = TypeVar("T")
 
-_log = logging.getLogger("influx_proto")
+_DEBUG = 10  # `logging.DEBUG`
 
 
 class Exchange(Protocol):
@@ -70,7 +72,8 @@ def attempts(op: Exchange, policy: RetryPolicy, now: Callable[[], float]) -> Flo
                 if attempt > 1:
                     error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
                 raise
-            _log.info("%r failed: %s; attempt %d follows in %.2f s", op.request, error, attempt + 1, wait)
+            if (log := _log()) is not None:
+                log.info("%r failed: %s; attempt %d follows in %.2f s", op.request, error, attempt + 1, wait)
             after = wait
             attempt += 1
 
@@ -204,12 +207,19 @@ class Record:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if not _log.isEnabledFor(logging.DEBUG):
+        log = _log()
+        if log is None or not log.isEnabledFor(_DEBUG):
             return
         outcome = f"HTTP {self.status}" if self.status is not None else f"no answer ({type(error).__name__})"
         took = (self._now() - self._began) * 1000
         sent = "a stream" if self._request.size is None else self._request.size
-        _log.debug(
+        log.debug(
             "%s %s: %s in %.1f ms, bytes sent: %s, received: %d",
             self._request.method, self._request.target, outcome, took, sent, self.received,
         )  # fmt: skip
+
+
+def _log() -> Logger | None:
+    """Give the logger; None where nobody has imported `logging`, and so nobody listens."""
+    logging = sys.modules.get("logging")
+    return None if logging is None else cast("Logger", logging.getLogger("influx_proto"))

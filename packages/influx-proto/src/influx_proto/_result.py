@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,27 +62,14 @@ class QueryResult(Mapping[str, Any]):
     __hash__ = None  # type: ignore[assignment]  # mutable inside, as dict is
 
     def __repr__(self) -> str:
-        lines = [f"<QueryResult: {_shape(self._results)}>"]
-        for block in _blocks(self._results):
-            lines.append(f"  {block.title}")
-            lines += [f"    {line}" for line in _aligned(block)]
-        return "\n".join(lines)
+        from ._display import as_text  # noqa: PLC0415 - not needed by those who show no result
+
+        return as_text(self._results)
 
     def _repr_html_(self) -> str:
-        """Give the same as tables, for notebooks. Nothing in it is markup but what is written here."""
-        from html import escape  # noqa: PLC0415 - a large table of entities, which only notebooks need
+        from ._display import as_html  # noqa: PLC0415 - see above
 
-        parts = [f"<div><p>QueryResult: {_shape(self._results)}</p>"]
-        for block in _blocks(self._results):
-            parts.append(f"<p>{escape(block.title)}</p>")
-            if block.columns:
-                head = "".join(f"<th>{escape(name)}</th>" for name in block.columns)
-                rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in block.rows)
-                body = "".join(f"<tr>{row}</tr>" for row in rows)
-                parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-            if block.more:
-                parts.append(f"<p>{escape(block.more)}</p>")
-        return "".join([*parts, "</div>"])
+        return as_html(self._results)
 
     @property
     def series(self) -> list[Series]:
@@ -207,89 +194,3 @@ def same_statement(before: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
 
 def _same_series(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one.get(key) == other.get(key) for key in ("name", "tags", "columns"))
-
-
-# What is shown of a result: enough to see its shape, and never so much that it floods a terminal or a notebook.
-
-_SHOWN_SERIES: Final = 5
-_SHOWN_ROWS: Final = 5
-_SHOWN_COLUMNS: Final = 20
-_SHOWN_CHARACTERS: Final = 40
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A series, or what there is to say about a statement."""
-
-    title: str
-    columns: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-    #: How many rows are not shown.
-    more: str = ""
-
-
-def _shape(results: Sequence[Mapping[str, Any]]) -> str:
-    series = [series for result in results for series in result.get("series", ())]
-    rows = sum(len(one.get("values", ())) for one in series)
-    return f"{_count(len(results), 'statement')}, {_count(len(series), 'series')}, {_count(rows, 'row')}"
-
-
-def _blocks(results: Sequence[Mapping[str, Any]]) -> Iterator[_Block]:
-    left = _SHOWN_SERIES
-    hidden = 0
-    for position, result in enumerate(results):
-        where = f"statement {result.get('statement_id', position)}: " if len(results) > 1 else ""
-        all_series = result.get("series", ())
-        if not all_series and left > 0:
-            yield _Block(f"{where}no series")
-            left -= 1
-        for message in result.get("messages", ()):
-            yield _Block(f"{where}{message.get('level', 'message')}: {_short(str(message.get('text', '')), 400)}")
-        for series in all_series[: max(left, 0)]:
-            yield _series_block(where, series)
-        hidden += max(len(all_series) - max(left, 0), 0)
-        left -= len(all_series)
-    if hidden:
-        yield _Block(f"and {hidden} more series")
-
-
-def _series_block(where: str, series: Mapping[str, Any]) -> _Block:
-    rows = series.get("values", ())
-    tags = ", ".join(f"{key}={value}" for key, value in series.get("tags", {}).items())
-    title = _short(f"{series.get('name', '')}{f' ({tags})' if tags else ''}", 200)
-    columns = series["columns"]
-    more = _count(len(rows) - _SHOWN_ROWS, "more row") if len(rows) > _SHOWN_ROWS else ""
-    if len(columns) > _SHOWN_COLUMNS:
-        more = f"{more or 'all rows'}, {_count(len(columns) - _SHOWN_COLUMNS, 'more column')}"
-    return _Block(
-        f"{where}{title + ': ' if title else ''}{_count(len(rows), 'row')}",
-        [_short(name, _SHOWN_CHARACTERS) for name in columns[:_SHOWN_COLUMNS]],
-        [[_cell(cell) for cell in row[:_SHOWN_COLUMNS]] for row in rows[:_SHOWN_ROWS]],
-        f"and {more}" if more else "",
-    )
-
-
-def _aligned(block: _Block) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(block.columns, *block.rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in ([block.columns, *block.rows] if block.columns else [])
-    ]
-    return [*lines, block.more] if block.more else lines
-
-
-def _cell(cell: object) -> str:
-    # Quotes tell the string '1' from the number, and line feeds from the layout.
-    return _short(repr(cell[:_SHOWN_CHARACTERS] if isinstance(cell, str) else cell), _SHOWN_CHARACTERS)
-
-
-def _short(text: str, longest: int) -> str:
-    """Give text on one line, of bearable length."""
-    start = text[: longest + 1]
-    text = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in start)
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
-
-
-def _count(number: int, noun: str) -> str:
-    plural = noun if noun.endswith("series") or number == 1 else f"{noun}s"
-    return f"{number} {plural}"

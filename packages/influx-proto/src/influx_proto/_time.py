@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from ._errors import SerializationError
@@ -56,18 +57,6 @@ _NUMPY_UNITS: Final = {
     "fs": (1, 1_000_000),
     "as": (1, 1_000_000_000),
 }
-
-_ISO: Final = re.compile(
-    r"""
-    (?P<date> \d{4}-\d\d-\d\d | \d{8} | \d{4}-W\d\d-\d | \d{4}W\d{3} )
-    (?: [Tt ]
-        (?P<hour>\d\d) (?: :(?P<minute>\d\d) (?: :(?P<second>\d\d) (?:[.,](?P<fraction>\d+))? )?
-                         | (?P<minute_>\d\d) (?: (?P<second_>\d\d) (?:[.,](?P<fraction_>\d+))? )? )?
-        (?P<zone> [Zz] | (?P<sign>[+-]) (?P<zone_hour>\d\d) (?: :?(?P<zone_minute>\d\d) )? )?
-    )?
-    """,
-    re.VERBOSE | re.ASCII,
-)
 
 #: A time of day with its zone, and a year: what a date that is not ISO 8601 must not be alone, and must have.
 _CLOCK: Final = re.compile(r"\d{1,2}:\d\d\S*(?:\s*[+-]\d\d:?\d\d)?", re.ASCII)
@@ -192,8 +181,23 @@ def _from_numpy(value: Any, _unit: int) -> int | None:
     return int(value.astype("int64")) * int(count) * numerator // denominator
 
 
+@cache  # it takes long to compile, so not before it is needed
+def _iso_8601() -> re.Pattern[str]:
+    return re.compile(
+        r"""
+        (?P<date> \d{4}-\d\d-\d\d | \d{8} | \d{4}-W\d\d-\d | \d{4}W\d{3} )
+        (?: [Tt ]
+            (?P<hour>\d\d) (?: :(?P<minute>\d\d) (?: :(?P<second>\d\d) (?:[.,](?P<fraction>\d+))? )?
+                             | (?P<minute_>\d\d) (?: (?P<second_>\d\d) (?:[.,](?P<fraction_>\d+))? )? )?
+            (?P<zone> [Zz] | (?P<sign>[+-]) (?P<zone_hour>\d\d) (?: :?(?P<zone_minute>\d\d) )? )?
+        )?
+        """,
+        re.VERBOSE | re.ASCII,
+    )
+
+
 def _from_text(value: str, unit: int) -> int:
-    found = _ISO.fullmatch(value)
+    found = _iso_8601().fullmatch(value)
     if found is None:
         return _from_other_text(value, unit)
     try:

@@ -1,0 +1,117 @@
+"""What is shown of a result: enough to see its shape, and never so much that it floods a terminal or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any, Final, NamedTuple, TypeAlias
+
+__all__ = ["as_html", "as_text"]
+
+Results: TypeAlias = Sequence[Mapping[str, Any]]
+
+_SHOWN_SERIES: Final = 5
+_SHOWN_ROWS: Final = 5
+_SHOWN_COLUMNS: Final = 20
+_SHOWN_CHARACTERS: Final = 40
+
+
+class _Block(NamedTuple):
+    """A series, or what there is to say about a statement."""
+
+    title: str
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    #: How many rows are not shown.
+    more: str = ""
+
+
+def as_text(results: Results) -> str:
+    """Give some lines of text."""
+    lines = [f"<QueryResult: {_shape(results)}>"]
+    for block in _blocks(results):
+        lines.append(f"  {block.title}")
+        lines += [f"    {line}" for line in _aligned(block)]
+    return "\n".join(lines)
+
+
+def as_html(results: Results) -> str:
+    """Give the same as tables, for notebooks. Nothing in it is markup but what is written here."""
+    parts = [f"<div><p>QueryResult: {_shape(results)}</p>"]
+    for block in _blocks(results):
+        parts.append(f"<p>{escape(block.title)}</p>")
+        if block.columns:
+            head = "".join(f"<th>{escape(name)}</th>" for name in block.columns)
+            rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in block.rows)
+            body = "".join(f"<tr>{row}</tr>" for row in rows)
+            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        if block.more:
+            parts.append(f"<p>{escape(block.more)}</p>")
+    return "".join([*parts, "</div>"])
+
+
+def _shape(results: Results) -> str:
+    series = [series for result in results for series in result.get("series", ())]
+    rows = sum(len(one.get("values", ())) for one in series)
+    return f"{_count(len(results), 'statement')}, {_count(len(series), 'series')}, {_count(rows, 'row')}"
+
+
+def _blocks(results: Results) -> Iterator[_Block]:
+    left = _SHOWN_SERIES
+    hidden = 0
+    for position, result in enumerate(results):
+        where = f"statement {result.get('statement_id', position)}: " if len(results) > 1 else ""
+        all_series = result.get("series", ())
+        if not all_series and left > 0:
+            yield _Block(f"{where}no series")
+            left -= 1
+        for message in result.get("messages", ()):
+            yield _Block(f"{where}{message.get('level', 'message')}: {_short(str(message.get('text', '')), 400)}")
+        for series in all_series[: max(left, 0)]:
+            yield _series_block(where, series)
+        hidden += max(len(all_series) - max(left, 0), 0)
+        left -= len(all_series)
+    if hidden:
+        yield _Block(f"and {hidden} more series")
+
+
+def _series_block(where: str, series: Mapping[str, Any]) -> _Block:
+    rows = series.get("values", ())
+    tags = ", ".join(f"{key}={value}" for key, value in sorted(series.get("tags", {}).items()))
+    title = _short(f"{series.get('name', '')}{f' ({tags})' if tags else ''}", 200)
+    columns = series["columns"]
+    more = _count(len(rows) - _SHOWN_ROWS, "more row") if len(rows) > _SHOWN_ROWS else ""
+    if len(columns) > _SHOWN_COLUMNS:
+        more = f"{more or 'all rows'}, {_count(len(columns) - _SHOWN_COLUMNS, 'more column')}"
+    return _Block(
+        f"{where}{title + ': ' if title else ''}{_count(len(rows), 'row')}",
+        [_short(name, _SHOWN_CHARACTERS) for name in columns[:_SHOWN_COLUMNS]],
+        [[_cell(cell) for cell in row[:_SHOWN_COLUMNS]] for row in rows[:_SHOWN_ROWS]],
+        f"and {more}" if more else "",
+    )
+
+
+def _aligned(block: _Block) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(block.columns, *block.rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in ([block.columns, *block.rows] if block.columns else [])
+    ]
+    return [*lines, block.more] if block.more else lines
+
+
+def _cell(cell: object) -> str:
+    # Quotes tell the string '1' from the number, and line feeds from the layout.
+    return _short(repr(cell[:_SHOWN_CHARACTERS] if isinstance(cell, str) else cell), _SHOWN_CHARACTERS)
+
+
+def _short(text: str, longest: int) -> str:
+    """Give text on one line, of bearable length."""
+    start = text[: longest + 1]
+    text = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in start)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun if noun.endswith("series") or number == 1 else f"{noun}s"
+    return f"{number} {plural}"
