@@ -512,6 +512,17 @@ def test_stats_and_diagnostics(client: Any, database: str) -> None:
     assert {each.module for each in client.diagnostics()} >= {"build", "runtime", "network", "system"}
 
 
+def test_diagnostics_asked_for_as_a_query(client: Any) -> None:
+    """What influxd makes of them in MessagePack cannot be read."""
+    for q in ("SHOW DIAGNOSTICS", " show\n/* all */diagnostics -- of them\n;", "SHOW DIAGNOSTICS FOR 'config'"):
+        assert "config" in {series.name for series in client.query(q).series}
+    [frame] = client.query_dataframes("SHOW DIAGNOSTICS FOR 'build'")
+    assert frame["Version"].tolist() == [client.ping().version]
+    client.write("diagnostics v=1 1")
+    assert client.query('SELECT v FROM "diagnostics"').series[0].values == [[1, 1.0]]
+    assert type(client.query('SELECT v FROM "diagnostics"').series[0].values[0][1]) is float
+
+
 def test_explain(client: Any, database: str) -> None:
     client.write(LINES)
     plan = client.explain("SELECT mean(v) FROM cpu WHERE host = $host", params={"host": "a"})

@@ -202,6 +202,20 @@ def test_epochs(client: Any, epoch: str | None, time: object) -> None:
     assert rows(client.query("SELECT v FROM m", epoch=epoch)) == [[time, 1.0]]
 
 
+def test_times_as_text_in_all_formats(client: Any) -> None:
+    client.write(["m v=1i 1500000000123456789", "m v=2i -1"])
+    for answer_format in ("msgpack", "json", "csv"):
+        found = client.query("SELECT v, v AS time FROM m", epoch=None, format=answer_format)
+        assert rows(found) == [["1969-12-31T23:59:59.999999999Z", 2, 2], ["2017-07-14T02:40:00.123456789Z", 1, 1]]
+        assert found.epoch is None
+
+
+def test_a_query_without_a_statement(client: Any) -> None:
+    for nothing in ("", " ", ";", "-- SELECT v FROM m", " /* SELECT 1 */ ;; -- x\n;"):
+        with pytest.raises(ValueError, match=r"^q: the query is empty"):
+            client.query(nothing)
+
+
 def test_database_selection(client: Any, database: str) -> None:
     client.write("m v=1 1")
     client.db = None

@@ -18,6 +18,8 @@ from influx_proto import SerializationError
 from influx_proto.influxql import (
     Duration,
     encode_bind_parameters,
+    is_about_diagnostics,
+    is_empty,
     is_read,
     quote_duration,
     quote_identifier,
@@ -159,6 +161,28 @@ def test_reads(q: str) -> None:
 )  # fmt: skip
 def test_changes(q: str) -> None:
     assert is_read(q) is False
+
+
+@pytest.mark.parametrize("q", ["", " \n\t", ";;", "-- SELECT 1", "/* SELECT 1 */;", "-- a\n/* b */ ; --"])
+def test_queries_of_nothing(q: str) -> None:
+    assert is_empty(q)
+
+
+@pytest.mark.parametrize("q", ["x", "''", '""', "SELECT 1", "/* a */ x", "'-- x'", "/x/"])
+def test_queries_of_something(q: str) -> None:
+    assert not is_empty(q)
+
+
+def test_queries_about_diagnostics() -> None:
+    for q in ("SHOW DIAGNOSTICS", ";show  diagnostics;", "SHOW/**/DIAGNOSTICS -- all", "SHOW DIAGNOSTICS FOR 'a;b'"):
+        assert is_about_diagnostics(q)
+    for q in (
+        "SHOW DIAGNOSTICS; SELECT 1",
+        "SELECT 'SHOW DIAGNOSTICS'",
+        "SHOW DIAGNOSTICSX",
+        "SELECT v FROM diagnostics",
+    ):
+        assert not is_about_diagnostics(q)
 
 
 #: What can stand in quotes.

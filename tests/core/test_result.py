@@ -53,6 +53,14 @@ def test_series() -> None:
     assert result(one("time v")).series == [Series("m", {}, ("time", "v"), [])]
 
 
+def test_group_tags_are_sorted() -> None:
+    tags = {"b": "1", "c": "2", "a": "3"}
+    found = QueryResult([{"series": [{"name": "m", "tags": tags, "columns": ["v"], "values": [[1]]}]}])
+    assert list(found.series[0].tags) == ["a", "b", "c"]
+    assert list(next(found.points())) == ["a", "b", "c", "v"]
+    assert "m (a=3, b=1, c=2): 1 row" in repr(found)
+
+
 def test_series_of_a_server_that_does_not_count_statements() -> None:
     old = QueryResult([{"series": [one("time", [1])]}, {"series": [one("time", [2])]}])
     assert [series.statement_id for series in old.series] == [0, 1]

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import QueryResult, SchemaError, SerializationError
+from influx_proto import QueryResult, SchemaError, SerializationError, ops
 from influx_proto._lineprotocol import lineprotocol
 from influx_proto._schema import (
     BOOL,
@@ -337,6 +337,8 @@ def test_classes_of_which_no_objects_can_be_made() -> None:
 
     with pytest.raises(SchemaError, match="Undecorated is not decorated with @lineprotocol"):
         one(Undecorated, {"x": 1})
+    with pytest.raises(SchemaError, match=r"^'SELECT 1' is not decorated with @lineprotocol"):
+        ops.query_as("SELECT 1", Undecorated)  # type: ignore[arg-type]  # in the wrong order
 
     for annotation, name in ((ENUM, "ENUM"), (TAGENUM | None, "TAGENUM")):
         cls = data([("x", INT), ("y", annotation)])

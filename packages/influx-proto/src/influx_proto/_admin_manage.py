@@ -334,8 +334,7 @@ def stats(module: str | None = None) -> Op[list[Statistics]]:
 
 def diagnostics(module: str | None = None) -> Op[list[Diagnostics]]:
     """Give what the server tells about its version, settings and state; of one module (`"build"`), or of all."""
-    # In MessagePack influxd leaves out the values that are durations, and what is left cannot be read.
-    return query(statement("SHOW DIAGNOSTICS", _for(module)), format="json").map(objects.diagnostics)
+    return query(statement("SHOW DIAGNOSTICS", _for(module))).map(objects.diagnostics)
 
 
 def explain(

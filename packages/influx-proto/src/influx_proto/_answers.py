@@ -10,6 +10,7 @@ from ._errors import DatabaseNotFound, ProtocolError, QueryError
 from ._op import Decoder
 from ._refusals import Refusal, not_influxdb
 from ._result import QueryResult, join
+from ._time import to_rfc3339
 from ._wire import Headers
 
 T = TypeVar("T")
@@ -153,6 +154,8 @@ class _ChunkDecoder:
                     self._fail(str(result["error"]), statement)
                     break
                 self._follow(statement, result)
+                if self._epoch is None:
+                    _give_times_as_text(result)
                 good.append(result)
             if good:
                 chunks.append(QueryResult(good, epoch=self._epoch))
@@ -172,3 +175,12 @@ class _ChunkDecoder:
         kind = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
         self._error = kind(self._status, message, self._headers)
         self._error.statement_id = statement
+
+
+def _give_times_as_text(result: dict[str, Any]) -> None:
+    """Turn times that are integers although text was asked for, as they are in CSV, into what was asked for."""
+    for series in result.get("series", ()):
+        if series["columns"][0] == "time":
+            for row in series.get("values", ()):
+                if isinstance(row[0], int):
+                    row[0] = to_rfc3339(row[0])

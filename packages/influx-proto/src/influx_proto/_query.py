@@ -13,7 +13,7 @@ from ._result import QueryResult
 from ._stream import StreamOp
 from ._time import wire_precision
 from ._wire import Headers, Repeat, Request, add_params, encode_params
-from .influxql import encode_bind_parameters, is_read
+from .influxql import encode_bind_parameters, is_about_diagnostics, is_empty, is_read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -269,9 +269,12 @@ def _query_request(
     if answer_format not in _ACCEPT:
         msg = f"format: must be one of {', '.join(_ACCEPT)}, not {answer_format!r}"
         raise ValueError(msg)
-    if not text("q", q).strip():
+    if is_empty(text("q", q)):
         msg = "q: the query is empty"
         raise ValueError(msg)
+    if answer_format == "msgpack" and is_about_diagnostics(q):
+        # In MessagePack influxd leaves out the values that are durations, and what is left cannot be read.
+        answer_format = "json"
     statement = [("q", q)]
     if params:
         statement.append(("params", encode_bind_parameters(params)))

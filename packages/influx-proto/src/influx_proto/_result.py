@@ -77,7 +77,7 @@ class QueryResult(Mapping[str, Any]):
         return [
             Series(
                 series.get("name", ""),
-                series.get("tags", {}),
+                dict(sorted(series.get("tags", {}).items())),  # MessagePack has them in no order
                 tuple(series["columns"]),
                 series.get("values", []),
                 result.get("statement_id", position),

@@ -72,7 +72,8 @@ class _Rows(Generic[T]):
     def __init__(self, cls: type[T], epoch: str | None) -> None:
         schema = schema_of(cls)
         if schema is None:
-            msg = f"{cls.__name__} is not decorated with @lineprotocol, so it is not known what its attributes are"
+            name = cls.__name__ if isinstance(cls, type) else shown(cls)
+            msg = f"{name} is not decorated with @lineprotocol, so it is not known what its attributes are"
             raise SchemaError(msg)
         self._cls = cls
         self._schema = schema

@@ -42,6 +42,7 @@ _QUOTED_OR_COMMENT = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _READ = re.compile(r"[\s;]*(?:SELECT|SHOW|EXPLAIN)\b", re.IGNORECASE)
+_DIAGNOSTICS = re.compile(r"[\s;]*SHOW\s+DIAGNOSTICS\b[^;]*[\s;]*", re.IGNORECASE)
 _CHANGE = re.compile(r"\b(?:ALTER|CREATE|DELETE|DROP|GRANT|INTO|KILL|REVOKE|SET)\b", re.IGNORECASE)
 
 #: InfluxQL's units in nanoseconds, the longest that is written first.
@@ -243,12 +244,25 @@ def is_read(q: str) -> bool:
     Where that cannot be told for certain without parsing InfluxQL whole, the answer is False: the query is then sent
     as a POST and not repeated, which is right for reads as well.
     """
-    plain = _QUOTED_OR_COMMENT.sub(" ", q)
-    if "/" in plain:
-        # A slash divides or begins a regular expression, in which a quote is no quote. Only a parser could tell, so
-        # every word counts, those inside quotes included.
-        plain = q
-    return _READ.match(_QUOTED_OR_COMMENT.sub(" ", q)) is not None and _CHANGE.search(plain) is None
+    bare = _bare(q)
+    # A slash divides or begins a regular expression, in which a quote is no quote. Only a parser could tell, so every
+    # word counts, those inside quotes included.
+    return _READ.match(bare) is not None and _CHANGE.search(q if "/" in bare else bare) is None
+
+
+def is_empty(q: str) -> bool:
+    """Say whether a query has no statement, but at the most comments."""
+    return not _bare(q).strip("; \t\r\n")
+
+
+def is_about_diagnostics(q: str) -> bool:
+    """Say whether a query is SHOW DIAGNOSTICS and nothing else."""
+    return _DIAGNOSTICS.fullmatch(_bare(q)) is not None
+
+
+def _bare(q: str) -> str:
+    """Give a query without its comments, and with nothing between its quotes."""
+    return _QUOTED_OR_COMMENT.sub(lambda found: " " if found[0][0] in "-/" else "''", q)
 
 
 def encode_bind_parameters(params: Mapping[str, object]) -> str:
