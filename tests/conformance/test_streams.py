@@ -8,9 +8,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 from influx_proto import ProtocolError, QueryError, RetryPolicy, TransportError
+from influx_proto.adapter import Client
 
+from tests.conformance.drivers import Driver
 from tests.servers.scripted import Close, Hold, Receive, ScriptedServer, Send, chunked, reply, respond
 
 SOON = RetryPolicy(attempts=3, backoff=0.001)
@@ -93,6 +96,21 @@ def test_an_error_of_ones_own_inside_the_block_is_ones_own(client: Any) -> None:
 def test_a_query_that_is_refused_raises_on_entering(client: Any) -> None:
     with pytest.raises(QueryError, match="error parsing"), client.query_chunks("SELEC"):
         raise AssertionError
+
+
+def test_a_stream_that_is_not_opened_says_how(client: Any, driver: Driver) -> None:
+    async def read(stream: Any) -> None:
+        async for _ in stream:
+            pass
+
+    made = driver.client_class(database="db")
+    stream: Any = made.query_points("SELECT v FROM m")
+    if isinstance(made, Client):
+        with pytest.raises(TypeError, match=r"opened by `with`: with client\."):
+            list(stream)
+    else:
+        with pytest.raises(TypeError, match=r"opened by `async with`: async with client\."):
+            anyio.run(read, stream, backend=driver.backend or "")
 
 
 def test_a_wrong_chunk_size_names_itself(client: Any) -> None:

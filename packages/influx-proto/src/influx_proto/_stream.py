@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from ._coding import decoded
 from ._errors import InfluxDBError
@@ -19,6 +27,9 @@ from ._op import Decoder
 from ._server import aauthorized, authorized
 from ._settings import Settings
 from ._wire import Headers, Request
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 T = TypeVar("T")
 
@@ -40,9 +51,61 @@ class StreamOp(Generic[T]):
         return replace(self, request=settings.complete(self.request))
 
 
-@contextmanager
-def open_stream(op: StreamOp[T], settings: Settings, transport: Transport) -> Generator[Iterator[T]]:
+def open_stream(op: StreamOp[T], settings: Settings, transport: Transport) -> AbstractContextManager[Iterator[T]]:
     """Open a stream over a blocking transport."""
+    return _Unopened(_opened(op, settings, transport))
+
+
+def aopen_stream(
+    op: StreamOp[T], settings: Settings, transport: AsyncTransport
+) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+    """Open a stream over an awaiting transport."""
+    return _AsyncUnopened(_aopened(op, settings, transport))
+
+
+class _Unopened(AbstractContextManager[T]):
+    """A stream before its `with`, which those who read it straight away are told of."""
+
+    def __init__(self, opening: AbstractContextManager[T]) -> None:
+        self._opening = opening
+
+    def __enter__(self) -> T:
+        return self._opening.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return self._opening.__exit__(kind, error, traceback)
+
+    def __iter__(self) -> NoReturn:
+        msg = "a stream is opened by `with`: with client.query_points(...) as points: for point in points: ..."
+        raise TypeError(msg)
+
+
+class _AsyncUnopened(AbstractAsyncContextManager[T]):
+    """The same, awaiting."""
+
+    def __init__(self, opening: AbstractAsyncContextManager[T]) -> None:
+        self._opening = opening
+
+    async def __aenter__(self) -> T:
+        return await self._opening.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._opening.__aexit__(kind, error, traceback)
+
+    def __aiter__(self) -> NoReturn:
+        msg = (
+            "a stream is opened by `async with`: "
+            "async with client.query_points(...) as points: async for point in points: ..."
+        )
+        raise TypeError(msg)
+
+
+@contextmanager
+def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Generator[Iterator[T]]:
     op = op.completed(settings)
     with ExitStack() as stack:
         with closing(attempts(op, settings.retry, transport.now)) as flow:
@@ -68,10 +131,7 @@ def open_stream(op: StreamOp[T], settings: Settings, transport: Transport) -> Ge
 
 
 @asynccontextmanager
-async def aopen_stream(
-    op: StreamOp[T], settings: Settings, transport: AsyncTransport
-) -> AsyncGenerator[AsyncIterator[T]]:
-    """Open a stream over an awaiting transport."""
+async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTransport) -> AsyncGenerator[AsyncIterator[T]]:
     op = op.completed(settings)
     async with AsyncExitStack() as stack:
         with closing(attempts(op, settings.retry, transport.now)) as flow:
