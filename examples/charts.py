@@ -64,6 +64,7 @@ def draw(client: influx_requests.InfluxDBClient) -> Figure:
     hours["mean"].plot(ax=band, title="The attic by the hour", ylabel="temperature [°C]", xlabel="time [UTC]")
     band.fill_between(hours.index, hours["min"], hours["max"], alpha=0.25, label="min to max")
     band.legend()
+    band.set_xlim(rooms.index[0], rooms.index[-1])  # of all three: the last hour begins at 23:00, and is an hour long
     for axes in (one, each, band):
         axes.grid(alpha=0.3)
     return figure
