@@ -409,8 +409,34 @@ def test_delete(client: Any, database: str) -> None:
         client.delete("m", db="no such database")
 
 
+#: What the server can store as a name of measurements, tags and fields.
+HOSTILE_NAME = HOSTILE.replace("\n", "/").replace("\\ ", "")
+
+
+def test_hostile_names_of_what_is_stored(client: Any) -> None:
+    name = HOSTILE_NAME
+    client.write([{"measurement": name, "tags": {name: name, "t": "x"}, "fields": {name: 1}, "time": 1}, "m,t=x v=1 1"])
+    assert client.list_measurements(name, tags={name: name}) == [name]
+    assert client.list_series(name) == [SeriesKey(name, {name: name, "t": "x"})]
+    assert client.list_tag_keys(name, tags={name: name}) == [TagKey(name, name), TagKey(name, "t")]
+    assert client.list_tag_values([name], name, tags={name: name}) == [TagValue(name, name, name)]
+    assert client.list_tag_values(Not(name), tags={name: Not("")}) == [TagValue(name, "t", "x")]
+    assert client.list_field_keys(name) == [FieldKey(name, name, "integer")]
+    for exact in (False, True):
+        assert client.series_cardinality(name, tags={name: name}, exact=exact) == 1
+        assert client.measurement_cardinality(name, tags={name: name}, exact=exact) == 1
+        assert client.tag_key_cardinality(name, tags={name: name}, exact=exact) == 2
+        assert client.tag_values_cardinality(name, name, tags={name: name}, exact=exact) == 1
+        assert client.field_key_cardinality(name, exact=exact) == 1
+    assert client.select_all(name).series[0].values == [[1, 1, name, "x"]]
+    plan = client.explain(f"SELECT {quote_identifier(name)} FROM {quote_identifier(name)}")
+    assert name in plan.replace('\\"', '"')
+    client.drop_measurement(name)
+    assert client.list_measurements() == ["m"]
+
+
 def test_delete_from_a_hostile_name(client: Any) -> None:
-    name = HOSTILE.replace("\n", "/").replace("\\ ", "")
+    name = HOSTILE_NAME
     client.write([{"measurement": name, "tags": {name: name}, "fields": {"v": 1}, "time": t} for t in (1, 2)])
     client.write("m v=1 1")
     client.delete(name, tags={name: name}, end=2)
@@ -440,6 +466,20 @@ def test_all_but(client: Any) -> None:
     assert client.list_series() == [its, disk, mem]
     client.drop_series(tags={"host": Not(re.compile("^b$"))})
     assert client.list_series() == [disk]
+
+
+def test_a_tag_and_a_field_of_the_same_name(client: Any) -> None:
+    lines = "m,k=x,_x=1 k=1i 1\nm,k=y k=1i 1\nn v=1 1"
+    x, y, n = SeriesKey("m", {"_x": "1", "k": "x"}), SeriesKey("m", {"k": "y"}), SeriesKey("n", {})
+    client.write(lines)
+    assert client.list_series(tags={"k": "x"}) == client.list_series(tags={"_x": "1"}) == [x]
+    assert client.list_series(tags={"k": Not("x")}) == [y, n]
+    assert client.list_tag_values("k", tags={"k": re.compile("x")}) == [TagValue("m", "k", "x")]
+    assert client.series_cardinality(tags={"k": "x"}) == client.measurement_cardinality(tags={"k": "x"}) == 1
+    client.delete(tags={"k": "x"})
+    assert client.list_series() == [y, n]
+    client.drop_series("m", tags={"k": "y"})
+    assert client.list_series() == [n]
 
 
 def test_drop_series(client: Any) -> None:

@@ -38,7 +38,7 @@ NAME = "a\"b'c\\d\ne; DROP DATABASE x --"
 ID = '"a\\"b\'c\\\\d\\ne; DROP DATABASE x --"'
 TEXT = "'a\"b\\'c\\\\d\\ne; DROP DATABASE x --'"
 
-BOUNDS = r'"b" =~ /(?i)\// AND time >= 1 AND time < 86400'
+BOUNDS = r'"b"::tag =~ /(?i)\// AND time >= 1 AND time < 86400'
 
 HOUR = timedelta(hours=1)
 
@@ -103,36 +103,36 @@ STATEMENTS: list[tuple[Op[Any], str]] = [
 
     (admin.list_measurements(), "SHOW MEASUREMENTS"),
     (admin.list_measurements(NAME, tags={NAME: NAME}, limit=1, offset=0),
-     f"SHOW MEASUREMENTS WITH MEASUREMENT = {ID} WHERE {ID} = {TEXT} LIMIT 1 OFFSET 0"),
+     f"SHOW MEASUREMENTS WITH MEASUREMENT = {ID} WHERE {ID}::tag = {TEXT} LIMIT 1 OFFSET 0"),
     (admin.list_measurements(re.compile("a/b")), r"SHOW MEASUREMENTS WITH MEASUREMENT =~ /a\/b/"),
     (admin.list_series(), "SHOW SERIES"),
     (admin.list_series(NAME, tags={NAME: NAME, "b": re.compile("/", re.IGNORECASE)},
                        start=1, end="1970-01-01T00:00:00.0000864Z",
                        limit=5, offset=6),
-     f"SHOW SERIES FROM {ID} WHERE {ID} = {TEXT} AND {BOUNDS} LIMIT 5 OFFSET 6"),
+     f"SHOW SERIES FROM {ID} WHERE {ID}::tag = {TEXT} AND {BOUNDS} LIMIT 5 OFFSET 6"),
     (admin.list_tag_keys(re.compile("c"), tags={"a": ""}, start=0, limit=1),
-     "SHOW TAG KEYS FROM /c/ WHERE \"a\" = '' AND time >= 0 LIMIT 1"),
+     "SHOW TAG KEYS FROM /c/ WHERE \"a\"::tag = '' AND time >= 0 LIMIT 1"),
     (admin.list_tag_values(NAME), f"SHOW TAG VALUES WITH KEY = {ID}"),
     (admin.list_tag_values([NAME, "b"], NAME, tags={"a": "b"}, end=5, offset=1),
-     f"SHOW TAG VALUES FROM {ID} WITH KEY IN ({ID}, \"b\") WHERE \"a\" = 'b' AND time < 5 OFFSET 1"),
+     f"SHOW TAG VALUES FROM {ID} WITH KEY IN ({ID}, \"b\") WHERE \"a\"::tag = 'b' AND time < 5 OFFSET 1"),
     (admin.list_tag_values(re.compile("^a")), "SHOW TAG VALUES WITH KEY =~ /^a/"),
     (admin.list_tag_values(Not(NAME), tags={NAME: Not(NAME), "b": Not(re.compile("c"))}),
-     f"SHOW TAG VALUES WITH KEY != {ID} WHERE {ID} != {TEXT} AND \"b\" !~ /c/"),
+     f"SHOW TAG VALUES WITH KEY != {ID} WHERE {ID}::tag != {TEXT} AND \"b\"::tag !~ /c/"),
     (admin.tag_values_cardinality(Not(re.compile("^a"))), "SHOW TAG VALUES CARDINALITY WITH KEY !~ /^a/"),
     (admin.list_field_keys(NAME, limit=2), f"SHOW FIELD KEYS FROM {ID} LIMIT 2"),
     (admin.series_cardinality(), "SHOW SERIES CARDINALITY"),
     (admin.series_cardinality(NAME, tags={"a": "b"}, exact=True),
-     f"SHOW SERIES EXACT CARDINALITY FROM {ID} WHERE \"a\" = 'b'"),
+     f"SHOW SERIES EXACT CARDINALITY FROM {ID} WHERE \"a\"::tag = 'b'"),
     (admin.measurement_cardinality(re.compile("m"), exact=True), "SHOW MEASUREMENT EXACT CARDINALITY FROM /m/"),
     (admin.tag_key_cardinality(NAME), f"SHOW TAG KEY CARDINALITY FROM {ID}"),
     (admin.tag_values_cardinality({NAME: 1}.keys(), "m", tags={"a": "b"}, exact=True),
-     f"SHOW TAG VALUES EXACT CARDINALITY FROM \"m\" WITH KEY IN ({ID}) WHERE \"a\" = 'b'"),
+     f"SHOW TAG VALUES EXACT CARDINALITY FROM \"m\" WITH KEY IN ({ID}) WHERE \"a\"::tag = 'b'"),
     (admin.field_key_cardinality(exact=True), "SHOW FIELD KEY EXACT CARDINALITY"),
     (admin.delete(NAME), f"DELETE FROM {ID}"),
     (admin.delete(re.compile(""), tags={NAME: NAME}, start=-5, end=5),
-     f"DELETE FROM // WHERE {ID} = {TEXT} AND time >= -5 AND time < 5"),
+     f"DELETE FROM // WHERE {ID}::tag = {TEXT} AND time >= -5 AND time < 5"),
     (admin.delete(end=0), "DELETE WHERE time < 0"),
-    (admin.drop_series(NAME, tags={"a": re.compile("b")}), f'DROP SERIES FROM {ID} WHERE "a" =~ /b/'),
+    (admin.drop_series(NAME, tags={"a": re.compile("b")}), f'DROP SERIES FROM {ID} WHERE "a"::tag =~ /b/'),
 
     (admin.list_shards(), "SHOW SHARDS"),
     (admin.list_shard_groups(), "SHOW SHARD GROUPS"),
@@ -231,6 +231,8 @@ def test_wrong_passwords_are_not_shown(build: Callable[..., Op[Any]], password: 
         (lambda: admin.list_series(tags={"": "a"}), ValueError, "^tags: "),
         (lambda: admin.list_series(tags={"a": 5}), TypeError, "^tags: 'a': "),  # type: ignore[dict-item]
         (lambda: admin.delete(tags={"Time": "1970-01-01"}), ValueError, "^tags: InfluxQL cannot name the tag 'Time'"),
+        (lambda: admin.drop_series(tags={"_name": "m"}), ValueError, "to it that is the measurement"),
+        (lambda: admin.list_tag_keys(tags={"_tagKey": "m"}), ValueError, "to it that is the name of a tag"),
         (lambda: admin.list_series(start=1.5), ValueError, "^start: "),
         (lambda: admin.delete("m", end=pd.NaT), ValueError, "^end: "),
         (lambda: admin.list_tag_values([]), ValueError, "^key: "),

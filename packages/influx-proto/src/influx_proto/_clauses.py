@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ._arguments import limit as limited
 from .influxql import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
@@ -18,6 +18,9 @@ class Not(NamedTuple):
 
     value: str | re.Pattern[str]
 
+
+#: What InfluxQL takes for something else than a tag.
+_NO_TAGS: Final = {"time": "the time", "_name": "the measurement", "_tagKey": "the name of a tag"}
 
 Tags: TypeAlias = Mapping[str, str | re.Pattern[str] | Not]
 
@@ -116,10 +119,12 @@ def where(tags: Tags | None, start: object = None, end: object = None) -> str:
 
 def _tag_condition(key: str, value: Name | Not) -> str:
     name = identifier("tags", key)
-    if key.lower() == "time":  # and DELETE would take a value that reads as a date for one
-        msg = f"tags: InfluxQL cannot name the tag {key!r}, quoted or not: to it that is the time"
+    # DELETE would take a date for a time, and a `_name` for a measurement to delete as a whole.
+    if (other := _NO_TAGS.get("time" if key.lower() == "time" else key)) is not None:
+        msg = f"tags: InfluxQL cannot name the tag {key!r}, quoted or not: to it that is {other}"
         raise ValueError(msg)
-    return f"{name} {matches(f'tags: {key!r}', value, quote_string)}"
+    # Without `::tag` the name is a field's where there is one of this name, and the condition is nonsense.
+    return f"{name}::tag {matches(f'tags: {key!r}', value, quote_string)}"
 
 
 def which(operation: str, measurement: Name | None, *conditions: Any) -> tuple[str, str]:
