@@ -30,6 +30,8 @@ class Driver:
     name: str
     client_class: type[Client[Any] | AsyncClient[Any]]
     backend: Literal["asyncio", "trio"] | None = None
+    #: Whether it can do something beside its caller, as the batch writer does.
+    has_background: bool = True
 
     @contextlib.contextmanager
     def client(self, url: str, **settings: Any) -> Iterator[Any]:
@@ -71,9 +73,9 @@ class _Blocking:
         return call
 
     @contextlib.contextmanager
-    def _stream(self, opening: contextlib.AbstractAsyncContextManager[Any]) -> Iterator[Iterator[Any]]:
-        with self._portal.wrap_async_context_manager(opening) as items:
-            yield self._items(items)
+    def _stream(self, opening: contextlib.AbstractAsyncContextManager[Any]) -> Iterator[Any]:
+        with self._portal.wrap_async_context_manager(opening) as opened:
+            yield self._items(opened) if hasattr(opened, "__anext__") else _Blocking(opened, self._portal)
 
     def _items(self, items: Any) -> Iterator[Any]:
         end = object()
@@ -101,5 +103,5 @@ DRIVERS = [
     Driver("aiohttp", influx_aiohttp.AsyncInfluxDBClient, "asyncio"),
     Driver("trio", influx_trio.AsyncInfluxDBClient, "trio"),
     Driver("requests", influx_requests.InfluxDBClient),
-    Driver("http.client", HTTPClientInfluxDBClient),
+    Driver("http.client", HTTPClientInfluxDBClient, has_background=False),
 ]
