@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import socket
 import ssl
+from http.client import HTTPException
 from typing import Any
 
 from influx_proto.adapter import MAX_CONNECTIONS, Settings
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError
 
 
 class IdleConnectionError(ConnectionError):
     """A kept connection ended before the first byte of an answer."""
 
 
+class NotConnectedError(OSError):
+    """There was no connection to be had; nothing was sent to the server."""
+
+
 class _Connection(HTTPConnection):
     _was_used = False
+
+    def connect(self) -> None:
+        """Connect, through a proxy and with TLS where that is asked for."""
+        try:
+            super().connect()
+        except ssl.SSLError:
+            raise
+        except (OSError, HTTPException) as error:
+            raise NotConnectedError(str(error)) from error
 
     def send(self, data: Any) -> None:
         """Send; a server that hangs up meanwhile may have said why."""
@@ -69,7 +82,7 @@ def _unix_pool(path: str) -> type[HTTPConnectionPool]:
                 self.sock.connect(path)
             except OSError as error:
                 self.close()
-                raise NewConnectionError(self, str(error)) from error
+                raise NotConnectedError(str(error)) from error
 
     class UnixPool(HTTPConnectionPool):
         ConnectionCls: Any = UnixConnection
