@@ -17,6 +17,8 @@ class Way:
 
     is_being_opened = False
     was_used = False
+    #: Whether the server stopped to take the body in.
+    is_stuck = False
 
 
 def tracing() -> aiohttp.TraceConfig:
@@ -56,7 +58,7 @@ def translated(error: Exception, settings: Settings, timeout: Timeout, way: Way 
         return TransportError(msg, maybe_received=False)
     if way.is_being_opened:  # by a proxy, in the end
         return TransportError(f"cannot connect to {where}: {_line(error)}", maybe_received=False)
-    if isinstance(error, aiohttp.SocketTimeoutError):
+    if isinstance(error, aiohttp.SocketTimeoutError) or way.is_stuck:
         return TransportError(f"{where} was silent for {timeout.idle} s")
     if isinstance(error, TimeoutError):
         return TransportError(f"{where} did not finish within {timeout.total} s")
