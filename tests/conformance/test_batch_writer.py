@@ -18,18 +18,14 @@ from influx_proto import (
     UndeliveredError,
 )
 
-from tests.conformance.drivers import DRIVERS, Driver, at_once
+from tests.conformance.drivers import Driver, at_once
 from tests.servers.influxd import Influxd, Server
 from tests.servers.scripted import ScriptedServer, refused_port, reply
 
+pytestmark = pytest.mark.needs("background")
+
 SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
 LONG = 60.0
-
-
-@pytest.fixture(params=[driver for driver in DRIVERS if driver.has_background], ids=lambda driver: driver.name)
-def driver(request: pytest.FixtureRequest) -> Driver:
-    found: Driver = request.param
-    return found
 
 
 def points(count: int, first: int = 0) -> Iterator[dict[str, Any]]:
@@ -253,9 +249,3 @@ def test_no_thread_stays_behind(client: Any) -> None:
 def test_wrong_options(client: Any, option: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(option))}: "):
         client.batch_writer(**option)
-
-
-@pytest.mark.parametrize("driver", [one for one in DRIVERS if not one.has_background], ids=lambda one: one.name)
-def test_clients_without_one_say_so(client: Any) -> None:
-    with pytest.raises(TypeError, match="InfluxDBClient has no batch writer"):
-        client.batch_writer()

@@ -9,18 +9,14 @@ from typing import Any
 import pytest
 from influx_proto import RetryPolicy
 
-from tests.conformance.drivers import DRIVERS, Driver
+from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd
+
+pytestmark = pytest.mark.needs("background")
 
 KILLS = 4
 POINTS = 40_000
 AT_ONCE = 500
-
-
-@pytest.fixture(params=[driver for driver in DRIVERS if driver.has_background], ids=lambda driver: driver.name)
-def driver(request: pytest.FixtureRequest) -> Driver:
-    found: Driver = request.param
-    return found
 
 
 def point(n: int) -> dict[str, Any]:

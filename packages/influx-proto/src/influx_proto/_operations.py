@@ -13,6 +13,7 @@ class Operations:
 
     ping = method(ops.ping)
     write = method(ops.write_batches)
+    write_compressed = method(ops.write_compressed)
     query = method(ops.query)
     query_chunks = stream(ops.query_chunks)
     query_points = stream(ops.query_points)

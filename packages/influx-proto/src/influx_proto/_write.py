@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from ._arguments import given, limit
 from ._batch import BATCH_BYTES, BATCH_LINES, Batch
+from ._coding import GZIP_MAGIC
 from ._deliver import deliver, deliver_accepted, partial_write
 from ._errors import InfluxDBError, RejectedLine, SerializationError
 from ._flow import AsyncTransport, Clock, Flow, arun
@@ -16,6 +17,7 @@ from ._op import Op
 from ._policy import FieldType, ObjectColumns
 from ._refusals import Refusal
 from ._settings import Settings
+from ._time import wire_precision
 from ._wire import Headers, Repeat, Request, add_params
 
 if TYPE_CHECKING:
@@ -176,6 +178,51 @@ class _Account:
             raise partial_write(self.rejected)
 
 
+def _params(db: str | None, rp: str | None, consistency: str | None) -> Sequence[tuple[str, str]]:
+    if consistency is not None and consistency not in {"any", "one", "quorum", "all"}:
+        msg = f"consistency: must be one of any, one, quorum, all, not {consistency!r}"
+        raise ValueError(msg)
+    return given(db=db, rp=rp, consistency=consistency)
+
+
+def write_compressed(
+    data: bytes | bytearray | memoryview,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    precision: str | None = None,
+    consistency: str | None = None,
+) -> Op[bool]:
+    """Write lines that are compressed with gzip already: a file of them, for instance. They are not looked into.
+
+    Whether they carry times is not known, so that after a failure they are sent again only where they cannot have
+    arrived.
+
+    Args:
+        data: line protocol, compressed with gzip.
+        db: the database; the client's own where it is None.
+        rp: the retention policy; the database's default where it is None.
+        precision: the unit of the times: `ns` (the default), `u`, `ms`, `s`, `m` or `h`.
+        consistency: for a cluster: `any`, `one`, `quorum` or `all`.
+
+    Returns:
+        True.
+
+    Raises:
+        SerializationError: this is not compressed with gzip.
+        WriteError: the server refused points.
+    """
+    body = bytes(data)
+    if not body.startswith(GZIP_MAGIC):
+        msg = "data: is not compressed with gzip"
+        raise SerializationError(msg)
+    unit = wire_precision("ns" if precision is None else precision)
+    target = add_params("/write", [*_params(db, rp, consistency), ("precision", unit)])
+    headers = (("Content-Encoding", "gzip"),)
+    request = Request("POST", target, headers, body, repeat=Repeat.UNLESS_RECEIVED, wants_db=db is None)
+    return Op(request, WriteReceiver)
+
+
 def write(
     data: object,
     measurement: str | None = None,
@@ -286,10 +333,10 @@ def write_batches(
         DatabaseNotFound: the database does not exist.
         AuthenticationError: the credentials are wrong or do not allow this.
     """
-    if consistency is not None and consistency not in {"any", "one", "quorum", "all"}:
-        msg = f"consistency: must be one of any, one, quorum, all, not {consistency!r}"
-        raise ValueError(msg)
-    params = given(db=db, rp=rp, consistency=consistency)
+    if isinstance(data, (bytes, bytearray, memoryview)) and bytes(data[:2]) == GZIP_MAGIC:
+        msg = "data: is compressed with gzip; write_compressed sends it as it is"
+        raise SerializationError(msg)
+    params = _params(db, rp, consistency)
     # Copies: what the caller does to theirs afterwards does not change a write that is under way.
     all_tags = {**(tags or {}), **extra_tags}
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
