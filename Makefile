@@ -32,6 +32,7 @@ types: .venv/dev.stamp ## Check types with mypy and pyright, both strict
 pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
 	@echo "== pytest"
 	@$(python) -m tests.servers.influxd --install
+	@$(python) -m tests.servers.nginx --install
 	@$(python) -m pytest $(args)
 
 format: .venv/dev.stamp ## Format the code and mend what ruff can mend

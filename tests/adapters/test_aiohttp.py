@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import aiohttp
 import pytest
@@ -51,6 +53,29 @@ def test_closing_what_was_never_used() -> None:
             pass
 
     asyncio.run(main())
+
+
+def test_a_client_from_before_a_fork_says_so(influxd: Server) -> None:
+    code = """
+import asyncio, os, sys
+from influx_aiohttp import AsyncInfluxDBClient
+client = AsyncInfluxDBClient.from_url(sys.argv[1])
+with asyncio.Runner() as runner:
+    runner.run(client.ping())
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        runner.run(client.ping())
+        runner.run(client.aclose())
+    else:
+        asyncio.set_event_loop(None)
+        loop = asyncio.new_event_loop()
+        asyncio._set_running_loop(None)
+        try: loop.run_until_complete(client.ping())
+        except RuntimeError as error: os._exit("another event loop" not in str(error))
+        os._exit(2)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-X", "dev", "-c", code, influxd.url], check=True, timeout=60)
 
 
 def test_a_cancelled_call_leaves_the_client_usable() -> None:

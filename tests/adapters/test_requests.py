@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
@@ -19,6 +21,41 @@ def test_many_threads_share_a_client(influxd: Server, database: str) -> None:
 
         assert all(pool.map(write, range(200)))
         assert [point["n"] for point in client.query("SELECT n FROM m").points()] == list(range(200))
+
+
+def test_a_client_survives_a_fork(influxd: Server) -> None:
+    """The child opens connections of its own; the parent's are still good afterwards."""
+    code = """
+import os, sys
+from influx_requests import InfluxDBClient
+client = InfluxDBClient.from_url(sys.argv[1])
+assert client.ping().version
+child = os.fork()
+for _ in range(20): assert client.ping().version
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    for _ in range(20): assert client.ping().version
+client.close()
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code, influxd.url], check=True, timeout=60)
+
+
+def test_a_session_of_ones_own_does_not_survive_a_fork(influxd: Server) -> None:
+    code = """
+import os, sys, requests
+from influx_requests import InfluxDBClient
+with requests.Session() as session, InfluxDBClient.from_url(sys.argv[1], session=session) as client:
+    client.ping()
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        client.ping()
+    else:
+        try: client.ping()
+        except RuntimeError as error: assert "before a fork" in str(error)
+        else: os._exit(1)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code, influxd.url], check=True, timeout=60)
 
 
 def test_a_session_of_ones_own_is_not_closed(influxd: Server) -> None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
 import pytest
 import trio
 import trio.testing
+from influx_proto import ProtocolError, RetryPolicy, Timeout, TransportError, ops
+from influx_proto.adapter import MAX_CONNECTIONS
 from influx_trio import AsyncInfluxDBClient
 
 from tests.servers.influxd import Server
 from tests.servers.scripted import Behaviour, Receive, ScriptedServer, Send, Stall, reply, respond
+
+ONCE = RetryPolicy(attempts=1)
 
 
 def test_a_nursery_of_calls(influxd: Server) -> None:
@@ -49,6 +60,175 @@ def test_a_cancelled_call_leaves_no_socket_and_a_usable_client(answer: Behaviour
     with ScriptedServer([stalled, stalled, reply(204)]) as server:
         trio.run(main, server)
         assert server.connections == 3
+
+
+class CancelAtStep(trio.abc.Instrument):
+    """Cancels a scope when a task, any of them, goes on for the n-th time."""
+
+    def __init__(self, scope: trio.CancelScope, steps: int) -> None:
+        self.scope, self.left = scope, steps
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.scope.cancel()
+
+
+def open_sockets() -> int:
+    return sum(1 for path in Path("/proc/self/fd").iterdir() if _is_socket(path))
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return str(path.readlink()).startswith("socket:")
+    except FileNotFoundError:  # the folder's own
+        return False
+
+
+async def small(client: AsyncInfluxDBClient) -> None:
+    await client.write("m v=1 1")
+
+
+async def large(client: AsyncInfluxDBClient) -> None:
+    await client.write(f'm s="{"x" * 300_000}" 1')
+
+
+async def streamed(client: AsyncInfluxDBClient) -> None:
+    async with client.query_points("SELECT v FROM m", chunk_size=10) as points:
+        async for _ in points:
+            pass
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["new", "kept"])
+@pytest.mark.parametrize("work", [small, large, streamed])
+def test_cancelled_at_every_checkpoint(
+    influxd: Server, database: str, work: Callable[[AsyncInfluxDBClient], Awaitable[None]], *, kept: bool
+) -> None:
+    """Wherever it happens, no socket stays open but those of the pool, and the client goes on working."""
+
+    async def main() -> int:
+        async with AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
+            await client.write([f"m v={n} {n}" for n in range(50)])
+        await trio.testing.wait_all_tasks_blocked()  # name lookups run in threads, which are kept
+        before = open_sockets()
+        for steps in count(1):
+            async with AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
+                if kept:
+                    await client.ping()
+                with trio.CancelScope() as scope:
+                    instrument = CancelAtStep(scope, steps)
+                    trio.lowlevel.add_instrument(instrument)
+                    try:
+                        await work(client)
+                    finally:
+                        trio.lowlevel.remove_instrument(instrument)
+                assert open_sockets() - before <= 1  # one that is idle and whole
+                await work(client)
+                assert open_sockets() - before == 1
+            assert open_sockets() == before
+            if not scope.cancelled_caught:
+                return steps
+        raise AssertionError
+
+    assert trio.run(main) > 1
+
+
+def test_cancelled_while_others_wait_for_their_turn() -> None:
+    """A place in the queue that is given up is no place lost."""
+
+    async def main(server: ScriptedServer) -> None:
+        async with AsyncInfluxDBClient.from_url(server.url) as client:
+            with trio.move_on_after(0.3):
+                async with trio.open_nursery() as nursery:
+                    for _ in range(MAX_CONNECTIONS + 50):
+                        nursery.start_soon(client.ping)
+            async with trio.open_nursery() as nursery:
+                for _ in range(MAX_CONNECTIONS):
+                    nursery.start_soon(client.ping)
+
+    silent: Behaviour = [Receive(), Stall(30)]
+    with ScriptedServer([*[silent] * MAX_CONNECTIONS, reply(204)]) as server:
+        trio.run(main, server)
+
+
+def test_waiting_for_a_connection_counts_in_the_total() -> None:
+    async def main(server: ScriptedServer) -> None:
+        async with AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client, trio.open_nursery() as nursery:
+            for _ in range(MAX_CONNECTIONS):
+                nursery.start_soon(client.ping)
+            await trio.to_thread.run_sync(server.wait_for, MAX_CONNECTIONS)
+            with pytest.raises(TransportError, match=r"did not finish within 0\.1 s") as caught:
+                await client.ping(timeout=Timeout(total=0.1))
+            assert caught.value.maybe_received is False
+            nursery.cancel_scope.cancel()
+
+    with ScriptedServer([[Receive(), Stall(30)]]) as server:
+        trio.run(main, server)
+
+
+def test_idle_connections_expire() -> None:
+    """A minute passes at once under a mock clock."""
+
+    async def main(server: ScriptedServer) -> None:
+        clock = trio.lowlevel.current_clock()
+        assert isinstance(clock, trio.testing.MockClock)
+        async with AsyncInfluxDBClient.from_url(server.url) as client:
+            await client.ping()
+            clock.jump(59)
+            await client.ping()
+            assert server.connections == 1
+            clock.jump(61)
+            await client.ping()
+            assert server.connections == 2
+
+    with ScriptedServer([[step for _ in range(3) for step in (Receive(), Send(respond(204)))]]) as server:
+        trio.run(main, server, clock=trio.testing.MockClock(rate=1))
+
+
+def test_an_error_in_a_streamed_body_is_ones_own(influxd: Server) -> None:
+    """Not in a group, as a nursery would raise it."""
+
+    class Pieces:
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"m v=1 1"
+            raise LookupError("mine")
+
+    async def main() -> None:
+        op = ops.write("m v=1 1", db="db")
+        async with AsyncInfluxDBClient.from_url(influxd.url) as client:
+            with pytest.raises(LookupError, match="mine"):
+                await client.execute(replace(op, request=replace(op.request, body=Pieces())))
+            await client.ping()
+
+    trio.run(main)
+
+
+def test_a_head_that_is_too_long_is_refused() -> None:
+    async def main(url: str) -> None:
+        async with AsyncInfluxDBClient.from_url(url, retry=ONCE) as client:
+            with pytest.raises(ProtocolError, match="no HTTP"):
+                await client.ping()
+
+    with ScriptedServer([[Receive(), Send(b"HTTP/1.1 204 No Content\r\n" + b"X: y\r\n" * 20_000)]]) as server:
+        trio.run(main, server.url)
+
+
+def test_a_fork_leaves_the_connections_of_the_parent_alone(influxd: Server) -> None:
+    """The child opens its own; the parent's is still good afterwards."""
+    code = """
+import os, sys, trio
+from influx_trio import AsyncInfluxDBClient
+client = AsyncInfluxDBClient.from_url(sys.argv[1])
+async def ping(): assert (await client.ping()).version
+trio.run(ping)
+child = os.fork()
+for _ in range(20): trio.run(ping)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    for _ in range(20): trio.run(ping)
+    trio.run(client.aclose)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code, influxd.url], check=True, timeout=60)
 
 
 def test_waits_follow_trios_clock() -> None:

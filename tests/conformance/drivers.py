@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import influx_aiohttp
 import influx_requests
@@ -22,14 +22,20 @@ from influx_proto.adapter import AsyncClient, Client
 
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
 
+Feature: TypeAlias = Literal["proxy", "unix_socket", "total", "keep_alive", "early_answer", "background"]
+
 
 @dataclass(frozen=True)
 class Driver:
-    """A client class under test; `backend` is the event loop that an awaiting one runs in."""
+    """A client class under test; `backend` is the event loop that an awaiting one runs in.
+
+    What a client does not do it `lacks`, and says so: that, and not the feature, is then what is tested.
+    """
 
     name: str
     client_class: type[Client[Any] | AsyncClient[Any]]
     backend: Literal["asyncio", "trio"] | None = None
+    lacks: frozenset[Feature] = frozenset()
 
     @contextlib.contextmanager
     def client(self, url: str, **settings: Any) -> Iterator[Any]:
@@ -71,9 +77,9 @@ class _Blocking:
         return call
 
     @contextlib.contextmanager
-    def _stream(self, opening: contextlib.AbstractAsyncContextManager[Any]) -> Iterator[Iterator[Any]]:
-        with self._portal.wrap_async_context_manager(opening) as items:
-            yield self._items(items)
+    def _stream(self, opening: contextlib.AbstractAsyncContextManager[Any]) -> Iterator[Any]:
+        with self._portal.wrap_async_context_manager(opening) as opened:
+            yield self._items(opened) if hasattr(opened, "__anext__") else _Blocking(opened, self._portal)
 
     def _items(self, items: Any) -> Iterator[Any]:
         end = object()
@@ -101,5 +107,5 @@ DRIVERS = [
     Driver("aiohttp", influx_aiohttp.AsyncInfluxDBClient, "asyncio"),
     Driver("trio", influx_trio.AsyncInfluxDBClient, "trio"),
     Driver("requests", influx_requests.InfluxDBClient),
-    Driver("http.client", HTTPClientInfluxDBClient),
+    Driver("http.client", HTTPClientInfluxDBClient, lacks=frozenset(get_args(Feature))),
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import logging
 import time
@@ -13,9 +15,12 @@ from typing import Any
 
 import influx_requests
 import pytest
-from influx_proto import AuthenticationError
+import trio.lowlevel
+from influx_proto import AuthenticationError, AuthorizationError, ResponseError, RetryPolicy, ops
 
+from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd, Server
+from tests.servers.scripted import ScriptedServer, reply
 
 SECRET = "shared secret"
 PASSWORD = "pass:wörd 'quoted'"
@@ -56,6 +61,81 @@ def test_credentials_in_a_url_are_taken_out_of_it(connect: Callable[..., Any], g
     assert "pass" not in repr(client)
 
 
+@pytest.mark.parametrize("secret", ["user:p%40ss@", "user@", "p:p@"])
+def test_credentials_in_a_url_reach_nobody_else(
+    connect: Callable[..., Any], caplog: pytest.LogCaptureFixture, secret: str
+) -> None:
+    """Neither the request line, nor a redirect's target, nor a message."""
+    caplog.set_level(logging.DEBUG)
+    with ScriptedServer([reply(204)]) as elsewhere:
+        with ScriptedServer([reply(307, {"Location": f"{elsewhere.url}/write?db=db"})]) as server:
+            client = connect(server.url.replace("://", f"://{secret}"), database="db")
+            with pytest.raises(ResponseError) as caught:
+                client.write("m v=1 1")
+        assert elsewhere.requests == []
+    [request] = server.requests
+    assert request.target == "/write?precision=ns&db=db"
+    assert request.headers["host"] == f"127.0.0.1:{server.port}"
+    for shown in (repr(client), repr(client.settings), str(caught.value), repr(caught.value), caplog.text):
+        assert "p%40ss" not in shown
+        assert "p@ss" not in shown
+        assert secret not in shown
+
+
+def test_a_function_gives_the_token_of_each_request(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(204), reply(503), reply(204), reply(204)]) as server:
+        numbers = itertools.count()
+        client = connect(server.url, token=lambda: f"t{next(numbers)}", retry=RetryPolicy(backoff=0))
+        client.ping()
+        client.write(["m v=1 1", "m v=2 2"], db="db")
+        client.execute(ops.ping())
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Token t0", "Token t1", "Token t2", "Token t3"]
+
+
+def test_a_function_gives_a_token_that_a_real_server_takes(connect: Callable[..., Any], guarded: Server) -> None:
+    client = connect(guarded.url, token=lambda: json_web_token("admin"), database="db")
+    assert client.write("m v=1 1") is True
+    with client.query_points("SELECT v FROM m") as points:
+        assert next(iter(points))["v"] == 1
+
+
+def test_a_coroutine_function_gives_the_token_of_an_awaiting_client(
+    connect: Callable[..., Any], driver: Driver
+) -> None:
+    async def token() -> str:
+        if driver.backend == "trio":
+            await trio.lowlevel.checkpoint()
+        else:
+            await asyncio.sleep(0)
+        return "abc"
+
+    with ScriptedServer([reply(204)]) as server:
+        client = connect(server.url, token=token)
+        if driver.backend is None:
+            with pytest.raises(TypeError, match=r"token: .* not a coroutine"):
+                client.ping()
+        else:
+            client.ping()
+            assert server.requests[0].headers["authorization"] == "Token abc"
+
+
+def test_what_the_function_raises_is_ones_own(connect: Callable[..., Any]) -> None:
+    def no_token() -> str:
+        raise LookupError("the vault is closed")
+
+    with ScriptedServer([reply(204)]) as server:
+        with pytest.raises(LookupError, match="vault"):
+            connect(server.url, token=no_token).ping()
+        with pytest.raises(TypeError, match=r"token: .* not a NoneType"):
+            connect(server.url, token=lambda: None).ping()
+        with pytest.raises(ValueError, match="token: must be printable"):
+            connect(server.url, token=lambda: "a\nb").ping()
+        with pytest.raises(ValueError, match="token: give either"):
+            connect(server.url, token=no_token, username="u")
+        assert server.requests == []
+
+
 def test_bearer(connect: Callable[..., Any], guarded: Server) -> None:
     client = connect(guarded.url, token=json_web_token("admin"), database="db")
     assert client.write("m v=1 1") is True
@@ -80,6 +160,7 @@ def test_refused(
         with pytest.raises(AuthenticationError, match=text) as caught:
             operation(text_sent)
         assert caught.value.status == status
+        assert type(caught.value) is (AuthenticationError if status == 401 else AuthorizationError)
         assert caught.value.retryable is False
         assert caught.value.body
 

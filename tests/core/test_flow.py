@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
-from influx_proto import Headers, Op, ProtocolError, RetryPolicy, ServerUnavailable, TransportError, ops
+from influx_proto import Headers, InfluxDBError, Op, ProtocolError, RetryPolicy, ServerUnavailable, TransportError, ops
 from influx_proto._flow import Attempt, Flow, arun, attempts, run
-from influx_proto._wire import Response
+from influx_proto._wire import Repeat, Response
 
 
 class Clock:
@@ -100,6 +100,21 @@ def test_retry_after_wins_over_the_backoff() -> None:
 def test_what_is_repeated(error: Exception, read: bool, change: bool, timed: bool, untimed: bool) -> None:
     for op, repeated in ((READ, read), (CHANGE, change), (TIMED, timed), (UNTIMED, untimed)):
         assert (schedule(op, RetryPolicy(backoff=0), [error]) == [0]) is repeated
+
+
+def test_a_hook_is_told_and_can_put_an_end_to_it() -> None:
+    told: list[tuple[str, int, float]] = []
+
+    def tell(error: InfluxDBError, attempt: int, wait: float) -> bool:
+        told.append((str(error), attempt, wait))
+        return attempt < 2
+
+    policy = RetryPolicy(backoff=1.0, random=lambda: 0.5, on_retry=tell)
+    waits = [policy.wait(TransportError(f"failure {n}"), Repeat.ALWAYS, n, 0.0) for n in (1, 2)]
+    assert waits == [0.5, None]
+    assert told == [("failure 1", 1, 0.5), ("failure 2", 2, 1.0)]
+    assert policy.wait(TransportError("x"), Repeat.NEVER, 1, 0.0) is None
+    assert len(told) == 2  # of what is not tried again in any case it is not told
 
 
 @pytest.mark.parametrize("wrong", [{"attempts": 0}, {"max_total": -1}, {"backoff": -1}, {"max_backoff": -1}])

@@ -29,10 +29,11 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
+from tests.servers.debian import NotToBeHadError, unpacked
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-CACHE = Path(__file__).resolve().parents[2] / ".cache"
 START_DEADLINE = 30.0
 STOP_DEADLINE = 10.0
 POLL = 0.01
@@ -263,71 +264,14 @@ def find_influxd() -> Path:
     """InfluxDB 1.x's server on PATH, else the one of Debian's package in `.cache`, where it is unpacked if need be."""
     if (installed := shutil.which("influxd")) and _is_version_1(installed):
         return Path(installed)
-    cached = CACHE / "influxdb" / "usr" / "bin" / "influxd"
-    if not cached.exists():
-        _fetch_debian_package(CACHE / "influxdb")
-    return cached
+    try:
+        return unpacked("influxdb", "usr/bin/influxd")
+    except NotToBeHadError as error:
+        raise InfluxdError(f"There is no influxd on PATH. {error}\n{HOW_TO_GET_ONE}") from None
 
 
 def _is_version_1(influxd: str) -> bool:
     return "InfluxDB v1." in subprocess.run([influxd, "version"], capture_output=True, text=True, check=False).stdout
-
-
-def _fetch_debian_package(target: Path) -> None:
-    """Unpack Debian's influxdb into `target`: without root, and without the service that installing it would start."""
-    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise InfluxdError(f"There is no influxd on PATH, and this is not Debian to fetch one from. {HOW_TO_GET_ONE}")
-    target.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="influxdb-") as folder:
-        try:
-            _download(Path(folder))
-            (package,) = Path(folder).glob("influxdb_*.deb")
-            _run("dpkg-deb", "-x", str(package), f"{folder}/influxdb")
-        except subprocess.CalledProcessError as error:
-            raise InfluxdError(
-                f"There is no influxd on PATH, and `{' '.join(error.cmd)}` failed:\n{error.output}\n{HOW_TO_GET_ONE}"
-            ) from None
-        # Whole or not at all, also when two do this at once: the rename fails for whoever comes second.
-        try:
-            Path(folder, "influxdb").rename(target)
-        except OSError:
-            if not target.exists():
-                raise
-
-
-def _download(folder: Path) -> None:
-    download = ("apt-get", "-q", "-o", "Acquire::Retries=2", "download", "influxdb")
-    try:
-        _run(*download, cwd=folder)
-    except subprocess.CalledProcessError:
-        # No lists of packages yet, or old ones: fetching them is the one thing here that needs root.
-        update = _as_root("apt-get", "-q", "update")
-        if update is None:
-            raise
-        _run(*update)
-        _run(*download, cwd=folder)
-
-
-def _as_root(*command: str) -> tuple[str, ...] | None:
-    """The command as root runs it, if we can become root without asking anybody."""
-    if os.geteuid() == 0:
-        return command
-    sudo = shutil.which("sudo")
-    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
-        return (sudo, "-n", *command)
-    return None
-
-
-def _run(*command: str, cwd: Path | None = None) -> None:
-    subprocess.run(
-        command,
-        cwd=cwd,
-        check=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
 
 
 def main() -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
-from influx_proto.adapter import MAX_CONNECTIONS, Body, Headers, Request, Response, Settings, Timeout
+from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Settings, Timeout
 from yarl import URL
 
-from ._errors import FOREIGN, translated
+from ._errors import FOREIGN, Way, tracing, translated
+from ._upload import Upload
 
 _log = logging.getLogger("influx_aiohttp")
 
@@ -96,9 +96,6 @@ class AiohttpTransport:
     def _made_session(self) -> aiohttp.ClientSession:
         pool: dict[str, Any] = {"limit": MAX_CONNECTIONS, "keepalive_timeout": _KEEP}
         path = self._settings.unix_socket
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_reuseconn.append(_note_reuse)
-        trace.on_connection_create_end.append(_note_new)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._context or True, **pool)
             if path is None
@@ -106,28 +103,37 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=_LONGEST_FIELD,
             max_field_size=_LONGEST_FIELD,
-            trace_configs=[trace],
+            trace_configs=[tracing()],
         )
 
     async def _send(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
         timeout = request.timeout
-        way = _Way()
+        way = Way()
+        upload = Upload(timeout.idle)
         try:
-            return await session.request(
-                request.method,
-                URL(self._settings.server.origin + request.target, encoded=True),  # yarl would encode parts of it anew
-                headers=(*request.headers, *self._headers.items()),
-                data=_data(request.body),
-                allow_redirects=False,
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=timeout.total, sock_connect=timeout.connect, sock_read=timeout.idle
-                ),
-                trace_request_ctx=way,
-                **self._proxy,
-            )
+            async with upload.patience:
+                return await session.request(
+                    request.method,
+                    URL(
+                        self._settings.server.origin + request.target, encoded=True
+                    ),  # yarl would encode parts of it anew
+                    headers=(*request.headers, *self._headers.items()),
+                    data=upload.data(request.body),
+                    allow_redirects=False,
+                    auto_decompress=False,
+                    timeout=aiohttp.ClientTimeout(
+                        total=timeout.total,
+                        # Only this bounds a proxy's consent; it counts the wait for a free connection as well.
+                        connect=timeout.connect if self._proxy else None,
+                        sock_connect=timeout.connect,
+                        sock_read=timeout.idle,
+                    ),
+                    trace_request_ctx=way,
+                    **self._proxy,
+                )
         except FOREIGN as error:
-            raise translated(error, self._settings, timeout, was_used=way.was_used) from error
+            way.is_stuck = upload.patience.expired()
+            raise translated(error, self._settings, timeout, way) from error
 
 
 class _Arriving:
@@ -149,38 +155,3 @@ class _Arriving:
         if not piece:
             raise StopAsyncIteration
         return piece
-
-
-class _Way:
-    """What is known of the connection that a request went over."""
-
-    was_used = False
-
-
-async def _note_reuse(_session: aiohttp.ClientSession, trace: Any, _params: object) -> None:
-    trace.trace_request_ctx.was_used = True
-
-
-async def _note_new(_session: aiohttp.ClientSession, trace: Any, _params: object) -> None:
-    trace.trace_request_ctx.was_used = False
-
-
-def _data(body: Body) -> io.BytesIO | _Pieces | None:
-    if isinstance(body, bytes):
-        return io.BytesIO(body) if body else None  # of a buffer aiohttp sends piece after piece, of bytes all at once
-    return _Pieces(body)
-
-
-class _Pieces:
-    """A streamed body as aiohttp wants it."""
-
-    def __init__(self, body: Iterable[bytes]) -> None:
-        self._pieces = iter(body)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        for piece in self._pieces:
-            return piece
-        raise StopAsyncIteration

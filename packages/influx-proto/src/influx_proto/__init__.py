@@ -23,6 +23,8 @@ from ._errors import (
     SerializationError,
     ServerUnavailable,
     TransportError,
+    UndeliveredError,
+    UndeliveredLines,
     WriteError,
 )
 from ._iterpoints import iterpoints
@@ -90,6 +92,8 @@ __all__ = [
     "StreamOp",
     "Timeout",
     "TransportError",
+    "UndeliveredError",
+    "UndeliveredLines",
     "WriteError",
     "__version__",
     "admin",

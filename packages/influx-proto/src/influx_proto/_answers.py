@@ -15,6 +15,9 @@ from ._wire import Headers
 
 T = TypeVar("T")
 
+#: What a statement may fail of that passes. Not so a query that took too long, which would again, or that was ended.
+_PASSING: Final = "max-concurrent-queries limit exceeded"
+
 #: Bytes that are decoded at a time where chunks are not kept: at 700 new objects Python's garbage collector begins to
 #: look through those there are, which would cost as much as the decoding, and many small series are many objects.
 _PIECE: Final = 16 * 1024
@@ -175,6 +178,7 @@ class _ChunkDecoder:
         kind = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
         self._error = kind(self._status, message, self._headers)
         self._error.statement_id = statement
+        self._error.retryable = message.startswith(_PASSING)
 
 
 def _give_times_as_text(result: dict[str, Any]) -> None:

@@ -29,6 +29,8 @@ __all__ = [
     "SerializationError",
     "ServerUnavailable",
     "TransportError",
+    "UndeliveredError",
+    "UndeliveredLines",
     "WriteError",
 ]
 
@@ -153,6 +155,31 @@ class PartialWriteError(WriteError):
 
     #: How many points the server says it dropped; lines it could not parse are not among them.
     dropped: int = 0
+
+
+class UndeliveredLines(NamedTuple):
+    """Lines that a batch writer hands back; `client.write(it.data, db=it.db, rp=it.rp, precision=it.precision)`."""
+
+    db: str | None
+    rp: str | None
+    #: The unit of their times.
+    precision: str
+    #: The lines, an LF between them; they may be written to a file. Whatever was stored of them replaces itself.
+    data: bytes
+    #: How many they are.
+    lines: int
+
+
+class UndeliveredError(InfluxDBError):
+    """A batch writer was left with lines that it could not deliver; what prevented that is `__cause__`."""
+
+    #: The lines, in the order in which they were to be sent.
+    undelivered: Sequence[UndeliveredLines]
+
+    def __init__(self, undelivered: Sequence[UndeliveredLines], cause: BaseException) -> None:
+        count = sum(some.lines for some in undelivered)
+        super().__init__(f"{count} lines were not delivered: {cause}")
+        self.undelivered = tuple(undelivered)
 
 
 class PayloadTooLarge(WriteError):

@@ -105,7 +105,7 @@ def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | 
             return PayloadTooLarge
         case 429:
             return RateLimited
-        case 502 | 503 | 504:
+        case 408 | 425 | 502 | 503 | 504:
             return ServerUnavailable
         case _ if headers.get("Content-Type", "").lower().startswith("text/html"):
             return None

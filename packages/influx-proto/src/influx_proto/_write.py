@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from ._arguments import given, limit
 from ._batch import BATCH_BYTES, BATCH_LINES, Batch
+from ._coding import GZIP_MAGIC
 from ._deliver import deliver, deliver_accepted, partial_write
 from ._errors import InfluxDBError, RejectedLine, SerializationError
 from ._flow import AsyncTransport, Clock, Flow, arun
@@ -16,10 +17,14 @@ from ._op import Op
 from ._policy import FieldType, ObjectColumns
 from ._refusals import Refusal
 from ._settings import Settings
+from ._time import wire_precision
 from ._wire import Headers, Repeat, Request, add_params
 
 if TYPE_CHECKING:
     from ._encoder import Encoder
+
+#: Where lines go: the parameters of their request, and whether the client's database is one of them.
+Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
 
 #: Makes the encoder of a write for a client's settings, with a clock for points without a time or without one.
 MakeEncoder: TypeAlias = "Callable[[Settings, Callable[[], int] | None], Encoder]"
@@ -59,7 +64,7 @@ class Writes:
         self,
         data: object,
         make_encoder: MakeEncoder,
-        make_op: Callable[[Batch], Op[bool]],
+        target: Target,
         *,
         stamp: bool,
         find_rejected: bool,
@@ -67,7 +72,8 @@ class Writes:
         make_encoder(Settings(), None)  # wrong options are told at once, not when the first batch is due
         self._data = data
         self._make_encoder = make_encoder
-        self._make_op = make_op
+        #: Where it goes: the parameters of the request, and whether the client's database is one of them.
+        self.target = target
         self._stamp = stamp
         self._find_rejected = find_rejected
 
@@ -75,7 +81,7 @@ class Writes:
         if self._stamp:
             msg = "stamp: needs a client, which has a clock"
             raise ValueError(msg)
-        return map(self._make_op, self._make_encoder(Settings(), None).encode(self._data))
+        return map(self._op, self._make_encoder(Settings(), None).encode(self._data))
 
     def only(self) -> Op[bool]:
         """Give the one request of a write that was not divided.
@@ -98,34 +104,43 @@ class Writes:
         """Write batch after batch; an error says how much was stored before it."""
         with _Account() as account:
             deliver = self._deliverer(account, settings, clock)
-            for batch in self._encoder(settings, clock).encode(self._data):
+            for batch in self.batches(settings, clock):
                 yield from deliver(batch)
         return True
 
     async def arun(self, settings: Settings, transport: AsyncTransport) -> bool:
         """Do what `flow` says, over data that may come from an asynchronous iterable."""
-        if not isinstance(self._data, AsyncIterable):
-            return await arun(self.flow(settings, transport), transport)
-        encoder = self._encoder(settings, transport)
         with _Account() as account:
             deliver = self._deliverer(account, settings, transport)
-
-            async def send(batches: Iterable[Batch]) -> None:
-                for batch in batches:
+            async with aclosing(self.abatches(settings, transport)) as batches:
+                async for batch in batches:
                     await arun(deliver(batch), transport)
-
-            async with AsyncExitStack() as stack:
-                if isinstance(self._data, AsyncGenerator):
-                    # A generator that is left half-way would be finished by nobody knows whom.
-                    await stack.enter_async_context(aclosing(self._data))
-                async for item in self._data:
-                    await send(encoder.add(item, bulk=True))
-            await send(encoder.close())
         return True
+
+    def batches(self, settings: Settings, clock: Clock) -> Iterator[Batch]:
+        """Give the batches, made one by one as they are taken."""
+        return self._encoder(settings, clock).encode(self._data)
+
+    async def abatches(self, settings: Settings, clock: Clock) -> AsyncGenerator[Batch]:
+        """Give the batches of data that may come from an asynchronous iterable; the generator is to be closed."""
+        if not isinstance(self._data, AsyncIterable):
+            for batch in self.batches(settings, clock):
+                yield batch
+            return
+        encoder = self._encoder(settings, clock)
+        async with AsyncExitStack() as stack:
+            if isinstance(self._data, AsyncGenerator):
+                # A generator that is left half-way would be finished by nobody knows whom.
+                await stack.enter_async_context(aclosing(self._data))
+            async for item in self._data:
+                for batch in encoder.add(item, bulk=True):
+                    yield batch
+        for batch in encoder.close():
+            yield batch
 
     def _deliverer(self, account: _Account, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
         def send(batch: Batch) -> Flow[bool]:
-            yield from self._make_op(batch).flow(settings, clock)
+            yield from self._op(batch).flow(settings, clock)
             account.stored += batch.lines
             return True
 
@@ -133,6 +148,10 @@ class Writes:
             account.rejected += yield from deliver_accepted(batch, send)
 
         return deliver_and_collect if self._find_rejected else partial(deliver, send=send)
+
+    def _op(self, batch: Batch) -> Op[bool]:
+        params, wants_db = self.target
+        return write_op(batch, params, wants_db=wants_db)
 
     def _encoder(self, settings: Settings, clock: Clock) -> Encoder:
         return self._make_encoder(settings, clock.time_ns if self._stamp else None)
@@ -157,6 +176,51 @@ class _Account:
                 error.add_note(f"{count} lines before this request were rejected, the first: {self.rejected[0]}")
         elif error is None and self.rejected:
             raise partial_write(self.rejected)
+
+
+def _params(db: str | None, rp: str | None, consistency: str | None) -> Sequence[tuple[str, str]]:
+    if consistency is not None and consistency not in {"any", "one", "quorum", "all"}:
+        msg = f"consistency: must be one of any, one, quorum, all, not {consistency!r}"
+        raise ValueError(msg)
+    return given(db=db, rp=rp, consistency=consistency)
+
+
+def write_compressed(
+    data: bytes | bytearray | memoryview,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    precision: str | None = None,
+    consistency: str | None = None,
+) -> Op[bool]:
+    """Write lines that are compressed with gzip already: a file of them, for instance. They are not looked into.
+
+    Whether they carry times is not known, so that after a failure they are sent again only where they cannot have
+    arrived.
+
+    Args:
+        data: line protocol, compressed with gzip.
+        db: the database; the client's own where it is None.
+        rp: the retention policy; the database's default where it is None.
+        precision: the unit of the times: `ns` (the default), `u`, `ms`, `s`, `m` or `h`.
+        consistency: for a cluster: `any`, `one`, `quorum` or `all`.
+
+    Returns:
+        True.
+
+    Raises:
+        SerializationError: this is not compressed with gzip.
+        WriteError: the server refused points.
+    """
+    body = bytes(data)
+    if not body.startswith(GZIP_MAGIC):
+        msg = "data: is not compressed with gzip"
+        raise SerializationError(msg)
+    unit = wire_precision("ns" if precision is None else precision)
+    target = add_params("/write", [*_params(db, rp, consistency), ("precision", unit)])
+    headers = (("Content-Encoding", "gzip"),)
+    request = Request("POST", target, headers, body, repeat=Repeat.UNLESS_RECEIVED, wants_db=db is None)
+    return Op(request, WriteReceiver)
 
 
 def write(
@@ -269,10 +333,10 @@ def write_batches(
         DatabaseNotFound: the database does not exist.
         AuthenticationError: the credentials are wrong or do not allow this.
     """
-    if consistency is not None and consistency not in {"any", "one", "quorum", "all"}:
-        msg = f"consistency: must be one of any, one, quorum, all, not {consistency!r}"
-        raise ValueError(msg)
-    params = given(db=db, rp=rp, consistency=consistency)
+    if isinstance(data, (bytes, bytearray, memoryview)) and bytes(data[:2]) == GZIP_MAGIC:
+        msg = "data: is compressed with gzip; write_compressed sends it as it is"
+        raise SerializationError(msg)
+    params = _params(db, rp, consistency)
     # Copies: what the caller does to theirs afterwards does not change a write that is under way.
     all_tags = {**(tags or {}), **extra_tags}
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
@@ -295,7 +359,7 @@ def write_batches(
     return Writes(
         data,
         make_encoder,
-        partial(write_op, params=params, wants_db=db is None),
+        (tuple(params), db is None),
         stamp=stamp,
         find_rejected=find_rejected,
     )

@@ -16,7 +16,7 @@ from ._query import (
 )
 from ._result import QueryResult
 from ._wire import Request
-from ._write import write, write_batches
+from ._write import write, write_batches, write_compressed
 from .influxql import Duration
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "show_users",
     "write",
     "write_batches",
+    "write_compressed",
 ]
 
 

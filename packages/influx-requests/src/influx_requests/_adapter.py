@@ -2,45 +2,80 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
+from http.client import HTTPException
 from typing import Any
 
 from influx_proto.adapter import MAX_CONNECTIONS, Settings
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError
 
 
 class IdleConnectionError(ConnectionError):
     """A kept connection ended before the first byte of an answer."""
 
 
+class NotConnectedError(OSError):
+    """There was no connection to be had; nothing was sent to the server."""
+
+
 class _Connection(HTTPConnection):
     _was_used = False
+    #: Whether a request was not sent to its end, so that nothing can follow it.
+    _is_cut = False
+
+    def connect(self) -> None:
+        """Connect, through a proxy and with TLS where that is asked for."""
+        try:
+            super().connect()
+        except ssl.SSLError:
+            raise
+        except (OSError, HTTPException) as error:
+            raise NotConnectedError(str(error)) from error
 
     def send(self, data: Any) -> None:
-        """Send; a server that hangs up meanwhile may have said why."""
+        """Send, and listen meanwhile: a server that refuses a body says so before it has read all of it."""
         try:
-            super().send(data)
-        except (ConnectionResetError, ssl.SSLEOFError) as error:
+            if self.sock is None or isinstance(self.sock, ssl.SSLSocket):  # what comes there may be TLS's own
+                super().send(data)
+            else:
+                self._send_listening(self.sock, memoryview(data))
+        except (ConnectionError, ssl.SSLEOFError) as error:
+            self._is_cut = True
             raise BrokenPipeError from error  # on which urllib3 looks for an answer, as it should
+
+    def _send_listening(self, sock: socket.socket, data: memoryview) -> None:
+        poll = select.poll()
+        poll.register(sock, select.POLLIN | select.POLLOUT)
+        seconds = sock.gettimeout()
+        while data:
+            events = poll.poll(None if seconds is None else seconds * 1000)
+            if not events:
+                raise TimeoutError
+            if events[0][1] & select.POLLIN:
+                raise ConnectionAbortedError
+            data = data[sock.send(data) :]
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
         """Wait for the head of an answer."""
+        was_used = self._was_used
         try:
             answer = super().getresponse()
         except (ConnectionError, ssl.SSLEOFError) as error:  # http.client's own for "closed" is a ConnectionError
-            if self._was_used:
+            if was_used:
                 raise IdleConnectionError(str(error)) from error
             raise
         self._was_used = True
+        if self._is_cut:
+            self.close()  # to others; this answer can be read to its end
         return answer
 
     def close(self) -> None:
         """Close; urllib3 may open it anew."""
-        self._was_used = False
+        self._was_used = self._is_cut = False
         super().close()
 
 
@@ -69,7 +104,7 @@ def _unix_pool(path: str) -> type[HTTPConnectionPool]:
                 self.sock.connect(path)
             except OSError as error:
                 self.close()
-                raise NewConnectionError(self, str(error)) from error
+                raise NotConnectedError(str(error)) from error
 
     class UnixPool(HTTPConnectionPool):
         ConnectionCls: Any = UnixConnection

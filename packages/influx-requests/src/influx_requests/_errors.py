@@ -10,7 +10,7 @@ from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 from urllib3.exceptions import ProtocolError as Garbled
 
-from ._adapter import IdleConnectionError
+from ._adapter import IdleConnectionError, NotConnectedError
 
 #: What is translated.
 FOREIGN = (requests.RequestException, HTTPError, HTTPException, OSError)
@@ -25,10 +25,9 @@ def translated(error: Exception, settings: Settings, timeout: Timeout) -> Influx
     def is_any(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    if is_any(ConnectTimeoutError) and not is_any(NewConnectionError):
-        msg = f"cannot connect to {where}: no answer within {timeout.connect} s"
-        return TransportError(msg, maybe_received=False)
-    if is_any(NewConnectionError, ProxyError):
+    if is_any(NotConnectedError, NewConnectionError, ConnectTimeoutError, ProxyError):
+        if is_any(TimeoutError) or not is_any(OSError):
+            reason = f"no answer within {timeout.connect} s"
         return TransportError(f"cannot connect to {where}: {reason}", maybe_received=False)
     if is_any(SSLError):
         return TransportError(f"cannot talk TLS with {where}: {reason}", maybe_received=False)

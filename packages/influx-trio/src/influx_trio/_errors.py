@@ -38,7 +38,7 @@ def _opening(error: Exception, where: str, timeout: Timeout) -> InfluxDBError:
     cause = error.__cause__ or error
     if isinstance(error, trio.TooSlowError):
         msg = f"cannot connect to {where}: no answer within {timeout.connect} s"
-    elif isinstance(cause, ssl.SSLError) or isinstance(error, trio.BrokenResourceError):
+    elif isinstance(cause, ssl.SSLError):
         msg = f"cannot talk TLS with {where}: {cause}"
     elif isinstance(cause, BaseExceptionGroup):  # one for each address
         msg = f"cannot connect to {where}: {'; '.join(map(str, cause.exceptions))}"

@@ -1,0 +1,290 @@
+"""Connections that are kept, shared, cut at the wrong moment, and closed."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from influx_proto import PayloadTooLarge, RetryPolicy, ServerUnavailable, TransportError, ops
+
+from tests.conformance.drivers import Driver, at_once
+from tests.servers.influxd import Server
+from tests.servers.scripted import (
+    Behaviour,
+    Close,
+    Hold,
+    Receive,
+    Reset,
+    ScriptedServer,
+    Send,
+    Stall,
+    Step,
+    reply,
+    respond,
+)
+
+ONCE = RetryPolicy(attempts=1)
+JSON = {"Content-Type": "application/json"}
+GOOD = b'{"results":[{"statement_id":0}]}\n'
+
+# A kept connection that ends while a request is on its way
+
+ENDS: dict[str, Step] = {"closed": Close(), "reset": Reset()}
+
+
+def race(end: Step) -> Behaviour:
+    """Answer one request well, and take the next one without an answer."""
+    return [Receive(), Send(respond(204)), Receive(), end]
+
+
+@pytest.fixture(params=ENDS)
+def dying(request: pytest.FixtureRequest) -> Behaviour:
+    return race(ENDS[request.param])
+
+
+def streamed(client: Any) -> None:
+    with client.query_points("SELECT v FROM m") as points:
+        assert list(points) == []
+
+
+@pytest.mark.parametrize(
+    ("repeatable", "answer"),
+    [
+        (lambda client: client.write("m v=1 1", db="db"), reply(204)),
+        (lambda client: client.write(f'm s="{"x" * 1_000_000}" 1', db="db"), reply(204)),
+        (lambda client: client.ping(), reply(204)),
+        (lambda client: client.query("SHOW DATABASES"), reply(200, JSON, GOOD)),
+        (streamed, reply(200, JSON, GOOD)),
+    ],
+    ids=["write", "large write", "ping", "query", "stream"],
+)
+def test_a_kept_connection_that_dies_is_replaced(
+    driver: Driver, connect: Callable[..., Any], dying: Behaviour, repeatable: Callable[[Any], Any], answer: Behaviour
+) -> None:
+    """Silently, and not as one of the attempts."""
+    if "keep_alive" in driver.lacks:
+        return
+    with ScriptedServer([dying, answer]) as server:
+        client = connect(server.url, retry=ONCE)
+        client.ping()
+        repeatable(client)
+        assert (server.connections, len(server.requests)) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "unrepeatable",
+    [lambda client: client.drop_database("db"), lambda client: client.write("m v=1", db="db")],
+    ids=["statement", "points without a time"],
+)
+def test_what_must_not_be_repeated_is_not(
+    driver: Driver, connect: Callable[..., Any], dying: Behaviour, unrepeatable: Callable[[Any], Any]
+) -> None:
+    if "keep_alive" in driver.lacks:
+        return
+    with ScriptedServer([dying, reply(204)]) as server:
+        client = connect(server.url)
+        client.ping()
+        with pytest.raises(TransportError) as caught:
+            unrepeatable(client)
+        assert caught.value.maybe_received is True
+        assert len(server.requests) == 2
+
+
+def test_it_is_replaced_once(driver: Driver, connect: Callable[..., Any]) -> None:
+    if "keep_alive" in driver.lacks:
+        return
+    with ScriptedServer([race(Close()), [Receive(), Close()]]) as server:
+        client = connect(server.url, retry=ONCE)
+        client.ping()
+        with pytest.raises(TransportError):
+            client.write("m v=1 1", db="db")
+        assert len(server.requests) == 3
+
+
+def test_a_new_connection_that_dies_is_an_attempt(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([[Receive(), Close()]]) as server:
+        with pytest.raises(TransportError):
+            connect(server.url, retry=ONCE).write("m v=1 1", db="db")
+        assert len(server.requests) == 1
+
+
+def test_a_connection_that_died_within_the_answer_is_an_attempt(driver: Driver, connect: Callable[..., Any]) -> None:
+    if "keep_alive" in driver.lacks:
+        return
+    behaviour: Behaviour = [Receive(), Send(respond(204)), Receive(), Send(b"HTTP/1.1 2"), Close()]
+    with ScriptedServer([behaviour, reply(204)]) as server:
+        client = connect(server.url, retry=ONCE)
+        client.ping()
+        if driver.name != "aiohttp":  # which does not tell whether something has come
+            with pytest.raises(Exception, match=r"127\.0\.0\.1"):
+                client.write("m v=1 1", db="db")
+
+
+def test_what_comes_after_an_answer_is_not_taken_for_the_next(driver: Driver, connect: Callable[..., Any]) -> None:
+    spoiled = respond(204) + respond(200, JSON, b'{"results":[{"statement_id":0,"error":"of somebody else"}]}\n')
+    good: Behaviour = [Receive(), Send(respond(200, JSON, GOOD))]
+    with ScriptedServer([[Receive(), Send(spoiled), *good], good]) as server:
+        client = connect(server.url, retry=ONCE)
+        client.ping()
+        time.sleep(0.05)
+        assert client.query("SHOW DATABASES").series == []
+
+
+# Answers that come before the request is sent
+
+
+@pytest.mark.parametrize("end", [[Close()], [Reset()], [Stall(30)]], ids=["close", "reset", "keep"])
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_an_early_answer_is_read(
+    driver: Driver, connect: Callable[..., Any], end: Behaviour, framing: str, influxd: Server
+) -> None:
+    """Whatever becomes of the rest of the body."""
+    if "early_answer" in driver.lacks:
+        return
+    body = b'{"error":"Request Entity Too Large"}\n'
+    refusal = respond(413, {**JSON, "Connection": "close"}, body)
+    with ScriptedServer([[Receive(body=False), Send(refusal), Stall(0.1), *end]]) as server:
+        client = connect(server.url, retry=ONCE, timeout=5, gzip=False)
+        with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):
+            if framing == "length":
+                client.write(f'm s="{"x" * 20_000_000}" 1', db="db", batch_bytes=None)
+            else:
+                client.execute(_streamed(20_000_000))
+
+
+def _streamed(size: int) -> Any:
+    class Pieces:
+        def __iter__(self) -> Iterator[bytes]:
+            yield b'm s="'
+            for _ in range(size // 10_000):
+                yield b"x" * 10_000
+            yield b'" 1'
+
+    op = ops.write("m v=1 1", db="db")
+    return replace(op, request=replace(op.request, body=Pieces()))
+
+
+# Many at once
+
+
+def test_hundreds_of_operations_at_once(connect: Callable[..., Any], influxd: Server, database: str) -> None:
+    client = connect(influxd.url, database=database)
+
+    def work(n: int) -> Any:
+        if n % 3:
+            return client.write({"measurement": "m", "fields": {"n": n}, "time": n})
+        return client.query("SHOW MEASUREMENTS") and True
+
+    with ThreadPoolExecutor(300) as pool:
+        assert all(pool.map(work, range(600)))
+    assert len(client.query("SELECT n FROM m").series[0].values) == 400
+
+
+def test_connections_are_bounded_and_everybody_gets_one(driver: Driver, connect: Callable[..., Any]) -> None:
+    if "keep_alive" in driver.lacks:
+        return
+    arrived = threading.Semaphore(0)
+    go_on = threading.Event()
+
+    class Gate:
+        def run(self, connection: Any) -> None:
+            arrived.release()
+            go_on.wait(30)
+
+    each: Behaviour = [step for _ in range(250) for step in (Receive(), Gate(), Send(respond(204)))]
+    with ScriptedServer([each]) as server:
+        client = connect(server.url, retry=ONCE)
+        with ThreadPoolExecutor(250) as pool:
+            pings = [pool.submit(client.ping) for _ in range(250)]
+            for _ in range(100):
+                assert arrived.acquire(timeout=30)
+            time.sleep(0.1)
+            assert server.connections == 100
+            go_on.set()
+            for ping in pings:
+                ping.result(30)
+        assert server.connections == 100
+
+
+# The end
+
+
+def test_a_closed_client_refuses(client: Any) -> None:
+    client.ping()
+    client.close()
+    client.close()
+    for call in (client.ping, lambda: client.write("m v=1 1"), lambda: client.query_points("SELECT 1")):
+        with pytest.raises(RuntimeError, match="is closed"):
+            call()
+
+
+def test_closing_lets_finish_what_is_under_way(driver: Driver, connect: Callable[..., Any]) -> None:
+    slow: Behaviour = [Receive(), Stall(0.3), Send(respond(204)), Hold()]
+    with ScriptedServer([slow]) as server:
+        client = connect(server.url, retry=ONCE)
+        with ThreadPoolExecutor() as pool:
+            under_way = pool.submit(client.ping)
+            server.wait_for(1)
+            client.close()
+            with pytest.raises(RuntimeError, match="is closed"):
+                client.ping()
+            assert under_way.result(10) is not None
+
+
+def test_closing_ends_trying_again(driver: Driver, connect: Callable[..., Any]) -> None:
+    if "keep_alive" in driver.lacks:
+        return
+    with ScriptedServer([reply(503)]) as server:
+        client = connect(server.url, retry=RetryPolicy(attempts=1000, backoff=0.05, random=lambda: 1.0))
+        with ThreadPoolExecutor() as pool:
+            under_way = pool.submit(client.ping)
+            server.wait_for(2)
+            client.close()
+            with pytest.raises((RuntimeError, ServerUnavailable)):
+                under_way.result(10)
+
+
+def test_nothing_is_left_open(driver: Driver, influxd: Server, database: str) -> None:
+    """Sockets that nobody closed tell when they are collected."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with driver.client(influxd.url, database=database) as client:
+            assert all(at_once(*[client.ping] * 20))
+            with pytest.raises(KeyError), client.query_points("SHOW DATABASES"):
+                raise KeyError
+            with contextlib.suppress(Exception):
+                client.query("SELEC")
+        with ScriptedServer([
+            [Receive(), Close()],
+            [Receive(), Reset()],
+            [Receive(), Send(b"HTTP/1.1 2"), Stall(9)],
+        ]) as server:
+            with driver.client(server.url, retry=ONCE, timeout=0.1) as client:
+                for _ in range(3):
+                    with pytest.raises(Exception, match=r"127\.0\.0\.1"):
+                        client.write("m v=1 1", db="db")
+        gc.collect()
+    assert [str(each.message) for each in caught if issubclass(each.category, ResourceWarning)] == []
+
+
+def test_nobody_is_told_of_failures_but_the_caller(
+    connect: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A library's own log of tasks and connections that ended badly stays empty."""
+    caplog.set_level(logging.WARNING)
+    with ScriptedServer([[Receive(body=False), Reset()], [Receive(), Send(respond(413)), Close()]]) as server:
+        client = connect(server.url, retry=ONCE)
+        for _ in range(2):
+            with pytest.raises(Exception, match=r"127\.0\.0\.1|413"):
+                client.write(f'm s="{"x" * 3_000_000}" 1', db="db")
+    # In its debug mode asyncio tells of steps that took long, as on a busy machine any may.
+    assert [message for message in caplog.messages if not message.startswith("Executing ")] == []

@@ -1,0 +1,136 @@
+"""How long a client waits: to connect, between two pieces, and in all; for the client and for a call."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from influx_proto import RetryPolicy, Timeout, TransportError
+
+from tests.conformance.drivers import Driver
+from tests.servers.scripted import Behaviour, Drip, Receive, ScriptedServer, Send, Stall, Step, chunked, reply, respond
+
+ONCE = RetryPolicy(attempts=1)
+JSON = {"Content-Type": "application/json"}
+GOOD = b'{"results":[{"statement_id":0}]}\n'
+SILENT: Behaviour = [Receive(), Stall(30)]
+HALF: Behaviour = [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Stall(30)]
+#: About 0.6 s of pieces that come soon after one another.
+STEADY: Behaviour = [
+    Receive(),
+    Send(respond(200, {**JSON, "Transfer-Encoding": "chunked"}, b"")),
+    Drip(chunked(GOOD[:10], GOOD[10:]), every=0.012),
+]
+
+
+def test_defaults_are_finite_but_for_the_total(driver: Driver) -> None:
+    timeout = driver.client_class().settings.timeout
+    assert (timeout.connect, timeout.idle, timeout.total) == (10, 120, None)
+
+
+@pytest.mark.parametrize("behaviour", [SILENT, HALF], ids=["before the answer", "within the body"])
+def test_idle(connect: Callable[..., Any], behaviour: Behaviour) -> None:
+    with ScriptedServer([behaviour]) as server:
+        for client, call in (
+            (connect(server.url, retry=ONCE, timeout=0.1), {}),
+            (connect(server.url, retry=ONCE, timeout=Timeout(idle=0.1)), {}),
+            (connect(server.url, retry=ONCE), {"timeout": 0.1}),
+            (connect(server.url, retry=ONCE, timeout=60), {"timeout": Timeout(idle=0.1)}),
+        ):
+            with pytest.raises(TransportError, match=r"was silent for 0\.1 s") as caught:
+                client.query("SHOW DATABASES", **call)
+            assert caught.value.maybe_received is True
+
+
+def test_every_operation_takes_a_timeout(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([SILENT]) as server:
+        client = connect(server.url, retry=ONCE, database="db")
+        for call in (
+            client.ping,
+            client.list_databases,
+            lambda **timeout: client.write("m v=1 1", **timeout),
+            lambda **timeout: client.select_all("m", **timeout),
+            lambda **timeout: client.query_dataframe("SELECT v FROM m", **timeout),
+            lambda **timeout: client.query_points("SELECT v FROM m", **timeout).__enter__(),
+        ):
+            with pytest.raises(TransportError, match="was silent"):
+                call(timeout=0.05)
+        assert len(server.requests) == 6
+        assert not any("timeout" in request.target for request in server.requests)
+
+
+def test_a_wrong_timeout_names_itself(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(204)]) as server:
+        client = connect(server.url)
+        for wrong in (0, -1, Timeout):
+            with pytest.raises((ValueError, TypeError)):
+                client.ping(timeout=wrong)
+        assert server.requests == []
+
+
+def test_a_long_answer_that_keeps_coming_is_not_cut(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([STEADY]) as server:
+        assert connect(server.url, retry=ONCE, timeout=0.3).query("SHOW DATABASES").series == []
+
+
+def test_total(driver: Driver, connect: Callable[..., Any]) -> None:
+    with ScriptedServer([STEADY]) as server:
+        client = connect(server.url, retry=ONCE)
+        if "total" in driver.lacks:
+            with pytest.raises(NotImplementedError, match="timeout"):
+                client.query("SHOW DATABASES", timeout=Timeout(total=1))
+            return
+        with pytest.raises(TransportError, match=r"did not finish within 0\.3 s"):
+            client.query("SHOW DATABASES", timeout=Timeout(total=0.3))
+        assert client.query("SHOW DATABASES", timeout=Timeout(total=30)).series == []
+
+
+def test_total_of_a_stream(driver: Driver, connect: Callable[..., Any]) -> None:
+    if "total" in driver.lacks:
+        return
+    endless: list[Step] = [Receive(), Send(respond(200, {**JSON, "Transfer-Encoding": "chunked"}, b""))]
+    line = b'{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time"],"values":[[1]],"partial":true}],'
+    endless += itertools.chain.from_iterable(
+        [Send(chunked(line + b'"partial":true}]}\n', end=False)), Stall(0.03)] for _ in range(300)
+    )
+    with ScriptedServer([endless]) as server:
+        with pytest.raises(TransportError, match=r"did not finish within 0\.3 s"):
+            with connect(server.url, retry=ONCE).query_points("SELECT 1", timeout=Timeout(total=0.3)) as points:
+                for _ in points:
+                    pass
+
+
+def test_connecting(connect: Callable[..., Any]) -> None:
+    """A listener whose queue is full lets nobody in."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(3)]
+        try:
+            for each in waiting:
+                each.setblocking(False)
+                each.connect_ex(address)
+            with pytest.raises(TransportError, match=r"cannot connect to .*(0\.2 s|timed out)") as caught:
+                connect(f"http://127.0.0.1:{address[1]}", retry=ONCE, timeout=Timeout(connect=0.2)).ping()
+            assert caught.value.maybe_received is False
+        finally:
+            for each in waiting:
+                each.close()
+
+
+def test_a_server_that_accepts_and_says_nothing_in_tls(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([[Stall(30)]]) as server:
+        url = server.url.replace("http:", "https:")
+        with pytest.raises(TransportError, match="cannot connect to") as caught:
+            connect(url, retry=ONCE, timeout=Timeout(connect=0.2)).ping()
+        assert caught.value.maybe_received is False
+
+
+def test_an_upload_that_stalls(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([[Receive(body=False), Stall(30)]]) as server:
+        with pytest.raises(TransportError, match=f"127.0.0.1:{server.port}"):
+            connect(server.url, retry=ONCE, timeout=0.3).write(f'm s="{"x" * 20_000_000}" 1', db="db", batch_bytes=None)

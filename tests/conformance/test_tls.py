@@ -1,0 +1,211 @@
+"""TLS, against a real InfluxDB and a real nginx, with certificates of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from influx_proto import PayloadTooLarge, RetryPolicy, TransportError
+
+from tests.conformance.drivers import Driver
+from tests.servers.influxd import Influxd, Server
+from tests.servers.nginx import Nginx
+
+ONCE = RetryPolicy(attempts=1)
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a deployment has on disk."""
+
+    ca: Path
+    server: tuple[Path, Path]
+    other: tuple[Path, Path]  # for another host
+    client: Path  # certificate and key in one
+    client_certificate: Path
+    client_key: Path
+    locked_key: Path  # the same key with the password "öpen"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    for name, hosts in (("server", ("localhost", "127.0.0.1")), ("other", ("db.example",)), ("client", ("me",))):
+        issued = authority.issue_cert(*hosts)
+        issued.private_key_and_cert_chain_pem.write_to_path(folder / f"{name}.pem")
+        issued.private_key_pem.write_to_path(folder / f"{name}.key")
+        for blob in issued.cert_chain_pems:
+            blob.write_to_path(folder / f"{name}.crt", append=True)
+    key = load_pem_private_key((folder / "client.key").read_bytes(), None)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption("öpen".encode()))
+    (folder / "locked.key").write_bytes(locked)
+    return Files(
+        ca=folder / "ca.pem",
+        server=(folder / "server.crt", folder / "server.key"),
+        other=(folder / "other.crt", folder / "other.key"),
+        client=folder / "client.pem",
+        client_certificate=folder / "client.crt",
+        client_key=folder / "client.key",
+        locked_key=folder / "locked.key",
+    )
+
+
+@pytest.fixture(scope="module")
+def secure(files: Files) -> Iterator[Server]:
+    with Influxd(https=files.server) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def behind_nginx(files: Files, influxd: Server) -> Iterator[Nginx]:
+    with Nginx(influxd.url, files.server) as proxy:
+        yield proxy
+
+
+def use(client: Any) -> None:
+    """Read, write, and stream over it."""
+    assert client.ping().version
+    client.create_database("db")
+    assert client.write([f"m v={n}i {n}" for n in range(500)], db="db") is True
+    with client.query_points("SELECT v FROM m", db="db", chunk_size=100) as points:
+        assert [point["v"] for point in points] == list(range(500))
+    client.drop_database("db")
+
+
+def test_ones_own_authority(connect: Callable[..., Any], secure: Server, files: Files) -> None:
+    use(connect(secure.url, verify=files.ca))
+    use(connect(secure.url, verify=str(files.ca)))
+
+
+def test_the_systems_authorities_do_not_know_it(connect: Callable[..., Any], secure: Server) -> None:
+    with pytest.raises(TransportError, match=r"cannot (talk TLS|connect).*CERTIFICATE_VERIFY_FAILED") as caught:
+        connect(secure.url, retry=ONCE).ping()
+    assert caught.value.maybe_received is False
+
+
+def test_the_systems_authorities_are_trusted(
+    connect: Callable[..., Any], secure: Server, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a system trusts is OpenSSL's to know, which can be told where to look."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.ca))
+    use(connect(secure.url))
+
+
+def test_ones_own_authority_is_the_only_one(
+    connect: Callable[..., Any], secure: Server, files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(variable, str(files.ca))
+    with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED"):
+        connect(secure.url, verify=tmp_path / "other.pem", retry=ONCE).ping()
+
+
+def test_a_context_of_ones_own(connect: Callable[..., Any], secure: Server, files: Files) -> None:
+    context = ssl.create_default_context(cafile=files.ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    use(connect(secure.url, verify=context))
+
+
+def test_verification_can_be_turned_off_which_is_warned_about(
+    connect: Callable[..., Any], secure: Server, driver: Driver
+) -> None:
+    with pytest.warns(UserWarning, match="verify=False"):
+        client = connect(secure.url, verify=False)
+    with warnings.catch_warnings(action="error"):  # once is enough
+        use(client)
+
+
+def test_nothing_is_warned_about_without_tls(driver: Driver) -> None:
+    driver.client_class(verify=False)
+
+
+def test_the_name_must_be_that_of_the_certificate(connect: Callable[..., Any], files: Files) -> None:
+    with Influxd(https=files.other) as server:
+        with pytest.raises(TransportError, match=r"(?i)certificate.*(mismatch|not valid|doesn't match)"):
+            connect(server.url, verify=files.ca, retry=ONCE).ping()
+
+
+def test_tls_with_a_server_that_speaks_none(connect: Callable[..., Any], influxd: Server) -> None:
+    with pytest.raises(TransportError) as caught:
+        connect(influxd.url.replace("http:", "https:"), retry=ONCE).ping()
+    assert caught.value.maybe_received is False
+
+
+def test_no_tls_with_a_server_that_speaks_it(connect: Callable[..., Any], secure: Server) -> None:
+    """InfluxDB of that age hangs up, Go of today answers 400 with a text."""
+    with pytest.raises(Exception, match=r"400|connection|answer"):
+        connect(secure.url.replace("https:", "http:"), retry=ONCE).ping()
+
+
+def test_behind_nginx(connect: Callable[..., Any], behind_nginx: Nginx, files: Files) -> None:
+    client = connect(behind_nginx.url, verify=files.ca)
+    assert client.settings.server.path == "/influx"
+    use(client)
+
+
+def test_compression_behind_nginx(connect: Callable[..., Any], behind_nginx: Nginx, files: Files) -> None:
+    """nginx compresses whatever it may."""
+    use(connect(behind_nginx.url, verify=files.ca, gzip=True))
+
+
+def test_a_body_that_nginx_refuses(connect: Callable[..., Any], behind_nginx: Nginx, files: Files) -> None:
+    """It answers in HTML, and before it has read all of it."""
+    client = connect(behind_nginx.url, verify=files.ca, database="db")
+    for size in (1_100_000, 20_000_000):
+        with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):
+            client.write(f'm s="{"x" * size}" 1')
+    assert client.ping().version
+
+
+def test_client_certificates(connect: Callable[..., Any], influxd: Server, files: Files) -> None:
+    with Nginx(influxd.url, files.server, client_ca=files.ca) as proxy:
+        for cert in (
+            files.client,
+            str(files.client),
+            (files.client_certificate, files.client_key),
+            (files.client_certificate, files.locked_key, "öpen"),
+            (files.client, None, ""),
+        ):
+            assert connect(proxy.url, verify=files.ca, cert=cert).ping().version
+        with pytest.raises(Exception, match=r"400|certificate"):
+            connect(proxy.url, verify=files.ca, retry=ONCE).query("SHOW DATABASES")
+
+
+def test_files_that_do_not_fit(driver: Driver, files: Files, tmp_path: Path) -> None:
+    certificate, key = files.client_certificate, files.locked_key
+    for wrong in (
+        {"verify": tmp_path / "missing.pem"},
+        {"verify": files.client_key},
+        {"verify": 5},
+        {"cert": tmp_path / "missing.pem"},
+        {"cert": certificate},
+        {"cert": (certificate, key)},
+        {"cert": (certificate, key, "wrong")},
+        {"cert": (certificate,)},
+        {"cert": files.client, "verify": ssl.create_default_context()},
+    ):
+        with pytest.raises(ValueError, match=rf"^{next(iter(wrong))}: ") as caught:
+            driver.client_class(ssl=True, **wrong)
+        assert "wrong" not in str(caught.value)
+
+
+def test_a_session_brings_its_own_tls(driver: Driver, files: Files) -> None:
+    for setting in ({"verify": files.ca}, {"cert": files.client}, {"proxy": "http://p"}, {"unix_socket": "/s"}):
+        with contextlib.suppress(TypeError), pytest.raises(ValueError, match=r"^session: "):
+            driver.client_class(session=object(), **setting)

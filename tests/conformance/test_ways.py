@@ -1,0 +1,249 @@
+"""The ways to a server: unix sockets, and proxies from the argument and from the environment."""
+
+from __future__ import annotations
+
+import base64
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from influx_proto import AuthenticationError, RetryPolicy, TransportError
+
+from tests.conformance.drivers import Driver
+from tests.servers.influxd import Influxd, Server
+from tests.servers.proxy import Proxy
+from tests.servers.scripted import Close, Receive, Reset, ScriptedServer, Send, Stall, refused_port, reply
+
+ONCE = RetryPolicy(attempts=1)
+CREDENTIALS = f"Basic {base64.b64encode('us er:p@ß'.encode()).decode()}"
+
+
+def use(client: Any) -> None:
+    assert client.ping().version
+    client.create_database("db")
+    assert client.write([f"m v={n}i {n}" for n in range(500)], db="db") is True
+    with client.query_points("SELECT v FROM m", db="db", chunk_size=100) as points:
+        assert [point["v"] for point in points] == list(range(500))
+    client.drop_database("db")
+
+
+# Unix sockets
+
+
+@pytest.fixture(scope="module")
+def socket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
+    with Influxd(unix_socket=tmp_path_factory.mktemp("socket") / "influx d.sock") as server:
+        yield server
+
+
+def test_unix_socket(driver: Driver, connect: Callable[..., Any], socket_server: Influxd) -> None:
+    if "unix_socket" in driver.lacks:
+        with pytest.raises(NotImplementedError, match="unix_socket"):
+            connect("http://localhost", unix_socket=socket_server.unix_socket)
+        return
+    use(connect("http://localhost:1", unix_socket=socket_server.unix_socket))
+    use(connect("http://localhost:1", unix_socket=str(socket_server.unix_socket)))
+
+
+def test_no_unix_socket(driver: Driver, connect: Callable[..., Any], tmp_path: Path) -> None:
+    if "unix_socket" in driver.lacks:
+        return
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "none", tmp_path / "file"):
+        with pytest.raises(TransportError, match=f"cannot connect to {path}: ") as caught:
+            connect("http://localhost", unix_socket=path, retry=ONCE).ping()
+        assert caught.value.maybe_received is False
+
+
+def test_a_unix_socket_is_of_this_machine(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    for other in ({"ssl": True}, {"proxy": "http://p"}):
+        with pytest.raises(ValueError, match=r"^unix_socket: "):
+            driver.client_class(unix_socket="/s", **other)
+    if "unix_socket" not in driver.lacks:
+        monkeypatch.setenv("HTTP_PROXY", "http://p")
+        assert driver.client_class(unix_socket="/s").settings.proxy is None
+
+
+# Proxies
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    with Influxd(https=(folder / "server.pem", folder / "server.pem")) as server:
+        yield server, folder / "ca.pem"
+
+
+def heads_are_absolute(proxy: Proxy, url: str) -> bool:
+    return bool(proxy.heads) and all(head.split(b" ")[1].startswith(url.encode() + b"/") for head in proxy.heads)
+
+
+def test_proxy(driver: Driver, connect: Callable[..., Any], influxd: Server) -> None:
+    with Proxy() as proxy:
+        if "proxy" in driver.lacks:
+            with pytest.raises(NotImplementedError, match="proxy"):
+                connect(influxd.url, proxy=proxy.url)
+            return
+        use(connect(influxd.url, proxy=proxy.url))
+        assert heads_are_absolute(proxy, influxd.url)
+
+
+def test_a_target_is_not_altered_on_its_way_through_a_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
+    if "proxy" in driver.lacks:
+        return
+    with ScriptedServer([reply(204)]) as server, Proxy() as proxy:
+        connect(server.url + "/in%20flux", proxy=proxy.url).write("m v=1 1", db="%aa+;#é&=?/\\ \"'~.-_")
+    [request] = server.requests
+    assert request.target == "/in%20flux/write?db=%25aa%2B%3B%23%C3%A9%26%3D%3F%2F%5C%20%22%27~.-_&precision=ns"
+    assert request.headers["host"] == f"127.0.0.1:{server.port}"
+
+
+def test_proxy_for_tls(driver: Driver, connect: Callable[..., Any], secure: tuple[Server, Path]) -> None:
+    if "proxy" in driver.lacks:
+        return
+    server, ca = secure
+    with Proxy() as proxy:
+        use(connect(server.url, verify=ca, proxy=proxy.url))
+        assert all(head.startswith(b"CONNECT 127.0.0.1:") for head in proxy.heads)
+        if "keep_alive" not in driver.lacks:
+            assert len(proxy.heads) == 1
+
+
+def test_proxy_that_wants_credentials(
+    driver: Driver,
+    connect: Callable[..., Any],
+    influxd: Server,
+    secure: tuple[Server, Path],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if "proxy" in driver.lacks:
+        return
+    caplog.set_level("DEBUG")
+    server, ca = secure
+    with Proxy(CREDENTIALS) as proxy:
+        url = proxy.url.replace("://", "://us%20er:p%40%C3%9F@")
+        client = connect(influxd.url, proxy=url, username="me", password="mine")
+        use(client)
+        use(connect(server.url, verify=ca, proxy=url, username="me", password="mine"))
+        tunnels = [head for head in proxy.heads if head.startswith(b"CONNECT")]
+        assert tunnels
+        assert not any(b"\r\nauthorization:" in head.lower() for head in tunnels)  # that is for the server
+        with pytest.raises(AuthenticationError) as caught:
+            connect(influxd.url, proxy=proxy.url, retry=ONCE).query("SHOW USERS")
+        assert caught.value.status == 407
+        with pytest.raises(TransportError, match=r"cannot connect to .* \(through the proxy .*407") as refused:
+            connect(server.url, verify=ca, proxy=proxy.url, retry=ONCE).query("SHOW USERS")
+        assert refused.value.maybe_received is False
+    for text in (repr(client), repr(client.settings), str(refused.value), caplog.text):
+        assert "p%40" not in text
+        assert "p@ß" not in text
+        assert CREDENTIALS.removeprefix("Basic ") not in text
+
+
+def test_no_server_behind_a_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
+    if "proxy" in driver.lacks:
+        return
+    with refused_port() as port, Proxy() as proxy:
+        with pytest.raises(TransportError, match=r"cannot connect to .* \(through the proxy .*502") as caught:
+            connect(f"https://127.0.0.1:{port}", proxy=proxy.url, retry=ONCE).ping()
+        assert caught.value.maybe_received is False
+
+
+@pytest.mark.parametrize("end", [Stall(30), Close(), Reset(), Send(b"SSH-2.0-x\r\n\r\n")], ids=repr)
+def test_a_proxy_that_fails(driver: Driver, connect: Callable[..., Any], end: Any) -> None:
+    if "proxy" in driver.lacks:
+        return
+    with ScriptedServer([[Receive(), end]]) as proxy:
+        with pytest.raises(TransportError, match=r"cannot connect to .* \(through the proxy .*\)") as caught:
+            connect("https://db.example:8086", proxy=proxy.url, retry=ONCE, timeout=0.2).ping()
+        assert caught.value.maybe_received is False
+
+
+def test_no_proxy_there(driver: Driver, connect: Callable[..., Any]) -> None:
+    if "proxy" in driver.lacks:
+        return
+    for scheme in ("http", "https"):
+        with refused_port() as port:
+            match = rf"cannot connect to db\.example:8086 \(through the proxy 127\.0\.0\.1:{port}\)"
+            with pytest.raises(TransportError, match=match) as caught:
+                connect(f"{scheme}://db.example:8086", proxy=f"http://127.0.0.1:{port}", retry=ONCE).ping()
+            assert caught.value.maybe_received is False
+
+
+def test_proxy_of_the_environment(
+    driver: Driver,
+    connect: Callable[..., Any],
+    influxd: Server,
+    secure: tuple[Server, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if "proxy" in driver.lacks:
+        return
+    server, ca = secure
+    with Proxy() as proxy:
+        monkeypatch.setenv("NO_PROXY", "elsewhere.example")
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("https_proxy", proxy.url)
+        use(connect(influxd.url))
+        assert heads_are_absolute(proxy, influxd.url)
+        proxy.heads.clear()
+        use(connect(server.url, verify=ca))
+        assert proxy.heads[0].startswith(b"CONNECT ")
+        proxy.heads.clear()
+        use(connect(influxd.url, proxy=""))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
+        use(connect(influxd.url))
+        assert proxy.heads == []
+
+
+def test_a_session_of_ones_own_knows_its_proxy(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://p")
+    with warnings.catch_warnings(action="error"):
+        if driver.name in {"aiohttp", "requests"}:
+            assert driver.client_class(session=_Session()).settings.proxy is None
+
+
+class _Session:
+    auth = None
+
+
+# Header fields
+
+
+def test_header_fields_of_ones_own_win(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(204)]) as server:
+        connect(server.url, headers={"user-agent": "mine/1", "ACCEPT-ENCODING": "gzip", "Authorization": "X y"}).ping()
+    headers = server.requests[0].headers
+    assert (headers["user-agent"], headers["accept-encoding"], headers["authorization"]) == ("mine/1", "gzip", "X y")
+
+
+def test_the_user_agent_names_versions(connect: Callable[..., Any], driver: Driver) -> None:
+    with ScriptedServer([reply(204)]) as server:
+        connect(server.url).ping()
+    agent = server.requests[0].headers["user-agent"]
+    for part in agent.split(" "):
+        name, _, version = part.partition("/")
+        assert name
+        assert version[0].isdigit()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "x"}, {"content-length": "1"}, {"Transfer-Encoding": "x"}, {"X": "é"}, {"X": "a\nb"}, {"X y": "z"}],
+    ids=repr,
+)
+def test_header_fields_that_cannot_be(driver: Driver, headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"^headers: "):
+        driver.client_class(headers=headers)
+
+
+def test_credentials_twice(driver: Driver) -> None:
+    for credentials in ({"username": "u"}, {"token": "t"}, {"token": lambda: "t"}):
+        with pytest.raises(ValueError, match=r"^headers: Authorization"):
+            driver.client_class(headers={"authorization": "X y"}, **credentials)
