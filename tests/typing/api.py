@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, assert_type
 
 import influx_aiohttp
 import influx_requests
 import influx_trio
-from influx_proto import Op, QueryResult, RetryPolicy, Series, ServerInfo, StreamOp, Timeout, ops
+from influx_proto import Op, QueryResult, RetryPolicy, Series, ServerInfo, StreamOp, Timeout, admin, ops
 
 
 def blocking() -> None:
@@ -28,6 +30,14 @@ def blocking() -> None:
             assert_type(chunks, Iterator[QueryResult])
         with client.query_points("SELECT 1") as points:
             assert_type(next(points), dict[str, Any])
+        assert_type(client.list_users(), list[admin.User])
+        assert_type(client.list_users()[0].admin, bool)
+        assert_type(
+            client.list_tag_values(admin.Not("host"), tags={"a": admin.Not(re.compile("b"))}), list[admin.TagValue]
+        )
+        assert_type(client.create_retention_policy("p", "db", "1d", past_write_limit=timedelta(hours=1)), None)
+        assert_type(client.series_cardinality(exact=True), int)
+        assert_type(client.explain("SELECT 1"), str)
         assert_type(client.db, str | None)
         client.db = "other"
         client.query(5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
@@ -41,6 +51,8 @@ async def awaiting() -> None:
         assert_type(await client.write([{"measurement": "m", "fields": {"v": 1}}]), bool)
         assert_type(await client.query("SELECT 1", epoch=None), QueryResult)
         assert_type(await client.show_databases(), QueryResult)
+        assert_type(await client.list_shards(), list[admin.Shard])
+        assert_type(await client.drop_user("u"), None)
         assert_type(await client.execute(ops.query("SELECT 1")), QueryResult)
         async with client.query_chunks("SELECT 1") as chunks:
             assert_type(chunks, AsyncIterator[QueryResult])
@@ -53,6 +65,7 @@ def on_the_class(headers: Mapping[str, str], body: bytes) -> None:
     assert_type(ops.query("SELECT 1"), Op[QueryResult])
     assert_type(ops.query("SELECT 1").read(200, headers, body), QueryResult)
     assert_type(ops.write("m v=1"), Op[bool])
+    assert_type(admin.list_grants("u"), Op[list[admin.Grant]])
     assert_type(ops.query_points("SELECT 1"), StreamOp[dict[str, Any]])
     builder: Callable[..., Any] = influx_requests.InfluxDBClient.query
     assert builder is ops.query
