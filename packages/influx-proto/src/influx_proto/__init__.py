@@ -10,6 +10,7 @@ from ._client import __version__
 from ._errors import (
     AuthenticationError,
     AuthorizationError,
+    BufferFullError,
     DatabaseNotFound,
     InfluxDBError,
     PartialWriteError,
@@ -69,6 +70,7 @@ __all__ = [
     "TIMESTR",
     "AuthenticationError",
     "AuthorizationError",
+    "BufferFullError",
     "DatabaseNotFound",
     "Headers",
     "InfluxDBError",

@@ -11,17 +11,20 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from ._batch import Batch
 from ._batcher import Batcher, Receipt, Sealed
 from ._deliver import deliver_accepted, partial_write
-from ._errors import InfluxDBError, RejectedLine, TransportError, UndeliveredError, UndeliveredLines
+from ._errors import BufferFullError, InfluxDBError, RejectedLine, TransportError, UndeliveredError, UndeliveredLines
 from ._flow import Clock, Flow
 from ._settings import Settings
 from ._write import Writes, write_batches, write_op
 
-__all__ = ["BatchOptions", "BatchWriterBase"]
+__all__ = ["BatchOptions", "BatchWriterBase", "WhenFull"]
+
+#: What is done with further lines when the buffer is full.
+WhenFull: TypeAlias = Literal["wait", "raise", "drop_oldest"]
 
 _log = logging.getLogger("influx_proto")
 
@@ -38,6 +41,7 @@ class BatchOptions:
     max_bytes: int
     max_delay: float
     max_pending: int
+    when_full: WhenFull
     exit_timeout: float
     on_error: Callable[[InfluxDBError], object] | None
     on_progress: Callable[[Any], object] | None
@@ -48,6 +52,9 @@ class BatchOptions:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 msg = f"{name}: must be an integer from 1 on, not {value!r}"
                 raise ValueError(msg)
+        if self.when_full not in get_args(WhenFull):
+            msg = f"when_full: must be one of {', '.join(get_args(WhenFull))}, not {self.when_full!r}"
+            raise ValueError(msg)
         for name in ("max_delay", "exit_timeout"):
             value = getattr(self, name)
             if not value >= 0:
@@ -68,6 +75,7 @@ class BatchWriterBase:
             max_bytes=options.max_bytes,
             max_delay=options.max_delay,
             max_pending=options.max_pending,
+            random=settings.retry.random,
         )
         self._open = True
         self._is_away = False
@@ -131,9 +139,23 @@ class BatchWriterBase:
     def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Iterator[None]:
         """Take over a batch; yields while there is no room for it."""
         while not self._batcher.has_room(batch.lines):
-            yield None
-            self._check_open()
+            if self._options.when_full != "wait" and not self._make_room(batch.lines):
+                msg = f"the batch writer keeps {self.pending} lines, and has no room for {batch.lines} more"
+                raise BufferFullError(msg)
+            if not self._batcher.has_room(batch.lines):
+                yield None
+                self._check_open()
         self._batcher.add(writes.target, batch, receipt, self._clock.now())
+
+    def _make_room(self, lines: int) -> bool:
+        """Drop the oldest lines if that is wanted, and tell of it."""
+        if self._options.when_full != "drop_oldest":
+            return False
+        reason = BufferFullError("the batch writer dropped the oldest lines to make room for later ones")
+        dropped = self._batcher.make_room(lines, reason)
+        if dropped and self._options.on_error is not None:
+            self._options.on_error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
+        return True
 
     def _settled(self, receipts: Iterable[Receipt], deadline: float = math.inf) -> Iterator[float | None]:
         """Yield, until these are done or the time has come, how long that is at the most."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from types import TracebackType
 
+    from ._batch_base import WhenFull
     from ._batch_writer import AsyncBatchWriter, AsyncSignal, Background, BatchWriter, Signal
     from ._errors import InfluxDBError
 
@@ -231,6 +232,7 @@ class Client(_Face[SessionT]):
         max_bytes: int = BATCH_BYTES,
         max_delay: float = 1.0,
         max_pending: int = 100_000,
+        when_full: WhenFull = "wait",
         exit_timeout: float = 30.0,
         on_error: Callable[[InfluxDBError], object] | None = None,
         on_progress: Callable[[BatchWriter], object] | None = None,
@@ -244,7 +246,9 @@ class Client(_Face[SessionT]):
             max_lines: lines in a batch at the most.
             max_bytes: bytes in a batch at the most, unless a single line is longer.
             max_delay: seconds for which a line waits for others at the most.
-            max_pending: lines that may be kept; `write` waits while there are more.
+            max_pending: lines that may be kept.
+            when_full: what `write` does when there are more: `wait`; `raise` a `BufferFullError`; or `drop_oldest`
+                lines, which `on_error` is handed in an `UndeliveredError`.
             exit_timeout: seconds that leaving the block may take to deliver what is there.
             on_error: called with each error, while the writer goes on: lines that the server rejects, and failures
                 after all attempts of the client's retry policy.
@@ -256,7 +260,9 @@ class Client(_Face[SessionT]):
         """
         from ._batch_writer import BatchOptions, BatchWriter  # noqa: PLC0415 - not needed by those who do without
 
-        options = BatchOptions(max_lines, max_bytes, max_delay, max_pending, exit_timeout, on_error, on_progress)
+        options = BatchOptions(
+            max_lines, max_bytes, max_delay, max_pending, when_full, exit_timeout, on_error, on_progress
+        )
         return BatchWriter(self._settings_for(None), self._transport, options, *self._background())
 
     def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]]:
@@ -319,6 +325,7 @@ class AsyncClient(_Face[SessionT]):
         max_bytes: int = BATCH_BYTES,
         max_delay: float = 1.0,
         max_pending: int = 100_000,
+        when_full: WhenFull = "wait",
         exit_timeout: float = 30.0,
         on_error: Callable[[InfluxDBError], object] | None = None,
         on_progress: Callable[[AsyncBatchWriter], object] | None = None,
@@ -332,7 +339,9 @@ class AsyncClient(_Face[SessionT]):
             max_lines: lines in a batch at the most.
             max_bytes: bytes in a batch at the most, unless a single line is longer.
             max_delay: seconds for which a line waits for others at the most.
-            max_pending: lines that may be kept; `write` waits while there are more.
+            max_pending: lines that may be kept.
+            when_full: what `write` does when there are more: `wait`; `raise` a `BufferFullError`; or `drop_oldest`
+                lines, which `on_error` is handed in an `UndeliveredError`.
             exit_timeout: seconds that leaving the block may take to deliver what is there.
             on_error: called with each error, while the writer goes on: lines that the server rejects, and failures
                 after all attempts of the client's retry policy.
@@ -344,7 +353,9 @@ class AsyncClient(_Face[SessionT]):
         """
         from ._batch_writer import AsyncBatchWriter, BatchOptions  # noqa: PLC0415 - not needed by those who do without
 
-        options = BatchOptions(max_lines, max_bytes, max_delay, max_pending, exit_timeout, on_error, on_progress)
+        options = BatchOptions(
+            max_lines, max_bytes, max_delay, max_pending, when_full, exit_timeout, on_error, on_progress
+        )
         return AsyncBatchWriter(self._settings_for(None), self._transport, options, *self._background())
 
     def _background(self) -> tuple[AsyncSignal, Background]:
