@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
 
 from ._batch import Batch
+from ._batch_options import BatchOptions
 from ._batcher import Batcher, Receipt, Sealed
 from ._deliver import deliver_accepted, partial_write
 from ._errors import BufferFullError, InfluxDBError, RejectedLine, TransportError, UndeliveredError, UndeliveredLines
@@ -21,45 +20,9 @@ from ._flow import Clock, Flow
 from ._settings import Settings
 from ._write import Writes, write_batches, write_op
 
-__all__ = ["BatchOptions", "BatchWriterBase", "WhenFull"]
-
-#: What is done with further lines when the buffer is full.
-WhenFull: TypeAlias = Literal["wait", "raise", "drop_oldest"]
+__all__ = ["BatchWriterBase"]
 
 _log = logging.getLogger("influx_proto")
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """How a batch writer collects and keeps lines.
-
-    Raises:
-        ValueError: an option has a value that it cannot have; the message begins with its name.
-    """
-
-    max_lines: int
-    max_bytes: int
-    max_delay: float
-    max_pending: int
-    when_full: WhenFull
-    exit_timeout: float
-    on_error: Callable[[InfluxDBError], object] | None
-    on_progress: Callable[[Any], object] | None
-
-    def __post_init__(self) -> None:
-        for name in ("max_lines", "max_bytes", "max_pending"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                msg = f"{name}: must be an integer from 1 on, not {value!r}"
-                raise ValueError(msg)
-        if self.when_full not in get_args(WhenFull):
-            msg = f"when_full: must be one of {', '.join(get_args(WhenFull))}, not {self.when_full!r}"
-            raise ValueError(msg)
-        for name in ("max_delay", "exit_timeout"):
-            value = getattr(self, name)
-            if not value >= 0:
-                msg = f"{name}: must be a number of seconds from 0 on, not {value!r}"
-                raise ValueError(msg)
 
 
 class BatchWriterBase:
