@@ -286,4 +286,5 @@ def test_nobody_is_told_of_failures_but_the_caller(
         for _ in range(2):
             with pytest.raises(Exception, match=r"127\.0\.0\.1|413"):
                 client.write(f'm s="{"x" * 3_000_000}" 1', db="db")
-    assert caplog.messages == []
+    # asyncio's debug mode also tells what took long
+    assert [message for message in caplog.messages if " took " not in message] == []
