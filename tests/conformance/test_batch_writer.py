@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from influx_proto import (
+    BufferFullError,
     DatabaseNotFound,
     InfluxDBError,
     PartialWriteError,
@@ -207,6 +208,37 @@ def test_a_full_buffer_makes_writers_wait(connect: Callable[..., Any]) -> None:
     assert all(body.count(b"\n") < 10 for body in bodies)
 
 
+def test_a_full_buffer_that_raises(connect: Callable[..., Any]) -> None:
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        with pytest.raises(UndeliveredError, match=r"^10 lines"):
+            with client.batch_writer(max_lines=5, max_pending=10, when_full="raise", exit_timeout=0) as writer:
+                writer.write(points(5))
+                with pytest.raises(BufferFullError, match="keeps 10 lines, and has no room for 5 more"):
+                    writer.write(points(10, 5))
+                assert writer.pending == 10
+
+
+def test_a_full_buffer_that_drops_the_oldest(connect: Callable[..., Any]) -> None:
+    errors: list[InfluxDBError] = []
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        with pytest.raises(UndeliveredError) as caught:
+            with client.batch_writer(
+                max_lines=5, max_pending=10, when_full="drop_oldest", exit_timeout=0, on_error=errors.append
+            ) as writer:
+                for n in range(40):
+                    receipt = writer.write(points(1, n))
+                    assert writer.pending <= 10
+                assert not receipt.done
+    dropped = [error for error in errors if isinstance(error, UndeliveredError)]
+    assert all(isinstance(error, UndeliveredError | TransportError) for error in errors)
+    parts = [lines for error in [*dropped, caught.value] for lines in error.undelivered]
+    found = [int(line.split()[-1]) for lines in parts for line in lines.data.split(b"\n")]
+    assert sorted(found) == list(range(40))  # each was handed back, once
+    assert max(found[-5:]) == 39
+
+
 def test_flush_with_a_deadline(connect: Callable[..., Any]) -> None:
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
@@ -244,7 +276,14 @@ def test_no_thread_stays_behind(client: Any) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    [{"max_lines": 0}, {"max_bytes": 1.5}, {"max_pending": True}, {"max_delay": -1}, {"exit_timeout": float("nan")}],
+    [
+        {"when_full": "block"},
+        {"max_lines": 0},
+        {"max_bytes": 1.5},
+        {"max_pending": True},
+        {"max_delay": -1},
+        {"exit_timeout": float("nan")},
+    ],
 )
 def test_wrong_options(client: Any, option: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(option))}: "):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from influx_proto import DatabaseNotFound, QueryError, QueryResult, SerializationError, ops
+from influx_proto.adapter import Client
 
 from tests.conformance.drivers import Driver, at_once
 
@@ -290,6 +291,20 @@ def test_operations_show_their_signature(client: Any) -> None:
     assert signature.return_annotation is QueryResult
     assert inspect.signature(client.write).return_annotation is bool
     assert "one statement or several" in client.query.__doc__
+
+
+def test_streams_show_their_signature(driver: Driver) -> None:
+    client = driver.client_class()
+    signature = inspect.signature(client.query_points)
+    stream = (
+        "AbstractContextManager[collections.abc.Iterator"
+        if isinstance(client, Client)
+        else ("AbstractAsyncContextManager[collections.abc.AsyncIterator")
+    )
+    assert str(signature.return_annotation) == f"contextlib.{stream}[dict[str, typing.Any]]]"
+    assert str(signature.parameters["q"]) == "q: str"
+    assert "timeout" in signature.parameters
+    assert "DataFrame" in str(inspect.signature(client.query_dataframe_chunks).return_annotation)
 
 
 def test_what_a_client_lacks_it_says(driver: Driver, client: Any) -> None:

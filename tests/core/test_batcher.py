@@ -52,6 +52,24 @@ def test_age() -> None:
     assert numbers(batcher.take(6.0)) == [1, 2]
 
 
+def test_age_with_jitter() -> None:
+    batcher = make(random=lambda: 0.5)
+    add(batcher, 1, now=5.0)
+    assert batcher.due == 5.95
+
+
+def test_room_is_made_by_giving_up_the_oldest() -> None:
+    batcher = make(max_lines=4, max_pending=12)
+    receipts = [add(batcher, *range(4 * n, 4 * n + 4)) for n in range(3)]
+    flying = batcher.take(0.0)
+    assert numbers(flying) == [0, 1, 2, 3]
+    error = InfluxDBError("full")
+    assert [numbers(sealed) for sealed in batcher.make_room(3, error)] == [[4, 5, 6, 7]]
+    assert [receipt.error for receipt in receipts] == [None, error, None]
+    assert [numbers(sealed) for sealed in batcher.make_room(12, error)] == [[8, 9, 10, 11]]  # what flies is not touched
+    assert batcher.pending == 4
+
+
 def test_lines() -> None:
     batcher = make()
     for n in range(12):

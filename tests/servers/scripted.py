@@ -238,6 +238,7 @@ class Connection:
         closing: threading.Event,
     ) -> None:
         self.socket = accepted
+        self.request: Request | None = None  # the one that came last
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each Send leaves by itself
         self._number = number
         self._behaviour = behaviour
@@ -273,7 +274,8 @@ class Connection:
         except ValueError:
             raise AssertionError(f"no HTTP request: {bytes(self._raw)!r}") from None
         content = self._read_body(headers) if body else b""
-        self._record(Request(method, target, headers, content, bytes(self._raw), self._number))
+        self.request = Request(method, target, headers, content, bytes(self._raw), self._number)
+        self._record(self.request)
 
     def read(self) -> bytes:
         """What the client sent and no step has read yet; waits for some, empty when there will be none."""

@@ -14,8 +14,8 @@ import aiohttp
 from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Settings, Timeout
 from yarl import URL
 
-from ._errors import FOREIGN, Way, tracing, translated
-from ._upload import Upload
+from ._errors import FOREIGN, translated
+from ._way import Way, tracing
 
 _log = logging.getLogger("influx_aiohttp")
 
@@ -108,17 +108,16 @@ class AiohttpTransport:
 
     async def _send(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
         timeout = request.timeout
-        way = Way()
-        upload = Upload(timeout.idle)
+        way = Way(timeout.idle)
         try:
-            async with upload.patience:
+            async with way.patience:
                 return await session.request(
                     request.method,
                     URL(
                         self._settings.server.origin + request.target, encoded=True
                     ),  # yarl would encode parts of it anew
                     headers=(*request.headers, *self._headers.items()),
-                    data=upload.data(request.body),
+                    data=way.data(request.body),
                     allow_redirects=False,
                     auto_decompress=False,
                     timeout=aiohttp.ClientTimeout(
@@ -132,7 +131,6 @@ class AiohttpTransport:
                     **self._proxy,
                 )
         except FOREIGN as error:
-            way.is_stuck = upload.patience.expired()
             raise translated(error, self._settings, timeout, way) from error
 
 

@@ -156,6 +156,9 @@ class _ChunkDecoder:
                 if "error" in result:
                     self._fail(str(result["error"]), statement)
                     break
+                if not all("columns" in series for series in result.get("series", ())):
+                    msg = f"not the shape of an InfluxDB answer: statement {statement} has a series without columns"
+                    raise ProtocolError(msg)
                 self._follow(statement, result)
                 if self._epoch is None:
                     _give_times_as_text(result)

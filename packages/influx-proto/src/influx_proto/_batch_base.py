@@ -10,49 +10,19 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from ._batch import Batch
+from ._batch_options import BatchOptions
 from ._batcher import Batcher, Receipt, Sealed
 from ._deliver import deliver_accepted, partial_write
-from ._errors import InfluxDBError, RejectedLine, TransportError, UndeliveredError, UndeliveredLines
+from ._errors import BufferFullError, InfluxDBError, RejectedLine, TransportError, UndeliveredError, UndeliveredLines
 from ._flow import Clock, Flow
 from ._settings import Settings
 from ._write import Writes, write_batches, write_op
 
-__all__ = ["BatchOptions", "BatchWriterBase"]
+__all__ = ["BatchWriterBase"]
 
 _log = logging.getLogger("influx_proto")
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """How a batch writer collects and keeps lines.
-
-    Raises:
-        ValueError: an option has a value that it cannot have; the message begins with its name.
-    """
-
-    max_lines: int
-    max_bytes: int
-    max_delay: float
-    max_pending: int
-    exit_timeout: float
-    on_error: Callable[[InfluxDBError], object] | None
-    on_progress: Callable[[Any], object] | None
-
-    def __post_init__(self) -> None:
-        for name in ("max_lines", "max_bytes", "max_pending"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                msg = f"{name}: must be an integer from 1 on, not {value!r}"
-                raise ValueError(msg)
-        for name in ("max_delay", "exit_timeout"):
-            value = getattr(self, name)
-            if not value >= 0:
-                msg = f"{name}: must be a number of seconds from 0 on, not {value!r}"
-                raise ValueError(msg)
 
 
 class BatchWriterBase:
@@ -68,6 +38,7 @@ class BatchWriterBase:
             max_bytes=options.max_bytes,
             max_delay=options.max_delay,
             max_pending=options.max_pending,
+            random=settings.retry.random,
         )
         self._open = True
         self._is_away = False
@@ -131,9 +102,23 @@ class BatchWriterBase:
     def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Iterator[None]:
         """Take over a batch; yields while there is no room for it."""
         while not self._batcher.has_room(batch.lines):
-            yield None
-            self._check_open()
+            if self._options.when_full != "wait" and not self._make_room(batch.lines):
+                msg = f"the batch writer keeps {self.pending} lines, and has no room for {batch.lines} more"
+                raise BufferFullError(msg)
+            if not self._batcher.has_room(batch.lines):
+                yield None
+                self._check_open()
         self._batcher.add(writes.target, batch, receipt, self._clock.now())
+
+    def _make_room(self, lines: int) -> bool:
+        """Drop the oldest lines if that is wanted, and tell of it."""
+        if self._options.when_full != "drop_oldest":
+            return False
+        reason = BufferFullError("the batch writer dropped the oldest lines to make room for later ones")
+        dropped = self._batcher.make_room(lines, reason)
+        if dropped and self._options.on_error is not None:
+            self._options.on_error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
+        return True
 
     def _settled(self, receipts: Iterable[Receipt], deadline: float = math.inf) -> Iterator[float | None]:
         """Yield, until these are done or the time has come, how long that is at the most."""

@@ -7,13 +7,14 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import Any, Protocol, Self, TypeAlias
 
-from ._batch_base import BatchOptions, BatchWriterBase
+from ._batch_base import BatchWriterBase
+from ._batch_options import BatchOptions
 from ._batcher import Receipt, Sealed
 from ._errors import InfluxDBError
 from ._flow import AsyncTransport, Transport, arun, run
 from ._settings import Settings
 
-__all__ = ["AsyncBatchWriter", "AsyncSignal", "Background", "BatchOptions", "BatchWriter", "Signal"]
+__all__ = ["AsyncBatchWriter", "AsyncSignal", "Background", "BatchWriter", "Signal"]
 
 
 class Signal(Protocol):

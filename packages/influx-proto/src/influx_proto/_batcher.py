@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ._batch import Batch
@@ -69,7 +69,8 @@ class Sealed:
 class _Open:
     """A batch that is being filled."""
 
-    since: float
+    #: When it leaves at the latest.
+    due: float
     precision: str
     pieces: list[bytes] = field(default_factory=list)
     lines: int = 0
@@ -85,13 +86,24 @@ class Batcher:
         max_bytes: bytes in a batch at the most, unless a single line is longer.
         max_delay: seconds for which a line waits for others at the most.
         max_pending: lines that may be pending; further ones have to wait.
+        random: gives a number from 0 up to 1, by which delays are shortened, up to a tenth: many writers that were
+            started together do not send together then.
     """
 
-    def __init__(self, *, max_lines: int, max_bytes: int, max_delay: float, max_pending: int) -> None:
+    def __init__(
+        self,
+        *,
+        max_lines: int,
+        max_bytes: int,
+        max_delay: float,
+        max_pending: int,
+        random: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._max_lines = max_lines
         self._max_bytes = max_bytes
         self._max_delay = max_delay
         self._max_pending = max_pending
+        self._random = random
         self._open: dict[tuple[Target, str], _Open] = {}
         self._sealed: deque[Sealed] = deque()
         self._in_flight: Sealed | None = None
@@ -120,7 +132,8 @@ class Batcher:
             self._seal(key)
             found = None
         if found is None:
-            found = self._open[key] = _Open(now, batch.precision)
+            due = now + self._max_delay * (1 - self._random() / 10)
+            found = self._open[key] = _Open(due, batch.precision)
         found.pieces.append(batch.data)
         found.lines += batch.lines
         found.size += size
@@ -147,15 +160,14 @@ class Batcher:
             return math.inf
         if self._sealed:
             return self._not_before
-        oldest = min((found.since for found in self._open.values()), default=math.inf)
-        return max(oldest + self._max_delay, self._not_before)
+        return max(min((found.due for found in self._open.values()), default=math.inf), self._not_before)
 
     def take(self, now: float) -> Sealed | None:
         """Give the next batch to send, if it is time; it must be acknowledged, failed or put back before another."""
         if self._in_flight is not None or now < self._not_before:
             return None
         for key, found in list(self._open.items()):
-            if now >= found.since + self._max_delay:
+            if now >= found.due:
                 self._seal(key)
         if not self._sealed:
             return None
@@ -190,6 +202,15 @@ class Batcher:
         """Give up a batch; it is no longer pending, and its lines belong to the caller."""
         self._in_flight = None
         self._give_up(sealed, error)
+
+    def make_room(self, lines: int, error: InfluxDBError) -> list[Sealed]:
+        """Give up the oldest batches until there is room for so many lines, or none is left that is not on its way."""
+        self.seal()
+        given_up: list[Sealed] = []
+        while not self.has_room(lines) and self._sealed:
+            given_up.append(self._sealed.popleft())
+            self._give_up(given_up[-1], error)
+        return given_up
 
     def give_up(self, error: InfluxDBError) -> list[Sealed]:
         """Give up all that is pending, and hand it over."""

@@ -14,6 +14,8 @@ from ._stream import StreamOp
 from ._timeout import Timeout
 
 if TYPE_CHECKING:
+    from ._batch_options import BatchOptions
+    from ._batch_writer import AsyncBatchWriter, BatchWriter
     from ._client import AsyncClient, Client
 
 P = ParamSpec("P")
@@ -84,6 +86,31 @@ class stream(Generic[P, T]):  # noqa: N801 - as above
         def call(*args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> object:
             return client.stream(self.build(*args, **kwargs), timeout=timeout)
 
+        call.__signature__ = _stream_signature(self.build, awaiting=hasattr(client, "__aenter__"))  # type: ignore[attr-defined]  # how functions carry one
+        return call
+
+
+class writer(Generic[P]):  # noqa: N801 - as above
+    """Binds what makes the options of a batch writer to both faces: a function that gives their batch writer."""
+
+    def __init__(self, build: Callable[P, BatchOptions]) -> None:
+        self.build = build
+        self.__doc__ = build.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type, /) -> Callable[P, BatchOptions]: ...
+    @overload
+    def __get__(self, client: Client[Any], owner: type | None = None, /) -> Callable[P, BatchWriter]: ...
+    @overload
+    def __get__(self, client: AsyncClient[Any], owner: type | None = None, /) -> Callable[P, AsyncBatchWriter]: ...
+    def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
+        if client is None:
+            return self.build
+
+        @functools.wraps(self.build)
+        def call(*args: P.args, **kwargs: P.kwargs) -> object:
+            return client.write_in_batches(self.build(*args, **kwargs))
+
         return call
 
 
@@ -91,7 +118,7 @@ class stream(Generic[P, T]):  # noqa: N801 - as above
 def result_signature(build: Callable[..., Any]) -> inspect.Signature:
     """Give the signature of a bound operation: the builder's, but returning the result and not the operation."""
     signature = inspect.signature(build)
-    result = re.sub(r"^(?:Op|Operation)\[(.*)\]$", r"\1", signature.return_annotation)
+    result = re.sub(r"^(?:Op|Operation|StreamOp)\[(.*)\]$", r"\1", signature.return_annotation)
     parameters = [
         parameter.replace(annotation=_resolved(parameter.annotation, build))
         for parameter in signature.parameters.values()
@@ -104,6 +131,14 @@ def result_signature(build: Callable[..., Any]) -> inspect.Signature:
         parameters=[*parameters[:at], timeout, *parameters[at:]],
         return_annotation=_resolved("bool" if result == "Writes" else result, build),
     )
+
+
+@functools.cache
+def _stream_signature(build: Callable[..., Any], *, awaiting: bool) -> inspect.Signature:
+    signature = result_signature(build)
+    item: Any = signature.return_annotation
+    stream_of = AbstractAsyncContextManager[AsyncIterator[item]] if awaiting else AbstractContextManager[Iterator[item]]
+    return signature.replace(return_annotation=stream_of)
 
 
 def _resolved(annotation: str, build: Callable[..., Any]) -> object:

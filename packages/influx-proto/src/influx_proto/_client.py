@@ -15,7 +15,6 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, cast
 
-from ._batch import BATCH_BYTES
 from ._bound import Bound, result_signature
 from ._flow import AsyncTransport, Transport, arun, run
 from ._op import Operation
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from types import TracebackType
 
+    from ._batch_options import BatchOptions
     from ._batch_writer import AsyncBatchWriter, AsyncSignal, Background, BatchWriter, Signal
-    from ._errors import InfluxDBError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -224,39 +223,10 @@ class Client(_Face[SessionT]):
         """Open a stream, such as a `StreamOp` of one's own."""
         return open_stream(op, self._settings_for(timeout), self._transport)
 
-    def batch_writer(
-        self,
-        *,
-        max_lines: int = 5_000,
-        max_bytes: int = BATCH_BYTES,
-        max_delay: float = 1.0,
-        max_pending: int = 100_000,
-        exit_timeout: float = 30.0,
-        on_error: Callable[[InfluxDBError], object] | None = None,
-        on_progress: Callable[[BatchWriter], object] | None = None,
-    ) -> BatchWriter:
-        """Write in batches, in a thread beside this one: `with client.batch_writer() as writer: ...`.
+    def write_in_batches(self, options: BatchOptions) -> BatchWriter:
+        """Make a batch writer of options of one's own; see `batch_writer`."""
+        from ._batch_writer import BatchWriter  # noqa: PLC0415 - not needed by those who do without
 
-        Nothing is lost silently: lines are kept and tried again while the server is away, a full buffer makes `write`
-        wait, and leaving the block delivers what is there, or raises with it.
-
-        Args:
-            max_lines: lines in a batch at the most.
-            max_bytes: bytes in a batch at the most, unless a single line is longer.
-            max_delay: seconds for which a line waits for others at the most.
-            max_pending: lines that may be kept; `write` waits while there are more.
-            exit_timeout: seconds that leaving the block may take to deliver what is there.
-            on_error: called with each error, while the writer goes on: lines that the server rejects, and failures
-                after all attempts of the client's retry policy.
-            on_progress: called with the writer after each batch; it tells `pending`, `written`, `rejected`, `retried`.
-
-        Raises:
-            ValueError: an option is wrong; the message begins with its name.
-            UndeliveredError: on leaving: some lines were not delivered; the error has them.
-        """
-        from ._batch_writer import BatchOptions, BatchWriter  # noqa: PLC0415 - not needed by those who do without
-
-        options = BatchOptions(max_lines, max_bytes, max_delay, max_pending, exit_timeout, on_error, on_progress)
         return BatchWriter(self._settings_for(None), self._transport, options, *self._background())
 
     def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]]:
@@ -312,39 +282,10 @@ class AsyncClient(_Face[SessionT]):
         """Open a stream, such as a `StreamOp` of one's own."""
         return aopen_stream(op, self._settings_for(timeout), self._transport)
 
-    def batch_writer(
-        self,
-        *,
-        max_lines: int = 5_000,
-        max_bytes: int = BATCH_BYTES,
-        max_delay: float = 1.0,
-        max_pending: int = 100_000,
-        exit_timeout: float = 30.0,
-        on_error: Callable[[InfluxDBError], object] | None = None,
-        on_progress: Callable[[AsyncBatchWriter], object] | None = None,
-    ) -> AsyncBatchWriter:
-        """Write in batches, in a task beside this one: `async with client.batch_writer() as writer: ...`.
+    def write_in_batches(self, options: BatchOptions) -> AsyncBatchWriter:
+        """Make a batch writer of options of one's own; see `batch_writer`."""
+        from ._batch_writer import AsyncBatchWriter  # noqa: PLC0415 - not needed by those who do without
 
-        Nothing is lost silently: lines are kept and tried again while the server is away, a full buffer makes `write`
-        wait, and leaving the block delivers what is there, or raises with it.
-
-        Args:
-            max_lines: lines in a batch at the most.
-            max_bytes: bytes in a batch at the most, unless a single line is longer.
-            max_delay: seconds for which a line waits for others at the most.
-            max_pending: lines that may be kept; `write` waits while there are more.
-            exit_timeout: seconds that leaving the block may take to deliver what is there.
-            on_error: called with each error, while the writer goes on: lines that the server rejects, and failures
-                after all attempts of the client's retry policy.
-            on_progress: called with the writer after each batch; it tells `pending`, `written`, `rejected`, `retried`.
-
-        Raises:
-            ValueError: an option is wrong; the message begins with its name.
-            UndeliveredError: on leaving: some lines were not delivered; the error has them.
-        """
-        from ._batch_writer import AsyncBatchWriter, BatchOptions  # noqa: PLC0415 - not needed by those who do without
-
-        options = BatchOptions(max_lines, max_bytes, max_delay, max_pending, exit_timeout, on_error, on_progress)
         return AsyncBatchWriter(self._settings_for(None), self._transport, options, *self._background())
 
     def _background(self) -> tuple[AsyncSignal, Background]:

@@ -85,7 +85,7 @@ class CSVDocuments:
         if self._failure is not None:
             raise self._failure
         if self._buffer or self._header == ["error"]:
-            raise ProtocolError(f"the answer was cut inside a line of CSV: {_excerpt(self._buffer)}")
+            raise ProtocolError(f"the answer was cut inside a line of CSV: {_excerpt(self._buffer)}", retryable=True)
         self._finish_block()
         documents, self._documents = self._documents, []
         return documents

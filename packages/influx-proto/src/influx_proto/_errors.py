@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError",
     "AuthorizationError",
+    "BufferFullError",
     "DatabaseNotFound",
     "InfluxDBError",
     "PartialWriteError",
@@ -180,6 +181,12 @@ class UndeliveredError(InfluxDBError):
         count = sum(some.lines for some in undelivered)
         super().__init__(f"{count} lines were not delivered: {cause}")
         self.undelivered = tuple(undelivered)
+
+
+class BufferFullError(InfluxDBError):
+    """A batch writer keeps as many lines as it may, and was told not to wait."""
+
+    retryable = True
 
 
 class PayloadTooLarge(WriteError):

@@ -104,9 +104,9 @@ class JSONDocuments:
         if self._failure is not None:
             raise self._failure
         if self._buffer.strip():
-            raise ProtocolError(f"the answer was cut inside a JSON document: {_excerpt(self._buffer)}")
+            raise ProtocolError(f"the answer was cut inside a JSON document: {_excerpt(self._buffer)}", retryable=True)
         if self._empty:
-            raise ProtocolError("the answer is empty where JSON was announced")
+            raise ProtocolError("the answer is empty where JSON was announced", retryable=True)
         return documents
 
     def _take_lines(self, documents: list[dict[str, Any]]) -> None:

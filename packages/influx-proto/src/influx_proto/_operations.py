@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from . import admin, ops
-from ._bound import method, stream
+from ._batch_options import batch_options
+from ._bound import method, stream, writer
 
 __all__ = ["Operations"]
 
@@ -14,6 +15,7 @@ class Operations:
     ping = method(ops.ping)
     write = method(ops.write_batches)
     write_compressed = method(ops.write_compressed)
+    batch_writer = writer(batch_options)
     query = method(ops.query)
     query_chunks = stream(ops.query_chunks)
     query_points = stream(ops.query_points)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import select
 import socket
 import ssl
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from io import BufferedIOBase
 from typing import Any
 
 from influx_proto.adapter import MAX_CONNECTIONS, Settings
@@ -22,7 +24,40 @@ class NotConnectedError(OSError):
     """There was no connection to be had; nothing was sent to the server."""
 
 
+class _WholeLines:
+    """The file of an answer's head: http.client takes its end in the middle for the end of the head."""
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file = file
+
+    def readline(self, size: int) -> bytes:
+        line = self._file.readline(size)
+        if not line:
+            msg = "closed within the head of the answer"
+            raise RemoteDisconnected(msg)
+        if not line.endswith(b"\n") and len(line) < size:
+            raise IncompleteRead(line)
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class _Answer(http.client.HTTPResponse):
+    def begin(self) -> None:
+        """Read the head, past any provisional ones."""
+        file = self.fp
+        self.fp: Any = _WholeLines(file)
+        super().begin()
+        while 102 <= self.status < 200:  # http.client knows of 100 only
+            self.headers: Any = None
+            super().begin()
+        if self.fp is not None:
+            self.fp = file
+
+
 class _Connection(HTTPConnection):
+    response_class = _Answer
     _was_used = False
     #: Whether a request was not sent to its end, so that nothing can follow it.
     _is_cut = False

@@ -67,7 +67,7 @@ class RequestsTransport:
             self._session.close()
 
     def _made_session(self) -> requests.Session:
-        session = requests.Session()
+        session = _Session()
         session.trust_env = False  # the core reads the environment, for all adapters alike
         adapter = SettingsAdapter(self._settings)
         session.mount("http://", adapter)
@@ -110,6 +110,11 @@ class RequestsTransport:
             return dict(session.merge_environment_settings(self._settings.server.origin, {}, True, None, None))
         proxy = self._settings.proxy
         return {"stream": True, "proxies": {} if proxy is None else dict.fromkeys(("http", "https"), proxy.url)}
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Say that nobody redirects: requests would make the next request, and fail if there is none to be made."""
 
 
 class _Body:

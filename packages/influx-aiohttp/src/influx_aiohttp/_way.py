@@ -1,0 +1,90 @@
+"""What becomes of a request on its way, which aiohttp tells in parts: its body, its connection, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+import aiohttp
+from influx_proto.adapter import Body
+
+#: A body up to this size is the kernel's as soon as it is sent.
+_SMALL = 64 * 1024
+
+
+class Way:
+    """The way of one request, from asking for a connection to the head of the answer.
+
+    `patience` is the context to send it in. aiohttp waits for ever to get rid of a piece of a body, and after a
+    provisional answer (1xx) for the one that should follow. Without `tracing()`, in a session of the caller's, it only
+    counts from the first piece of a body, and nothing is known of the connection.
+    """
+
+    def __init__(self, idle: float | None) -> None:
+        self._idle = idle
+        self.patience = asyncio.timeout(None)
+        self.is_being_opened = False
+        self.was_used = False
+
+    def go_on(self) -> None:
+        """Begin to wait anew."""
+        if self._idle is not None:
+            self.patience.reschedule(asyncio.get_running_loop().time() + self._idle)
+
+    def data(self, body: Body) -> io.BytesIO | AsyncIterator[bytes] | None:
+        """Give the body in a form that aiohttp sends piece after piece, as it does not with bytes."""
+        if not isinstance(body, bytes):
+            return _Pieces(body, self.go_on)
+        if len(body) <= _SMALL:
+            return io.BytesIO(body) if body else None
+        return _Watched(body, self.go_on)
+
+
+def tracing() -> aiohttp.TraceConfig:
+    """Have a session tell the `Way` that a request has with it what becomes of the connection."""
+
+    async def opening(_session: aiohttp.ClientSession, trace: Any, _params: object) -> None:
+        trace.trace_request_ctx.is_being_opened = True
+        trace.trace_request_ctx.was_used = False
+
+    async def opened(_session: aiohttp.ClientSession, trace: Any, _params: object) -> None:
+        trace.trace_request_ctx.is_being_opened = False
+        trace.trace_request_ctx.go_on()
+
+    async def reused(_session: aiohttp.ClientSession, trace: Any, _params: object) -> None:
+        trace.trace_request_ctx.was_used = True
+        trace.trace_request_ctx.go_on()
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_start.append(opening)
+    config.on_connection_create_end.append(opened)
+    config.on_connection_reuseconn.append(reused)
+    return config
+
+
+class _Watched(io.BytesIO):
+    def __init__(self, body: bytes, go_on: Callable[[], None]) -> None:
+        super().__init__(body)
+        self._go_on = go_on
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read a piece: the one before is gone."""
+        self._go_on()
+        return super().read(size)
+
+
+class _Pieces:
+    def __init__(self, body: Iterable[bytes], go_on: Callable[[], None]) -> None:
+        self._pieces = iter(body)
+        self._go_on = go_on
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._go_on()
+        for piece in self._pieces:
+            return piece
+        raise StopAsyncIteration
