@@ -186,7 +186,10 @@ def test_repr_of_much() -> None:
     assert "and 995 more rows" in text
     assert text.endswith("\n  and 996 more series")
     assert len(text) < 5000
-    assert "and all rows, 80 more columns" in repr(result(one(columns, list(range(100)))))
+    wide = repr(result(one(columns, *[list(range(100))] * 7)))
+    assert wide.endswith("\n    and 2 more rows, 75 more columns")
+    assert max(map(len, wide.splitlines())) == 117
+    assert len(repr(result(one(f"{'long' * 30} v", [1, 2])))) < 200
 
 
 class Markup(html.parser.HTMLParser):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import accumulate
 from typing import Any, Final, NamedTuple, TypeAlias
 
 __all__ = ["as_html", "as_text"]
@@ -12,8 +13,9 @@ Results: TypeAlias = Sequence[Mapping[str, Any]]
 
 _SHOWN_SERIES: Final = 5
 _SHOWN_ROWS: Final = 5
-_SHOWN_COLUMNS: Final = 20
 _SHOWN_CHARACTERS: Final = 40
+#: Of all columns together, with what is between them.
+_SHOWN_WIDTH: Final = 116
 
 
 class _Block(NamedTuple):
@@ -79,15 +81,20 @@ def _series_block(where: str, series: Mapping[str, Any]) -> _Block:
     rows = series.get("values", ())
     tags = ", ".join(f"{key}={value}" for key, value in sorted(series.get("tags", {}).items()))
     title = _short(f"{series.get('name', '')}{f' ({tags})' if tags else ''}", 200)
-    columns = series["columns"]
-    more = _count(len(rows) - _SHOWN_ROWS, "more row") if len(rows) > _SHOWN_ROWS else ""
-    if len(columns) > _SHOWN_COLUMNS:
-        more = f"{more or 'all rows'}, {_count(len(columns) - _SHOWN_COLUMNS, 'more column')}"
+    columns = [_short(name, _SHOWN_CHARACTERS) for name in series["columns"][:_SHOWN_WIDTH]]
+    cells = [[_cell(cell) for cell in row[:_SHOWN_WIDTH]] for row in rows[:_SHOWN_ROWS]]
+    widths = (max(map(len, column)) + 2 for column in zip(columns, *cells, strict=True))
+    fitting = max(1, sum(end - 2 <= _SHOWN_WIDTH for end in accumulate(widths)))
+    more = []
+    if len(rows) > _SHOWN_ROWS:
+        more.append(_count(len(rows) - _SHOWN_ROWS, "more row"))
+    if len(series["columns"]) > fitting:
+        more.append(_count(len(series["columns"]) - fitting, "more column"))
     return _Block(
         f"{where}{title + ': ' if title else ''}{_count(len(rows), 'row')}",
-        [_short(name, _SHOWN_CHARACTERS) for name in columns[:_SHOWN_COLUMNS]],
-        [[_cell(cell) for cell in row[:_SHOWN_COLUMNS]] for row in rows[:_SHOWN_ROWS]],
-        f"and {more}" if more else "",
+        columns[:fitting],
+        [row[:fitting] for row in cells],
+        f"and {', '.join(more)}" if more else "",
     )
 
 
