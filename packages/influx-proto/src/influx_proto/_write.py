@@ -57,7 +57,8 @@ class Writes:
     def __init__(
         self, data: object, make_encoder: MakeEncoder, make_op: Callable[[Batch], Op[bool]], *, stamp: bool
     ) -> None:
-        make_encoder(None)  # wrong options are told at once, not when the first batch is due
+        # Wrong options are told at once, not when the first batch is due; the encoder is then there for it.
+        self._first: Encoder | None = make_encoder(None)
         self._data = data
         self._make_encoder = make_encoder
         self._make_op = make_op
@@ -116,7 +117,10 @@ class Writes:
         return True
 
     def _encoder(self, clock: Clock) -> Encoder:
-        return self._make_encoder(clock.time_ns if self._stamp else None)
+        encoder, self._first = self._first, None
+        if encoder is None or self._stamp:
+            return self._make_encoder(clock.time_ns if self._stamp else None)
+        return encoder
 
 
 class _Account:
