@@ -12,6 +12,19 @@ from tests.conformance.drivers import DRIVERS, Driver
 from tests.servers.influxd import Server
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a driver cannot do and says so: `@pytest.mark.needs("proxy")`."""
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        needed = {feature for mark in item.iter_markers("needs") for feature in mark.args}
+        driver = item.callspec.params.get("driver") if hasattr(item, "callspec") else None
+        (left_out if driver is not None and needed & driver.lacks else kept).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
 @pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
 def driver(request: pytest.FixtureRequest) -> Driver:
     """The adapter under test."""

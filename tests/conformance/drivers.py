@@ -22,7 +22,9 @@ from influx_proto.adapter import AsyncClient, Client
 
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
 
-Feature: TypeAlias = Literal["proxy", "unix_socket", "total", "keep_alive", "early_answer", "cut_head", "provisional"]
+Feature: TypeAlias = Literal[
+    "proxy", "unix_socket", "total", "keep_alive", "early_answer", "cut_head", "provisional", "background"
+]
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ class _Blocking:
         return call
 
     @contextlib.contextmanager
-    def _stream(self, opening: contextlib.AbstractAsyncContextManager[Any]) -> Iterator[Iterator[Any]]:
-        with self._portal.wrap_async_context_manager(opening) as items:
-            yield self._items(items)
+    def _stream(self, opening: contextlib.AbstractAsyncContextManager[Any]) -> Iterator[Any]:
+        with self._portal.wrap_async_context_manager(opening) as opened:
+            yield self._items(opened) if hasattr(opened, "__anext__") else _Blocking(opened, self._portal)
 
     def _items(self, items: Any) -> Iterator[Any]:
         end = object()

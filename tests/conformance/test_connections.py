@@ -67,12 +67,11 @@ def streamed(client: Any) -> None:
     ],
     ids=["write", "large write", "ping", "query", "stream"],
 )
+@pytest.mark.needs("keep_alive")
 def test_a_kept_connection_that_dies_is_replaced(
     driver: Driver, connect: Callable[..., Any], dying: Behaviour, repeatable: Callable[[Any], Any], answer: Behaviour
 ) -> None:
     """Silently, and not as one of the attempts."""
-    if "keep_alive" in driver.lacks:
-        return
     with ScriptedServer([dying, answer]) as server:
         client = connect(server.url, retry=ONCE)
         client.ping()
@@ -85,11 +84,10 @@ def test_a_kept_connection_that_dies_is_replaced(
     [lambda client: client.drop_database("db"), lambda client: client.write("m v=1", db="db")],
     ids=["statement", "points without a time"],
 )
+@pytest.mark.needs("keep_alive")
 def test_what_must_not_be_repeated_is_not(
     driver: Driver, connect: Callable[..., Any], dying: Behaviour, unrepeatable: Callable[[Any], Any]
 ) -> None:
-    if "keep_alive" in driver.lacks:
-        return
     with ScriptedServer([dying, reply(204)]) as server:
         client = connect(server.url)
         client.ping()
@@ -99,9 +97,8 @@ def test_what_must_not_be_repeated_is_not(
         assert len(server.requests) == 2
 
 
+@pytest.mark.needs("keep_alive")
 def test_it_is_replaced_once(driver: Driver, connect: Callable[..., Any]) -> None:
-    if "keep_alive" in driver.lacks:
-        return
     with ScriptedServer([race(Close()), [Receive(), Close()]]) as server:
         client = connect(server.url, retry=ONCE)
         client.ping()
@@ -117,9 +114,8 @@ def test_a_new_connection_that_dies_is_an_attempt(connect: Callable[..., Any]) -
         assert len(server.requests) == 1
 
 
+@pytest.mark.needs("keep_alive")
 def test_a_connection_that_died_within_the_answer_is_an_attempt(driver: Driver, connect: Callable[..., Any]) -> None:
-    if "keep_alive" in driver.lacks:
-        return
     behaviour: Behaviour = [Receive(), Send(respond(204)), Receive(), Send(b"HTTP/1.1 2"), Close()]
     with ScriptedServer([behaviour, reply(204)]) as server:
         client = connect(server.url, retry=ONCE)
@@ -144,12 +140,11 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next(driver: Driver, co
 
 @pytest.mark.parametrize("end", [[Close()], [Reset()], [Stall(30)]], ids=["close", "reset", "keep"])
 @pytest.mark.parametrize("framing", ["length", "chunks"])
+@pytest.mark.needs("early_answer")
 def test_an_early_answer_is_read(
     driver: Driver, connect: Callable[..., Any], end: Behaviour, framing: str, influxd: Server
 ) -> None:
     """Whatever becomes of the rest of the body."""
-    if "early_answer" in driver.lacks:
-        return
     body = b'{"error":"Request Entity Too Large"}\n'
     refusal = respond(413, {**JSON, "Connection": "close"}, body)
     with ScriptedServer([[Receive(body=False), Send(refusal), Stall(0.1), *end]]) as server:
@@ -189,9 +184,8 @@ def test_hundreds_of_operations_at_once(connect: Callable[..., Any], influxd: Se
     assert len(client.query("SELECT n FROM m").series[0].values) == 400
 
 
+@pytest.mark.needs("keep_alive")
 def test_connections_are_bounded_and_everybody_gets_one(driver: Driver, connect: Callable[..., Any]) -> None:
-    if "keep_alive" in driver.lacks:
-        return
     arrived = threading.Semaphore(0)
     go_on = threading.Event()
 
@@ -240,9 +234,8 @@ def test_closing_lets_finish_what_is_under_way(driver: Driver, connect: Callable
             assert under_way.result(10) is not None
 
 
+@pytest.mark.needs("keep_alive")
 def test_closing_ends_trying_again(driver: Driver, connect: Callable[..., Any]) -> None:
-    if "keep_alive" in driver.lacks:
-        return
     with ScriptedServer([reply(503)]) as server:
         client = connect(server.url, retry=RetryPolicy(attempts=1000, backoff=0.05, random=lambda: 1.0))
         with ThreadPoolExecutor() as pool:
@@ -286,5 +279,5 @@ def test_nobody_is_told_of_failures_but_the_caller(
         for _ in range(2):
             with pytest.raises(Exception, match=r"127\.0\.0\.1|413"):
                 client.write(f'm s="{"x" * 3_000_000}" 1', db="db")
-    # asyncio's debug mode also tells what took long
-    assert [message for message in caplog.messages if " took " not in message] == []
+    # In its debug mode asyncio tells of steps that took long, as on a busy machine any may.
+    assert [message for message in caplog.messages if not message.startswith("Executing ")] == []

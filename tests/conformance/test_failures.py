@@ -103,6 +103,8 @@ def test_a_partial_write(client: Any) -> None:
     with pytest.raises(PartialWriteError, match="field type conflict") as caught:
         client.write("m v=2 2\nm v=3i 3\nm v=4i 4")
     assert caught.value.dropped == 2
+    reason = 'field type conflict: input field "v" on measurement "m" is type integer, already exists as type float'
+    assert caught.value.rejected == (("m v=3i 3", reason), ("m v=4i 4", reason))
     assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [1.0, 2.0]
 
 
@@ -110,6 +112,35 @@ def test_a_partial_write_names_the_lines(client: Any) -> None:
     with pytest.raises(PartialWriteError) as caught:
         client.write("m v=1 1\nbad\nm v=\nm v=2 2")
     assert caught.value.rejected == (("bad", "missing fields"), ("m v=", "missing field value"))
+
+
+def test_rejected_lines_are_found(client: Any) -> None:
+    """Those that the server does not name, and all others are stored, those of later batches as well."""
+    client.create_retention_policy("short", client.db, duration="1h", replication=1)
+    now = time.time_ns()
+    old = [{"measurement": "m", "fields": {"v": n}, "time": n} for n in (3, 50, 700)]
+    good = [{"measurement": "m", "fields": {"v": n}, "time": now + n} for n in range(1000)]
+    mixed = [*good[:400], *old, *good[400:], "m v=1.5 1", "m v= 5", 'm v="x" 2']
+    with pytest.raises(PartialWriteError, match=r"^6 lines were rejected .*: points beyond") as caught:
+        client.write(mixed, rp="short", find_rejected=True, batch_lines=700)
+    assert [line for line, _ in caught.value.rejected] == [
+        "m v=3i 3", "m v=50i 50", "m v=700i 700", "m v=1.5 1", "m v= 5", 'm v="x" 2',
+    ]  # fmt: skip
+    assert "missing field value" in caught.value.rejected[4].reason
+    [[_, count]] = client.query("SELECT count(v) FROM short.m").series[0].values
+    assert count == 1000
+
+
+def test_a_body_that_is_too_large_goes_in_parts(connect: Callable[..., Any]) -> None:
+    with Influxd(http={"max-body-size": 1000}) as server:
+        client = connect(server.url, database="db")
+        client.create_database("db")
+        client.write("\n".join(f"m v={n} {n}" for n in range(1000)))
+        [series] = client.query("SELECT v FROM m").series
+        assert [row[1] for row in series.values] == [float(n) for n in range(1000)]
+        with pytest.raises(PayloadTooLarge, match="a single line of 2008 bytes") as caught:
+            client.write(["m v=1 1", f'm s="{"x" * 2000}" 1', "m v=2 2"])
+        assert caught.value.__notes__ == ["the 1 lines before this request were stored"]
 
 
 def test_a_body_that_is_too_large(connect: Callable[..., Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from influx_proto import DatabaseNotFound, QueryError, QueryResult, SerializationError, ops
 
-from tests.conformance.drivers import at_once
+from tests.conformance.drivers import Driver, at_once
 
 POINT = {
     "time": "2009-11-10T23:00:00Z",
@@ -276,3 +276,12 @@ def test_operations_show_their_signature(client: Any) -> None:
     assert signature.return_annotation is QueryResult
     assert inspect.signature(client.write).return_annotation is bool
     assert "one statement or several" in client.query.__doc__
+
+
+def test_what_a_client_lacks_it_says(driver: Driver, client: Any) -> None:
+    if "background" in driver.lacks:
+        with pytest.raises(TypeError, match="InfluxDBClient has no batch writer"):
+            client.batch_writer()
+    else:
+        with client.batch_writer() as writer:
+            assert "0 pending" in repr(writer)

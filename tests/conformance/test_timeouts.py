@@ -88,9 +88,8 @@ def test_total(driver: Driver, connect: Callable[..., Any]) -> None:
         assert client.query("SHOW DATABASES", timeout=Timeout(total=30)).series == []
 
 
+@pytest.mark.needs("total")
 def test_total_of_a_stream(driver: Driver, connect: Callable[..., Any]) -> None:
-    if "total" in driver.lacks:
-        return
     endless: list[Step] = [Receive(), Send(respond(200, {**JSON, "Transfer-Encoding": "chunked"}, b""))]
     line = b'{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time"],"values":[[1]],"partial":true}],'
     endless += itertools.chain.from_iterable(

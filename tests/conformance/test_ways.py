@@ -48,9 +48,8 @@ def test_unix_socket(driver: Driver, connect: Callable[..., Any], socket_server:
     use(connect("http://localhost:1", unix_socket=str(socket_server.unix_socket)))
 
 
+@pytest.mark.needs("unix_socket")
 def test_no_unix_socket(driver: Driver, connect: Callable[..., Any], tmp_path: Path) -> None:
-    if "unix_socket" in driver.lacks:
-        return
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "none", tmp_path / "file"):
         with pytest.raises(TransportError, match=f"cannot connect to {path}: ") as caught:
@@ -94,9 +93,8 @@ def test_proxy(driver: Driver, connect: Callable[..., Any], influxd: Server) -> 
         assert heads_are_absolute(proxy, influxd.url)
 
 
+@pytest.mark.needs("proxy")
 def test_a_target_is_not_altered_on_its_way_through_a_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
-    if "proxy" in driver.lacks:
-        return
     with ScriptedServer([reply(204)]) as server, Proxy() as proxy:
         connect(server.url + "/in%20flux", proxy=proxy.url).write("m v=1 1", db="%aa+;#é&=?/\\ \"'~.-_")
     [request] = server.requests
@@ -104,9 +102,8 @@ def test_a_target_is_not_altered_on_its_way_through_a_proxy(driver: Driver, conn
     assert request.headers["host"] == f"127.0.0.1:{server.port}"
 
 
+@pytest.mark.needs("proxy")
 def test_proxy_for_tls(driver: Driver, connect: Callable[..., Any], secure: tuple[Server, Path]) -> None:
-    if "proxy" in driver.lacks:
-        return
     server, ca = secure
     with Proxy() as proxy:
         use(connect(server.url, verify=ca, proxy=proxy.url))
@@ -115,6 +112,7 @@ def test_proxy_for_tls(driver: Driver, connect: Callable[..., Any], secure: tupl
             assert len(proxy.heads) == 1
 
 
+@pytest.mark.needs("proxy")
 def test_proxy_that_wants_credentials(
     driver: Driver,
     connect: Callable[..., Any],
@@ -122,8 +120,6 @@ def test_proxy_that_wants_credentials(
     secure: tuple[Server, Path],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    if "proxy" in driver.lacks:
-        return
     caplog.set_level("DEBUG")
     server, ca = secure
     with Proxy(CREDENTIALS) as proxy:
@@ -146,9 +142,8 @@ def test_proxy_that_wants_credentials(
         assert CREDENTIALS.removeprefix("Basic ") not in text
 
 
+@pytest.mark.needs("proxy")
 def test_no_server_behind_a_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
-    if "proxy" in driver.lacks:
-        return
     with refused_port() as port, Proxy() as proxy:
         with pytest.raises(TransportError, match=r"cannot connect to .* \(through the proxy .*502") as caught:
             connect(f"https://127.0.0.1:{port}", proxy=proxy.url, retry=ONCE).ping()
@@ -156,18 +151,16 @@ def test_no_server_behind_a_proxy(driver: Driver, connect: Callable[..., Any]) -
 
 
 @pytest.mark.parametrize("end", [Stall(30), Close(), Reset(), Send(b"SSH-2.0-x\r\n\r\n")], ids=repr)
+@pytest.mark.needs("proxy")
 def test_a_proxy_that_fails(driver: Driver, connect: Callable[..., Any], end: Any) -> None:
-    if "proxy" in driver.lacks:
-        return
     with ScriptedServer([[Receive(), end]]) as proxy:
         with pytest.raises(TransportError, match=r"cannot connect to .* \(through the proxy .*\)") as caught:
             connect("https://db.example:8086", proxy=proxy.url, retry=ONCE, timeout=0.2).ping()
         assert caught.value.maybe_received is False
 
 
+@pytest.mark.needs("proxy")
 def test_no_proxy_there(driver: Driver, connect: Callable[..., Any]) -> None:
-    if "proxy" in driver.lacks:
-        return
     for scheme in ("http", "https"):
         with refused_port() as port:
             match = rf"cannot connect to db\.example:8086 \(through the proxy 127\.0\.0\.1:{port}\)"
@@ -176,6 +169,7 @@ def test_no_proxy_there(driver: Driver, connect: Callable[..., Any]) -> None:
             assert caught.value.maybe_received is False
 
 
+@pytest.mark.needs("proxy")
 def test_proxy_of_the_environment(
     driver: Driver,
     connect: Callable[..., Any],
@@ -183,8 +177,6 @@ def test_proxy_of_the_environment(
     secure: tuple[Server, Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if "proxy" in driver.lacks:
-        return
     server, ca = secure
     with Proxy() as proxy:
         monkeypatch.setenv("NO_PROXY", "elsewhere.example")

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from influx_proto import RetryPolicy, SerializationError, ServerUnavailable
+from influx_proto import PartialWriteError, RetryPolicy, SerializationError, ServerUnavailable
 
 from tests.conformance.drivers import Driver
+from tests.servers.influxd import Server
 from tests.servers.scripted import ScriptedServer, reply
 
 SOON = RetryPolicy(attempts=3, backoff=0.001)
@@ -124,3 +125,36 @@ def test_type_policy(client: Any) -> None:
     assert list(client.select_all("m").points()) == [{"time": 1, "a": 1.0, "b": 2}, {"time": 2, "a": 1.5, "b": 3}]
     [point] = client.select_all("n").points()
     assert [type(point["a"]), type(point["b"])] == [float, float]
+
+
+def test_a_client_may_be_told_once_for_all_writes(
+    driver: Driver, influxd: Server, database: str, connect: Callable[..., Any]
+) -> None:
+    client = connect(
+        influxd.url, database=database, tags={"site": "lab", "rack": 1}, field_types={"n": "float", "s": "string"},
+        nonfinite="omit",
+    )  # fmt: skip
+    client.write({"measurement": "a", "fields": {"n": 1, "s": True, "x": float("inf")}, "time": 1})
+    client.write({"measurement": "a", "tags": {"rack": "2"}, "fields": {"n": 2}, "time": 2}, site="home")
+    client.write({"measurement": "a", "fields": {"m": 3}, "time": 3}, field_types={"m": "float"})
+    client.write("a n=4 4")
+    series = client.query("SELECT m, n, s, x, rack, site FROM a").series
+    assert [one.columns for one in series] == [("time", "m", "n", "s", "x", "rack", "site")]
+    assert repr(series[0].values) == repr([
+        [1, None, 1.0, "true", None, "1", "lab"],
+        [2, None, 2.0, None, None, "2", "home"],
+        [3, 3.0, None, None, None, "1", "lab"],
+        [4, None, 4.0, None, None, None, None],
+    ])
+    with pytest.raises(SerializationError, match="infinite"):
+        client.write({"measurement": "a", "fields": {"n": 1, "x": float("inf")}}, nonfinite="raise")
+    client = connect(influxd.url, database=database, integers_as_floats=True)
+    client.write({"measurement": "b", "fields": {"n": 1}})
+    with pytest.raises(PartialWriteError, match="field type conflict"):
+        client.write({"measurement": "b", "fields": {"n": 1}}, integers_as_floats=False)
+
+
+@pytest.mark.parametrize("argument", [{"field_types": {"a": "int"}}, {"integers_as_floats": 1}, {"nonfinite": "keep"}])
+def test_wrong_types_for_all_writes(driver: Driver, argument: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"^{next(iter(argument))}: "):
+        driver.client_class(**argument)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
@@ -297,6 +298,21 @@ print(influx_proto.serialize(frame, "m", tag_columns=["h"]))
     assert run.stdout == "b'm,h=a v=1.5 0'\n"
 
 
+def test_duckdb() -> None:
+    relation = duckdb.sql(
+        "SELECT make_timestamp_ns(range) AS time, 'h ' || range AS host, range / 3 AS v, range AS n, range = 0 AS ok, "
+        "nullif(range, 1)::DECIMAL(10, 2) AS d FROM range(2)"
+    )
+    assert (
+        serialize([relation, relation], "m", tag_columns=["host"]).split(b"\n")
+        == [
+            b"m,host=h\\ 0 v=0.0,n=0i,ok=true,d=0.00 0",
+            b"m,host=h\\ 1 v=0.3333333333333333,n=1i,ok=false 1",
+        ]
+        * 2
+    )
+
+
 # The same bytes as rows given as mappings.
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -345,4 +361,4 @@ def tables(draw: st.DrawFn) -> tuple[Any, list[dict[str, Any]]]:
 def test_the_same_bytes_as_mappings(way: Callable[[Any], Any], case: tuple[Any, list[dict[str, Any]]]) -> None:
     data, rows = case
     tag_columns = [name for name in data.column_names if name.startswith("tags")]
-    assert serialize(way(data), "m", tag_columns=tag_columns, unsigned=True) == serialize(rows, unsigned=True)
+    assert serialize(way(data), "m", tag_columns=tag_columns, unsigned=True) == serialize(iter(rows), unsigned=True)

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
-from influx_proto import Headers, Op, ProtocolError, RetryPolicy, ServerUnavailable, TransportError, ops
+from influx_proto import Headers, InfluxDBError, Op, ProtocolError, RetryPolicy, ServerUnavailable, TransportError, ops
 from influx_proto._flow import Attempt, Flow, arun, attempts, run
-from influx_proto._wire import Response
+from influx_proto._wire import Repeat, Response
 
 
 class Clock:
@@ -113,6 +113,21 @@ def test_a_kept_connection_that_died_is_replaced_once_and_at_once() -> None:
         assert schedule(op, RetryPolicy(attempts=1), [died]) == [0]
     for op in (CHANGE, UNTIMED):
         assert schedule(op, policy, [died]) == [-1]
+
+
+def test_a_hook_is_told_and_can_put_an_end_to_it() -> None:
+    told: list[tuple[str, int, float]] = []
+
+    def tell(error: InfluxDBError, attempt: int, wait: float) -> bool:
+        told.append((str(error), attempt, wait))
+        return attempt < 2
+
+    policy = RetryPolicy(backoff=1.0, random=lambda: 0.5, on_retry=tell)
+    waits = [policy.wait(TransportError(f"failure {n}"), Repeat.ALWAYS, n, 0.0) for n in (1, 2)]
+    assert waits == [0.5, None]
+    assert told == [("failure 1", 1, 0.5), ("failure 2", 2, 1.0)]
+    assert policy.wait(TransportError("x"), Repeat.NEVER, 1, 0.0) is None
+    assert len(told) == 2  # of what is not tried again in any case it is not told
 
 
 @pytest.mark.parametrize("wrong", [{"attempts": 0}, {"max_total": -1}, {"backoff": -1}, {"max_backoff": -1}])

@@ -338,9 +338,9 @@ def test_work_is_linear(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -
 
     decoder = MessagePackDocuments()
     buffer = decoder._buffer = Buffer()
-    sizes = Counted(_msgpack._SIZE)
+    sizes = Counted(_msgpack.SIZES)
     decodes = Decoder(_msgpack._DECODER)
-    monkeypatch.setattr(_msgpack, "_SIZE", sizes)
+    monkeypatch.setattr(_msgpack, "SIZES", sizes)
     monkeypatch.setattr(_msgpack, "_DECODER", decodes)
     got = [item for at in range(0, len(answer), size) for item in decoder.feed(answer[at : at + size])]
     assert len(got + decoder.close()) == len(documents)

@@ -165,4 +165,4 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(10):
         assert encoder.line({"tags": {f"t{number}": "x"}, "fields": {f"f{number}": 1}}) is not None
         assert len(encoder._shapes) <= 3
-        assert len(encoder._fields) <= 3
+        assert len(encoder.fields) <= 3

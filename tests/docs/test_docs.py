@@ -62,5 +62,13 @@ def test_bring_your_own_http(influxd: Server) -> None:
     assert "databases" in run.stdout
 
 
+def test_charts(influxd: Server, tmp_path: Path) -> None:
+    picture = tmp_path / "charts.png"
+    command = [sys.executable, "-m", "examples.charts", "--url", influxd.url, "--out", str(picture)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert str(picture) in run.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_bring_your_own_http_is_short() -> None:
     assert len((ROOT / "examples/bring_your_own_http.py").read_text().splitlines()) < 100

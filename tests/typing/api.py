@@ -8,7 +8,19 @@ from typing import Any, assert_type
 import influx_aiohttp
 import influx_requests
 import influx_trio
-from influx_proto import Op, QueryResult, RetryPolicy, Series, ServerInfo, StreamOp, Timeout, ops
+from influx_proto import (
+    AsyncBatchWriter,
+    BatchWriter,
+    Op,
+    QueryResult,
+    Receipt,
+    RetryPolicy,
+    Series,
+    ServerInfo,
+    StreamOp,
+    Timeout,
+    ops,
+)
 
 
 def blocking() -> None:
@@ -31,6 +43,9 @@ def blocking() -> None:
         assert_type(client.db, str | None)
         client.db = "other"
         client.query(5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+        with client.batch_writer(max_lines=5) as writer:
+            assert_type(writer, BatchWriter)
+            assert_type(writer.write("m v=1"), Receipt)
         client.query()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 
@@ -44,6 +59,9 @@ async def awaiting() -> None:
         assert_type(await client.execute(ops.query("SELECT 1")), QueryResult)
         async with client.query_chunks("SELECT 1") as chunks:
             assert_type(chunks, AsyncIterator[QueryResult])
+        async with client.batch_writer(max_lines=5) as writer:
+            assert_type(writer, AsyncBatchWriter)
+            assert_type(await writer.write("m v=1"), Receipt)
     async with influx_trio.AsyncInfluxDBClient.from_url("http://localhost") as other:
         assert_type(other, influx_trio.AsyncInfluxDBClient)
         assert_type(await other.ping(), ServerInfo)

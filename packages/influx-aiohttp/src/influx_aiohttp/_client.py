@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import aiohttp
-from influx_proto.adapter import AsyncClient, Settings
+from influx_proto.adapter import AsyncClient, AsyncSignal, Background, Settings
 
+from ._background import Signal, background
 from ._transport import AiohttpTransport
 
 
@@ -19,3 +20,6 @@ class AsyncInfluxDBClient(AsyncClient[aiohttp.ClientSession]):
 
     def _make_transport(self, settings: Settings, session: aiohttp.ClientSession | None) -> AiohttpTransport:
         return AiohttpTransport(settings, session)
+
+    def _background(self) -> tuple[AsyncSignal, Background]:
+        return Signal(), background

@@ -5,11 +5,14 @@ reads it. The clients that do I/O are in the packages influx-aiohttp, influx-tri
 to write another is in `influx_proto.adapter`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import admin, influxql, ops
 from ._client import __version__
 from ._errors import (
     AuthenticationError,
     AuthorizationError,
+    BufferFullError,
     DatabaseNotFound,
     InfluxDBError,
     PartialWriteError,
@@ -17,11 +20,14 @@ from ._errors import (
     ProtocolError,
     QueryError,
     RateLimited,
+    RejectedLine,
     ResponseError,
     SchemaError,
     SerializationError,
     ServerUnavailable,
     TransportError,
+    UndeliveredError,
+    UndeliveredLines,
     WriteError,
 )
 from ._iterpoints import iterpoints
@@ -51,6 +57,10 @@ from ._stream import StreamOp
 from ._timeout import Timeout
 from ._wire import Headers, Request
 
+if TYPE_CHECKING:
+    from ._batch_writer import AsyncBatchWriter, BatchWriter
+    from ._batcher import Receipt
+
 __all__ = [
     "BOOL",
     "DECIMAL",
@@ -64,8 +74,11 @@ __all__ = [
     "TIMEDT",
     "TIMEINT",
     "TIMESTR",
+    "AsyncBatchWriter",
     "AuthenticationError",
     "AuthorizationError",
+    "BatchWriter",
+    "BufferFullError",
     "DatabaseNotFound",
     "Headers",
     "InfluxDBError",
@@ -76,6 +89,8 @@ __all__ = [
     "QueryError",
     "QueryResult",
     "RateLimited",
+    "Receipt",
+    "RejectedLine",
     "Request",
     "ResponseError",
     "RetryPolicy",
@@ -88,6 +103,8 @@ __all__ = [
     "StreamOp",
     "Timeout",
     "TransportError",
+    "UndeliveredError",
+    "UndeliveredLines",
     "WriteError",
     "__version__",
     "admin",
@@ -99,3 +116,17 @@ __all__ = [
     "serialize",
     "serialize_batches",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what few need when it is asked for, so that importing this package is fast for all."""
+    if name in {"AsyncBatchWriter", "BatchWriter"}:
+        from . import _batch_writer  # noqa: PLC0415 - see above
+
+        return getattr(_batch_writer, name)
+    if name == "Receipt":
+        from ._batcher import Receipt  # noqa: PLC0415 - see above
+
+        return Receipt
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

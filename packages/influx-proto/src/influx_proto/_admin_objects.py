@@ -3,14 +3,12 @@
 Columns are found by name: versions of InfluxDB have more or fewer of them, in another order.
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`, which would make classes of NamedTuple several times slower to import.
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
-
-import msgspec  # whose classes are made at a tenth of what a dataclass costs every import of this package
+from typing import Any, Final, NamedTuple
 
 from ._errors import ProtocolError
 from ._result import QueryResult, Series
@@ -34,7 +32,7 @@ __all__ = [
 ]
 
 
-class RetentionPolicy(msgspec.Struct, frozen=True):
+class RetentionPolicy(NamedTuple):
     """How long a database keeps points, and in what portions it stores them. Durations are floored to microseconds."""
 
     name: str
@@ -52,7 +50,7 @@ class RetentionPolicy(msgspec.Struct, frozen=True):
     past_write_limit: timedelta | None = None
 
 
-class User(msgspec.Struct, frozen=True):
+class User(NamedTuple):
     """A user of the server."""
 
     name: str
@@ -60,7 +58,7 @@ class User(msgspec.Struct, frozen=True):
     admin: bool
 
 
-class Grant(msgspec.Struct, frozen=True):
+class Grant(NamedTuple):
     """What a user may do with a database."""
 
     database: str
@@ -68,7 +66,7 @@ class Grant(msgspec.Struct, frozen=True):
     privilege: str
 
 
-class ContinuousQuery(msgspec.Struct, frozen=True):
+class ContinuousQuery(NamedTuple):
     """A query that the server runs again and again."""
 
     name: str
@@ -77,21 +75,21 @@ class ContinuousQuery(msgspec.Struct, frozen=True):
     query: str
 
 
-class SeriesKey(msgspec.Struct, frozen=True):
+class SeriesKey(NamedTuple):
     """What makes a series: a measurement and tags."""
 
     measurement: str
     tags: Mapping[str, str]
 
 
-class TagKey(msgspec.Struct, frozen=True):
+class TagKey(NamedTuple):
     """A tag that points of a measurement have."""
 
     measurement: str
     key: str
 
 
-class TagValue(msgspec.Struct, frozen=True):
+class TagValue(NamedTuple):
     """A value that a tag has in a measurement."""
 
     measurement: str
@@ -99,7 +97,7 @@ class TagValue(msgspec.Struct, frozen=True):
     value: str
 
 
-class FieldKey(msgspec.Struct, frozen=True):
+class FieldKey(NamedTuple):
     """A field that points of a measurement have. With different types in several shards it comes once for each."""
 
     measurement: str
@@ -108,7 +106,7 @@ class FieldKey(msgspec.Struct, frozen=True):
     type: str
 
 
-class Shard(msgspec.Struct, frozen=True):
+class Shard(NamedTuple):
     """The points of a span of time, in one place. All times are in UTC."""
 
     id: int
@@ -125,7 +123,7 @@ class Shard(msgspec.Struct, frozen=True):
     owners: tuple[int, ...]
 
 
-class ShardGroup(msgspec.Struct, frozen=True):
+class ShardGroup(NamedTuple):
     """The shards of one span of time. All times are in UTC."""
 
     id: int
@@ -138,7 +136,7 @@ class ShardGroup(msgspec.Struct, frozen=True):
     expiry_time: datetime | None
 
 
-class Subscription(msgspec.Struct, frozen=True):
+class Subscription(NamedTuple):
     """Where the server sends a copy of what is written to it."""
 
     name: str
@@ -150,7 +148,7 @@ class Subscription(msgspec.Struct, frozen=True):
     destinations: tuple[str, ...]
 
 
-class RunningQuery(msgspec.Struct, frozen=True):
+class RunningQuery(NamedTuple):
     """A query that the server is executing."""
 
     #: The number to end it by.
@@ -164,7 +162,7 @@ class RunningQuery(msgspec.Struct, frozen=True):
     status: str | None
 
 
-class Statistics(msgspec.Struct, frozen=True):
+class Statistics(NamedTuple):
     """What one part of the server has counted since it was started."""
 
     #: The part: `httpd`, `write`, `shard`...
@@ -174,7 +172,7 @@ class Statistics(msgspec.Struct, frozen=True):
     values: Mapping[str, Any]
 
 
-class Diagnostics(msgspec.Struct, frozen=True):
+class Diagnostics(NamedTuple):
     """What one part of the server tells about its version, settings and state."""
 
     #: The part: `build`, `config`, `network`...

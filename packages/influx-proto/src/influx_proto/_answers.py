@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from ._documents import DocumentDecoder, decoder_for
 from ._errors import DatabaseNotFound, ProtocolError, QueryError
@@ -14,16 +14,26 @@ from ._wire import Headers
 
 T = TypeVar("T")
 
+#: What a statement may fail of that passes. Not so a query that took too long, which would again, or that was ended.
+_PASSING: Final = "max-concurrent-queries limit exceeded"
+
+#: Bytes that are decoded at a time where chunks are not kept: at 700 new objects Python's garbage collector begins to
+#: look through those there are, which would cost as much as the decoding, and many small series are many objects.
+_PIECE: Final = 16 * 1024
+
 
 class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
     """A statement names a database that does not exist: both a `QueryError` and a `DatabaseNotFound`."""
 
 
-def chunk_decoder(status: int, headers: Headers, *, epoch: str | None) -> Decoder[QueryResult]:
-    """Make the decoder of a query's answer, which gives a `QueryResult` for each chunk."""
+def chunk_decoder(status: int, headers: Headers, *, epoch: str | None, packed: bool = False) -> Decoder[QueryResult]:
+    """Make the decoder of a query's answer, which gives a `QueryResult` for each chunk.
+
+    Its rows may be packed into columns, if `packed` says so.
+    """
     if status != 200:
         return Refusal("query", status, headers)
-    documents = decoder_for(headers.get("Content-Type"))
+    documents = decoder_for(headers.get("Content-Type"), packed=packed)
     if documents is None:
         return _NotInfluxDB(status, headers)
     return _ChunkDecoder(documents, status, headers, epoch)
@@ -41,8 +51,9 @@ class Collected(Generic[T]):
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""
-        for chunk in self._decoder.feed(data):
-            self._add(chunk)
+        for at in range(0, len(data), _PIECE):
+            for chunk in self._decoder.feed(data[at : at + _PIECE]):
+                self._add(chunk)
 
     def close(self) -> T:
         """Take the end of the answer."""
@@ -167,3 +178,4 @@ class _ChunkDecoder:
         kind = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
         self._error = kind(self._status, message, self._headers)
         self._error.statement_id = statement
+        self._error.retryable = message.startswith(_PASSING)

@@ -14,6 +14,8 @@ from ._stream import StreamOp
 from ._timeout import Timeout
 
 if TYPE_CHECKING:
+    from ._batch_options import BatchOptions
+    from ._batch_writer import AsyncBatchWriter, BatchWriter
     from ._client import AsyncClient, Client
 
 P = ParamSpec("P")
@@ -83,6 +85,30 @@ class stream(Generic[P, T]):  # noqa: N801 - as above
         @functools.wraps(self.build)
         def call(*args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> object:
             return client.stream(self.build(*args, **kwargs), timeout=timeout)
+
+        return call
+
+
+class writer(Generic[P]):  # noqa: N801 - as above
+    """Binds what makes the options of a batch writer to both faces: a function that gives their batch writer."""
+
+    def __init__(self, build: Callable[P, BatchOptions]) -> None:
+        self.build = build
+        self.__doc__ = build.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type, /) -> Callable[P, BatchOptions]: ...
+    @overload
+    def __get__(self, client: Client[Any], owner: type | None = None, /) -> Callable[P, BatchWriter]: ...
+    @overload
+    def __get__(self, client: AsyncClient[Any], owner: type | None = None, /) -> Callable[P, AsyncBatchWriter]: ...
+    def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
+        if client is None:
+            return self.build
+
+        @functools.wraps(self.build)
+        def call(*args: P.args, **kwargs: P.kwargs) -> object:
+            return client.write_in_batches(self.build(*args, **kwargs))
 
         return call
 

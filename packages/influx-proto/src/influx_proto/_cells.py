@@ -8,14 +8,15 @@ where every integer has a float of its own.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import repeat
 from operator import is_
 from typing import Any, Final, Literal, cast
 
-__all__ = ["PACKED", "Cells", "Column", "Kind"]
+__all__ = ["PACKED", "Cells", "Column", "Kind", "Piece"]
 
 #: `other`: cells of several kinds, or of none that InfluxDB stores; they are kept as they are.
 Kind = Literal["int", "uint", "float", "bool", "str", "other"]
@@ -51,7 +52,7 @@ class Cells:
 
     def __init__(self) -> None:
         self._cells: list[Any] = []
-        self._pieces: list[_Piece] = []
+        self._pieces: list[Piece] = []
         self._rows = 0
 
     def extend(self, before: int, cells: Sequence[Any]) -> None:
@@ -62,6 +63,14 @@ class Cells:
         if len(self._cells) >= PACKED:
             self._settle()
 
+    def add(self, before: int, piece: Piece) -> None:
+        """Take more cells that are packed already; otherwise as `extend`."""
+        self._pad(before)
+        if self._cells:
+            self._settle()
+        self._pieces.append(piece)
+        self._rows += piece.rows
+
     def finish(self, name: str, rows: int) -> Column:
         """Give the column; cells that have not come are missing."""
         self._pad(rows)
@@ -69,7 +78,7 @@ class Cells:
             self._settle()
         pieces = self._pieces
         kind = _common_kind(pieces)
-        values = _EMPTY[kind]()
+        values = _PACK[kind]([])
         for piece in pieces:
             values += _converted(piece, kind)
         missing = None
@@ -93,7 +102,7 @@ _PieceKind = Kind | Literal["number"]
 
 
 @dataclass(slots=True)
-class _Piece:
+class Piece:
     """Some cells of a column; fields as in `Column`."""
 
     rows: int
@@ -101,12 +110,21 @@ class _Piece:
     values: Any
     missing: bytearray | None
 
+    def cells(self) -> list[Any]:
+        """Give the cells as Python has them, None where they are missing."""
+        if self.kind is None:
+            return [None] * self.rows
+        if self.kind == "number":
+            return list(self.values)
+        return Column("", self.kind, self.values, self.missing).cells()
+
 
 _KINDS: Final[dict[type, Kind]] = {int: "int", float: "float", bool: "bool", str: "str"}
-_EMPTY: Final[dict[_PieceKind, Callable[[], Any]]] = {
-    "int": lambda: array("q"),
-    "uint": lambda: array("Q"),
-    "float": lambda: array("d"),
+#: Makes the values of a kind out of a list, or nothing; arrays are made of lists much faster than of anything else.
+_PACK: Final[dict[_PieceKind, Callable[[list[Any]], Any]]] = {
+    "int": partial(array, "q"),
+    "uint": partial(array, "Q"),
+    "float": partial(array, "d"),
     "bool": bytearray,
     "str": list,
     "number": list,
@@ -116,14 +134,14 @@ _EMPTY: Final[dict[_PieceKind, Callable[[], Any]]] = {
 _FILLERS: Final[dict[_PieceKind, Any]] = {"int": 0, "uint": 0, "float": float("nan"), "bool": False}
 
 
-def _piece(cells: list[Any]) -> _Piece:
+def _piece(cells: list[Any]) -> Piece:
     kinds = set(map(type, cells))
     missing = None
     if type(None) in kinds:
         kinds.discard(type(None))
         missing = bytearray(map(is_, cells, repeat(None)))
     if not kinds:
-        return _Piece(len(cells), None, None, missing)
+        return Piece(len(cells), None, None, missing)
     kind: _PieceKind = "other"
     if len(kinds) == 1:
         kind = _KINDS.get(kinds.pop(), "other")
@@ -134,13 +152,7 @@ def _piece(cells: list[Any]) -> _Piece:
         cells = [filler if cell is None else cell for cell in cells]
     if kind == "int":
         kind = _kind_of_integers(cells)
-    return _Piece(len(cells), kind, _packed(kind, cells), missing)
-
-
-def _packed(kind: _PieceKind, cells: Iterable[Any]) -> Any:
-    values = _EMPTY[kind]()
-    values.extend(cells)
-    return values
+    return Piece(len(cells), kind, _PACK[kind](cells), missing)
 
 
 def _kind_of_integers(cells: list[int]) -> Kind:
@@ -150,7 +162,7 @@ def _kind_of_integers(cells: list[int]) -> Kind:
     return "uint" if low >= 0 and high < 1 << 64 else "other"
 
 
-def _common_kind(pieces: Sequence[_Piece]) -> Kind:
+def _common_kind(pieces: Sequence[Piece]) -> Kind:
     kinds = {piece.kind for piece in pieces if piece.kind is not None}
     if not kinds or kinds == {"number"}:
         return "float"
@@ -175,13 +187,8 @@ def _is_float(integer: int) -> bool:
     return abs(integer) <= 1 << 53 or int(Decimal(repr(float(integer)))) == integer
 
 
-def _converted(piece: _Piece, kind: Kind) -> Any:
+def _converted(piece: Piece, kind: Kind) -> Any:
     if piece.kind == kind:
         return piece.values
-    if piece.kind is None:
-        cells: list[Any] = [None] * piece.rows
-    elif piece.kind == "number":
-        cells = piece.values
-    else:
-        cells = Column("", piece.kind, piece.values, piece.missing).cells()
-    return _packed(kind, [_FILLERS.get(kind) if cell is None else cell for cell in cells])
+    cells = piece.cells()
+    return _PACK[kind]([_FILLERS.get(kind) if cell is None else cell for cell in cells])

@@ -1,6 +1,6 @@
 """Both faces of a client, blocking and awaiting. Neither knows an event loop or an HTTP library.
 
-Each operation is bound to both of them once, in `Operations`. An adapter subclasses the face it needs and says how
+Each operation is bound to both of them once, in `_operations`. An adapter subclasses the face it needs and says how
 its transport is made.
 """
 
@@ -13,12 +13,13 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, cast
 
-from . import admin, ops
-from ._bound import Bound, method, result_signature, stream
+from ._bound import Bound, result_signature
 from ._flow import AsyncTransport, Transport, arun, run
 from ._op import Operation
+from ._operations import Operations
+from ._policy import FieldType, TypePolicy
 from ._proxy import proxy_for
 from ._retry import RetryPolicy
 from ._server import DEFAULT_PORT, Server, authorization, settings_from_env, settings_from_url
@@ -32,86 +33,14 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from types import TracebackType
 
+    from ._batch_options import BatchOptions
+    from ._batch_writer import AsyncBatchWriter, AsyncSignal, Background, BatchWriter, Signal
+
 P = ParamSpec("P")
 T = TypeVar("T")
 SessionT = TypeVar("SessionT")
 
 __version__ = "0.1.0"
-
-
-class Operations:
-    """What both faces can do."""
-
-    ping = method(ops.ping)
-    write = method(ops.write_batches)
-    write_compressed = method(ops.write_compressed)
-    query = method(ops.query)
-    query_chunks = stream(ops.query_chunks)
-    query_points = stream(ops.query_points)
-    query_dataframe = method(ops.query_dataframe)
-    query_dataframes = method(ops.query_dataframes)
-    query_dataframe_chunks = stream(ops.query_dataframe_chunks)
-    query_as = method(ops.query_as)
-
-    create_database = method(ops.create_database)
-    drop_database = method(ops.drop_database)
-    drop_measurement = method(ops.drop_measurement)
-    show_databases = method(ops.show_databases)
-    show_measurements = method(ops.show_measurements)
-    show_retention_policies = method(ops.show_retention_policies)
-    show_users = method(ops.show_users)
-    select_all = method(ops.select_all)
-
-    # Databases and retention policies.
-    list_databases = method(admin.list_databases)
-    list_retention_policies = method(admin.list_retention_policies)
-    create_retention_policy = method(admin.create_retention_policy)
-    alter_retention_policy = method(admin.alter_retention_policy)
-    drop_retention_policy = method(admin.drop_retention_policy)
-
-    # Users and what they may do.
-    list_users = method(admin.list_users)
-    create_user = method(admin.create_user)
-    set_password = method(admin.set_password)
-    drop_user = method(admin.drop_user)
-    list_grants = method(admin.list_grants)
-    grant = method(admin.grant)
-    revoke = method(admin.revoke)
-    grant_admin = method(admin.grant_admin)
-    revoke_admin = method(admin.revoke_admin)
-
-    # Continuous queries and subscriptions.
-    list_continuous_queries = method(admin.list_continuous_queries)
-    create_continuous_query = method(admin.create_continuous_query)
-    drop_continuous_query = method(admin.drop_continuous_query)
-    list_subscriptions = method(admin.list_subscriptions)
-    create_subscription = method(admin.create_subscription)
-    drop_subscription = method(admin.drop_subscription)
-
-    # What is stored.
-    list_measurements = method(admin.list_measurements)
-    list_series = method(admin.list_series)
-    list_tag_keys = method(admin.list_tag_keys)
-    list_tag_values = method(admin.list_tag_values)
-    list_field_keys = method(admin.list_field_keys)
-    series_cardinality = method(admin.series_cardinality)
-    measurement_cardinality = method(admin.measurement_cardinality)
-    tag_key_cardinality = method(admin.tag_key_cardinality)
-    tag_values_cardinality = method(admin.tag_values_cardinality)
-    field_key_cardinality = method(admin.field_key_cardinality)
-    delete = method(admin.delete)
-    drop_series = method(admin.drop_series)
-
-    # The server itself.
-    list_shards = method(admin.list_shards)
-    list_shard_groups = method(admin.list_shard_groups)
-    drop_shard = method(admin.drop_shard)
-    list_queries = method(admin.list_queries)
-    kill_query = method(admin.kill_query)
-    stats = method(admin.stats)
-    diagnostics = method(admin.diagnostics)
-    explain = method(admin.explain)
-    explain_analyze = method(admin.explain_analyze)
 
 
 class _Face(Operations, Generic[SessionT]):
@@ -139,6 +68,11 @@ class _Face(Operations, Generic[SessionT]):
         timeout: float | Timeout | None = None,
         retry: RetryPolicy | None = None,
         gzip: bool = False,
+        tags: Mapping[str, object] | None = None,
+        unsigned: bool = False,
+        nonfinite: Literal["raise", "omit"] = "raise",
+        field_types: Mapping[str, FieldType] | None = None,
+        integers_as_floats: bool = False,
         session: SessionT | None = None,
     ) -> None:
         """Make a client. Nothing is opened until it is first used.
@@ -165,6 +99,12 @@ class _Face(Operations, Generic[SessionT]):
             timeout: how long to wait; a number of seconds means to connect and between two pieces of an answer.
             retry: how often and how long to try again.
             gzip: whether to compress what is written, if it is 1 KiB or more, and to ask for compressed answers.
+            tags: tags of all points that are written, ready-made lines apart. This and what follows is for every
+                `write` that does not say otherwise.
+            unsigned: see `write`, as for the next three.
+            nonfinite: see `write`.
+            field_types: see `write`.
+            integers_as_floats: see `write`.
             session: the HTTP library's own session to use, which is then not closed with the client. It brings its
                 own TLS, proxies and sockets.
 
@@ -204,6 +144,8 @@ class _Face(Operations, Generic[SessionT]):
             proxy=proxy_for(server, proxy, os.environ) if has_proxy else None,
             token=ask_for_token,
             gzip=gzip,
+            tags=dict(tags or {}),
+            types=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
         )
         self.db = database
         self._closed = False
@@ -281,6 +223,17 @@ class Client(_Face[SessionT]):
         """Open a stream, such as a `StreamOp` of one's own."""
         return open_stream(op, self._settings_for(timeout), self._transport)
 
+    def write_in_batches(self, options: BatchOptions) -> BatchWriter:
+        """Make a batch writer of options of one's own; see `batch_writer`."""
+        from ._batch_writer import BatchWriter  # noqa: PLC0415 - not needed by those who do without
+
+        return BatchWriter(self._settings_for(None), self._transport, options, *self._background())
+
+    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]]:
+        """Give a signal, and how to start something that runs beside the caller; the batch writer needs them."""
+        msg = f"{type(self).__name__} has no batch writer"
+        raise TypeError(msg)
+
     def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, T]:
         """Make a function of a builder: it does what the builder says, and returns the result."""
 
@@ -328,6 +281,17 @@ class AsyncClient(_Face[SessionT]):
     ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
         """Open a stream, such as a `StreamOp` of one's own."""
         return aopen_stream(op, self._settings_for(timeout), self._transport)
+
+    def write_in_batches(self, options: BatchOptions) -> AsyncBatchWriter:
+        """Make a batch writer of options of one's own; see `batch_writer`."""
+        from ._batch_writer import AsyncBatchWriter  # noqa: PLC0415 - not needed by those who do without
+
+        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *self._background())
+
+    def _background(self) -> tuple[AsyncSignal, Background]:
+        """Give a signal, and how to start something that runs beside the caller; the batch writer needs them."""
+        msg = f"{type(self).__name__} has no batch writer"
+        raise TypeError(msg)
 
     def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, Coroutine[Any, Any, T]]:
         """Make a coroutine function of a builder: it does what the builder says, and returns the result."""

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ._cells import PACKED, Cells, Column
+from ._cells import PACKED, Cells, Column, Piece
 from ._result import same_statement
 from ._time import to_nanoseconds, unit
 
@@ -133,6 +133,12 @@ class _Rows:
             self._take_header(header)
         rows = series.get("values", ())
         self._runs.append((len(rows), series.get("name", ""), series.get("tags", {})))
+        pieces: Sequence[Piece] | None = getattr(rows, "columns", None)  # of rows that are packed already
+        if pieces is not None:
+            for target, piece in zip(self._targets, pieces, strict=True):
+                target.add(self._rows, piece)
+            self._rows += len(rows)
+            return
         for begin in range(0, len(rows), _TURNED):
             block = rows[begin : begin + _TURNED]
             for target, cells in zip(self._targets, _transposed(block, series), strict=True):
@@ -230,6 +236,13 @@ class _Times:
         if len(self._cells) >= PACKED:
             self._settle()
 
+    def add(self, before: int, piece: Piece) -> None:
+        self._settle()
+        if piece.kind == "int" and piece.missing is None and self._unit == 1:
+            self._nanoseconds.extend(piece.values)
+        else:
+            self.extend(before, piece.cells())
+
     def finish(self) -> array[int]:
         self._settle()
         return self._nanoseconds
@@ -247,7 +260,7 @@ class _Times:
             msg = f"the column time holds what is no time: {names}"
             raise ValueError(msg)
         try:
-            self._nanoseconds.extend(times)
+            self._nanoseconds.fromlist(times)
         except OverflowError:
             msg = "the column time holds a time that does not fit int64 nanoseconds; is the result's epoch right?"
             raise ValueError(msg) from None

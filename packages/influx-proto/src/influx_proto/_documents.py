@@ -39,11 +39,12 @@ class DocumentDecoder(Protocol):
         ...
 
 
-def decoder_for(content_type: str | None) -> DocumentDecoder | None:
+def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDecoder | None:
     """Make a decoder for an answer.
 
     Args:
         content_type: the answer's `Content-Type`; its parameters and letter case do not matter.
+        packed: whether rows may be packed into columns, where there are many and it can be done fast.
 
     Returns:
         A fresh decoder, or None where the type is missing or none of JSON, MessagePack and CSV.
@@ -53,7 +54,7 @@ def decoder_for(content_type: str | None) -> DocumentDecoder | None:
         case "application/x-msgpack" | "application/msgpack":
             from ._msgpack import MessagePackDocuments  # noqa: PLC0415 - see above
 
-            return MessagePackDocuments()
+            return MessagePackDocuments(packed=packed)
         case "application/json":
             from ._json import JSONDocuments  # noqa: PLC0415 - see above
 

@@ -7,50 +7,28 @@ feed it, and it gives batches as they become full.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, NoReturn
 
 from ._arguments import limit
 from ._arrow import read_arrow
+from ._batch import SKIPPED, Batch, has_time, is_point
 from ._errors import SerializationError
 from ._escape import encoded
 from ._lineprotocol import ObjectEncoder, object_encoder
 from ._lines import lines
-from ._object_runs import Lines, Run, with_runs
 from ._pandas import is_frame, read_pandas
+from ._point_runs import PointRunEncoder
 from ._points import PointEncoder
-from ._policy import FieldType, TypePolicy
+from ._policy import ObjectColumns, TypePolicy
+from ._runs import Lines, Run, with_runs
 from ._shown import shown
-from ._table import ObjectColumns, Table, TableEncoder
+from ._table import Table, TableEncoder
 from ._time import wire_precision
 
-__all__ = ["BATCH_BYTES", "BATCH_LINES", "Batch", "Encoder"]
-
-#: What the server skips at the beginning of a line, and a space at its end.
-_SKIPPED: Final = b" \t\0\n"
-
-
-#: How much one request has if the caller does not say: what InfluxDB takes in fastest, and what leaves room below the
-#: 25 MB that it refuses unless configured otherwise.
-BATCH_LINES: Final = 10_000
-BATCH_BYTES: Final = 8_000_000
+__all__ = ["Encoder"]
 
 _UNLIMITED: Final = 2**63
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Lines that can be sent in one request."""
-
-    #: The lines, an LF between them.
-    data: bytes
-    #: How many there are.
-    lines: int
-    #: The unit of their times by its name on the wire. Our own lines have `ns`, ready-made ones what the caller said.
-    precision: str
-    #: Whether every line has a time, so that sending it twice stores it once.
-    timed: bool
 
 
 class Encoder:
@@ -63,10 +41,7 @@ class Encoder:
         tags: tags for all points, ready-made lines apart; a point's own win.
         max_lines: lines in one batch at the most; None for no limit.
         max_bytes: bytes in one batch at the most, unless a single line is longer; None for no limit.
-        unsigned: whether the server stores unsigned integers.
-        nonfinite: what is done with infinite floats: `raise` or `omit`.
-        field_types: the type of single fields, by name.
-        integers_as_floats: write all integers as floats.
+        policy: what the caller decided about types.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type.
         stamp: a clock, for points and lines that carry no time, in nanoseconds; without it the server stamps them.
@@ -85,14 +60,11 @@ class Encoder:
         tags: Mapping[str, object] | None = None,
         max_lines: int | None = None,
         max_bytes: int | None = None,
-        unsigned: bool = False,
-        nonfinite: Literal["raise", "omit"] = "raise",
-        field_types: Mapping[str, FieldType] | None = None,
-        integers_as_floats: bool = False,
+        policy: TypePolicy | None = None,
         object_columns: ObjectColumns = "str",
         stamp: Callable[[], int] | None = None,
     ) -> None:
-        policy = TypePolicy(unsigned, nonfinite, {} if field_types is None else field_types, integers_as_floats)
+        policy = TypePolicy() if policy is None else policy
         self._points = PointEncoder(measurement, {} if tags is None else tags, precision, policy)
         self._object_encoder = partial(
             object_encoder, name=measurement, tags={} if tags is None else tags, precision=precision, policy=policy
@@ -104,7 +76,9 @@ class Encoder:
         #: What is done with a value of a class: added, or taken apart.
         self._leaves: dict[type, Callable[[Any], None]] = {Run: self._add_run}
         self._nodes: dict[type, Callable[[Any], Iterator[object]]] = {}
-        self._runs: dict[type, Lines | Literal[False] | None] = {}
+        self._runs: dict[type, Lines | None] = {}
+        if stamp is None:  # what is stamped is stamped one by one
+            self._runs[dict] = PointRunEncoder(self._points, precision).lines
         #: The batch that is being filled.
         self._pieces: list[bytes] = []
         self._lines = 0
@@ -232,12 +206,11 @@ class Encoder:
             raise SerializationError(encoder.no_field)
 
     def _lines_of(self, kind: type) -> Lines | None:
-        """Give what writes many objects of a class; None for all that stands for itself, or is stamped one by one."""
-        found = self._runs.get(kind, False)
-        if found is False:
+        """Give what writes many values of a class at a time; None for all that stands for itself, or is stamped."""
+        if kind not in self._runs:
             encoder = None if self._stamp is not None else self._object_encoder(kind)
-            found = self._runs[kind] = None if encoder is None else encoder.lines
-        return found
+            self._runs[kind] = None if encoder is None else encoder.lines
+        return self._runs[kind]
 
     def _room(self) -> int:
         """Give how many lines there may be before the batch is full; if it is, how many the next one may have."""
@@ -298,10 +271,10 @@ class Encoder:
         begin = end = count = 0
         timed = True
         for start, stop in lines(data):
-            line = data[start:stop].strip(_SKIPPED)
-            if not line or line.startswith(b"#"):
+            line = data[start:stop].strip(SKIPPED)
+            if not is_point(line):
                 continue
-            if self._stamp is not None and not _has_time(line):
+            if self._stamp is not None and not has_time(line):
                 if count:
                     self._add_piece(data[begin:end], count, precision, timed=timed)
                     count, timed = 0, True
@@ -314,7 +287,7 @@ class Encoder:
                 begin = start
             end = stop
             count += 1
-            timed = timed and _has_time(line)
+            timed = timed and has_time(line)
         if count:
             self._add_piece(data[begin:end], count, precision, timed=timed)
 
@@ -352,19 +325,10 @@ class Encoder:
 
     def _refuse(self, value: object) -> NoReturn:
         msg = (
-            f"cannot write {_a(value)} ({shown(value)}): line protocol as str or bytes is written, a mapping with "
-            "'fields', or an iterable of these"
+            f"cannot write {_a(value)} ({shown(value)}): what is written is line protocol as str or bytes, a mapping "
+            "with 'fields', an object of a @lineprotocol class, a DataFrame or Arrow table, or an iterable of these"
         )
         raise SerializationError(msg)
-
-
-def _has_time(line: bytes) -> bool:
-    r"""Whether a line ends in a time; for a line with LFs in its strings, the same is true of its last piece.
-
-    A string field ends in a quote, so digits after the last space are the time. What is no valid line is refused by the
-    server whatever is said here.
-    """
-    return line.rpartition(b" ")[2].removeprefix(b"-").isdigit()
 
 
 def _table_reader(kind: type) -> Callable[[Any, str], Table] | None:

@@ -8,7 +8,7 @@ They are split by whose fault it is: bad input (`SerializationError`, `SchemaErr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ._result import QueryResult
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError",
     "AuthorizationError",
+    "BufferFullError",
     "DatabaseNotFound",
     "InfluxDBError",
     "PartialWriteError",
@@ -23,11 +24,14 @@ __all__ = [
     "ProtocolError",
     "QueryError",
     "RateLimited",
+    "RejectedLine",
     "ResponseError",
     "SchemaError",
     "SerializationError",
     "ServerUnavailable",
     "TransportError",
+    "UndeliveredError",
+    "UndeliveredLines",
     "WriteError",
 ]
 
@@ -131,8 +135,20 @@ class QueryError(ResponseError):
         return f"{self.message} (HTTP {self.status}{where})"
 
 
+class RejectedLine(NamedTuple):
+    """A line that the server did not store."""
+
+    #: The line, as it was sent.
+    line: str
+    #: In the server's words.
+    reason: str
+
+
 class WriteError(ResponseError):
     """The server refused points."""
+
+    #: The rejected lines that the server names, each with its reason.
+    rejected: Sequence[RejectedLine] = ()
 
 
 class PartialWriteError(WriteError):
@@ -140,8 +156,37 @@ class PartialWriteError(WriteError):
 
     #: How many points the server says it dropped; lines it could not parse are not among them.
     dropped: int = 0
-    #: The rejected lines that the server names, each with its reason.
-    rejected: Sequence[tuple[str, str]] = ()
+
+
+class UndeliveredLines(NamedTuple):
+    """Lines that a batch writer hands back; `client.write(it.data, db=it.db, rp=it.rp, precision=it.precision)`."""
+
+    db: str | None
+    rp: str | None
+    #: The unit of their times.
+    precision: str
+    #: The lines, an LF between them; they may be written to a file. Whatever was stored of them replaces itself.
+    data: bytes
+    #: How many they are.
+    lines: int
+
+
+class UndeliveredError(InfluxDBError):
+    """A batch writer was left with lines that it could not deliver; what prevented that is `__cause__`."""
+
+    #: The lines, in the order in which they were to be sent.
+    undelivered: Sequence[UndeliveredLines]
+
+    def __init__(self, undelivered: Sequence[UndeliveredLines], cause: BaseException) -> None:
+        count = sum(some.lines for some in undelivered)
+        super().__init__(f"{count} lines were not delivered: {cause}")
+        self.undelivered = tuple(undelivered)
+
+
+class BufferFullError(InfluxDBError):
+    """A batch writer keeps as many lines as it may, and was told not to wait."""
+
+    retryable = True
 
 
 class PayloadTooLarge(WriteError):

@@ -17,8 +17,9 @@ from typing import Any, TypeVar, overload
 from ._errors import SchemaError, SerializationError
 from ._object_code import compile_line
 from ._object_plan import Options, Plan
-from ._object_runs import Lines, RunEncoder
+from ._object_runs import RunEncoder
 from ._policy import TypePolicy
+from ._runs import Lines
 from ._schema import ATTRIBUTE, Schema, read_schema, schema_of
 from ._shown import shown
 from ._values import TagTexts

@@ -23,7 +23,7 @@ from ._errors import ProtocolError
 from ._json import in_json_shape
 from ._time import to_rfc3339
 
-__all__ = ["MessagePackDocuments"]
+__all__ = ["SIZES", "MessagePackDocuments", "Walk"]
 
 #: How a document begins: a map of one key.
 _RESULTS: Final = b"\x81\xa7results"
@@ -34,17 +34,25 @@ _CONTINUED: Final = b"\xa7partial\xc3"
 _TRIES: Final = 2
 
 
+#: Only larger documents have so many rows that it is faster to read them as columns.
+_LARGE: Final = 8192
+
+
 class MessagePackDocuments:
     """A push decoder of MessagePack answers, chunked or not (`DocumentDecoder`).
 
     Integers, floats and times are exact. Text that is not UTF-8 gets replacement characters.
+
+    Args:
+        packed: whether the rows of a document that has many may be `PackedRows`, for which numpy and pandas are needed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, packed: bool = False) -> None:
+        self._decode = _decode_packed if packed else _DECODER.decode
         self._buffer = bytearray()  # begins with a document that is not complete yet
         self._seen = 0  # from here on the next document's beginning is looked for
         self._tries = _TRIES
-        self._walk: _Walk | None = None  # over the items of the first document, once a proposal has failed
+        self._walk: Walk | None = None  # over the items of the first document, once a proposal has failed
         self._empty = True
         self._failure: ProtocolError | None = None
 
@@ -84,7 +92,7 @@ class MessagePackDocuments:
         documents: list[dict[str, Any]] = []
         while self._buffer and not self._try_whole(documents):
             before = len(documents)
-            self._walk = self._walk or _Walk()
+            self._walk = self._walk or Walk()
             self._take(documents)
             if len(documents) == before:
                 raise ProtocolError(f"the answer was cut inside a MessagePack document: {_excerpt(self._buffer)}")
@@ -104,9 +112,9 @@ class MessagePackDocuments:
                     if end < 0:
                         break
                     try:
-                        document = _DECODER.decode(buffer[begin:end])
+                        document = self._decode(buffer[begin:end])
                     except (ValueError, TypeError, RecursionError):
-                        self._walk = _Walk(begin)
+                        self._walk = Walk(begin)
                         continue
                 else:
                     if not self._walk.over(buffer):
@@ -129,7 +137,7 @@ class MessagePackDocuments:
     def _try_whole(self, documents: list[dict[str, Any]]) -> bool:
         """Take the buffer as one document, if it is exactly that."""
         try:
-            document = _DECODER.decode(self._buffer)
+            document = self._decode(self._buffer)
         except (ValueError, TypeError, RecursionError):
             return False
         documents.append(in_json_shape(document))
@@ -163,6 +171,13 @@ _TIME: Final = struct.Struct(">qi")
 _DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=_extension)
 
 
+def _decode_packed(data: bytearray) -> Any:
+    from ._msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for those who have asked
+
+    found = read_packed(bytes(data), _DECODER.decode) if len(data) >= _LARGE else None
+    return _DECODER.decode(data) if found is None else found
+
+
 def _decode(data: bytearray) -> Any:
     """Decode one complete message."""
     try:
@@ -174,10 +189,10 @@ def _decode(data: bytearray) -> Any:
         raise ProtocolError(f"the answer is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
 
 
-# What the first byte of an item says: how many bytes the item has (_SIZE), or in how many bytes its length follows
+# What the first byte of an item says: how many bytes the item has (SIZES), or in how many bytes its length follows
 # (_WIDTH), and for a length of items instead of bytes how many of them make one (_ITEMS).
 
-_SIZE: Final = [0] * 256
+SIZES: Final = [0] * 256
 _WIDTH: Final = [0] * 256
 _ITEMS: Final = [0] * 256
 _COUNT: Final = [0] * 256  # items inside, where the first byte tells it
@@ -185,17 +200,17 @@ _COUNT: Final = [0] * 256  # items inside, where the first byte tells it
 
 def _describe() -> None:
     for byte in (*range(0x80), *range(0xE0, 0x100), 0xC0, 0xC2, 0xC3):  # small integers, nil, booleans
-        _SIZE[byte] = 1
+        SIZES[byte] = 1
     for low in range(16):  # maps and arrays
-        _SIZE[0x80 | low] = _SIZE[0x90 | low] = 1
+        SIZES[0x80 | low] = SIZES[0x90 | low] = 1
         _COUNT[0x80 | low] = 2 * low
         _COUNT[0x90 | low] = low
     for low in range(32):  # strings
-        _SIZE[0xA0 | low] = 1 + low
+        SIZES[0xA0 | low] = 1 + low
     for byte, size in enumerate((4, 8, 1, 2, 4, 8, 1, 2, 4, 8), 0xCA):  # floats, unsigned and signed integers
-        _SIZE[byte] = 1 + size
+        SIZES[byte] = 1 + size
     for power in range(5):  # extensions of 1, 2, 4, 8, 16 bytes and their type
-        _SIZE[0xD4 + power] = 2 + (1 << power)
+        SIZES[0xD4 + power] = 2 + (1 << power)
     for first in (0xC4, 0xC7, 0xD9):  # bytes, extensions, strings
         for power in range(3):
             _WIDTH[first + power] = 1 << power
@@ -208,19 +223,19 @@ def _describe() -> None:
 _describe()
 
 
-class _Walk:
+class Walk:
     """A walk over the items of one message, that can wait for more bytes anywhere."""
 
     def __init__(self, at: int = 0) -> None:
         self.at = at
         self._missing = 1  # items until the message is complete
 
-    def over(self, data: bytearray) -> bool:
+    def over(self, data: bytes | bytearray) -> bool:
         """Go as far as the bytes reach, and say whether the message is complete; `at` is then its end."""
         at, missing, length = self.at, self._missing, len(data)
         while missing and at < length:
             first = data[at]
-            if size := _SIZE[first]:
+            if size := SIZES[first]:
                 end = at + size
                 inside = _COUNT[first]
             elif width := _WIDTH[first]:
@@ -246,7 +261,7 @@ def _value(data: bytearray, at: int) -> tuple[Any, int]:
         The value, and where the next item begins.
     """
     first = data[at]
-    if size := _SIZE[first]:
+    if size := SIZES[first]:
         end, number = at + size, _COUNT[first]
     else:
         end = at + 1 + _WIDTH[first]
@@ -258,7 +273,7 @@ def _value(data: bytearray, at: int) -> tuple[Any, int]:
     if 0x90 <= first <= 0x9F or 0xDC <= first <= 0xDD:
         return _values(data, end, number)
     if 0x80 <= first <= 0x8F or 0xDE <= first <= 0xDF:
-        count = number if _SIZE[first] else 2 * number
+        count = number if SIZES[first] else 2 * number
         flat, end = _values(data, end, count)
         return dict(zip(flat[::2], flat[1::2], strict=True)), end
     if not size:  # bytes, extensions: there is no text in them

@@ -22,7 +22,7 @@ from ._object_plan import FIELD_TYPES, Piece, Plan
 from ._policy import TypePolicy
 from ._schema import Kind
 from ._time import FIRST, LAST, to_nanoseconds, unit
-from ._values import FIRST_INTEGER, LAST_INTEGER, FieldTexts, number_json
+from ._values import FIRST_INTEGER, LAST_INTEGER, FieldTexts, number_encoder
 
 __all__ = ["compile_line"]
 
@@ -54,7 +54,7 @@ class _Source:
             "TAGS": plan.tag_values,
             "datetime": datetime,
             "decimal": FieldTexts(TypePolicy()).text,
-            "digits": number_json,
+            "digits": number_encoder(),
             "general": plan.line,
             "missed": (SerializationError, AttributeError),
             "nanoseconds": partial(to_nanoseconds, precision=plan.precision),

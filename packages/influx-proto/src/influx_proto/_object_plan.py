@@ -20,7 +20,7 @@ from ._policy import FieldType, TypePolicy
 from ._schema import Attribute, Kind, Schema
 from ._shown import shown
 from ._time import to_nanoseconds
-from ._values import FieldTexts, TagTexts, number_json
+from ._values import FieldTexts, TagTexts, number_encoder
 
 __all__ = ["FIELD_TYPES", "Options", "Piece", "Plan"]
 
@@ -116,7 +116,7 @@ class Plan:
             # Left out, it would be stored with the time of the server: a wrong one, where the caller had none.
             msg = "the time is NaT; a point that is to get the server's time has None for it"
             raise SerializationError(msg)
-        return None if ns is None else number_json(ns)
+        return None if ns is None else number_encoder()(ns)
 
 
 class Piece:

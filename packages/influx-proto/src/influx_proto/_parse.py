@@ -1,42 +1,29 @@
 """Line protocol to points: what InfluxDB 1.x accepts is accepted, what it refuses is refused, for the same reason.
 
-There are two ways through a line. The short one takes lines as clients write them and gives up on any other; `_scan`
-takes all of them, and follows the server step by step where the grammar does not tell what the server does.
+There are two ways. `_plain_lines` reads many lines at a time, if all of them are such as clients write; `_scan` reads
+any line, and follows the server step by step where the grammar does not tell what the server does.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterable, Iterator
-from typing import Any, Final, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from ._errors import SerializationError
 from ._lines import end_of_line
-from ._scan import LONGEST_KEY, ScanError, scan_line, scan_series
-from ._time import FIRST, LAST, unit
-from ._values import FIRST_INTEGER, LAST_INTEGER
+from ._scan import ScanError, scan_line
+from ._time import unit
+
+if TYPE_CHECKING:
+    from ._plain_lines import Point
 
 __all__ = ["parse_lines"]
-
-Point: TypeAlias = dict[str, Any]
-
-#: Longer lines could have a key that is too long.
-_LONG: Final = LONGEST_KEY // 4 - 4
-
-_PLAIN_TIME: Final = re.compile(r"-?[0-9]{1,19}").fullmatch
 
 #: Bytes that are looked at in one go.
 _WINDOW: Final = 1 << 18
 
-#: Measurement and tags whose backslashes each hide something else than a backslash.
-_PLAIN_SERIES: Final = re.compile(r"[^\\ ]*+(?:\\[^\\][^\\ ]*+)*+(?= )")
-
-_decode: Final = msgspec.json.Decoder(dict[str, int | float | bool | str]).decode
-
-#: Series that are remembered: points come again and again from the same.
-_REMEMBERED: Final = 4096
+#: Lines that are read at a time.
+_AT_ONCE: Final = 256
 
 
 def parse_lines(
@@ -93,36 +80,45 @@ class _Reader:
     def __init__(self, unit: int, *, unsigned: bool) -> None:
         self._unit = unit
         self._unsigned = unsigned
-        self._series: dict[str, tuple[str, dict[str, str]]] = {}
+        from ._plain_lines import PlainReader  # noqa: PLC0415 - not needed by those who only write, and slow to import
+
+        self._plain = PlainReader(unit)
         self._lines_before = 0
 
     def read(self, data: bytes, *, last: bool) -> Generator[Point, None, int]:
         """Yield the points of all lines that are complete; return how many bytes these have."""
         size = len(data)
         end = size if last else data.rfind(b"\n")  # without an LF there is no complete line
-        done = at = 0  # where the next line begins, and the next of those that the LFs make
-        # Decoded in one go if a byte is a character, since that is how positions are counted.
-        lines = data[:end].decode().split("\n") if data.isascii() else data[:end].split(b"\n")
-        for line in lines if end >= 0 else ():
-            begin = at
-            at += len(line) + 1
-            if begin < done:  # it is the rest of a line with LFs in it
-                continue
-            try:
-                point = self._read_plain(line if isinstance(line, str) else line.decode())
-            except (ValueError, OverflowError):  # no UTF-8, or no number: the long way tells what it is
-                point = None
-            done = at
-            if point is None:
-                done = end_of_line(data, begin) + 1
-                if done > size and not last:
-                    done = begin
+        lines = data[:end].split(b"\n") if end >= 0 else []
+        number = at = 0  # of the next line, and where it begins
+        count = _AT_ONCE
+        while number < len(lines):
+            some = lines[number : number + count]
+            points = self._read_plain(some)
+            if points is not None:
+                yield from points
+                number += len(some)
+                at += sum(map(len, some)) + len(some)
+                count = min(2 * count, _AT_ONCE)
+            elif len(some) > 1:
+                count = len(some) // 2
+            else:
+                stop = end_of_line(data, at)
+                if stop >= size and not last:
                     break
-                point = self._read_any(data, begin, done - 1)
-            if point is not None:
-                yield point
-        self._lines_before += data.count(b"\n", 0, done)
-        return done
+                point = self._read_any(data, at, stop)
+                if point is not None:
+                    yield point
+                number += 1 + data.count(b"\n", at, stop)
+                at = stop + 1
+        self._lines_before += data.count(b"\n", 0, at)
+        return at
+
+    def _read_plain(self, lines: list[bytes]) -> list[Point] | None:
+        try:
+            return self._plain.read(b"\n".join(lines).decode())
+        except (ValueError, OverflowError):  # no UTF-8, or no number: the long way tells what it is
+            return None
 
     def _read_any(self, data: bytes, begin: int, end: int) -> Point | None:
         try:
@@ -133,89 +129,3 @@ class _Reader:
             column = len(data[data.rfind(b"\n", 0, place) + 1 : place].decode(errors="replace")) + 1
             msg = f"line {line}, column {column}: {error.reason}"
             raise SerializationError(msg) from None
-
-    def _read_plain(self, line: str) -> Point | None:
-        """Read a line without surprises; None, or a ValueError, for any other.
-
-        Nothing may be accepted here that `scan_line` would refuse, or read otherwise: whatever looks odd is left to it.
-        """
-        if len(line) > _LONG:
-            return None
-        series, _, rest = _partition_escaped(line) if "\\" in line else line.partition(" ")
-        known = self._series.get(series) or self._learn(series)
-        if known is None:
-            return None
-        strings: list[str] = []
-        if '"' in rest:
-            # Every other part is the text of a string; in what is left, two quotes stand for it.
-            parts = rest.split('"')
-            if len(parts) % 2 == 0:
-                return None
-            strings = parts[-2::-2]
-            rest = '""'.join(parts[::2])
-        text, _, time = rest.partition(" ")
-        fields = _plain_fields(text, strings)
-        if fields is None:
-            return None
-        ns = None
-        if time:
-            if not _PLAIN_TIME(time):
-                return None
-            ns = int(time) * self._unit
-            if not FIRST <= ns <= LAST:
-                return None
-        measurement, tags = known
-        return {"measurement": measurement, "tags": tags.copy(), "fields": fields, "time": ns}
-
-    def _learn(self, series: str) -> tuple[str, dict[str, str]] | None:
-        if series[:1] in {"", "#", " ", "\t", "\0"}:
-            return None
-        try:
-            measurement, tags, _ = scan_series(series.encode() + b" ", 0)
-        except ScanError:
-            return None
-        if "time" in tags:
-            return None
-        if len(self._series) >= _REMEMBERED:
-            self._series.clear()
-        self._series[series] = measurement, tags
-        return measurement, tags
-
-
-def _partition_escaped(line: str) -> tuple[str, str, str]:
-    """Divide a line after the tags, if these are all that has backslashes, and no backslash is before another."""
-    found = _PLAIN_SERIES.match(line)
-    if found is None or "\\" in line[found.end() :]:
-        return "", "", ""
-    return found[0], " ", line[found.end() + 1 :]
-
-
-def _plain_fields(text: str, strings: list[str]) -> dict[str, Any] | None:
-    """Read a field set, the texts of its strings apart, of which the first is last.
-
-    With its keys in quotes and without the `i` of integers it is JSON, which is decoded many times faster than by any
-    code here. JSON's numbers, `true` and `false` are all the server's as well, and what it has beyond JSON is rare.
-    """
-    if "\t" in text or "\r" in text:  # white space to JSON, data to the server
-        return None
-    framed = f",{text},"
-    integers = framed.count("i,")
-    if integers:
-        text = framed.replace("i,", ",")[1:-1]
-    fields = _decode('{"' + text.replace(",", ',"').replace("=", '":') + "}")
-    if len(fields) <= text.count(",") or "time" in fields or "" in fields:
-        return None
-    for key, value in fields.items():
-        if type(value) is int:
-            # Only fields that had the `i` behind the very digits are integers.
-            if integers and f",{key}={value}i," in framed:
-                if not FIRST_INTEGER <= value <= LAST_INTEGER:
-                    return None
-                integers -= 1
-            elif value:
-                fields[key] = float(value)
-            else:
-                return None  # it may be -0
-        elif type(value) is str:
-            fields[key] = strings.pop()
-    return None if integers or strings else fields

@@ -15,9 +15,9 @@ from ._escape import SHORT_LINE, SUSPICIOUS, TagValues, check_line, field_key, m
 from ._policy import TypePolicy
 from ._shown import shown
 from ._time import FIRST, LAST, to_nanoseconds, unit
-from ._values import FieldTexts, TagTexts, number_json
+from ._values import FieldTexts, TagTexts, number_encoder
 
-__all__ = ["PointEncoder"]
+__all__ = ["Fields", "PointEncoder"]
 
 #: Series, shapes and field keys that are remembered. Where there are more, all are forgotten and learned anew.
 _REMEMBERED: Final = 4096
@@ -38,10 +38,13 @@ class PointEncoder:
     """
 
     def __init__(self, name: str | None, tags: Mapping[str, object], precision: str, policy: TypePolicy) -> None:
-        self._name = name
+        #: The measurement of points that name none.
+        self.name = name
         self._precision = precision
         self._unit = unit(precision)
-        self._fields = _Fields(policy)
+        self._number = number_encoder()
+        #: Of each field key what there is to know.
+        self.fields = Fields(policy)
         self._tag_texts = TagTexts()
         self._tag_values = TagValues()
         if name is not None:
@@ -72,7 +75,7 @@ class PointEncoder:
         """
         name = point.get("measurement")
         if name is None:
-            name = self._name
+            name = self.name
         fields = point.get("fields")
         if type(fields) is not dict and not isinstance(fields, Mapping):
             if fields is None and "fields" in point:
@@ -88,7 +91,7 @@ class PointEncoder:
         else:
             if type(time) is not int or not FIRST <= (ns := time * self._unit) <= LAST:
                 ns = self._time(time, name)
-            line = b" ".join((series, text, number_json(ns)))
+            line = b" ".join((series, text, self._number(ns)))
         if len(line) > SHORT_LINE or SUSPICIOUS in line:
             try:
                 check_line(line)
@@ -100,15 +103,16 @@ class PointEncoder:
         """Give the fields that have a value, with commas between them."""
         parts: list[bytes] = []
         key: object = None
-        plan = self._fields
+        plan = self.fields
         plain_float = plan.plain_float
+        number = self._number
         try:
             for key, value in fields.items():
                 before, texts = plan[key]
                 kind = type(value)
                 text: bytes | None
                 # Most values are floats, and a call more for each of them can be felt.
-                if kind is not float or texts is not plain_float or (text := number_json(value)) == b"null":
+                if kind is not float or texts is not plain_float or (text := number(value)) == b"null":
                     text = texts[kind](value)
                 if text is not None:
                     parts.append(before + text)
@@ -128,17 +132,22 @@ class PointEncoder:
         for value in values:
             # Another type may equal a text, or another type, and be written otherwise.
             if type(value) is not str:
-                return self._make_series(name, tags)
+                return self.make_series(name, tags)
         key = (name, *tags, *values)
         series = self._known.get(key)
         if series is None:
-            series = self._make_series(name, tags)
+            series = self.make_series(name, tags)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = series
         return series
 
-    def _make_series(self, name: str, tags: Mapping[str, Any]) -> bytes:
+    def make_series(self, name: str, tags: Mapping[str, Any]) -> bytes:
+        """Give measurement and tags, tags for all points among them.
+
+        Raises:
+            SerializationError: they cannot be written.
+        """
         shape = (name, *tags)
         found = self._shapes.get(shape)
         if found is None:
@@ -175,6 +184,14 @@ class PointEncoder:
         self._shapes[shape] = text, keys
         return text, keys
 
+    def time_text(self, time: object) -> bytes:
+        """Give the text of a point's time, with the space before it; nothing where it has none.
+
+        Raises:
+            SerializationError: it tells no time.
+        """
+        return b"" if time is None else b" " + self._number(self._time(time, None))
+
     def _time(self, time: Any, name: object) -> int:
         try:
             found = to_nanoseconds(time, self._precision)
@@ -207,7 +224,7 @@ class PointEncoder:
         raise _located(SerializationError(msg), name)
 
 
-class _Fields(dict[Any, tuple[bytes, FieldTexts]]):
+class Fields(dict[Any, tuple[bytes, FieldTexts]]):
     """By field key: the text before the value, and the texts of values."""
 
     def __init__(self, policy: TypePolicy) -> None:

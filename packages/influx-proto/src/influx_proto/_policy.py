@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, TypeAlias, get_args
 
-__all__ = ["FieldType", "TypePolicy"]
+__all__ = ["FieldType", "ObjectColumns", "TypePolicy"]
 
 #: The types that InfluxDB has for fields.
 FieldType: TypeAlias = Literal["float", "integer", "unsigned", "string", "boolean"]
+
+#: How the cells of a DataFrame's columns of any objects are written: the text of each, or each by its own type.
+ObjectColumns: TypeAlias = Literal["str", "infer"]
 
 _FIELD_TYPES: Final = get_args(FieldType)
 
@@ -51,3 +54,25 @@ class TypePolicy:
                 raise ValueError(msg)
         # A copy: what the caller does to theirs afterwards cannot turn a field's type in the middle of a stream.
         object.__setattr__(self, "field_types", dict(self.field_types))
+
+    def but(
+        self,
+        unsigned: bool | None = None,
+        nonfinite: Literal["raise", "omit"] | None = None,
+        field_types: Mapping[str, FieldType] | None = None,
+        integers_as_floats: bool | None = None,
+    ) -> TypePolicy:
+        """Give the same with some options decided otherwise; None leaves one as it is, and so do `field_types` others'.
+
+        Raises:
+            ValueError: an option has a value that it cannot have; the message begins with the option's name.
+        """
+        said: dict[str, Any] = {
+            "unsigned": unsigned,
+            "nonfinite": nonfinite,
+            "integers_as_floats": integers_as_floats,
+            "field_types": field_types,
+        }
+        if isinstance(field_types, Mapping):
+            said["field_types"] = {**self.field_types, **field_types}
+        return replace(self, **{name: value for name, value in said.items() if value is not None})

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from ._answers import Collected, WholeResult, chunk_decoder
 from ._arguments import given, limit, text
-from ._op import FlatMap, Op
-from ._pandas_result import FrameCollector, chunk_to_pandas
+from ._op import Decoder, FlatMap, Op
 from ._result import QueryResult
 from ._stream import StreamOp
 from ._time import wire_precision
-from ._typed_rows import instances
 from ._wire import Headers, Repeat, Request, add_params, encode_params
 from .influxql import encode_bind_parameters, is_read
 
@@ -168,7 +166,7 @@ def query_dataframes(
 ) -> Op[list[pd.DataFrame]]:
     """Run a query of any number of statements and give a pandas DataFrame for each; otherwise as `query_dataframe`."""
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
-    return Op(request, partial(_collected_frames, measurement=measurement, finish=FrameCollector.finish))
+    return Op(request, partial(_collected_frames, measurement=measurement, finish=list))
 
 
 def query_dataframe_chunks(
@@ -183,7 +181,7 @@ def query_dataframe_chunks(
 ) -> StreamOp[pd.DataFrame]:
     """Run a query and give its result in parts, as they arrive, each as a pandas DataFrame; see `query_chunks`."""
     chunks = query_chunks(q, db=db, rp=rp, params=params, chunk_size=chunk_size, format=format)
-    return _mapped(chunks, partial(chunk_to_pandas, measurement=measurement))
+    return StreamOp(chunks.request, partial(_frames_of_chunks, measurement=measurement))
 
 
 def query_as(
@@ -211,12 +209,16 @@ def query_as(
         QueryError: as `query`.
         ProtocolError: as `query`.
     """
+    from ._typed_rows import instances  # noqa: PLC0415 - not needed by those who want no objects
+
     instances(cls, QueryResult([]))  # a class that will not do is told before anything is sent
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
     return Op(request, partial(_collected_instances, cls=cls))
 
 
 def _collected_instances(status: int, headers: Headers, *, cls: type[T]) -> Collected[list[T]]:
+    from ._typed_rows import instances  # noqa: PLC0415 - as above
+
     found: list[T] = []
 
     def add(chunk: QueryResult) -> None:
@@ -226,20 +228,28 @@ def _collected_instances(status: int, headers: Headers, *, cls: type[T]) -> Coll
 
 
 def _collected_frames(
-    status: int, headers: Headers, *, measurement: bool | None, finish: Callable[[FrameCollector], T]
+    status: int, headers: Headers, *, measurement: bool | None, finish: Callable[[list[pd.DataFrame]], T]
 ) -> Collected[T]:
+    from ._pandas_result import FrameCollector  # noqa: PLC0415 - not needed by those who want no frames
+
     frames = FrameCollector(measurement=measurement)
-    return Collected(chunk_decoder(status, headers, epoch="ns"), frames.add, partial(finish, frames))
+    decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
+    return Collected(decoder, frames.add, lambda: finish(frames.finish()))
 
 
-def _only_frame(frames: FrameCollector) -> pd.DataFrame:
-    found = frames.finish()
-    if len(found) != 1:
-        msg = (
-            f"q: the query is of {len(found)} statements, and query_dataframe of one; query_dataframes takes any number"
-        )
+def _only_frame(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    if len(frames) != 1:
+        count = len(frames)
+        msg = f"q: the query is of {count} statements, and query_dataframe of one; query_dataframes takes any number"
         raise ValueError(msg)
-    return found[0]
+    return frames[0]
+
+
+def _frames_of_chunks(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[pd.DataFrame]:
+    from ._pandas_result import chunk_to_pandas  # noqa: PLC0415 - as above
+
+    decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
+    return FlatMap(decoder, partial(chunk_to_pandas, measurement=measurement))
 
 
 def _mapped(chunks: StreamOp[QueryResult], function: Callable[[QueryResult], Iterable[T]]) -> StreamOp[T]:

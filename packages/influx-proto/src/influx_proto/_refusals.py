@@ -15,6 +15,7 @@ from ._errors import (
     ProtocolError,
     QueryError,
     RateLimited,
+    RejectedLine,
     ResponseError,
     ServerUnavailable,
     WriteError,
@@ -22,7 +23,7 @@ from ._errors import (
 from ._wire import Headers
 
 #: An error's body is kept up to this many bytes; a server's longest messages quote one line of 64 KiB.
-_BODY_LIMIT = 4 * 1024 * 1024
+BODY_LIMIT = 4 * 1024 * 1024
 _QUOTED = 200
 
 #: Texts of a 500 that say what will not change by waiting.
@@ -54,7 +55,7 @@ class Refusal:
 
     def feed(self, data: bytes) -> tuple[()]:
         """Take more of the body."""
-        room = _BODY_LIMIT - len(self._body)
+        room = BODY_LIMIT - len(self._body)
         self._body += data[: max(room, 0)]
         return ()
 
@@ -80,10 +81,13 @@ def refusal(asked: Asked, status: int, headers: Headers, body: bytes) -> InfluxD
     if kind is WriteError and message.startswith("partial write"):
         kind = PartialWriteError
     error = kind(status, message, headers, body)
+    if isinstance(error, WriteError):
+        error.rejected = tuple(
+            RejectedLine(match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message)
+        )
     if isinstance(error, PartialWriteError):
         dropped = _DROPPED.search(message)
         error.dropped = int(dropped[1]) if dropped else 0
-        error.rejected = tuple((match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message))
     return error
 
 
@@ -101,7 +105,7 @@ def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | 
             return PayloadTooLarge
         case 429:
             return RateLimited
-        case 502 | 503 | 504:
+        case 408 | 425 | 502 | 503 | 504:
             return ServerUnavailable
         case _ if headers.get("Content-Type", "").lower().startswith("text/html"):
             return None

@@ -25,7 +25,7 @@ class RetryPolicy:
 
     Reads, and points that carry their time, are repeated after connection failures and after answers of 429, 500 (of
     a moment), 502, 503 and 504. Points without a time are repeated only where the server cannot have stored them.
-    Statements that change the server are never repeated.
+    Statements that change the server are never repeated. `docs/failures.md` has the whole table.
 
     The wait before the n-th repetition is random between 0 and `backoff * 2**(n-1)` ("full jitter"), at most
     `max_backoff`; a `Retry-After` of the server wins over it. All figures are in seconds.
@@ -37,6 +37,9 @@ class RetryPolicy:
     max_total: float | None = 60.0
     backoff: float = 0.1
     max_backoff: float = 15.0
+    #: Called before something is tried again, with the error, the number of the attempt that failed of it, and how many
+    #: seconds the next one waits. Where it returns False, nothing is tried again.
+    on_retry: Callable[[InfluxDBError, int, float], object] | None = field(default=None, repr=False)
     #: Gives a number from 0 up to 1.
     random: Callable[[], float] = field(default=_uniform, repr=False)
 
@@ -61,6 +64,8 @@ class RetryPolicy:
         else:
             wait = self.random() * min(self.max_backoff, self.backoff * 2.0 ** (attempt - 1))
         if self.max_total is not None and elapsed + wait > self.max_total:
+            return None
+        if self.on_retry is not None and self.on_retry(error, attempt, wait) is False:
             return None
         return wait
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from ._encoder import BATCH_BYTES, BATCH_LINES, Encoder
+from ._batch import BATCH_BYTES, BATCH_LINES
 from ._errors import SerializationError
-from ._policy import FieldType
-from ._table import ObjectColumns
+from ._policy import FieldType, ObjectColumns, TypePolicy
 from ._time import wire_precision
 
 __all__ = ["serialize", "serialize_batches"]
@@ -56,16 +55,15 @@ def serialize(
         SerializationError: a point cannot be written as it is; says which and why.
         ValueError: an argument is not what it must be.
     """
+    from ._encoder import Encoder  # noqa: PLC0415 - as in `_write`
+
     encoder = Encoder(
         measurement,
         precision=precision,
         tag_columns=tag_columns,
         object_columns=object_columns,
         tags={**(tags or {}), **extra_tags},
-        unsigned=unsigned,
-        nonfinite=nonfinite,
-        field_types=field_types,
-        integers_as_floats=integers_as_floats,
+        policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
     )
     batches = list(encoder.encode(data))
     if len(batches) > 1:
@@ -118,6 +116,8 @@ def serialize_batches(
             whole.
         ValueError: an argument is not what it must be.
     """
+    from ._encoder import Encoder  # noqa: PLC0415 - as in `_write`
+
     encoder = Encoder(
         measurement,
         precision=precision,
@@ -126,9 +126,6 @@ def serialize_batches(
         tags={**(tags or {}), **extra_tags},
         max_lines=max_lines,
         max_bytes=max_bytes,
-        unsigned=unsigned,
-        nonfinite=nonfinite,
-        field_types=field_types,
-        integers_as_floats=integers_as_floats,
+        policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
     )
     return (batch.data for batch in encoder.encode(data))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from ._coding import compressed
+from ._policy import TypePolicy
 from ._proxy import Proxy
 from ._retry import RetryPolicy
 from ._server import Server
@@ -32,6 +33,10 @@ class Settings:
     token: Callable[[], str | Awaitable[str]] | None = field(default=None, repr=False)
     #: Whether large bodies are compressed.
     gzip: bool = False
+    #: Tags of all points that are written, ready-made lines apart; those of a single write, and a point's own, win.
+    tags: Mapping[str, object] = field(default_factory=dict)
+    #: How the values of fields are written, where a single write does not say otherwise.
+    types: TypePolicy = TypePolicy()
 
     @property
     def where(self) -> str:

@@ -1,8 +1,8 @@
 """Tables to lines: what frames and Arrow data have in common once their cells are values.
 
-A table is named columns and, row by row, times. Each row becomes a point of `PointEncoder`, so names, values, tags and
-times are under the rules that mappings are under, and give the same bytes. Tables are read in slices of rows: memory
-stays flat however long they are.
+A table is named columns and, row by row, times. Its rows are written as mappings are, many at a time where they are in
+order and otherwise one by one, so names, values, tags and times are under the same rules and give the same bytes.
+Tables are read in slices of rows: memory stays flat however long they are.
 
 Cells of an object column are of any type. They are written as text, `str(cell)`, which is the one place where that is
 done; or each by its own type (`infer`), and then all of them must come to one type of field.
@@ -13,22 +13,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ._errors import SerializationError
+from ._point_runs import Shape
 from ._points import PointEncoder
-from ._policy import FieldType, TypePolicy
+from ._policy import FieldType, ObjectColumns, TypePolicy
+from ._run_columns import joined_lines
 from ._shown import shown
 from ._time import FIRST, LAST, to_rfc3339
 from ._values import FieldTexts
 
-__all__ = ["ROWS", "Column", "ObjectColumns", "Table", "TableEncoder", "column_names"]
+__all__ = ["ROWS", "Column", "Table", "TableEncoder", "column_names"]
 
 #: Rows that are values at a time.
 ROWS: Final = 1000
-
-#: What is done with columns of any objects: text of all of them, or each by its own type.
-ObjectColumns = Literal["str", "infer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +99,18 @@ class TableEncoder:
                 slice nothing was given.
         """
         table, rows = self._open(read)
-        line_of = PointEncoder(self._name, self._tags, "ns", rows.policy).line
+        encoder = PointEncoder(self._name, self._tags, "ns", rows.policy)
         for times, cells in table.slices:
+            data = rows.at_once(encoder, times, cells)
+            if data is not None:
+                first += len(times)
+                yield data, len(times), len(times)
+                continue
             lines: list[bytes] = []
             for number, (time, point) in enumerate(zip(times, rows.points(times, cells), strict=True), first):
                 try:
                     rows.check(point)
-                    line = line_of(point)
+                    line = encoder.line(point)
                 except SerializationError as error:
                     msg = f"row {number}{_at(time)}: {error}"
                     raise SerializationError(msg) from None
@@ -188,12 +192,25 @@ class _Rows:
         self._fields = fields
         self._tag_names = [names[at] for at in tags]
         self._field_names = [names[at] for at in fields]
+        self._shape: Shape | None = None
+
+    def at_once(self, encoder: PointEncoder, times: Sequence[Any], cells: Sequence[Sequence[Any]]) -> bytes | None:
+        """Give the lines of a slice; None if it has to be written row by row."""
+        if self._measurement is None or self._inferred or type(None) in set(map(type, times)):
+            return None
+        columns = self._columns(cells)
+        tags = list(zip(*[columns[at] for at in self._tags], strict=True)) if self._tags else None
+        try:
+            if self._shape is None:
+                self._shape = Shape(encoder, self._measurement, self._tag_names, self._field_names, "ns")
+            found = self._shape.columns(tags, [columns[at] for at in self._fields], times)
+        except SerializationError:
+            return None
+        return None if found is None else joined_lines(found)
 
     def points(self, times: Sequence[Any], cells: Sequence[Sequence[Any]]) -> Iterator[Mapping[str, Any]]:
         """Give the rows of a slice as points."""
-        columns = list(cells)
-        for at in self._texts:
-            columns[at] = [_as_text(cell) for cell in columns[at]]
+        columns = self._columns(cells)
         all_tags = _across([columns[at] for at in self._tags])
         all_fields = _across([columns[at] for at in self._fields])
         for time, tags, fields in zip(times, all_tags, all_fields):  # noqa: B905 - two may be endless
@@ -202,6 +219,12 @@ class _Rows:
                 "tags": dict(zip(self._tag_names, tags, strict=True)),
                 "fields": dict(zip(self._field_names, fields, strict=True)),
             }
+
+    def _columns(self, cells: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+        columns = list(cells)
+        for at in self._texts:
+            columns[at] = [_as_text(cell) for cell in columns[at]]
+        return columns
 
     def check(self, point: Mapping[str, Any]) -> None:
         """Check that a row has a time, and its inferred fields the types that they had in the rows before."""

@@ -26,16 +26,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import Any, Final, NoReturn, TypeAlias
-
-import msgspec
 
 from ._errors import SerializationError
 from ._escape import string_value, tag_value
 from ._policy import FieldType, TypePolicy
 from ._shown import shown
 
-__all__ = ["FieldTexts", "TagTexts", "float_text"]
+__all__ = ["FieldTexts", "TagTexts", "float_text", "number_encoder"]
 
 #: Gives the text of a value, or None for one that is missing.
 Texter: TypeAlias = Callable[[Any], bytes | None]
@@ -46,12 +45,28 @@ LAST_UNSIGNED: Final = 2**64 - 1
 
 _BOOLEANS: Final = {True: b"true", False: b"false"}
 
+#: The types of field that the classes of Python's own are.
+_NATURAL: Final[dict[type, FieldType]] = {
+    float: "float",
+    int: "integer",
+    bool: "boolean",
+    str: "string",
+    Decimal: "float",
+}
+
 #: Classes that are remembered; those made at run time must not pile up.
 _CLASSES: Final = 1000
 
 
-#: Writes floats several times faster than `repr`, infinite ones and NaN as `null`; and integers of 64 bits.
-number_json: Final = msgspec.json.Encoder().encode
+@cache
+def number_encoder() -> Callable[[Any], bytes]:
+    """Give what writes floats, integers of 64 bits and lists of these as JSON; infinite floats and NaN are `null`.
+
+    Floats are written several times faster than by `repr`.
+    """
+    import msgspec  # noqa: PLC0415 - slow to import, and not needed before something is written
+
+    return msgspec.json.Encoder().encode
 
 
 def float_text(value: float) -> bytes | None:
@@ -60,7 +75,7 @@ def float_text(value: float) -> bytes | None:
     Raises:
         SerializationError: it is infinite.
     """
-    text = number_json(value)
+    text = number_encoder()(value)
     if text != b"null":
         return text
     if math.isinf(value):
@@ -189,6 +204,13 @@ class FieldTexts(_Texts):
             if self._number is None:
                 self[int] = self._plain_int
 
+    @property
+    def natural(self) -> set[type]:
+        """The classes of values that are written by their type alone, policy or not; infinite ones apart."""
+        if self._pin is not None:
+            return {kind for kind, pin in _NATURAL.items() if pin == self._pin}
+        return {kind for kind in _NATURAL if self._number is None or kind is not int}
+
     def _bool(self, value: Any) -> bytes | None:
         if self._pin is None or self._pin == "boolean":
             return b"true" if value else b"false"
@@ -200,7 +222,7 @@ class FieldTexts(_Texts):
         return self._refuse(value)
 
     def _plain_int(self, value: int) -> bytes | None:
-        return number_json(value) + b"i" if FIRST_INTEGER <= value <= LAST_INTEGER else self._int(value)
+        return number_encoder()(value) + b"i" if FIRST_INTEGER <= value <= LAST_INTEGER else self._int(value)
 
     def _int(self, value: Any) -> bytes | None:
         number = int(value)

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
-from typing import Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from ._arguments import given, limit
+from ._batch import BATCH_BYTES, BATCH_LINES, Batch
 from ._coding import GZIP_MAGIC
-from ._encoder import BATCH_BYTES, BATCH_LINES, Batch, Encoder
-from ._errors import InfluxDBError, SerializationError
+from ._deliver import deliver, deliver_accepted, partial_write
+from ._errors import InfluxDBError, RejectedLine, SerializationError
 from ._flow import AsyncTransport, Clock, Flow, arun
 from ._op import Op
-from ._policy import FieldType
+from ._policy import FieldType, ObjectColumns
 from ._refusals import Refusal
 from ._settings import Settings
-from ._table import ObjectColumns
 from ._time import wire_precision
 from ._wire import Headers, Repeat, Request, add_params
 
-#: Makes the encoder of a write, with a clock for points without a time or without one.
-MakeEncoder: TypeAlias = Callable[[Callable[[], int] | None], Encoder]
+if TYPE_CHECKING:
+    from ._encoder import Encoder
+
+#: Where lines go: the parameters of their request, and whether the client's database is one of them.
+Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
+
+#: Makes the encoder of a write for a client's settings, with a clock for points without a time or without one.
+MakeEncoder: TypeAlias = "Callable[[Settings, Callable[[], int] | None], Encoder]"
 
 
 def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool) -> Op[bool]:
@@ -51,24 +57,36 @@ class WriteReceiver:
         return True
 
 
+#: What a client is told that is told nothing.
+_PLAIN = Settings()
+
+
 class Writes:
     """The requests of one write, made one by one while they are sent; iterating it gives their `Op`s."""
 
     def __init__(
-        self, data: object, make_encoder: MakeEncoder, make_op: Callable[[Batch], Op[bool]], *, stamp: bool
+        self,
+        data: object,
+        make_encoder: MakeEncoder,
+        target: Target,
+        *,
+        stamp: bool,
+        find_rejected: bool,
     ) -> None:
-        # Wrong options are told at once, not when the first batch is due; the encoder is then there for it.
-        self._first: Encoder | None = make_encoder(None)
+        # Wrong options are told at once, not when the first batch is due; the encoder may then be the one for it.
+        self._first: Encoder | None = make_encoder(_PLAIN, None)
         self._data = data
         self._make_encoder = make_encoder
-        self._make_op = make_op
+        #: Where it goes: the parameters of the request, and whether the client's database is one of them.
+        self.target = target
         self._stamp = stamp
+        self._find_rejected = find_rejected
 
     def __iter__(self) -> Iterator[Op[bool]]:
         if self._stamp:
             msg = "stamp: needs a client, which has a clock"
             raise ValueError(msg)
-        return map(self._make_op, self._make_encoder(None).encode(self._data))
+        return map(self._op, self._make_encoder(Settings(), None).encode(self._data))
 
     def only(self) -> Op[bool]:
         """Give the one request of a write that was not divided.
@@ -90,51 +108,82 @@ class Writes:
     def flow(self, settings: Settings, clock: Clock) -> Flow[bool]:
         """Write batch after batch; an error says how much was stored before it."""
         with _Account() as account:
-            for batch in self._encoder(clock).encode(self._data):
-                yield from self._make_op(batch).flow(settings, clock)
-                account.stored += batch.lines
+            deliver = self._deliverer(account, settings, clock)
+            for batch in self.batches(settings, clock):
+                yield from deliver(batch)
         return True
 
     async def arun(self, settings: Settings, transport: AsyncTransport) -> bool:
         """Do what `flow` says, over data that may come from an asynchronous iterable."""
-        if not isinstance(self._data, AsyncIterable):
-            return await arun(self.flow(settings, transport), transport)
-        encoder = self._encoder(transport)
         with _Account() as account:
-
-            async def send(batches: Iterable[Batch]) -> None:
-                for batch in batches:
-                    await arun(self._make_op(batch).flow(settings, transport), transport)
-                    account.stored += batch.lines
-
-            async with AsyncExitStack() as stack:
-                if isinstance(self._data, AsyncGenerator):
-                    # A generator that is left half-way would be finished by nobody knows whom.
-                    await stack.enter_async_context(aclosing(self._data))
-                async for item in self._data:
-                    await send(encoder.add(item, bulk=True))
-            await send(encoder.close())
+            deliver = self._deliverer(account, settings, transport)
+            async with aclosing(self.abatches(settings, transport)) as batches:
+                async for batch in batches:
+                    await arun(deliver(batch), transport)
         return True
 
-    def _encoder(self, clock: Clock) -> Encoder:
-        encoder, self._first = self._first, None
-        if encoder is None or self._stamp:
-            return self._make_encoder(clock.time_ns if self._stamp else None)
-        return encoder
+    def batches(self, settings: Settings, clock: Clock) -> Iterator[Batch]:
+        """Give the batches, made one by one as they are taken."""
+        return self._encoder(settings, clock).encode(self._data)
+
+    async def abatches(self, settings: Settings, clock: Clock) -> AsyncGenerator[Batch]:
+        """Give the batches of data that may come from an asynchronous iterable; the generator is to be closed."""
+        if not isinstance(self._data, AsyncIterable):
+            for batch in self.batches(settings, clock):
+                yield batch
+            return
+        encoder = self._encoder(settings, clock)
+        async with AsyncExitStack() as stack:
+            if isinstance(self._data, AsyncGenerator):
+                # A generator that is left half-way would be finished by nobody knows whom.
+                await stack.enter_async_context(aclosing(self._data))
+            async for item in self._data:
+                for batch in encoder.add(item, bulk=True):
+                    yield batch
+        for batch in encoder.close():
+            yield batch
+
+    def _deliverer(self, account: _Account, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
+        def send(batch: Batch) -> Flow[bool]:
+            yield from self._op(batch).flow(settings, clock)
+            account.stored += batch.lines
+            return True
+
+        def deliver_and_collect(batch: Batch) -> Flow[None]:
+            account.rejected += yield from deliver_accepted(batch, send)
+
+        return deliver_and_collect if self._find_rejected else partial(deliver, send=send)
+
+    def _op(self, batch: Batch) -> Op[bool]:
+        params, wants_db = self.target
+        return write_op(batch, params, wants_db=wants_db)
+
+    def _encoder(self, settings: Settings, clock: Clock) -> Encoder:
+        first, self._first = self._first, None
+        if first is not None and not self._stamp and not settings.tags and settings.types == _PLAIN.types:
+            return first
+        return self._make_encoder(settings, clock.time_ns if self._stamp else None)
 
 
 class _Account:
-    """Notes on an error what was stored before it."""
+    """Notes on an error what was stored before it; and raises one in the end where lines were rejected."""
 
     def __init__(self) -> None:
         self.stored = 0
+        self.rejected: list[RejectedLine] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, InfluxDBError) and self.stored:
-            error.add_note(f"the {self.stored} lines before this request were stored")
+        if isinstance(error, InfluxDBError):
+            if self.stored:
+                error.add_note(f"the {self.stored} lines before this request were stored")
+            if self.rejected:
+                count = len(self.rejected)
+                error.add_note(f"{count} lines before this request were rejected, the first: {self.rejected[0]}")
+        elif error is None and self.rejected:
+            raise partial_write(self.rejected)
 
 
 def _params(db: str | None, rp: str | None, consistency: str | None) -> Sequence[tuple[str, str]]:
@@ -193,10 +242,10 @@ def write(
     tag_columns: Iterable[str] = (),
     object_columns: ObjectColumns = "str",
     tags: Mapping[str, object] | None = None,
-    unsigned: bool = False,
-    nonfinite: Literal["raise", "omit"] = "raise",
+    unsigned: bool | None = None,
+    nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
-    integers_as_floats: bool = False,
+    integers_as_floats: bool | None = None,
     **extra_tags: object,
 ) -> Op[bool]:
     """Write points in one request, however many there are; see `write_batches`, which a client's `write` is.
@@ -217,6 +266,7 @@ def write(
         batch_lines=None,
         batch_bytes=None,
         stamp=False,
+        find_rejected=False,
         unsigned=unsigned,
         nonfinite=nonfinite,
         field_types=field_types,
@@ -240,10 +290,11 @@ def write_batches(
     batch_lines: int | None = BATCH_LINES,
     batch_bytes: int | None = BATCH_BYTES,
     stamp: bool = False,
-    unsigned: bool = False,
-    nonfinite: Literal["raise", "omit"] = "raise",
+    find_rejected: bool = False,
+    unsigned: bool | None = None,
+    nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
-    integers_as_floats: bool = False,
+    integers_as_floats: bool | None = None,
     **extra_tags: object,
 ) -> Writes:
     """Write points: in one request, or in several where there are many.
@@ -263,16 +314,20 @@ def write_batches(
         tag_columns: the columns of a DataFrame that are tags.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type, which has to be one in a column.
-        tags: tags for all points, ready-made lines apart; a point's own wins.
+        tags: tags for all points, ready-made lines apart, besides the client's own; a point's own wins.
         batch_lines: lines in one request at the most; None for no limit.
         batch_bytes: bytes in one request at the most, unless a single line is longer; None for no limit.
         stamp: give points and lines that carry no time the client's, each a later one. Otherwise the server gives all
             of a request one time, so that of two points in a series one is lost, and such points cannot be sent again
             after a failure that leaves open whether they arrived.
-        unsigned: whether the server stores unsigned integers, so that integers beyond int64 may be written.
+        find_rejected: where the server refuses lines without telling which, find them, by writing what may be among
+            them again in ever smaller parts, which stores nothing twice; and go on, so that all is stored that can be
+            before the error is raised, with all rejected lines.
+        unsigned: whether the server stores unsigned integers, so that integers beyond int64 may be written. For this
+            and the following, None is what the client was told when it was made.
         nonfinite: what is done with infinite floats: `raise`, or `omit` them like missing values.
         field_types: the type of single fields, whatever is handed over: `{"temperature": "float"}` writes 21 as
-            `21.0`. One of `float`, `integer`, `unsigned`, `string`, `boolean`.
+            `21.0`. One of `float`, `integer`, `unsigned`, `string`, `boolean`. The client's hold for all others.
         integers_as_floats: write all integers as floats.
         extra_tags: more tags for all points, by keyword.
 
@@ -281,8 +336,8 @@ def write_batches(
 
     Raises:
         SerializationError: a point cannot be written as it is; says which and why. Of its batch nothing was sent.
-        WriteError: the server refused points: `PartialWriteError` if it stored the others, `PayloadTooLarge` if the
-            request is too large for it.
+        WriteError: the server refused points: `PartialWriteError` if it stored the others, `PayloadTooLarge` if a
+            single line is too large for it; what is too large otherwise is written in parts.
         DatabaseNotFound: the database does not exist.
         AuthenticationError: the credentials are wrong or do not allow this.
     """
@@ -294,20 +349,25 @@ def write_batches(
     all_tags = {**(tags or {}), **extra_tags}
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
 
-    def make_encoder(clock: Callable[[], int] | None) -> Encoder:
+    def make_encoder(settings: Settings, clock: Callable[[], int] | None) -> Encoder:
+        from ._encoder import Encoder  # noqa: PLC0415 - not needed by those who only read, and slow to import
+
         return Encoder(
             measurement,
             precision="ns" if precision is None else precision,
             tag_columns=columns,
             object_columns=object_columns,
-            tags=all_tags,
+            tags={**settings.tags, **all_tags},
             max_lines=limit("batch_lines", batch_lines),
             max_bytes=limit("batch_bytes", batch_bytes),
-            unsigned=unsigned,
-            nonfinite=nonfinite,
-            field_types=field_types,
-            integers_as_floats=integers_as_floats,
+            policy=settings.types.but(unsigned, nonfinite, field_types, integers_as_floats),
             stamp=clock,
         )
 
-    return Writes(data, make_encoder, partial(write_op, params=params, wants_db=db is None), stamp=stamp)
+    return Writes(
+        data,
+        make_encoder,
+        (tuple(params), db is None),
+        stamp=stamp,
+        find_rejected=find_rejected,
+    )

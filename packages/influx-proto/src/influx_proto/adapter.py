@@ -25,6 +25,7 @@ Closing lets what is under way finish; what would begin then raises RuntimeError
 The conformance suite in `tests/conformance` holds an adapter to all of this.
 """
 
+from ._batch_writer import AsyncSignal, Background, Signal
 from ._client import AsyncClient, Client
 from ._errors import InfluxDBError, ProtocolError, TransportError
 from ._flow import AsyncTransport, Transport, arun, run
@@ -40,7 +41,9 @@ MAX_CONNECTIONS = 100
 __all__ = [
     "MAX_CONNECTIONS",
     "AsyncClient",
+    "AsyncSignal",
     "AsyncTransport",
+    "Background",
     "Body",
     "Client",
     "Headers",
@@ -51,6 +54,7 @@ __all__ = [
     "Response",
     "Server",
     "Settings",
+    "Signal",
     "Timeout",
     "Transport",
     "TransportError",

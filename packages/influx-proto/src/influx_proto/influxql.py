@@ -269,6 +269,9 @@ def encode_bind_parameters(params: Mapping[str, object]) -> str:
         TypeError: a name or value is of another type.
         ValueError: a number is infinite or not a number, or an integer of more than 64 bits; a time is out of range.
     """
+    if not isinstance(params, Mapping):
+        msg = f"params: must be a mapping of names to values, not {type(params).__name__}"
+        raise TypeError(msg)
     pairs: list[str] = []
     for name, value in params.items():
         if not isinstance(name, str):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import requests
 from influx_proto.adapter import Client, Settings
 
+from ._background import Signal, start
 from ._transport import RequestsTransport
 
 
@@ -18,3 +21,6 @@ class InfluxDBClient(Client[requests.Session]):
 
     def _make_transport(self, settings: Settings, session: requests.Session | None) -> RequestsTransport:
         return RequestsTransport(settings, session)
+
+    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], None]]:
+        return Signal(), start

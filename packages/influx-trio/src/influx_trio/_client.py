@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 
 import trio
-from influx_proto.adapter import AsyncClient, Settings
+from influx_proto.adapter import AsyncClient, AsyncSignal, Background, Settings
 
+from ._background import Signal, background
 from ._transport import TrioTransport
 
 
@@ -23,3 +24,6 @@ class AsyncInfluxDBClient(AsyncClient[None]):
             msg = "session: this client keeps its own connections and takes none"
             raise TypeError(msg)
         return TrioTransport(settings)
+
+    def _background(self) -> tuple[AsyncSignal, Background]:
+        return Signal(), background

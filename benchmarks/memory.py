@@ -1,0 +1,105 @@
+"""How much memory streaming takes: millions of points in, from a generator, and out again, point by point.
+
+    python -m benchmarks.memory [--points 5000000]
+
+Each way runs in a process of its own and tells the most memory that it ever had, beside what it had before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from influx_proto import FLOAT, INT, TAG, TIMEINT, lineprotocol
+from influx_requests import InfluxDBClient
+
+from tests.servers.influxd import running_server
+
+DATABASE = "benchmark"
+SECOND = 10**9
+
+
+@lineprotocol
+class Weather(NamedTuple):
+    """A point of the benchmark."""
+
+    time: TIMEINT
+    station: TAG
+    a: FLOAT
+    b: FLOAT
+    n: INT
+
+
+def points(count: int) -> Iterator[Weather]:
+    for n in range(count):
+        yield Weather(n * SECOND, f"s{n % 10}", n * 0.37, n / 7, n)
+
+
+def write(client: InfluxDBClient, count: int) -> int:
+    client.write(points(count))
+    return count
+
+
+def query_points(client: InfluxDBClient, _count: int) -> int:
+    with client.query_points("SELECT * FROM Weather") as found:
+        return sum(1 for _ in found)
+
+
+def query_chunks(client: InfluxDBClient, _count: int) -> int:
+    with client.query_chunks("SELECT * FROM Weather") as found:
+        return sum(len(series.values) for chunk in found for series in chunk.series)
+
+
+def query_dataframe_chunks(client: InfluxDBClient, _count: int) -> int:
+    with client.query_dataframe_chunks("SELECT * FROM Weather") as found:
+        return sum(len(frame) for frame in found)
+
+
+WAYS: dict[str, Callable[[InfluxDBClient, int], int]] = {
+    way.__name__: way for way in (write, query_points, query_chunks, query_dataframe_chunks)
+}
+
+
+def peak() -> float:
+    """Give the most memory that this process ever had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def run(way: str, url: str, count: int) -> None:
+    with InfluxDBClient.from_url(url, database=DATABASE) as client:
+        client.ping()
+        before = peak()
+        began = time.perf_counter()
+        done = WAYS[way](client, count)
+        rate = done / (time.perf_counter() - began)
+        print(f"{way:24}{done:>11} points{rate:>11.0f} a second{before:>8.0f} MB before{peak():>8.0f} MB at most")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--points", type=int, default=5_000_000)
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.way:
+        return run(options.way, options.url, options.points)
+    print(f"Python {platform.python_version()}, {options.points} points")
+    with running_server() as server, InfluxDBClient.from_url(server.url) as client:
+        client.create_database(DATABASE)
+        try:
+            for way in WAYS:
+                command = [sys.executable, "-m", "benchmarks.memory", "--way", way, "--url", server.url]
+                subprocess.run([*command, "--points", str(options.points)], check=True)
+        finally:
+            client.drop_database(DATABASE)
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""A server that is killed while batch writers write: what is lost, doubled or altered, over each client.
+
+    python -m benchmarks.torture [--points 1000000] [--kills 10] [--client aiohttp|trio|requests]
+
+Each client has a server and a process of its own. The server is ended by SIGKILL at even distances, and started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import platform
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import influx_aiohttp
+import influx_requests
+import influx_trio
+import trio
+from influx_proto import FLOAT, INT, STR, TAG, TIMEINT, RetryPolicy, lineprotocol
+
+from tests.servers.influxd import Influxd
+
+DATABASE = "torture"
+AT_ONCE = 1000
+RETRY = RetryPolicy(attempts=3, backoff=0.05, max_backoff=0.5)
+
+
+@lineprotocol
+class Point(NamedTuple):
+    """A point of which every value says which it is."""
+
+    time: TIMEINT
+    kind: TAG
+    n: INT
+    f: FLOAT
+    s: STR
+
+
+def point(n: int) -> Point:
+    return Point(n, f"t {n % 7}", n, n / 3, f'"{n}"')
+
+
+def portions(count: int, told: list[int]) -> Iterator[list[Point]]:
+    for first in range(0, count, AT_ONCE):
+        told[0] = first
+        yield [point(n) for n in range(first, min(first + AT_ONCE, count))]
+    told[0] = count
+
+
+def with_requests(url: str, count: int, told: list[int]) -> Any:
+    with influx_requests.InfluxDBClient.from_url(url, database=DATABASE, retry=RETRY) as client:
+        with client.batch_writer(max_delay=0.1) as writer:
+            for portion in portions(count, told):
+                writer.write(portion)
+    return writer
+
+
+async def over(client: Any, count: int, told: list[int]) -> Any:
+    async with client:
+        async with client.batch_writer(max_delay=0.1) as writer:
+            for portion in portions(count, told):
+                await writer.write(portion)
+    return writer
+
+
+def with_asyncio(url: str, count: int, told: list[int]) -> Any:
+    client = influx_aiohttp.AsyncInfluxDBClient.from_url(url, database=DATABASE, retry=RETRY)
+    return asyncio.run(over(client, count, told))
+
+
+def with_trio(url: str, count: int, told: list[int]) -> Any:
+    client = influx_trio.AsyncInfluxDBClient.from_url(url, database=DATABASE, retry=RETRY)
+    return trio.run(over, client, count, told)
+
+
+CLIENTS: dict[str, Callable[[str, int, list[int]], Any]] = {
+    "aiohttp": with_asyncio,
+    "trio": with_trio,
+    "requests": with_requests,
+}
+
+
+def kill_at(server: Influxd, places: list[int], told: list[int], killed: list[int]) -> None:
+    for place in places:
+        while told[0] < place:
+            time.sleep(0.005)
+        server.kill()
+        time.sleep(0.1)
+        server.start()
+        killed[0] += 1
+
+
+def torture(name: str, count: int, kills: int) -> None:
+    logging.getLogger("influx_proto").setLevel(logging.ERROR)  # that the server goes away is the point
+    told, killed = [0], [0]
+    with Influxd() as server:
+        with influx_requests.InfluxDBClient.from_url(server.url, database=DATABASE) as client:
+            client.create_database(DATABASE)
+        places = [count * (kill + 1) // (kills + 1) for kill in range(kills)]
+        killer = threading.Thread(target=kill_at, args=(server, places, told, killed))
+        killer.start()
+        began = time.perf_counter()
+        writer = CLIENTS[name](server.url, count, told)
+        took = time.perf_counter() - began
+        killer.join()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        with influx_requests.InfluxDBClient.from_url(server.url, database=DATABASE) as client:
+            lost, altered, more = compared(client, count)
+    print(
+        f"{name:10}{writer.written:>10}{killed[0]:>7}{writer.retried:>9}{lost:>7}{more:>9}{altered:>9}"
+        f"{count / took:>12.0f}{peak:>9.0f}",
+        flush=True,
+    )
+
+
+def compared(client: influx_requests.InfluxDBClient, count: int) -> tuple[int, int, int]:
+    """Count the points that are missing, those that are not as they were written, and those that nobody wrote."""
+    found = altered = more = 0
+    expected = 0
+    with client.query_points("SELECT f, n, s, kind FROM Point") as points:
+        for row in points:
+            n = row["time"]
+            found += n == expected
+            more += n < expected or n >= count
+            altered += {**row} != {"time": n, "f": n / 3, "n": n, "s": f'"{n}"', "kind": f"t {n % 7}"}
+            expected = n + 1
+    return count - found, altered, more
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--points", type=int, default=1_000_000)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--client", choices=CLIENTS)
+    options = parser.parse_args()
+    if options.client:
+        return torture(options.client, options.points, options.kills)
+    print(f"Python {platform.python_version()}, {options.points} points")
+    print("client       stored  kills  retries   lost  doubled  altered  points a s  MB peak", flush=True)
+    for name in CLIENTS:
+        command = [sys.executable, "-m", "benchmarks.torture", "--client", name]
+        subprocess.run([*command, "--points", str(options.points), "--kills", str(options.kills)], check=True)
+    return None
+
+
+if __name__ == "__main__":
+    main()

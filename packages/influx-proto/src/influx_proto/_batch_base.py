@@ -1,0 +1,228 @@
+"""What the blocking and the awaiting batch writer have in common.
+
+A writer takes lines over at once, and something that runs beside its caller (a task, a thread) delivers them. What has
+to be waited for is said here as generators, which yield how many seconds to wait at the most before they look again;
+an adapter's signal does the waiting, and wakes all who wait when something has changed.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ._batch import Batch
+from ._batch_options import BatchOptions
+from ._batcher import Batcher, Receipt, Sealed
+from ._deliver import deliver_accepted, partial_write
+from ._errors import BufferFullError, InfluxDBError, RejectedLine, TransportError, UndeliveredError, UndeliveredLines
+from ._flow import Clock, Flow
+from ._settings import Settings
+from ._write import Writes, write_batches, write_op
+
+__all__ = ["BatchWriterBase"]
+
+_log = logging.getLogger("influx_proto")
+
+
+class BatchWriterBase:
+    """What both writers know and decide."""
+
+    def __init__(self, settings: Settings, clock: Clock, options: BatchOptions, notify: Callable[[], None]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._options = options
+        self._notify = notify
+        self._batcher = Batcher(
+            max_lines=options.max_lines,
+            max_bytes=options.max_bytes,
+            max_delay=options.max_delay,
+            max_pending=options.max_pending,
+            random=settings.retry.random,
+        )
+        self._open = True
+        self._is_away = False
+        self._last_error: InfluxDBError | None = None
+        self._under_way: list[Receipt] = []
+        #: Receipts of which something was not stored, since the last time that somebody was told.
+        self._unreported: list[Receipt] = []
+        #: Lines that were handed back, because they could not be delivered.
+        self.undelivered: list[UndeliveredLines] = []
+
+    @property
+    def pending(self) -> int:
+        """Lines of which it is not known yet whether they are stored."""
+        return self._batcher.pending
+
+    @property
+    def written(self) -> int:
+        """Lines that were stored."""
+        return self._batcher.written
+
+    @property
+    def rejected(self) -> int:
+        """Lines that the server refused."""
+        return self._batcher.rejected
+
+    @property
+    def retried(self) -> int:
+        """How often a batch was put back after all attempts of the retry policy had failed."""
+        return self._batcher.retried
+
+    def _writes(
+        self,
+        data: object,
+        measurement: str | None,
+        db: str | None,
+        rp: str | None,
+        precision: str | None,
+        tag_columns: Iterable[str],
+        tags: Mapping[str, object],
+    ) -> Writes:
+        return write_batches(
+            data,
+            measurement,
+            db=db,
+            rp=rp,
+            precision=precision,
+            tag_columns=tag_columns,
+            tags=tags,
+            batch_lines=min(self._options.max_lines, self._options.max_pending),
+            batch_bytes=self._options.max_bytes,
+            # A batch may be sent again at any time, which must not make other points of its lines.
+            stamp=True,
+        )
+
+    def _receipt(self) -> Receipt:
+        self._check_open()
+        receipt = Receipt()
+        self._under_way.append(receipt)
+        return receipt
+
+    def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Iterator[None]:
+        """Take over a batch; yields while there is no room for it."""
+        while not self._batcher.has_room(batch.lines):
+            if self._options.when_full != "wait" and not self._make_room(batch.lines):
+                msg = f"the batch writer keeps {self.pending} lines, and has no room for {batch.lines} more"
+                raise BufferFullError(msg)
+            if not self._batcher.has_room(batch.lines):
+                yield None
+                self._check_open()
+        self._batcher.add(writes.target, batch, receipt, self._clock.now())
+
+    def _make_room(self, lines: int) -> bool:
+        """Drop the oldest lines if that is wanted, and tell of it."""
+        if self._options.when_full != "drop_oldest":
+            return False
+        reason = BufferFullError("the batch writer dropped the oldest lines to make room for later ones")
+        dropped = self._batcher.make_room(lines, reason)
+        if dropped and self._options.on_error is not None:
+            self._options.on_error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
+        return True
+
+    def _settled(self, receipts: Iterable[Receipt], deadline: float = math.inf) -> Iterator[float | None]:
+        """Yield, until these are done or the time has come, how long that is at the most."""
+        waiting = list(receipts)
+        while not all(receipt.done for receipt in waiting) and (left := deadline - self._clock.now()) > 0:
+            yield None if left == math.inf else left
+
+    def _flushed(self, timeout: float | None) -> Iterator[float | None]:
+        """Yield, until all that is there now is settled; raises if that takes too long."""
+        waiting = list(self._under_way)
+        yield from self._settled(waiting, math.inf if timeout is None else self._clock.now() + timeout)
+        if not all(receipt.done for receipt in waiting):
+            msg = f"not all lines were stored within {timeout} s; {self.pending} are pending"
+            raise TransportError(msg) from self._last_error
+
+    def _leaving(self, error: BaseException | None) -> Iterator[float | None]:
+        """Yield, until all is settled or it takes too long; whoever was interrupted or cancelled leaves at once."""
+        if error is None or isinstance(error, Exception):
+            self._batcher.seal()
+            self._notify()
+            yield from self._settled(self._under_way, self._clock.now() + self._options.exit_timeout)
+
+    def _delivery(self, sealed: Sealed) -> Flow[list[RejectedLine]]:
+        params, wants_db = sealed.target
+
+        def send(batch: Batch) -> Flow[bool]:
+            return write_op(batch, params, wants_db=wants_db).flow(self._settings, self._clock)
+
+        return deliver_accepted(sealed.batch, send)
+
+    def _delivered(self, sealed: Sealed, rejected: list[RejectedLine]) -> None:
+        if not self._open:
+            return  # it was handed back meanwhile
+        self._batcher.acknowledge(sealed, rejected)
+        if self._is_away:
+            self._is_away = False
+            _log.warning("%s takes lines again; %d are pending", self._settings.where, self.pending)
+        if rejected and self._options.on_error is not None:
+            self._options.on_error(partial_write(rejected))
+        self._after()
+
+    def _not_delivered(self, sealed: Sealed, error: InfluxDBError) -> None:
+        if not self._open:
+            return
+        self._last_error = error
+        if error.retryable:
+            if not self._is_away:
+                self._is_away = True
+                _log.warning("%s takes no lines: %s; %d are pending", self._settings.where, error, self.pending)
+            retry = self._settings.retry
+            self._batcher.put_back(sealed, self._clock.now() + retry.max_backoff * (1 + retry.random()) / 2)
+        else:
+            self._batcher.fail(sealed, error)
+            self.undelivered.append(self._handed_back(sealed))
+        if self._options.on_error is not None:
+            self._options.on_error(error)
+        self._after()
+
+    def _after(self) -> None:
+        """Look what has become of the receipts, and tell how far we are."""
+        self._look()
+        if self._options.on_progress is not None:
+            self._options.on_progress(self)
+
+    def _look(self) -> None:
+        done = [receipt for receipt in self._under_way if receipt.done]
+        self._under_way = [receipt for receipt in self._under_way if not receipt.done]
+        self._unreported += [receipt for receipt in done if receipt.error or receipt.rejected]
+
+    def _report(self) -> None:
+        """Raise what has gone wrong since the last report."""
+        unreported, self._unreported = self._unreported, []
+        for receipt in unreported:
+            if receipt.error is not None:
+                raise receipt.error
+        rejected = [line for receipt in unreported for line in receipt.rejected]
+        if rejected:
+            raise partial_write(rejected)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Hand back what is pending, and raise what nobody was told; an error of the caller's own goes before."""
+        self._open = False
+        reason = self._last_error or InfluxDBError("the batch writer was left before the lines were delivered")
+        self.undelivered += map(self._handed_back, self._batcher.give_up(reason))
+        if self.undelivered:
+            lost = UndeliveredError(self.undelivered, reason)
+            if error is None:
+                raise lost from reason
+            error.add_note(f"{lost}; they are in the batch writer's `undelivered`")
+        elif error is None:
+            self._look()
+            self._report()
+
+    def _handed_back(self, sealed: Sealed) -> UndeliveredLines:
+        params, wants_db = sealed.target
+        given = dict(params)
+        db = self._settings.database if wants_db else given.get("db")
+        return UndeliveredLines(db, given.get("rp"), sealed.batch.precision, sealed.batch.data, sealed.batch.lines)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            msg = "this batch writer is closed"
+            raise RuntimeError(msg)
+
+    def __repr__(self) -> str:
+        where, state = self._settings.where, "" if self._open else ", closed"
+        return f"<{type(self).__name__} to {where}: {self.pending} pending, {self.written} written{state}>"

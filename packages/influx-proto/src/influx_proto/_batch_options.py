@@ -1,0 +1,80 @@
+"""How a batch writer collects and keeps lines: what a caller may decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+from ._batch import BATCH_BYTES
+from ._errors import InfluxDBError
+
+__all__ = ["BatchOptions", "WhenFull", "batch_options"]
+
+#: What is done with further lines when the buffer is full.
+WhenFull: TypeAlias = Literal["wait", "raise", "drop_oldest"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """See `batch_options`, which makes them."""
+
+    max_lines: int
+    max_bytes: int
+    max_delay: float
+    max_pending: int
+    when_full: WhenFull
+    exit_timeout: float
+    on_error: Callable[[InfluxDBError], object] | None
+    on_progress: Callable[[Any], object] | None
+
+    def __post_init__(self) -> None:
+        for name in ("max_lines", "max_bytes", "max_pending"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                msg = f"{name}: must be an integer from 1 on, not {value!r}"
+                raise ValueError(msg)
+        if self.when_full not in get_args(WhenFull):
+            msg = f"when_full: must be one of {', '.join(get_args(WhenFull))}, not {self.when_full!r}"
+            raise ValueError(msg)
+        for name in ("max_delay", "exit_timeout"):
+            value = getattr(self, name)
+            if not value >= 0:
+                msg = f"{name}: must be a number of seconds from 0 on, not {value!r}"
+                raise ValueError(msg)
+
+
+def batch_options(
+    *,
+    max_lines: int = 5_000,
+    max_bytes: int = BATCH_BYTES,
+    max_delay: float = 1.0,
+    max_pending: int = 100_000,
+    when_full: WhenFull = "wait",
+    exit_timeout: float = 30.0,
+    on_error: Callable[[InfluxDBError], object] | None = None,
+    on_progress: Callable[[Any], object] | None = None,
+) -> BatchOptions:
+    """Write in batches, beside the caller: `with client.batch_writer() as writer: ...`, awaiting `async with`.
+
+    Nothing is lost silently: lines are kept and tried again while the server is away, a full buffer makes `write`
+    wait, and leaving the block delivers what is there, or raises with it. A blocking client does it in a thread, an
+    awaiting one in a task.
+
+    Args:
+        max_lines: lines in a batch at the most.
+        max_bytes: bytes in a batch at the most, unless a single line is longer.
+        max_delay: seconds for which a line waits for others at the most.
+        max_pending: lines that may be kept.
+        when_full: what `write` does when there are more: `wait`; `raise` a `BufferFullError`; or `drop_oldest` lines,
+            which `on_error` is handed in an `UndeliveredError`.
+        exit_timeout: seconds that leaving the block may take to deliver what is there.
+        on_error: called with each error, while the writer goes on: lines that the server rejects, and failures after
+            all attempts of the client's retry policy.
+        on_progress: called with the writer after each batch; it tells `pending`, `written`, `rejected`, `retried`.
+
+    Raises:
+        ValueError: an option is wrong; the message begins with its name.
+        UndeliveredError: on leaving: some lines were not delivered; the error has them.
+    """
+    return BatchOptions(max_lines, max_bytes, max_delay, max_pending, when_full, exit_timeout, on_error, on_progress)

@@ -1,0 +1,281 @@
+"""The blocking and the awaiting batch writer: `_batch_base` says what they do, here is how they wait."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from typing import Any, Protocol, Self, TypeAlias
+
+from ._batch_base import BatchWriterBase
+from ._batch_options import BatchOptions
+from ._batcher import Receipt, Sealed
+from ._errors import InfluxDBError
+from ._flow import AsyncTransport, Transport, arun, run
+from ._settings import Settings
+
+__all__ = ["AsyncBatchWriter", "AsyncSignal", "Background", "BatchWriter", "Signal"]
+
+
+class Signal(Protocol):
+    """A lock, and a bell that wakes all who wait for it."""
+
+    def __enter__(self) -> object: ...
+    def __exit__(self, *_: object) -> object: ...
+    def notify(self) -> None:
+        """Wake all who wait; the lock is held."""
+        ...
+
+    def wait(self, seconds: float | None) -> None:
+        """Let go of the lock until somebody notifies, or for so many seconds; take it again."""
+        ...
+
+
+class AsyncSignal(Protocol):
+    """A bell that wakes all who wait for it."""
+
+    def notify(self) -> None:
+        """Wake all who wait."""
+        ...
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait until somebody notifies, or for so many seconds."""
+        ...
+
+
+#: Runs something beside the caller while its context is open, and ends it on leaving.
+Background: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], AbstractAsyncContextManager[object]]
+
+
+class BatchWriter(BatchWriterBase):
+    """Writes in batches, in a thread beside the caller's: `with client.batch_writer() as writer: ...`.
+
+    It may be used from several threads at once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport,
+        options: BatchOptions,
+        signal: Signal,
+        start: Callable[[Callable[[], None]], object],
+    ) -> None:
+        super().__init__(settings, transport, options, signal.notify)
+        self._transport = transport
+        self._signal = signal
+        self._start = start
+        self._crash: BaseException | None = None
+
+    def write(
+        self,
+        data: object,
+        measurement: str | None = None,
+        *,
+        db: str | None = None,
+        rp: str | None = None,
+        precision: str | None = None,
+        tag_columns: Iterable[str] = (),
+        tags: Mapping[str, object] | None = None,
+        **extra_tags: object,
+    ) -> Receipt:
+        """Take over anything that a client's `write` takes, waiting while the buffer is full.
+
+        Points and lines without a time get the client's when they are taken over. The arguments are those of `write`.
+
+        Returns:
+            What will have become of it; `flush` waits for that.
+
+        Raises:
+            SerializationError: something cannot be written as it is; what came before it is taken over.
+            RuntimeError: the writer is closed.
+        """
+        writes = self._writes(data, measurement, db, rp, precision, tag_columns, {**(tags or {}), **extra_tags})
+        with self._signal:
+            receipt = self._receipt()
+            try:
+                for batch in writes.batches(self._settings, self._clock):
+                    for seconds in self._put(writes, batch, receipt):
+                        self._wait(seconds)
+                    self._signal.notify()
+            finally:
+                receipt.complete()
+                self._look()
+        return receipt
+
+    def flush(self, *, timeout: float | None = None) -> None:
+        """Wait until everything that was written before is stored.
+
+        Args:
+            timeout: for how many seconds at the most; None for as long as it takes.
+
+        Raises:
+            TransportError: the time is over; what is pending stays so.
+            InfluxDBError: something was not, since the last time that this raised: the server rejected lines
+                (`PartialWriteError`), or will not take them for another reason.
+        """
+        with self._signal:
+            self._batcher.seal()
+            self._signal.notify()
+            for seconds in self._flushed(timeout):
+                self._wait(seconds)
+            self._look()
+            self._report()
+
+    def __enter__(self) -> Self:
+        self._start(self._run)
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        with self._signal:
+            for seconds in self._leaving(error):
+                self._wait(seconds)
+            try:
+                self._end(error)
+            finally:
+                self._signal.notify()
+
+    def _wait(self, seconds: float | None) -> None:
+        self._signal.wait(seconds)
+        if self._crash is not None:
+            raise self._crash
+
+    def _run(self) -> None:
+        """Deliver, until the writer is closed."""
+        try:
+            while (sealed := self._next()) is not None:
+                try:
+                    rejected = run(self._delivery(sealed), self._transport)
+                except InfluxDBError as error:
+                    with self._signal:
+                        self._not_delivered(sealed, error)
+                        self._signal.notify()
+                else:
+                    with self._signal:
+                        self._delivered(sealed, rejected)
+                        self._signal.notify()
+        except BaseException as error:  # noqa: BLE001 - it is raised to those who wait, in their threads
+            with self._signal:
+                self._crash = error
+                self._signal.notify()
+
+    def _next(self) -> Sealed | None:
+        with self._signal:
+            while self._open:
+                now = self._clock.now()
+                sealed = self._batcher.take(now)
+                if sealed is not None:
+                    return sealed
+                due = self._batcher.due
+                self._signal.wait(None if due == math.inf else max(due - now, 0.0))
+            return None
+
+
+class AsyncBatchWriter(BatchWriterBase):
+    """Writes in batches, in a task beside the caller's: `async with client.batch_writer() as writer: ...`.
+
+    It may be used from several tasks at once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: AsyncTransport,
+        options: BatchOptions,
+        signal: AsyncSignal,
+        background: Background,
+    ) -> None:
+        super().__init__(settings, transport, options, signal.notify)
+        self._transport = transport
+        self._signal = signal
+        self._background = background
+        self._stack = AsyncExitStack()
+
+    async def write(
+        self,
+        data: object,
+        measurement: str | None = None,
+        *,
+        db: str | None = None,
+        rp: str | None = None,
+        precision: str | None = None,
+        tag_columns: Iterable[str] = (),
+        tags: Mapping[str, object] | None = None,
+        **extra_tags: object,
+    ) -> Receipt:
+        """Take over anything that a client's `write` takes, waiting while the buffer is full.
+
+        Points and lines without a time get the client's when they are taken over. The arguments are those of `write`.
+
+        Returns:
+            What will have become of it; `flush` waits for that.
+
+        Raises:
+            SerializationError: something cannot be written as it is; what came before it is taken over.
+            RuntimeError: the writer is closed.
+        """
+        writes = self._writes(data, measurement, db, rp, precision, tag_columns, {**(tags or {}), **extra_tags})
+        receipt = self._receipt()
+        try:
+            async with aclosing(writes.abatches(self._settings, self._clock)) as batches:
+                async for batch in batches:
+                    for seconds in self._put(writes, batch, receipt):
+                        await self._signal.wait(seconds)
+                    self._signal.notify()
+        finally:
+            receipt.complete()
+            self._look()
+        return receipt
+
+    async def flush(self, *, timeout: float | None = None) -> None:
+        """Wait until everything that was written before is stored.
+
+        Args:
+            timeout: for how many seconds at the most; None for as long as it takes.
+
+        Raises:
+            TransportError: the time is over; what is pending stays so.
+            InfluxDBError: something was not, since the last time that this raised: the server rejected lines
+                (`PartialWriteError`), or will not take them for another reason.
+        """
+        self._batcher.seal()
+        self._signal.notify()
+        for seconds in self._flushed(timeout):
+            await self._signal.wait(seconds)
+        self._look()
+        self._report()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._background(self._run))
+        return self
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        try:
+            for seconds in self._leaving(error):
+                await self._signal.wait(seconds)
+        except BaseException as interruption:
+            error = interruption
+            raise
+        finally:
+            self._open = False
+            try:
+                await self._stack.aclose()
+            finally:
+                self._end(error)
+
+    async def _run(self) -> None:
+        """Deliver, until this is cancelled."""
+        while True:
+            now = self._clock.now()
+            sealed = self._batcher.take(now)
+            if sealed is None:
+                due = self._batcher.due
+                await self._signal.wait(None if due == math.inf else max(due - now, 0.0))
+                continue
+            try:
+                rejected = await arun(self._delivery(sealed), self._transport)
+            except InfluxDBError as error:
+                self._not_delivered(sealed, error)
+            else:
+                self._delivered(sealed, rejected)
+            self._signal.notify()

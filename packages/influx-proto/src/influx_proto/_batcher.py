@@ -1,0 +1,238 @@
+"""Which lines leave together, and when: the state of a batch writer. It is told the time; it never waits or sends.
+
+Lines are collected by where they go. A batch is sealed when it is full, when its first line is old enough, when
+somebody asks for it, and when the buffer is full; sealed batches leave one after the other, in the order in which they
+were sealed. Every line is pending until it is acknowledged as stored, rejected by the server, or handed back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ._batch import Batch
+from ._errors import InfluxDBError, RejectedLine
+from ._write import Target
+
+__all__ = ["Batcher", "Receipt", "Sealed"]
+
+
+class Receipt:
+    """What has become of one `write` to a batch writer."""
+
+    def __init__(self) -> None:
+        #: How many lines it has.
+        self.lines = 0
+        #: Lines that the server does not store; all others were stored.
+        self.rejected: list[RejectedLine] = []
+        #: Why lines could not be delivered; these were handed back by the writer.
+        self.error: InfluxDBError | None = None
+        self._pending = 0
+        self._complete = False
+
+    @property
+    def done(self) -> bool:
+        """Whether it is known of every line what has become of it."""
+        return self._complete and not self._pending
+
+    def __repr__(self) -> str:
+        state = "pending" if not self.done else "failed" if self.error else "rejected" if self.rejected else "stored"
+        return f"<{type(self).__name__} of {self.lines} lines, {state}>"
+
+    def added(self, lines: int) -> None:
+        """Count lines that were taken over."""
+        self.lines += lines
+        self._pending += lines
+
+    def complete(self) -> None:
+        """Say that no more lines come."""
+        self._complete = True
+
+    def settled(self, lines: int) -> None:
+        """Count lines of which it is known what has become of them."""
+        self._pending -= lines
+
+
+@dataclass(slots=True)
+class Sealed:
+    """A batch that is ready to be sent."""
+
+    target: Target
+    batch: Batch
+    #: Whose lines these are, in their order.
+    parts: list[tuple[Receipt, int]]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A batch that is being filled."""
+
+    #: When it leaves at the latest.
+    due: float
+    precision: str
+    pieces: list[bytes] = field(default_factory=list)
+    lines: int = 0
+    size: int = 0
+    parts: list[tuple[Receipt, int]] = field(default_factory=list)
+
+
+class Batcher:
+    """Collects lines and gives them away in batches.
+
+    Args:
+        max_lines: lines in a batch at the most.
+        max_bytes: bytes in a batch at the most, unless a single line is longer.
+        max_delay: seconds for which a line waits for others at the most.
+        max_pending: lines that may be pending; further ones have to wait.
+        random: gives a number from 0 up to 1, by which delays are shortened, up to a tenth: many writers that were
+            started together do not send together then.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_lines: int,
+        max_bytes: int,
+        max_delay: float,
+        max_pending: int,
+        random: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._max_lines = max_lines
+        self._max_bytes = max_bytes
+        self._max_delay = max_delay
+        self._max_pending = max_pending
+        self._random = random
+        self._open: dict[tuple[Target, str], _Open] = {}
+        self._sealed: deque[Sealed] = deque()
+        self._in_flight: Sealed | None = None
+        self._not_before = -math.inf
+        #: Lines of which it is not known yet what becomes of them.
+        self.pending = 0
+        #: Lines that were stored.
+        self.written = 0
+        #: Lines that the server does not store.
+        self.rejected = 0
+        #: Batches that were put back because they could not be sent.
+        self.retried = 0
+
+    def has_room(self, lines: int) -> bool:
+        """Whether so many lines may be added now; as many as they are if there are no others."""
+        return not self.pending or self.pending + lines <= self._max_pending
+
+    def add(self, target: Target, batch: Batch, receipt: Receipt, now: float) -> None:
+        """Take over the lines of a batch that is no larger than a batch may be."""
+        key = (target, batch.precision)
+        found = self._open.get(key)
+        size = len(batch.data) + 1
+        if found is not None and (
+            found.lines + batch.lines > self._max_lines or found.size + size > self._max_bytes + 1
+        ):
+            self._seal(key)
+            found = None
+        if found is None:
+            due = now + self._max_delay * (1 - self._random() / 10)
+            found = self._open[key] = _Open(due, batch.precision)
+        found.pieces.append(batch.data)
+        found.lines += batch.lines
+        found.size += size
+        if found.parts and found.parts[-1][0] is receipt:
+            found.parts[-1] = (receipt, found.parts[-1][1] + batch.lines)
+        else:
+            found.parts.append((receipt, batch.lines))
+        receipt.added(batch.lines)
+        self.pending += batch.lines
+        if found.lines >= self._max_lines or found.size > self._max_bytes:
+            self._seal(key)
+        if self.pending >= self._max_pending:
+            self.seal()  # those who wait for room must not have to wait for time as well
+
+    def seal(self) -> None:
+        """Let all lines leave that are there."""
+        for key in list(self._open):
+            self._seal(key)
+
+    @property
+    def due(self) -> float:
+        """When there is something to take; infinite while there is not."""
+        if self._in_flight is not None:
+            return math.inf
+        if self._sealed:
+            return self._not_before
+        return max(min((found.due for found in self._open.values()), default=math.inf), self._not_before)
+
+    def take(self, now: float) -> Sealed | None:
+        """Give the next batch to send, if it is time; it must be acknowledged, failed or put back before another."""
+        if self._in_flight is not None or now < self._not_before:
+            return None
+        for key, found in list(self._open.items()):
+            if now >= found.due:
+                self._seal(key)
+        if not self._sealed:
+            return None
+        self._in_flight = self._sealed.popleft()
+        return self._in_flight
+
+    def acknowledge(self, sealed: Sealed, rejected: Sequence[RejectedLine] = ()) -> None:
+        """Say that the lines of a batch were stored, but for some that the server rejected."""
+        self._in_flight = None
+        refused = Counter(line for line, _ in rejected)
+        reasons = {one.line: one for one in rejected}
+        lines: Iterator[bytes] = iter(sealed.batch) if refused else iter(())
+        for receipt, count in sealed.parts:
+            for line in _some(lines, count) if refused else ():
+                text = line.decode(errors="replace")
+                if refused[text]:
+                    refused[text] -= 1
+                    receipt.rejected.append(reasons[text])
+            receipt.settled(count)
+        self.rejected += len(rejected)
+        self.written += sealed.batch.lines - len(rejected)
+        self.pending -= sealed.batch.lines
+
+    def put_back(self, sealed: Sealed, not_before: float) -> None:
+        """Keep a batch that could not be sent, to be the next one again; nothing leaves before that time."""
+        self._in_flight = None
+        self._sealed.appendleft(sealed)
+        self._not_before = not_before
+        self.retried += 1
+
+    def fail(self, sealed: Sealed, error: InfluxDBError) -> None:
+        """Give up a batch; it is no longer pending, and its lines belong to the caller."""
+        self._in_flight = None
+        self._give_up(sealed, error)
+
+    def make_room(self, lines: int, error: InfluxDBError) -> list[Sealed]:
+        """Give up the oldest batches until there is room for so many lines, or none is left that is not on its way."""
+        self.seal()
+        given_up: list[Sealed] = []
+        while not self.has_room(lines) and self._sealed:
+            given_up.append(self._sealed.popleft())
+            self._give_up(given_up[-1], error)
+        return given_up
+
+    def give_up(self, error: InfluxDBError) -> list[Sealed]:
+        """Give up all that is pending, and hand it over."""
+        self.seal()
+        given_up = [*([self._in_flight] if self._in_flight else []), *self._sealed]
+        self._in_flight = None
+        self._sealed.clear()
+        for sealed in given_up:
+            self._give_up(sealed, error)
+        return given_up
+
+    def _give_up(self, sealed: Sealed, error: InfluxDBError) -> None:
+        for receipt, count in sealed.parts:
+            receipt.error = receipt.error or error
+            receipt.settled(count)
+        self.pending -= sealed.batch.lines
+
+    def _seal(self, key: tuple[Target, str]) -> None:
+        found = self._open.pop(key)
+        batch = Batch(b"\n".join(found.pieces), found.lines, found.precision, timed=True)
+        self._sealed.append(Sealed(key[0], batch, found.parts))
+
+
+def _some(lines: Iterator[bytes], count: int) -> Iterable[bytes]:
+    return [next(lines) for _ in range(count)]

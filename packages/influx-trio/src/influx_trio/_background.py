@@ -1,0 +1,38 @@
+"""What runs beside the caller: a task of trio, and a signal to wait for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+
+class Signal:
+    """Wakes all tasks that wait for it."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def notify(self) -> None:
+        """Wake all who wait."""
+        self._event.set()
+        self._event = trio.Event()
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait until somebody notifies, or for so many seconds."""
+        with trio.move_on_after(math.inf if seconds is None else seconds):
+            await self._event.wait()
+
+
+@asynccontextmanager
+async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
+    """Run a coroutine function in a task while the context is open; what it raises is raised here."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(function)
+        try:
+            yield
+        finally:
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,127 @@
+"""Cancelled, a batch writer hands back at once what it has."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import influx_aiohttp
+import influx_trio
+import pytest
+import trio
+from influx_proto import RetryPolicy, TransportError
+
+from tests.servers.influxd import Server
+from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port
+
+SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
+LINES = [f"m n={n}i {n}" for n in range(30)]
+
+
+def given(writer: Any) -> int:
+    return sum(lines.lines for lines in writer.undelivered)
+
+
+def test_asyncio() -> None:
+    async def main() -> None:
+        with ScriptedServer([[Receive(), Stall(60)]]) as server:
+            async with influx_aiohttp.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
+                writer = client.batch_writer(max_lines=10)
+
+                async def work() -> None:
+                    async with writer:
+                        await writer.write(LINES)
+                        await asyncio.sleep(60)
+
+                task = asyncio.create_task(work())
+                await asyncio.to_thread(server.wait_for, 1)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError) as caught:
+                    await task
+                assert "30 lines were not delivered" in caught.value.__notes__[0]
+                assert given(writer) == 30
+
+    began = time.monotonic()
+    asyncio.run(main(), debug=True)
+    assert time.monotonic() - began < 20  # and not the timeout of anything
+
+
+def test_trio() -> None:
+    async def main() -> None:
+        with ScriptedServer([[Receive(), Stall(60)]]) as server:
+            async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
+                writer = client.batch_writer(max_lines=10)
+                with trio.move_on_after(0.3) as scope:
+                    async with writer:
+                        await writer.write(LINES)
+                        await trio.sleep(60)
+                assert scope.cancelled_caught
+                assert given(writer) == 30
+
+    began = time.monotonic()
+    trio.run(main, strict_exception_groups=True)
+    assert time.monotonic() - began < 20
+
+
+def test_trio_cancelled_while_leaving() -> None:
+    async def main() -> None:
+        with refused_port() as port:
+            url = f"http://127.0.0.1:{port}"
+            async with influx_trio.AsyncInfluxDBClient.from_url(url, database="db", retry=SOON) as client:
+                writer = client.batch_writer()
+                with trio.move_on_after(0.3) as scope:
+                    async with writer:
+                        await writer.write(LINES)
+                assert scope.cancelled_caught
+                assert given(writer) == 30
+
+    trio.run(main)
+
+
+def test_a_callback_that_fails_is_not_lost() -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    async def with_asyncio(url: str) -> None:
+        async with influx_aiohttp.AsyncInfluxDBClient.from_url(url, database="db", retry=SOON) as client:
+            async with client.batch_writer(on_error=fail) as writer:
+                await writer.write(LINES)
+                await writer.flush()
+
+    async def with_trio(url: str) -> None:
+        async with influx_trio.AsyncInfluxDBClient.from_url(url, database="db", retry=SOON) as client:
+            async with client.batch_writer(on_error=fail) as writer:
+                await writer.write(LINES)
+                await writer.flush()
+
+    with refused_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        with pytest.raises(ExceptionGroup) as caught:
+            asyncio.run(with_asyncio(url))
+        assert caught.group_contains(ZeroDivisionError)
+        with pytest.raises(ExceptionGroup) as caught:
+            trio.run(with_trio, url)
+        assert caught.group_contains(ZeroDivisionError)
+
+
+def test_an_asynchronous_source(influxd: Server, database: str) -> None:
+    async def source() -> Any:
+        for line in LINES:
+            await trio.lowlevel.checkpoint()
+            yield line
+
+    async def main() -> None:
+        async with influx_trio.AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
+            async with client.batch_writer() as writer:
+                receipt = await writer.write(source())
+                await writer.flush()
+            assert receipt.lines == 30
+            result = await client.query("SELECT count(n) FROM m")
+            assert result.series[0].values == [[0, 30]]
+            with pytest.raises(TransportError):
+                async with influx_trio.AsyncInfluxDBClient("localhost", 1, database="db", retry=SOON) as nowhere:
+                    async with nowhere.batch_writer(exit_timeout=0):
+                        await nowhere.ping()
+
+    trio.run(main)

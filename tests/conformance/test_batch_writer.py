@@ -1,0 +1,290 @@
+"""Writing in batches in the background: nothing is lost, whatever the server does meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from influx_proto import (
+    BufferFullError,
+    DatabaseNotFound,
+    InfluxDBError,
+    PartialWriteError,
+    RetryPolicy,
+    SerializationError,
+    TransportError,
+    UndeliveredError,
+)
+
+from tests.conformance.drivers import Driver, at_once
+from tests.servers.influxd import Influxd, Server
+from tests.servers.scripted import ScriptedServer, refused_port, reply
+
+pytestmark = pytest.mark.needs("background")
+
+SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
+LONG = 60.0
+
+
+def points(count: int, first: int = 0) -> Iterator[dict[str, Any]]:
+    for n in range(first, first + count):
+        yield {"measurement": "m", "tags": {"t": "a"}, "fields": {"n": n}, "time": n}
+
+
+def stored(client: Any, measurement: str = "m") -> list[int]:
+    series = client.query(f"SELECT n FROM {measurement}").series
+    return [row[1] for row in series[0].values] if series else []
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_leaving_stores_all(client: Any) -> None:
+    told: list[tuple[int, int]] = []
+    progress = lambda writer: told.append((writer.written, writer.pending))  # noqa: E731 - it is one
+    with client.batch_writer(max_lines=100, max_delay=LONG, on_progress=progress) as writer:
+        receipts = [writer.write(points(250)), writer.write("m,t=a n=250i 250"), writer.write(points(3, 251))]
+        assert [receipt.lines for receipt in receipts] == [250, 1, 3]
+        assert not receipts[-1].done
+    assert stored(client) == list(range(254))
+    assert all(receipt.done and not receipt.error and not receipt.rejected for receipt in receipts)
+    assert (writer.written, writer.pending, writer.rejected, writer.retried) == (254, 0, 0, 0)
+    assert told[-1] == (254, 0)
+    assert "closed" in repr(writer)
+    with pytest.raises(RuntimeError, match="closed"):
+        writer.write("m n=1i 1")
+
+
+def test_flush(client: Any) -> None:
+    with client.batch_writer(max_delay=LONG) as writer:
+        writer.flush()
+        receipt = writer.write(points(10))
+        writer.flush()
+        assert receipt.done
+        assert stored(client) == list(range(10))
+        writer.write(points(5, 10))  # and it goes on
+        writer.flush(timeout=20)
+        assert stored(client) == list(range(15))
+
+
+def test_age_is_enough(client: Any) -> None:
+    """Without another write coming."""
+    with client.batch_writer(max_delay=0.05) as writer:
+        receipt = writer.write(points(3))
+        until(lambda: receipt.done)
+        assert stored(client) == [0, 1, 2]
+
+
+def test_size_is_enough(client: Any) -> None:
+    with client.batch_writer(max_lines=10, max_delay=LONG) as writer:
+        receipt = writer.write(points(10))
+        until(lambda: receipt.done)
+    with client.batch_writer(max_bytes=100, max_delay=LONG) as writer:
+        receipt = writer.write("m,t=a n=11i 11\n" * 50)
+        until(lambda: writer.written > 40)
+
+
+def test_points_without_a_time_are_stamped(client: Any) -> None:
+    with client.batch_writer() as writer:
+        writer.write([{"measurement": "m", "fields": {"n": n}} for n in range(20)])
+        writer.write("m n=20i\nm n=21i")
+    assert sorted(stored(client)) == list(range(22))
+
+
+def test_several_targets_through_one_writer(client: Any, database: str) -> None:
+    client.create_retention_policy("short", database, "1h", replication=1)
+    now = time.time_ns()
+    with client.batch_writer() as writer:
+        writer.write([{"measurement": "m", "fields": {"n": 1}, "time": now}], rp="short")
+        writer.write("m n=2i 2", precision="s")
+        writer.write({"measurement": "m", "fields": {"n": 3}, "time": 3}, db=database, host="x")
+        writer.write(7 * [{"measurement": "other", "fields": {"n": 1}, "time": 1}])
+    assert stored(client, "short.m") == [1]
+    assert client.query("SELECT n, host FROM m").series[0].values == [[3, 3, "x"], [2_000_000_000, 2, None]]
+
+
+def test_lines_that_the_server_refuses_do_not_hold_up_the_others(client: Any) -> None:
+    errors: list[InfluxDBError] = []
+    client.write("m n=1i 0")
+    with pytest.raises(PartialWriteError) as caught:
+        with client.batch_writer(max_delay=LONG, on_error=errors.append) as writer:
+            good = writer.write(points(50, 1))
+            bad = writer.write(["m n=1.5 1000", "m n= 5", *points(50, 51)])
+    assert stored(client) == [1, *range(1, 101)]
+    assert not good.rejected
+    assert [line for line, _ in bad.rejected] == ["m n=1.5 1000", "m n= 5"]
+    assert caught.value.rejected == tuple(bad.rejected)
+    assert (writer.written, writer.rejected, writer.pending) == (100, 2, 0)
+    assert [type(error) for error in errors] == [PartialWriteError]
+    assert writer.undelivered == []
+
+
+def test_rejected_lines_are_told_once(client: Any) -> None:
+    client.write("m n=1i 0")
+    with client.batch_writer() as writer:
+        writer.write("m n=1.5 1")
+        with pytest.raises(PartialWriteError, match="field type conflict"):
+            writer.flush()
+        writer.flush()
+
+
+def test_a_server_that_is_away_for_a_while(driver: Driver) -> None:
+    """Far longer than a single write is tried."""
+    errors: list[InfluxDBError] = []
+    with Influxd() as server:
+        with driver.client(server.url, database="db", retry=SOON) as client:
+            client.create_database("db")
+            with client.batch_writer(max_lines=100, max_delay=0.01, on_error=errors.append) as writer:
+                writer.write(points(300))
+                writer.flush()
+                server.kill()
+                writer.write(points(1000, 300))
+                until(lambda: writer.retried >= 3)
+                server.start()
+                writer.flush()
+                assert stored(client) == list(range(1300))
+            assert (writer.written, writer.pending) == (1300, 0)
+    assert errors
+    assert all(isinstance(error, TransportError) for error in errors)
+
+
+def test_leaving_while_the_server_is_away(driver: Driver, influxd: Server, database: str) -> None:
+    with refused_port() as port, driver.client(f"http://127.0.0.1:{port}", database=database, retry=SOON) as client:
+        with pytest.raises(UndeliveredError, match=r"^25 lines were not delivered: cannot connect") as caught:
+            with client.batch_writer(max_lines=10, exit_timeout=0.3) as writer:
+                receipt = writer.write(points(25))
+        assert isinstance(caught.value.__cause__, TransportError)
+        assert isinstance(receipt.error, TransportError)
+        assert caught.value.undelivered == tuple(writer.undelivered)
+    with driver.client(influxd.url, database=database) as client:
+        for lines in caught.value.undelivered:
+            client.write(lines.data, db=lines.db, rp=lines.rp, precision=lines.precision)
+        assert stored(client) == list(range(25))
+
+
+def test_an_error_of_the_callers_own_is_not_hidden(driver: Driver, client: Any) -> None:
+    with pytest.raises(KeyError) as caught:
+        with client.batch_writer(max_delay=LONG) as writer:
+            writer.write(points(3))
+            raise KeyError("mine")
+    assert stored(client) == [0, 1, 2]
+    assert not hasattr(caught.value, "__notes__")
+    with refused_port() as port, driver.client(f"http://127.0.0.1:{port}", database="db", retry=SOON) as other:
+        with pytest.raises(KeyError) as caught:
+            with other.batch_writer(exit_timeout=0.1) as writer:
+                writer.write(points(3))
+                raise KeyError("mine")
+    assert "3 lines were not delivered" in caught.value.__notes__[0]
+    assert sum(lines.lines for lines in writer.undelivered) == 3
+
+
+def test_what_will_never_be_taken_is_handed_back(driver: Driver, influxd: Server) -> None:
+    with driver.client(influxd.url, database="nowhere") as client:
+        with pytest.raises(UndeliveredError, match="database not found") as caught:
+            with client.batch_writer(max_delay=LONG) as writer:
+                receipt = writer.write(points(3))
+                with pytest.raises(DatabaseNotFound):
+                    writer.flush()
+                assert isinstance(receipt.error, DatabaseNotFound)
+                assert writer.pending == 0
+    assert [(lines.db, lines.rp, lines.lines) for lines in caught.value.undelivered] == [("nowhere", None, 3)]
+
+
+def test_a_full_buffer_makes_writers_wait(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(503), reply(204)]) as server:
+        client = connect(server.url, database="db", retry=RetryPolicy(attempts=1, max_backoff=0.2))
+        with client.batch_writer(max_lines=10, max_pending=20, max_delay=LONG) as writer:
+            writer.write(points(100))
+            assert writer.pending <= 20
+        bodies = [request.body for request in server.requests]
+    assert [int(line.split()[-1]) for body in bodies[1:] for line in body.split(b"\n")] == list(range(100))
+    assert all(body.count(b"\n") < 10 for body in bodies)
+
+
+def test_a_full_buffer_that_raises(connect: Callable[..., Any]) -> None:
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        with pytest.raises(UndeliveredError, match=r"^10 lines"):
+            with client.batch_writer(max_lines=5, max_pending=10, when_full="raise", exit_timeout=0) as writer:
+                writer.write(points(5))
+                with pytest.raises(BufferFullError, match="keeps 10 lines, and has no room for 5 more"):
+                    writer.write(points(10, 5))
+                assert writer.pending == 10
+
+
+def test_a_full_buffer_that_drops_the_oldest(connect: Callable[..., Any]) -> None:
+    errors: list[InfluxDBError] = []
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        with pytest.raises(UndeliveredError) as caught:
+            with client.batch_writer(
+                max_lines=5, max_pending=10, when_full="drop_oldest", exit_timeout=0, on_error=errors.append
+            ) as writer:
+                for n in range(40):
+                    receipt = writer.write(points(1, n))
+                    assert writer.pending <= 10
+                assert not receipt.done
+    dropped = [error for error in errors if isinstance(error, UndeliveredError)]
+    assert all(isinstance(error, UndeliveredError | TransportError) for error in errors)
+    parts = [lines for error in [*dropped, caught.value] for lines in error.undelivered]
+    found = [int(line.split()[-1]) for lines in parts for line in lines.data.split(b"\n")]
+    assert sorted(found) == list(range(40))  # each was handed back, once
+    assert max(found[-5:]) == 39
+
+
+def test_flush_with_a_deadline(connect: Callable[..., Any]) -> None:
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        with pytest.raises(UndeliveredError):
+            with client.batch_writer(exit_timeout=0) as writer:
+                writer.write(points(3))
+                with pytest.raises(TransportError, match=r"not all lines were stored within 0.2 s; 3 are pending"):
+                    writer.flush(timeout=0.2)
+
+
+def test_bad_input_is_told_at_once(client: Any) -> None:
+    with client.batch_writer() as writer:
+        with pytest.raises(SerializationError, match="row 2"):
+            writer.write([*points(2), {"measurement": "m", "fields": {"n": object()}}])
+        with pytest.raises(ValueError, match="precision"):
+            writer.write("m n=1i 1", precision="d")
+        writer.write(points(1, 5))
+    assert stored(client)[-1] == 5
+
+
+def test_several_at_once(client: Any) -> None:
+    with client.batch_writer(max_lines=50, max_delay=0.01) as writer:
+        at_once(*(lambda k=k: writer.write(points(200, 200 * k)) for k in range(8)))
+        at_once(writer.flush, writer.flush)
+        assert stored(client) == list(range(1600))
+
+
+def test_no_thread_stays_behind(client: Any) -> None:
+    before = threading.active_count()
+    for _ in range(3):
+        with client.batch_writer() as writer:
+            writer.write(points(1))
+    until(lambda: threading.active_count() <= before)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"when_full": "block"},
+        {"max_lines": 0},
+        {"max_bytes": 1.5},
+        {"max_pending": True},
+        {"max_delay": -1},
+        {"exit_timeout": float("nan")},
+    ],
+)
+def test_wrong_options(client: Any, option: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"^{next(iter(option))}: "):
+        client.batch_writer(**option)

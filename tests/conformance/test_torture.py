@@ -1,0 +1,58 @@
+"""A server that is killed again and again loses nothing that a batch writer was given."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from influx_proto import RetryPolicy
+
+from tests.conformance.drivers import Driver
+from tests.servers.influxd import Influxd
+
+pytestmark = pytest.mark.needs("background")
+
+KILLS = 4
+POINTS = 40_000
+AT_ONCE = 500
+
+
+def point(n: int) -> dict[str, Any]:
+    return {"measurement": "m", "tags": {"t": f"t {n % 7}"}, "fields": {"n": n, "f": n / 3, "s": f'"{n}"'}, "time": n}
+
+
+def test_kills_while_points_are_written(driver: Driver) -> None:
+    """Each point is there in the end, once, as it was written."""
+    retry = RetryPolicy(attempts=3, backoff=0.02, max_backoff=0.1)
+    with Influxd() as server, driver.client(server.url, database="db", retry=retry) as client:
+        client.create_database("db")
+        over = threading.Event()
+
+        def kill() -> None:
+            for _ in range(KILLS):
+                time.sleep(0.2)
+                server.kill()
+                time.sleep(0.1)
+                server.start()
+            over.set()
+
+        killer = threading.Thread(target=kill)
+        with client.batch_writer(max_lines=1000, max_delay=0.01, max_pending=5000) as writer:
+            killer.start()
+            receipts = []
+            number = 0
+            # As long as it takes: the last kill comes while points are written, and there are some after it.
+            while number < POINTS or not over.is_set():
+                receipts.append(writer.write([point(n) for n in range(number, number + AT_ONCE)]))
+                number += AT_ONCE
+                time.sleep(0.005)
+            killer.join()
+            writer.flush(timeout=60)
+        assert all(receipt.done and receipt.error is None and not receipt.rejected for receipt in receipts)
+        assert (writer.written, writer.pending) == (number, 0)
+        assert writer.retried
+        rows = client.query("SELECT f, n, s, t FROM m").series[0].values
+        assert len(rows) == number
+        assert all(row == [n, n / 3, n, f'"{n}"', f"t {n % 7}"] for n, row in enumerate(rows))

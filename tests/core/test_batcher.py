@@ -1,0 +1,222 @@
+"""The state of a batch writer: told any time, it says what leaves and when. Nothing here waits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import InfluxDBError, RejectedLine, TransportError
+from influx_proto._batch import Batch
+from influx_proto._batcher import Batcher, Receipt, Sealed
+
+HERE = ((("rp", "a"),), True)
+THERE = ((("db", "b"),), False)
+
+
+def make(**options: Any) -> Batcher:
+    return Batcher(**{"max_lines": 10, "max_bytes": 1000, "max_delay": 1.0, "max_pending": 100, **options})
+
+
+def batch(*numbers: int, precision: str = "ns") -> Batch:
+    return Batch(b"\n".join(b"m v=%d %d" % (n, n) for n in numbers), len(numbers), precision, timed=True)
+
+
+def numbers(sealed: Sealed | None) -> list[int]:
+    assert sealed is not None
+    return [int(line.rpartition(b" ")[2]) for line in sealed.batch]
+
+
+def add(batcher: Batcher, *values: int, now: float = 0.0, target: Any = HERE, **options: Any) -> Receipt:
+    receipt = Receipt()
+    batcher.add(target, batch(*values, **options), receipt, now)
+    receipt.complete()
+    return receipt
+
+
+def test_nothing_is_due_while_there_is_nothing() -> None:
+    batcher = make()
+    assert batcher.due == math.inf
+    assert batcher.take(1e9) is None
+    batcher.seal()
+    assert batcher.take(1e9) is None
+
+
+def test_age() -> None:
+    batcher = make()
+    add(batcher, 1, now=5.0)
+    add(batcher, 2, now=5.9)
+    assert batcher.due == 6.0
+    assert batcher.take(5.99) is None
+    assert numbers(batcher.take(6.0)) == [1, 2]
+
+
+def test_age_with_jitter() -> None:
+    batcher = make(random=lambda: 0.5)
+    add(batcher, 1, now=5.0)
+    assert batcher.due == 5.95
+
+
+def test_room_is_made_by_giving_up_the_oldest() -> None:
+    batcher = make(max_lines=4, max_pending=12)
+    receipts = [add(batcher, *range(4 * n, 4 * n + 4)) for n in range(3)]
+    flying = batcher.take(0.0)
+    assert numbers(flying) == [0, 1, 2, 3]
+    error = InfluxDBError("full")
+    assert [numbers(sealed) for sealed in batcher.make_room(3, error)] == [[4, 5, 6, 7]]
+    assert [receipt.error for receipt in receipts] == [None, error, None]
+    assert [numbers(sealed) for sealed in batcher.make_room(12, error)] == [[8, 9, 10, 11]]  # what flies is not touched
+    assert batcher.pending == 4
+
+
+def test_lines() -> None:
+    batcher = make()
+    for n in range(12):
+        add(batcher, n)
+    assert batcher.due == -math.inf
+    assert numbers(batcher.take(0.0)) == list(range(10))
+    assert batcher.due == math.inf  # one at a time
+    assert batcher.take(1e9) is None
+
+
+def test_lines_that_do_not_fit_go_with_the_next() -> None:
+    batcher = make()
+    add(batcher, *range(6))
+    add(batcher, *range(6, 12))
+    sealed = batcher.take(0.0)
+    assert numbers(sealed) == list(range(6))
+
+
+def test_bytes() -> None:
+    batcher = make(max_bytes=20)
+    add(batcher, 1)
+    add(batcher, 2)
+    add(batcher, 3)
+    sealed = batcher.take(0.0)
+    assert numbers(sealed) == [1, 2]
+    assert sealed is not None
+    assert len(sealed.batch.data) <= 20
+
+
+def test_a_full_buffer_is_due_at_once() -> None:
+    """Who waits for room must not have to wait for time as well."""
+    batcher = make(max_pending=5, max_delay=1000.0)
+    add(batcher, 1, 2, 3)
+    assert batcher.has_room(2)
+    assert not batcher.has_room(3)
+    assert batcher.due == 1000.0
+    add(batcher, 4, 5)
+    assert not batcher.has_room(1)
+    sealed = batcher.take(0.0)
+    assert numbers(sealed) == [1, 2, 3, 4, 5]
+    assert sealed is not None
+    batcher.acknowledge(sealed)
+    assert batcher.has_room(1000)  # whatever comes, if there is nothing else
+
+
+def test_targets_and_precisions_are_kept_apart() -> None:
+    batcher = make()
+    add(batcher, 1)
+    add(batcher, 2, target=THERE)
+    add(batcher, 3, precision="s")
+    add(batcher, 4)
+    batcher.seal()
+    found = []
+    while (sealed := batcher.take(0.0)) is not None:
+        found.append((sealed.target, sealed.batch.precision, numbers(sealed)))
+        batcher.acknowledge(sealed)
+    assert found == [(HERE, "ns", [1, 4]), (THERE, "ns", [2]), (HERE, "s", [3])]
+
+
+def test_what_is_put_back_is_next_but_not_before_its_time() -> None:
+    batcher = make()
+    add(batcher, 1)
+    batcher.seal()
+    add(batcher, 2)
+    batcher.seal()
+    sealed = batcher.take(0.0)
+    assert sealed is not None
+    batcher.put_back(sealed, 7.0)
+    assert (batcher.due, batcher.retried, batcher.pending) == (7.0, 1, 2)
+    assert batcher.take(6.9) is None
+    assert numbers(batcher.take(7.0)) == [1]
+
+
+def test_receipts_know_what_has_become_of_their_lines() -> None:
+    batcher = make(max_lines=4)
+    receipts = [add(batcher, 1, 2), add(batcher, 3), add(batcher, 3), add(batcher, 5)]
+    first = batcher.take(0.0)
+    assert numbers(first) == [1, 2, 3, 3]
+    assert first is not None
+    batcher.acknowledge(first, [RejectedLine("m v=2 2", "no"), RejectedLine("m v=3 3", "neither")])
+    assert [receipt.done for receipt in receipts] == [True, True, True, False]
+    assert [[line for line, _ in receipt.rejected] for receipt in receipts[:3]] == [["m v=2 2"], ["m v=3 3"], []]
+    batcher.seal()
+    last = batcher.take(0.0)
+    assert last is not None
+    error = TransportError("gone")
+    batcher.fail(last, error)
+    assert receipts[3].done
+    assert receipts[3].error is error
+    assert (batcher.written, batcher.rejected, batcher.pending) == (2, 2, 0)
+    assert "failed" in repr(receipts[3])
+    assert "rejected" in repr(receipts[0])
+
+
+def test_a_receipt_is_not_done_before_all_its_lines_have_come() -> None:
+    batcher = make()
+    receipt = Receipt()
+    batcher.add(HERE, batch(1), receipt, 0.0)
+    batcher.seal()
+    sealed = batcher.take(0.0)
+    assert sealed is not None
+    batcher.acknowledge(sealed)
+    assert not receipt.done
+    receipt.complete()
+    assert receipt.done
+    assert "stored" in repr(receipt)
+
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(1, 8), st.sampled_from([HERE, THERE])),
+        st.tuples(st.sampled_from(["take", "acknowledge", "put_back", "fail", "seal"]), st.just(0), st.just(HERE)),
+    ),
+    max_size=60,
+)
+
+
+@given(ACTIONS, st.integers(0, 3))
+def test_every_line_is_stored_failed_or_handed_back(actions: list[tuple[str, int, Any]], step: int) -> None:
+    batcher = make()
+    now, number = 0.0, 0
+    flying: Sealed | None = None
+    stored: list[int] = []
+    failed: list[int] = []
+    receipts = []
+    for action, count, target in actions:
+        now += step
+        if action == "add":
+            receipts.append(add(batcher, *range(number, number + count), now=now, target=target))
+            number += count
+        elif action == "seal":
+            batcher.seal()
+        elif action == "take" or flying is None:
+            flying = flying or batcher.take(now)
+        elif action == "acknowledge":
+            stored += numbers(flying)
+            batcher.acknowledge(flying)
+            flying = None
+        elif action == "put_back":
+            batcher.put_back(flying, now + 1)
+            flying = None
+        elif action == "fail":
+            failed += numbers(flying)
+            batcher.fail(flying, TransportError("no"))
+            flying = None
+    assert batcher.pending == number - len(stored) - len(failed)
+    handed_back = [n for sealed in batcher.give_up(InfluxDBError("over")) for n in numbers(sealed)]
+    assert sorted(stored + failed + handed_back) == list(range(number))
+    assert batcher.pending == 0
+    assert all(receipt.done for receipt in receipts)

@@ -1,0 +1,199 @@
+"""Batches that a server does not take as they are: against a model of what InfluxDB 1.x does with one request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import (
+    DatabaseNotFound,
+    Headers,
+    PartialWriteError,
+    PayloadTooLarge,
+    RejectedLine,
+    TransportError,
+    WriteError,
+)
+from influx_proto._batch import Batch
+from influx_proto._deliver import deliver, deliver_accepted
+from influx_proto._flow import Flow
+from influx_proto._refusals import refusal
+
+JSON = Headers({"Content-Type": "application/json"})
+CONFLICT = 'field type conflict: input field "v" on measurement "m" is type string, already exists as type float'
+
+
+def batch_of(*lines: bytes, timed: bool = True) -> Batch:
+    return Batch(b"\n".join(lines), len(lines), "ns", timed)
+
+
+@dataclass
+class Model:
+    """Stores lines, and refuses those it is told to, with the texts of InfluxDB 1.6."""
+
+    unparsable: frozenset[bytes] = frozenset()
+    conflicting: frozenset[bytes] = frozenset()
+    too_old: frozenset[bytes] = frozenset()
+    max_body: int = 10**9
+    stored: list[bytes] = field(default_factory=list)
+    requests: int = 0
+
+    def send(self, batch: Batch) -> Flow[bool]:
+        self.requests += 1
+        if len(batch.data) > self.max_body:
+            raise refusal("write", 413, JSON, b'{"error":"Request Entity Too Large"}')
+        message = self._write(list(batch))
+        if message:
+            raise refusal("write", 400, JSON, json.dumps({"error": message}).encode())
+        return True
+        yield  # what makes it a generator
+
+    def _write(self, lines: list[bytes]) -> str:
+        parsed = [line for line in lines if line not in self.unparsable]
+        self.stored += [line for line in parsed if line not in self.conflicting | self.too_old]
+        refused = "\n".join(
+            f"unable to parse '{line.decode()}': missing fields" for line in lines if line in self.unparsable
+        )
+        if not parsed:
+            return refused
+        for dropped, text in ((self.conflicting, CONFLICT), (self.too_old, "points beyond retention policy")):
+            count = sum(line in dropped for line in parsed)
+            if count:
+                return f"partial write: {text} dropped={count}"
+        return f"partial write: {refused} dropped=0" if refused else ""
+
+
+def run(flow: Flow[list[RejectedLine]]) -> list[RejectedLine]:
+    """Run a flow that asks for nothing."""
+    try:
+        next(flow)
+    except StopIteration as stop:
+        found: list[RejectedLine] = stop.value
+        return found
+    raise AssertionError
+
+
+GOOD = [b"m v=%d %d" % (n, n) for n in range(100)]
+KINDS = {"good": b"m v=%d %d", "unparsable": b"bad%d-%d", "conflicting": b'm v="%d" %d'}
+
+
+@given(
+    kinds=st.lists(st.sampled_from(["good"] * 4 + ["unparsable", "conflicting"]), min_size=1, max_size=60),
+    max_body=st.sampled_from([10**9, 200, 60]),
+)
+def test_all_is_stored_but_what_cannot_be(kinds: list[str], max_body: int) -> None:
+    lines = [KINDS[kind] % (n, n) for n, kind in enumerate(kinds)]
+    of = {name: frozenset(line for line, kind in zip(lines, kinds, strict=True) if kind == name) for name in KINDS}
+    model = Model(of["unparsable"], of["conflicting"], max_body=max_body)
+    rejected = run(deliver_accepted(batch_of(*lines), model.send))
+    assert [one.line.encode() for one in rejected] == [line for line in lines if line not in of["good"]]
+    assert set(model.stored) == of["good"]
+    for one in rejected:
+        # Why a line cannot be parsed, the server does not say where there is a conflict as well.
+        assert "missing fields" in one.reason if one.line.startswith("bad") else one.reason == CONFLICT
+
+
+@pytest.mark.parametrize("bad", [b"bad", b'm v="x" 5', b'm w=1,v="x" 5'])
+def test_what_the_text_names_is_not_looked_for(bad: bytes) -> None:
+    model = Model(frozenset({b"bad"}), frozenset({b'm v="x" 5', b'm w=1,v="x" 5'}))
+    rejected = run(deliver_accepted(batch_of(*GOOD[:50], bad, *GOOD[50:]), model.send))
+    assert [one.line for one in rejected] == [bad.decode()]
+    assert (model.requests, model.stored) == (1, GOOD)
+
+
+def test_a_search_takes_few_requests() -> None:
+    model = Model(too_old=frozenset(GOOD[:30]))
+    rejected = run(deliver_accepted(batch_of(*GOOD), model.send))
+    assert [one.line.encode() for one in rejected] == GOOD[:30]
+    assert {one.reason for one in rejected} == {"points beyond retention policy"}
+    assert set(model.stored) == set(GOOD[30:])
+    assert model.requests < 20
+
+
+def test_a_search_ends() -> None:
+    """Every other line: what is not found by then is handed back, and said to be only suspected."""
+    lines = [b"m v=%d %d" % (n, n) for n in range(10_000)]
+    model = Model(too_old=frozenset(lines[::2]))
+    rejected = run(deliver_accepted(batch_of(*lines), model.send))
+    assert {one.line.encode() for one in rejected} >= {*lines[::2]}
+    assert set(model.stored) == {*lines[1::2]}
+    assert model.requests < 500
+    assert any("of which this is one" in one.reason for one in rejected)
+
+
+def test_points_without_a_time_are_not_sent_again() -> None:
+    model = Model(too_old=frozenset(GOOD[:3]))
+    with pytest.raises(PartialWriteError, match="beyond retention"):
+        run(deliver_accepted(batch_of(*GOOD, timed=False), model.send))
+    assert model.requests == 1
+
+
+def test_too_large_a_body_goes_in_parts_in_order() -> None:
+    model = Model(max_body=100)
+    data = b"# comment\n" + b"\n\n".join(GOOD) + b"\n"
+    list(deliver(Batch(data, len(GOOD), "ns", timed=True), model.send))
+    assert model.stored == GOOD
+    assert model.requests > 10
+
+
+def test_line_feeds_in_strings_are_no_boundaries() -> None:
+    lines = [b'm s="%b\n\n" %d' % (b"x\n" * n, n) for n in range(20)]
+    model = Model(max_body=60)
+    list(deliver(batch_of(*lines), model.send))
+    assert model.stored == lines
+
+
+def test_a_line_that_is_too_large_alone() -> None:
+    long = b'm s="%b" 1' % (b"x" * 200)
+    batch = batch_of(*GOOD[:5], long, *GOOD[5:])
+    model = Model(max_body=100)
+    with pytest.raises(PayloadTooLarge, match=r"a single line of 208 bytes is too large, 'm s=\"xxx") as caught:
+        list(deliver(batch, model.send))
+    assert caught.value.status == 413
+    assert model.stored == GOOD[:5]
+    model = Model(max_body=100)
+    [rejected] = run(deliver_accepted(batch, model.send))
+    assert rejected.line == long.decode()
+    assert "a single line of 208 bytes" in rejected.reason
+    assert model.stored == GOOD
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: DatabaseNotFound(404, "database not found"),
+        lambda: WriteError(500, "retention policy not found: x"),
+        lambda: TransportError("gone"),
+    ],
+)
+def test_other_refusals_are_about_the_request(make: Callable[[], Exception]) -> None:
+    requests = []
+
+    def send(batch: Batch) -> Flow[bool]:
+        requests.append(batch)
+        raise make()
+        yield True  # what makes it a generator
+
+    with pytest.raises(type(make())):
+        run(deliver_accepted(batch_of(*GOOD), send))
+    assert len(requests) == 1
+
+
+def test_what_is_known_of_the_lines_is_with_the_error() -> None:
+    """Also where nothing is searched for."""
+    model = Model(conflicting=frozenset({b'm v="x" 9'}))
+    with pytest.raises(PartialWriteError) as caught:
+        list(deliver(batch_of(*GOOD, b'm v="x" 9'), model.send))
+    assert caught.value.rejected == (RejectedLine('m v="x" 9', CONFLICT),)
+
+
+def test_quoted_lines_that_look_like_the_text_around_them() -> None:
+    odd = b"x': missing fields unable to parse 'y dropped=3"
+    model = Model(unparsable=frozenset({odd, b"bad"}))
+    rejected = run(deliver_accepted(batch_of(*GOOD, odd, b"bad"), model.send))
+    assert [one.line.encode() for one in rejected] == [odd, b"bad"]
+    assert set(model.stored) == set(GOOD)

@@ -1,0 +1,234 @@
+"""Rows of MessagePack read as columns: the same as one by one, whatever the bytes are."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import Headers, ops
+from influx_proto._errors import ProtocolError
+from influx_proto._msgpack import MessagePackDocuments
+from influx_proto._msgpack_columns import PackedRows
+
+from .feeding import PLACES, byte_by_byte, cut, exact
+
+MSGPACK = Headers({"Content-Type": "application/x-msgpack"})
+
+
+@pytest.fixture(autouse=True)
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """So that small examples go the same way as large answers."""
+    with monkeypatch.context() as patch:
+        patch.setattr("influx_proto._msgpack._LARGE", 0)
+        patch.setattr("influx_proto._msgpack_columns._FEWEST_ROWS", 1)
+        yield
+
+
+def packed(value: Any) -> bytes:
+    """Encode as InfluxDB does: integers with a sign as small as they go, floats of 64 bits, nothing else."""
+    match value:
+        case None:
+            return b"\xc0"
+        case bool():
+            return b"\xc3" if value else b"\xc2"
+        case float():
+            return b"\xcb" + struct.pack(">d", value)
+        case int():
+            return integer(value)
+        case bytes():  # a string that need not be UTF-8
+            return string(value)
+        case str():
+            return string(value.encode())
+        case list():
+            head = bytes([0x90 | len(value)]) if len(value) < 16 else b"\xdc" + struct.pack(">H", len(value))
+            return head + b"".join(map(packed, value))
+        case dict():
+            return bytes([0x80 | len(value)]) + b"".join(packed(part) for item in value.items() for part in item)
+    raise TypeError(value)
+
+
+def integer(value: int) -> bytes:
+    if -32 <= value < 128:
+        return struct.pack(">b", value)
+    for tag, kind in ((b"\xd0", ">b"), (b"\xd1", ">h"), (b"\xd2", ">i"), (b"\xd3", ">q"), (b"\xcf", ">Q")):
+        try:
+            return tag + struct.pack(kind, value)
+        except struct.error:
+            pass
+    raise ValueError(value)
+
+
+def string(data: bytes) -> bytes:
+    if len(data) < 32:
+        return bytes([0xA0 | len(data)]) + data
+    if len(data) < 256:
+        return b"\xd9" + bytes([len(data)]) + data
+    return b"\xda" + struct.pack(">H", len(data)) + data
+
+
+def document(rows: Sequence[list[Any]], columns: Sequence[str], *, more: bool = False, **tags: str) -> bytes:
+    partial = {"partial": True} if more else {}
+    series = {
+        "name": "m",
+        **({"tags": tags} if tags else {}),
+        "columns": list(columns),
+        "values": list(rows),
+        **partial,
+    }
+    return packed({"results": [{"statement_id": 0, "series": [series], **partial}]})
+
+
+def decode(data: bytes, pieces: Sequence[bytes] | None = None, *, columns: bool = True) -> tuple[str, str, bool]:
+    """Give the documents, the error, and whether the rows were read as columns."""
+    decoder = MessagePackDocuments(packed=columns)
+    found: list[dict[str, Any]] = []
+    error = ""
+    try:
+        for piece in [data] if pieces is None else pieces:
+            found += decoder.feed(piece)
+        found += decoder.close()
+    except ProtocolError as raised:
+        error = str(raised)
+    is_packed = False
+    for one in found:
+        for part in one.get("results", ()):
+            for series in part.get("series", ()):
+                if isinstance(series.get("values"), PackedRows):
+                    is_packed = True
+                    series["values"] = list(series["values"])
+    return exact(found), error, is_packed
+
+
+def same(data: bytes, pieces: Sequence[bytes] | None = None) -> bool:
+    documents, error, is_packed = decode(data, pieces)
+    expected, expected_error, _ = decode(data, columns=False)
+    assert documents == expected
+    assert bool(error) == bool(expected_error)
+    return is_packed
+
+
+INTEGERS = st.integers(-(2**63), 2**64 - 1) | st.integers(-40, 300) | st.sampled_from([-(2**15), 2**31, 2**32])
+#: Bytes that look like the beginning of a row, a document, or its values, where they are part of a string.
+STRINGS = (
+    st.text(max_size=10)
+    | st.sampled_from([
+        b"",
+        b"\x92\xd3",
+        b"\x93\xd3" * 5,
+        b"\x81\xa7results",
+        b"\xa6values\x91\x92\x00\x00",
+        b"\xff\xfe",
+    ])
+    | st.binary(max_size=40)
+    | st.sampled_from(["é" * 20, "x" * 31, "x" * 32, "x" * 33, "y" * 300, "a\0", "a", "a\0\0"])
+)
+KINDS = (INTEGERS, st.floats(), st.booleans(), STRINGS)
+TIMES = st.integers(10**18, 2 * 10**18)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    """Columns of one kind, most of them, with cells missing in some."""
+    kinds = [draw(st.sampled_from(KINDS)) for _ in range(draw(st.sampled_from([0, 1, 2, 2, 3, 20])))]
+    cells = [
+        draw(st.sampled_from([kind] * 4 + [kind | st.none()] * 3 + [st.none(), st.one_of(*KINDS)])) for kind in kinds
+    ]
+    times = draw(st.sampled_from([TIMES] * 5 + [INTEGERS, st.none() | TIMES]))
+    rows = draw(st.lists(st.tuples(times, *cells).map(list), min_size=1, max_size=12))
+    columns = ["time", *(f"c{n}" if draw(st.booleans()) else "values" for n in range(len(kinds)))]
+    tags = draw(st.dictionaries(st.sampled_from(["host", "values"]), st.text(max_size=3) | st.just("\xa6values\x91")))
+    return document(rows, columns, more=draw(st.booleans()), **tags)
+
+
+@given(documents(), PLACES)
+def test_the_same_as_one_by_one(data: bytes, places: list[int]) -> None:
+    same(data, cut(data, places))
+    same(data, byte_by_byte(data))
+
+
+@given(documents(), documents(), PLACES)
+def test_one_after_the_other(first: bytes, second: bytes, places: list[int]) -> None:
+    same(first + second, cut(first + second, places))
+
+
+@given(documents(), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=3))
+def test_garbled(data: bytes, changes: list[tuple[int, int]]) -> None:
+    garbled = bytearray(data)
+    for at, byte in changes:
+        garbled[at % len(garbled)] = byte
+    same(bytes(garbled))
+
+
+@given(documents(), st.integers(0, 10**6), st.binary(max_size=3))
+def test_cut_short_or_with_bytes_too_many(data: bytes, at: int, more: bytes) -> None:
+    same(data[: at % len(data)] + more)
+
+
+ORDINARY = [
+    [1_600_000_000_000_000_000 + n * 10**9, n / 3, n * 1000 - 70_000, n % 2 == 0, f"host {n % 7}", "é" * (n % 50)]
+    for n in range(200)
+]
+COLUMNS = ["time", "f", "i", "b", "s", "t"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ORDINARY,
+        [[time, *(None if n % 3 == 0 else cell for cell in row)] for n, (time, *row) in enumerate(ORDINARY)],
+        [[*row[:-1], "\x96\xd3\x16" * 20] for row in ORDINARY],  # as it looks like the beginning of a row
+        [[*row[:-1], packed(row)] for row in ORDINARY],  # a whole row in a string
+        [[*row[:-1], None] for row in ORDINARY],
+        [[*row[:-1], ""] for row in ORDINARY],
+        [[*row, *row[1:], *row[1:]] for row in ORDINARY],  # more than 15 columns
+    ],
+)
+def test_it_is_done(rows: list[list[Any]]) -> None:
+    """No other test would see it: both ways give the same."""
+    columns = [f"c{n}" for n in range(len(rows[0]))]
+    for more in (False, True):
+        assert same(document(rows, columns, more=more, host="a"))
+
+
+@pytest.mark.parametrize("at", [1, 100, 199])
+@pytest.mark.parametrize("cell", [7, None, 2**63, "x", 1.5, True])
+def test_a_column_of_several_types_is_not(at: int, cell: Any) -> None:
+    rows = [list(row) for row in ORDINARY]
+    rows[at][1] = cell
+    assert same(document(rows, COLUMNS)) == (cell is None or isinstance(cell, float))
+
+
+def test_unsigned_integers_beyond_int64_are_not() -> None:
+    assert not same(document([[row[0], 2**63 + n] for n, row in enumerate(ORDINARY)], ["time", "u"]))
+
+
+def test_rows_of_columns_are_a_sequence() -> None:
+    [found] = MessagePackDocuments(packed=True).feed(document(ORDINARY, COLUMNS, more=True))
+    rows = found["results"][0]["series"][0]["values"]
+    assert isinstance(rows, PackedRows)
+    assert (len(rows), rows[3], rows[-2:], list(rows)) == (200, ORDINARY[3], ORDINARY[-2:], ORDINARY)
+
+
+def frame(*documents: bytes) -> pd.DataFrame:
+    receiver = ops.query_dataframe("SELECT 1").receiver(200, MSGPACK)
+    for data in documents:
+        receiver.feed(data)
+    return receiver.close()
+
+
+def test_frames_are_the_same() -> None:
+    """Chunks of one series, then others; packed, and in which types change from one to the next."""
+    floats = [[row[0], None if n % 5 else row[2], *row[2:]] for n, row in enumerate(ORDINARY)]
+    answer = [
+        document(ORDINARY, COLUMNS, more=True, host="a"),
+        document(ORDINARY[:3], COLUMNS, host="a"),
+        document(floats, COLUMNS, host="b"),
+        document([[*row[:2], None, *row[3:]] for row in ORDINARY], COLUMNS, host="c"),
+    ]
+    whole = ops.query("SELECT 1").read(200, MSGPACK, b"".join(answer))
+    pd.testing.assert_frame_equal(frame(*answer), whole.to_pandas(), check_exact=True)

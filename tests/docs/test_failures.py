@@ -1,0 +1,49 @@
+"""The table of failures says what is done."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from influx_proto import Headers, InfluxDBError, RetryPolicy, ops
+from influx_proto._refusals import refusal
+from influx_proto._wire import Repeat
+
+PAGE = Path(__file__).parents[2] / "docs" / "failures.md"
+ROWS: list[tuple[str, ...]] = re.findall(
+    r"^\| (\d+) \| `(.+?)` \| `?([\w-]+)`? \| `?([\w-]+)`? \| (\S+) \| (\S+) \|$", PAGE.read_text(), re.MULTILINE
+)
+JSON = Headers({"Content-Type": "application/json"})
+
+
+def error_of(asked: Literal["write", "query"], status: int, text: str) -> InfluxDBError:
+    if status != 200:
+        return refusal(asked, status, JSON, json.dumps({"error": text}).encode())
+    body = json.dumps({"results": [{"statement_id": 0, "error": text}]}).encode()
+    with pytest.raises(InfluxDBError) as caught:
+        ops.query("SELECT v FROM m").read(200, JSON, body)
+    return caught.value
+
+
+def is_repeated(error: InfluxDBError, repeat: Repeat) -> str:
+    return "no" if RetryPolicy().wait(error, repeat, 1, 0.0) is None else "yes"
+
+
+@pytest.mark.parametrize(("status", "text", "write", "query", "repeated", "untimed"), ROWS)
+def test_row(status: str, text: str, write: str, query: str, repeated: str, untimed: str) -> None:
+    error = error_of("query", int(status), text)
+    assert query in {kind.__name__ for kind in type(error).__mro__[:3]}
+    assert is_repeated(error, Repeat.ALWAYS) == repeated
+    assert is_repeated(error, Repeat.NEVER) == "no"
+    if write != "-":
+        error = error_of("write", int(status), text)
+        assert type(error).__name__ == write
+        assert is_repeated(error, Repeat.ALWAYS) == repeated
+        assert is_repeated(error, Repeat.UNLESS_RECEIVED) == untimed
+
+
+def test_all_rows_are_read() -> None:
+    assert len(ROWS) == len(re.findall(r"^\| \d", PAGE.read_text(), re.MULTILINE)) == 21
