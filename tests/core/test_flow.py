@@ -102,6 +102,19 @@ def test_what_is_repeated(error: Exception, read: bool, change: bool, timed: boo
         assert (schedule(op, RetryPolicy(backoff=0), [error]) == [0]) is repeated
 
 
+def test_a_kept_connection_that_died_is_replaced_once_and_at_once() -> None:
+    died = TransportError("closed", was_idle=True)
+    policy = RetryPolicy(attempts=2, backoff=1, random=half)
+    for op in (READ, TIMED):
+        assert schedule(op, policy, [died]) == [0]
+        assert schedule(op, policy, [died, died]) == [0, 0.5]
+        assert schedule(op, policy, [died, died, died]) == [0, 0.5, -1]
+        assert schedule(op, policy, [unavailable(), died]) == [0.5, 0]
+        assert schedule(op, RetryPolicy(attempts=1), [died]) == [0]
+    for op in (CHANGE, UNTIMED):
+        assert schedule(op, policy, [died]) == [-1]
+
+
 def test_a_hook_is_told_and_can_put_an_end_to_it() -> None:
     told: list[tuple[str, int, float]] = []
 

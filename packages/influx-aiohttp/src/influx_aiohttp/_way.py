@@ -33,12 +33,12 @@ class Way:
         if self._idle is not None:
             self.patience.reschedule(asyncio.get_running_loop().time() + self._idle)
 
-    def data(self, body: Body) -> io.BytesIO | AsyncIterator[bytes] | None:
-        """Give the body in a form that aiohttp sends piece after piece, as it does not with bytes."""
+    def data(self, body: Body) -> bytes | io.BytesIO | AsyncIterator[bytes] | None:
+        """Give the body in a form that aiohttp sends piece after piece if it is large, and with its head otherwise."""
         if not isinstance(body, bytes):
             return _Pieces(body, self.go_on)
         if len(body) <= _SMALL:
-            return io.BytesIO(body) if body else None
+            return body or None
         return _Watched(body, self.go_on)
 
 

@@ -7,7 +7,7 @@ Those who read the answer as it arrives use `op.receiver(status, headers)` and f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from ._flow import Clock, Flow, attempts
@@ -105,7 +105,7 @@ class Op(Generic[T]):
 
     def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
         """Say how a client with these settings does this: the request completed, with retries."""
-        return attempts(replace(self, request=settings.complete(self.request)), settings.retry, clock.now)
+        return attempts(Op(settings.complete(self.request), self.receiver), settings.retry, clock.now)
 
 
 class Operation(Protocol[T_co]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ._coding import compressed
 from ._policy import TypePolicy
@@ -48,7 +48,5 @@ class Settings:
 
     def complete(self, request: Request) -> Request:
         """Make a request ready to be sent: all that is in it then is what goes over the wire, the token apart."""
-        request = self.server.complete(request, db=self.database)
-        if self.gzip and request.compressible:
-            request = compressed(request)
-        return replace(request, timeout=self.timeout, token=self.token)
+        request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token)
+        return compressed(request) if self.gzip and request.compressible else request

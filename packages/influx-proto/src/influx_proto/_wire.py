@@ -42,8 +42,9 @@ class Headers(Mapping[str, str]):
         pairs = cast("Iterable[tuple[str, str]]", fields.items() if isinstance(fields, Mapping) else fields)
         self._fields: dict[str, tuple[str, str]] = {}
         for name, value in pairs:
-            before = self._fields.get(name.lower())
-            self._fields[name.lower()] = (name, value) if before is None else (before[0], f"{before[1]}, {value}")
+            key = name.lower()
+            before = self._fields.get(key)
+            self._fields[key] = (name, value) if before is None else (before[0], f"{before[1]}, {value}")
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()][1]
@@ -104,7 +105,11 @@ class Response(Generic[BodyT]):
 
 def encode_params(params: Iterable[tuple[str, str]]) -> str:
     """Encode parameters for a query string or a form body; everything but RFC 3986's unreserved characters is %XX."""
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params)
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params])
+
+
+def _quoted(text: str) -> str:
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 def add_params(target: str, params: Iterable[tuple[str, str]]) -> str:

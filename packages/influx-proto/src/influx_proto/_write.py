@@ -57,6 +57,10 @@ class WriteReceiver:
         return True
 
 
+#: What a client is told that is told nothing.
+_PLAIN = Settings()
+
+
 class Writes:
     """The requests of one write, made one by one while they are sent; iterating it gives their `Op`s."""
 
@@ -69,7 +73,8 @@ class Writes:
         stamp: bool,
         find_rejected: bool,
     ) -> None:
-        make_encoder(Settings(), None)  # wrong options are told at once, not when the first batch is due
+        # Wrong options are told at once, not when the first batch is due; the encoder may then be the one for it.
+        self._first: Encoder | None = make_encoder(_PLAIN, None)
         self._data = data
         self._make_encoder = make_encoder
         #: Where it goes: the parameters of the request, and whether the client's database is one of them.
@@ -154,6 +159,9 @@ class Writes:
         return write_op(batch, params, wants_db=wants_db)
 
     def _encoder(self, settings: Settings, clock: Clock) -> Encoder:
+        first, self._first = self._first, None
+        if first is not None and not self._stamp and not settings.tags and settings.types == _PLAIN.types:
+            return first
         return self._make_encoder(settings, clock.time_ns if self._stamp else None)
 
 

@@ -76,11 +76,12 @@ class Connection:
         self._deadline = deadline
         self.received = 0
         self.has_head = self.is_cut = False
-        with trio.fail_at(self._until()) as scope:
+        with trio.CancelScope(deadline=self._until()) as scope:
             if isinstance(request.body, bytes) and len(request.body) <= _SMALL:
                 await self._send(head, (request.body,))
                 return await self._head()
             return await self._upload(head, _pieces(request.body), scope)
+        raise trio.TooSlowError
 
     async def receive(self) -> bytes:
         """Give the next piece of the body, or nothing at its end."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Generator
-from contextlib import contextmanager
 
 import h11
 import trio
@@ -13,25 +11,24 @@ from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout
 from ._connect import RefusedByProxyError
 from ._connection import Connection
 
+#: What is translated.
+FOREIGN = (
+    trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError, OSError, h11.ProtocolError,
+    RefusedByProxyError,
+)  # fmt: skip
 
-@contextmanager
+
 def translated(
-    settings: Settings, timeout: Timeout, deadline: float, connection: Connection | None = None
-) -> Generator[None]:
-    """Translate what fails in this block: on a connection, or without one while it is being opened."""
-    try:
-        yield
-    except (
-        trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError, OSError, h11.ProtocolError,
-        RefusedByProxyError,
-    ) as error:  # fmt: skip
-        where = settings.where
-        if isinstance(error, trio.TooSlowError) and trio.current_time() >= deadline:
-            msg = f"{where} did not finish within {timeout.total} s"
-            raise TransportError(msg, maybe_received=connection is not None) from error
-        if connection is None:
-            raise _opening(error, where, timeout) from error
-        raise _exchanging(error, where, timeout, connection) from error
+    error: Exception, settings: Settings, timeout: Timeout, deadline: float, connection: Connection | None = None
+) -> InfluxDBError:
+    """Say what failed on a connection, or without one while it was being opened, as one of our errors."""
+    where = settings.where
+    if isinstance(error, trio.TooSlowError) and trio.current_time() >= deadline:
+        msg = f"{where} did not finish within {timeout.total} s"
+        return TransportError(msg, maybe_received=connection is not None)
+    if connection is None:
+        return _opening(error, where, timeout)
+    return _exchanging(error, where, timeout, connection)
 
 
 def _opening(error: Exception, where: str, timeout: Timeout) -> InfluxDBError:

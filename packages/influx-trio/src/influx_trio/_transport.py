@@ -15,7 +15,7 @@ from influx_proto.adapter import Headers, Request, Response, Settings, Timeout
 
 from ._connect import connect
 from ._connection import Connection
-from ._errors import translated
+from ._errors import FOREIGN, translated
 from ._pool import Pool
 
 _log = logging.getLogger("influx_trio")
@@ -42,11 +42,15 @@ class TrioTransport:
             _log.debug("connected to %s", settings.where)
             return connection
 
-        with translated(settings, timeout, deadline):
-            connection = await self._pool.take(opened, deadline)
         try:
-            with translated(settings, timeout, deadline, connection):
+            connection = await self._pool.take(opened, deadline)
+        except FOREIGN as error:
+            raise translated(error, settings, timeout, deadline) from error
+        try:
+            try:
                 answer = await connection.exchange(self._head(request), request, deadline)
+            except FOREIGN as error:
+                raise translated(error, settings, timeout, deadline, connection) from error
             headers = Headers((name.decode(errors="replace"), value.decode(errors="replace"))
                               for name, value in answer.headers.raw_items())  # fmt: skip
             yield Response(answer.status_code, headers, _Body(connection, settings, timeout, deadline))
@@ -89,14 +93,16 @@ class _Body:
 
     def __init__(self, connection: Connection, settings: Settings, timeout: Timeout, deadline: float) -> None:
         self._connection = connection
-        self._translation = (settings, timeout, deadline, connection)
+        self._known = (settings, timeout, deadline)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        with translated(*self._translation):
+        try:
             piece = await self._connection.receive()
+        except FOREIGN as error:
+            raise translated(error, *self._known, self._connection) from error
         if not piece:
             raise StopAsyncIteration
         return piece
