@@ -534,6 +534,9 @@ def test_killing_a_query(client: Any, database: str) -> None:
         next(chunks)
         [running] = [query for query in client.list_queries() if "FROM" in query.query and query.database == database]
         assert client.kill_query(running.qid) is None
+        with pytest.raises(QueryError, match=r"^query interrupted \(statement 0\)$"):
+            list(chunks)
+    assert client.query("SELECT count(v) FROM m").series[0].values == [[0, 100_000]]
 
 
 def test_stats_and_diagnostics(client: Any, database: str) -> None:
@@ -556,6 +559,9 @@ def test_diagnostics_asked_for_as_a_query(client: Any) -> None:
     """What influxd makes of them in MessagePack cannot be read."""
     for q in ("SHOW DIAGNOSTICS", " show\n/* all */diagnostics -- of them\n;", "SHOW DIAGNOSTICS FOR 'config'"):
         assert "config" in {series.name for series in client.query(q).series}
+    *modules, users = client.query("SHOW DIAGNOSTICS; SHOW USERS").series
+    assert "config" in {series.name for series in modules}
+    assert (users.columns, users.statement_id) == (("user", "admin"), 1)
     [frame] = client.query_dataframes("SHOW DIAGNOSTICS FOR 'build'")
     assert frame["Version"].tolist() == [client.ping().version]
     client.write("diagnostics v=1 1")

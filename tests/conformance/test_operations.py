@@ -164,6 +164,16 @@ def test_shortcuts(client: Any, database: str) -> None:
     assert rows(client.show_measurements()) == [["cpu_load_short"]]
 
 
+def test_the_database_of_shortcuts_by_position_and_by_name(client: Any, database: str) -> None:
+    client.write(POINT)
+    client.db = None
+    measurement = "cpu_load_short"
+    assert rows(client.show_measurements(database)) == rows(client.show_measurements(db=database)) == [[measurement]]
+    assert rows(client.select_all(measurement, database)) == rows(client.select_all(measurement, db=database)) != []
+    client.drop_measurement(measurement, database)
+    assert client.show_measurements(database).series == []
+
+
 def test_several_statements(client: Any) -> None:
     client.write(POINT)
     result = client.query("SELECT value FROM cpu_load_short; SELECT nothing FROM cpu_load_short; SHOW MEASUREMENTS")

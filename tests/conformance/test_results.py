@@ -97,12 +97,15 @@ def test_names_that_clash(filled: Any) -> None:
     assert frame["host"].tolist() == [MAX, pd.NA, MIN]
 
 
+@pytest.mark.parametrize("answer_format", ["msgpack", "json", "csv"])
 @pytest.mark.parametrize("q", ["SELECT n FROM nothing", "SELECT n FROM cpu WHERE time < 0", "SHOW SUBSCRIPTIONS"])
-def test_nothing_found(filled: Any, q: str) -> None:
-    frame = filled.query(q).to_pandas()
-    assert frame.empty
-    assert frame.index.dtype == "datetime64[ns, UTC]"
-    assert frame.index.name == "time"
+def test_nothing_found(filled: Any, q: str, answer_format: str) -> None:
+    found = filled.query(q, format=answer_format)
+    assert found["results"] == [{"statement_id": 0}]
+    for frame in (found.to_pandas(), filled.query_dataframe(q, format=answer_format)):
+        assert frame.empty
+        assert frame.index.dtype == "datetime64[ns, UTC]"
+        assert frame.index.name == "time"
 
 
 def test_columns_that_hold_nothing(filled: Any) -> None:

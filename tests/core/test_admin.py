@@ -206,6 +206,7 @@ def test_wrong_passwords_are_not_shown(build: Callable[..., Op[Any]], password: 
     [
         (lambda: ops.create_database("d", duration=1.5), TypeError, "^duration: "),  # type: ignore[arg-type]
         (lambda: ops.create_database("d", replication=0), ValueError, "^replication: "),
+        (lambda: ops.create_database("d", shard_duration="inf"), ValueError, "^shard_duration: must have an end"),
         (lambda: ops.create_database("d", name=""), ValueError, "^name: "),
         (lambda: admin.create_retention_policy("", "d"), ValueError, "^name: "),
         (lambda: admin.create_retention_policy("p", "d", "1 h"), ValueError, "^duration: '1 h' is no duration"),

@@ -174,10 +174,19 @@ def test_queries_of_something(q: str) -> None:
 
 
 def test_queries_about_diagnostics() -> None:
-    for q in ("SHOW DIAGNOSTICS", ";show  diagnostics;", "SHOW/**/DIAGNOSTICS -- all", "SHOW DIAGNOSTICS FOR 'a;b'"):
+    for q in (
+        "SHOW DIAGNOSTICS",
+        ";show  diagnostics;",
+        "SHOW/**/DIAGNOSTICS -- all",
+        "SHOW DIAGNOSTICS FOR 'a;b'",
+        "SHOW STATS; SHOW DIAGNOSTICS;; show users -- all\n;",
+    ):
         assert is_about_diagnostics(q)
     for q in (
         "SHOW DIAGNOSTICS; SELECT 1",
+        "SELECT 1; SHOW DIAGNOSTICS",
+        "SHOW STATS; SHOW USERS",
+        "SHOW STATS FOR 'SHOW DIAGNOSTICS'",
         "SELECT 'SHOW DIAGNOSTICS'",
         "SHOW DIAGNOSTICSX",
         "SELECT v FROM diagnostics",

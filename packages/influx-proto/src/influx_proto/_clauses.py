@@ -49,10 +49,14 @@ def option(words: str, argument: str, duration: Duration | None) -> str:
 
 
 def policy(duration: Duration | None, replication: int | None, shard_duration: Duration | None) -> str:
+    shards = option("SHARD DURATION", "shard_duration", shard_duration)
+    if shards.endswith("INF"):  # which CREATE DATABASE would pass over
+        msg = "shard_duration: must have an end"
+        raise ValueError(msg)
     return statement(
         option("DURATION", "duration", duration),
         "" if replication is None else f"REPLICATION {integer('replication', replication, 1)}",
-        option("SHARD DURATION", "shard_duration", shard_duration),
+        shards,
     )
 
 

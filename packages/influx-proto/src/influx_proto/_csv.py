@@ -32,8 +32,8 @@ class CSVDocuments:
     """A push decoder of CSV answers, chunked or not (`DocumentDecoder`).
 
     Every document holds rows of one series, at most 10 000 of them, marked like a chunk: `partial` in the series where
-    it goes on in the next document, `partial` in the result where its block of rows does. An empty answer has no
-    documents.
+    it goes on in the next document, `partial` in the result where its block of rows does. An empty answer is taken for
+    one statement that found nothing.
 
     Tags are unescaped as InfluxDB up to 1.10 writes them. From 1.11.5 on they are not escaped, and a comma or an equals
     sign inside a tag cannot be told from one between them.
@@ -86,6 +86,8 @@ class CSVDocuments:
             raise self._failure
         if self._buffer or self._header == ["error"]:
             raise ProtocolError(f"the answer was cut inside a line of CSV: {_excerpt(self._buffer)}", retryable=True)
+        if self._block < 0:
+            return [{"results": [{"statement_id": 0}]}]
         self._finish_block()
         documents, self._documents = self._documents, []
         return documents
@@ -116,9 +118,8 @@ class CSVDocuments:
             self._finish_block()
         elif not self._header:
             self._header = cells
-            if cells[:2] == ["name", "tags"]:
-                self._block += 1
-            elif cells != ["error"]:
+            self._block += 1
+            if cells[:2] != ["name", "tags"] and cells != ["error"]:
                 raise ProtocolError(f"the answer is not InfluxDB's CSV: {_excerpt(record.encode())}")
         elif len(cells) != len(self._header):
             raise ProtocolError(f"a line of CSV has {len(cells)} cells under {len(self._header)} columns")

@@ -131,8 +131,8 @@ class QueryError(ResponseError):
     partial_result: QueryResult | None = None
 
     def __str__(self) -> str:
-        where = "" if self.statement_id is None else f" in statement {self.statement_id}"
-        return f"{self.message} (HTTP {self.status}{where})"
+        # Of a single statement the answer tells within a success, and its status would say nothing.
+        return super().__str__() if self.statement_id is None else f"{self.message} (statement {self.statement_id})"
 
 
 class RejectedLine(NamedTuple):

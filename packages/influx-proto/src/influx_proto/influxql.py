@@ -42,7 +42,8 @@ _QUOTED_OR_COMMENT = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _READ = re.compile(r"[\s;]*(?:SELECT|SHOW|EXPLAIN)\b", re.IGNORECASE)
-_DIAGNOSTICS = re.compile(r"[\s;]*SHOW\s+DIAGNOSTICS\b[^;]*[\s;]*", re.IGNORECASE)
+_ONLY_SHOW = re.compile(r"(?:[\s;]*+SHOW\b[^;]*+)*+[\s;]*+", re.IGNORECASE)
+_DIAGNOSTICS = re.compile(r"\bSHOW\s+DIAGNOSTICS\b", re.IGNORECASE)
 _CHANGE = re.compile(r"\b(?:ALTER|CREATE|DELETE|DROP|GRANT|INTO|KILL|REVOKE|SET)\b", re.IGNORECASE)
 
 #: InfluxQL's units in nanoseconds, the longest that is written first.
@@ -256,8 +257,9 @@ def is_empty(q: str) -> bool:
 
 
 def is_about_diagnostics(q: str) -> bool:
-    """Say whether a query is SHOW DIAGNOSTICS and nothing else."""
-    return _DIAGNOSTICS.fullmatch(_bare(q)) is not None
+    """Say whether a query has SHOW DIAGNOSTICS among its statements, and none that selects values."""
+    bare = _bare(q)
+    return _DIAGNOSTICS.search(bare) is not None and _ONLY_SHOW.fullmatch(bare) is not None
 
 
 def _bare(q: str) -> str:

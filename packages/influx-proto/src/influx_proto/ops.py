@@ -91,7 +91,7 @@ def drop_database(db: str) -> Op[QueryResult]:
     return query(f"DROP DATABASE {identifier('db', db)}")
 
 
-def drop_measurement(measurement: str, *, db: str | None = None) -> Op[QueryResult]:
+def drop_measurement(measurement: str, db: str | None = None) -> Op[QueryResult]:
     """Delete a measurement with all its points; nothing happens if there is none."""
     return query(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db)
 
@@ -101,7 +101,7 @@ def show_databases() -> Op[QueryResult]:
     return query("SHOW DATABASES")
 
 
-def show_measurements(*, db: str | None = None) -> Op[QueryResult]:
+def show_measurements(db: str | None = None) -> Op[QueryResult]:
     """List the measurements of a database."""
     return query("SHOW MEASUREMENTS", db=db)
 
@@ -116,6 +116,6 @@ def show_users() -> Op[QueryResult]:
     return query("SHOW USERS")
 
 
-def select_all(measurement: str, *, db: str | None = None) -> Op[QueryResult]:
+def select_all(measurement: str, db: str | None = None) -> Op[QueryResult]:
     """Get all points of a measurement."""
     return query(f"SELECT * FROM {identifier('measurement', measurement)}", db=db)  # noqa: S608 - it is quoted
