@@ -172,23 +172,23 @@ def test_the_first_user(driver: Driver) -> None:
 
 
 def test_users(admin: Any, strict: Influxd, connect: Callable[..., Any]) -> None:
-    assert admin.create_user("u'\"v", PASSWORD) is None
-    assert admin.create_user("u'\"v", PASSWORD) is None
+    assert admin.create_user(HOSTILE, PASSWORD) is None
+    assert admin.create_user(HOSTILE, PASSWORD) is None
     with pytest.raises(QueryError, match="user already exists"):
-        admin.create_user("u'\"v", "other")
+        admin.create_user(HOSTILE, "other")
     admin.create_user("second", "x", admin=True)
-    assert set(admin.list_users()) == {User(ADMIN, admin=True), User("u'\"v", admin=False), User("second", admin=True)}
-    assert connect(strict.url, username="u'\"v", password=PASSWORD).list_databases() == []
-    assert admin.set_password("u'\"v", "new'") is None
+    assert set(admin.list_users()) == {User(ADMIN, admin=True), User(HOSTILE, admin=False), User("second", admin=True)}
+    assert connect(strict.url, username=HOSTILE, password=PASSWORD).list_databases() == []
+    assert admin.set_password(HOSTILE, "new'") is None
     with pytest.raises(AuthenticationError):
-        connect(strict.url, username="u'\"v", password=PASSWORD).list_databases()
-    connect(strict.url, username="u'\"v", password="new'").list_databases()
-    assert admin.drop_user("u'\"v") is None
+        connect(strict.url, username=HOSTILE, password=PASSWORD).list_databases()
+    connect(strict.url, username=HOSTILE, password="new'").list_databases()
+    assert admin.drop_user(HOSTILE) is None
     calls: list[Callable[[], object]] = [
-        lambda: admin.drop_user("u'\"v"),
-        lambda: admin.set_password("u'\"v", "p"),
-        lambda: admin.list_grants("u'\"v"),
-        lambda: admin.grant_admin("u'\"v"),
+        lambda: admin.drop_user(HOSTILE),
+        lambda: admin.set_password(HOSTILE, "p"),
+        lambda: admin.list_grants(HOSTILE),
+        lambda: admin.grant_admin(HOSTILE),
     ]
     for call in calls:
         with pytest.raises(QueryError, match="user not found"):
@@ -197,35 +197,35 @@ def test_users(admin: Any, strict: Influxd, connect: Callable[..., Any]) -> None
 
 def test_grants(admin: Any, strict: Influxd, connect: Callable[..., Any]) -> None:
     db = HOSTILE_FOLDER
-    admin.create_user("u v", "p")
-    user = connect(strict.url, username="u v", password="p", database=db)
-    assert admin.list_grants("u v") == []
+    admin.create_user(HOSTILE, "p")
+    user = connect(strict.url, username=HOSTILE, password="p", database=db)
+    assert admin.list_grants(HOSTILE) == []
     with pytest.raises(AuthenticationError):
         user.write("m v=1 1")
-    assert admin.grant("write", db, "u v") is None
-    assert admin.list_grants("u v") == [Grant(db, "write")]
+    assert admin.grant("write", db, HOSTILE) is None
+    assert admin.list_grants(HOSTILE) == [Grant(db, "write")]
     user.write("m v=1 1")
     with pytest.raises(AuthenticationError):
         user.list_measurements()
-    admin.grant("all", db, "u v")
-    assert admin.list_grants("u v") == [Grant(db, "all")]
+    admin.grant("all", db, HOSTILE)
+    assert admin.list_grants(HOSTILE) == [Grant(db, "all")]
     assert user.list_measurements() == ["m"]
     assert user.list_databases() == [db]
     assert user.delete("m") is None
-    assert admin.revoke("write", db, "u v") is None
-    assert admin.list_grants("u v") == [Grant(db, "read")]
+    assert admin.revoke("write", db, HOSTILE) is None
+    assert admin.list_grants(HOSTILE) == [Grant(db, "read")]
     assert user.list_measurements() == []
-    admin.revoke("all", db, "u v")
-    assert admin.list_grants("u v") == [Grant(db, "none")]
+    admin.revoke("all", db, HOSTILE)
+    assert admin.list_grants(HOSTILE) == [Grant(db, "none")]
     with pytest.raises(AuthenticationError):
         user.list_users()
-    assert admin.grant_admin("u v") is None
-    assert User("u v", admin=True) in user.list_users()
-    assert user.revoke_admin("u v") is None
+    assert admin.grant_admin(HOSTILE) is None
+    assert User(HOSTILE, admin=True) in user.list_users()
+    assert user.revoke_admin(HOSTILE) is None
     with pytest.raises(AuthenticationError):
         user.list_users()
     with pytest.raises(DatabaseNotFound):
-        admin.grant("read", "no such database", "u v")
+        admin.grant("read", "no such database", HOSTILE)
 
 
 def test_passwords_are_not_logged(admin: Any, caplog: pytest.LogCaptureFixture) -> None:
