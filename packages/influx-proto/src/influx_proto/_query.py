@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from ._answers import Collected, WholeResult, chunk_decoder
@@ -244,7 +245,7 @@ def _collected_frames(
 def _check_pandas() -> None:
     """See, before anything is sent, that there is what makes frames."""
     try:
-        import pandas as pd  # noqa: F401, PLC0415 - to see whether it is there
+        import_module("pandas")
     except ImportError as error:
         msg = "DataFrames need pandas, which is not installed: pip install 'influx-proto[pandas]'"
         raise ImportError(msg) from error
