@@ -147,7 +147,7 @@ def test_an_early_answer_is_read(
     """Whatever becomes of the rest of the body."""
     body = b'{"error":"Request Entity Too Large"}\n'
     refusal = respond(413, {**JSON, "Connection": "close"}, body)
-    with ScriptedServer([[Receive(body=False), Send(refusal), Stall(0.1), *end]]) as server:
+    with ScriptedServer([[Receive(body=False), Send(refusal), Stall(0.4), *end]]) as server:
         client = connect(server.url, retry=ONCE, timeout=5, gzip=False)
         with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):
             if framing == "length":
@@ -160,8 +160,8 @@ def _streamed(size: int) -> Any:
     class Pieces:
         def __iter__(self) -> Iterator[bytes]:
             yield b'm s="'
-            for _ in range(size // 10_000):
-                yield b"x" * 10_000
+            for _ in range(size // 200_000):
+                yield b"x" * 200_000
             yield b'" 1'
 
     op = ops.write("m v=1 1", db="db")

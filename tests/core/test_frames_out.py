@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import QueryResult
+from influx_proto import QueryResult, ops
 from influx_proto._cells import Cells
 from influx_proto._columns import distinct
 from influx_proto._pandas_result import FrameCollector, chunk_to_pandas, to_pandas, to_pandas_list
@@ -487,3 +488,11 @@ def test_no_library_needs_another(convert: str, unneeded: set[str]) -> None:
         assert len(table) == 3
     """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("build", [ops.query_dataframe, ops.query_dataframes, ops.query_dataframe_chunks])
+def test_without_pandas(build: Callable[[str], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is sent."""
+    monkeypatch.setitem(sys.modules, "pandas", None)  # importing it fails then
+    with pytest.raises(ImportError, match=r"pip install 'influx-proto\[pandas\]'"):
+        build("SELECT v FROM m")

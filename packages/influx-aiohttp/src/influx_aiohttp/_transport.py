@@ -15,7 +15,7 @@ from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Se
 from yarl import URL
 
 from ._errors import FOREIGN, translated
-from ._way import Way, tracing
+from ._way import TCPConnector, UnixConnector, Way
 
 _log = logging.getLogger("influx_aiohttp")
 
@@ -97,13 +97,10 @@ class AiohttpTransport:
         pool: dict[str, Any] = {"limit": MAX_CONNECTIONS, "keepalive_timeout": _KEEP}
         path = self._settings.unix_socket
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._context or True, **pool)
-            if path is None
-            else aiohttp.UnixConnector(path, **pool),
+            connector=TCPConnector(ssl=self._context or True, **pool) if path is None else UnixConnector(path, **pool),
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=_LONGEST_FIELD,
             max_field_size=_LONGEST_FIELD,
-            trace_configs=[tracing()],
         )
 
     async def _send(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
@@ -127,7 +124,6 @@ class AiohttpTransport:
                         sock_connect=timeout.connect,
                         sock_read=timeout.idle,
                     ),
-                    trace_request_ctx=way,
                     **self._proxy,
                 )
         except FOREIGN as error:

@@ -75,4 +75,5 @@ class TypePolicy:
         }
         if isinstance(field_types, Mapping):
             said["field_types"] = {**self.field_types, **field_types}
-        return replace(self, **{name: value for name, value in said.items() if value is not None})
+        decided = {name: value for name, value in said.items() if value is not None}
+        return replace(self, **decided) if decided else self

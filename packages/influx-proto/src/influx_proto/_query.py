@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from ._answers import Collected, WholeResult, chunk_decoder
@@ -150,7 +151,9 @@ def query_dataframe(
         ValueError: the query is of several statements: `query_dataframes` gives a frame for each.
         QueryError: as `query`.
         ProtocolError: as `query`.
+        ImportError: pandas is not installed.
     """
+    _check_pandas()
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
     return Op(request, partial(_collected_frames, measurement=measurement, finish=_only_frame))
 
@@ -165,6 +168,7 @@ def query_dataframes(
     format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
 ) -> Op[list[pd.DataFrame]]:
     """Run a query of any number of statements and give a pandas DataFrame for each; otherwise as `query_dataframe`."""
+    _check_pandas()
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
     return Op(request, partial(_collected_frames, measurement=measurement, finish=list))
 
@@ -180,6 +184,7 @@ def query_dataframe_chunks(
     format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
 ) -> StreamOp[pd.DataFrame]:
     """Run a query and give its result in parts, as they arrive, each as a pandas DataFrame; see `query_chunks`."""
+    _check_pandas()
     chunks = query_chunks(q, db=db, rp=rp, params=params, chunk_size=chunk_size, format=format)
     return StreamOp(chunks.request, partial(_frames_of_chunks, measurement=measurement))
 
@@ -235,6 +240,15 @@ def _collected_frames(
     frames = FrameCollector(measurement=measurement)
     decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
     return Collected(decoder, frames.add, lambda: finish(frames.finish()))
+
+
+def _check_pandas() -> None:
+    """See, before anything is sent, that there is what makes frames."""
+    try:
+        import_module("pandas")
+    except ImportError as error:
+        msg = "DataFrames need pandas, which is not installed: pip install 'influx-proto[pandas]'"
+        raise ImportError(msg) from error
 
 
 def _only_frame(frames: list[pd.DataFrame]) -> pd.DataFrame:
