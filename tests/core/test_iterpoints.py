@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -144,3 +144,11 @@ def test_an_error_in_a_result_is_raised_after_the_points_before_it() -> None:
 def test_the_same_points_as_points(some: QueryResult) -> None:
     made = iterpoints(some, lambda *values, meta: {**meta["tags"], **dict(zip(meta["columns"], values, strict=True))})
     assert list(made) == list(some.points())
+
+
+def test_chunks_of_an_awaiting_client() -> None:
+    async def chunks() -> AsyncIterator[QueryResult]:
+        yield result(one("time v", [1, 2]))
+
+    with pytest.raises(TypeError, match="async for chunk in chunks: for point in iterpoints"):
+        list(iterpoints(chunks()))  # type: ignore[call-overload]  # the mistake

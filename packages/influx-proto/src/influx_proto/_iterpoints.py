@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast, overload
 
 from ._shown import shown
@@ -31,8 +31,12 @@ def iterpoints(result: Result | Iterable[Result], parser: Callable[..., Any] | N
             point's series and the `statement_id` of its statement. A namedtuple class is a parser as it stands.
 
     Raises:
+        TypeError: the result is an asynchronous iterable, whose items are results.
         ValueError: something is not shaped as an answer of InfluxDB, or is one that reports an error.
     """
+    if isinstance(result, AsyncIterable):
+        msg = "this is read with `async for`: async for chunk in chunks: for point in iterpoints(chunk): ..."
+        raise TypeError(msg)
     results = cast("Iterable[Result]", (result,) if isinstance(result, Mapping) else result)
     wants_meta = parser is not None and _wants_meta(parser)
     for part in results:
