@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from influx_proto import QueryError, iterpoints, ops
-from influx_proto._pandas_result import FrameCollector, chunk_to_pandas
+from influx_proto._pandas_result import ChunkFrames, FrameCollector
 
 MAX, MIN = (1 << 63) - 1, -(1 << 63)
 STR = pd.Series(["a"]).dtype
@@ -172,12 +172,12 @@ def test_several_statements(filled: Any) -> None:
 
 def test_chunks(filled: Any) -> None:
     q = "SELECT n, f FROM cpu GROUP BY host; SELECT n FROM nothing; SHOW TAG KEYS"
-    collector = FrameCollector()
-    frames = []
+    collector, each = FrameCollector(), ChunkFrames()
+    frames: list[pd.DataFrame] = []
     with filled.query_chunks(q, chunk_size=1) as chunks:
         for chunk in chunks:
             collector.add(chunk)
-            frames += chunk_to_pandas(chunk)
+            frames += each.add(chunk)
     for frame, expected in zip(collector.finish(), filled.query(q).to_pandas_list(), strict=True):
         pd.testing.assert_frame_equal(frame, expected)
     assert [len(frame) for frame in frames] == [1, 1, 1, 2, 1]
@@ -196,8 +196,10 @@ def test_frames_of_the_client(filled: Any) -> None:
     with pytest.raises(ValueError, match="2 statements"):
         filled.query_dataframe(several)
     with filled.query_dataframe_chunks(q, chunk_size=1) as frames:
-        joined = pd.concat([frame.astype({"host": "str"}) for frame in frames])
+        joined = pd.concat(frames)
     assert joined["f"].dropna().tolist() == expected["f"].dropna().tolist()
+    assert joined["n"].dtype == "Int64"
+    assert joined["n"].tolist() == expected["n"].tolist()
     assert filled.query_dataframe("SELECT n FROM nothing").empty
 
 

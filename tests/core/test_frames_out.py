@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from influx_proto import QueryResult, ops
 from influx_proto._cells import Cells
 from influx_proto._columns import distinct
-from influx_proto._pandas_result import FrameCollector, chunk_to_pandas, to_pandas, to_pandas_list
+from influx_proto._pandas_result import ChunkFrames, FrameCollector, to_pandas, to_pandas_list
 from influx_proto._time import to_nanoseconds, unit
 
 from tests.core.results import one, result, select_results
@@ -352,6 +352,11 @@ def test_one_table_is_of_one_statement(convert: str, several: QueryResult) -> No
 # Chunks
 
 
+def frames_of_chunks(whole: QueryResult, size: int, *, measurement: bool | None = None) -> list[pd.DataFrame]:
+    frames = ChunkFrames(measurement=measurement)
+    return [frame for chunk in chunks_of(whole, size) for frame in frames.add(chunk)]
+
+
 @given(select_results(), st.integers(1, 3))
 def test_collecting_chunks_gives_the_frame_of_the_whole(whole: QueryResult, size: int) -> None:
     collector = FrameCollector()
@@ -363,10 +368,71 @@ def test_collecting_chunks_gives_the_frame_of_the_whole(whole: QueryResult, size
 
 @given(select_results(), st.integers(1, 3))
 def test_the_frames_of_chunks_hold_all_rows(whole: QueryResult, size: int) -> None:
-    frames = [frame for chunk in chunks_of(whole, size) for frame in chunk_to_pandas(chunk, measurement=True)]
+    frames = frames_of_chunks(whole, size, measurement=True)
     assert sum(map(len, frames)) == sum(len(series.values) for series in whole.series)
     for frame in frames:
         assert set(frame.columns) == set(to_pandas(whole, measurement=True).columns)
+
+
+@given(select_results(), st.integers(1, 3))
+def test_the_frames_of_chunks_put_together_are_the_points(whole: QueryResult, size: int) -> None:
+    points = list(whole.points())
+    if not points:
+        return
+    joined = pd.concat(frames_of_chunks(whole, size))
+    assert nanoseconds(joined) == [point["time"] for point in points]
+    for name in points[0].keys() - {"time"}:
+        for cell, missing, point in zip(joined[name].tolist(), joined[name].isna(), points, strict=True):
+            assert missing if point[name] is None else same(cell, point[name])
+
+
+@given(select_results(), st.integers(1, 3))
+def test_a_column_of_chunks_keeps_its_type(whole: QueryResult, size: int) -> None:
+    frames = frames_of_chunks(whole, size)
+    for name in {column for series in whole.series for column in series.columns[1:]}:
+        types = [frame[name].dtype for frame in frames]
+        valued = [not frame[name].isna().all() for frame in frames]
+        before = valued.index(True) if any(valued) else len(frames)
+        assert {str(found) for found in types[:before]} <= {"object"}
+        assert len(set(types[before:])) <= 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "types"),
+    [
+        ([MAX, None, MIN], ["Int64", "Int64", "Int64"]),
+        ([None, MAX], ["object", "Int64"]),
+        ([True, None], ["boolean", "boolean"]),
+        (["a", None], [STR, STR]),
+        ([1.5, None, 2.5], ["float64", "float64", "float64"]),
+        ([2 * MAX, 1, None], ["UInt64", "UInt64", "UInt64"]),
+        # JSON writes whole floats without a point.
+        ([1.5, 2], ["float64", "float64"]),
+        ([2, 1.5, 3], ["Int64", "float64", "float64"]),
+        # What pandas would make floats of, which are not exact.
+        ([MAX, 1.5, MIN], ["Int64", "object", "Int64"]),
+        ([1.5, MAX], ["float64", "object"]),
+        ([1, 2 * MAX], ["Int64", "object"]),
+        ([2 * MAX, -1], ["UInt64", "object"]),
+        ([2 * MAX, 1.5], ["UInt64", "object"]),
+        ([1, True, "a"], ["Int64", "object", "object"]),
+        ([True, 1], ["boolean", "object"]),
+        ([["http://a"], 1], ["object", "object"]),
+    ],
+)
+def test_types_of_chunks(cells: list[Any], types: list[Any]) -> None:
+    frames = frames_of_chunks(result(one("time v", *([1, cell] for cell in cells))), 1)
+    assert [frame["v"].dtype for frame in frames] == types
+    for found, cell in zip(pd.concat(frames)["v"], cells, strict=True):
+        assert pd.isna(found) if cell is None else found == cell
+
+
+def test_statements_do_not_share_the_types_of_chunks() -> None:
+    both = QueryResult([
+        {"statement_id": 0, "series": [one("time v", [1, 1])]},
+        {"statement_id": 1, "series": [one("time v", [1, "a"])]},
+    ])
+    assert [frame["v"].dtype for frame in frames_of_chunks(both, 1)] == ["Int64", STR]
 
 
 def test_chunks_of_several_statements() -> None:
@@ -375,7 +441,7 @@ def test_chunks_of_several_statements() -> None:
         collector.add(chunk)
     for frame, expected in zip(collector.finish(), to_pandas_list(TWO), strict=True):
         pd.testing.assert_frame_equal(frame, expected)
-    assert [len(frame) for chunk in chunks_of(TWO, 1) for frame in chunk_to_pandas(chunk)] == [1, 1]
+    assert [len(frame) for frame in frames_of_chunks(TWO, 1)] == [1, 1]
 
 
 def test_entries_of_one_statement_that_are_not_marked() -> None:

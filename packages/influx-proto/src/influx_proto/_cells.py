@@ -16,7 +16,7 @@ from itertools import repeat
 from operator import is_
 from typing import Any, Final, Literal, cast
 
-__all__ = ["PACKED", "Cells", "Column", "Kind", "Piece"]
+__all__ = ["PACKED", "Cells", "Column", "Kind", "LastingKind", "Piece"]
 
 #: `other`: cells of several kinds, or of none that InfluxDB stores; they are kept as they are.
 Kind = Literal["int", "uint", "float", "bool", "str", "other"]
@@ -94,6 +94,41 @@ class Cells:
     def _settle(self) -> None:
         cells, self._cells = self._cells, []
         self._pieces.append(_piece(cells))
+
+
+class LastingKind:
+    """Keeps the kind of a column that comes in parts, from its first value on.
+
+    Parts can then be put together again: no integer comes to stand among floats that cannot hold it.
+    """
+
+    def __init__(self) -> None:
+        self._kind: Kind | None = None
+        self._are_floats = True  # whether all integers so far have floats of their own
+
+    def applied(self, part: Column) -> Column:
+        """Give a part the kind of those before it; `other` where it has values that cannot be of that kind."""
+        kind = self._kind_of(part)
+        if kind == part.kind:
+            return part
+        filler = _FILLERS.get(kind)
+        return Column(
+            part.name, kind, _PACK[kind]([filler if cell is None else cell for cell in part.cells()]), part.missing
+        )
+
+    def _kind_of(self, part: Column) -> Kind:
+        if part.missing is not None and 0 not in part.missing:
+            return self._kind or "other"
+        are_floats = part.kind == "float" or (part.kind in {"int", "uint"} and _are_floats(part.values))
+        if self._kind is None or (part.kind == "float" and self._kind in {"int", "uint"} and self._are_floats):
+            self._kind = part.kind
+        self._are_floats &= are_floats
+        fits = (
+            self._kind == part.kind
+            or (self._kind == "float" and are_floats)
+            or (self._kind == "uint" and part.kind == "int" and min(part.values) >= 0)
+        )
+        return self._kind if fits else "other"
 
 
 #: `number`: integers among floats, all of which can be floats. They are kept as they are until the whole column is

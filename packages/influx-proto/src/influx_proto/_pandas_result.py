@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ._cells import Column
+from ._cells import Column, LastingKind
 from ._columns import Label, Table, Tables, only_table, tables
+from ._result import QueryResult, same_statement
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ._result import QueryResult
-
-__all__ = ["FrameCollector", "chunk_to_pandas", "to_pandas", "to_pandas_list"]
+__all__ = ["ChunkFrames", "FrameCollector", "to_pandas", "to_pandas_list"]
 
 
 def to_pandas(result: QueryResult, *, measurement: bool | None = None) -> pd.DataFrame:
@@ -48,12 +50,29 @@ def to_pandas_list(result: QueryResult, *, measurement: bool | None = None) -> l
     return [_frame(table) for table in tables(result, measurement=measurement)]
 
 
-def chunk_to_pandas(chunk: QueryResult, *, measurement: bool | None = None) -> list[pd.DataFrame]:
-    """Turn a chunk of an answer into DataFrames: one, or none where its statement found nothing.
+class ChunkFrames:
+    """Makes a DataFrame of each chunk of an answer while it arrives.
 
-    A chunk has rows of one series, and its frame the types that `to_pandas` would give to these rows alone.
+    A column keeps its type from chunk to chunk, and has one that cells may be missing in: `Int64`, `UInt64`, `float64`,
+    `boolean` or strings. Until its first value came, which may be of any type, it is `object`, as are later cells that
+    are of another type than the first. So frames of a statement can be put together, and all values stay what they are.
     """
-    return [frame for frame in to_pandas_list(chunk, measurement=measurement) if len(frame)]
+
+    def __init__(self, *, measurement: bool | None = None) -> None:
+        self._measurement = measurement
+        self._before: Mapping[str, Any] = {}
+        self._kinds: defaultdict[str, LastingKind] = defaultdict(LastingKind)
+
+    def add(self, chunk: QueryResult) -> Iterator[pd.DataFrame]:
+        """Take a chunk, which has rows of one series, and give its frame; none where its statement found nothing."""
+        for part in chunk["results"]:
+            if not same_statement(self._before, part):
+                self._kinds.clear()
+            self._before = {key: value for key, value in part.items() if key != "series"}
+            table = only_table(QueryResult([part], epoch=chunk.epoch), measurement=self._measurement)
+            if table.rows:
+                columns = [self._kinds[column.name].applied(column) for column in table.columns]
+                yield _frame(replace(table, columns=columns), nullable=True)
 
 
 class FrameCollector:
@@ -71,7 +90,7 @@ class FrameCollector:
         return [_frame(table) for table in self._tables.finish()]
 
 
-def _frame(table: Table) -> pd.DataFrame:
+def _frame(table: Table, *, nullable: bool = False) -> pd.DataFrame:
     import numpy as np  # noqa: PLC0415 - only needed by those who ask for frames
     import pandas as pd  # noqa: PLC0415 - see above
 
@@ -79,7 +98,7 @@ def _frame(table: Table) -> pd.DataFrame:
     if table.times is not None:
         index = pd.DatetimeIndex(np.frombuffer(table.times, "M8[ns]"), name="time").tz_localize("UTC")
     data = {label.name: _categorical(label) for label in table.labels}
-    data |= {column.name: _array(column) for column in table.columns}
+    data |= {column.name: _array(column, nullable=nullable) for column in table.columns}
     return pd.DataFrame(data, index=index)
 
 
@@ -92,21 +111,23 @@ def _categorical(label: Label) -> Any:
     return pd.Categorical.from_codes(np.frombuffer(label.codes, np.intc), categories=categories)
 
 
-def _array(column: Column) -> Any:
+def _array(column: Column, *, nullable: bool) -> Any:
     import numpy as np  # noqa: PLC0415 - see above
     import pandas as pd  # noqa: PLC0415 - see above
 
     match column.kind:
         case "str":
-            return pd.Series(column.values).array
+            # Not left to pandas, which cannot know what a column without any value is of.
+            return pd.Series(column.values, dtype=pd.Series([""]).dtype).array
         case "other":
-            return pd.Series(column.values, dtype=object).array
+            return pd.Index(column.values, dtype=object)  # of an array of strings, a frame makes a column of strings
         case "float":
             return np.frombuffer(column.values, np.float64)
         case "bool" | "int" | "uint":
             kind = {"bool": np.bool_, "int": np.int64, "uint": np.uint64}[column.kind]
             values: Any = np.frombuffer(column.values, kind)
-            if column.missing is None:
+            if column.missing is None and not nullable:
                 return values
-            nullable = pd.arrays.BooleanArray if column.kind == "bool" else pd.arrays.IntegerArray
-            return nullable(values, np.frombuffer(column.missing, np.bool_))
+            array = pd.arrays.BooleanArray if column.kind == "bool" else pd.arrays.IntegerArray
+            missing = bytearray(len(values)) if column.missing is None else column.missing
+            return array(values, np.frombuffer(missing, np.bool_))

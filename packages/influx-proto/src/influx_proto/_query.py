@@ -183,7 +183,12 @@ def query_dataframe_chunks(
     measurement: bool | None = None,
     format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
 ) -> StreamOp[pd.DataFrame]:
-    """Run a query and give its result in parts, as they arrive, each as a pandas DataFrame; see `query_chunks`."""
+    """Run a query and give its result in parts, as they arrive, each as a pandas DataFrame; see `query_chunks`.
+
+    The frames of a statement can be put together. A column keeps its type, in which cells may be missing: `Int64`,
+    `UInt64`, `float64`, `boolean` or strings. It is `object` as long as it had no value, and where values are of
+    another type than its first.
+    """
     _check_pandas()
     chunks = query_chunks(q, db=db, rp=rp, params=params, chunk_size=chunk_size, format=format)
     return StreamOp(chunks.request, partial(_frames_of_chunks, measurement=measurement))
@@ -260,10 +265,10 @@ def _only_frame(frames: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _frames_of_chunks(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[pd.DataFrame]:
-    from ._pandas_result import chunk_to_pandas  # noqa: PLC0415 - as above
+    from ._pandas_result import ChunkFrames  # noqa: PLC0415 - as above
 
     decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
-    return FlatMap(decoder, partial(chunk_to_pandas, measurement=measurement))
+    return FlatMap(decoder, ChunkFrames(measurement=measurement).add)
 
 
 def _mapped(chunks: StreamOp[QueryResult], function: Callable[[QueryResult], Iterable[T]]) -> StreamOp[T]:
