@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from typing import Any
 
 import influx_aiohttp
+import influx_requests
 import influx_trio
 import pytest
 import trio
 from influx_proto import RetryPolicy, TransportError
+from influx_proto._batcher import Receipt
 
 from tests.servers.influxd import Server
 from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port
@@ -103,6 +106,61 @@ def test_a_callback_that_fails_is_not_lost() -> None:
         with pytest.raises(ExceptionGroup) as caught:
             trio.run(with_trio, url)
         assert caught.group_contains(ZeroDivisionError)
+
+
+def test_a_callback_that_fails_in_a_thread() -> None:
+    """It is told to all who write, and what is not delivered is handed back."""
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    with refused_port() as port:
+        client = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        writer = client.batch_writer(on_error=fail)
+        with client, pytest.raises(ZeroDivisionError) as caught, writer:
+            writer.write(LINES)
+            for _ in range(2):
+                with pytest.raises(ZeroDivisionError):
+                    writer.flush()
+            with pytest.raises(ZeroDivisionError):
+                writer.write(LINES)
+    assert "30 lines were not delivered" in caught.value.__notes__[0]
+    assert given(writer) == 30
+
+
+def test_interrupted_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with refused_port() as port:
+        client = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        writer = client.batch_writer()
+        with client, pytest.raises(KeyboardInterrupt) as caught, writer:
+            writer.write(LINES)
+            monkeypatch.setattr(writer, "_wait", interrupted)
+    assert "30 lines were not delivered" in caught.value.__notes__[0]
+    assert given(writer) == 30
+
+
+def test_writing_does_not_take_longer_the_more_is_pending(
+    influxd: Server, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    done = inspect.getattr_static(Receipt, "done").fget
+
+    def counted(receipt: Receipt) -> bool:
+        nonlocal looks
+        looks += 1
+        return bool(done(receipt))
+
+    monkeypatch.setattr(Receipt, "done", property(counted))
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        with client.batch_writer(max_delay=60.0) as writer:
+            for n in range(1000):
+                writer.write(f"m n={n}i {n}")
+            writer.flush()
+        assert client.query("SELECT count(n) FROM m").series[0].values == [[0, 1000]]
+    assert looks < 5000
 
 
 def test_an_asynchronous_source(influxd: Server, database: str) -> None:

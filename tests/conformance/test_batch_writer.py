@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import anyio
 import pytest
 from influx_proto import (
     BufferFullError,
@@ -46,6 +47,24 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def slowly(driver: Driver, items: Any, goes_on: Callable[[], bool]) -> Any:
+    """Give items one by one, each when it may go on; to an awaiting client as an asynchronous iterable."""
+
+    async def awaiting() -> AsyncIterator[Any]:
+        for item in items:
+            with anyio.fail_after(20):
+                while not goes_on():  # noqa: ASYNC110 - it is the server's state that is looked at
+                    await anyio.sleep(0.01)
+            yield item
+
+    def blocking() -> Iterator[Any]:
+        for item in items:
+            until(goes_on)
+            yield item
+
+    return awaiting() if driver.backend else blocking()
+
+
 def test_leaving_stores_all(client: Any) -> None:
     told: list[tuple[int, int]] = []
     progress = lambda writer: told.append((writer.written, writer.pending))  # noqa: E731 - it is one
@@ -80,6 +99,68 @@ def test_age_is_enough(client: Any) -> None:
         receipt = writer.write(points(3))
         until(lambda: receipt.done)
         assert stored(client) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_age_is_enough_for_points_of_a_slow_source(driver: Driver, client: Any, nested: bool) -> None:
+    """They are taken over one by one, and do not wait for those that the source does not have yet."""
+    given: list[Any] = []
+
+    def items() -> Iterator[Any]:
+        for point in points(4):
+            given.append(point)
+            yield [point] if nested else point
+
+    with client.batch_writer(max_delay=0.01) as writer:
+        # Each is given when all before it are stored; it was counted as given by then.
+        receipt = writer.write(slowly(driver, items(), lambda: writer.written >= len(given) - 1))
+        writer.flush()
+        assert receipt.lines == 4
+    assert stored(client) == [0, 1, 2, 3]
+
+
+def test_others_are_not_held_up_by_a_slow_source(driver: Driver, client: Any) -> None:
+    stalled, released = threading.Event(), threading.Event()
+
+    def goes_on() -> bool:
+        stalled.set()
+        return released.is_set()
+
+    with client.batch_writer(max_delay=LONG) as writer:
+
+        def others() -> list[int]:
+            assert stalled.wait(20)
+            writer.write(points(3))
+            writer.flush()
+            found = stored(client)
+            released.set()
+            return found
+
+        assert at_once(others, lambda: writer.write(slowly(driver, points(1, 3), goes_on)))[0] == [0, 1, 2]
+    assert stored(client) == [0, 1, 2, 3]
+
+
+def test_leaving_waits_for_a_write_that_goes_on(driver: Driver, client: Any) -> None:
+    stalled = threading.Event()
+    writers: list[Any] = []
+    left: list[float] = []
+
+    def goes_on() -> bool:
+        stalled.set()
+        return bool(left) and time.monotonic() > left[0] + 0.2
+
+    def leave() -> None:
+        with client.batch_writer(max_delay=LONG) as entered:
+            writers.append(entered)
+            assert stalled.wait(20)
+            left.append(time.monotonic())
+
+    def write() -> None:
+        until(lambda: bool(writers))
+        writers[0].write(slowly(driver, points(3), goes_on))
+
+    at_once(leave, write)
+    assert stored(client) == [0, 1, 2]
 
 
 def test_size_is_enough(client: Any) -> None:
@@ -214,8 +295,12 @@ def test_a_full_buffer_that_raises(connect: Callable[..., Any]) -> None:
         with pytest.raises(UndeliveredError, match=r"^10 lines"):
             with client.batch_writer(max_lines=5, max_pending=10, when_full="raise", exit_timeout=0) as writer:
                 writer.write(points(5))
-                with pytest.raises(BufferFullError, match="keeps 10 lines, and has no room for 5 more"):
-                    writer.write(points(10, 5))
+                with pytest.raises(BufferFullError, match="keeps 10 lines, and has no room for 5 more") as full:
+                    writer.write(list(points(10, 5)))
+                assert full.value.__notes__ == ["the 5 lines before were taken over"]
+                with pytest.raises(BufferFullError, match="keeps 10 lines, and has no room for 1 more") as full:
+                    writer.write(points(10, 15))
+                assert not hasattr(full.value, "__notes__")
                 assert writer.pending == 10
 
 
@@ -251,12 +336,63 @@ def test_flush_with_a_deadline(connect: Callable[..., Any]) -> None:
 
 def test_bad_input_is_told_at_once(client: Any) -> None:
     with client.batch_writer() as writer:
-        with pytest.raises(SerializationError, match="row 2"):
-            writer.write([*points(2), {"measurement": "m", "fields": {"n": object()}}])
         with pytest.raises(ValueError, match="precision"):
             writer.write("m n=1i 1", precision="d")
         writer.write(points(1, 5))
-    assert stored(client)[-1] == 5
+    assert stored(client) == [5]
+
+
+def bad_points() -> Iterator[Any]:
+    yield from points(2)
+    yield {"measurement": "m", "fields": {"n": object()}}
+
+
+def failing_source() -> Iterator[Any]:
+    yield from points(2)
+    raise KeyError("mine")
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (bad_points, SerializationError),
+        (lambda: [*bad_points()], SerializationError),
+        (lambda: [[*bad_points()]], SerializationError),
+        (lambda: ([[*bad_points()]] for _ in range(1)), SerializationError),
+        (failing_source, KeyError),
+        (lambda: [failing_source()], KeyError),
+    ],
+)
+def test_what_came_before_an_error_is_taken_over(client: Any, data: Callable[[], Any], error: type[Exception]) -> None:
+    with client.batch_writer() as writer:
+        with pytest.raises(error, match=r"row 2|mine") as caught:
+            writer.write(data())
+        assert caught.value.__notes__ == ["the 2 lines before were taken over"]
+        writer.write(points(1, 5))
+    assert stored(client) == [0, 1, 5]
+
+
+def test_a_write_that_goes_on_after_the_writer_was_left(driver: Driver, client: Any) -> None:
+    stalled, left = threading.Event(), threading.Event()
+    writers: list[Any] = []
+
+    def goes_on() -> bool:
+        stalled.set()
+        return left.is_set()
+
+    def leave() -> None:
+        with client.batch_writer(exit_timeout=0.1) as entered:
+            writers.append(entered)
+            assert stalled.wait(20)
+        left.set()
+
+    def write() -> None:
+        until(lambda: bool(writers))
+        with pytest.raises(RuntimeError, match="closed"):
+            writers[0].write(slowly(driver, points(3), goes_on))
+
+    at_once(leave, write)
+    assert stored(client) == []
 
 
 def test_several_at_once(client: Any) -> None:

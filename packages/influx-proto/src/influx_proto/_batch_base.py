@@ -43,7 +43,8 @@ class BatchWriterBase:
         self._open = True
         self._is_away = False
         self._last_error: InfluxDBError | None = None
-        self._under_way: list[Receipt] = []
+        #: Receipts that are not done, in their order.
+        self._under_way: dict[Receipt, None] = {}
         #: Receipts of which something was not stored, since the last time that somebody was told.
         self._unreported: list[Receipt] = []
         #: Lines that were handed back, because they could not be delivered.
@@ -96,11 +97,21 @@ class BatchWriterBase:
     def _receipt(self) -> Receipt:
         self._check_open()
         receipt = Receipt()
-        self._under_way.append(receipt)
+        self._under_way[receipt] = None
         return receipt
+
+    def _stopped(self, receipt: Receipt, error: BaseException) -> None:
+        if receipt.lines:
+            error.add_note(f"the {receipt.lines} lines before were taken over")
+
+    def _complete(self, receipt: Receipt) -> None:
+        receipt.complete()
+        self._look_at(receipt)
+        self._notify()  # leaving waits for it
 
     def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Iterator[None]:
         """Take over a batch; yields while there is no room for it."""
+        self._check_open()
         while not self._batcher.has_room(batch.lines):
             if self._options.when_full != "wait" and not self._make_room(batch.lines):
                 msg = f"the batch writer keeps {self.pending} lines, and has no room for {batch.lines} more"
@@ -108,7 +119,10 @@ class BatchWriterBase:
             if not self._batcher.has_room(batch.lines):
                 yield None
                 self._check_open()
+        due = self._batcher.due
         self._batcher.add(writes.target, batch, receipt, self._clock.now())
+        if self._batcher.due < due:
+            self._notify()
 
     def _make_room(self, lines: int) -> bool:
         """Drop the oldest lines if that is wanted, and tell of it."""
@@ -116,30 +130,33 @@ class BatchWriterBase:
             return False
         reason = BufferFullError("the batch writer dropped the oldest lines to make room for later ones")
         dropped = self._batcher.make_room(lines, reason)
+        self._look_at_those_of(*dropped)
         if dropped and self._options.on_error is not None:
             self._options.on_error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
         return True
 
-    def _settled(self, receipts: Iterable[Receipt], deadline: float = math.inf) -> Iterator[float | None]:
-        """Yield, until these are done or the time has come, how long that is at the most."""
-        waiting = list(receipts)
-        while not all(receipt.done for receipt in waiting) and (left := deadline - self._clock.now()) > 0:
-            yield None if left == math.inf else left
-
     def _flushed(self, timeout: float | None) -> Iterator[float | None]:
-        """Yield, until all that is there now is settled; raises if that takes too long."""
-        waiting = list(self._under_way)
-        yield from self._settled(waiting, math.inf if timeout is None else self._clock.now() + timeout)
-        if not all(receipt.done for receipt in waiting):
-            msg = f"not all lines were stored within {timeout} s; {self.pending} are pending"
-            raise TransportError(msg) from self._last_error
+        """Yield, until all that is there now is settled, for how long at the most; raises if that takes too long."""
+        waiting = self._batcher.seal()
+        self._notify()
+        deadline = math.inf if timeout is None else self._clock.now() + timeout
+        for sealed in waiting:
+            while not sealed.settled:
+                left = deadline - self._clock.now()
+                if left <= 0:
+                    msg = f"not all lines were stored within {timeout} s; {self.pending} are pending"
+                    raise TransportError(msg) from self._last_error
+                yield None if left == math.inf else left
 
     def _leaving(self, error: BaseException | None) -> Iterator[float | None]:
         """Yield, until all is settled or it takes too long; whoever was interrupted or cancelled leaves at once."""
-        if error is None or isinstance(error, Exception):
-            self._batcher.seal()
+        if error is not None and not isinstance(error, Exception):
+            return
+        deadline = self._clock.now() + self._options.exit_timeout
+        while self._under_way and (left := deadline - self._clock.now()) > 0:
+            self._batcher.seal()  # again and again: what others are writing still comes
             self._notify()
-            yield from self._settled(self._under_way, self._clock.now() + self._options.exit_timeout)
+            yield None if left == math.inf else left
 
     def _delivery(self, sealed: Sealed) -> Flow[list[RejectedLine]]:
         params, wants_db = sealed.target
@@ -158,7 +175,7 @@ class BatchWriterBase:
             _log.warning("%s takes lines again; %d are pending", self._settings.where, self.pending)
         if rejected and self._options.on_error is not None:
             self._options.on_error(partial_write(rejected))
-        self._after()
+        self._after(sealed)
 
     def _not_delivered(self, sealed: Sealed, error: InfluxDBError) -> None:
         if not self._open:
@@ -175,18 +192,25 @@ class BatchWriterBase:
             self.undelivered.append(self._handed_back(sealed))
         if self._options.on_error is not None:
             self._options.on_error(error)
-        self._after()
+        self._after(sealed)
 
-    def _after(self) -> None:
+    def _after(self, sealed: Sealed) -> None:
         """Look what has become of the receipts, and tell how far we are."""
-        self._look()
+        self._look_at_those_of(sealed)
         if self._options.on_progress is not None:
             self._options.on_progress(self)
 
-    def _look(self) -> None:
-        done = [receipt for receipt in self._under_way if receipt.done]
-        self._under_way = [receipt for receipt in self._under_way if not receipt.done]
-        self._unreported += [receipt for receipt in done if receipt.error or receipt.rejected]
+    def _look_at_those_of(self, *several: Sealed) -> None:
+        for sealed in several:
+            for receipt, _ in sealed.parts:
+                self._look_at(receipt)
+
+    def _look_at(self, receipt: Receipt) -> None:
+        """See whether it is done, and then whether somebody has to be told."""
+        if receipt.done and receipt in self._under_way:
+            del self._under_way[receipt]
+            if receipt.error or receipt.rejected:
+                self._unreported.append(receipt)
 
     def _report(self) -> None:
         """Raise what has gone wrong since the last report."""
@@ -209,7 +233,6 @@ class BatchWriterBase:
                 raise lost from reason
             error.add_note(f"{lost}; they are in the batch writer's `undelivered`")
         elif error is None:
-            self._look()
             self._report()
 
     def _handed_back(self, sealed: Sealed) -> UndeliveredLines:

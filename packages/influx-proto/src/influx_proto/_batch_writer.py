@@ -93,14 +93,18 @@ class BatchWriter(BatchWriterBase):
         writes = self._writes(data, measurement, db, rp, precision, tag_columns, {**(tags or {}), **extra_tags})
         with self._signal:
             receipt = self._receipt()
-            try:
-                for batch in writes.batches(self._settings, self._clock):
+        try:
+            # The lock is not held while the caller's data are read, which may take any time.
+            for batch in writes.batches(self._settings, self._clock, at_once=True):
+                with self._signal:
                     for seconds in self._put(writes, batch, receipt):
                         self._wait(seconds)
-                    self._signal.notify()
-            finally:
-                receipt.complete()
-                self._look()
+        except BaseException as error:
+            self._stopped(receipt, error)
+            raise
+        finally:
+            with self._signal:
+                self._complete(receipt)
         return receipt
 
     def flush(self, *, timeout: float | None = None) -> None:
@@ -115,11 +119,8 @@ class BatchWriter(BatchWriterBase):
                 (`PartialWriteError`), or will not take them for another reason.
         """
         with self._signal:
-            self._batcher.seal()
-            self._signal.notify()
             for seconds in self._flushed(timeout):
                 self._wait(seconds)
-            self._look()
             self._report()
 
     def __enter__(self) -> Self:
@@ -128,17 +129,27 @@ class BatchWriter(BatchWriterBase):
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         with self._signal:
-            for seconds in self._leaving(error):
-                self._wait(seconds)
             try:
-                self._end(error)
+                for seconds in self._leaving(error):
+                    self._wait(seconds)
+            except BaseException as interruption:
+                error = interruption
+                raise
             finally:
-                self._signal.notify()
+                try:
+                    self._end(error)
+                finally:
+                    self._signal.notify()
 
     def _wait(self, seconds: float | None) -> None:
+        self._check_open()
         self._signal.wait(seconds)
+        self._check_open()
+
+    def _check_open(self) -> None:
         if self._crash is not None:
             raise self._crash
+        super()._check_open()
 
     def _run(self) -> None:
         """Deliver, until the writer is closed."""
@@ -217,14 +228,15 @@ class AsyncBatchWriter(BatchWriterBase):
         writes = self._writes(data, measurement, db, rp, precision, tag_columns, {**(tags or {}), **extra_tags})
         receipt = self._receipt()
         try:
-            async with aclosing(writes.abatches(self._settings, self._clock)) as batches:
+            async with aclosing(writes.abatches(self._settings, self._clock, at_once=True)) as batches:
                 async for batch in batches:
                     for seconds in self._put(writes, batch, receipt):
                         await self._signal.wait(seconds)
-                    self._signal.notify()
+        except BaseException as error:
+            self._stopped(receipt, error)
+            raise
         finally:
-            receipt.complete()
-            self._look()
+            self._complete(receipt)
         return receipt
 
     async def flush(self, *, timeout: float | None = None) -> None:
@@ -238,11 +250,8 @@ class AsyncBatchWriter(BatchWriterBase):
             InfluxDBError: something was not, since the last time that this raised: the server rejected lines
                 (`PartialWriteError`), or will not take them for another reason.
         """
-        self._batcher.seal()
-        self._signal.notify()
         for seconds in self._flushed(timeout):
             await self._signal.wait(seconds)
-        self._look()
         self._report()
 
     async def __aenter__(self) -> Self:

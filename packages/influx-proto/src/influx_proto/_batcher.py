@@ -63,6 +63,8 @@ class Sealed:
     batch: Batch
     #: Whose lines these are, in their order.
     parts: list[tuple[Receipt, int]]
+    #: Whether it is known of its lines what has become of them.
+    settled: bool = False
 
 
 @dataclass(slots=True)
@@ -148,10 +150,11 @@ class Batcher:
         if self.pending >= self._max_pending:
             self.seal()  # those who wait for room must not have to wait for time as well
 
-    def seal(self) -> None:
-        """Let all lines leave that are there."""
+    def seal(self) -> list[Sealed]:
+        """Let all lines leave that are there, and give the batches in which they do."""
         for key in list(self._open):
             self._seal(key)
+        return [*([self._in_flight] if self._in_flight else []), *self._sealed]
 
     @property
     def due(self) -> float:
@@ -177,6 +180,7 @@ class Batcher:
     def acknowledge(self, sealed: Sealed, rejected: Sequence[RejectedLine] = ()) -> None:
         """Say that the lines of a batch were stored, but for some that the server rejected."""
         self._in_flight = None
+        sealed.settled = True
         refused = Counter(line for line, _ in rejected)
         reasons = {one.line: one for one in rejected}
         lines: Iterator[bytes] = iter(sealed.batch) if refused else iter(())
@@ -214,8 +218,7 @@ class Batcher:
 
     def give_up(self, error: InfluxDBError) -> list[Sealed]:
         """Give up all that is pending, and hand it over."""
-        self.seal()
-        given_up = [*([self._in_flight] if self._in_flight else []), *self._sealed]
+        given_up = self.seal()
         self._in_flight = None
         self._sealed.clear()
         for sealed in given_up:
@@ -223,6 +226,7 @@ class Batcher:
         return given_up
 
     def _give_up(self, sealed: Sealed, error: InfluxDBError) -> None:
+        sealed.settled = True
         for receipt, count in sealed.parts:
             receipt.error = receipt.error or error
             receipt.settled(count)

@@ -6,7 +6,7 @@ feed it, and it gives batches as they become full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -31,6 +31,17 @@ __all__ = ["Encoder"]
 _UNLIMITED: Final = 2**63
 
 
+class _Pause:
+    """Stands where it may take its time until the next value."""
+
+
+def _with_pauses(items: Iterable[object]) -> Iterator[object]:
+    pause = _Pause()
+    for item in items:
+        yield item
+        yield pause
+
+
 class Encoder:
     """Takes what is to be written and gives batches of line protocol.
 
@@ -45,6 +56,8 @@ class Encoder:
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type.
         stamp: a clock, for points and lines that carry no time, in nanoseconds; without it the server stamps them.
+        at_once: whether each value of an iterable that makes its values as it is read is given away before the next is
+            asked for, which may take its time; and what came before an error is given away before it is raised.
 
     Raises:
         ValueError: an argument is not what it must be; the message begins with its name.
@@ -63,6 +76,7 @@ class Encoder:
         policy: TypePolicy | None = None,
         object_columns: ObjectColumns = "str",
         stamp: Callable[[], int] | None = None,
+        at_once: bool = False,
     ) -> None:
         policy = TypePolicy() if policy is None else policy
         self._points = PointEncoder(measurement, {} if tags is None else tags, precision, policy)
@@ -74,7 +88,7 @@ class Encoder:
         self._max_lines = limit("max_lines", max_lines) or _UNLIMITED
         self._max_bytes = limit("max_bytes", max_bytes) or _UNLIMITED
         #: What is done with a value of a class: added, or taken apart.
-        self._leaves: dict[type, Callable[[Any], None]] = {Run: self._add_run}
+        self._leaves: dict[type, Callable[[Any], None]] = {Run: self._add_run, _Pause: self._pause}
         self._nodes: dict[type, Callable[[Any], Iterator[object]]] = {}
         self._runs: dict[type, Lines | None] = {}
         if stamp is None:  # what is stamped is stamped one by one
@@ -87,6 +101,7 @@ class Encoder:
         self._timed = True
         self._stamp = stamp
         self._last_stamp = -(2**63)
+        self._at_once = at_once
         #: Full batches that were not given away yet.
         self._full: list[Batch] = []
         #: Where we are: the number of the value in the flattened input, and whether it is one of many.
@@ -114,7 +129,7 @@ class Encoder:
         leaf = self._leaves.get(kind)
         if leaf is None:
             if kind in self._nodes or not self._is_leaf(kind):
-                return self._walk(item)
+                return self._up_to_an_error(self._walk(item)) if self._at_once else self._walk(item)
             leaf = self._leaves[kind]
         self._bulk = bulk
         try:
@@ -157,6 +172,13 @@ class Encoder:
             else:
                 stack.pop()
 
+    def _up_to_an_error(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        try:
+            yield from batches
+        except Exception:
+            yield from self.close()
+            raise
+
     def _numbered(self, error: SerializationError) -> SerializationError:
         return SerializationError(f"row {self._row}: {error}") if self._bulk else error
 
@@ -181,13 +203,22 @@ class Encoder:
         elif _is_table(kind) or hasattr(kind, "_fields") or not hasattr(kind, "__iter__"):
             leaf = self._refuse
         else:
-            node = partial(with_runs, lines_of=self._lines_of, room=self._room)
+            node = self._values
         if leaf is not None:
             self._leaves[kind] = leaf
             return True
         assert node is not None  # noqa: S101 - for the type checkers
         self._nodes[kind] = node
         return False
+
+    def _values(self, items: Iterable[object]) -> Iterator[object]:
+        if self._at_once and not isinstance(items, Collection):
+            return _with_pauses(items)
+        return with_runs(items, self._lines_of, self._room)
+
+    def _pause(self, _pause: _Pause) -> None:
+        self._seal()
+        self._row -= 1  # it is counted as a value
 
     def _add_point(self, point: Mapping[str, Any]) -> None:
         line = self._points.line(point)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
 
 from ._arguments import given, limit
 from ._batch import BATCH_BYTES, BATCH_LINES, Batch
@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 #: Where lines go: the parameters of their request, and whether the client's database is one of them.
 Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
 
-#: Makes the encoder of a write for a client's settings, with a clock for points without a time or without one.
-MakeEncoder: TypeAlias = "Callable[[Settings, Callable[[], int] | None], Encoder]"
+
+class MakeEncoder(Protocol):
+    """Makes the encoder of a write for a client's settings."""
+
+    def __call__(
+        self, settings: Settings, *, stamp: Callable[[], int] | None = None, at_once: bool = False
+    ) -> Encoder: ...
 
 
 def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool) -> Op[bool]:
@@ -74,7 +79,7 @@ class Writes:
         find_rejected: bool,
     ) -> None:
         # Wrong options are told at once, not when the first batch is due; the encoder may then be the one for it.
-        self._first: Encoder | None = make_encoder(_PLAIN, None)
+        self._first: Encoder | None = make_encoder(_PLAIN)
         self._data = data
         self._make_encoder = make_encoder
         #: Where it goes: the parameters of the request, and whether the client's database is one of them.
@@ -86,7 +91,7 @@ class Writes:
         if self._stamp:
             msg = "stamp: needs a client, which has a clock"
             raise ValueError(msg)
-        return map(self._op, self._make_encoder(Settings(), None).encode(self._data))
+        return map(self._op, self._make_encoder(Settings()).encode(self._data))
 
     def only(self) -> Op[bool]:
         """Give the one request of a write that was not divided.
@@ -122,23 +127,32 @@ class Writes:
                     await arun(deliver(batch), transport)
         return True
 
-    def batches(self, settings: Settings, clock: Clock) -> Iterator[Batch]:
-        """Give the batches, made one by one as they are taken."""
-        return self._encoder(settings, clock).encode(self._data)
+    def batches(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> Iterator[Batch]:
+        """Give the batches, made one by one as they are taken.
 
-    async def abatches(self, settings: Settings, clock: Clock) -> AsyncGenerator[Batch]:
+        Args:
+            settings: the client's.
+            clock: the client's.
+            at_once: what a source gives that makes its values as it is read, a generator for instance, is not kept
+                until a batch is full or the source ends.
+        """
+        return self._encoder(settings, clock, at_once=at_once).encode(self._data)
+
+    async def abatches(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> AsyncGenerator[Batch]:
         """Give the batches of data that may come from an asynchronous iterable; the generator is to be closed."""
         if not isinstance(self._data, AsyncIterable):
-            for batch in self.batches(settings, clock):
+            for batch in self.batches(settings, clock, at_once=at_once):
                 yield batch
             return
-        encoder = self._encoder(settings, clock)
+        encoder = self._encoder(settings, clock, at_once=at_once)
         async with AsyncExitStack() as stack:
             if isinstance(self._data, AsyncGenerator):
                 # A generator that is left half-way would be finished by nobody knows whom.
                 await stack.enter_async_context(aclosing(self._data))
             async for item in self._data:
                 for batch in encoder.add(item, bulk=True):
+                    yield batch
+                for batch in encoder.close() if at_once else ():
                     yield batch
         for batch in encoder.close():
             yield batch
@@ -158,11 +172,12 @@ class Writes:
         params, wants_db = self.target
         return write_op(batch, params, wants_db=wants_db)
 
-    def _encoder(self, settings: Settings, clock: Clock) -> Encoder:
+    def _encoder(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> Encoder:
         first, self._first = self._first, None
-        if first is not None and not self._stamp and not settings.tags and settings.types == _PLAIN.types:
+        as_it_is = not at_once and not self._stamp and not settings.tags and settings.types == _PLAIN.types
+        if first is not None and as_it_is:
             return first
-        return self._make_encoder(settings, clock.time_ns if self._stamp else None)
+        return self._make_encoder(settings, stamp=clock.time_ns if self._stamp else None, at_once=at_once)
 
 
 class _Account:
@@ -349,7 +364,7 @@ def write_batches(
     all_tags = {**(tags or {}), **extra_tags}
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
 
-    def make_encoder(settings: Settings, clock: Callable[[], int] | None) -> Encoder:
+    def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, at_once: bool = False) -> Encoder:
         from ._encoder import Encoder  # noqa: PLC0415 - not needed by those who only read, and slow to import
 
         return Encoder(
@@ -361,7 +376,8 @@ def write_batches(
             max_lines=limit("batch_lines", batch_lines),
             max_bytes=limit("batch_bytes", batch_bytes),
             policy=settings.types.but(unsigned, nonfinite, field_types, integers_as_floats),
-            stamp=clock,
+            stamp=stamp,
+            at_once=at_once,
         )
 
     return Writes(
