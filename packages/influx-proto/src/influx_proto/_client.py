@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVa
 
 from ._bound import Bound, result_signature
 from ._flow import AsyncTransport, Transport, arun, run
+from ._observer import Observer
 from ._op import Operation
 from ._operations import Operations
 from ._policy import DEFAULT, FieldType
@@ -73,6 +74,7 @@ class _Face(Operations, Generic[SessionT]):
         nonfinite: Literal["raise", "omit"] = "raise",
         field_types: Mapping[str, FieldType] | None = None,
         integers_as_floats: bool = False,
+        observer: Observer | None = None,
         session: SessionT | None = None,
     ) -> None:
         """Make a client. Nothing is opened until it is first used.
@@ -105,6 +107,7 @@ class _Face(Operations, Generic[SessionT]):
             nonfinite: see `write`.
             field_types: see `write`.
             integers_as_floats: see `write`.
+            observer: is told of every request, its answer, and what is tried again.
             session: the HTTP library's own session to use, which is then not closed with the client. It brings its
                 own TLS, proxies and sockets.
 
@@ -144,6 +147,7 @@ class _Face(Operations, Generic[SessionT]):
             proxy=proxy_for(server, proxy, os.environ) if has_proxy else None,
             token=ask_for_token,
             gzip=gzip,
+            observer=observer,
             tags=dict(tags or {}),
             types=DEFAULT.but(unsigned, nonfinite, field_types, integers_as_floats),
         )

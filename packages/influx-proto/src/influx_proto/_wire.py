@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
+from ._observer import Watch
 from ._timeout import Timeout
 
 Body: TypeAlias = bytes | Iterable[bytes]
@@ -96,6 +97,8 @@ class Request:
     timeout: Timeout = Timeout()
     #: Gives the token to send with it, asked for as late as possible.
     token: Callable[[], str | Awaitable[str]] | None = None
+    #: Who is told what becomes of it.
+    watch: Watch | None = None
 
     @property
     def size(self) -> int | None:
