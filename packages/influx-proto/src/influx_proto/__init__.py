@@ -17,6 +17,7 @@ from ._errors import (
     InfluxDBError,
     PartialWriteError,
     PayloadTooLarge,
+    Place,
     ProtocolError,
     QueryError,
     RateLimited,
@@ -33,7 +34,7 @@ from ._errors import (
 from ._iterpoints import iterpoints
 from ._lineprotocol import lineprotocol
 from ._op import Op
-from ._parse import parse_lines
+from ._parse import check_lines, parse_lines, split_lines
 from ._ping import ServerInfo
 from ._result import QueryResult, Series
 from ._retry import RetryPolicy
@@ -85,6 +86,7 @@ __all__ = [
     "Op",
     "PartialWriteError",
     "PayloadTooLarge",
+    "Place",
     "ProtocolError",
     "QueryError",
     "QueryResult",
@@ -108,6 +110,7 @@ __all__ = [
     "WriteError",
     "__version__",
     "admin",
+    "check_lines",
     "influxql",
     "iterpoints",
     "lineprotocol",
@@ -115,6 +118,7 @@ __all__ = [
     "parse_lines",
     "serialize",
     "serialize_batches",
+    "split_lines",
 ]
 
 
