@@ -166,7 +166,7 @@ def _in_conflict(lines: Iterable[str], precision: str, error: WriteError, droppe
         try:
             [point] = parse_lines(line, precision=precision)
         except SerializationError as refusal:
-            rejected.append(RejectedLine(line, str(refusal)))
+            rejected.append(RejectedLine(line, refusal.place.reason if refusal.place else str(refusal)))
             continue
         value = point["fields"].get(conflict["field"])
         if point["measurement"] == conflict["measurement"] and _TYPES.get(type(value)) == conflict["type"]:

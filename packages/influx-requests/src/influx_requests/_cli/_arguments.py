@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from influx_requests import __version__
+
 from ._console import PROGRAM, Exit
 
 _DESCRIPTION = "Ask InfluxDB 1.x, write to it, and check line protocol."
@@ -150,7 +151,9 @@ def _add_query(to: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="json and lp: columns that are tags, besides those of GROUP BY; separated by commas",
     )
-    to.add_argument("--null", default="", metavar="TEXT", help="csv: what stands for a missing value (default: nothing)")
+    to.add_argument(
+        "--null", default="", metavar="TEXT", help="csv: what stands for a missing value (default: nothing)"
+    )
     to.add_argument(
         "--plot",
         nargs="?",
@@ -177,7 +180,9 @@ def _add_write(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--types", type=_types, default={}, metavar="COLUMN=TYPE,...", help="csv: int, float, bool or string"
     )
-    to.add_argument("--null", default="", metavar="TEXT", help="csv: what stands for a missing value (default: nothing)")
+    to.add_argument(
+        "--null", default="", metavar="TEXT", help="csv: what stands for a missing value (default: nothing)"
+    )
     _add_precision(to)
     to.add_argument("--rp", metavar="NAME", help="the retention policy (default: the database's)")
     to.add_argument("--resume", action="store_true", help="go on where an earlier run ended, see FILE.influx-progress")

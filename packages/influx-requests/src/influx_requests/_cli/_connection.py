@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from influx_proto import RetryPolicy
 
-from .._client import InfluxDBClient
+from influx_requests import InfluxDBClient
+
 from ._console import CommandError, Exit, say
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from ._console import CommandError, Exit
 
@@ -32,7 +32,7 @@ def format_of(path: str | Path) -> str | None:
 
 
 @contextmanager
-def opened(path: str) -> Generator[tuple[str, BinaryIO]]:
+def opened(path: str) -> Generator[tuple[str, IO[bytes]]]:
     """Open a file, or the standard input, to be read; give what to call it as well.
 
     Raises:
@@ -51,7 +51,7 @@ def opened(path: str) -> Generator[tuple[str, BinaryIO]]:
         yield path, file
 
 
-def pieces(file: BinaryIO) -> Iterator[bytes]:
+def pieces(file: IO[bytes]) -> Iterator[bytes]:
     """Read a file piece by piece, to its end."""
     while piece := file.read(_PIECE):
         yield piece
