@@ -111,8 +111,9 @@ def _add_connection(to: argparse.ArgumentParser) -> None:
         "--username", metavar="NAME", help="the user (default: INFLUXDB_USERNAME); the password is INFLUXDB_PASSWORD"
     )
     group.add_argument("--ask-password", action="store_true", help="ask for the password at the terminal")
-    group.add_argument("--ca", type=Path, metavar="FILE", help="trust these CA certificates, and no others")
-    group.add_argument("--insecure", action="store_true", help="trust any certificate")
+    trust = group.add_mutually_exclusive_group()
+    trust.add_argument("--ca", type=Path, metavar="FILE", help="trust these CA certificates, and no others")
+    trust.add_argument("--insecure", action="store_true", help="trust any certificate")
     group.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="how long to wait for the server")
     _add_verbose(group)
 

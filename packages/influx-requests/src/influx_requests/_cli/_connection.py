@@ -6,7 +6,6 @@ import argparse
 import os
 import warnings
 from typing import Any
-from urllib.parse import urlsplit
 
 from influx_proto import RetryPolicy
 
@@ -23,23 +22,21 @@ def client_for(options: argparse.Namespace, retry: RetryPolicy | None = None) ->
     """
     environ = dict(os.environ)
     if options.url is not None:
-        if urlsplit(options.url).password is not None:
+        if ":" in options.url.partition("//")[2].rpartition("@")[0]:
             msg = "--url: a password there is for all to see who can list processes; put it into INFLUXDB_PASSWORD"
             raise CommandError(msg, Exit.USAGE)
         environ["INFLUXDB_URL"] = options.url
-    settings: dict[str, Any] = {"retry": retry}
-    if options.database is not None:
-        settings["database"] = options.database
+    given = {
+        "retry": retry,
+        "database": options.database,
+        "username": options.username,
+        "password": _asked() if options.ask_password else None,
+        "verify": False if options.insecure else options.ca,
+        "timeout": options.timeout,
+    }
+    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if options.username is not None:
-        settings |= {"username": options.username, "token": None}
-    if options.ask_password:
-        settings["password"] = _asked()
-    if options.ca is not None:
-        settings["verify"] = options.ca
-    if options.insecure:
-        settings["verify"] = False
-    if options.timeout is not None:
-        settings["timeout"] = options.timeout
+        settings["token"] = None  # who is named goes before a token of the environment
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

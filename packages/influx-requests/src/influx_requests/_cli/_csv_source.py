@@ -1,7 +1,7 @@
 """CSV files. Types are decided per column, over the whole file, before anything is sent.
 
-A column of integers is one of integers, of numbers that are not all integers one of floats, of `true` and `false` one of
-booleans, and of text one of strings. A column of more than one kind is an error, and so is what a type cannot hold as
+A column of integers is one of integers; of numbers that are not all integers, one of floats; of `true` and `false`, one
+of booleans; of text, one of strings. A column of more than one kind is an error, and so is what a type cannot hold as
 it is; `--types` says otherwise. Text is also what looks like a number and would not be written as one: `007`, `+1`.
 """
 

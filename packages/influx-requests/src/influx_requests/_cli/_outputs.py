@@ -48,6 +48,8 @@ class _CSV:
 
     def __init__(self, file: TextIO, null: str) -> None:
         self._writer = csv.writer(file, lineterminator="\n")
+        # The other leaves a carriage return as it is, which csv's own reader takes for the end of a row.
+        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         self._null = null
         self._heading: tuple[int, list[str]] | None = None
 
@@ -60,7 +62,9 @@ class _CSV:
             heading = (series.statement_id, columns)
             if self._heading is None:
                 self._heading = heading
-                self._writer.writerow(columns)
+                self._quoting.writerow(columns) if any("\r" in name for name in columns) else self._writer.writerow(
+                    columns
+                )
             elif self._heading != heading:
                 msg = (
                     "csv is one table, and the answer has a second one, with the columns "
@@ -68,7 +72,10 @@ class _CSV:
                 )
                 raise CommandError(msg)
             left = [value for _, value in labels]
-            self._writer.writerows([*left, *map(self._text, row)] for row in series.values)
+            for row in series.values:
+                cells = [*left, *map(self._text, row)]
+                has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
+                (self._quoting if has_return else self._writer).writerow(cells)
 
     def _text(self, cell: Any) -> Any:
         if cell is None:
