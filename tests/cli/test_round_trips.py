@@ -58,8 +58,10 @@ def exact(result: QueryResult) -> str:
     return repr([(series.name, series.tags, series.columns, series.values) for series in result.series])
 
 
-@pytest.mark.parametrize("epoch", [None, "ns", "us"])
-@pytest.mark.parametrize("kind", ["lp", "json", "csv", "parquet"])
+@pytest.mark.parametrize(
+    ("kind", "epoch"),
+    [("lp", None), ("json", None), ("json", "us"), ("csv", None), ("csv", "ns"), ("csv", "us"), ("parquet", None)],
+)
 def test_round_trip(
     client: InfluxDBClient, env: dict[str, str], copy: str, tmp_path: Path, kind: str, epoch: str | None
 ) -> None:
@@ -71,7 +73,7 @@ def test_round_trip(
         ]
     client.write(points)
     file = tmp_path / f"data.{kind}"
-    given = [] if epoch is None or kind in {"lp", "parquet"} else ["--epoch", epoch]
+    given = [] if epoch is None else ["--epoch", epoch]
     run(env, "query", EVERYTHING, "-o", file, *given)
     options = {"csv": ["--tag-columns", "host,tag", "--types", "text=string"], "parquet": ["--tag-columns", "host,tag"]}
     precision = ["--precision", epoch] if given else []
@@ -110,12 +112,12 @@ def test_empty_text_and_missing_values_are_told_apart_in_csv_by_null(
 
 def test_large_answers_come_in_parts(client: InfluxDBClient, env: dict[str, str], copy: str, tmp_path: Path) -> None:
     """Parts in which a column has no value yet, as well."""
-    client.write(f"m,host={'ab'[n % 2]} v={n}i,late={n / 2} {n}" if n > 26_000 else f"m,host=c v={n}i {n}"
-                 for n in range(30_000))  # fmt: skip
+    client.write(f"m,host={'ab'[n % 2]} v={n}i,late={n / 2} {n}" if n > 11_000 else f"m,host=c v={n}i {n}"
+                 for n in range(12_000))  # fmt: skip
     for kind in ("parquet", "csv", "lp", "json"):
         file = tmp_path / f"data.{kind}"
         run(env, "query", "SELECT * FROM m GROUP BY *", "-o", file)
         client.query(f'DROP DATABASE "{copy}"; CREATE DATABASE "{copy}"')
         options = ["--tag-columns", "host"] if kind in {"csv", "parquet"} else []
-        assert "30,000 lines stored" in run(env, "write", file, "-d", copy, *options).stderr
+        assert "12,000 lines stored" in run(env, "write", file, "-d", copy, *options).stderr
         assert exact(client.query(EVERYTHING)) == exact(client.query(EVERYTHING, db=copy))
