@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 #: The console script, beside the Python that runs the tests.
-PROGRAM = Path(sys.executable).parent / "influx-requests"
+PROGRAM = str(Path(sys.executable).parent / "influx-requests")
 
 
 def environment(url: str | None, database: str | None = None, **more: str) -> dict[str, str]:

@@ -112,7 +112,8 @@ def test_an_error_in_the_middle_comes_after_what_was_before(env: dict[str, str])
 def test_nothing_is_no_error_but_for_parquet(env: dict[str, str], tmp_path: Path) -> None:
     assert run(env, "query", "SELECT v FROM nothing").stdout == ""
     assert "has no rows" in run(env, "query", "SELECT v FROM nothing", "-o", tmp_path / "a.parquet", code=1).stderr
-    assert "no times" in run(env, "query", "SHOW DATABASES", "-f", "lp", code=1).stderr + "no times"
+    assert "needs times" in run(env, "query", "SHOW DATABASES", "-f", "lp", code=1).stderr
+    assert "has no times" in run(env, "query", "SHOW DATABASES", "--plot", code=1).stderr
 
 
 @pytest.mark.usefixtures("lines")

@@ -76,7 +76,7 @@ def test_round_trip(
     given = [] if epoch is None else ["--epoch", epoch]
     run(env, "query", EVERYTHING, "-o", file, *given)
     options = {"csv": ["--tag-columns", "host,tag", "--types", "text=string"], "parquet": ["--tag-columns", "host,tag"]}
-    precision = ["--precision", epoch] if given else []
+    precision = ["--precision", epoch] if epoch else []
     done = run(env, "write", file, "-d", copy, *options.get(kind, []), *precision)
     assert done.stderr == f"{file}: 48 lines stored\n"
     before, after = client.query(EVERYTHING), client.query(EVERYTHING, db=copy)

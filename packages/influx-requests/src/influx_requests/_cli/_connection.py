@@ -49,10 +49,12 @@ def client_for(options: argparse.Namespace, retry: RetryPolicy | None = None) ->
 
 
 def _asked() -> str:
-    from getpass import getpass  # noqa: PLC0415 - seldom needed
+    from getpass import GetPassWarning, getpass  # noqa: PLC0415 - seldom needed
 
-    try:
-        return getpass()
-    except EOFError:
-        msg = "--ask-password: there is no terminal to ask at; put the password into INFLUXDB_PASSWORD"
-        raise CommandError(msg, Exit.USAGE) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GetPassWarning)  # it would be seen
+        try:
+            return getpass()
+        except (EOFError, GetPassWarning):
+            msg = "--ask-password: there is no terminal to ask at; put the password into INFLUXDB_PASSWORD"
+            raise CommandError(msg, Exit.USAGE) from None

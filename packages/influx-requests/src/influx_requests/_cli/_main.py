@@ -74,7 +74,7 @@ def _told(error: Exception) -> tuple[str, Exit]:
             return str(error), error.code
         case InfluxDBError():
             code, advice = next((code, advice) for kind, code, advice in _ADVICE if isinstance(error, kind))
-            if "database name required" in str(error):
+            if str(error).startswith(("database name required", "database is required")):  # of a query, and a write
                 advice = "name it with --database (or INFLUXDB_DATABASE)"
             return f"{error}; {advice}" if advice else str(error), code
         case OSError():

@@ -37,7 +37,6 @@ class Plot:
             raise CommandError(msg, Exit.USAGE)
         # What is not installed is told before anything is asked.
         self._library = needed("matplotlib.figure" if path else "uniplot", "plot", "--plot")
-        self._dates = needed("matplotlib.dates", "plot", "--plot") if path else None
         self._numpy = needed("numpy", "plot", "--plot")
         self._path = path
         self._fields: dict[str, dict[str, _Curve]] = {}
@@ -91,9 +90,10 @@ class Plot:
             axes.spines[["top", "right"]].set_visible(False)
             if 1 < len(curves) <= _MOST_CURVES:
                 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-        dates = self._dates.AutoDateLocator()
-        all_axes[-1].xaxis.set_major_locator(dates)
-        all_axes[-1].xaxis.set_major_formatter(self._dates.ConciseDateFormatter(dates))
+        dates = needed("matplotlib.dates", "plot", "--plot")
+        locator = dates.AutoDateLocator()
+        all_axes[-1].xaxis.set_major_locator(locator)
+        all_axes[-1].xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
         all_axes[-1].set_xlabel("time (UTC)")
         try:
             figure.savefig(path, dpi=120)
