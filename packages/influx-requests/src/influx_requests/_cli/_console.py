@@ -39,7 +39,8 @@ class CommandError(Exception):
 
 
 def say(text: str) -> None:
-    """Write a line to the standard error stream."""
+    """Write a line to the standard error stream, after what was written to the other."""
+    sys.stdout.flush()
     sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
 

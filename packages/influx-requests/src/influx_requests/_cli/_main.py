@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import logging
 import os
@@ -51,12 +52,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        code: Exit = options.run(options)
+        code = _run(options)
         sys.stdout.flush()
     except BrokenPipeError:
         # Python would try to write what is left once more at the end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
+    return code
+
+
+def _run(options: argparse.Namespace) -> Exit:
+    try:
+        code: Exit = options.run(options)
+    except BrokenPipeError:
+        raise
     except KeyboardInterrupt:
         say(f"{PROGRAM}: interrupted")
         return Exit.INTERRUPTED
