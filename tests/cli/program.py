@@ -14,7 +14,7 @@ PROGRAM = str(Path(sys.executable).parent / "influx-requests")
 
 def environment(url: str | None, database: str | None = None, **more: str) -> dict[str, str]:
     """That of these tests, with no settings but the ones given."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("INFLUXDB_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("INFLUXDB_", "PYTHON"))}
     given = {"INFLUXDB_URL": url, "INFLUXDB_DATABASE": database, "COLUMNS": "120", **more}
     return clean | {name: value for name, value in given.items() if value is not None}
 

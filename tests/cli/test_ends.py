@@ -74,6 +74,8 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
         (["query"], "no query: give one"),
         (["query", "--plot", "SELECT v FROM m"], "put it last"),
         (["query", "SELECT v FROM m", "--plot", "x.gif"], "an image ends in .png, .svg or .pdf"),
+        (["query", "SELECT v FROM m", "--plot", "x.png", "-f", "csv"], "--plot: draws instead of giving rows"),
+        (["query", "SELECT v FROM m", "--plot", "--epoch", "s"], "--epoch: a plot has times of its own kind"),
         (["query", ""], "q: the query is empty"),
         (["query", "SELECT 1", "--file", "x"], "give the query or --file, not both"),
         (["query", "--file", "x"], "cannot read x: No such file"),
@@ -155,6 +157,22 @@ def test_a_pipe_that_is_closed_is_silent(env: dict[str, str], client: InfluxDBCl
         assert done.stdout.splitlines()[-1] == "141"
         assert len(done.stdout.splitlines()) == 2
         assert done.stderr == ""
+
+
+@pytest.mark.parametrize("more", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+def test_an_output_that_cannot_be_written(env: dict[str, str], more: dict[str, str], client: InfluxDBClient) -> None:
+    client.write("m v=1 1")
+
+    def outcome(query: str, redirection: str) -> tuple[str, str]:
+        command = f"(sleep 0.5; {PROGRAM} query '{query}' -f json) {redirection}; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", command], env=env | more, capture_output=True, text=True, check=True)
+        return done.stdout, done.stderr
+
+    full = "influx-requests: [Errno 28] No space left on device\n"
+    for redirection, expected in ((">/dev/full", ("1\n", full)), (">&-", ("0\n", "")), ("| true", ("141\n", ""))):
+        assert outcome("SELECT v FROM m", redirection) == expected
+        _, told = outcome("SELECT v FROM m; SELECT v FROM nowhere..m", redirection)
+        assert not set(told.split()) & {"Exception", "Traceback"}
 
 
 @pytest.fixture(scope="module")

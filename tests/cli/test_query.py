@@ -117,7 +117,7 @@ def test_nothing_is_no_error_but_for_parquet(env: dict[str, str], tmp_path: Path
 
 
 @pytest.mark.usefixtures("lines")
-def test_plots(env: dict[str, str], tmp_path: Path) -> None:
+def test_plots(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
     text = "SELECT load, cores, up FROM cpu GROUP BY host"
     for name, begin in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")):
         assert run(env, "query", text, "--plot", tmp_path / name).stdout == ""
@@ -128,4 +128,7 @@ def test_plots(env: dict[str, str], tmp_path: Path) -> None:
     assert "up" not in drawn
     assert "\x1b" not in drawn
     assert max(map(len, drawn.splitlines())) <= 120
+    client.write(f"many,host=h{n} v={n} 1" for n in range(13))
+    drawn = run(env, "query", "SELECT v FROM many GROUP BY host", "--plot").stdout
+    assert "many: v, 13 series (times in UTC)" in drawn
     assert "no numbers" in run(env, "query", "SELECT up FROM cpu", "--plot", code=1).stderr

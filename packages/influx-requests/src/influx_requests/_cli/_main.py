@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from influx_proto import (
     AuthenticationError,
@@ -46,24 +47,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see `docs/command-line.md`.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # as after `>&-`
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
     options = parser().parse_args(arguments)
     _log(verbose=options.verbose)
     for stream in (sys.stdout, sys.stderr):  # what is stored is UTF-8, wherever this runs
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        code = _run(options)
-        sys.stdout.flush()
+        return _run(options)
     except BrokenPipeError:
-        # Python would try to write what is left once more at the end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return Exit.BROKEN_PIPE
-    return code
 
 
 def _run(options: argparse.Namespace) -> Exit:
     try:
         code: Exit = options.run(options)
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
@@ -73,8 +75,19 @@ def _run(options: argparse.Namespace) -> Exit:
         if options.verbose:
             traceback.print_exc()
         message, code = _told(error)
-        say(f"{PROGRAM}: {message}")
+        try:
+            say(f"{PROGRAM}: {message}")
+        except BrokenPipeError:
+            raise
+        except OSError:  # the disk that the output goes to is full
+            _drop_output()
+            say(f"{PROGRAM}: {message}")
     return code
+
+
+def _drop_output() -> None:
+    """Forget what is not written yet: Python would try once more at the end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(error: Exception) -> tuple[str, Exit]:

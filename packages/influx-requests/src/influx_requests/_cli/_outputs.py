@@ -47,7 +47,7 @@ class _CSV:
     """
 
     def __init__(self, file: TextIO, null: str) -> None:
-        self._writer = csv.writer(file, lineterminator="\n")
+        self._plain = csv.writer(file, lineterminator="\n")
         # The other leaves a carriage return as it is, which csv's own reader takes for the end of a row.
         self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         self._null = null
@@ -58,24 +58,25 @@ class _CSV:
             label = "measurement" if series.columns[:1] == ("time",) else "name"
             labels = [] if not series.name or series.columns == ("name",) else [(label, series.name)]
             labels += series.tags.items()
-            columns = _distinct([*(name for name, _ in labels), *series.columns])
-            heading = (series.statement_id, columns)
-            if self._heading is None:
-                self._heading = heading
-                self._quoting.writerow(columns) if any("\r" in name for name in columns) else self._writer.writerow(
-                    columns
-                )
-            elif self._heading != heading:
-                msg = (
-                    "csv is one table, and the answer has a second one, with the columns "
-                    f"{', '.join(columns)}; run the statements one by one, or take --format json"
-                )
-                raise CommandError(msg)
+            self._head(series.statement_id, _distinct([*(name for name, _ in labels), *series.columns]))
             left = [value for _, value in labels]
             for row in series.values:
-                cells = [*left, *map(self._text, row)]
-                has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
-                (self._quoting if has_return else self._writer).writerow(cells)
+                self._write([*left, *map(self._text, row)])
+
+    def _head(self, statement: int, columns: list[str]) -> None:
+        if self._heading is None:
+            self._heading = statement, columns
+            self._write(columns)
+        elif self._heading != (statement, columns):
+            msg = (
+                f"csv is one table, and the answer has a second one, with the columns {', '.join(columns)}; run the "
+                "statements one by one, or take --format json"
+            )
+            raise CommandError(msg)
+
+    def _write(self, cells: Sequence[Any]) -> None:
+        has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
+        (self._quoting if has_return else self._plain).writerow(cells)
 
     def _text(self, cell: Any) -> Any:
         if cell is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,15 @@ class Plot:
     def _times(self, curve: _Curve) -> Any:
         return self._numpy.array(curve.times, "datetime64[ns]")
 
+    def _titled(self) -> Iterator[tuple[str, dict[str, _Curve]]]:
+        for name, curves in self._fields.items():
+            # They are too many to tell apart.
+            yield (name if len(curves) <= _MOST_CURVES else f"{name}, {len(curves)} series"), curves
+
     def _as_image(self, path: Path) -> None:
         figure = self._library.Figure(figsize=(10, 1 + 3 * len(self._fields)), layout="constrained")
         all_axes = figure.subplots(len(self._fields), sharex=True, squeeze=False)[:, 0]
-        for axes, (title, curves) in zip(all_axes, self._fields.items(), strict=True):
+        for axes, (title, curves) in zip(all_axes, self._titled(), strict=True):
             for curve in curves.values():
                 marker = "." if len(curve.times) < 50 else None
                 axes.plot(self._times(curve), curve.values, label=printable(curve.label), lw=1, marker=marker)
@@ -104,7 +110,7 @@ class Plot:
     def _in_terminal(self) -> None:
         size = shutil.get_terminal_size((80, 24))
         color = sys.stdout.isatty()
-        for title, curves in self._fields.items():
+        for title, curves in self._titled():
             known = list(curves.values())
             lines = self._library.plot_to_string(
                 xs=[self._times(curve) for curve in known],
