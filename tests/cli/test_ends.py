@@ -164,7 +164,7 @@ def test_an_output_that_cannot_be_written(env: dict[str, str], more: dict[str, s
     client.write("m v=1 1")
 
     def outcome(query: str, redirection: str) -> tuple[str, str]:
-        command = f"(sleep 0.5; {PROGRAM} query '{query}' -f json) {redirection}; echo ${{PIPESTATUS[0]}}"
+        command = f"{PROGRAM} query '{query}' -f json {redirection}; echo ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", command], env=env | more, capture_output=True, text=True, check=True)
         return done.stdout, done.stderr
 
@@ -240,12 +240,16 @@ def test_secrets_are_not_shown(guarded: Influxd, right: bool) -> None:
         (f"htp://admin:{secret}@h", {}),
     ):
         env = environment(url, "db", **more)
-        for arguments in (["ping"], ["query", "SHOW DATABASES"], ["write", "--retry-for", "0"]):
-            done = subprocess.run(
-                [PROGRAM, *arguments, "-v"], env=env, input="m v=1 1", capture_output=True, text=True, check=False
-            )
-            assert secret not in done.stdout + done.stderr
-            assert "YWRtaW46" not in done.stdout + done.stderr  # "admin:" in base 64
+        done = subprocess.run(
+            [PROGRAM, "write", "-v", "--retry-for", "0"],
+            env=env,
+            input="m v=1 1",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert secret not in done.stdout + done.stderr
+        assert "YWRtaW46" not in done.stdout + done.stderr  # "admin:" in base 64
 
 
 def test_verbose_shows_requests_and_where_errors_come_from(env: dict[str, str]) -> None:

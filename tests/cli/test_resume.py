@@ -18,7 +18,7 @@ from influx_requests import InfluxDBClient
 from tests.cli.program import PROGRAM, environment, run, start
 from tests.servers.influxd import Influxd
 
-LINES = 120_000
+LINES = 60_000
 
 
 @pytest.fixture(scope="module")
