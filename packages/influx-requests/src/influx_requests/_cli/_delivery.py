@@ -26,32 +26,41 @@ class Delivery:
 
     Args:
         client: where to.
+        source: what.
+        begin: how far it came before.
         rp: the retention policy.
         progress: where to remember how far it came; None where that is of no use.
         rejected: where rejected lines are collected.
     """
 
     def __init__(
-        self, client: InfluxDBClient, rp: str | None, progress: ProgressFile | None, rejected: TextIO | None
+        self,
+        client: InfluxDBClient,
+        source: Source,
+        begin: Reached,
+        *,
+        rp: str | None,
+        progress: ProgressFile | None,
+        rejected: TextIO | None,
     ) -> None:
         self._client = client
+        self._source = source
         self._rp = rp
         self._progress = progress
         self._rejected = rejected
+        self._bar = Bar(source, begin.position.offset)
         self._under_way: deque[tuple[Receipt, Chunk]] = deque()
         self._told = 0
-        self.reached = Reached()
+        #: How far it came, whatever happens.
+        self.reached = begin
 
-    def run(self, source: Source, reached: Reached) -> None:
-        """Write all that is there from a position on; `reached` says how far it came, whatever happens.
+    def run(self) -> None:
+        """Write all that is there.
 
         Raises:
             InfluxDBError: it could not be delivered.
             CommandError: the source cannot be read.
         """
-        self.reached = reached
-        self._source = source
-        self._bar = Bar(source, reached.position.offset)
         writer = self._client.batch_writer(
             exit_timeout=math.inf,  # an error ends it, when all is tried that may be
             on_error=_stop,
@@ -60,7 +69,7 @@ class Delivery:
         try:
             # Rejected lines are told with their receipts.
             with suppress(PartialWriteError), writer:
-                for chunk in source.chunks(reached.position):
+                for chunk in self._source.chunks(self.reached.position):
                     receipt = writer.write(chunk.data, rp=self._rp, precision=chunk.precision)
                     self._under_way.append((receipt, chunk))
         finally:

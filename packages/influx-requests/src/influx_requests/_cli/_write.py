@@ -44,20 +44,21 @@ def run(options: argparse.Namespace) -> Exit:
         # All are looked at before anything is sent.
         jobs = [_job(path, options, client, stack) for path in files]
         rejected = _rejected_file(options, stack)
-        refused = sum(_write(job, Delivery(client, options.rp, job.progress, rejected)) for job in jobs)
+        refused = sum(_write(job, client, options.rp, rejected) for job in jobs)
         for job in jobs:
             if job.progress is not None:
                 job.progress.remove()
     return Exit.REFUSED if refused else Exit.OK
 
 
-def _write(job: _Job, delivery: Delivery) -> int:
+def _write(job: _Job, client: InfluxDBClient, rp: str | None, refused: TextIO | None) -> int:
     """Write a source; give how many of its lines were rejected."""
     name = job.source.name
     if job.begin.position.offset:
         say(f"{name}: goes on after line {job.begin.position.lines:,}")
+    delivery = Delivery(client, job.source, job.begin, rp=rp, progress=job.progress, rejected=refused)
     try:
-        delivery.run(job.source, job.begin)
+        delivery.run()
     except BaseException:
         again = ""
         if job.progress is not None and job.progress.exists:
