@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import subprocess
@@ -32,6 +33,14 @@ def test_importing_the_client_does_not_import_the_command_line() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "influx_requests._client" in loaded
     assert "influx_requests._cli." not in loaded.replace("\n", " ").replace(" ", ". ")
+
+
+def test_logging_is_left_as_it_was(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    logger = logging.getLogger("influx_proto")
+    before = logger.level, list(logger.handlers)
+    (tmp_path / "a.lp").write_text("m v=1 1")
+    assert main(["lint", "-v", str(tmp_path / "a.lp")]) == 0
+    assert (logger.level, logger.handlers) == before
 
 
 def test_without_the_extras_all_but_they_works(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from influx_proto import (
@@ -51,12 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(sys, name) is None:  # as after `>&-`
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
     options = parser().parse_args(arguments)
-    _log(verbose=options.verbose)
     for stream in (sys.stdout, sys.stderr):  # what is stored is UTF-8, wherever this runs
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        return _run(options)
+        with _log(verbose=options.verbose):
+            return _run(options)
     except BrokenPipeError:
         _drop_output()
         return Exit.BROKEN_PIPE
@@ -105,11 +106,19 @@ def _told(error: Exception) -> tuple[str, Exit]:
             return f"{type(error).__name__}: {error}; this should not happen, -v shows where it did", Exit.INTERNAL
 
 
-def _log(*, verbose: bool) -> None:
-    """Tell on the standard error stream what the libraries have to say."""
+@contextmanager
+def _log(*, verbose: bool) -> Generator[None]:
+    """Tell on the standard error stream what the libraries have to say; what ends the program is said anyway."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s"))
-    for name in ("influx_proto", "influx_requests"):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("influx_proto", "influx_requests")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
         logger.setLevel(logging.DEBUG if verbose else logging.ERROR)
+    try:
+        yield
+    finally:  # for those who call `main` from a program of theirs
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
