@@ -17,6 +17,7 @@ from ._errors import (
     InfluxDBError,
     PartialWriteError,
     PayloadTooLarge,
+    Place,
     ProtocolError,
     QueryError,
     RateLimited,
@@ -34,7 +35,7 @@ from ._iterpoints import iterpoints
 from ._lineprotocol import lineprotocol
 from ._observer import Exchange, Observer, Retry
 from ._op import Op
-from ._parse import parse_lines
+from ._parse import check_lines, parse_lines, split_lines
 from ._ping import ServerInfo
 from ._result import QueryResult, Series
 from ._retry import RetryPolicy
@@ -88,6 +89,7 @@ __all__ = [
     "Op",
     "PartialWriteError",
     "PayloadTooLarge",
+    "Place",
     "ProtocolError",
     "QueryError",
     "QueryResult",
@@ -112,6 +114,7 @@ __all__ = [
     "WriteError",
     "__version__",
     "admin",
+    "check_lines",
     "influxql",
     "iterpoints",
     "lineprotocol",
@@ -119,6 +122,7 @@ __all__ = [
     "parse_lines",
     "serialize",
     "serialize_batches",
+    "split_lines",
 ]
 
 

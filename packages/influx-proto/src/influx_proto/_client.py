@@ -172,16 +172,20 @@ class _Face(Operations, Generic[SessionT]):
         return cls(**{**settings_from_url(url), **settings})
 
     @classmethod
-    def from_env(cls, **settings: Any) -> Self:
+    def from_env(cls, environ: Mapping[str, str] | None = None, /, **settings: Any) -> Self:
         """Make a client from the environment.
 
         `INFLUXDB_URL` is read as by `from_url`; `INFLUXDB_DATABASE`, `INFLUXDB_USERNAME`, `INFLUXDB_PASSWORD` and
         `INFLUXDB_TOKEN` win over it, and the constructor's arguments given here over both.
 
+        Args:
+            environ: what to read instead of the process's environment.
+            settings: arguments of the constructor.
+
         Raises:
             ValueError: one of them is wrong.
         """
-        return cls(**{**settings_from_env(os.environ), **settings})
+        return cls(**{**settings_from_env(os.environ if environ is None else environ), **settings})
 
     @property
     def db(self) -> str | None:

@@ -21,6 +21,7 @@ __all__ = [
     "InfluxDBError",
     "PartialWriteError",
     "PayloadTooLarge",
+    "Place",
     "ProtocolError",
     "QueryError",
     "RateLimited",
@@ -43,8 +44,24 @@ class InfluxDBError(Exception):
     retryable: bool = False
 
 
+class Place(NamedTuple):
+    """Where in line protocol something is wrong, and what."""
+
+    #: Counted from 1; LFs within strings count as well, as they do in an editor.
+    line: int
+    #: Counted from 1, in characters.
+    column: int
+    #: The text between the LFs around it; bytes that are no UTF-8 are replaced.
+    text: str
+    #: In the server's words.
+    reason: str
+
+
 class SerializationError(InfluxDBError, ValueError):
     """A point cannot be carried by line protocol as it is; nothing of it was sent."""
+
+    #: Where that is, if it is line protocol that was read.
+    place: Place | None = None
 
 
 class SchemaError(InfluxDBError, TypeError):
