@@ -9,23 +9,39 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from influx_proto.adapter import AsyncClient
 
 from tests.servers.influxd import Server
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "packages").glob("*/README.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "packages").glob("*/README.md"))]
 
 
 def blocks_of(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 
+@pytest.fixture
+def certificates(tmp_path: Path) -> None:
+    """The files that the page on authentication speaks of."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("client.example")
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "client.key")
+
+
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks_of(page)], ids=lambda page: str(page.relative_to(ROOT))
 )
 def test_page(
-    page: Path, influxd: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    page: Path,
+    influxd: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    certificates: None,
 ) -> None:
     """The blocks of a page follow one another, as they are read."""
     # They speak of a server at its usual port; the one of the tests is at another.
