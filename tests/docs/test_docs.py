@@ -78,6 +78,18 @@ def test_bring_your_own_http(influxd: Server) -> None:
     assert "databases" in run.stdout
 
 
+def test_the_conformance_suite_runs_over_an_adapter_as_its_page_says(influxd: Server, tmp_path: Path) -> None:
+    """One module of it, whose tests run over this very client in tests/conformance as well."""
+    for block in blocks_of(ROOT / "docs" / "adapter.md"):
+        name = block.partition("# ")[2].partition(".py")[0]
+        (tmp_path / f"{name}.py").write_text(block)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", str(tmp_path)]
+    env = {"PYTHONPATH": str(ROOT), "INFLUXDB_URL": influxd.url, "PATH": ""}
+    run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"\d\d passed", run.stdout)
+
+
 def test_charts(influxd: Server, tmp_path: Path) -> None:
     picture = tmp_path / "charts.png"
     command = [sys.executable, "-m", "examples.charts", "--url", influxd.url, "--out", str(picture)]

@@ -12,12 +12,18 @@ import influx_aiohttp
 import influx_requests
 import influx_trio
 import pytest
-from influx_proto.adapter import Client
 from influx_proto._operations import Operations
+from influx_proto.adapter import Client
 from sphinx.util.inventory import InventoryFile
 
 ROOT = Path(__file__).parents[2]
-PUBLIC_MODULES = ("influx_proto", "influx_proto.admin", "influx_proto.influxql", "influx_proto.ops", "influx_proto.adapter")
+PUBLIC_MODULES = (
+    "influx_proto",
+    "influx_proto.admin",
+    "influx_proto.influxql",
+    "influx_proto.ops",
+    "influx_proto.adapter",
+)
 CLIENTS = (influx_requests.InfluxDBClient, influx_aiohttp.AsyncInfluxDBClient, influx_trio.AsyncInfluxDBClient)
 
 
