@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ import pytest
 import trustme
 from influx_proto.adapter import AsyncClient
 
-from tests.servers.influxd import Server
+from tests.servers.influxd import Influxd, Server
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "packages").glob("*/README.md"))]
@@ -23,40 +24,55 @@ def blocks_of(page: Path) -> list[str]:
 
 
 @pytest.fixture
-def certificates(tmp_path: Path) -> None:
-    """The files that the page on authentication speaks of."""
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[[Path, Server], list[tuple[str, str]]]:
+    """Runs a page; gives its blocks, and what each of them prints."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    for variable in ("URL", "DATABASE", "USERNAME", "PASSWORD", "TOKEN"):
+        monkeypatch.setenv(f"INFLUXDB_{variable}", "")  # a page may set them, which ends here
+
+    def run_page(page: Path, server: Server) -> list[tuple[str, str]]:
+        # They speak of a server at its usual port; the one of the tests is at another.
+        port = urlsplit(server.url).port
+        monkeypatch.setattr(AsyncClient.__init__, "__defaults__", ("localhost", port))
+        namespace: dict[str, object] = {"__name__": "__main__"}
+        found: list[tuple[str, str]] = []
+        for number, block in enumerate(blocks_of(page), 1):
+            code = compile(block.replace("8086", str(port)), f"{page.name}, block {number}", "exec", dont_inherit=True)
+            exec(code, namespace)
+            found.append((block, capsys.readouterr().out))
+        return found
+
+    return run_page
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if blocks_of(page) and page.name != "authentication.md"],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_page(page: Path, influxd: Server, run: Callable[[Path, Server], list[tuple[str, str]]]) -> None:
+    """The blocks of a page follow one another, as they are read."""
+    for block, printed in run(page, influxd):
+        if "cpu_load_short" in block:
+            assert "X-Influxdb-Version" in printed
+            assert "0.64" in printed
+
+
+def test_authentication(tmp_path: Path, run: Callable[[Path, Server], list[tuple[str, str]]]) -> None:
+    """That page is about a server that asks for a user, and has files of certificates."""
     authority = trustme.CA()
     certificate = authority.issue_cert("client.example")
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "client.key")
-
-
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks_of(page)], ids=lambda page: str(page.relative_to(ROOT))
-)
-def test_page(
-    page: Path,
-    influxd: Server,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    certificates: None,
-) -> None:
-    """The blocks of a page follow one another, as they are read."""
-    # They speak of a server at its usual port; the one of the tests is at another.
-    port = urlsplit(influxd.url).port
-    monkeypatch.setattr(AsyncClient.__init__, "__defaults__", ("localhost", port))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    namespace: dict[str, object] = {"__name__": "__main__"}
-    for number, block in enumerate(blocks_of(page), 1):
-        code = compile(block.replace("8086", str(port)), f"{page.name}, block {number}", "exec", dont_inherit=True)
-        exec(code, namespace)
-        printed = capsys.readouterr().out
-        if "cpu_load_short" in block:
-            assert "X-Influxdb-Version" in printed
-            assert "0.64" in printed
+    with Influxd(auth=True) as server:
+        printed = "".join(printed for _, printed in run(ROOT / "docs" / "authentication.md", server))
+    assert "may not read:" in printed
+    assert "not known here:" not in printed
+    assert "secret" not in printed
 
 
 def test_the_first_example_stands_in_the_readme() -> None:
