@@ -36,7 +36,7 @@ pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
 	@$(python) -m pytest $(args)
 
 docs: .venv/docs.stamp ## Build the documentation in build/docs; warnings and broken links are errors
-	@$(python) -m sphinx --fail-on-warning --quiet -b html -d build/doctrees docs build/docs
+	@$(python) -m sphinx --fail-on-warning --fresh-env --quiet -b html -d build/doctrees docs build/docs
 	@echo "The documentation is in build/docs/index.html."
 
 format: .venv/dev.stamp ## Format the code and mend what ruff can mend

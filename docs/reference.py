@@ -57,20 +57,24 @@ def public_names() -> dict[str, str]:
 PUBLIC = public_names()
 
 
+def documented(code: str, owner: str) -> str | None:
+    """Give what a name stands for in what `owner` says; None where it is no name of ours."""
+    if owner.startswith(CLIENTS) and hasattr(Client, code):
+        return ".".join([*owner.split(".")[:2], code])
+    name, _, attribute = code.partition(".")
+    if code in PUBLIC:
+        module = PUBLIC[code].rpartition(".")[0]
+        # A bare `write` is the operation only where operations are spoken of.
+        return PUBLIC[code] if attribute or module == "influx_proto" or owner.startswith(module) else None
+    return f"{PUBLIC[name]}.{attribute}" if attribute.isidentifier() and name in PUBLIC else None
+
+
 def with_roles(text: str, owner: str) -> str:
     """Make code, or links to what is documented, of what stands in single backquotes in what `owner` says."""
-    client = next((client for client in CLIENTS if owner.startswith(client)), None)
 
     def role(found: re.Match[str]) -> str:
-        code = found[1]
-        name, dot, attribute = code.partition(".")
-        if client is not None and hasattr(Client, code):
-            return f":py:obj:`{code} <{client}.{code}>`"
-        if code in PUBLIC:
-            return f":py:obj:`{code} <{PUBLIC[code]}>`"
-        if dot and name in PUBLIC and attribute.isidentifier():
-            return f":py:obj:`{code} <{PUBLIC[name]}.{attribute}>`"
-        return f"``{code}``"
+        target = documented(found[1], owner)
+        return f"``{found[1]}``" if target is None else f":py:obj:`{found[1]} <{target}>`"
 
     return _BACKQUOTED.sub(role, text)
 
@@ -83,8 +87,9 @@ def restructured(docstring: str, what: str, name: str) -> list[str]:
 
 
 def process_docstring(_app: Sphinx, what: str, name: str, _object: object, _options: Any, lines: list[str]) -> None:
-    """Do so with what autodoc reads."""
-    lines[:] = restructured("\n".join(lines), what, name)
+    """Do so with what autodoc reads, and drop what Python says of the fields of named tuples."""
+    docstring = "\n".join(lines)
+    lines[:] = [] if docstring.startswith("Alias for field number") else restructured(docstring, what, name)
 
 
 def process_signature(
