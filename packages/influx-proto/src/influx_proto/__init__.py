@@ -32,6 +32,7 @@ from ._errors import (
 )
 from ._iterpoints import iterpoints
 from ._lineprotocol import lineprotocol
+from ._observer import Exchange, Observer, Retry
 from ._op import Op
 from ._parse import parse_lines
 from ._ping import ServerInfo
@@ -80,8 +81,10 @@ __all__ = [
     "BatchWriter",
     "BufferFullError",
     "DatabaseNotFound",
+    "Exchange",
     "Headers",
     "InfluxDBError",
+    "Observer",
     "Op",
     "PartialWriteError",
     "PayloadTooLarge",
@@ -93,6 +96,7 @@ __all__ = [
     "RejectedLine",
     "Request",
     "ResponseError",
+    "Retry",
     "RetryPolicy",
     "SchemaError",
     "SerializationError",

@@ -18,7 +18,8 @@ from ._deliver import deliver_accepted, partial_write
 from ._errors import BufferFullError, InfluxDBError, RejectedLine, TransportError, UndeliveredError, UndeliveredLines
 from ._flow import Clock, Flow
 from ._settings import Settings
-from ._write import Writes, write_batches, write_op
+from ._write import write_batches
+from ._writes import Writes, write_op
 
 __all__ = ["BatchWriterBase"]
 

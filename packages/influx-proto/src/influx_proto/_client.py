@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVa
 
 from ._bound import Bound, result_signature
 from ._flow import AsyncTransport, Transport, arun, run
+from ._observer import Observer
 from ._op import Operation
 from ._operations import Operations
-from ._policy import FieldType, TypePolicy
+from ._policy import DEFAULT, FieldType
 from ._proxy import proxy_for
 from ._retry import RetryPolicy
 from ._server import DEFAULT_PORT, Server, authorization, settings_from_env, settings_from_url
@@ -27,7 +28,7 @@ from ._settings import Settings
 from ._stream import StreamOp, aopen_stream, open_stream
 from ._timeout import Timeout, as_timeout
 from ._tls import TLS, Cert
-from ._write import Writes
+from ._writes import Writes
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -73,6 +74,7 @@ class _Face(Operations, Generic[SessionT]):
         nonfinite: Literal["raise", "omit"] = "raise",
         field_types: Mapping[str, FieldType] | None = None,
         integers_as_floats: bool = False,
+        observer: Observer | None = None,
         session: SessionT | None = None,
     ) -> None:
         """Make a client. Nothing is opened until it is first used.
@@ -105,6 +107,7 @@ class _Face(Operations, Generic[SessionT]):
             nonfinite: see `write`.
             field_types: see `write`.
             integers_as_floats: see `write`.
+            observer: is told of every request, its answer, and what is tried again.
             session: the HTTP library's own session to use, which is then not closed with the client. It brings its
                 own TLS, proxies and sockets.
 
@@ -144,8 +147,9 @@ class _Face(Operations, Generic[SessionT]):
             proxy=proxy_for(server, proxy, os.environ) if has_proxy else None,
             token=ask_for_token,
             gzip=gzip,
+            observer=observer,
             tags=dict(tags or {}),
-            types=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
+            types=DEFAULT.but(unsigned, nonfinite, field_types, integers_as_floats),
         )
         self.db = database
         self._closed = False
@@ -204,6 +208,12 @@ class _Face(Operations, Generic[SessionT]):
             raise RuntimeError(msg)
         return self.settings if timeout is None else replace(self.settings, timeout=as_timeout(timeout))
 
+    def _needed(self, background: T | None) -> T:
+        if background is None:
+            msg = f"{type(self).__name__} has no batch writer"
+            raise TypeError(msg)
+        return background
+
 
 class Client(_Face[SessionT]):
     """The blocking face. An adapter says how its transport is made."""
@@ -217,6 +227,8 @@ class Client(_Face[SessionT]):
     def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
         """Do an operation, such as an `Op` of one's own."""
         settings = self._settings_for(timeout)
+        if isinstance(operation, Writes):  # which may send several requests at a time
+            return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 
     def stream(self, op: StreamOp[T], *, timeout: float | Timeout | None = None) -> AbstractContextManager[Iterator[T]]:
@@ -227,12 +239,11 @@ class Client(_Face[SessionT]):
         """Make a batch writer of options of one's own; see `batch_writer`."""
         from ._batch_writer import BatchWriter  # noqa: PLC0415 - not needed by those who do without
 
-        return BatchWriter(self._settings_for(None), self._transport, options, *self._background())
+        return BatchWriter(self._settings_for(None), self._transport, options, *self._needed(self._background()))
 
-    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]]:
-        """Give a signal, and how to start something that runs beside the caller; the batch writer needs them."""
-        msg = f"{type(self).__name__} has no batch writer"
-        raise TypeError(msg)
+    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]] | None:
+        """Give a signal, and how to start a thread beside the caller's, if the transport can be used from several."""
+        return None
 
     def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, T]:
         """Make a function of a builder: it does what the builder says, and returns the result."""
@@ -272,8 +283,8 @@ class AsyncClient(_Face[SessionT]):
     async def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
         """Do an operation, such as an `Op` of one's own."""
         settings = self._settings_for(timeout)
-        if isinstance(operation, Writes):  # which may have to wait for its data
-            return cast("T", await operation.arun(settings, self._transport))
+        if isinstance(operation, Writes):  # as above, and may have to wait for its data
+            return cast("T", await operation.arun(settings, self._transport, self._background))
         return await arun(operation.flow(settings, self._transport), self._transport)
 
     def stream(
@@ -286,12 +297,11 @@ class AsyncClient(_Face[SessionT]):
         """Make a batch writer of options of one's own; see `batch_writer`."""
         from ._batch_writer import AsyncBatchWriter  # noqa: PLC0415 - not needed by those who do without
 
-        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *self._background())
+        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *self._needed(self._background()))
 
-    def _background(self) -> tuple[AsyncSignal, Background]:
-        """Give a signal, and how to start something that runs beside the caller; the batch writer needs them."""
-        msg = f"{type(self).__name__} has no batch writer"
-        raise TypeError(msg)
+    def _background(self) -> tuple[AsyncSignal, Background] | None:
+        """Give a signal, and how to run a task beside the caller's."""
+        return None
 
     def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, Coroutine[Any, Any, T]]:
         """Make a coroutine function of a builder: it does what the builder says, and returns the result."""

@@ -7,30 +7,26 @@ else takes several exchanges are ordinary code with `try` and `yield from`, test
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from ._coding import decoded
 from ._errors import InfluxDBError, TransportError
+from ._observer import Exchange, Retry, logger, operation
 from ._server import aauthorized, authorized
 from ._wire import Repeat
 
 if TYPE_CHECKING:
-    from logging import Logger
-
     from ._op import Op
     from ._retry import RetryPolicy
     from ._wire import Request, Response
 
 T = TypeVar("T")
 
-_DEBUG = 10  # `logging.DEBUG`
 
-
-class Exchange(Protocol):
+class AnyOp(Protocol):
     """A request, and what is needed to read its answer: an `Op`, or a `StreamOp`."""
 
     @property
@@ -46,25 +42,28 @@ class Attempt:
     op: Any
     #: Seconds to wait before it.
     after: float = 0.0
+    #: Which attempt at this exchange it is.
+    number: int = 1
 
 
 #: One effect, one kind of reply: yields `Attempt`s, is sent what each one's receiver gave, returns a `T`.
 Flow: TypeAlias = Generator[Attempt, object, T]
 
 
-def attempts(op: Exchange, policy: RetryPolicy, now: Callable[[], float]) -> Flow[Any]:
+def attempts(op: AnyOp, policy: RetryPolicy, now: Callable[[], float]) -> Flow[Any]:
     """Try `op` until it succeeds, fails for good, or the policy's budget is spent; `now` is a monotonic clock."""
     began = now()
     after = 0.0
     may_replace = op.request.repeat is Repeat.ALWAYS
-    attempt = 1
+    attempt = number = 1
     while True:
         try:
-            return (yield Attempt(op, after))
+            return (yield Attempt(op, after, number))
         except InfluxDBError as error:
             if may_replace and isinstance(error, TransportError) and error.was_idle:
                 may_replace = False  # a server may close what is idle: over another connection, at once, and once
                 after = 0.0
+                number += 1
                 continue
             elapsed = now() - began
             wait = policy.wait(error, op.request.repeat, attempt, elapsed)
@@ -72,10 +71,13 @@ def attempts(op: Exchange, policy: RetryPolicy, now: Callable[[], float]) -> Flo
                 if attempt > 1:
                     error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
                 raise
-            if (log := _log()) is not None:
+            if (watch := op.request.watch) is not None:
+                watch.tell("retrying", Retry(watch.server, operation(op.request), error, number, wait))
+            if (log := logger()) is not None:
                 log.info("%r failed: %s; attempt %d follows in %.2f s", op.request, error, attempt + 1, wait)
             after = wait
             attempt += 1
+            number += 1
 
 
 class Clock(Protocol):
@@ -140,86 +142,63 @@ def resume(flow: Flow[T], reply: object, error: InfluxDBError | None) -> Attempt
 
 def run(flow: Flow[T], transport: Transport) -> T:
     """Drive a flow over a blocking transport."""
-    with closing(flow):
+    try:
         step = resume(flow, None, None)
         while isinstance(step, Attempt):
             if step.after:
                 transport.sleep(step.after)
             reply, error = None, None
             try:
-                reply = _exchange(step.op, transport)
+                reply = _exchange(step, transport)
             except InfluxDBError as raised:
                 error = raised
             step = resume(flow, reply, error)
         return step.value
+    finally:
+        flow.close()
 
 
 async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
     """Drive a flow over an awaiting transport."""
-    with closing(flow):
+    try:
         step = resume(flow, None, None)
         while isinstance(step, Attempt):
             if step.after:
                 await transport.sleep(step.after)
             reply, error = None, None
             try:
-                reply = await _aexchange(step.op, transport)
+                reply = await _aexchange(step, transport)
             except InfluxDBError as raised:
                 error = raised
             step = resume(flow, reply, error)
         return step.value
+    finally:
+        flow.close()
 
 
-def _exchange(op: Op[T], transport: Transport) -> T:
-    with Record(op.request, transport.now) as record, transport.open(authorized(op.request)) as response:
+def _exchange(step: Attempt, transport: Transport) -> Any:
+    op: Op[Any] = step.op
+    with Exchange(op.request, transport.now, step.number) as record, transport.open(authorized(op.request)) as response:
         record.status = response.status
-        receiver = decoded(op.receiver(response.status, response.headers), response.headers)
+        receiver = op.receiver(response.status, response.headers)
         for data in response.body:
+            if not record.received:
+                receiver = decoded(receiver, response.headers)
             record.received += len(data)
             receiver.feed(data)
         return receiver.close()
 
 
-async def _aexchange(op: Op[T], transport: AsyncTransport) -> T:
-    with Record(op.request, transport.now) as record:
-        async with transport.open(await aauthorized(op.request)) as response:
+async def _aexchange(step: Attempt, transport: AsyncTransport) -> Any:
+    op: Op[Any] = step.op
+    with Exchange(op.request, transport.now, step.number) as record:
+        request = op.request if op.request.token is None else await aauthorized(op.request)
+        async with transport.open(request) as response:
             record.status = response.status
-            receiver = decoded(op.receiver(response.status, response.headers), response.headers)
+            receiver = op.receiver(response.status, response.headers)
             async for data in response.body:
+                if not record.received:
+                    receiver = decoded(receiver, response.headers)
                 record.received += len(data)
                 receiver.feed(data)
             return receiver.close()
-
-
-class Record:
-    """The debug line of one exchange: never a header or a body, which may hold secrets."""
-
-    __slots__ = ("_began", "_now", "_request", "received", "status")
-
-    def __init__(self, request: Request, now: Callable[[], float]) -> None:
-        self._request = request
-        self._now = now
-        self.status: int | None = None
-        self.received = 0
-
-    def __enter__(self) -> Self:
-        self._began = self._now()
-        return self
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        log = _log()
-        if log is None or not log.isEnabledFor(_DEBUG):
-            return
-        outcome = f"HTTP {self.status}" if self.status is not None else f"no answer ({type(error).__name__})"
-        took = (self._now() - self._began) * 1000
-        sent = "a stream" if self._request.size is None else self._request.size
-        log.debug(
-            "%s %s: %s in %.1f ms, bytes sent: %s, received: %d",
-            self._request.method, self._request.target, outcome, took, sent, self.received,
-        )  # fmt: skip
-
-
-def _log() -> Logger | None:
-    """Give the logger; None where nobody has imported `logging`, and so nobody listens."""
-    logging = sys.modules.get("logging")
-    return None if logging is None else cast("Logger", logging.getLogger("influx_proto"))

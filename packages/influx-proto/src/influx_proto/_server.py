@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from ._observer import Watch
 from ._timeout import Timeout
 from ._wire import Request, add_params
 
@@ -127,6 +128,7 @@ class Server:
         db: str | None = None,
         timeout: Timeout | None = None,
         token: Callable[[], str | Awaitable[str]] | None = None,
+        watch: Watch | None = None,
     ) -> Request:
         """Add path prefix, credentials and header fields, and `db` where the request wants one and has none."""
         target = self.path + request.target
@@ -138,7 +140,7 @@ class Server:
         # Made anew rather than by `replace`, which takes several times as long, with every request.
         return Request(
             request.method, target, headers, request.body, request.repeat, False, request.compressible,
-            request.timeout if timeout is None else timeout, token or request.token,
+            request.timeout if timeout is None else timeout, token or request.token, watch,
         )  # fmt: skip
 
 

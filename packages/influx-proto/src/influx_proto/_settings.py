@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from ._coding import compressed
-from ._policy import TypePolicy
+from ._observer import Observer, Watch
+from ._policy import DEFAULT, TypePolicy
 from ._proxy import Proxy
 from ._retry import RetryPolicy
 from ._server import Server
@@ -31,12 +32,14 @@ class Settings:
     proxy: Proxy | None = None
     #: Gives the token of each request anew.
     token: Callable[[], str | Awaitable[str]] | None = field(default=None, repr=False)
+    #: Who is told of every exchange.
+    observer: Observer | None = None
     #: Whether large bodies are compressed.
     gzip: bool = False
     #: Tags of all points that are written, ready-made lines apart; those of a single write, and a point's own, win.
     tags: Mapping[str, object] = field(default_factory=dict)
     #: How the values of fields are written, where a single write does not say otherwise.
-    types: TypePolicy = TypePolicy()
+    types: TypePolicy = DEFAULT
 
     @property
     def where(self) -> str:
@@ -48,5 +51,6 @@ class Settings:
 
     def complete(self, request: Request) -> Request:
         """Make a request ready to be sent: all that is in it then is what goes over the wire, the token apart."""
-        request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token)
+        watch = None if self.observer is None else Watch(self.observer, self.where)
+        request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
         return compressed(request) if self.gzip and request.compressible else request

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from ._coding import decoded
 from ._errors import InfluxDBError
-from ._flow import AsyncTransport, Attempt, Record, Transport, attempts, resume
+from ._flow import AsyncTransport, Attempt, Transport, attempts, resume
+from ._observer import Exchange
 from ._op import Decoder
 from ._server import aauthorized, authorized
 from ._settings import Settings
@@ -115,7 +116,7 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
                     transport.sleep(step.after)
                 items, error = None, None
                 try:
-                    record = stack.enter_context(Record(op.request, transport.now))
+                    record = stack.enter_context(Exchange(op.request, transport.now, step.number))
                     response = stack.enter_context(transport.open(authorized(op.request)))
                     record.status = response.status
                     decoder = decoded(op.decoder(response.status, response.headers), response.headers)
@@ -141,7 +142,7 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
                     await transport.sleep(step.after)
                 items, error = None, None
                 try:
-                    record = stack.enter_context(Record(op.request, transport.now))
+                    record = stack.enter_context(Exchange(op.request, transport.now, step.number))
                     response = await stack.enter_async_context(transport.open(await aauthorized(op.request)))
                     record.status = response.status
                     decoder = decoded(op.decoder(response.status, response.headers), response.headers)
@@ -159,7 +160,7 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
 class _Items(Generic[T]):
     """The items of an answer, decoded as its bytes arrive."""
 
-    def __init__(self, body: Iterator[bytes], decoder: Decoder[T], record: Record) -> None:
+    def __init__(self, body: Iterator[bytes], decoder: Decoder[T], record: Exchange) -> None:
         self._body = body
         self._decoder = decoder
         self._record = record
@@ -186,7 +187,7 @@ class _Items(Generic[T]):
 class _AsyncItems(Generic[T]):
     """The items of an answer, decoded as its bytes arrive."""
 
-    def __init__(self, body: AsyncIterator[bytes], decoder: Decoder[T], record: Record) -> None:
+    def __init__(self, body: AsyncIterator[bytes], decoder: Decoder[T], record: Exchange) -> None:
         self._body = body
         self._decoder = decoder
         self._record = record

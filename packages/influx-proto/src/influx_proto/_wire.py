@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
+from ._observer import Watch
 from ._timeout import Timeout
 
 Body: TypeAlias = bytes | Iterable[bytes]
@@ -34,17 +35,28 @@ class Headers(Mapping[str, str]):
     """HTTP header fields, read-only, found by name in any case.
 
     Several fields of one name are joined by `", "`, which HTTP defines to mean the same.
+
+    Args:
+        fields: a mapping, or pairs of name and value; bytes, as they come over the wire, are read as UTF-8.
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_found", "_pairs")
 
-    def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        pairs = cast("Iterable[tuple[str, str]]", fields.items() if isinstance(fields, Mapping) else fields)
-        self._fields: dict[str, tuple[str, str]] = {}
-        for name, value in pairs:
-            key = name.lower()
-            before = self._fields.get(key)
-            self._fields[key] = (name, value) if before is None else (before[0], f"{before[1]}, {value}")
+    def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]] = ()) -> None:
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        self._pairs = cast("tuple[tuple[str, str] | tuple[bytes, bytes], ...]", tuple(pairs))
+        self._found: dict[str, tuple[str, str]] | None = None
+
+    @property
+    def _fields(self) -> dict[str, tuple[str, str]]:
+        if self._found is None:  # made when it is needed, which for most answers to a write is never
+            self._found = {}
+            for pair in self._pairs:
+                name, value = map(_text, pair)
+                key = name.lower()
+                before = self._found.get(key)
+                self._found[key] = (name, value) if before is None else (before[0], f"{before[1]}, {value}")
+        return self._found
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()][1]
@@ -60,6 +72,10 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({dict(self)!r})"
+
+
+def _text(raw: str | bytes) -> str:
+    return raw if isinstance(raw, str) else raw.decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,6 +97,8 @@ class Request:
     timeout: Timeout = Timeout()
     #: Gives the token to send with it, asked for as late as possible.
     token: Callable[[], str | Awaitable[str]] | None = None
+    #: Who is told what becomes of it.
+    watch: Watch | None = None
 
     @property
     def size(self) -> int | None:

@@ -1,0 +1,153 @@
+"""An observer is told of every request, of its answer, and of what is tried again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from influx_proto import (
+    DatabaseNotFound,
+    Exchange,
+    Observer,
+    ProtocolError,
+    QueryError,
+    Retry,
+    RetryPolicy,
+    ServerUnavailable,
+    TransportError,
+)
+
+from tests.servers.influxd import Server
+from tests.servers.scripted import Receive, ScriptedServer, Send, refused_port, reply
+
+SOON = RetryPolicy(attempts=3, backoff=0.001)
+
+
+class Recording(Observer):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+        self.exchanges: list[Exchange] = []
+        self.retries: list[Retry] = []
+
+    def started(self, exchange: Exchange) -> None:
+        assert exchange.status is None
+        exchange.note = len(self.told)
+        self.told.append(("started", exchange.operation))
+
+    def ended(self, exchange: Exchange) -> None:
+        assert self.told[exchange.note] == ("started", exchange.operation)
+        self.told.append(("ended", exchange.operation))
+        self.exchanges.append(exchange)
+
+    def retrying(self, retry: Retry) -> None:
+        self.told.append(("retrying", retry.operation))
+        self.retries.append(retry)
+
+
+@pytest.fixture
+def observer() -> Recording:
+    return Recording()
+
+
+def test_what_goes_well(connect: Callable[..., Any], influxd: Server, database: str, observer: Recording) -> None:
+    client = connect(influxd.url, database=database, observer=observer)
+    client.ping()
+    client.write("m v=1 1")
+    client.query("SELECT v FROM m")
+    assert observer.told == [
+        (what, operation) for operation in ("ping", "write", "query") for what in ("started", "ended")
+    ]
+    ping, write, query = observer.exchanges
+    assert (write.method, write.status, write.sent, write.received, write.attempt) == ("POST", 204, 7, 0, 1)
+    assert write.target == f"/write?precision=ns&db={database}"
+    assert query.status == 200
+    assert query.received > 0
+    assert all(exchange.seconds > 0 and exchange.error is None for exchange in observer.exchanges)
+    assert {exchange.server for exchange in observer.exchanges} == {influxd.url.removeprefix("http://")}
+    assert repr(ping).startswith("GET /ping: HTTP 204 in ")
+    assert not observer.retries
+
+
+def test_what_is_tried_again(connect: Callable[..., Any], observer: Recording) -> None:
+    with ScriptedServer([reply(503), reply(204)]) as server:
+        connect(server.url, database="db", observer=observer, retry=SOON).write("m v=1 1")
+    failed, done = observer.exchanges
+    assert (failed.status, failed.attempt) == (503, 1)
+    assert isinstance(failed.error, ServerUnavailable)
+    assert (done.status, done.attempt, done.error) == (204, 2, None)
+    [retry] = observer.retries
+    assert (retry.operation, retry.error, retry.attempt) == ("write", failed.error, 1)
+    assert 0 <= retry.wait <= 0.001
+    assert [what for what, _ in observer.told] == ["started", "ended", "retrying", "started", "ended"]
+
+
+def test_what_gets_no_answer(connect: Callable[..., Any], observer: Recording) -> None:
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", observer=observer, retry=RetryPolicy(attempts=2))
+        with pytest.raises(TransportError):
+            client.query("SELECT v FROM m")
+    assert [exchange.status for exchange in observer.exchanges] == [None, None]
+    assert all(isinstance(exchange.error, TransportError) for exchange in observer.exchanges)
+    assert "no answer (TransportError)" in repr(observer.exchanges[0])
+    assert len(observer.retries) == 1
+
+
+def test_what_the_server_refuses(connect: Callable[..., Any], influxd: Server) -> None:
+    observer = Recording()
+    client = connect(influxd.url, database="there is none", observer=observer)
+    with pytest.raises(DatabaseNotFound) as caught:
+        client.write("m v=1 1")
+    with pytest.raises(QueryError) as told:
+        client.query("SELECT nothing FROM")
+    write, query = observer.exchanges
+    assert (write.status, write.error) == (404, caught.value)
+    assert (query.status, query.error) == (400, told.value)
+
+
+def test_an_answer_that_is_cut(connect: Callable[..., Any], observer: Recording) -> None:
+    cut = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n" + b'{"results":['
+    with ScriptedServer([[Receive(), Send(cut)]]) as server:
+        client = connect(server.url, database="db", observer=observer, retry=RetryPolicy(attempts=1))
+        with pytest.raises(ProtocolError) as caught:
+            client.query("SELECT v FROM m")
+    [exchange] = observer.exchanges
+    assert (exchange.status, exchange.error) == (200, caught.value)
+
+
+def test_a_stream_ends_when_it_is_left(
+    connect: Callable[..., Any], influxd: Server, database: str, observer: Recording
+) -> None:
+    client = connect(influxd.url, database=database, observer=observer)
+    client.write(f"m v={n} {n}" for n in range(1000))
+    with client.query_points("SELECT v FROM m", chunk_size=10) as points:
+        assert next(iter(points))["v"] == 0
+        assert observer.told[-1] == ("started", "query")
+    assert observer.told[-1] == ("ended", "query")
+    assert observer.exchanges[-1].received > 0
+
+
+@pytest.mark.needs("background")
+def test_the_batch_writer(connect: Callable[..., Any], influxd: Server, database: str, observer: Recording) -> None:
+    client = connect(influxd.url, database=database, observer=observer)
+    with client.batch_writer(max_lines=10) as writer:
+        writer.write(f"m v={n} {n}" for n in range(25))
+    assert [exchange.operation for exchange in observer.exchanges] == ["write"] * 3
+
+
+def test_an_observer_that_fails_stops_nothing(
+    connect: Callable[..., Any], influxd: Server, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Observer):
+        def started(self, exchange: Exchange) -> None:
+            raise LookupError("mine")
+
+    client = connect(influxd.url, database=database, observer=Broken())
+    with caplog.at_level(logging.ERROR, "influx_proto"):
+        client.write("m v=1 1")
+    assert client.query("SELECT v FROM m").series[0].values == [[1, 1.0]]
+    assert "Broken object" in caplog.text
+    assert "LookupError: mine" in caplog.text
