@@ -8,6 +8,7 @@ to write another is in `influx_proto.adapter`.
 from typing import TYPE_CHECKING, Any
 
 from . import admin, influxql, ops
+from ._batch_options import Spool
 from ._client import __version__
 from ._errors import (
     AuthenticationError,
@@ -25,6 +26,7 @@ from ._errors import (
     SchemaError,
     SerializationError,
     ServerUnavailable,
+    SpoolError,
     TransportError,
     UndeliveredError,
     UndeliveredLines,
@@ -100,6 +102,8 @@ __all__ = [
     "Server",
     "ServerInfo",
     "ServerUnavailable",
+    "Spool",
+    "SpoolError",
     "StreamOp",
     "Timeout",
     "TransportError",

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ._batch_options import BatchOptions
-    from ._batch_writer import AsyncBatchWriter, AsyncSignal, Background, BatchWriter, Signal
+    from ._batch_writer import AsyncBatchWriter, AsyncSignal, Background, BatchWriter, InThread, Signal
+    from ._spool import SpoolFiles
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -227,11 +228,17 @@ class Client(_Face[SessionT]):
         """Make a batch writer of options of one's own; see `batch_writer`."""
         from ._batch_writer import BatchWriter  # noqa: PLC0415 - not needed by those who do without
 
-        return BatchWriter(self._settings_for(None), self._transport, options, *self._background())
+        files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
+        return BatchWriter(self._settings_for(None), self._transport, options, *self._background(), files)
 
     def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]]:
         """Give a signal, and how to start something that runs beside the caller; the batch writer needs them."""
         msg = f"{type(self).__name__} has no batch writer"
+        raise TypeError(msg)
+
+    def _spool_files(self, directory: str) -> SpoolFiles:
+        """Give the files of a directory, in which a batch writer is to keep lines; nothing is done with them yet."""
+        msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
         raise TypeError(msg)
 
     def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, T]:
@@ -286,11 +293,17 @@ class AsyncClient(_Face[SessionT]):
         """Make a batch writer of options of one's own; see `batch_writer`."""
         from ._batch_writer import AsyncBatchWriter  # noqa: PLC0415 - not needed by those who do without
 
-        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *self._background())
+        files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
+        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *self._background(), files)
 
     def _background(self) -> tuple[AsyncSignal, Background]:
         """Give a signal, and how to start something that runs beside the caller; the batch writer needs them."""
         msg = f"{type(self).__name__} has no batch writer"
+        raise TypeError(msg)
+
+    def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
+        """Give the files of a directory, in which a batch writer is to keep lines, and how to use them in a thread."""
+        msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
         raise TypeError(msg)
 
     def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, Coroutine[Any, Any, T]]:

@@ -29,6 +29,7 @@ __all__ = [
     "SchemaError",
     "SerializationError",
     "ServerUnavailable",
+    "SpoolError",
     "TransportError",
     "UndeliveredError",
     "UndeliveredLines",
@@ -185,6 +186,15 @@ class UndeliveredError(InfluxDBError):
 
 class BufferFullError(InfluxDBError):
     """A batch writer keeps as many lines as it may, and was told not to wait."""
+
+    retryable = True
+
+
+class SpoolError(InfluxDBError):
+    """The directory of a batch writer's spool cannot be used, or lines could not be kept in it.
+
+    Where the operating system says why, that is `__cause__`. Lines that were taken over before stay so.
+    """
 
     retryable = True
 

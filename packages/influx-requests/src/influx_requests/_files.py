@@ -1,0 +1,69 @@
+"""The files of a batch writer's spool."""
+
+from __future__ import annotations
+
+import os
+from io import FileIO
+from pathlib import Path
+
+
+class Files:
+    """The files of a directory, which is locked by an flock of `lock` in it."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = Path(directory)
+        self._lock: FileIO | None = None
+
+    def lock(self) -> None:
+        """Make the directory if there is none, and lock it; raises BlockingIOError if somebody else has."""
+        import fcntl  # noqa: PLC0415 - there is none on Windows, where only the spool is missing for that
+
+        self._directory.mkdir(parents=True, exist_ok=True)
+        lock = FileIO(self._directory / "lock", "a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            lock.close()
+            raise
+        self._lock = lock
+
+    def unlock(self) -> None:
+        """Let go of the directory."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def names(self) -> list[str]:
+        """List the directory."""
+        return [path.name for path in self._directory.iterdir()]
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        return (self._directory / name).read_bytes()
+
+    def append(self, name: str, data: bytes, *, sync: bool) -> None:
+        """Hand all bytes to the operating system, or to the disk."""
+        with FileIO(self._directory / name, "a") as file:
+            is_new = not file.tell()
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            if sync:
+                os.fsync(file)
+        if sync and is_new:
+            directory = os.open(self._directory, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+
+    def truncate(self, name: str, size: int) -> None:
+        """Cut a file off."""
+        os.truncate(self._directory / name, size)
+
+    def rename(self, name: str, to: str) -> None:
+        """Give a file another name."""
+        (self._directory / name).rename(self._directory / to)
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        (self._directory / name).unlink()
