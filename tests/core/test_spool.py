@@ -19,6 +19,8 @@ from influx_proto._spool_format import (
     name_of,
     number_of,
     read_segment,
+    size_of_lines,
+    where,
 )
 from influx_proto._spool_ledger import Ledger, Segment
 
@@ -34,7 +36,10 @@ KEPT = st.builds(
 
 
 def record(kept: Kept) -> bytes:
-    return lines_record(kept.number, kept.target, kept.batch)
+    place = where(kept.target, kept.batch.precision)
+    data = lines_record(kept.number, place, kept.batch)
+    assert len(data) == size_of_lines(place, kept.batch)
+    return data
 
 
 @given(st.lists(st.one_of(KEPT, st.integers(0, 2**64 - 1))))

@@ -55,7 +55,9 @@ class BatchWriterBase:
             max_pending=options.max_pending,
             random=settings.retry.random,
         )
-        self._spool = SpoolLog(options.spool, files) if options.spool is not None and files is not None else None
+        self._spool: SpoolLog | None = None
+        if options.spool is not None and files is not None:
+            self._spool = SpoolLog(options.spool, files, settings.database)
         self._open = True
         self._is_away = False
         self._last_error: InfluxDBError | None = None
@@ -128,7 +130,7 @@ class BatchWriterBase:
     def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Generator[Step]:
         """Take over a batch; yields while there is no room for it."""
         self._check_open()
-        while not self._has_room(batch):
+        while not self._has_room(writes.target, batch):
             if self._make_room(batch.lines):
                 yield from self._tidied()
             else:
@@ -136,8 +138,12 @@ class BatchWriterBase:
             self._check_open()
         if self._spool is None:
             self._add(writes.target, batch, receipt)
-        else:
-            yield from self._spooled(self._spool, writes.target, batch, receipt)
+            return
+        add = partial(self._add, writes.target, batch, receipt)
+        try:
+            yield from self._spool.keep(writes.target, batch, add)
+        finally:
+            self._notify()  # somebody may wait for the files
 
     def _add(self, target: Target, batch: Batch, receipt: Receipt, record: int | None = None) -> None:
         due = self._batcher.due
@@ -145,20 +151,10 @@ class BatchWriterBase:
         if self._batcher.due < due:
             self._notify()
 
-    def _spooled(self, spool: SpoolLog, target: Target, batch: Batch, receipt: Receipt) -> Generator[Step]:
-        """Take over a batch into the spool as well: once it is there it is taken over, whatever happens meanwhile."""
-        params, wants_db = target
-        if wants_db and self._settings.database is not None:
-            params = (*params, ("db", self._settings.database))  # the next writer's client may have another
-        add = partial(self._add, target, batch, receipt)
-        try:
-            yield from spool.keep((params, False), batch, add)
-        finally:
-            self._notify()  # somebody may wait for the files
-
-    def _has_room(self, batch: Batch) -> bool:
-        spool = self._spool
-        return self._batcher.has_room(batch.lines) and (spool is None or (not spool.busy and spool.has_room(batch)))
+    def _has_room(self, target: Target, batch: Batch) -> bool:
+        if not self._batcher.has_room(batch.lines):
+            return False
+        return self._spool is None or (not self._spool.busy and self._spool.has_room(target, batch))
 
     def _make_room(self, lines: int) -> bool:
         """Drop the oldest lines if that is wanted, and tell of it; raises if it is wanted not to wait."""

@@ -16,7 +16,17 @@ from typing import Final, Protocol
 from ._batch import Batch
 from ._batch_options import Spool
 from ._errors import SpoolError
-from ._spool_format import LINES_OVERHEAD, Kept, Reading, UnknownVersion, lines_record, name_of, number_of, read_segment
+from ._spool_format import (
+    Kept,
+    Reading,
+    UnknownVersion,
+    lines_record,
+    name_of,
+    number_of,
+    read_segment,
+    size_of_lines,
+    where,
+)
 from ._spool_ledger import Ledger, Segment, Tidying, Written
 from ._write import Target
 
@@ -68,9 +78,10 @@ class SpoolFiles(Protocol):
 class SpoolLog:
     """Keeps lines in the files of a spool, until they are settled."""
 
-    def __init__(self, spool: Spool, files: SpoolFiles) -> None:
+    def __init__(self, spool: Spool, files: SpoolFiles, database: str | None) -> None:
         self._spool = spool
         self._files = files
+        self._database = database
         self._ledger = Ledger(spool.max_bytes, min(_SEGMENT_BYTES, spool.max_bytes // _SHARE))
         self._warned = False
         self._is_open = False
@@ -93,9 +104,9 @@ class SpoolLog:
         """Say how full it is."""
         return f"the spool {self.directory} has {self._ledger.size} of at most {self._spool.max_bytes} bytes"
 
-    def has_room(self, batch: Batch) -> bool:
+    def has_room(self, target: Target, batch: Batch) -> bool:
         """Whether a batch may be kept now."""
-        return self._ledger.has_room(LINES_OVERHEAD + len(batch.data))
+        return self._ledger.has_room(size_of_lines(self._where(target, batch), batch))
 
     def open(self) -> list[Kept]:
         """Lock the directory, and give what an earlier writer left in it; touches files.
@@ -127,7 +138,7 @@ class SpoolLog:
             SpoolError: it could not be kept, and nothing of it is.
         """
         number = self._ledger.next_number
-        plan = self._ledger.write(lines_record(number, target, batch), number)
+        plan = self._ledger.write(lines_record(number, self._where(target, batch), batch), number)
         done: list[Written] = []
         self.busy = True
         try:
@@ -171,12 +182,19 @@ class SpoolLog:
         if self._is_left:
             self._files.unlock()
 
+    def _where(self, target: Target, batch: Batch) -> bytes:
+        """Say where lines go whatever the database of the next writer's client is."""
+        params, wants_db = target
+        if wants_db and self._database is not None:
+            params = (*params, ("db", self._database))
+        return where((params, False), batch.precision)
+
     def _write(self, plan: Written, done: list[Written], *, sync: bool, lines: int) -> None:
         try:
             self._append(plan, sync=sync)
         except OSError as error:
-            where = f"{self.directory}/{plan.segment.name}"
-            raise SpoolError(f"cannot write to {where}: {error}; these {lines} lines were not taken over") from error
+            path = f"{self.directory}/{plan.segment.name}"
+            raise SpoolError(f"cannot write to {path}: {error}; these {lines} lines were not taken over") from error
         done.append(plan)
 
     def _append(self, plan: Written, *, sync: bool) -> None:
@@ -237,19 +255,19 @@ class SpoolLog:
 
     def _read(self, number: int) -> Reading:
         name = name_of(number)
-        where = f"{self.directory}/{name}"
+        path = f"{self.directory}/{name}"
         data = self._files.read(name)
         try:
             reading = read_segment(data)
         except UnknownVersion as error:
-            raise SpoolError(f"{where} is of version {error}, which this version does not know") from error
+            raise SpoolError(f"{path} is of version {error}, which this version does not know") from error
         if reading.damages:
             places = ", ".join(map(str, reading.damages))
             _log.error(
                 "%s is damaged at byte %s; %d intact records are delivered, and it is kept as %s.damaged",
-                where, places, len(reading.kept), name,
+                path, places, len(reading.kept), name,
             )  # fmt: skip
         if reading.whole < len(data):
-            _log.warning("%s ends in a record that is not whole, whose writer was killed; it is cut off", where)
+            _log.warning("%s ends in a record that is not whole, whose writer was killed; it is cut off", path)
             self._files.truncate(name, reading.whole)
         return reading

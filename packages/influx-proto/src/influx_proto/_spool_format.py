@@ -16,6 +16,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -24,7 +25,6 @@ from ._write import Target
 
 __all__ = [
     "HEADER",
-    "LINES_OVERHEAD",
     "Kept",
     "Reading",
     "UnknownVersion",
@@ -33,6 +33,8 @@ __all__ = [
     "name_of",
     "number_of",
     "read_segment",
+    "size_of_lines",
+    "where",
 ]
 
 _VERSION: Final = 1
@@ -48,9 +50,6 @@ _KIND: Final = struct.Struct(">BQ")
 _COUNTS: Final = struct.Struct(">II")
 _LINES: Final = 1
 _MARK: Final = 2
-
-#: How many bytes a record of lines has besides the lines and where they go.
-LINES_OVERHEAD: Final = _HEAD.size + _KIND.size + _COUNTS.size
 
 _NAME: Final = re.compile(r"(\d{16})\.spool(?:\.damaged)?")
 
@@ -92,11 +91,20 @@ def number_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def lines_record(number: int, target: Target, batch: Batch) -> bytes:
+@lru_cache(64)
+def where(target: Target, precision: str) -> bytes:
+    """Say where lines are to go, as a record does."""
+    return json.dumps([*target, precision]).encode()
+
+
+def size_of_lines(place: bytes, batch: Batch) -> int:
+    """Give the size of the record of lines that go to a place."""
+    return _HEAD.size + _KIND.size + _COUNTS.size + len(place) + len(batch.data)
+
+
+def lines_record(number: int, place: bytes, batch: Batch) -> bytes:
     """Put lines, all of which have a time, into a record."""
-    where = json.dumps([*target, batch.precision]).encode()
-    head = _KIND.pack(_LINES, number) + _COUNTS.pack(batch.lines, len(where)) + where
-    return _record(head, batch.data)
+    return _record(_KIND.pack(_LINES, number) + _COUNTS.pack(batch.lines, len(place)) + place, batch.data)
 
 
 def mark_record(number: int) -> bytes:

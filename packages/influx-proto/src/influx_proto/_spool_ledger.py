@@ -141,6 +141,8 @@ class Ledger:
         mark = None
         if self._order and before > self._marked and before > self._first_left(len(over)):
             mark = self.write(mark_record(before))
+            if self.size - sum(segment.size for segment in over) + len(mark.data) > self.max_bytes:
+                mark = None  # it only saves sending something again
         return Tidying(over, mark, before) if over or mark else None
 
     def deleted(self) -> None:
