@@ -193,8 +193,8 @@ class SpoolLog:
         try:
             self._append(plan, sync=sync)
         except OSError as error:
-            path = f"{self.directory}/{plan.segment.name}"
-            raise SpoolError(f"cannot write to {path}: {error}; these {lines} lines were not taken over") from error
+            path, why = f"{self.directory}/{plan.segment.name}", error.strerror or error
+            raise SpoolError(f"cannot write to {path}: {why}; these {lines} lines were not taken over") from error
         done.append(plan)
 
     def _append(self, plan: Written, *, sync: bool) -> None:
