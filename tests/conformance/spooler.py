@@ -9,6 +9,7 @@ twice. After each `write` the number of the next point is printed: all before it
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -159,4 +160,5 @@ def compared(server: Influxd, taken: list[range]) -> Outcome:
 
 
 if __name__ == "__main__":
+    logging.getLogger("influx_proto").setLevel(logging.ERROR)  # that the server goes away is the point
     CLIENTS[sys.argv[1]](sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
