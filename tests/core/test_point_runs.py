@@ -214,7 +214,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("influx_proto._point_runs._REMEMBERED_SHAPES", 2)
     monkeypatch.setattr("influx_proto._point_runs._REMEMBERED_SERIES", 3)
     encoder = Encoder()
-    run = encoder._runs[dict]
+    run = encoder._lines_of(dict)
     assert run is not None
     for n in range(10):
         many = points(10, measurement=f"m{n}")

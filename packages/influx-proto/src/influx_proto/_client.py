@@ -19,7 +19,7 @@ from ._bound import Bound, result_signature
 from ._flow import AsyncTransport, Transport, arun, run
 from ._op import Operation
 from ._operations import Operations
-from ._policy import FieldType, TypePolicy
+from ._policy import DEFAULT, FieldType
 from ._proxy import proxy_for
 from ._retry import RetryPolicy
 from ._server import DEFAULT_PORT, Server, authorization, settings_from_env, settings_from_url
@@ -146,7 +146,7 @@ class _Face(Operations, Generic[SessionT]):
             token=ask_for_token,
             gzip=gzip,
             tags=dict(tags or {}),
-            types=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
+            types=DEFAULT.but(unsigned, nonfinite, field_types, integers_as_floats),
         )
         self.db = database
         self._closed = False

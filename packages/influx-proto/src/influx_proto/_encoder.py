@@ -7,7 +7,7 @@ feed it, and it gives batches as they become full.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, NoReturn
 
 from ._arguments import limit
@@ -20,7 +20,7 @@ from ._lines import lines
 from ._pandas import is_frame, read_pandas
 from ._point_runs import PointRunEncoder
 from ._points import PointEncoder
-from ._policy import ObjectColumns, TypePolicy
+from ._policy import DEFAULT, ObjectColumns, TypePolicy
 from ._runs import Lines, Run, with_runs
 from ._shown import shown
 from ._table import Table, TableEncoder
@@ -78,21 +78,29 @@ class Encoder:
         stamp: Callable[[], int] | None = None,
         at_once: bool = False,
     ) -> None:
-        policy = TypePolicy() if policy is None else policy
-        self._points = PointEncoder(measurement, {} if tags is None else tags, precision, policy)
-        self._object_encoder = partial(
-            object_encoder, name=measurement, tags={} if tags is None else tags, precision=precision, policy=policy
-        )
-        self._tables = TableEncoder(measurement, {} if tags is None else tags, policy, tag_columns, object_columns)
+        self._measurement = measurement
+        self._precision_given = precision
+        self._tags: Mapping[str, object] = {} if tags is None else tags
+        self._policy = DEFAULT if policy is None else policy
+        self._tag_columns = tag_columns
+        self._object_columns: ObjectColumns = object_columns
         self._text_precision = wire_precision(precision)
         self._max_lines = limit("max_lines", max_lines) or _UNLIMITED
         self._max_bytes = limit("max_bytes", max_bytes) or _UNLIMITED
+        # What encodes a kind of input is made when there is some. What may be wrong with the arguments is told now.
+        if measurement is not None or tags:
+            _ = self._points
+        if tag_columns != () or object_columns != "str":
+            _ = self._tables
         #: What is done with a value of a class: added, or taken apart.
-        self._leaves: dict[type, Callable[[Any], None]] = {Run: self._add_run, _Pause: self._pause}
+        self._leaves: dict[type, Callable[[Any], None]] = {
+            bytes: self._add_bytes,
+            str: self._add_str,
+            Run: self._add_run,
+            _Pause: self._pause,
+        }
         self._nodes: dict[type, Callable[[Any], Iterator[object]]] = {}
         self._runs: dict[type, Lines | None] = {}
-        if stamp is None:  # what is stamped is stamped one by one
-            self._runs[dict] = PointRunEncoder(self._points, precision).lines
         #: The batch that is being filled.
         self._pieces: list[bytes] = []
         self._lines = 0
@@ -107,6 +115,19 @@ class Encoder:
         #: Where we are: the number of the value in the flattened input, and whether it is one of many.
         self._row = 0
         self._bulk = False
+
+    @cached_property
+    def _points(self) -> PointEncoder:
+        return PointEncoder(self._measurement, self._tags, self._precision_given, self._policy)
+
+    @cached_property
+    def _tables(self) -> TableEncoder:
+        return TableEncoder(self._measurement, self._tags, self._policy, self._tag_columns, self._object_columns)
+
+    def _object_encoder(self, kind: type) -> ObjectEncoder | None:
+        return object_encoder(
+            kind, name=self._measurement, tags=self._tags, precision=self._precision_given, policy=self._policy
+        )
 
     def add(self, item: object, *, bulk: bool = False) -> Iterable[Batch]:
         """Add a value, or each value of an iterable, nested at will.
@@ -239,9 +260,14 @@ class Encoder:
     def _lines_of(self, kind: type) -> Lines | None:
         """Give what writes many values of a class at a time; None for all that stands for itself, or is stamped."""
         if kind not in self._runs:
-            encoder = None if self._stamp is not None else self._object_encoder(kind)
-            self._runs[kind] = None if encoder is None else encoder.lines
+            self._runs[kind] = None if self._stamp is not None else self._run_encoder(kind)
         return self._runs[kind]
+
+    def _run_encoder(self, kind: type) -> Lines | None:
+        if kind is dict:
+            return PointRunEncoder(self._points, self._precision_given).lines
+        encoder = self._object_encoder(kind)
+        return None if encoder is None else encoder.lines
 
     def _room(self) -> int:
         """Give how many lines there may be before the batch is full; if it is, how many the next one may have."""

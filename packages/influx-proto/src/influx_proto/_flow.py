@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast
 
 from ._coding import decoded
@@ -140,7 +141,7 @@ def resume(flow: Flow[T], reply: object, error: InfluxDBError | None) -> Attempt
 
 def run(flow: Flow[T], transport: Transport) -> T:
     """Drive a flow over a blocking transport."""
-    with closing(flow):
+    try:
         step = resume(flow, None, None)
         while isinstance(step, Attempt):
             if step.after:
@@ -152,11 +153,13 @@ def run(flow: Flow[T], transport: Transport) -> T:
                 error = raised
             step = resume(flow, reply, error)
         return step.value
+    finally:
+        flow.close()
 
 
 async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
     """Drive a flow over an awaiting transport."""
-    with closing(flow):
+    try:
         step = resume(flow, None, None)
         while isinstance(step, Attempt):
             if step.after:
@@ -168,13 +171,17 @@ async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
                 error = raised
             step = resume(flow, reply, error)
         return step.value
+    finally:
+        flow.close()
 
 
 def _exchange(op: Op[T], transport: Transport) -> T:
     with Record(op.request, transport.now) as record, transport.open(authorized(op.request)) as response:
         record.status = response.status
-        receiver = decoded(op.receiver(response.status, response.headers), response.headers)
+        receiver = op.receiver(response.status, response.headers)
         for data in response.body:
+            if not record.received:
+                receiver = decoded(receiver, response.headers)
             record.received += len(data)
             receiver.feed(data)
         return receiver.close()
@@ -182,10 +189,13 @@ def _exchange(op: Op[T], transport: Transport) -> T:
 
 async def _aexchange(op: Op[T], transport: AsyncTransport) -> T:
     with Record(op.request, transport.now) as record:
-        async with transport.open(await aauthorized(op.request)) as response:
+        request = op.request if op.request.token is None else await aauthorized(op.request)
+        async with transport.open(request) as response:
             record.status = response.status
-            receiver = decoded(op.receiver(response.status, response.headers), response.headers)
+            receiver = op.receiver(response.status, response.headers)
             async for data in response.body:
+                if not record.received:
+                    receiver = decoded(receiver, response.headers)
                 record.received += len(data)
                 receiver.feed(data)
             return receiver.close()
@@ -221,5 +231,9 @@ class Record:
 
 def _log() -> Logger | None:
     """Give the logger; None where nobody has imported `logging`, and so nobody listens."""
-    logging = sys.modules.get("logging")
-    return None if logging is None else cast("Logger", logging.getLogger("influx_proto"))
+    return None if "logging" not in sys.modules else _logger()
+
+
+@cache
+def _logger() -> Logger:
+    return cast("Logger", sys.modules["logging"].getLogger("influx_proto"))

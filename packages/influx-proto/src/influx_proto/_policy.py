@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-__all__ = ["FieldType", "ObjectColumns", "TypePolicy"]
+__all__ = ["DEFAULT", "FieldType", "ObjectColumns", "TypePolicy"]
 
 #: The types that InfluxDB has for fields.
 FieldType: TypeAlias = Literal["float", "integer", "unsigned", "string", "boolean"]
@@ -76,4 +76,11 @@ class TypePolicy:
         if isinstance(field_types, Mapping):
             said["field_types"] = {**self.field_types, **field_types}
         decided = {name: value for name, value in said.items() if value is not None}
-        return replace(self, **decided) if decided else self
+        if not decided:
+            return self
+        made = replace(self, **decided)
+        return self if made == self else made  # so that who decides nothing else is easily told
+
+
+#: That of those who decide nothing.
+DEFAULT: Final = TypePolicy()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from ._coding import compressed
-from ._policy import TypePolicy
+from ._policy import DEFAULT, TypePolicy
 from ._proxy import Proxy
 from ._retry import RetryPolicy
 from ._server import Server
@@ -36,7 +36,7 @@ class Settings:
     #: Tags of all points that are written, ready-made lines apart; those of a single write, and a point's own, win.
     tags: Mapping[str, object] = field(default_factory=dict)
     #: How the values of fields are written, where a single write does not say otherwise.
-    types: TypePolicy = TypePolicy()
+    types: TypePolicy = DEFAULT
 
     @property
     def where(self) -> str:

@@ -34,17 +34,28 @@ class Headers(Mapping[str, str]):
     """HTTP header fields, read-only, found by name in any case.
 
     Several fields of one name are joined by `", "`, which HTTP defines to mean the same.
+
+    Args:
+        fields: a mapping, or pairs of name and value; bytes, as they come over the wire, are read as UTF-8.
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_found", "_pairs")
 
-    def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        pairs = cast("Iterable[tuple[str, str]]", fields.items() if isinstance(fields, Mapping) else fields)
-        self._fields: dict[str, tuple[str, str]] = {}
-        for name, value in pairs:
-            key = name.lower()
-            before = self._fields.get(key)
-            self._fields[key] = (name, value) if before is None else (before[0], f"{before[1]}, {value}")
+    def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]] = ()) -> None:
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        self._pairs = cast("tuple[tuple[str, str] | tuple[bytes, bytes], ...]", tuple(pairs))
+        self._found: dict[str, tuple[str, str]] | None = None
+
+    @property
+    def _fields(self) -> dict[str, tuple[str, str]]:
+        if self._found is None:  # made when it is needed, which for most answers to a write is never
+            self._found = {}
+            for pair in self._pairs:
+                name, value = map(_text, pair)
+                key = name.lower()
+                before = self._found.get(key)
+                self._found[key] = (name, value) if before is None else (before[0], f"{before[1]}, {value}")
+        return self._found
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()][1]
@@ -60,6 +71,10 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({dict(self)!r})"
+
+
+def _text(raw: str | bytes) -> str:
+    return raw if isinstance(raw, str) else raw.decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

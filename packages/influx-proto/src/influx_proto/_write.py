@@ -120,6 +120,8 @@ class Writes:
 
     async def arun(self, settings: Settings, transport: AsyncTransport) -> bool:
         """Do what `flow` says, over data that may come from an asynchronous iterable."""
+        if not isinstance(self._data, AsyncIterable):
+            return await arun(self.flow(settings, transport), transport)
         with _Account() as account:
             deliver = self._deliverer(account, settings, transport)
             async with aclosing(self.abatches(settings, transport)) as batches:
@@ -174,7 +176,7 @@ class Writes:
 
     def _encoder(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> Encoder:
         first, self._first = self._first, None
-        as_it_is = not at_once and not self._stamp and not settings.tags and settings.types == _PLAIN.types
+        as_it_is = not at_once and not self._stamp and not settings.tags and settings.types is _PLAIN.types
         if first is not None and as_it_is:
             return first
         return self._make_encoder(settings, stamp=clock.time_ns if self._stamp else None, at_once=at_once)

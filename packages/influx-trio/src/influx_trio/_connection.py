@@ -31,6 +31,8 @@ class Connection:
     def __init__(self, stream: trio.abc.Stream, socket: trio.socket.SocketType) -> None:
         self._stream = stream
         self._socket = socket
+        self._poll = select.poll()
+        self._poll.register(socket.fileno(), select.POLLIN)
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
         self._is_sent = True
         self._early: deque[bytes] = deque()
@@ -57,9 +59,7 @@ class Connection:
     @property
     def is_stale(self) -> bool:
         """Whether the server has closed an idle connection, or sent what nobody asked for."""
-        poll = select.poll()
-        poll.register(self._socket.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(self._poll.poll(0))
 
     def close(self) -> None:
         """Close the connection at once: without a goodbye of TLS, and without waiting, which may be cancelled."""
