@@ -3,9 +3,9 @@
     python -m benchmarks.batching [--lines 500000] [--rounds 5] [--at-once 5000] [--client aiohttp|trio|requests]
 
 All of a round go to one real server, one after the other, each into a database of its own; what is shown is the median
-of the rounds, the median of the ratios within the rounds, and the client's own time on the processor for a line.
-`--at-once` says how many lines are handed over at a time; by hand they are posted in batches of 5000 in any case, as the
-batch writer does.
+of the rounds, the median of the ratios within the rounds, and the microseconds of processor time that the client takes
+for a line. `--at-once` says how many lines are handed over at a time; by hand they are posted in batches of 5000 in any
+case, as the batch writer does.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def main() -> None:
     parser.add_argument("--client", choices=CLIENTS)
     given = parser.parse_args()
     by_hand, handed_over = lines(given.lines, BATCH), lines(given.lines, given.at_once)
-    print(f"Python {platform.python_version()}, {given.lines} lines, {given.at_once} at once, lines a s (by hand = 1) µs of processor")
+    print(f"Python {platform.python_version()}, {given.lines} lines, {given.at_once} at once")
+    print("lines a second (by hand = 1) and microseconds of processor time a line")
     print("client    " + "".join(f"{way:>24}" for way in WAYS), flush=True)
     with Influxd() as server:
         for name in [given.client] if given.client else CLIENTS:
@@ -108,7 +109,9 @@ def main() -> None:
                     took[way].append(measure(name, server.url, way, by_hand if way == "by hand" else handed_over))
             cells = []
             for way in WAYS:
-                ratio = statistics.median(hand[0] / own[0] for hand, own in zip(took["by hand"], took[way], strict=True))
+                ratio = statistics.median(
+                    hand[0] / own[0] for hand, own in zip(took["by hand"], took[way], strict=True)
+                )
                 a_second = given.lines / statistics.median(seconds for seconds, _ in took[way])
                 work = statistics.median(worked for _, worked in took[way]) / given.lines * 1e6
                 cells.append(f"{a_second:>12,.0f} ({ratio:.2f}) {work:.2f}")
