@@ -273,6 +273,39 @@ def test_it_must_be_entered(influxd: Server, database: str, tmp_path: Path) -> N
             pass
 
 
+def test_a_program_that_goes_elsewhere(
+    influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        with client.batch_writer(spool=Spool("spool"), max_delay=60) as writer:
+            monkeypatch.chdir("/")
+            writer.write(LINES)
+            assert len(list(tmp_path.glob("spool/*.spool"))) == 1
+    assert [path.name for path in tmp_path.glob("spool/*")] == ["lock"]
+
+
+def test_asyncio_cancelled_while_entering(
+    influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory is let go of."""
+    goes_on = threading.Event()
+
+    async def main() -> None:
+        async with influx_aiohttp.AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
+            slow: Any = stalled(goes_on)
+            monkeypatch.setattr(os, "fsync", slow)
+            task = asyncio.create_task(client.batch_writer(spool=Spool(tmp_path / "new")).__aenter__())
+            await asyncio.to_thread(slow.begun.wait, 20)
+            task.cancel()
+            goes_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main(), debug=True)
+    assert stored(influxd, database, tmp_path / "new") == []
+
+
 def test_a_client_without_a_spool(influxd: Server, tmp_path: Path) -> None:
     with HTTPClientInfluxDBClient.from_url(influxd.url) as client:
         with pytest.raises(TypeError, match=f"cannot keep lines in {tmp_path}: it has no spool"):

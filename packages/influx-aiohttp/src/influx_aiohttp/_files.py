@@ -11,14 +11,17 @@ class Files:
     """The files of a directory, which is locked by an flock of `lock` in it."""
 
     def __init__(self, directory: str) -> None:
-        self._directory = Path(directory)
+        self._directory = Path(directory).absolute()  # also for a program that goes elsewhere later
         self._lock: FileIO | None = None
 
     def lock(self) -> None:
         """Make the directory if there is none, and lock it; raises BlockingIOError if somebody else has."""
         import fcntl  # noqa: PLC0415 - there is none on Windows, where only the spool is missing for that
 
+        made = [folder for folder in (self._directory, *self._directory.parents) if not folder.exists()]
         self._directory.mkdir(parents=True, exist_ok=True)
+        for folder in made:
+            _to_disk(folder.parent)
         lock = FileIO(self._directory / "lock", "a")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,11 +53,7 @@ class Files:
             if sync:
                 os.fsync(file)
         if sync and is_new:
-            directory = os.open(self._directory, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            _to_disk(self._directory)
 
     def truncate(self, name: str, size: int) -> None:
         """Cut a file off."""
@@ -67,3 +66,12 @@ class Files:
     def delete(self, name: str) -> None:
         """Delete a file."""
         (self._directory / name).unlink()
+
+
+def _to_disk(directory: Path) -> None:
+    """Make sure that a file that is new in a directory is there after a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

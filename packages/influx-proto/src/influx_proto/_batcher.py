@@ -34,7 +34,7 @@ class Receipt:
 
     @property
     def done(self) -> bool:
-        """Whether it is known of every line what has become of it."""
+        """Whether it is known of every line what has become of it; never, if some stay in a spool."""
         return self._complete and not self._pending
 
     def __repr__(self) -> str:

@@ -193,10 +193,13 @@ class BufferFullError(InfluxDBError):
 class SpoolError(InfluxDBError):
     """The directory of a batch writer's spool cannot be used, or lines could not be kept in it.
 
-    Where the operating system says why, that is `__cause__`. Lines that were taken over before stay so.
+    Where the operating system says why, that is `__cause__`. Lines that were taken over before stay so. It is retryable
+    where there may be room, or the other writer gone, later.
     """
 
-    retryable = True
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class PayloadTooLarge(WriteError):

@@ -117,7 +117,8 @@ class SpoolLog:
         try:
             self._files.lock()
         except BlockingIOError as error:
-            raise SpoolError(f"the spool {self.directory} is used by another batch writer") from error
+            msg = f"the spool {self.directory} is used by another batch writer"
+            raise SpoolError(msg, retryable=True) from error
         except (OSError, ImportError) as error:
             raise SpoolError(f"the spool {self.directory} cannot be locked: {error}") from error
         try:
@@ -191,18 +192,20 @@ class SpoolLog:
 
     def _write(self, plan: Written, done: list[Written], *, sync: bool, lines: int) -> None:
         try:
-            self._append(plan, sync=sync)
+            self._append(plan, done, sync=sync)
         except OSError as error:
             path, why = f"{self.directory}/{plan.segment.name}", error.strerror or error
-            raise SpoolError(f"cannot write to {path}: {why}; these {lines} lines were not taken over") from error
-        done.append(plan)
+            msg = f"cannot write to {path}: {why}; these {lines} lines were not taken over"
+            raise SpoolError(msg, retryable=True) from error
 
-    def _append(self, plan: Written, *, sync: bool) -> None:
-        """Append, or undo what there is of it."""
+    def _append(self, plan: Written, done: list[Written], *, sync: bool) -> None:
+        """Append, and say so in `done`; or undo what there is of it."""
         segment = plan.segment
         try:
             self._files.append(segment.name, plan.data, sync=sync)
+            done.append(plan)
         except BaseException:
+            done.clear()
             try:
                 if segment.size:
                     self._files.truncate(segment.name, segment.size)
@@ -226,8 +229,7 @@ class SpoolLog:
                 self._warned = True
         if plan.mark is not None:
             with suppress(OSError):
-                self._append(plan.mark, sync=False)
-                marked.append(plan.mark)
+                self._append(plan.mark, marked, sync=False)
 
     def _drop(self, segment: Segment) -> None:
         with suppress(FileNotFoundError):
