@@ -62,28 +62,30 @@ def test_a_full_disk(driver: Driver, influxd: Server, database: str, tmp_path: P
 def test_what_cannot_be_undone_or_deleted(
     driver: Driver, influxd: Server, database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A folder stands where the file was: neither append nor truncate nor delete work."""
+    """Folders stand where files were to be: what was to be there goes elsewhere, and what is settled stays a while."""
+    first, second = tmp_path / f"{1:016d}.spool", tmp_path / f"{2:016d}.spool"
     with driver.client(influxd.url, database=database) as client:
-        with client.batch_writer(spool=Spool(tmp_path), max_delay=60.0) as writer:
+        with client.batch_writer(spool=Spool(tmp_path, 800), max_delay=60.0) as writer:
             writer.write(LINES[0])
-            [segment] = tmp_path.glob("*.spool")
-            segment.unlink()
-            segment.mkdir()
+            second.mkdir()
             with pytest.raises(SpoolError, match="Is a directory; these 1 lines were not taken over") as caught:
                 writer.write(LINES[1])
+            assert f"cannot write to {second}: " in str(caught.value)
             assert isinstance(caught.value, InfluxDBError)
             assert isinstance(caught.value.__cause__, IsADirectoryError)
             assert caught.value.retryable
             writer.write(LINES[2])  # into another file
-            assert len(list(tmp_path.glob("*.spool"))) == 2
-            for n in range(3, 6):
+            first.unlink()
+            first.mkdir()
+            for n in range(3, 20):
                 writer.write(LINES[n])
                 writer.flush()
             assert writer.pending == 0
     told = [one.message for one in caplog.records if "cannot delete" in one.message]
     assert len(told) == 1
-    segment.rmdir()
-    assert stored(influxd, database, tmp_path) == [0, 2, 3, 4, 5]
+    first.rmdir()
+    second.rmdir()
+    assert stored(influxd, database, tmp_path) == [0, *range(2, 20)]
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 

@@ -23,7 +23,7 @@ import influx_aiohttp
 import influx_requests
 import influx_trio
 import trio
-from influx_proto import RetryPolicy, Spool
+from influx_proto import InfluxDBError, RetryPolicy, Spool
 
 from tests.servers.influxd import Influxd
 
@@ -43,8 +43,21 @@ def portions(first: int, count: int) -> Iterator[list[dict[str, Any]]]:
         os.write(1, b"%d\n" % (begin + AT_ONCE))
 
 
+def tell(error: InfluxDBError) -> None:
+    """Say what loses lines for good: nobody is told at the end, since this process is killed."""
+    if not error.retryable:
+        sys.stderr.write(f"{error!r}\n")
+
+
 def options(folder: str) -> dict[str, Any]:
-    return {"spool": Spool(folder), "max_lines": 1000, "max_delay": 0.02, "max_pending": 5000, "exit_timeout": 60}
+    return {
+        "spool": Spool(folder),
+        "max_lines": 1000,
+        "max_delay": 0.02,
+        "max_pending": 5000,
+        "exit_timeout": 60,
+        "on_error": tell,
+    }
 
 
 def with_requests(url: str, folder: str, first: int, count: int) -> None:

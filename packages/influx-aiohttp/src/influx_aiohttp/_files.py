@@ -13,6 +13,9 @@ class Files:
     def __init__(self, directory: str) -> None:
         self._directory = Path(directory).absolute()  # also for a program that goes elsewhere later
         self._lock: FileIO | None = None
+        #: What is appended to stays open, since many appends come one after the other.
+        self._name = ""
+        self._file: FileIO | None = None
 
     def lock(self) -> None:
         """Make the directory if there is none, and lock it; raises BlockingIOError if somebody else has."""
@@ -32,6 +35,7 @@ class Files:
 
     def unlock(self) -> None:
         """Let go of the directory."""
+        self._close()
         if self._lock is not None:
             self._lock.close()
 
@@ -45,13 +49,15 @@ class Files:
 
     def append(self, name: str, data: bytes, *, sync: bool) -> None:
         """Hand all bytes to the operating system, or to the disk."""
-        with FileIO(self._directory / name, "a") as file:
-            is_new = not file.tell()
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
-            if sync:
-                os.fsync(file)
+        if self._file is None or self._name != name:
+            self._close()
+            self._file, self._name = FileIO(self._directory / name, "a"), name
+        is_new = not self._file.tell()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        if sync:
+            os.fsync(self._file)
         if sync and is_new:
             _to_disk(self._directory)
 
@@ -65,7 +71,14 @@ class Files:
 
     def delete(self, name: str) -> None:
         """Delete a file."""
+        if self._name == name:
+            self._close()
         (self._directory / name).unlink()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def _to_disk(directory: Path) -> None:

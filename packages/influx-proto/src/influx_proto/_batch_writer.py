@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, closing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import Any, Protocol, Self, TypeAlias
 
 from ._batch_base import BatchWriterBase, Step
@@ -152,12 +152,14 @@ class BatchWriter(BatchWriterBase):
                     self._signal.notify()
 
     def _do(self, steps: Generator[Step]) -> None:
-        with closing(steps):
+        try:
             for step in steps:
                 if callable(step):
                     step()
                 else:
                     self._wait(step)
+        finally:
+            steps.close()
 
     def _wait(self, seconds: float | None) -> None:
         self._check_open()
@@ -278,6 +280,9 @@ class AsyncBatchWriter(BatchWriterBase):
 
     async def __aenter__(self) -> Self:
         await self._do(self._entered())
+        if self._spool is not None:
+            self._stack.callback(self._spool.close)
+            self._stack.push_async_callback(self._tidy)
         await self._stack.enter_async_context(self._background(self._run))
         return self
 
@@ -293,21 +298,22 @@ class AsyncBatchWriter(BatchWriterBase):
             try:
                 await self._stack.aclose()
             finally:
-                if self._spool is not None and not self._spool.busy:
-                    await self._do(self._tidied())  # for the last batch nobody may have
-                try:
-                    self._end(error)
-                finally:
-                    if self._spool is not None:
-                        self._spool.close()
+                self._end(error)
+
+    async def _tidy(self) -> None:
+        """Delete from the spool what is settled; for the last batch nobody may have."""
+        if self._spool is not None and not self._spool.busy:
+            await self._do(self._tidied())
 
     async def _do(self, steps: Generator[Step]) -> None:
-        with closing(steps):
+        try:
             for step in steps:
                 if callable(step) and self._in_thread is not None:
                     await self._in_thread(step)
                 elif not callable(step):
                     await self._signal.wait(step)
+        finally:
+            steps.close()
 
     async def _run(self) -> None:
         """Deliver, until this is cancelled."""
