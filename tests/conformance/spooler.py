@@ -51,7 +51,7 @@ def tell(error: InfluxDBError) -> None:
 
 def options(folder: str) -> dict[str, Any]:
     return {
-        "spool": Spool(folder),
+        "spool": Spool(folder, 800_000),  # files small enough for several
         "max_lines": 1000,
         "max_delay": 0.02,
         "max_pending": 5000,
