@@ -140,7 +140,7 @@ def test_a_body_that_is_too_large_goes_in_parts(connect: Callable[..., Any]) -> 
         assert [row[1] for row in series.values] == [float(n) for n in range(1000)]
         with pytest.raises(PayloadTooLarge, match="a single line of 2008 bytes") as caught:
             client.write(["m v=1 1", f'm s="{"x" * 2000}" 1', "m v=2 2"])
-        assert caught.value.__notes__ == ["the 1 lines before this request were stored"]
+        assert caught.value.__notes__ == ["1 other lines of this write were stored"]
 
 
 def test_a_body_that_is_too_large(connect: Callable[..., Any]) -> None:
@@ -438,7 +438,7 @@ def test_what_came_before_a_failure_is_told(connect: Callable[..., Any]) -> None
         points = ({"measurement": "m", "fields": {"n": n}, "time": n} for n in range(30))
         with pytest.raises(WriteError) as caught:
             connect(server.url).write(points, batch_lines=10, db="db")
-        assert "20 lines" in caught.value.__notes__[0]
+        assert "20 other lines" in caught.value.__notes__[0]
 
 
 # Logging

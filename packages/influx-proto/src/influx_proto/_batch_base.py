@@ -23,7 +23,8 @@ from ._flow import Clock, Flow
 from ._settings import Settings
 from ._spool import SpoolFiles, SpoolLog
 from ._spool_format import Kept
-from ._write import Target, Writes, write_batches, write_op
+from ._write import write_batches
+from ._writes import Target, Writes, write_op
 
 __all__ = ["BatchWriterBase", "Step"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ._batch import Batch
 from ._errors import InfluxDBError, RejectedLine
-from ._write import Target
+from ._writes import Target
 
 __all__ = ["Batcher", "Receipt", "Sealed"]
 

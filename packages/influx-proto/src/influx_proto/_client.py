@@ -27,7 +27,7 @@ from ._settings import Settings
 from ._stream import StreamOp, aopen_stream, open_stream
 from ._timeout import Timeout, as_timeout
 from ._tls import TLS, Cert
-from ._write import Writes
+from ._writes import Writes
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -205,6 +205,12 @@ class _Face(Operations, Generic[SessionT]):
             raise RuntimeError(msg)
         return self.settings if timeout is None else replace(self.settings, timeout=as_timeout(timeout))
 
+    def _needed(self, background: T | None) -> T:
+        if background is None:
+            msg = f"{type(self).__name__} has no batch writer"
+            raise TypeError(msg)
+        return background
+
 
 class Client(_Face[SessionT]):
     """The blocking face. An adapter says how its transport is made."""
@@ -218,6 +224,8 @@ class Client(_Face[SessionT]):
     def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
         """Do an operation, such as an `Op` of one's own."""
         settings = self._settings_for(timeout)
+        if isinstance(operation, Writes):  # which may send several requests at a time
+            return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 
     def stream(self, op: StreamOp[T], *, timeout: float | Timeout | None = None) -> AbstractContextManager[Iterator[T]]:
@@ -229,12 +237,12 @@ class Client(_Face[SessionT]):
         from ._batch_writer import BatchWriter  # noqa: PLC0415 - not needed by those who do without
 
         files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
-        return BatchWriter(self._settings_for(None), self._transport, options, *self._background(), files)
+        needed = self._needed(self._background())
+        return BatchWriter(self._settings_for(None), self._transport, options, *needed, files)
 
-    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]]:
-        """Give a signal, and how to start something that runs beside the caller; the batch writer needs them."""
-        msg = f"{type(self).__name__} has no batch writer"
-        raise TypeError(msg)
+    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]] | None:
+        """Give a signal, and how to start a thread beside the caller's, if the transport can be used from several."""
+        return None
 
     def _spool_files(self, directory: str) -> SpoolFiles:
         """Give the files of a directory, in which a batch writer is to keep lines; nothing is done with them yet."""
@@ -279,8 +287,8 @@ class AsyncClient(_Face[SessionT]):
     async def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
         """Do an operation, such as an `Op` of one's own."""
         settings = self._settings_for(timeout)
-        if isinstance(operation, Writes):  # which may have to wait for its data
-            return cast("T", await operation.arun(settings, self._transport))
+        if isinstance(operation, Writes):  # as above, and may have to wait for its data
+            return cast("T", await operation.arun(settings, self._transport, self._background))
         return await arun(operation.flow(settings, self._transport), self._transport)
 
     def stream(
@@ -294,12 +302,12 @@ class AsyncClient(_Face[SessionT]):
         from ._batch_writer import AsyncBatchWriter  # noqa: PLC0415 - not needed by those who do without
 
         files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
-        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *self._background(), files)
+        needed = self._needed(self._background())
+        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *needed, files)
 
-    def _background(self) -> tuple[AsyncSignal, Background]:
-        """Give a signal, and how to start something that runs beside the caller; the batch writer needs them."""
-        msg = f"{type(self).__name__} has no batch writer"
-        raise TypeError(msg)
+    def _background(self) -> tuple[AsyncSignal, Background] | None:
+        """Give a signal, and how to run a task beside the caller's."""
+        return None
 
     def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
         """Give the files of a directory, in which a batch writer is to keep lines, and how to use them in a thread."""

@@ -28,7 +28,7 @@ from ._spool_format import (
     where,
 )
 from ._spool_ledger import Ledger, Segment, Tidying, Written
-from ._write import Target
+from ._writes import Target
 
 __all__ = ["SpoolFiles", "SpoolLog"]
 

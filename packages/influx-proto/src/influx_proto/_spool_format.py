@@ -21,7 +21,7 @@ from typing import Final
 from zlib import crc32
 
 from ._batch import Batch
-from ._write import Target
+from ._writes import Target
 
 __all__ = [
     "HEADER",

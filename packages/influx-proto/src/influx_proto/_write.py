@@ -1,206 +1,23 @@
-"""Writing: the requests that a write consists of, and reading their answers."""
+"""Writing: the arguments of a write, and what is made of them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
-from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from ._arguments import given, limit
-from ._batch import BATCH_BYTES, BATCH_LINES, Batch
+from ._batch import BATCH_BYTES, BATCH_LINES
 from ._coding import GZIP_MAGIC
-from ._deliver import deliver, deliver_accepted, partial_write
-from ._errors import InfluxDBError, RejectedLine, SerializationError
-from ._flow import AsyncTransport, Clock, Flow, arun
+from ._errors import SerializationError
 from ._op import Op
 from ._policy import FieldType, ObjectColumns
-from ._refusals import Refusal
 from ._settings import Settings
 from ._time import wire_precision
-from ._wire import Headers, Repeat, Request, add_params
+from ._wire import Repeat, Request, add_params
+from ._writes import WriteReceiver, Writes
 
 if TYPE_CHECKING:
     from ._encoder import Encoder
-
-#: Where lines go: the parameters of their request, and whether the client's database is one of them.
-Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
-
-
-class MakeEncoder(Protocol):
-    """Makes the encoder of a write for a client's settings."""
-
-    def __call__(
-        self, settings: Settings, *, stamp: Callable[[], int] | None = None, at_once: bool = False
-    ) -> Encoder: ...
-
-
-def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool) -> Op[bool]:
-    """Make the request that writes a batch."""
-    target = add_params("/write", [*params, ("precision", batch.precision)])
-    repeat = Repeat.ALWAYS if batch.timed else Repeat.UNLESS_RECEIVED
-    return Op(
-        Request("POST", target, body=batch.data, repeat=repeat, wants_db=wants_db, compressible=True), WriteReceiver
-    )
-
-
-class WriteReceiver:
-    """Receives the answer to a write, of which 204 is the only one that says that all is stored."""
-
-    def __init__(self, status: int, headers: Headers) -> None:
-        self._status = status
-        self._refusal = Refusal("write", status, headers)
-
-    def feed(self, data: bytes) -> None:
-        """Take more bytes."""
-        self._refusal.feed(data)
-
-    def close(self) -> bool:
-        """Take the end of the answer."""
-        if self._status != 204:
-            self._refusal.close()
-        return True
-
-
-#: What a client is told that is told nothing.
-_PLAIN = Settings()
-
-
-class Writes:
-    """The requests of one write, made one by one while they are sent; iterating it gives their `Op`s."""
-
-    def __init__(
-        self,
-        data: object,
-        make_encoder: MakeEncoder,
-        target: Target,
-        *,
-        stamp: bool,
-        find_rejected: bool,
-    ) -> None:
-        # Wrong options are told at once, not when the first batch is due; the encoder may then be the one for it.
-        self._first: Encoder | None = make_encoder(_PLAIN)
-        self._data = data
-        self._make_encoder = make_encoder
-        #: Where it goes: the parameters of the request, and whether the client's database is one of them.
-        self.target = target
-        self._stamp = stamp
-        self._find_rejected = find_rejected
-
-    def __iter__(self) -> Iterator[Op[bool]]:
-        if self._stamp:
-            msg = "stamp: needs a client, which has a clock"
-            raise ValueError(msg)
-        return map(self._op, self._make_encoder(Settings()).encode(self._data))
-
-    def only(self) -> Op[bool]:
-        """Give the one request of a write that was not divided.
-
-        Raises:
-            SerializationError: there is nothing to write; or ready-made lines in another precision than nanoseconds
-                stand beside points, whose times are in nanoseconds, and one request can have but one precision.
-        """
-        found = list(self)
-        if len(found) != 1:
-            msg = (
-                "ready-made lines with a precision of their own beside points need several requests: use write_batches"
-                if found
-                else "there is nothing to write"
-            )
-            raise SerializationError(msg)
-        return found[0]
-
-    def flow(self, settings: Settings, clock: Clock) -> Flow[bool]:
-        """Write batch after batch; an error says how much was stored before it."""
-        with _Account() as account:
-            deliver = self._deliverer(account, settings, clock)
-            for batch in self.batches(settings, clock):
-                yield from deliver(batch)
-        return True
-
-    async def arun(self, settings: Settings, transport: AsyncTransport) -> bool:
-        """Do what `flow` says, over data that may come from an asynchronous iterable."""
-        if not isinstance(self._data, AsyncIterable):
-            return await arun(self.flow(settings, transport), transport)
-        with _Account() as account:
-            deliver = self._deliverer(account, settings, transport)
-            async with aclosing(self.abatches(settings, transport)) as batches:
-                async for batch in batches:
-                    await arun(deliver(batch), transport)
-        return True
-
-    def batches(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> Iterator[Batch]:
-        """Give the batches, made one by one as they are taken.
-
-        Args:
-            settings: the client's.
-            clock: the client's.
-            at_once: what a source gives that makes its values as it is read, a generator for instance, is not kept
-                until a batch is full or the source ends.
-        """
-        return self._encoder(settings, clock, at_once=at_once).encode(self._data)
-
-    async def abatches(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> AsyncGenerator[Batch]:
-        """Give the batches of data that may come from an asynchronous iterable; the generator is to be closed."""
-        if not isinstance(self._data, AsyncIterable):
-            for batch in self.batches(settings, clock, at_once=at_once):
-                yield batch
-            return
-        encoder = self._encoder(settings, clock, at_once=at_once)
-        async with AsyncExitStack() as stack:
-            if isinstance(self._data, AsyncGenerator):
-                # A generator that is left half-way would be finished by nobody knows whom.
-                await stack.enter_async_context(aclosing(self._data))
-            async for item in self._data:
-                for batch in encoder.add(item, bulk=True):
-                    yield batch
-                for batch in encoder.close() if at_once else ():
-                    yield batch
-        for batch in encoder.close():
-            yield batch
-
-    def _deliverer(self, account: _Account, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
-        def send(batch: Batch) -> Flow[bool]:
-            yield from self._op(batch).flow(settings, clock)
-            account.stored += batch.lines
-            return True
-
-        def deliver_and_collect(batch: Batch) -> Flow[None]:
-            account.rejected += yield from deliver_accepted(batch, send)
-
-        return deliver_and_collect if self._find_rejected else partial(deliver, send=send)
-
-    def _op(self, batch: Batch) -> Op[bool]:
-        params, wants_db = self.target
-        return write_op(batch, params, wants_db=wants_db)
-
-    def _encoder(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> Encoder:
-        first, self._first = self._first, None
-        as_it_is = not at_once and not self._stamp and not settings.tags and settings.types is _PLAIN.types
-        if first is not None and as_it_is:
-            return first
-        return self._make_encoder(settings, stamp=clock.time_ns if self._stamp else None, at_once=at_once)
-
-
-class _Account:
-    """Notes on an error what was stored before it; and raises one in the end where lines were rejected."""
-
-    def __init__(self) -> None:
-        self.stored = 0
-        self.rejected: list[RejectedLine] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, InfluxDBError):
-            if self.stored:
-                error.add_note(f"the {self.stored} lines before this request were stored")
-            if self.rejected:
-                count = len(self.rejected)
-                error.add_note(f"{count} lines before this request were rejected, the first: {self.rejected[0]}")
-        elif error is None and self.rejected:
-            raise partial_write(self.rejected)
 
 
 def _params(db: str | None, rp: str | None, consistency: str | None) -> Sequence[tuple[str, str]]:
@@ -284,6 +101,7 @@ def write(
         batch_bytes=None,
         stamp=False,
         find_rejected=False,
+        in_flight=1,
         unsigned=unsigned,
         nonfinite=nonfinite,
         field_types=field_types,
@@ -308,6 +126,7 @@ def write_batches(
     batch_bytes: int | None = BATCH_BYTES,
     stamp: bool = False,
     find_rejected: bool = False,
+    in_flight: int = 1,
     unsigned: bool | None = None,
     nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
@@ -340,6 +159,8 @@ def write_batches(
         find_rejected: where the server refuses lines without telling which, find them, by writing what may be among
             them again in ever smaller parts, which stores nothing twice; and go on, so that all is stored that can be
             before the error is raised, with all rejected lines.
+        in_flight: how many requests may be under way at a time, while the next batch is made. Several are stored
+            faster, but in any order: of two values of one point, either may be the last.
         unsigned: whether the server stores unsigned integers, so that integers beyond int64 may be written. For this
             and the following, None is what the client was told when it was made.
         nonfinite: what is done with infinite floats: `raise`, or `omit` them like missing values.
@@ -388,4 +209,5 @@ def write_batches(
         (tuple(params), db is None),
         stamp=stamp,
         find_rejected=find_rejected,
+        in_flight=limit("in_flight", in_flight) or 1,
     )

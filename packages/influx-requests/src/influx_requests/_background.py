@@ -31,4 +31,4 @@ class Signal:
 
 def start(function: Callable[[], None]) -> None:
     """Run a function in a thread, which does not keep the program from ending."""
-    threading.Thread(target=function, name="influxdb batch writer", daemon=True).start()
+    threading.Thread(target=function, name="influxdb writer", daemon=True).start()

@@ -1,0 +1,271 @@
+"""One write: its batches, made while they are sent, and what has become of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
+
+from ._batch import Batch
+from ._deliver import deliver, deliver_accepted, partial_write
+from ._errors import InfluxDBError, RejectedLine, SerializationError
+from ._flow import AsyncTransport, Clock, Flow, Transport, arun, run
+from ._op import Op
+from ._refusals import Refusal
+from ._settings import Settings
+from ._wire import Headers, Repeat, Request, add_params
+
+if TYPE_CHECKING:
+    from ._batch_writer import AsyncSignal, Background, Signal
+    from ._encoder import Encoder
+
+__all__ = ["Target", "WriteReceiver", "Writes", "write_op"]
+
+BackgroundT = TypeVar("BackgroundT")
+
+#: Where lines go: the parameters of their request, and whether the client's database is one of them.
+Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
+
+
+class MakeEncoder(Protocol):
+    """Makes the encoder of a write for a client's settings."""
+
+    def __call__(
+        self, settings: Settings, *, stamp: Callable[[], int] | None = None, at_once: bool = False
+    ) -> Encoder: ...
+
+
+def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool) -> Op[bool]:
+    """Make the request that writes a batch."""
+    target = add_params("/write", [*params, ("precision", batch.precision)])
+    repeat = Repeat.ALWAYS if batch.timed else Repeat.UNLESS_RECEIVED
+    return Op(
+        Request("POST", target, body=batch.data, repeat=repeat, wants_db=wants_db, compressible=True), WriteReceiver
+    )
+
+
+class WriteReceiver:
+    """Receives the answer to a write, of which 204 is the only one that says that all is stored."""
+
+    def __init__(self, status: int, headers: Headers) -> None:
+        self._status = status
+        self._refusal = Refusal("write", status, headers)
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes."""
+        self._refusal.feed(data)
+
+    def close(self) -> bool:
+        """Take the end of the answer."""
+        if self._status != 204:
+            self._refusal.close()
+        return True
+
+
+#: What a client is told that is told nothing.
+_PLAIN = Settings()
+
+
+class Writes:
+    """The requests of one write, made one by one while they are sent; iterating it gives their `Op`s."""
+
+    def __init__(
+        self,
+        data: object,
+        make_encoder: MakeEncoder,
+        target: Target,
+        *,
+        stamp: bool,
+        find_rejected: bool,
+        in_flight: int,
+    ) -> None:
+        # Wrong options are told at once, not when the first batch is due; the encoder may then be the one for it.
+        self._first: Encoder | None = make_encoder(_PLAIN)
+        self._data = data
+        self._make_encoder = make_encoder
+        #: Where it goes: the parameters of the request, and whether the client's database is one of them.
+        self.target = target
+        self._stamp = stamp
+        self._find_rejected = find_rejected
+        self._senders = in_flight
+
+    def __iter__(self) -> Iterator[Op[bool]]:
+        if self._stamp:
+            msg = "stamp: needs a client, which has a clock"
+            raise ValueError(msg)
+        return map(self._op, self._make_encoder(Settings()).encode(self._data))
+
+    def only(self) -> Op[bool]:
+        """Give the one request of a write that was not divided.
+
+        Raises:
+            SerializationError: there is nothing to write; or ready-made lines in another precision than nanoseconds
+                stand beside points, whose times are in nanoseconds, and one request can have but one precision.
+        """
+        found = list(self)
+        if len(found) != 1:
+            msg = (
+                "ready-made lines with a precision of their own beside points need several requests: use write_batches"
+                if found
+                else "there is nothing to write"
+            )
+            raise SerializationError(msg)
+        return found[0]
+
+    def flow(self, settings: Settings, clock: Clock) -> Flow[bool]:
+        """Write batch after batch; an error says how much was stored before it."""
+        with _Account() as account:
+            deliver = self._deliverer(account, settings, clock)
+            for batch in self.batches(settings, clock):
+                yield from deliver(batch)
+        return True
+
+    def run(
+        self,
+        settings: Settings,
+        transport: Transport,
+        background: Callable[[], tuple[Signal, Callable[[Callable[[], None]], object]] | None],
+    ) -> bool:
+        """Write batch after batch; where `background` gives threads, the next is made while others are on their way."""
+        encoder = self._encoder(settings, transport)
+        with _Account() as account, ExitStack() as stack:
+            deliver = self._deliverer(account, settings, transport)
+
+            def send(batch: Batch) -> None:
+                run(deliver(batch), transport)
+
+            put = send
+            for batch in encoder.add(self._data):
+                if put is send and (beside := self._beside(background())) is not None:
+                    from ._in_flight import InFlight  # noqa: PLC0415 - only needed where there is much to write
+
+                    put = stack.enter_context(InFlight(self._senders, send, *beside)).put
+                put(batch)
+            for batch in encoder.close():
+                put(batch)
+        return True
+
+    async def arun(
+        self,
+        settings: Settings,
+        transport: AsyncTransport,
+        background: Callable[[], tuple[AsyncSignal, Background] | None],
+    ) -> bool:
+        """Do the same over an awaiting transport; the data may come from an asynchronous iterable."""
+        encoder = self._encoder(settings, transport)
+        with _Account() as account:
+            deliver = self._deliverer(account, settings, transport)
+
+            async def send(batch: Batch) -> None:
+                await arun(deliver(batch), transport)
+
+            async with AsyncExitStack() as stack:
+                put = send
+
+                async def put_full(batch: Batch) -> None:
+                    nonlocal put
+                    if put is send and (beside := self._beside(background())) is not None:
+                        from ._in_flight import AsyncInFlight  # noqa: PLC0415 - as above
+
+                        put = (await stack.enter_async_context(AsyncInFlight(self._senders, send, *beside))).put
+                    await put(batch)
+
+                if isinstance(self._data, AsyncIterable):
+                    async with aclosing(_added(encoder, self._data)) as batches:
+                        async for batch in batches:
+                            await put_full(batch)
+                else:
+                    for batch in encoder.add(self._data):
+                        await put_full(batch)
+                for batch in encoder.close():
+                    await put(batch)
+        return True
+
+    def batches(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> Iterator[Batch]:
+        """Give the batches, made one by one as they are taken.
+
+        Args:
+            settings: the client's.
+            clock: the client's.
+            at_once: what a source gives that makes its values as it is read, a generator for instance, is not kept
+                until a batch is full or the source ends.
+        """
+        return self._encoder(settings, clock, at_once=at_once).encode(self._data)
+
+    async def abatches(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> AsyncGenerator[Batch]:
+        """Give the batches of data that may come from an asynchronous iterable; the generator is to be closed."""
+        if not isinstance(self._data, AsyncIterable):
+            for batch in self.batches(settings, clock, at_once=at_once):
+                yield batch
+            return
+        encoder = self._encoder(settings, clock, at_once=at_once)
+        async with aclosing(_added(encoder, self._data, at_once=at_once)) as batches:
+            async for batch in batches:
+                yield batch
+        for batch in encoder.close():
+            yield batch
+
+    def _beside(self, background: BackgroundT | None) -> BackgroundT | None:
+        if background is None and self._senders > 1:
+            msg = "in_flight: this client sends one batch after the other"
+            raise ValueError(msg)
+        return background
+
+    def _deliverer(self, account: _Account, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
+        # Several batches may be delivered at a time, by several threads: what is done here to the account is atomic.
+        def send(batch: Batch) -> Flow[bool]:
+            yield from self._op(batch).flow(settings, clock)
+            account.stored.append(batch.lines)
+            return True
+
+        def deliver_and_collect(batch: Batch) -> Flow[None]:
+            account.rejected += yield from deliver_accepted(batch, send)
+
+        return deliver_and_collect if self._find_rejected else partial(deliver, send=send)
+
+    def _op(self, batch: Batch) -> Op[bool]:
+        params, wants_db = self.target
+        return write_op(batch, params, wants_db=wants_db)
+
+    def _encoder(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> Encoder:
+        first, self._first = self._first, None
+        as_it_is = not at_once and not self._stamp and not settings.tags and settings.types is _PLAIN.types
+        if first is not None and as_it_is:
+            return first
+        return self._make_encoder(settings, stamp=clock.time_ns if self._stamp else None, at_once=at_once)
+
+
+async def _added(encoder: Encoder, data: AsyncIterable[object], *, at_once: bool = False) -> AsyncGenerator[Batch]:
+    """Give the batches that become full while an asynchronous iterable is read."""
+    async with AsyncExitStack() as stack:
+        if isinstance(data, AsyncGenerator):
+            # A generator that is left half-way would be finished by nobody knows whom.
+            await stack.enter_async_context(aclosing(data))
+        async for item in data:
+            for batch in encoder.add(item, bulk=True):
+                yield batch
+            for batch in encoder.close() if at_once else ():
+                yield batch
+
+
+class _Account:
+    """Notes on an error what was stored before it; and raises one in the end where lines were rejected."""
+
+    def __init__(self) -> None:
+        #: The lines of each request that succeeded.
+        self.stored: list[int] = []
+        self.rejected: list[RejectedLine] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, InfluxDBError):
+            if self.stored:
+                error.add_note(f"{sum(self.stored)} other lines of this write were stored")
+            if self.rejected:
+                count = len(self.rejected)
+                error.add_note(f"{count} other lines of this write were rejected, the first: {self.rejected[0]}")
+        elif error is None and self.rejected:
+            raise partial_write(self.rejected)

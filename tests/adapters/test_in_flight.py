@@ -1,0 +1,71 @@
+"""Whoever is interrupted or cancelled while a large write is under way leaves at once, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import influx_aiohttp
+import influx_requests
+import influx_trio
+import pytest
+import trio
+
+from tests.servers.scripted import Behaviour, Receive, ScriptedServer, Stall, reply
+
+STALLED: Sequence[Behaviour] = [reply(204), [Receive(), Stall(60)]]
+
+
+def lines() -> Iterator[str]:
+    for n in range(1_000_000):
+        yield f"m n={n}i {n}"
+
+
+def test_asyncio() -> None:
+    async def main() -> None:
+        with ScriptedServer(STALLED) as server:
+            async with influx_aiohttp.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
+                task = asyncio.create_task(client.write(lines(), batch_lines=10, in_flight=2))
+                await asyncio.to_thread(server.wait_for, 3)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    began = time.monotonic()
+    asyncio.run(main(), debug=True)
+    assert time.monotonic() - began < 20  # and not the timeout of anything
+
+
+def test_trio() -> None:
+    async def main() -> None:
+        with ScriptedServer(STALLED) as server:
+            async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
+                with trio.move_on_after(0.3) as scope:
+                    await client.write(lines(), batch_lines=10, in_flight=2)
+                assert scope.cancelled_caught
+
+    began = time.monotonic()
+    trio.run(main)
+    assert time.monotonic() - began < 20
+
+
+def test_threads() -> None:
+    def interrupted() -> Iterator[str]:
+        for n, line in enumerate(lines()):
+            if n == 25:
+                server.wait_for(2)
+                raise KeyboardInterrupt
+            yield line
+
+    with ScriptedServer(STALLED) as server:
+        with influx_requests.InfluxDBClient.from_url(server.url, database="db") as client:
+            with pytest.raises(KeyboardInterrupt):
+                client.write(interrupted(), batch_lines=10)
+        assert len(server.requests) == 2
+    for thread in threading.enumerate():
+        if thread.name == "influxdb writer":
+            thread.join(20)
+            assert not thread.is_alive()

@@ -1,0 +1,172 @@
+"""The batches of a large write: the next is made while others are on their way, in order or several at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from influx_proto import RetryPolicy, SerializationError, ServerUnavailable, WriteError
+
+from tests.conformance.drivers import Driver
+from tests.servers.influxd import Server
+from tests.servers.scripted import Connection, Receive, ScriptedServer, Send, Step, refused_port, reply, respond
+
+NO_RETRY = RetryPolicy(attempts=1)
+
+
+@dataclass(frozen=True)
+class Do:
+    """A step that does whatever it is given."""
+
+    function: Callable[[], object]
+
+    def run(self, connection: Connection) -> None:
+        self.function()
+
+
+@dataclass
+class AtATime:
+    """Counts how many are inside at a time."""
+
+    now: int = 0
+    most: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def enter(self) -> None:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+
+    def leave(self) -> None:
+        with self.lock:
+            self.now -= 1
+
+
+def lines(count: int) -> Iterator[str]:
+    for n in range(count):
+        yield f"m n={n}i {n}"
+
+
+def answering(*before: Step) -> Sequence[Step]:
+    return [Receive(), *before, Send(respond(204, {"Connection": "close"}))]
+
+
+@pytest.mark.needs("background")
+def test_the_next_batch_is_made_while_one_is_on_its_way(connect: Callable[..., Any]) -> None:
+    made = threading.Event()
+    counted = AtATime()
+
+    def watched() -> Iterator[str]:
+        for number, line in enumerate(lines(40)):
+            if number == 19:
+                made.set()
+            yield line
+
+    def wait() -> None:
+        assert made.wait(20)
+
+    with ScriptedServer([answering(Do(counted.enter), Do(wait), Do(counted.leave))]) as server:
+        connect(server.url, database="db").write(watched(), batch_lines=10)
+        assert b"\n".join(request.body for request in server.requests).decode().split("\n") == list(lines(40))
+    assert counted.most == 1
+
+
+@pytest.mark.needs("background")
+def test_several_at_a_time(connect: Callable[..., Any]) -> None:
+    """None of three requests is answered before all three are there."""
+    barrier = threading.Barrier(3, timeout=20)
+    with ScriptedServer([answering(Do(barrier.wait))]) as server:
+        connect(server.url, database="db").write(lines(60), batch_lines=10, in_flight=3)
+        bodies = [request.body.decode().split("\n") for request in server.requests]
+    assert sorted(bodies) == sorted(list(lines(60))[at : at + 10] for at in range(0, 60, 10))
+
+
+@pytest.mark.needs("background")
+def test_no_more_than_asked_for(connect: Callable[..., Any]) -> None:
+    counted = AtATime()
+    pause = threading.Event()
+    step = Do(lambda: pause.wait(0.01))
+    with ScriptedServer([answering(Do(counted.enter), step, Do(counted.leave))]) as server:
+        connect(server.url, database="db").write(lines(200), batch_lines=10, in_flight=2)
+    assert counted.most == 2
+
+
+def test_of_two_values_of_a_point_the_later_is_kept(client: Any) -> None:
+    client.write((f"m n={n}i 0" for n in range(300)), batch_lines=7)
+    assert client.query("SELECT n FROM m").series[0].values == [[0, 299]]
+
+
+@pytest.mark.parametrize("in_flight", [pytest.param(1), pytest.param(3, marks=pytest.mark.needs("background"))])
+def test_everything_arrives(client: Any, in_flight: int) -> None:
+    client.write(lines(5000), batch_lines=137, in_flight=in_flight)
+    assert client.query("SELECT n FROM m").series[0].values == [[n, n] for n in range(5000)]
+
+
+@pytest.mark.parametrize("in_flight", [pytest.param(1), pytest.param(3, marks=pytest.mark.needs("background"))])
+def test_after_a_failure_nothing_more_is_sent(connect: Callable[..., Any], in_flight: int) -> None:
+    read: list[str] = []
+
+    def watched() -> Iterator[str]:
+        for line in lines(1000):
+            read.append(line)
+            yield line
+
+    with ScriptedServer([reply(204), reply(204), reply(503)]) as server:
+        client = connect(server.url, database="db", retry=NO_RETRY)
+        with pytest.raises(ServerUnavailable) as caught:
+            client.write(watched(), batch_lines=10, in_flight=in_flight)
+        sent = len(server.requests)
+    assert sent <= 2 + in_flight
+    assert len(read) <= (sent + 3) * 10
+    assert caught.value.__notes__ == ["20 other lines of this write were stored"]
+
+
+@pytest.mark.parametrize("in_flight", [pytest.param(1), pytest.param(2, marks=pytest.mark.needs("background"))])
+def test_an_error_while_batches_are_made(client: Any, in_flight: int) -> None:
+    def broken() -> Iterator[object]:
+        yield from lines(25)
+        yield object()
+
+    with pytest.raises(SerializationError, match="row 25") as caught:
+        client.write(broken(), batch_lines=10, in_flight=in_flight)
+    assert caught.value.__notes__ == ["20 other lines of this write were stored"]
+    assert client.query("SELECT count(n) FROM m").series[0].values == [[0, 20]]
+
+
+def test_an_error_of_the_callers_own(client: Any) -> None:
+    def broken() -> Iterator[object]:
+        yield from lines(25)
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        client.write(broken(), batch_lines=10)
+    assert client.query("SELECT count(n) FROM m").series[0].values == [[0, 20]]
+
+
+@pytest.mark.needs("background")
+def test_rejected_lines_of_several_batches(client: Any) -> None:
+    client.write("m n=1i 0")
+    mixed = [f"m n={n}i {n}" if n % 50 else f"m n={n}.5 {n}" for n in range(1, 1001)]
+    with pytest.raises(WriteError) as caught:
+        client.write(mixed, batch_lines=100, in_flight=3, find_rejected=True)
+    assert sorted(line for line, _ in caught.value.rejected) == sorted(f"m n={n}.5 {n}" for n in range(50, 1001, 50))
+    assert client.query("SELECT count(n) FROM m").series[0].values == [[0, 981]]
+
+
+def test_what_a_client_cannot_do_it_says(driver: Driver, client: Any) -> None:
+    if "background" in driver.lacks:
+        with pytest.raises(ValueError, match="in_flight: this client sends one batch after the other"):
+            client.write(lines(30), batch_lines=10, in_flight=2)
+    for wrong in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="in_flight: must be a positive integer"):
+            client.write(lines(1), in_flight=wrong)
+
+
+def test_a_server_that_is_away(connect: Callable[..., Any], influxd: Server) -> None:
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", retry=NO_RETRY)
+        with pytest.raises(Exception, match="cannot connect"):
+            client.write(lines(1000), batch_lines=10)
