@@ -17,6 +17,7 @@ import influx_trio
 import pytest
 import trio
 from influx_proto import InfluxDBError, RetryPolicy, Spool, SpoolError
+from influx_proto._spool_format import mark_record, read_segment
 
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
 from tests.conformance.drivers import DRIVERS, Driver
@@ -306,6 +307,40 @@ def test_asyncio_cancelled_while_entering(
 
     asyncio.run(main(), debug=True)
     assert stored(influxd, database, tmp_path / "new") == []
+
+
+def test_entered_again_after_it_could_not_be(influxd: Server, database: str, tmp_path: Path) -> None:
+    with refused_port() as port:
+        away = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with away, away.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
+            writer.write(LINES[0])
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        again = client.batch_writer(spool=Spool(tmp_path))
+        with client.batch_writer(spool=Spool(tmp_path)):
+            with pytest.raises(SpoolError, match="is used by another"), again:
+                pass
+        with again:
+            again.write(LINES[1])
+            again.flush()
+            with pytest.raises(SpoolError, match="is used by another"), client.batch_writer(spool=Spool(tmp_path)):
+                pass
+            again.write(LINES[2])
+    assert stored(influxd, database, tmp_path) == [0, 1, 2]
+
+
+def test_what_was_settled_and_not_deleted_yet(influxd: Server, database: str, tmp_path: Path) -> None:
+    """The process was killed when it had noted that everything is settled."""
+    with refused_port() as port:
+        away = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with away, away.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
+            writer.write(LINES)
+    [segment] = tmp_path.glob("*.spool")
+    data = segment.read_bytes()
+    segment.write_bytes(data + mark_record(read_segment(data).kept[-1].number + 1))
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        with client.batch_writer(spool=Spool(tmp_path)) as writer:
+            assert writer.pending == 0
+            assert not list(tmp_path.glob("*.spool"))
 
 
 def test_a_client_without_a_spool(influxd: Server, tmp_path: Path) -> None:

@@ -182,17 +182,16 @@ class BatchWriterBase:
         found: list[Kept] = []
         try:
             yield lambda: found.extend(spool.open())
-            receipt = self._receipt()
-            for kept in found:
-                self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number)
-            self._batcher.seal()
-            self._complete(receipt)
-            if found:
-                _log.info("found %d lines in the spool %s", receipt.lines, spool.directory)
-            yield from self._tidied()
-        except BaseException:  # whoever enters was cancelled, or it failed
+        except GeneratorExit:  # whoever enters was cancelled, or it failed
             spool.close()
             raise
+        receipt = self._receipt()
+        for kept in found:
+            self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number)
+        self._batcher.seal()
+        self._complete(receipt)
+        if found:
+            _log.info("found %d lines in the spool %s", receipt.lines, spool.directory)
 
     def _tidied(self) -> Generator[Step]:
         """Delete from the spool what is settled."""

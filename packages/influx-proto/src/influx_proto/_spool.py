@@ -82,7 +82,7 @@ class SpoolLog:
         self._spool = spool
         self._files = files
         self._database = database
-        self._ledger = Ledger(spool.max_bytes, min(_SEGMENT_BYTES, spool.max_bytes // _SHARE))
+        self._ledger = self._new_ledger()
         self._warned = False
         self._is_open = False
         self._is_left = False
@@ -123,13 +123,15 @@ class SpoolLog:
             raise SpoolError(f"the spool {self.directory} cannot be locked: {error}") from error
         try:
             kept = self._found()
+            for work in self.tidy():
+                work()
         except OSError as error:
             self._files.unlock()
             raise SpoolError(f"the spool {self.directory} cannot be read: {error}") from error
         except BaseException:
             self._files.unlock()
             raise
-        self._is_open = True
+        self._is_open, self._is_left = True, False
         return kept
 
     def keep(self, target: Target, batch: Batch, then: Callable[[int], None]) -> Generator[Callable[[], None]]:
@@ -238,7 +240,11 @@ class SpoolLog:
             else:
                 self._files.delete(segment.name)
 
+    def _new_ledger(self) -> Ledger:
+        return Ledger(self._spool.max_bytes, min(_SEGMENT_BYTES, self._spool.max_bytes // _SHARE))
+
     def _found(self) -> list[Kept]:
+        self._ledger = self._new_ledger()
         names = self._files.names()
         numbers = [number for name in names if (number := number_of(name)) is not None]
         self._ledger.next_segment = max(numbers, default=0) + 1
