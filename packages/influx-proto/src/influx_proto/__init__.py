@@ -8,6 +8,7 @@ to write another is in `influx_proto.adapter`.
 from typing import TYPE_CHECKING, Any
 
 from . import admin, influxql, ops
+from ._batch_options import Spool
 from ._client import __version__
 from ._errors import (
     AuthenticationError,
@@ -26,6 +27,7 @@ from ._errors import (
     SchemaError,
     SerializationError,
     ServerUnavailable,
+    SpoolError,
     TransportError,
     UndeliveredError,
     UndeliveredLines,
@@ -106,6 +108,8 @@ __all__ = [
     "Server",
     "ServerInfo",
     "ServerUnavailable",
+    "Spool",
+    "SpoolError",
     "StreamOp",
     "Timeout",
     "TransportError",

@@ -331,7 +331,8 @@ class Encoder:
             line = data[start:stop].strip(SKIPPED)
             if not is_point(line):
                 continue
-            if self._stamp is not None and not has_time(line):
+            has_one = has_time(line)
+            if self._stamp is not None and not has_one:
                 if count:
                     self._add_piece(data[begin:end], count, precision, timed=timed)
                     count, timed = 0, True
@@ -344,7 +345,7 @@ class Encoder:
                 begin = start
             end = stop
             count += 1
-            timed = timed and has_time(line)
+            timed = timed and has_one
         if count:
             self._add_piece(data[begin:end], count, precision, timed=timed)
 

@@ -30,6 +30,7 @@ __all__ = [
     "SchemaError",
     "SerializationError",
     "ServerUnavailable",
+    "SpoolError",
     "TransportError",
     "UndeliveredError",
     "UndeliveredLines",
@@ -204,6 +205,18 @@ class BufferFullError(InfluxDBError):
     """A batch writer keeps as many lines as it may, and was told not to wait."""
 
     retryable = True
+
+
+class SpoolError(InfluxDBError):
+    """The directory of a batch writer's spool cannot be used, or lines could not be kept in it.
+
+    Where the operating system says why, that is `__cause__`. Lines that were taken over before stay so. It is retryable
+    where there may be room, or the other writer gone, later.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class PayloadTooLarge(WriteError):
