@@ -23,7 +23,8 @@ from ._points import PointEncoder
 from ._policy import ObjectColumns, TypePolicy
 from ._runs import Lines, Run, with_runs
 from ._shown import shown
-from ._table import Table, TableEncoder
+from ._slices import Table
+from ._table import TableEncoder
 from ._time import wire_precision
 
 __all__ = ["Encoder"]
@@ -83,10 +84,12 @@ class Encoder:
         self._object_encoder = partial(
             object_encoder, name=measurement, tags={} if tags is None else tags, precision=precision, policy=policy
         )
-        self._tables = TableEncoder(measurement, {} if tags is None else tags, policy, tag_columns, object_columns)
         self._text_precision = wire_precision(precision)
         self._max_lines = limit("max_lines", max_lines) or _UNLIMITED
         self._max_bytes = limit("max_bytes", max_bytes) or _UNLIMITED
+        self._tables = TableEncoder(
+            measurement, {} if tags is None else tags, policy, tag_columns, object_columns, self._max_lines
+        )
         #: What is done with a value of a class: added, or taken apart.
         self._leaves: dict[type, Callable[[Any], None]] = {Run: self._add_run, _Pause: self._pause}
         self._nodes: dict[type, Callable[[Any], Iterator[object]]] = {}
