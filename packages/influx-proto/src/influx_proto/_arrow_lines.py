@@ -1,8 +1,7 @@
 """The rows of tables to lines, all rows of a slice at once and column by column; imports pyarrow, as `_arrow_texts`.
 
 A line is the series, the fields and the time. Behind each field stands a comma, or a space where the row has no field
-after it, so nothing has to be put right at the end where cells are missing. Rows without a field are left out before
-anything is written.
+after it, so nothing has to be put right at the end where cells are missing. Rows without a field are left out.
 
 What is out of the ordinary is given back, to be written row by row: what an error is, is not decided here.
 """
@@ -10,17 +9,18 @@ What is out of the ordinary is given back, to be written row by row: what an err
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import compress
 from typing import Any, Final, NoReturn
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 
 from ._arrow_texts import (
+    FEW,
     Choice,
     CodedField,
     Field,
     Line,
+    at_places,
     binary,
     coded_field,
     compute,
@@ -88,23 +88,15 @@ class ArrowLines:
         times = _times(rows)
         columns = [_column(rows, reader, self._texts.get(at)) for at, reader in enumerate(rows.columns)]
         fields = [_field(columns[at], texts) for at, _, texts in self._fields]
-        if not any(field.present is None for field in fields):
-            kept = np.logical_or.reduce([field.present for field in fields])
-            if not kept.all():
-                self._add_series(Line(), columns)  # the tags of rows that are left out have to be right as well
-                if not kept.any():
-                    return b"", 0
-                times = times[kept]
-                columns = [_filtered(column, kept) for column in columns]
-                fields = [_field(columns[at], texts) for at, _, texts in self._fields]
+        ends, kept = _bytes_after(fields)
         line = Line()
         self._add_series(line, columns)
         line.same(b" ")
-        for (_, key, _), field, after in zip(self._fields, fields, _bytes_after(fields), strict=True):
+        for (_, key, _), field, after in zip(self._fields, fields, ends, strict=True):
             field.write(line, key, after)
         line.add(numbers(times, _LF), 20)
-        data = line.joined()
-        return None if data is None else (data, len(times))
+        data = line.joined(kept)
+        return None if data is None else (data, len(times) if kept is None else int(kept.sum()))
 
     def _add_series(self, line: Line, columns: Sequence[Any]) -> None:
         line.same(self._name)
@@ -119,21 +111,33 @@ class ArrowLines:
                 line.add(column)
                 continue
             values, places = _distinct_cells(column)
-            line.choose(Choice(self._tag_pieces(values, before, without), places))
-
-    def _tag_pieces(self, values: Any, before: bytes, without: bytes) -> Any:
-        """Give what stands in a line for each of some values of a tag."""
-        if isinstance(values, list) and _TEXT.issuperset(map(type, values)):
-            values = binary(pa.array(values, pa.string()))
-        if not isinstance(values, list):
-            escaped = escaped_tags(values)
+            escaped = escaped_tags(_binary(values)) if len(values) > FEW and _are_texts(values) else None
             if escaped is not None:
-                return compute.fill_null(compute.binary_join_element_wise(before, escaped, b""), without)
+                pieces = compute.fill_null(compute.binary_join_element_wise(before, escaped, b""), without)
+                line.add(at_places(pieces, places))
+                continue
+            texts = self._tag_texts(values, before, without)
+            if len(texts) <= FEW:
+                line.choose(Choice(tuple(texts), places))
+            else:
+                line.add(at_places(pa.array(texts, pa.binary()), places))
+
+    def _tag_texts(self, values: Any, before: bytes, without: bytes) -> list[bytes]:
+        """Give what stands in a line for each of some values of a tag."""
+        if not isinstance(values, list):
             values = values.cast(pa.string()).to_pylist()
         texts = [self._points.tag_text(value) for value in values]
         if any(text is not None and SUSPICIOUS in text for text in texts):
             _look_at_each()
-        return pa.array([without if text is None else before + text for text in texts], pa.binary())
+        return [without if text is None else before + text for text in texts]
+
+
+def _are_texts(values: Any) -> bool:
+    return not isinstance(values, list) or _TEXT.issuperset(map(type, values))
+
+
+def _binary(values: Any) -> Any:
+    return binary(pa.array(values, pa.string())) if isinstance(values, list) else values
 
 
 def _look_at_each() -> NoReturn:
@@ -180,14 +184,6 @@ def _column(rows: Slice, reader: Reader, texts: FieldTexts | None) -> Any:
     elif (types.is_float32(kind) or types.is_float64(kind)) and texts is not None and float in texts.natural:
         return column
     return list(reader.cells(rows.start, rows.stop))
-
-
-def _filtered(column: Any, kept: Any) -> Any:
-    if isinstance(column, list):
-        return list(compress(column, kept))
-    if isinstance(column, Codes):
-        return Codes(column.codes[kept], column.cells)
-    return column.filter(pa.array(kept))
 
 
 def _distinct_cells(column: Any) -> tuple[Any, Any]:
@@ -245,8 +241,11 @@ def _integers(values: Any, present: Any, texts: FieldTexts) -> Field | CodedFiel
             return integer_field(values, present, b"i")
 
 
-def _bytes_after(fields: Sequence[Field | CodedField]) -> list[Any]:
-    """Give for each field the byte that follows it in each row, or one for all rows."""
+def _bytes_after(fields: Sequence[Field | CodedField]) -> tuple[list[Any], Any]:
+    """Give for each field the byte that follows it in each row, or one for all rows; and which rows have a field.
+
+    The latter is None where all have one.
+    """
     found: list[Any] = []
     more: Any = False  # whether there are fields after this one
     for field in reversed(fields):
@@ -255,4 +254,4 @@ def _bytes_after(fields: Sequence[Field | CodedField]) -> list[Any]:
         else:
             found.append(np.where(more, np.uint8(_COMMA), np.uint8(_SPACE)))
         more = True if more is True or field.present is None else field.present | more
-    return found[::-1]
+    return found[::-1], None if more is True or more.all() else more

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,10 +23,12 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
 from ._escape import SHORT_LINE, STRING_ESCAPED, TAG_ESCAPED, TAG_UNCERTAIN
 
 __all__ = [
+    "FEW",
     "Choice",
     "CodedField",
     "Field",
     "Line",
+    "at_places",
     "binary",
     "coded_field",
     "compute",
@@ -49,14 +52,14 @@ _BINARY: Final = pa.binary()
 #: The longest text of a number, and the byte after it.
 _LONGEST_NUMBER: Final = 26
 
-#: So many texts cost nothing beside the lines.
-_FEW_TEXTS: Final = 1000
+#: Up to so many texts are few beside the rows.
+FEW: Final = 1000
 
 
 class Choice(NamedTuple):
-    """Texts of which there are few, and for each row the place of its own among them."""
+    """Few texts, and for each row the place of its own among them."""
 
-    texts: Any
+    texts: tuple[bytes, ...]
     places: Any
 
 
@@ -79,18 +82,16 @@ class Line:
 
     def choose(self, choice: Choice) -> None:
         """Add a choice of texts."""
+        texts, places = choice
         before = self._choice
-        if before is not None and len(before.texts) * len(choice.texts) <= _FEW_TEXTS:
-            size = len(choice.texts)
-            all_places = np.arange(len(before.texts) * size, dtype=np.int32)
-            texts = _joined(_at(before.texts, all_places // size), self._same, _at(choice.texts, all_places % size))
-            self._choice = Choice(texts, before.places * np.int32(size) + choice.places)
-        else:
+        if before is not None and len(before.texts) * len(texts) > FEW:
             self._take()
-            few = self._same and len(choice.texts) <= _FEW_TEXTS
-            self._choice = choice._replace(texts=_joined(self._same, choice.texts)) if few else choice
-            if self._same and not few:
-                self._append(self._same, len(self._same))
+            before = None
+        if before is None:
+            self._choice = Choice(_pairs((self._same,), texts, b""), places)
+        else:
+            places = before.places * np.int32(len(texts)) + places
+            self._choice = Choice(_pairs(before.texts, texts, self._same), places)
         self._same = b""
 
     def add(self, texts: Any, longest: int | None = None) -> None:
@@ -101,11 +102,20 @@ class Line:
             self._same = b""
         self._append(texts, _longest(texts) if longest is None else longest)
 
-    def joined(self) -> bytes | None:
-        """Give the lines but for the last byte, the last piece being an array; None if one may be too long for that."""
+    def joined(self, kept: Any) -> bytes | None:
+        """Give the lines but for the last byte, the last piece being an array; None if one may be too long for that.
+
+        Args:
+            kept: which of them; None for all.
+        """
         if self._longest > SHORT_LINE:
             return None
-        data = _joined(*self._pieces).buffers()[2]
+        lines = compute.binary_join_element_wise(*self._pieces, b"", null_handling="replace", null_replacement="")
+        if kept is not None:
+            lines = lines.filter(pa.array(kept))
+            if not len(lines):
+                return b""
+        data = lines.buffers()[2]
         found: bytes = data.slice(0, data.size - 1).to_pybytes()
         return found
 
@@ -113,15 +123,27 @@ class Line:
         if self._choice is None:
             return
         texts, places = self._choice
+        texts = _pairs(texts, (b"",), self._same)
         self._choice = None
-        if self._same and len(texts) <= _FEW_TEXTS:
-            texts = _joined(texts, self._same)
-            self._same = b""
-        self._append(_at(texts, places), _longest(texts))
+        self._same = b""
+        self._append(at_places(_few(texts), places), max(map(len, texts)))
 
     def _append(self, piece: Any, longest: int) -> None:
         self._pieces.append(piece)
         self._longest += longest
+
+
+# Nearly all slices of a table have the same few texts.
+
+
+@lru_cache(maxsize=32)
+def _pairs(left: tuple[bytes, ...], right: tuple[bytes, ...], between: bytes) -> tuple[bytes, ...]:
+    return tuple([one + between + other for one in left for other in right])
+
+
+@lru_cache(maxsize=32)
+def _few(texts: tuple[bytes, ...]) -> Any:
+    return pa.array(texts, _BINARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +203,11 @@ class CodedField:
         if isinstance(after, int):
             ends = [bytes([after])]
         else:
-            ends = [bytes([end]) for end in np.unique(after)]
-            places = places + np.int32(len(self.texts)) * (after != ends[0][0])
-        texts = [b"" if text is None else key + text + end for end in ends for text in self.texts]
-        line.choose(Choice(pa.array(texts, _BINARY), places))
+            ends = [b",", b" "]
+            places = places + np.int32(len(self.texts)) * (after == ord(" "))
+        line.choose(
+            Choice(tuple([b"" if text is None else key + text + end for end in ends for text in self.texts]), places)
+        )
 
 
 def numbers(values: Any, after: Any, before: Any = None) -> Any:
@@ -201,10 +224,14 @@ def numbers(values: Any, after: Any, before: Any = None) -> Any:
     if b"+" in data:
         data = data.replace(b"+", b"")
     text = np.frombuffer(data, np.uint8).copy()
-    ends = np.empty(len(values) + 1, np.int32)
-    ends[0] = 0
-    ends[1:-1] = np.flatnonzero(text == _COMMA)
-    ends[-1] = len(text) - 1
+    width, rest = divmod(len(data) - 1, len(values))
+    if not rest and (text[width:-1:width] == _COMMA).all():  # all of one length, as times are
+        ends = np.arange(0, len(data), width, np.int32)
+    else:
+        ends = np.empty(len(values) + 1, np.int32)
+        ends[0] = 0
+        ends[1:-1] = np.flatnonzero(text == _COMMA)
+        ends[-1] = len(text) - 1
     text[ends[1:]] = after
     ends += 1  # where each begins, then
     return _array(text, ends if before is None else ends[before])
@@ -242,23 +269,25 @@ def string_field(texts: Any) -> Field:
     """Write strings; missing ones are null."""
     present = texts.is_valid().to_numpy(zero_copy_only=False) if texts.null_count else None
     data = _content(texts)
+    array = texts
     for sign in STRING_ESCAPED:
         if sign.encode() in data:
-            texts = compute.replace_substring(texts, sign, "\\" + sign)
-    return Field(present, lambda _after, _before: texts, quote=b'"')
+            array = compute.replace_substring(array, sign, "\\" + sign)
+    return _known(present, array, b'"')
 
 
-def coded_field(texts: Sequence[bytes | None], places: Any) -> CodedField:
-    """Write cells of a few distinct texts, each by its place among them; None is missing."""
+def coded_field(texts: Sequence[bytes | None], places: Any) -> CodedField | Field:
+    """Write cells of some distinct texts, each by its place among them; None is missing."""
     present = np.array([text is not None for text in texts])[places] if None in texts else None
-    return CodedField(present, texts, places)
+    if len(texts) <= FEW:
+        return CodedField(present, texts, places)
+    return _known(present, at_places(pa.array(texts, _BINARY), places))
 
 
 def field_of_texts(texts: Sequence[bytes | None]) -> Field:
     """Write cells whose texts are known; None is missing."""
     present = np.array([text is not None for text in texts]) if None in texts else None
-    array: Any = pa.array(texts, _BINARY)
-    return Field(present, lambda _after, _before: array)
+    return _known(present, pa.array(texts, _BINARY))
 
 
 def is_plain(values: Any) -> bool:
@@ -267,6 +296,10 @@ def is_plain(values: Any) -> bool:
         return False
     data = _content(values)
     return not any(sign.encode() in data for sign in TAG_UNCERTAIN + TAG_ESCAPED)
+
+
+def _known(present: Any, texts: Any, quote: bytes = b"") -> Field:
+    return Field(present, lambda _after, _before: texts, quote=quote)
 
 
 def escaped_tags(values: Any) -> Any | None:
@@ -290,6 +323,11 @@ def distinct(codes: Any) -> tuple[Any, Any]:
     return found - 1, places[codes]
 
 
+def at_places(texts: Any, places: Any) -> Any:
+    """Give for each row the text at its place."""
+    return texts.take(pa.array(places))
+
+
 def binary(texts: Any) -> Any:
     """Give texts of any of Arrow's kinds as those all others are here."""
     return texts.cast(_BINARY)
@@ -301,14 +339,6 @@ def _content(texts: Any) -> bytes:
     data = texts.buffers()[2]
     found: bytes = b"" if data is None else data.slice(ends[0], ends[-1] - ends[0]).to_pybytes()
     return found
-
-
-def _at(texts: Any, places: Any) -> Any:
-    return texts.take(pa.array(places))
-
-
-def _joined(*pieces: Any) -> Any:
-    return compute.binary_join_element_wise(*pieces, b"", null_handling="replace", null_replacement="")
 
 
 def _ends(texts: Any) -> Any:

@@ -153,9 +153,9 @@ def _categories(name: str, dtype: Any, array: Any) -> tuple[Column, Reader]:
     def cells(codes: Any) -> list[Any]:
         return [categories[code] for code in codes.tolist()]
 
+    codes = array.codes
     return column, Reader(
-        lambda start, stop: cells(array[start:stop].codes),
-        lambda start, stop: Codes(array[start:stop].codes, cells),
+        lambda start, stop: cells(codes[start:stop]), lambda start, stop: Codes(codes[start:stop], cells)
     )
 
 
