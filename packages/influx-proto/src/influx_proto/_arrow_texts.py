@@ -226,7 +226,7 @@ def numbers(values: Any, after: Any, before: Any = None) -> Any:
     text = np.frombuffer(data, np.uint8).copy()
     width, rest = divmod(len(data) - 1, len(values))
     if not rest and (text[width:-1:width] == _COMMA).all():  # all of one length, as times are
-        ends = np.arange(0, len(data), width, np.int32)
+        ends = np.arange(0, len(data), width, dtype=np.int32)
     else:
         ends = np.empty(len(values) + 1, np.int32)
         ends[0] = 0
