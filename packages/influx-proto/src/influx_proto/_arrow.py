@@ -225,7 +225,10 @@ def _counts(array: Any, ns: int) -> tuple[Any, int] | None:
         ns = unit(array.type.unit)
     elif not pa.types.is_integer(array.type):
         return None
-    return array.cast(pa.int64()).to_numpy(), ns
+    try:
+        return array.cast(pa.int64()).to_numpy(), ns
+    except pa.ArrowInvalid:  # too large for a time
+        return None
 
 
 def _to_list(array: Any) -> list[Any]:

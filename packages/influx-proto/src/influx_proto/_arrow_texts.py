@@ -5,7 +5,6 @@ one buffer with a comma after each, which is such an array already; and the comm
 to follow the number in its line. The digits are those that all floats of influx_proto have, only that orjson puts a `+`
 before exponents.
 
-What is present of a column is said by an array of booleans, or by None where all cells are.
 """
 
 from __future__ import annotations
@@ -13,26 +12,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import orjson
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
 
+from ._column_lines import FEW, LONGEST_NUMBER, CodedField, Field, Line, ends_of_numbers
 from ._escape import SHORT_LINE, STRING_ESCAPED, TAG_ESCAPED, TAG_UNCERTAIN
 
 __all__ = [
-    "FEW",
-    "Choice",
-    "CodedField",
-    "Field",
-    "Line",
+    "ArrowLine",
     "at_places",
     "binary",
     "coded_field",
     "compute",
-    "distinct",
     "escaped_tags",
     "field_of_texts",
     "float_field",
@@ -46,68 +41,17 @@ __all__ = [
 #: Its functions are made when it is imported, so no type checker knows them.
 compute: Final[Any] = pc
 
-_COMMA: Final = ord(",")
 _BINARY: Final = pa.binary()
 
-#: The longest text of a number, and the byte after it.
-_LONGEST_NUMBER: Final = 26
 
-#: Up to so many texts are few beside the rows.
-FEW: Final = 1000
-
-
-class Choice(NamedTuple):
-    """Few texts, and for each row the place of its own among them."""
-
-    texts: tuple[bytes, ...]
-    places: Any
-
-
-class Line:
-    """Collects what lines consist of, from their beginning to their end: constants, and arrays with a text a line.
-
-    What stands beside a choice of few texts is made part of them, since each piece more costs something in each line.
-    """
+class ArrowLine(Line):
+    """Makes lines of arrays of texts."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._pieces: list[Any] = []
-        self._longest = 0
-        #: What comes before the next piece: a choice, and behind it what is the same in all lines.
-        self._choice: Choice | None = None
-        self._same = b""
-
-    def same(self, text: bytes) -> None:
-        """Add what is the same in all lines."""
-        self._same += text
-
-    def choose(self, choice: Choice) -> None:
-        """Add a choice of texts."""
-        texts, places = choice
-        before = self._choice
-        if before is not None and len(before.texts) * len(texts) > FEW:
-            self._take()
-            before = None
-        if before is None:
-            self._choice = Choice(_pairs((self._same,), texts, b""), places)
-        else:
-            places = before.places * np.int32(len(texts)) + places
-            self._choice = Choice(_pairs(before.texts, texts, self._same), places)
-        self._same = b""
-
-    def add(self, texts: Any, longest: int | None = None) -> None:
-        """Add an array of texts; where it is not said how long they can be, it is looked up."""
-        self._take()
-        if self._same:
-            self._append(self._same, len(self._same))
-            self._same = b""
-        self._append(texts, _longest(texts) if longest is None else longest)
 
     def joined(self, kept: Any) -> bytes | None:
-        """Give the lines but for the last byte, the last piece being an array; None if one may be too long for that.
-
-        Args:
-            kept: which of them; None for all.
-        """
         if self._longest > SHORT_LINE:
             return None
         lines = compute.binary_join_element_wise(*self._pieces, b"", null_handling="replace", null_replacement="")
@@ -119,36 +63,28 @@ class Line:
         found: bytes = data.slice(0, data.size - 1).to_pybytes()
         return found
 
-    def _take(self) -> None:
-        if self._choice is None:
-            return
-        texts, places = self._choice
-        texts = _pairs(texts, (b"",), self._same)
-        self._choice = None
-        self._same = b""
-        self._append(at_places(_few(texts), places), max(map(len, texts)))
+    def add_unmeasured(self, texts: Any) -> None:
+        """Add a column of texts, and look up how long they are."""
+        self.add(texts, int(np.diff(_ends(texts)).max()))
 
-    def _append(self, piece: Any, longest: int) -> None:
-        self._pieces.append(piece)
-        self._longest += longest
+    def _append(self, texts: Any) -> None:
+        self._pieces.append(texts)
 
+    def _append_same(self, text: bytes) -> None:
+        self._pieces.append(text)
 
-# Nearly all slices of a table have the same few texts.
+    def _append_choice(self, texts: tuple[bytes, ...], places: Any) -> None:
+        self._pieces.append(at_places(_array_of(texts), places))
 
 
-@lru_cache(maxsize=32)
-def _pairs(left: tuple[bytes, ...], right: tuple[bytes, ...], between: bytes) -> tuple[bytes, ...]:
-    return tuple([one + between + other for one in left for other in right])
-
-
-@lru_cache(maxsize=32)
-def _few(texts: tuple[bytes, ...]) -> Any:
+@lru_cache(maxsize=32)  # nearly all slices of a table have the same few texts
+def _array_of(texts: tuple[bytes, ...]) -> Any:
     return pa.array(texts, _BINARY)
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """The cells of a field, to be written behind its key."""
+class ArrowField:
+    """The cells of a field as an array of texts."""
 
     #: Which cells there are.
     present: Any
@@ -161,14 +97,8 @@ class Field:
     quote: bytes = b""
     longest: int | None = None
 
-    def write(self, line: Line, key: bytes, after: Any) -> None:
-        """Add the field to a line.
-
-        Args:
-            line: where it is added.
-            key: the field key with the `=`.
-            after: the byte that follows in each row, or one for all.
-        """
+    def write(self, line: ArrowLine, key: bytes, after: Any) -> None:
+        """Add the field to a line; see `Field`."""
         before = None
         if self.present is None:
             line.same(key + self.quote)
@@ -178,36 +108,16 @@ class Field:
             if not isinstance(after, int):
                 after = after[self.present]
         texts = self.texts(after, before)
-        line.add(texts, self.longest)
+        if self.longest is None:
+            line.add_unmeasured(texts)
+        else:
+            line.add(texts, self.longest)
         if self.separated:
             return
         if before is None and isinstance(after, int):
             line.same(self.quote + bytes([after]))
         else:
             line.add(_ended(self.quote, after, np.arange(len(texts) + 1) if before is None else before), 2)
-
-
-@dataclass(frozen=True, slots=True)
-class CodedField:
-    """The cells of a field of which there are few; as `Field`."""
-
-    present: Any
-    #: The text of each that there is; None is missing.
-    texts: Sequence[bytes | None]
-    #: For each row the place of its text.
-    places: Any
-
-    def write(self, line: Line, key: bytes, after: Any) -> None:
-        """Add the field to a line; see `Field`."""
-        places = self.places
-        if isinstance(after, int):
-            ends = [bytes([after])]
-        else:
-            ends = [b",", b" "]
-            places = places + np.int32(len(self.texts)) * (after == ord(" "))
-        line.choose(
-            Choice(tuple([b"" if text is None else key + text + end for end in ends for text in self.texts]), places)
-        )
 
 
 def numbers(values: Any, after: Any, before: Any = None) -> Any:
@@ -224,29 +134,22 @@ def numbers(values: Any, after: Any, before: Any = None) -> Any:
     if b"+" in data:
         data = data.replace(b"+", b"")
     text = np.frombuffer(data, np.uint8).copy()
-    width, rest = divmod(len(data) - 1, len(values))
-    if not rest and (text[width:-1:width] == _COMMA).all():  # all of one length, as times are
-        ends = np.arange(0, len(data), width, dtype=np.int32)
-    else:
-        ends = np.empty(len(values) + 1, np.int32)
-        ends[0] = 0
-        ends[1:-1] = np.flatnonzero(text == _COMMA)
-        ends[-1] = len(text) - 1
+    ends = ends_of_numbers(text, len(values))
     text[ends[1:]] = after
     ends += 1  # where each begins, then
     return _array(text, ends if before is None else ends[before])
 
 
-def float_field(values: Any) -> Field:
+def float_field(values: Any) -> ArrowField:
     """Write floats of 64 bits; what is not finite is missing."""
     finite = np.isfinite(values)
     if finite.all():
-        return Field(None, lambda after, _: numbers(values, after), separated=True, longest=_LONGEST_NUMBER)
-    return Field(
+        return ArrowField(None, lambda after, _: numbers(values, after), separated=True, longest=LONGEST_NUMBER)
+    return ArrowField(
         finite,
         lambda after, before: numbers(values[finite], after, before),
         separated=True,
-        longest=_LONGEST_NUMBER,
+        longest=LONGEST_NUMBER,
     )
 
 
@@ -258,14 +161,14 @@ def widened(values: Any) -> Any:
     return wide
 
 
-def integer_field(values: Any, present: Any, sign: bytes) -> Field:
+def integer_field(values: Any, present: Any, sign: bytes) -> ArrowField:
     """Write integers with the letter behind them that tells their type."""
     if present is not None:
         values = values[present]
-    return Field(present, lambda _, before: numbers(values, ord(sign), before), longest=_LONGEST_NUMBER)
+    return ArrowField(present, lambda _, before: numbers(values, ord(sign), before), longest=LONGEST_NUMBER)
 
 
-def string_field(texts: Any) -> Field:
+def string_field(texts: Any) -> ArrowField:
     """Write strings; missing ones are null."""
     present = texts.is_valid().to_numpy(zero_copy_only=False) if texts.null_count else None
     data = _content(texts)
@@ -276,15 +179,13 @@ def string_field(texts: Any) -> Field:
     return _known(present, array, b'"')
 
 
-def coded_field(texts: Sequence[bytes | None], places: Any) -> CodedField | Field:
+def coded_field(texts: Sequence[bytes | None], places: Any) -> Field:
     """Write cells of some distinct texts, each by its place among them; None is missing."""
-    present = np.array([text is not None for text in texts])[places] if None in texts else None
-    if len(texts) <= FEW:
-        return CodedField(present, texts, places)
-    return _known(present, at_places(pa.array(texts, _BINARY), places))
+    field = CodedField.of(texts, places)
+    return field if len(texts) <= FEW else _known(field.present, at_places(pa.array(texts, _BINARY), places))
 
 
-def field_of_texts(texts: Sequence[bytes | None]) -> Field:
+def field_of_texts(texts: Sequence[bytes | None]) -> ArrowField:
     """Write cells whose texts are known; None is missing."""
     present = np.array([text is not None for text in texts]) if None in texts else None
     return _known(present, pa.array(texts, _BINARY))
@@ -298,8 +199,8 @@ def is_plain(values: Any) -> bool:
     return not any(sign.encode() in data for sign in TAG_UNCERTAIN + TAG_ESCAPED)
 
 
-def _known(present: Any, texts: Any, quote: bytes = b"") -> Field:
-    return Field(present, lambda _after, _before: texts, quote=quote)
+def _known(present: Any, texts: Any, quote: bytes = b"") -> ArrowField:
+    return ArrowField(present, lambda _after, _before: texts, quote=quote)
 
 
 def escaped_tags(values: Any) -> Any | None:
@@ -311,16 +212,6 @@ def escaped_tags(values: Any) -> Any | None:
         if sign.encode() in data:
             values = compute.replace_substring(values, sign, "\\" + sign)
     return compute.if_else(compute.equal(values, b""), None, values)
-
-
-def distinct(codes: Any) -> tuple[Any, Any]:
-    """Find which codes there are, and for each row the place of its code among them; -1 is a code as well."""
-    codes = codes.astype(np.intp)
-    codes += 1
-    found = np.flatnonzero(np.bincount(codes))
-    places = np.zeros(int(found[-1]) + 1, np.int32)
-    places[found] = np.arange(len(found))
-    return found - 1, places[codes]
 
 
 def at_places(texts: Any, places: Any) -> Any:
@@ -343,10 +234,6 @@ def _content(texts: Any) -> bytes:
 
 def _ends(texts: Any) -> Any:
     return np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-
-
-def _longest(texts: Any) -> int:
-    return int(np.diff(_ends(texts)).max())
 
 
 def _array(text: Any, ends: Any) -> Any:

@@ -160,17 +160,15 @@ def _categories(name: str, dtype: Any, array: Any) -> tuple[Column, Reader]:
 
 
 def _numpy_column(name: str, array: Any) -> tuple[Column, Reader]:
-    def arrow(start: int, stop: int) -> Any:
-        import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - it is installed, and has no types
-
-        return pa.array(array[start:stop])
+    def numbers(start: int, stop: int) -> Any:
+        return array[start:stop]
 
     match array.dtype.kind:
         case "b" | "i" | "u":
             column = Column(name, unsigned=array.dtype == "uint64")
-            return column, Reader(lambda start, stop: array[start:stop].tolist(), arrow)
+            return column, Reader(lambda start, stop: array[start:stop].tolist(), numbers)
         case "f":
-            return Column(name), Reader(lambda start, stop: _floats(array[start:stop]), arrow)
+            return Column(name), Reader(lambda start, stop: _floats(array[start:stop]), numbers)
         case "O":
             return Column(name, objects=True), Reader(lambda start, stop: list(array[start:stop]), _no_array)
         case _:

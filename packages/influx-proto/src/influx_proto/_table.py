@@ -4,9 +4,9 @@ A table is named columns and, row by row, times. Its rows are written as mapping
 order and otherwise one by one, so names, values, tags and times are under the same rules and give the same bytes.
 Tables are read in slices of rows: memory stays flat however long they are.
 
-There are three ways to the same bytes, and here is where one is taken. Where pyarrow and orjson are installed, a slice
-is written by these (`_arrow_lines`); otherwise, or if it is given back, as a run of points (`_point_runs`); and if that
-does not do either, row by row, which is where all errors come from.
+There are several ways to the same bytes, and here is where one is taken. A slice is written column by column, where
+pyarrow and orjson are installed by these (`_arrow_lines`) and otherwise by numpy (`_numpy_lines`); if it is given back,
+as a run of points (`_point_runs`); and if that does not do either, row by row, which is where all errors come from.
 
 Cells of an object column are of any type. They are written as text, `str(cell)`, which is the one place where that is
 done; or each by its own type (`infer`), and then all of them must come to one type of field.
@@ -30,7 +30,7 @@ from ._time import FIRST, LAST, to_rfc3339
 from ._values import FieldTexts
 
 if TYPE_CHECKING:
-    from ._arrow_lines import ArrowLines
+    from ._column_lines import ColumnLines
 
 __all__ = ["TableEncoder", "column_names"]
 
@@ -98,7 +98,7 @@ class TableEncoder:
         """
         table, rows = self._open(read)
         encoder = PointEncoder(self._name, self._tags, "ns", rows.policy)
-        fast = rows.arrow_lines(encoder)
+        fast = rows.column_lines(encoder)
         for part in table.slices(self._slice(len(table.columns))):
             count = part.stop - part.start
             found = fast.lines(rows.texts(part)) if fast is not None and count >= _FEW else None
@@ -213,18 +213,18 @@ class _Rows:
         self._field_names = [names[at] for at in fields]
         self._shape: Shape | None = None
 
-    def arrow_lines(self, encoder: PointEncoder) -> ArrowLines | None:
-        """Give what writes slices by Arrow; None where it is not installed, or cannot write this table."""
+    def column_lines(self, encoder: PointEncoder) -> ColumnLines | None:
+        """Give what writes slices column by column; None where numpy is not installed, or this table is not for it."""
         if self._measurement is None or self._inferred or not self._fields:
             return None
         try:
-            from ._arrow_lines import ArrowLines  # noqa: PLC0415 - for those who have the libraries for it
+            kind = _column_lines()
         except ImportError:
             return None
         tags = dict(zip(self._tag_names, self._tags, strict=True))
         fields = dict(zip(self._field_names, self._fields, strict=True))
         try:
-            return ArrowLines(encoder, self._measurement, tags, fields)
+            return kind(encoder, self._measurement, tags, fields)
         except SerializationError:
             return None
 
@@ -270,6 +270,16 @@ class _Rows:
             if problem is not None:
                 msg = f"measurement {shown(self._measurement)}, {problem}"
                 raise SerializationError(msg)
+
+
+def _column_lines() -> type[ColumnLines]:
+    try:
+        from ._arrow_lines import ArrowLines  # noqa: PLC0415 - for those who have the libraries for it
+    except ImportError:
+        from ._numpy_lines import NumpyLines  # noqa: PLC0415 - as above
+
+        return NumpyLines
+    return ArrowLines
 
 
 class _OneType:

@@ -1,4 +1,4 @@
-"""Tables written by pyarrow and orjson: the same bytes and the same errors as without these."""
+"""Tables written column by column, by pyarrow and orjson or by numpy: the same bytes and errors as row by row."""
 
 from __future__ import annotations
 
@@ -16,33 +16,36 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from influx_proto import SerializationError, _arrow_lines, _table, serialize, serialize_batches
-from influx_proto._run_columns import joined_lines
+from influx_proto import SerializationError, _table, serialize, serialize_batches
+from influx_proto._column_lines import ColumnLines
 
 
 @contextmanager
-def without_arrow() -> Iterator[None]:
+def without(*modules: str) -> Iterator[pytest.MonkeyPatch]:
+    """Make the import of modules of ours fail, as it does where the libraries for them are not installed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "influx_proto._arrow_lines", None)  # importing it fails then
-        yield
+        for module in modules:
+            patch.setitem(sys.modules, f"influx_proto.{module}", None)
+        yield patch
 
 
 @contextmanager
-def with_arrow() -> Iterator[list[bool]]:
-    """Use it for slices of any length; tells for each whether it was written."""
+def watched() -> Iterator[list[bool]]:
+    """Write slices of any length column by column; tells for each whether it was written."""
     written: list[bool] = []
-    lines = _arrow_lines.ArrowLines.lines
+    lines = ColumnLines.lines
 
-    def watched(self: Any, rows: Any) -> Any:
+    def watch(self: Any, rows: Any) -> Any:
+        written.append(False)
         found = lines(self, rows)
-        written.append(found is not None)
+        written[-1] = found is not None
         return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_table, "_FEW", 1)
-        patch.setattr(_arrow_lines.ArrowLines, "lines", watched)
+        patch.setattr(ColumnLines, "lines", watch)
         yield written
 
 
@@ -53,13 +56,20 @@ def outcome(data: object, options: dict[str, Any]) -> bytes | str:
         return str(error)
 
 
-def both(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool]:
-    """Write it both ways; give the outcome, and whether Arrow wrote all of it."""
-    with without_arrow():
+def by_all(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool, bool]:
+    """Write it all ways; give the outcome, whether Arrow wrote all of it, and whether numpy did."""
+    with without("_arrow_lines", "_numpy_lines"):
         expected = outcome(data, options)
-    with with_arrow() as written:
+    with watched() as by_arrow:
         assert outcome(data, options) == expected
-    return expected, all(written) and bool(written)
+    with without("_arrow_lines"), watched() as by_numpy:
+        assert outcome(data, options) == expected
+    return expected, all(by_arrow) and bool(by_arrow), all(by_numpy) and bool(by_numpy)
+
+
+def both(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool]:
+    """Write it all ways; give the outcome, and whether Arrow wrote all of it."""
+    return by_all(data, options)[:2]
 
 
 def frame(index: Any = None, /, **columns: Any) -> pd.DataFrame:
@@ -202,11 +212,13 @@ def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame({name: columns[name] for name in names}, index=index), options
 
 
+@settings(deadline=None)  # what is imported at first use takes its time
 @given(frames())
 def test_the_same_bytes_and_errors_for_any_frame(case: tuple[pd.DataFrame, dict[str, Any]]) -> None:
     both(*case)
 
 
+@settings(deadline=None)  # what is imported at first use takes its time
 @given(frames(), st.booleans())
 def test_the_same_bytes_and_errors_for_polars_and_arrow(
     case: tuple[pd.DataFrame, dict[str, Any]], polars: bool
@@ -222,6 +234,7 @@ def test_the_same_bytes_and_errors_for_polars_and_arrow(
     both(table, options)
 
 
+@settings(deadline=None)  # what is imported at first use takes its time
 @given(st.lists(st.one_of(st.floats(), SINGLES), min_size=1), st.sampled_from(["float64", "float32"]))
 @example([1e16, -1e16, 1e-5, 1e-6, 9.5e-6, 1e22, 5e-324, 1.7976931348623157e308, 2.0**53, 1e15, -0.0], "float64")
 @example([1e12, 1e13, 1e15, 1e16, 1e17, 1e-5, 1e-6, 1e38, 1e-45, 16777216.0, 0.1, -0.0], "float32")
@@ -350,6 +363,33 @@ def test_tables_of_arrow_and_polars() -> None:
     assert fast(pa.table({"time": [3], "v": [1]}), precision="s") == b"m v=1i 3000000000"
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(v=[0.1, 1e16], w=[1, -5], b=[True, False], u=np.array([0, 2**63 - 1], "u8"), x=[1.5, 2.5]),
+        frame(v=[0.5, math.nan], w=[math.nan, math.nan]),
+        frame(v=[math.nan, math.nan], w=[math.nan, 1]),
+        frame(t=pd.Categorical(["a b", None]), w=[1, 2]),
+        frame(t=objects(["a b", None]), w=[1, 2], v=pd.Categorical(["x", None]), x=[1.5, math.nan]),
+    ],
+)
+def test_numbers_are_written_by_numpy_alone(data: pd.DataFrame) -> None:
+    assert by_all(data, {"tag_columns": ["t"] if "t" in data else []})[1:] == (True, True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(t=pd.Categorical(["a\0b"]), v=[1]),
+        frame(t=[f"host {n}" for n in range(1001)], v=range(1001)),
+        frame(t=pd.Categorical([f"host {n}" for n in range(1001)]), v=range(1001)),
+        frame(t=["a"], v=["text"]),
+    ],
+)
+def test_what_numpy_alone_does_not_write(data: pd.DataFrame) -> None:
+    assert by_all(data, {"tag_columns": ["t"]})[1:] == (True, False)
+
+
 # What is given back.
 
 
@@ -364,6 +404,7 @@ def test_tables_of_arrow_and_polars() -> None:
         (frame(t=["a", "b\\"], v=[1, 2]), {"tag_columns": ["t"]}),
         (frame(t=["a", "b\\ c"], v=[1, 2]), {"tag_columns": ["t"]}),
         (frame(t=[1.5, 2], v=[1, 2]), {"tag_columns": ["t"]}),
+        (frame(t=objects([["a"]]), v=[1]), {"tag_columns": ["t"], "object_columns": "infer"}),
         (frame(pd.DatetimeIndex(["2024", None]), v=[1, 2]), {}),
         (frame(pd.DatetimeIndex(np.array(["9999"], "M8[s]")), v=[1]), {}),
         (frame(pd.Index([dt.datetime(2024, 1, 1, tzinfo=dt.UTC)], dtype=object), v=[1]), {}),
@@ -433,7 +474,6 @@ def test_slices_fill_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError(columns)
 
     monkeypatch.setattr("influx_proto._table.joined_lines", unexpected)
-    assert joined_lines is not unexpected
     for limit in (5000, 10_000, 15_000):
         batches = list(serialize_batches(many(30_000), "m", tag_columns=["t"], max_lines=limit))
         assert len(batches) == 30_000 // min(limit, 10_000) or limit == 15_000
@@ -443,18 +483,17 @@ def test_slices_fill_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_libraries_the_bytes_are_the_same() -> None:
     code = """
 import sys
-if sys.argv[1] == "without":
-    sys.modules["orjson"] = None
+for module in sys.argv[1:]:
+    sys.modules[module] = None
 import numpy, pandas, influx_proto
-assert "orjson" not in sys.modules or sys.argv[1] == "without"
 rows = 300
 frame = pandas.DataFrame({"t": ["a b"] * rows, "v": numpy.arange(rows) / 7}, pandas.date_range("2024", periods=rows))
 print(influx_proto.serialize(frame, "m", tag_columns=["t"]))
-print("influx_proto._arrow_lines" in sys.modules, file=sys.stderr)
+print(*[name in sys.modules for name in ("influx_proto._arrow_lines", "influx_proto._numpy_lines")], file=sys.stderr)
 """
     found = [
-        subprocess.run([sys.executable, "-c", code, way], capture_output=True, text=True, check=True)
-        for way in ("with", "without")
+        subprocess.run([sys.executable, "-c", code, *missing], capture_output=True, text=True, check=True)
+        for missing in ([], ["orjson"], ["pyarrow"])
     ]
-    assert found[0].stdout == found[1].stdout
-    assert [run.stderr.strip() for run in found] == ["True", "False"]
+    assert len({run.stdout for run in found}) == 1
+    assert [run.stderr.strip() for run in found] == ["True False", "False True", "False True"]
