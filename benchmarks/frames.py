@@ -2,7 +2,8 @@
 
     python benchmarks/frames.py [rows] [rounds]
 
-All ways run in turns in one process, and the median of each is compared, so that a busy machine disturbs all alike.
+All ways run in turns in one process, and the median of each is compared, so that a busy machine disturbs all alike;
+time is that of the processor, which other processes are not part of.
 Other clients are compared with where they are installed (`pip install questdb influxdb influxdb-client`); those that
 are written in Python write a tenth of the rows, and what they took is given for all of them.
 """
@@ -29,6 +30,7 @@ from influx_proto import serialize_batches
 Way: TypeAlias = Callable[[], object]
 
 TAGS = ["host", "region"]
+ARROW = "influx_proto._arrow_lines"
 
 
 def mixed(count: int, chance: Any) -> pd.DataFrame:
@@ -99,22 +101,21 @@ def frames(count: int) -> dict[str, Callable[[], pd.DataFrame]]:
 
 @contextmanager
 def without_the_extra() -> Iterator[None]:
-    name = "influx_proto._arrow_lines"
-    known = sys.modules.pop(name, None)
-    sys.modules[name] = None  # type: ignore[assignment]  # importing it fails then
+    """Make the import of what needs pyarrow and orjson fail, as it does where these are not installed."""
+    modules: dict[str, Any] = sys.modules
+    known = modules[ARROW]
+    modules[ARROW] = None
     try:
         yield
     finally:
-        del sys.modules[name]
-        if known is not None:
-            sys.modules[name] = known
+        modules[ARROW] = known
 
 
 def ours(data: object, tags: list[str]) -> int:
     return sum(len(batch) for batch in serialize_batches(data, "m", tag_columns=tags))
 
 
-def ours_plain(data: object, tags: list[str]) -> int:
+def ours_without(data: object, tags: list[str]) -> int:
     with without_the_extra():
         return ours(data, tags)
 
@@ -128,7 +129,7 @@ def ways(frame: pd.DataFrame) -> dict[str, tuple[Way, int]]:
         "influx_proto": (lambda: ours(frame, tags), 1),
         "influx_proto, polars": (lambda: ours(table, tags), 1),
         "influx_proto, pyarrow": (lambda: ours(arrow, tags), 1),
-        "influx_proto, no extra": (lambda: ours_plain(frame, tags), 1),
+        "influx_proto, no extra": (lambda: ours_without(frame, tags), 1),
     }
     part = frame[: len(frame) // 10]
     try:
@@ -173,9 +174,9 @@ def measure(ways: dict[str, tuple[Way, int]], rounds: int) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, (way, part) in ways.items():
-            begin = time.perf_counter()
+            begin = time.thread_time()
             way()
-            times[name].append((time.perf_counter() - begin) * part)
+            times[name].append((time.thread_time() - begin) * part)
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
@@ -196,7 +197,8 @@ def able(ways: dict[str, tuple[Way, int]]) -> dict[str, tuple[Way, int]]:
 
 def main() -> None:
     count, rounds = (int(text) for text in (sys.argv[1:] + ["200000", "5"][len(sys.argv) - 1 :])[:2])
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # of other clients
+    importlib.import_module(ARROW)
     print(f"Python {platform.python_version()}; {count} rows, medians of {rounds} rounds")
     for package in (
         "influx-proto", "pandas", "numpy", "pyarrow", "orjson", "polars", "msgspec", "questdb", "influxdb-client",

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ._errors import SerializationError
 from ._point_runs import Shape
@@ -42,7 +42,7 @@ _ROWS: Final = 1000
 _SLICE: Final = 10_000
 _SLICE_CELLS: Final = 100_000
 
-#: Fewer rows are written faster without Arrow.
+#: Fewer rows are written faster as values.
 _FEW: Final = 100
 
 
@@ -98,10 +98,9 @@ class TableEncoder:
         """
         table, rows = self._open(read)
         encoder = PointEncoder(self._name, self._tags, "ns", rows.policy)
-        fast = rows.column_lines(encoder)
         for part in table.slices(self._slice(len(table.columns))):
             count = part.stop - part.start
-            found = fast.lines(rows.texts(part)) if fast is not None and count >= _FEW else None
+            found = rows.by_columns(encoder, part) if count >= _FEW else None
             if found is not None:
                 yield *found, count
             else:
@@ -212,9 +211,16 @@ class _Rows:
         self._tag_names = [names[at] for at in tags]
         self._field_names = [names[at] for at in fields]
         self._shape: Shape | None = None
+        #: What writes slices column by column; False before it has been looked for.
+        self._column_lines: ColumnLines | Literal[False] | None = False
 
-    def column_lines(self, encoder: PointEncoder) -> ColumnLines | None:
-        """Give what writes slices column by column; None where numpy is not installed, or this table is not for it."""
+    def by_columns(self, encoder: PointEncoder, part: Slice) -> tuple[bytes, int] | None:
+        """Give the lines of a slice, written column by column, and how many there are; None if that cannot be."""
+        if self._column_lines is False:
+            self._column_lines = self._find_column_lines(encoder)
+        return None if self._column_lines is None else self._column_lines.lines(self.texts(part))
+
+    def _find_column_lines(self, encoder: PointEncoder) -> ColumnLines | None:
         if self._measurement is None or self._inferred or not self._fields:
             return None
         try:
