@@ -120,7 +120,7 @@ def _matrix(texts: tuple[bytes, ...]) -> Any:
     if any(b"\0" in text for text in texts):
         raise unusual()
     width = max(map(len, texts))
-    return np.frombuffer(b"".join([text.ljust(width, b"\0") for text in texts]), np.uint8).reshape(-1, width)
+    return np.frombuffer(b"".join([text.ljust(width, b"\0") for text in texts]), np.uint8).reshape(len(texts), width)
 
 
 @dataclass(frozen=True, slots=True)

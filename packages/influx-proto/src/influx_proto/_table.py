@@ -323,11 +323,17 @@ def _field_type(text: bytes) -> FieldType:
     return _ENDS.get(text[-1:], "float")
 
 
+_TEXT: Final = {str, type(None)}
+
 _ENDS: Final[Mapping[bytes, FieldType]] = {b'"': "string", b"i": "integer", b"u": "unsigned"}
 
 
 def _as_texts(column: Reader) -> Reader:
     """Give an object column with its cells as texts."""
+
+    def texts(start: int, stop: int) -> Sequence[Any]:
+        cells = column.cells(start, stop)
+        return cells if _TEXT.issuperset(map(type, cells)) else [_as_text(cell) for cell in cells]
 
     def array(start: int, stop: int) -> Codes | None:
         found: Codes | None = column.array(start, stop)
@@ -336,7 +342,7 @@ def _as_texts(column: Reader) -> Reader:
         cells = found.cells
         return Codes(found.codes, lambda codes: [_as_text(cell) for cell in cells(codes)])
 
-    return Reader(lambda start, stop: [_as_text(cell) for cell in column.cells(start, stop)], array)
+    return Reader(texts, array)
 
 
 def _as_text(cell: Any) -> str | None:
