@@ -342,6 +342,14 @@ def test_rows_without_a_field_are_left_out() -> None:
     assert fast(frame(t=["a", "b"], v=[None, math.nan]), tag_columns=["t"]) == b""
 
 
+def test_columns_that_are_not_in_one_piece() -> None:
+    matrix = np.arange(12.0).reshape(3, 4)
+    data = pd.DataFrame(matrix, columns=list("abcd"), index=frame(v=[1, 2, 3]).index)
+    data["n"], data["ok"], data["t"] = [1, 2, 3], [True, False, True], pd.Categorical(["x", "y", None])
+    for part in (data[::-1], data[::2], data[["d", "a"]], data[::-2]):
+        assert by_all(part, {"tag_columns": ["t"] if "t" in part else []})[1:] == (True, True)
+
+
 @pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_times_of_any_unit_and_zone(unit: Any, zone: str | None) -> None:

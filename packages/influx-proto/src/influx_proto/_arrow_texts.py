@@ -124,13 +124,13 @@ def numbers(values: Any, after: Any, before: Any = None) -> Any:
     """Give the texts of finite numbers.
 
     Args:
-        values: the numbers, all present, in one piece.
+        values: the numbers, all present.
         after: the byte that is put behind each of them, or one for all.
         before: how many of them are before each row, and all of them; None if there is one in each row.
     """
     if not len(values):
         return pa.nulls(len(before) - 1, _BINARY)
-    data = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)
+    data = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
     if b"+" in data:
         data = data.replace(b"+", b"")
     text = np.frombuffer(data, np.uint8).copy()
