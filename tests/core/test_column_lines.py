@@ -379,6 +379,7 @@ def test_tables_of_arrow_and_polars() -> None:
         frame(v=[math.nan, math.nan], w=[math.nan, 1]),
         frame(v=[1.5, math.nan], w=pd.Categorical([None, None])),
         frame(t=pd.Categorical(["a b", None]), w=[1, 2]),
+        frame(t=["a b", None], w=[1, 2]),
         frame(t=objects(["a b", None]), w=[1, 2], v=pd.Categorical(["x", None]), x=[1.5, math.nan]),
     ],
 )
