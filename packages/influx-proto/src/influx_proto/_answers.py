@@ -20,7 +20,9 @@ _PASSING: Final = "max-concurrent-queries limit exceeded"
 
 #: Bytes that are decoded at a time where chunks are not kept: at 700 new objects Python's garbage collector begins to
 #: look through those there are, which would cost as much as the decoding, and many small series are many objects.
-_PIECE: Final = 16 * 1024
+_PORTION: Final = 16 * 1024
+#: The same where rows may be packed: many small series are read as columns together.
+_PACKED_PORTION: Final = 512 * 1024
 
 
 class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
@@ -41,26 +43,44 @@ def chunk_decoder(status: int, headers: Headers, *, epoch: str | None, packed: b
 
 
 class Collected(Generic[T]):
-    """Receives a query's answer: adds each chunk to something as it comes, and gives what that makes of them."""
+    """Receives a query's answer: adds each chunk to something as it comes, and gives what that makes of them.
+
+    Its bytes are decoded in portions of one size, whatever pieces they come in.
+    """
 
     def __init__(
-        self, decoder: Decoder[QueryResult], add: Callable[[QueryResult], object], finish: Callable[[], T]
+        self,
+        decoder: Decoder[QueryResult],
+        add: Callable[[QueryResult], object],
+        finish: Callable[[], T],
+        *,
+        packed: bool = False,
     ) -> None:
         self._decoder = decoder
         self._add = add
         self._finish = finish
+        self._portion = _PACKED_PORTION if packed else _PORTION
+        self._waiting = bytearray()  # less than a portion
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""
-        for at in range(0, len(data), _PIECE):
-            for chunk in self._decoder.feed(data[at : at + _PIECE]):
-                self._add(chunk)
+        waiting = self._waiting
+        waiting += data
+        whole = len(waiting) - len(waiting) % self._portion
+        for at in range(0, whole, self._portion):
+            self._decode(bytes(waiting[at : at + self._portion]))
+        del waiting[:whole]
 
     def close(self) -> T:
         """Take the end of the answer."""
+        self._decode(bytes(self._waiting))
         for chunk in self._decoder.close():
             self._add(chunk)
         return self._finish()
+
+    def _decode(self, data: bytes) -> None:
+        for chunk in self._decoder.feed(data):
+            self._add(chunk)
 
 
 class WholeResult:

@@ -14,6 +14,7 @@ Times of an answer that was asked for without `epoch` are turned into the text t
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ __all__ = ["SIZES", "MessagePackDocuments", "Walk"]
 #: How a document begins: a map of one key.
 _RESULTS: Final = b"\x81\xa7results"
 _ERROR: Final = b"\x81\xa5error"
+_BEGINNING: Final = re.compile(re.escape(_RESULTS))
 #: How a document ends that is followed by another of its statement: the result's `"partial": true`.
 _CONTINUED: Final = b"\xa7partial\xc3"
 #: A series' own mark is the same and stands before the result's; more tries than that are not worth it.
@@ -48,7 +50,7 @@ class MessagePackDocuments:
     """
 
     def __init__(self, *, packed: bool = False) -> None:
-        self._decode = _decode_packed if packed else _DECODER.decode
+        self._packed = packed
         self._buffer = bytearray()  # begins with a document that is not complete yet
         self._seen = 0  # from here on the next document's beginning is looked for
         self._tries = _TRIES
@@ -104,6 +106,7 @@ class MessagePackDocuments:
         """Take the complete documents off the buffer."""
         buffer = self._buffer
         begin = 0
+        ready = self._read_packed() if self._packed and self._walk is None else {}
         try:
             while begin < len(buffer):
                 _check_beginning(bytes(buffer[begin : begin + len(_RESULTS)]))
@@ -112,9 +115,10 @@ class MessagePackDocuments:
                     if end < 0:
                         break
                     try:
-                        document = self._decode(buffer[begin:end])
+                        document = ready.pop(end, None) or _DECODER.decode(buffer[begin:end])
                     except (ValueError, TypeError, RecursionError):
                         self._walk = Walk(begin)
+                        ready.clear()
                         continue
                 else:
                     if not self._walk.over(buffer):
@@ -134,10 +138,20 @@ class MessagePackDocuments:
             self._tries -= 1
             self._try_whole(documents)
 
+    def _read_packed(self, *, whole: bool = False) -> dict[int, Any]:
+        """Read the documents whose rows are many together, by where they end: those before the last, or a whole one."""
+        if not self._packed or len(self._buffer) < _LARGE:
+            return {}
+        from ._msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for those who have asked
+
+        data = bytes(self._buffer)
+        ends = [len(data)] if whole else [found.start() for found in _BEGINNING.finditer(data, max(self._seen, 1))]
+        return read_packed(data, ends) if ends else {}
+
     def _try_whole(self, documents: list[dict[str, Any]]) -> bool:
         """Take the buffer as one document, if it is exactly that."""
         try:
-            document = self._decode(self._buffer)
+            document = self._read_packed(whole=True).get(len(self._buffer)) or _DECODER.decode(self._buffer)
         except (ValueError, TypeError, RecursionError):
             return False
         documents.append(in_json_shape(document))
@@ -159,7 +173,7 @@ def _check_beginning(head: bytes) -> None:
     raise ProtocolError(f"the answer is not InfluxDB's MessagePack: {_excerpt(head)}")
 
 
-def _extension(code: int, data: memoryview) -> str:
+def extension(code: int, data: memoryview) -> str:
     """Read a time: whole seconds since 1970, rounded down, and the nanoseconds after them."""
     if code != 5 or len(data) != 12:
         raise ProtocolError(f"InfluxDB's MessagePack has no extension {code} of {len(data)} bytes")
@@ -168,14 +182,7 @@ def _extension(code: int, data: memoryview) -> str:
 
 
 _TIME: Final = struct.Struct(">qi")
-_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=_extension)
-
-
-def _decode_packed(data: bytearray) -> Any:
-    from ._msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for those who have asked
-
-    found = read_packed(bytes(data), _DECODER.decode) if len(data) >= _LARGE else None
-    return _DECODER.decode(data) if found is None else found
+_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=extension)
 
 
 def _decode(data: bytearray) -> Any:

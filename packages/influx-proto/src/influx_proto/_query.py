@@ -244,7 +244,7 @@ def _collected_frames(
 
     frames = FrameCollector(measurement=measurement)
     decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
-    return Collected(decoder, frames.add, lambda: finish(frames.finish()))
+    return Collected(decoder, frames.add, lambda: finish(frames.finish()), packed=True)
 
 
 def _check_pandas() -> None:
