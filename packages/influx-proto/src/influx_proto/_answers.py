@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from ._documents import DocumentDecoder, decoder_for
@@ -18,11 +19,11 @@ T = TypeVar("T")
 #: What a statement may fail of that passes. Not so a query that took too long, which would again, or that was ended.
 _PASSING: Final = "max-concurrent-queries limit exceeded"
 
-#: Bytes that are decoded at a time where chunks are not kept: at 700 new objects Python's garbage collector begins to
-#: look through those there are, which would cost as much as the decoding, and many small series are many objects.
-_PORTION: Final = 16 * 1024
-#: The same where rows may be packed: many small series are read as columns together.
-_PACKED_PORTION: Final = 512 * 1024
+#: Bytes that are decoded at a time where rows are kept, as lists or packed: so many small series are as fast as few
+#: large ones, read as columns together or without the garbage collector looking through them again and again.
+_KEPT: Final = 256 * 1024
+#: The same where rows are made something else at once: few, which the processor's cache has room for.
+_PASSING_BY: Final = 16 * 1024
 
 
 class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
@@ -42,10 +43,35 @@ def chunk_decoder(status: int, headers: Headers, *, epoch: str | None, packed: b
     return _ChunkDecoder(documents, status, headers, epoch)
 
 
+class _Portions:
+    """Takes bytes in any pieces and gives portions of one size."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._waiting = bytearray()  # for the rest of a portion
+
+    def take(self, data: bytes) -> Iterator[bytes]:
+        """Take more bytes; give the portions they fill."""
+        waiting = self._waiting
+        waiting += data
+        whole = len(waiting) - len(waiting) % self._size
+        for at in range(0, whole, self._size):
+            yield bytes(waiting[at : at + self._size])
+        del waiting[:whole]
+
+    def rest(self) -> bytes:
+        """Give what has filled no portion at the end."""
+        return bytes(self._waiting)
+
+
 class Collected(Generic[T]):
     """Receives a query's answer: adds each chunk to something as it comes, and gives what that makes of them.
 
-    Its bytes are decoded in portions of one size, whatever pieces they come in.
+    Args:
+        decoder: reads the answer.
+        add: takes a chunk, whose rows are not needed afterwards.
+        finish: gives the whole at the end.
+        packed: whether the rows are packed into columns.
     """
 
     def __init__(
@@ -59,27 +85,21 @@ class Collected(Generic[T]):
         self._decoder = decoder
         self._add = add
         self._finish = finish
-        self._portion = _PACKED_PORTION if packed else _PORTION
-        self._waiting = bytearray()  # less than a portion
+        self._portions = _Portions(_KEPT if packed else _PASSING_BY)
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""
-        waiting = self._waiting
-        waiting += data
-        whole = len(waiting) - len(waiting) % self._portion
-        for at in range(0, whole, self._portion):
-            self._decode(bytes(waiting[at : at + self._portion]))
-        del waiting[:whole]
+        for portion in self._portions.take(data):
+            self._take(self._decoder.feed(portion))
 
     def close(self) -> T:
         """Take the end of the answer."""
-        self._decode(bytes(self._waiting))
-        for chunk in self._decoder.close():
-            self._add(chunk)
+        self._take(self._decoder.feed(self._portions.rest()))
+        self._take(self._decoder.close())
         return self._finish()
 
-    def _decode(self, data: bytes) -> None:
-        for chunk in self._decoder.feed(data):
+    def _take(self, chunks: Iterable[QueryResult]) -> None:
+        for chunk in chunks:
             self._add(chunk)
 
 
@@ -90,13 +110,16 @@ class WholeResult:
         self._decoder = chunk_decoder(status, headers, epoch=epoch)
         self._chunks: list[QueryResult] = []
         self._epoch = epoch
+        self._portions = _Portions(_KEPT)
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""
-        self._take(lambda: self._decoder.feed(data))
+        for portion in self._portions.take(data):
+            self._take(partial(self._decoder.feed, portion))
 
     def close(self) -> QueryResult:
         """Take the end of the answer."""
+        self._take(partial(self._decoder.feed, self._portions.rest()))
         self._take(self._decoder.close)
         return join(self._chunks) if self._chunks else QueryResult([], epoch=self._epoch)
 

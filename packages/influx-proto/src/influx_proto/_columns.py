@@ -23,21 +23,20 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, starmap
 from typing import TYPE_CHECKING, Any, Final
 
 from ._cells import PACKED, Cells, Column, Piece
 from ._packed_rows import PackedRows
 from ._result import same_statement
 from ._time import to_nanoseconds, unit
+from ._uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from ._result import QueryResult
 
 __all__ = ["Label", "Table", "Tables", "only_table", "tables"]
-
-#: Rows that are turned to columns at a time: it takes an iterator for each, and at 700 new objects Python's garbage
-#: collector begins to look through those there are, which would cost four times what the work does.
-_TURNED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +142,8 @@ class _Rows:
             self._packed = joined or rows
             return
         self._unpack()
-        for begin in range(0, len(rows), _TURNED):
-            block = rows[begin : begin + _TURNED]
+        for begin in range(0, len(rows), PACKED):
+            block = rows[begin : begin + PACKED]
             for target, cells in zip(self._targets, _transposed(block, series), strict=True):
                 target.extend(self._rows, cells)
             self._rows += len(block)
@@ -225,9 +224,13 @@ def distinct(names: Sequence[str], taken: Iterable[str]) -> list[str]:
     return found
 
 
+#: Without Python, as `uninterrupted` wants it: it takes an iterator for each row.
+_ZIP: Final = partial(zip, strict=True)
+
+
 def _transposed(rows: Sequence[Sequence[Any]], series: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     try:
-        columns = list(zip(*rows, strict=True))
+        columns: list[tuple[Any, ...]] = uninterrupted(list, chain.from_iterable(starmap(_ZIP, [rows])))
     except ValueError:
         columns = []
     if len(columns) != len(series["columns"]):

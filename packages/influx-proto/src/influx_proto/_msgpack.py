@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import re
 import struct
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +25,7 @@ import msgspec
 from ._errors import ProtocolError
 from ._json import in_json_shape
 from ._time import to_rfc3339
+from ._uninterrupted import uninterrupted
 
 __all__ = ["SIZES", "MessagePackDocuments", "Walk"]
 
@@ -106,7 +109,9 @@ class MessagePackDocuments:
         """Take the complete documents off the buffer."""
         buffer = self._buffer
         begin = 0
-        ready = self._read_packed() if self._packed and self._walk is None else {}
+        ready = {}
+        if self._walk is None:
+            ready = self._read_together([match.start() for match in _BEGINNING.finditer(buffer, max(self._seen, 1))])
         try:
             while begin < len(buffer):
                 _check_beginning(bytes(buffer[begin : begin + len(_RESULTS)]))
@@ -138,20 +143,31 @@ class MessagePackDocuments:
             self._tries -= 1
             self._try_whole(documents)
 
-    def _read_packed(self, *, whole: bool = False) -> dict[int, Any]:
-        """Read the documents whose rows are many together, by where they end: those before the last, or a whole one."""
-        if not self._packed or len(self._buffer) < _LARGE:
-            return {}
-        from ._msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for those who have asked
+    def _read_together(self, ends: list[int]) -> dict[int, Any]:
+        """Decode what is thought to be documents, one behind the other, in one go if that is worth it.
 
-        data = bytes(self._buffer)
-        ends = [len(data)] if whole else [found.start() for found in _BEGINNING.finditer(data, max(self._seen, 1))]
-        return read_packed(data, ends) if ends else {}
+        Returns:
+            Those that could be decoded, by where they end.
+        """
+        if not ends or ends[-1] < _LARGE:
+            return {}
+        data = bytes(self._buffer[: ends[-1]])
+        found = {}
+        if self._packed:
+            from ._msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for who asked for it
+
+            found = read_packed(data, ends)
+        if not found and _EXTENSION not in data:  # which would need Python
+            parts = [data[begin:end] for begin, end in pairwise([0, *ends])]
+            with suppress(ValueError, TypeError, RecursionError):
+                documents = uninterrupted(list, map(_DECODER.decode, parts))
+                found = dict(zip(ends, documents, strict=True))
+        return found
 
     def _try_whole(self, documents: list[dict[str, Any]]) -> bool:
         """Take the buffer as one document, if it is exactly that."""
         try:
-            document = self._read_packed(whole=True).get(len(self._buffer)) or _DECODER.decode(self._buffer)
+            document = self._read_together([len(self._buffer)]).get(len(self._buffer)) or _DECODER.decode(self._buffer)
         except (ValueError, TypeError, RecursionError):
             return False
         documents.append(in_json_shape(document))
@@ -182,6 +198,7 @@ def extension(code: int, data: memoryview) -> str:
 
 
 _TIME: Final = struct.Struct(">qi")
+_EXTENSION: Final = b"\xc7\x0c\x05"
 _DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=extension)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from ._answers import Collected, WholeResult, chunk_decoder
 from ._arguments import given, limit, text
+from ._documents import can_be_packed
 from ._op import Decoder, FlatMap, Op
 from ._result import QueryResult
 from ._stream import StreamOp
@@ -244,7 +245,8 @@ def _collected_frames(
 
     frames = FrameCollector(measurement=measurement)
     decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
-    return Collected(decoder, frames.add, lambda: finish(frames.finish()), packed=True)
+    packed = can_be_packed(headers.get("Content-Type"))
+    return Collected(decoder, frames.add, lambda: finish(frames.finish()), packed=packed)
 
 
 def _check_pandas() -> None:
