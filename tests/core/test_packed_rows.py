@@ -86,6 +86,13 @@ def document(rows: Sequence[list[Any]], columns: Sequence[str], *, more: bool = 
     return packed({"results": [{"statement_id": 0, "series": [series], **partial}]})
 
 
+def one_by_one(data: bytes) -> tuple[str, str, bool]:
+    """Decode in the ordinary way, which is right by definition."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("influx_proto._msgpack._LARGE", 1 << 60)
+        return decode(data, columns=False)
+
+
 def decode(data: bytes, pieces: Sequence[bytes] | None = None, *, columns: bool = True) -> tuple[str, str, bool]:
     """Give the documents, the error, and whether the rows were read as columns."""
     decoder = MessagePackDocuments(packed=columns)
@@ -108,10 +115,11 @@ def decode(data: bytes, pieces: Sequence[bytes] | None = None, *, columns: bool 
 
 
 def same(data: bytes, pieces: Sequence[bytes] | None = None) -> bool:
-    documents, error, is_packed = decode(data, pieces)
-    expected, expected_error, _ = decode(data, columns=False)
-    assert documents == expected
-    assert bool(error) == bool(expected_error)
+    expected, expected_error, _ = one_by_one(data)
+    for columns in (False, True):  # several documents in one go as well, where they are not read as columns
+        documents, error, is_packed = decode(data, pieces, columns=columns)
+        assert documents == expected
+        assert bool(error) == bool(expected_error)
     return is_packed
 
 
