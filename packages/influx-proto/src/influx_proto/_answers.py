@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from ._documents import DocumentDecoder, decoder_for
@@ -30,96 +29,63 @@ class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
     """A statement names a database that does not exist: both a `QueryError` and a `DatabaseNotFound`."""
 
 
-def chunk_decoder(status: int, headers: Headers, *, epoch: str | None, packed: bool = False) -> Decoder[QueryResult]:
+def chunk_decoder(
+    status: int, headers: Headers, *, epoch: str | None, packed: bool = False, gathered: bool = False
+) -> Decoder[QueryResult]:
     """Make the decoder of a query's answer, which gives a `QueryResult` for each chunk.
 
-    Its rows may be packed into columns, if `packed` says so.
+    Args:
+        status: the answer's status.
+        headers: its header fields.
+        epoch: the unit of its times.
+        packed: whether its rows may be packed into columns.
+        gathered: whether chunks may wait until there are some more.
     """
     if status != 200:
         return Refusal("query", status, headers)
     documents = decoder_for(headers.get("Content-Type"), packed=packed)
     if documents is None:
         return _NotInfluxDB(status, headers)
-    return _ChunkDecoder(documents, status, headers, epoch)
-
-
-class _Portions:
-    """Takes bytes in any pieces and gives portions of one size."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._waiting = bytearray()  # for the rest of a portion
-
-    def take(self, data: bytes) -> Iterator[bytes]:
-        """Take more bytes; give the portions they fill."""
-        waiting = self._waiting
-        waiting += data
-        whole = len(waiting) - len(waiting) % self._size
-        for at in range(0, whole, self._size):
-            yield bytes(waiting[at : at + self._size])
-        del waiting[:whole]
-
-    def rest(self) -> bytes:
-        """Give what has filled no portion at the end."""
-        return bytes(self._waiting)
+    return _ChunkDecoder(documents, status, headers, epoch, _KEPT if gathered else 0)
 
 
 class Collected(Generic[T]):
-    """Receives a query's answer: adds each chunk to something as it comes, and gives what that makes of them.
-
-    Args:
-        decoder: reads the answer.
-        add: takes a chunk, whose rows are not needed afterwards.
-        finish: gives the whole at the end.
-        packed: whether the rows are packed into columns.
-    """
+    """Receives a query's answer: adds each chunk to something as it comes, and gives what that makes of them."""
 
     def __init__(
-        self,
-        decoder: Decoder[QueryResult],
-        add: Callable[[QueryResult], object],
-        finish: Callable[[], T],
-        *,
-        packed: bool = False,
+        self, decoder: Decoder[QueryResult], add: Callable[[QueryResult], object], finish: Callable[[], T]
     ) -> None:
         self._decoder = decoder
         self._add = add
         self._finish = finish
-        self._portions = _Portions(_KEPT if packed else _PASSING_BY)
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""
-        for portion in self._portions.take(data):
-            self._take(self._decoder.feed(portion))
+        for at in range(0, len(data), _PASSING_BY):
+            for chunk in self._decoder.feed(data[at : at + _PASSING_BY]):
+                self._add(chunk)
 
     def close(self) -> T:
         """Take the end of the answer."""
-        self._take(self._decoder.feed(self._portions.rest()))
-        self._take(self._decoder.close())
-        return self._finish()
-
-    def _take(self, chunks: Iterable[QueryResult]) -> None:
-        for chunk in chunks:
+        for chunk in self._decoder.close():
             self._add(chunk)
+        return self._finish()
 
 
 class WholeResult:
     """Receives a query's answer and joins its chunks."""
 
     def __init__(self, status: int, headers: Headers, *, epoch: str | None) -> None:
-        self._decoder = chunk_decoder(status, headers, epoch=epoch)
+        self._decoder = chunk_decoder(status, headers, epoch=epoch, gathered=True)
         self._chunks: list[QueryResult] = []
         self._epoch = epoch
-        self._portions = _Portions(_KEPT)
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""
-        for portion in self._portions.take(data):
-            self._take(partial(self._decoder.feed, portion))
+        self._take(lambda: self._decoder.feed(data))
 
     def close(self) -> QueryResult:
         """Take the end of the answer."""
-        self._take(partial(self._decoder.feed, self._portions.rest()))
         self._take(self._decoder.close)
         return join(self._chunks) if self._chunks else QueryResult([], epoch=self._epoch)
 
@@ -153,8 +119,12 @@ class _NotInfluxDB:
 class _ChunkDecoder:
     """Turns documents into chunks; raises what they report, but never before the good chunks ahead of it are given."""
 
-    def __init__(self, documents: DocumentDecoder, status: int, headers: Headers, epoch: str | None) -> None:
+    def __init__(
+        self, documents: DocumentDecoder, status: int, headers: Headers, epoch: str | None, portion: int
+    ) -> None:
         self._documents = documents
+        self._portion = portion  # less is not decoded before the end
+        self._waiting = bytearray()
         self._status = status
         self._headers = headers
         self._epoch = epoch
@@ -165,11 +135,18 @@ class _ChunkDecoder:
 
     def feed(self, data: bytes) -> Sequence[QueryResult]:
         self._raise_error()
+        self._waiting += data
+        if len(self._waiting) < self._portion:
+            return ()
+        data = bytes(self._waiting)
+        self._waiting.clear()
         return self._chunks(self._documents.feed(data))
 
     def close(self) -> Sequence[QueryResult]:
         self._raise_error()
-        chunks = self._chunks(self._documents.close())
+        chunks = self._chunks(self._documents.feed(bytes(self._waiting)))
+        if self._error is None:
+            chunks += self._chunks(self._documents.close())
         if chunks and self._error is not None:
             # The end of the answer is the last chance to give chunks, so those before the error go with the error.
             self._error.partial_result = join(chunks)

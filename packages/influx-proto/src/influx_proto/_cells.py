@@ -92,7 +92,7 @@ class Cells:
         self._pad(rows)
         if self._cells:
             self._settle()
-        pieces = self._pieces
+        pieces, self._pieces = self._pieces, []  # gone when they are together, before the next column's are
         kind = _common_kind(pieces)
         values = _joined(pieces, kind)
         missing = None

@@ -224,13 +224,16 @@ def distinct(names: Sequence[str], taken: Iterable[str]) -> list[str]:
     return found
 
 
-#: Without Python, as `uninterrupted` wants it: it takes an iterator for each row.
+#: From so many iterators on, one a row, the garbage collector would come in between.
+_MANY: Final = 500
+#: Without Python, as `uninterrupted` wants it.
 _ZIP: Final = partial(zip, strict=True)
 
 
 def _transposed(rows: Sequence[Sequence[Any]], series: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     try:
-        columns: list[tuple[Any, ...]] = uninterrupted(list, chain.from_iterable(starmap(_ZIP, [rows])))
+        zipped = chain.from_iterable(starmap(_ZIP, [rows]))
+        columns: list[tuple[Any, ...]] = list(zipped) if len(rows) < _MANY else uninterrupted(list, zipped)
     except ValueError:
         columns = []
     if len(columns) != len(series["columns"]):

@@ -138,8 +138,8 @@ def _strings(values: list[str | None] | Texts) -> Any:
 
     # Not left to pandas, which cannot know what a column without any value is of.
     kind = pd.Series([""]).dtype
-    if not isinstance(values, Texts):
-        return pd.Series(values, dtype=kind).array
+    if isinstance(kind, np.dtype) or not isinstance(values, Texts):  # of objects, up to pandas 2: None stays None
+        return pd.Series(list(values), dtype=kind).array
     numbers: dict[str | None, int] = {None: -1}
     parts = []
     for distinct, places in values.parts:

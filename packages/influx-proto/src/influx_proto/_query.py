@@ -244,9 +244,9 @@ def _collected_frames(
     from ._pandas_result import FrameCollector  # noqa: PLC0415 - not needed by those who want no frames
 
     frames = FrameCollector(measurement=measurement)
-    decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
-    packed = can_be_packed(headers.get("Content-Type"))
-    return Collected(decoder, frames.add, lambda: finish(frames.finish()), packed=packed)
+    gathered = can_be_packed(headers.get("Content-Type"))
+    decoder = chunk_decoder(status, headers, epoch="ns", packed=True, gathered=gathered)
+    return Collected(decoder, frames.add, lambda: finish(frames.finish()))
 
 
 def _check_pandas() -> None:
