@@ -38,8 +38,7 @@ _CONTINUED: Final = b"\xa7partial\xc3"
 #: A series' own mark is the same and stands before the result's; more tries than that are not worth it.
 _TRIES: Final = 2
 
-
-#: Only larger documents have so many rows that it is faster to read them as columns.
+#: Fewer bytes have so few rows that it does not matter how they are decoded.
 _LARGE: Final = 8192
 
 
@@ -49,7 +48,8 @@ class MessagePackDocuments:
     Integers, floats and times are exact. Text that is not UTF-8 gets replacement characters.
 
     Args:
-        packed: whether the rows of a document that has many may be `PackedRows`, for which numpy and pandas are needed.
+        packed: whether rows may be `PackedRows` where there are many, of one series or of several that come together;
+            numpy and pandas are needed for it.
     """
 
     def __init__(self, *, packed: bool = False) -> None:
