@@ -6,7 +6,7 @@ args ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # each step announced and ended before the next
-.PHONY: help quickstart test lint types pytest docs format clean
+.PHONY: help quickstart test lint types pytest docs bench format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,10 @@ pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
 docs: .venv/docs.stamp ## Build the documentation in build/docs; warnings and broken links are errors
 	@$(python) -m sphinx --fail-on-warning --fresh-env --quiet -b html -d build/doctrees docs build/docs
 	@echo "The documentation is in build/docs/index.html."
+
+bench: .venv/bench.stamp ## Compare with other clients and curl; writes benchmarks/RESULTS.md, takes ten minutes
+	@$(python) -m tests.servers.influxd --install
+	@$(python) -W ignore -m benchmarks $(args)
 
 format: .venv/dev.stamp ## Format the code and mend what ruff can mend
 	@$(python) -m ruff check --fix

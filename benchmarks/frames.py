@@ -103,7 +103,7 @@ def frames(count: int) -> dict[str, Callable[[], pd.DataFrame]]:
 def without_the_extra() -> Iterator[None]:
     """Make the import of what needs pyarrow and orjson fail, as it does where these are not installed."""
     modules: dict[str, Any] = sys.modules
-    known = modules[ARROW]
+    known = importlib.import_module(ARROW)
     modules[ARROW] = None
     try:
         yield
@@ -198,7 +198,6 @@ def able(ways: dict[str, tuple[Way, int]]) -> dict[str, tuple[Way, int]]:
 def main() -> None:
     count, rounds = (int(text) for text in (sys.argv[1:] + ["200000", "5"][len(sys.argv) - 1 :])[:2])
     warnings.simplefilter("ignore")  # of other clients
-    importlib.import_module(ARROW)
     print(f"Python {platform.python_version()}; {count} rows, medians of {rounds} rounds")
     for package in (
         "influx-proto", "pandas", "numpy", "pyarrow", "orjson", "polars", "msgspec", "questdb", "influxdb-client",

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import argparse
 import platform
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from influx_proto import FLOAT, INT, TAG, TIMEINT, lineprotocol
 from influx_requests import InfluxDBClient
 
-from tests.servers.influxd import running_server
+from tests.servers.influxd import Influxd
 
 DATABASE = "benchmark"
 SECOND = 10**9
@@ -67,8 +67,20 @@ WAYS: dict[str, Callable[[InfluxDBClient, int], int]] = {
 
 
 def peak() -> float:
-    """Give the most memory that this process ever had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Give the most memory that this process has had since its beginning, or since that was forgotten, in MB."""
+    # Not `ru_maxrss`: that begins with what the process had from which this one was started.
+    return _status("VmHWM")
+
+
+def forget_peak() -> float:
+    """Begin anew to look for the most, and give what there is now, in MB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def _status(name: str) -> float:
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1]) / 1024
 
 
 def run(way: str, url: str, count: int) -> None:
@@ -77,8 +89,22 @@ def run(way: str, url: str, count: int) -> None:
         before = peak()
         began = time.perf_counter()
         done = WAYS[way](client, count)
-        rate = done / (time.perf_counter() - began)
-        print(f"{way:24}{done:>11} points{rate:>11.0f} a second{before:>8.0f} MB before{peak():>8.0f} MB at most")
+        print(done / (time.perf_counter() - began), before, peak())
+
+
+def measured(count: int) -> Iterator[tuple[str, float, float]]:
+    """Give for each way how many points a second it does, and the most memory that its process had, in MB."""
+    with Influxd() as server, InfluxDBClient.from_url(server.url) as client:
+        client.create_database(DATABASE)
+        for way in WAYS:
+            command = [sys.executable, "-m", "benchmarks.memory", "--way", way, "--url", server.url]
+            done = subprocess.run([*command, "--points", str(count)], check=True, stdout=subprocess.PIPE, text=True)
+            rate, before, most = map(float, done.stdout.split())
+            print(
+                f"{way:24}{count:>11} points{rate:>11.0f} a second{before:>8.0f} MB before{most:>8.0f} MB at most",
+                flush=True,
+            )
+            yield way, rate, most
 
 
 def main() -> None:
@@ -90,14 +116,8 @@ def main() -> None:
     if options.way:
         return run(options.way, options.url, options.points)
     print(f"Python {platform.python_version()}, {options.points} points")
-    with running_server() as server, InfluxDBClient.from_url(server.url) as client:
-        client.create_database(DATABASE)
-        try:
-            for way in WAYS:
-                command = [sys.executable, "-m", "benchmarks.memory", "--way", way, "--url", server.url]
-                subprocess.run([*command, "--points", str(options.points)], check=True)
-        finally:
-            client.drop_database(DATABASE)
+    for _ in measured(options.points):
+        pass
     return None
 
 
