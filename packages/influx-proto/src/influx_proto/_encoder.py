@@ -11,13 +11,11 @@ from functools import cached_property, partial
 from typing import Any, Final, NoReturn
 
 from ._arguments import limit
-from ._arrow import read_arrow
 from ._batch import SKIPPED, Batch, has_time, is_point
 from ._errors import SerializationError
 from ._escape import encoded
 from ._lineprotocol import ObjectEncoder, object_encoder
 from ._lines import lines
-from ._pandas import is_frame, read_pandas
 from ._point_runs import PointRunEncoder
 from ._points import PointEncoder
 from ._policy import DEFAULT, ObjectColumns, TypePolicy
@@ -25,6 +23,7 @@ from ._runs import Lines, Run, with_runs
 from ._shown import shown
 from ._slices import Table
 from ._table import TableEncoder
+from ._table_kinds import is_table, table_reader
 from ._time import wire_precision
 
 __all__ = ["Encoder"]
@@ -222,9 +221,9 @@ class Encoder:
             leaf = self._add_point
         elif hasattr(kind, "__aiter__"):
             leaf = self._refuse_async
-        elif (read := _table_reader(kind)) is not None:
+        elif (read := table_reader(kind)) is not None:
             node = partial(self._table_batches, read)
-        elif _is_table(kind) or hasattr(kind, "_fields") or not hasattr(kind, "__iter__"):
+        elif is_table(kind) or hasattr(kind, "_fields") or not hasattr(kind, "__iter__"):
             leaf = self._refuse
         else:
             node = self._values
@@ -390,25 +389,6 @@ class Encoder:
             "with 'fields', an object of a @lineprotocol class, a DataFrame or Arrow table, or an iterable of these"
         )
         raise SerializationError(msg)
-
-
-def _table_reader(kind: type) -> Callable[[Any, str], Table] | None:
-    """Find what reads the tables of a class, if it is one of tables."""
-    if is_frame(kind):
-        return read_pandas
-    name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
-    # Columns have a stream as well; of polars' first versions, frames have none.
-    if (hasattr(kind, "__arrow_c_stream__") and not name.endswith(".Series")) or name == "polars.DataFrame":
-        return read_arrow
-    return None
-
-
-def _is_table(kind: type) -> bool:
-    """Whether iterating would give names of columns, or columns, and not rows."""
-    library = kind.__module__.partition(".")[0]
-    return library in {"pandas", "polars", "pyarrow"} or any(
-        hasattr(kind, name) for name in ("__arrow_c_stream__", "__dataframe__")
-    )
 
 
 def _a(value: object) -> str:
