@@ -67,6 +67,8 @@ class TypePolicy:
         Raises:
             ValueError: an option has a value that it cannot have; the message begins with the option's name.
         """
+        if unsigned is None and nonfinite is None and field_types is None and integers_as_floats is None:
+            return self
         said: dict[str, Any] = {
             "unsigned": unsigned,
             "nonfinite": nonfinite,
@@ -75,10 +77,7 @@ class TypePolicy:
         }
         if isinstance(field_types, Mapping):
             said["field_types"] = {**self.field_types, **field_types}
-        decided = {name: value for name, value in said.items() if value is not None}
-        if not decided:
-            return self
-        made = replace(self, **decided)
+        made = replace(self, **{name: value for name, value in said.items() if value is not None})
         return self if made == self else made  # so that who decides nothing else is easily told
 
 

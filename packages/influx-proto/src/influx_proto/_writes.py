@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, aclosing
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 
 from ._batch import Batch
@@ -129,21 +130,27 @@ class Writes:
     ) -> bool:
         """Write batch after batch; where `background` gives threads, the next is made while others are on their way."""
         encoder = self._encoder(settings, transport)
-        with _Account() as account, ExitStack() as stack:
+        with _Account() as account:
             deliver = self._deliverer(account, settings, transport)
 
             def send(batch: Batch) -> None:
                 run(deliver(batch), transport)
 
-            put = send
-            for batch in encoder.add(self._data):
-                if put is send and (beside := self._beside(background())) is not None:
+            full = iter(encoder.add(self._data))
+            first = next(full, None)
+            if first is None:  # all is one batch, as small writes are
+                for batch in encoder.close():
+                    send(batch)
+                return True
+            beside = self._beside(background())
+            with ExitStack() as stack:
+                put = send
+                if beside is not None:
                     from ._in_flight import InFlight  # noqa: PLC0415 - only needed where there is much to write
 
                     put = stack.enter_context(InFlight(self._senders, send, *beside)).put
-                put(batch)
-            for batch in encoder.close():
-                put(batch)
+                for batch in chain((first,), full, _rest(encoder)):
+                    put(batch)
         return True
 
     async def arun(
@@ -160,25 +167,24 @@ class Writes:
             async def send(batch: Batch) -> None:
                 await arun(deliver(batch), transport)
 
-            async with AsyncExitStack() as stack:
+            if isinstance(self._data, AsyncIterable):
+                several: AsyncGenerator[Batch] = _read(encoder, self._data)
+            else:
+                full = iter(encoder.add(self._data))
+                first = next(full, None)
+                if first is None:  # as above
+                    for batch in encoder.close():
+                        await send(batch)
+                    return True
+                several = _in_turn(chain((first,), full, _rest(encoder)))
+            beside = self._beside(background())
+            async with aclosing(several) as batches, AsyncExitStack() as stack:
                 put = send
+                if beside is not None:
+                    from ._in_flight import AsyncInFlight  # noqa: PLC0415 - as above
 
-                async def put_full(batch: Batch) -> None:
-                    nonlocal put
-                    if put is send and (beside := self._beside(background())) is not None:
-                        from ._in_flight import AsyncInFlight  # noqa: PLC0415 - as above
-
-                        put = (await stack.enter_async_context(AsyncInFlight(self._senders, send, *beside))).put
-                    await put(batch)
-
-                if isinstance(self._data, AsyncIterable):
-                    async with aclosing(_added(encoder, self._data)) as batches:
-                        async for batch in batches:
-                            await put_full(batch)
-                else:
-                    for batch in encoder.add(self._data):
-                        await put_full(batch)
-                for batch in encoder.close():
+                    put = (await stack.enter_async_context(AsyncInFlight(self._senders, send, *beside))).put
+                async for batch in batches:
                     await put(batch)
         return True
 
@@ -200,11 +206,9 @@ class Writes:
                 yield batch
             return
         encoder = self._encoder(settings, clock, at_once=at_once)
-        async with aclosing(_added(encoder, self._data, at_once=at_once)) as batches:
+        async with aclosing(_read(encoder, self._data, at_once=at_once)) as batches:
             async for batch in batches:
                 yield batch
-        for batch in encoder.close():
-            yield batch
 
     def _beside(self, background: BackgroundT | None) -> BackgroundT | None:
         if background is None and self._senders > 1:
@@ -236,8 +240,18 @@ class Writes:
         return self._make_encoder(settings, stamp=clock.time_ns if self._stamp else None, at_once=at_once)
 
 
-async def _added(encoder: Encoder, data: AsyncIterable[object], *, at_once: bool = False) -> AsyncGenerator[Batch]:
-    """Give the batches that become full while an asynchronous iterable is read."""
+def _rest(encoder: Encoder) -> Iterator[Batch]:
+    """Give what is left when all was added."""
+    yield from encoder.close()
+
+
+async def _in_turn(batches: Iterable[Batch]) -> AsyncGenerator[Batch]:
+    for batch in batches:
+        yield batch
+
+
+async def _read(encoder: Encoder, data: AsyncIterable[object], *, at_once: bool = False) -> AsyncGenerator[Batch]:
+    """Give the batches of an asynchronous iterable as they become full, and what is left in the end."""
     async with AsyncExitStack() as stack:
         if isinstance(data, AsyncGenerator):
             # A generator that is left half-way would be finished by nobody knows whom.
@@ -247,6 +261,8 @@ async def _added(encoder: Encoder, data: AsyncIterable[object], *, at_once: bool
                 yield batch
             for batch in encoder.close() if at_once else ():
                 yield batch
+    for batch in encoder.close():
+        yield batch
 
 
 class _Account:
