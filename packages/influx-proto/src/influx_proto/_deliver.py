@@ -31,7 +31,7 @@ Send: TypeAlias = Callable[[Batch], Flow[bool]]
 
 #: What refuses single lines; any other refusal is about the request as a whole.
 _ABOUT_LINES: Final = re.compile(
-    "partial write|unable to parse|invalid UTF-8|max key length exceeded|time outside range"
+    "partial write|field type conflict|unable to parse|invalid UTF-8|max key length exceeded|time outside range"
 )
 
 _CONFLICT: Final = re.compile(
