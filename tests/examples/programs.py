@@ -23,12 +23,12 @@ ROOT = Path(__file__).parents[2]
 DEADLINE = 60.0
 
 
-def shown_command(name: str) -> list[str]:
-    """The command in the docstring of an example, with this Python for `python`."""
+def shown_arguments(name: str) -> list[str]:
+    """The arguments in the command that the docstring of an example shows."""
     docstring = ast.get_docstring(ast.parse((ROOT / f"examples/{name}.py").read_text()))
-    found = re.search(rf"^ +.*?python( -m examples\.{name}\b.*)$", docstring or "", re.MULTILINE)
+    found = re.search(rf"^ +.*python -m examples\.{name}\b(.*)$", docstring or "", re.MULTILINE)
     assert found is not None, f"{name} does not show how to run it"
-    return [sys.executable, "-W", "error", *shlex.split(found[1])]
+    return shlex.split(found[1])
 
 
 class Program:
@@ -41,6 +41,17 @@ class Program:
         self._readers = [threading.Thread(target=self._read, args=(name,)) for name in ("out", "err")]
         for reader in self._readers:
             reader.start()
+
+    def send(self, text: str) -> None:
+        """Give it something to read."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+
+    def close(self) -> None:
+        """Tell it that there is nothing more to read."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Wait until something is so."""
@@ -60,6 +71,11 @@ class Program:
         assert ended == status, f"it ended with {ended}: {self.out}{self.err}"
         return self.out
 
+    def peak(self) -> int:
+        """How many bytes of memory it has had at the most until now; 0 where it is over."""
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        return 1024 * int(found[1]) if found else 0
+
     def _read(self, name: str) -> None:
         stream = self.process.stdout if name == "out" else self.process.stderr
         assert stream is not None
@@ -70,11 +86,18 @@ class Program:
 
 @contextmanager
 def started(name: str, *more: str, url: str, database: str, folder: Path) -> Generator[Program]:
+    """Start an example in a folder by the command that it shows, and more arguments; it does not outlive the block."""
+    with running(name, [*shown_arguments(name), *more], url=url, database=database, folder=folder) as program:
+        yield program
+
+
+@contextmanager
+def running(name: str, arguments: list[str], *, url: str, database: str, folder: Path) -> Generator[Program]:
     """Start an example in a folder; it does not outlive the block."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INFLUXDB_")}
     environment |= {"INFLUXDB_URL": url, "INFLUXDB_DATABASE": database, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [*shown_command(name), *more],
+        [sys.executable, "-W", "error", "-m", f"examples.{name}", *arguments],
         cwd=folder,
         env=environment,
         stdin=subprocess.PIPE,
@@ -85,5 +108,6 @@ def started(name: str, *more: str, url: str, database: str, folder: Path) -> Gen
     try:
         yield Program(process)
     finally:
+        process.kill()
         with process:
-            process.kill()
+            pass
