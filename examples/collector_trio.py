@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import trio
-from influx_proto import FLOAT, INT, TAG, TIMEINT, RetryPolicy, UndeliveredError, lineprotocol
+from influx_proto import FLOAT, INT, TAG, TIMEINT, InfluxDBError, RetryPolicy, lineprotocol
 from influx_trio import AsyncInfluxDBClient
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def main() -> None:
     psutil.cpu_percent(percpu=True)  # every call tells about the time since the one before
     try:
         trio.run(run, options.database, options.seconds)
-    except UndeliveredError as error:
+    except InfluxDBError as error:  # the server is not there, or went away and did not come back before the end
         sys.exit(f"\n{error}")
 
 

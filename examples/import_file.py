@@ -103,7 +103,8 @@ def main() -> None:
     parser.add_argument("--database", default=os.environ.get("INFLUXDB_DATABASE", "examples"))
     parser.add_argument("--measurement", help="default: the name of the file")
     parser.add_argument("--time", default="time", metavar="COLUMN", help="default: %(default)s")
-    parser.add_argument("--precision", default="ns", help="of integers: ns, u, ms, s, m or h (default: %(default)s)")
+    parser.add_argument("--precision", default="ns", choices=["ns", "u", "ms", "s", "m", "h"],
+                        help="the unit of times that are integers (default: %(default)s)")  # fmt: skip
     parser.add_argument("--tag", action="append", default=[], metavar="COLUMN", help="may be given several times")
     parser.add_argument("--type", action="append", default=[], type=parse_type, metavar="COLUMN=TYPE",
                         help=f"as what a field is written: {', '.join(TYPES)}; may be given several times")  # fmt: skip

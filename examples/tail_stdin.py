@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -76,7 +77,8 @@ async def run(options: argparse.Namespace) -> int:
                 writing = asyncio.ensure_future(writer.write(whole_lines(), precision=options.precision))
                 for number in (signal.SIGTERM, signal.SIGINT):
                     asyncio.get_running_loop().add_signal_handler(number, writing.cancel)
-                await asyncio.wait([writing])
+                with contextlib.suppress(asyncio.CancelledError):  # no more is read then, and what was is delivered
+                    await writing
         except UndeliveredError as error:
             for lines in error.undelivered:
                 sys.stdout.buffer.write(lines.data + b"\n")
@@ -89,10 +91,14 @@ async def run(options: argparse.Namespace) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default=os.environ.get("INFLUXDB_DATABASE", "examples"))
-    parser.add_argument("--precision", default="ns", help="the unit of the lines' times (default: %(default)s)")
+    parser.add_argument("--precision", default="ns", choices=["ns", "u", "ms", "s", "m", "h"],
+                        help="the unit of the lines' times (default: %(default)s)")  # fmt: skip
     parser.add_argument("--max-lines", type=int, default=5000, help="lines of a batch (default: %(default)s)")
     parser.add_argument("--max-delay", type=float, default=1.0, help="seconds a line waits (default: %(default)s)")
-    sys.exit(asyncio.run(run(parser.parse_args())))
+    try:
+        sys.exit(asyncio.run(run(parser.parse_args())))
+    except InfluxDBError as error:  # nothing was read yet
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

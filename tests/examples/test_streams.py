@@ -59,6 +59,16 @@ def test_tail_stdin_gives_back_what_it_could_not_deliver(influxd: Server, databa
     assert printed.splitlines()[0] == "m v=2 2"
 
 
+def test_tail_stdin_in_milliseconds(influxd: Server, database: str, tmp_path: Path) -> None:
+    given = ["--precision", "ms", "--max-lines", "1"]
+    with running("tail_stdin", given, url=influxd.url, database=database, folder=tmp_path) as program:
+        program.send("m v=1 1\n\nm v=2 1714557600000")
+        program.close()
+        program.end()
+    series = execute(influxd.url, f'SELECT v FROM "{database}"..m')["results"][0]["series"]
+    assert series[0]["values"] == [[10**6, 1], [1_714_557_600 * 10**9, 2]]
+
+
 def test_import_file_of_csv(influxd: Server, database: str, tmp_path: Path) -> None:
     """Of a file with all that its first rows would not have told."""
     (tmp_path / "trips.csv").write_text(
