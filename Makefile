@@ -6,7 +6,7 @@ args ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # each step announced and ended before the next
-.PHONY: help quickstart test lint types pytest format clean
+.PHONY: help quickstart test lint types pytest docs format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,10 @@ pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m tests.servers.nginx --install
 	@$(python) -m pytest $(args)
+
+docs: .venv/docs.stamp ## Build the documentation in build/docs; warnings and broken links are errors
+	@$(python) -m sphinx --fail-on-warning --fresh-env --quiet -b html -d build/doctrees docs build/docs
+	@echo "The documentation is in build/docs/index.html."
 
 format: .venv/dev.stamp ## Format the code and mend what ruff can mend
 	@$(python) -m ruff check --fix

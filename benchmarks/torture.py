@@ -1,8 +1,11 @@
 """A server that is killed while batch writers write: what is lost, doubled or altered, over each client.
 
     python -m benchmarks.torture [--points 1000000] [--kills 10] [--client aiohttp|trio|requests]
+    python -m benchmarks.torture --spool [--kills 10] [--seconds 2] [--client aiohttp|trio|requests]
 
 Each client has a server and a process of its own. The server is ended by SIGKILL at even distances, and started again.
+With `--spool` it is the process that writes which is killed, again and again after so many seconds, and started again
+with the same spool; every other time the server is killed before it.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ import platform
 import resource
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import influx_aiohttp
@@ -25,6 +30,7 @@ import influx_trio
 import trio
 from influx_proto import FLOAT, INT, STR, TAG, TIMEINT, RetryPolicy, lineprotocol
 
+from tests.conformance import spooler
 from tests.servers.influxd import Influxd
 
 DATABASE = "torture"
@@ -120,6 +126,20 @@ def torture(name: str, count: int, kills: int) -> None:
     )
 
 
+def torture_spool(name: str, kills: int, seconds: float) -> None:
+    with Influxd() as server, tempfile.TemporaryDirectory() as folder:
+        with influx_requests.InfluxDBClient.from_url(server.url) as client:
+            client.create_database(spooler.DATABASE)
+        began = time.perf_counter()
+        found = spooler.torture(name, server, Path(folder), lives=kills, seconds=seconds)
+        took = time.perf_counter() - began
+        left = sum(path.name != "lock" for path in Path(folder).iterdir())
+    print(
+        f"{name:10}{found.taken:>10}{kills:>7}{found.lost:>7}{found.more:>9}{found.altered:>9}{left:>7}{took:>9.1f}",
+        flush=True,
+    )
+
+
 def compared(client: influx_requests.InfluxDBClient, count: int) -> tuple[int, int, int]:
     """Count the points that are missing, those that are not as they were written, and those that nobody wrote."""
     found = altered = more = 0
@@ -139,7 +159,15 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--client", choices=CLIENTS)
+    parser.add_argument("--spool", action="store_true")
+    parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
+    if options.spool:
+        print(f"Python {platform.python_version()}, killed after {options.seconds} s")
+        print("client        taken  kills   lost  doubled  altered  files  seconds", flush=True)
+        for name in [options.client] if options.client else CLIENTS:
+            torture_spool(name, options.kills, options.seconds)
+        return None
     if options.client:
         return torture(options.client, options.points, options.kills)
     print(f"Python {platform.python_version()}, {options.points} points")

@@ -23,7 +23,7 @@ from influx_proto.adapter import AsyncClient, Client
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
 
 Feature: TypeAlias = Literal[
-    "proxy", "unix_socket", "total", "keep_alive", "early_answer", "cut_head", "provisional", "background"
+    "proxy", "unix_socket", "total", "keep_alive", "early_answer", "cut_head", "provisional", "background", "spool"
 ]
 
 

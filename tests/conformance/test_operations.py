@@ -317,6 +317,13 @@ def test_streams_show_their_signature(driver: Driver) -> None:
     assert "DataFrame" in str(inspect.signature(client.query_dataframe_chunks).return_annotation)
 
 
+def test_batch_writers_show_their_signature(driver: Driver) -> None:
+    client = driver.client_class()
+    signature = inspect.signature(client.batch_writer)
+    assert signature.return_annotation == ("BatchWriter" if isinstance(client, Client) else "AsyncBatchWriter")
+    assert "wait" in str(signature.parameters["when_full"])
+
+
 def test_what_a_client_lacks_it_says(driver: Driver, client: Any) -> None:
     if "background" in driver.lacks:
         with pytest.raises(TypeError, match="InfluxDBClient has no batch writer"):

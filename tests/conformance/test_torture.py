@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from influx_proto import RetryPolicy
 
+from tests.conformance import spooler
 from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd
 
@@ -56,3 +58,14 @@ def test_kills_while_points_are_written(driver: Driver) -> None:
         rows = client.query("SELECT f, n, s, t FROM m").series[0].values
         assert len(rows) == number
         assert all(row == [n, n / 3, n, f'"{n}"', f"t {n % 7}"] for n, row in enumerate(rows))
+
+
+@pytest.mark.needs("spool")
+def test_kills_of_the_process_that_writes(driver: Driver, tmp_path: Path) -> None:
+    """What `write` returned for is there in the end, once, as it was written; the server is killed as well."""
+    with Influxd() as server, driver.client(server.url) as client:
+        client.create_database(spooler.DATABASE)
+        outcome = spooler.torture(driver.name, server, tmp_path, lives=4, seconds=0.3)
+        assert (outcome.lost, outcome.more, outcome.altered) == (0, 0, 0)
+        assert outcome.taken > 4 * spooler.AT_ONCE
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]

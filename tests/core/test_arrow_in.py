@@ -57,6 +57,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Call
     made, has_pyarrow = WAYS[request.param]
     if not has_pyarrow:
         monkeypatch.setitem(sys.modules, "pyarrow", None)  # importing it fails then
+        monkeypatch.setitem(sys.modules, "influx_proto._arrow_lines", None)  # which has imported it already
     return made
 
 

@@ -188,6 +188,37 @@ def test_any_text_survives(rows: list[list[str]], places: list[int]) -> None:
         assert document["results"][0]["series"][0]["values"] == rows
 
 
+NUMBERS = (
+    st.integers(-(2**65), 2**65).map(str)
+    | st.floats(allow_nan=False, allow_infinity=False).map(lambda value: f"{value:f}")
+    | st.sampled_from([
+        "",
+        "",
+        "-0",
+        "0",
+        "-0.0",
+        "01",
+        "1.",
+        ".5",
+        "-",
+        "1,2",
+        ",",
+        "1e5",
+        "+Inf",
+        "null",
+        "true",
+        "x",
+    ])
+    | st.sampled_from(["9" * 309, "1" + "0" * 308, "1" + "0" * 309, "1" * 20, "-" + "1" * 20, "9" * 309 + ".5"])
+    | st.text("0123456789.,-", max_size=4)
+)
+
+
+@given(st.sampled_from([st.integers(-99, 99).map(str), NUMBERS]).flatmap(lambda cell: st.lists(cell, min_size=1)))
+def test_columns_are_read_as_their_cells(cells: list[str]) -> None:
+    assert exact(_csv._values(cells)) == exact([_csv._value(cell) for cell in cells])
+
+
 def test_truncation_is_seen_inside_a_line() -> None:
     for answer in (GROUPS, SEVERAL, ROWS[:-310]):
         lines = [

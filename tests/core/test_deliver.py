@@ -105,6 +105,21 @@ def test_what_the_text_names_is_not_looked_for(bad: bytes) -> None:
     assert (model.requests, model.stored) == (1, GOOD)
 
 
+def test_a_field_that_begins_with_two_types() -> None:
+    """InfluxDB refuses the batch that is the first to have it as a whole, and remembers the first type."""
+    model = Model(conflicting=frozenset({b'm v="x" 5'}))
+
+    def send(batch: Batch) -> Flow[bool]:
+        if not model.requests:
+            model.requests = 1
+            raise refusal("write", 400, JSON, b'{"error":"field type conflict"}')
+        return (yield from model.send(batch))
+
+    rejected = run(deliver_accepted(batch_of(*GOOD[:50], b'm v="x" 5', *GOOD[50:]), send))
+    assert rejected == [RejectedLine('m v="x" 5', CONFLICT)]
+    assert set(model.stored) == set(GOOD)
+
+
 def test_a_search_takes_few_requests() -> None:
     model = Model(too_old=frozenset(GOOD[:30]))
     rejected = run(deliver_accepted(batch_of(*GOOD), model.send))

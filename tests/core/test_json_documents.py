@@ -267,6 +267,16 @@ def test_empty(answer: bytes) -> None:
         feed(JSONDocuments, [answer])
 
 
+@pytest.mark.parametrize("last", [b"[1,2]", b'"results"', b"1", b"{", b"nonsense"])
+def test_documents_on_the_lines_before_one_that_is_none(last: bytes) -> None:
+    data = b'{"results":[]}\n' * 3 + last + b"\n"
+    for pieces in ([data], byte_by_byte(data)):
+        documents, error = feed_until_error(JSONDocuments, pieces)
+        assert documents == [{"results": []}] * 3
+        assert error is not None
+        assert "JSON" in str(error)
+
+
 def test_error_comes_again() -> None:
     decoder = JSONDocuments()
     for _ in range(2):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import Headers, ops
+from influx_proto import Headers, InfluxDBError, Op, QueryResult, ops
 from influx_proto._errors import ProtocolError
 from influx_proto._msgpack import MessagePackDocuments
-from influx_proto._msgpack_columns import PackedRows
+from influx_proto._packed_rows import PackedRows
 
 from .feeding import PLACES, byte_by_byte, cut, exact
+
+T = TypeVar("T")
 
 MSGPACK = Headers({"Content-Type": "application/x-msgpack"})
 
@@ -83,6 +86,13 @@ def document(rows: Sequence[list[Any]], columns: Sequence[str], *, more: bool = 
     return packed({"results": [{"statement_id": 0, "series": [series], **partial}]})
 
 
+def one_by_one(data: bytes) -> tuple[str, str, bool]:
+    """Decode in the ordinary way, which is right by definition."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("influx_proto._msgpack._LARGE", 1 << 60)
+        return decode(data, columns=False)
+
+
 def decode(data: bytes, pieces: Sequence[bytes] | None = None, *, columns: bool = True) -> tuple[str, str, bool]:
     """Give the documents, the error, and whether the rows were read as columns."""
     decoder = MessagePackDocuments(packed=columns)
@@ -105,10 +115,11 @@ def decode(data: bytes, pieces: Sequence[bytes] | None = None, *, columns: bool 
 
 
 def same(data: bytes, pieces: Sequence[bytes] | None = None) -> bool:
-    documents, error, is_packed = decode(data, pieces)
-    expected, expected_error, _ = decode(data, columns=False)
-    assert documents == expected
-    assert bool(error) == bool(expected_error)
+    expected, expected_error, _ = one_by_one(data)
+    for columns in (False, True):  # several documents in one go as well, where they are not read as columns
+        documents, error, is_packed = decode(data, pieces, columns=columns)
+        assert documents == expected
+        assert bool(error) == bool(expected_error)
     return is_packed
 
 
@@ -154,6 +165,70 @@ def test_the_same_as_one_by_one(data: bytes, places: list[int]) -> None:
 @given(documents(), documents(), PLACES)
 def test_one_after_the_other(first: bytes, second: bytes, places: list[int]) -> None:
     same(first + second, cut(first + second, places))
+
+
+#: What is looked for in the bytes, and what stands in for rows meanwhile, where it is part of a tag.
+LOOKED_FOR = st.sampled_from(["\xa7columns", "\xa6values", "\x92\xd3", "where rows were."]) | st.text(max_size=3)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[bytes]:
+    """Give the chunks of an answer: series of the same columns, in which any cells may be missing, and others."""
+    kinds = [draw(st.sampled_from(KINDS)) for _ in range(draw(st.integers(1, 3)))]
+    found = []
+    for _ in range(draw(st.integers(1, 6))):
+        match draw(st.sampled_from(["alike"] * 6 + ["any", "none", "error"])):
+            case "any":
+                found.append(draw(documents()))
+            case "none":
+                found.append(packed({"results": [{"statement_id": 0, "series": []}]}))
+            case "error":
+                found.append(packed({"error": draw(LOOKED_FOR)}))
+            case _:
+                cells = [draw(st.sampled_from([kind, kind | st.none(), st.none()])) for kind in kinds]
+                rows = draw(st.lists(st.tuples(TIMES, *cells).map(list), max_size=5))
+                found.append(
+                    document(rows, ["time", *"abc"[: len(kinds)]], more=draw(st.booleans()), host=draw(LOOKED_FOR))
+                )
+    return found
+
+
+@given(answers(), PLACES)
+def test_many_series_as_one_by_one(chunks: list[bytes], places: list[int]) -> None:
+    data = b"".join(chunks)
+    same(data, cut(data, places))
+    same(data, [data])
+    same(data, chunks)
+
+
+@given(answers(), st.integers(0, 10**6), st.integers(0, 255))
+def test_many_series_garbled(chunks: list[bytes], at: int, byte: int) -> None:
+    garbled = bytearray(b"".join(chunks))
+    garbled[at % len(garbled)] = byte
+    same(bytes(garbled))
+
+
+@given(answers(), st.integers(1, 300), PLACES)
+def test_frames_of_many_series(chunks: list[bytes], portion: int, places: list[int]) -> None:
+    """Whatever is read together, and wherever it begins and ends."""
+    data = b"".join(chunks)
+    outcomes: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("influx_proto._answers._KEPT", portion)
+        for pieces, op in (
+            ([data], ops.query("SELECT 1").map(QueryResult.to_pandas_list)),
+            (cut(data, places), ops.query_dataframes("SELECT 1")),
+        ):
+            try:
+                outcomes.append(receive(op, pieces))
+            except (ValueError, InfluxDBError) as error:
+                outcomes.append(str(error))
+    expected, frames = outcomes
+    if isinstance(expected, str):
+        assert isinstance(frames, str)  # of several errors another one may come first
+    else:
+        for frame, other in zip(frames, expected, strict=True):
+            pd.testing.assert_frame_equal(frame, other, check_exact=True)
 
 
 @given(documents(), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=3))
@@ -214,11 +289,46 @@ def test_rows_of_columns_are_a_sequence() -> None:
     assert (len(rows), rows[3], rows[-2:], list(rows)) == (200, ORDINARY[3], ORDINARY[-2:], ORDINARY)
 
 
-def frame(*documents: bytes) -> pd.DataFrame:
-    receiver = ops.query_dataframe("SELECT 1").receiver(200, MSGPACK)
-    for data in documents:
+def test_series_of_few_rows_are_read_together() -> None:
+    """No other test would see it, as above."""
+    chunks = [document([[*row, None] for row in ORDINARY[:50]], [*COLUMNS, "n"], host=f"h{n}") for n in range(4)]
+    different = document([row[:3] for row in ORDINARY], ["time", "f", "i"])
+    found = MessagePackDocuments(packed=True).feed(b"".join([*chunks, different, *chunks, chunks[0]]))
+    rows = [one["results"][0]["series"][0]["values"] for one in found]
+    assert all(isinstance(each, PackedRows) for each in rows)
+    assert [before.joined(after) is not None for before, after in pairwise(rows)] == ([
+        True,
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+        True,
+    ])
+    whole = rows[0].joined(rows[1]).joined(rows[2])
+    assert list(whole) == [row for each in rows[:3] for row in each]
+    assert rows[0].joined(rows[2]) is None
+
+
+@pytest.mark.parametrize("bad", [0, 2, 3])
+def test_a_series_that_does_not_fit_leaves_the_others_as_they_are(bad: int) -> None:
+    chunks = [document(ORDINARY, COLUMNS, host=f"h{n}") for n in range(4)]
+    chunks[bad] = document([[row[0], "text", *row[2:]] for row in ORDINARY], COLUMNS, host="bad")
+    found = MessagePackDocuments(packed=True).feed(b"".join([*chunks, chunks[0]]))
+    assert [isinstance(one["results"][0]["series"][0]["values"], PackedRows) for one in found] == [True] * 4
+    assert same(b"".join(chunks))
+
+
+def receive(op: Op[T], pieces: Iterable[bytes]) -> T:
+    receiver = op.receiver(200, MSGPACK)
+    for data in pieces:
         receiver.feed(data)
     return receiver.close()
+
+
+def frame(*documents: bytes) -> pd.DataFrame:
+    return receive(ops.query_dataframe("SELECT 1"), documents)
 
 
 def test_frames_are_the_same() -> None:

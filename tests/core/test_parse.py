@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from influx_proto import SerializationError, serialize, serialize_batches
+from influx_proto import Place, SerializationError, check_lines, serialize, serialize_batches, split_lines
 from influx_proto._lines import end_of_line
 from influx_proto._parse import parse_lines
 from influx_proto._plain_lines import PlainReader
@@ -291,3 +292,46 @@ def test_the_short_way_is_taken() -> None:
 
 def test_the_largest_floats() -> None:
     assert parse("m v=1.7976931348623157e308")[0]["fields"]["v"] == math.nextafter(math.inf, 0)
+
+
+LISTING = 'm v=1 1\nü,t=é v= 1\n# c\nm v="a\nb" 1\nm v="c\nd",w=x 2\nm v=1 1x\n'
+
+
+def test_all_refused_lines_are_found_with_their_places() -> None:
+    assert [error.place for error in check_lines(LISTING)] == [
+        Place(2, 9, "ü,t=é v= 1", "missing field value"),
+        Place(7, 6, 'd",w=x 2', "invalid boolean"),
+        Place(8, 7, "m v=1 1x", "bad timestamp"),
+    ]
+    assert list(check_lines("m v=1 1\n\n# c")) == []
+
+
+def test_the_error_of_a_line_has_its_place() -> None:
+    with pytest.raises(SerializationError, match=r"^line 2, column 9: missing field value$") as caught:
+        parse(LISTING)
+    assert caught.value.place == Place(2, 9, "ü,t=é v= 1", "missing field value")
+    assert SerializationError("of another kind").place is None
+
+
+@given(st.lists(LINES, max_size=8).map("\n".join), st.integers(1, 7))
+def test_check_finds_what_parse_would_raise_first(text: str, size: int) -> None:
+    pieces = [text.encode()[at : at + size] for at in range(0, len(text.encode()), size)]
+    errors = [str(error) for error in check_lines(pieces)]
+    assert errors == [str(error) for error in check_lines(text)]
+    with contextlib.ExitStack() as stack:
+        if errors:
+            stack.enter_context(pytest.raises(SerializationError, match=f"^{re.escape(errors[0])}$"))
+        parse(text)
+
+
+@given(st.lists(LINES, max_size=8).map("\n".join), st.integers(1, 7))
+def test_lines_are_cut_as_they_are_read(text: str, size: int) -> None:
+    data = text.encode()
+    found = list(split_lines([data[at : at + size] for at in range(0, len(data), size)]))
+    expected = []
+    at = 0
+    while at < len(data):
+        end = end_of_line(data, at)
+        expected.append(data[at:end])
+        at = end + 1
+    assert found == expected

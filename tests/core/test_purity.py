@@ -15,7 +15,7 @@ FORBIDDEN = {
     "multiprocessing",     "http", "aiohttp", "requests", "urllib3", "h11", "httpx", "anyio", "time",
 }  # fmt: skip
 #: What is imported when somebody reads or writes, or hands over or asks for something of it.
-OPTIONAL = {"msgspec", "pandas", "numpy", "pyarrow", "polars"}
+OPTIONAL = {"msgspec", "orjson", "pandas", "numpy", "pyarrow", "polars"}
 FOLDER = Path(influx_proto.__file__).parent
 
 

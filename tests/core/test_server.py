@@ -58,6 +58,9 @@ def test_env() -> None:
 def test_from_env_makes_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INFLUXDB_URL", "http://example:1")
     assert InfluxDBClient.from_env().settings.server.origin == "http://example:1"
+    other = {"INFLUXDB_URL": "http://other:2", "INFLUXDB_DATABASE": "x"}
+    client = InfluxDBClient.from_env(other, database="y")
+    assert (client.settings.server.origin, client.db) == ("http://other:2", "y")
 
 
 @pytest.mark.parametrize(

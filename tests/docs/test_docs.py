@@ -5,42 +5,74 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from influx_proto.adapter import AsyncClient
 
-from tests.servers.influxd import Server
+from tests.servers.influxd import Influxd, Server
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "packages").glob("*/README.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "packages").glob("*/README.md"))]
 
 
 def blocks_of(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks_of(page)], ids=lambda page: str(page.relative_to(ROOT))
-)
-def test_page(
-    page: Path, influxd: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """The blocks of a page follow one another, as they are read."""
-    # They speak of a server at its usual port; the one of the tests is at another.
-    port = urlsplit(influxd.url).port
-    monkeypatch.setattr(AsyncClient.__init__, "__defaults__", ("localhost", port))
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[[Path, Server], list[tuple[str, str]]]:
+    """Runs a page; gives its blocks, and what each of them prints."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
-    namespace: dict[str, object] = {"__name__": "__main__"}
-    for number, block in enumerate(blocks_of(page), 1):
-        code = compile(block.replace("8086", str(port)), f"{page.name}, block {number}", "exec", dont_inherit=True)
-        exec(code, namespace)
-        printed = capsys.readouterr().out
+    for variable in ("URL", "DATABASE", "USERNAME", "PASSWORD", "TOKEN"):
+        monkeypatch.setenv(f"INFLUXDB_{variable}", "")  # a page may set them, which ends here
+
+    def run_page(page: Path, server: Server) -> list[tuple[str, str]]:
+        # They speak of a server at its usual port; the one of the tests is at another.
+        port = urlsplit(server.url).port
+        monkeypatch.setattr(AsyncClient.__init__, "__defaults__", ("localhost", port))
+        namespace: dict[str, object] = {"__name__": "__main__"}
+        found: list[tuple[str, str]] = []
+        for number, block in enumerate(blocks_of(page), 1):
+            code = compile(block.replace("8086", str(port)), f"{page.name}, block {number}", "exec", dont_inherit=True)
+            exec(code, namespace)
+            found.append((block, capsys.readouterr().out))
+        return found
+
+    return run_page
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if blocks_of(page) and page.name != "authentication.md"],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_page(page: Path, influxd: Server, run: Callable[[Path, Server], list[tuple[str, str]]]) -> None:
+    """The blocks of a page follow one another, as they are read."""
+    for block, printed in run(page, influxd):
         if "cpu_load_short" in block:
             assert "X-Influxdb-Version" in printed
             assert "0.64" in printed
+
+
+def test_authentication(tmp_path: Path, run: Callable[[Path, Server], list[tuple[str, str]]]) -> None:
+    """That page is about a server that asks for a user, and has files of certificates."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("client.example")
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "client.key")
+    with Influxd(auth=True) as server:
+        printed = "".join(printed for _, printed in run(ROOT / "docs" / "authentication.md", server))
+    assert "may not read:" in printed
+    assert "not known here:" not in printed
+    assert "secret" not in printed
 
 
 def test_the_first_example_stands_in_the_readme() -> None:
@@ -60,6 +92,18 @@ def test_bring_your_own_http(influxd: Server) -> None:
     )
     assert "X-Influxdb-Version" in run.stdout
     assert "databases" in run.stdout
+
+
+def test_the_conformance_suite_runs_over_an_adapter_as_its_page_says(influxd: Server, tmp_path: Path) -> None:
+    """One module of it, whose tests run over this very client in tests/conformance as well."""
+    for block in blocks_of(ROOT / "docs" / "adapter.md"):
+        name = block.partition("# ")[2].partition(".py")[0]
+        (tmp_path / f"{name}.py").write_text(block)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", str(tmp_path)]
+    env = {"PYTHONPATH": str(ROOT), "INFLUXDB_URL": influxd.url, "PATH": ""}
+    run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"\d\d passed", run.stdout)
 
 
 def test_charts(influxd: Server, tmp_path: Path) -> None:

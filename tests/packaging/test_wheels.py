@@ -59,6 +59,14 @@ def test_an_installed_wheel_is_what_is_imported(python: Path, module: str, tmp_p
     assert str(ROOT) not in found.replace(str(python.parents[1]), "")
 
 
+def test_the_command_line_is_installed(python: Path, tmp_path: Path) -> None:
+    version = run(python, "-c", "import influx_requests; print(influx_requests.__version__)", cwd=tmp_path)
+    for command in ([python.parent / "influx-requests"], [python, "-m", "influx_requests"]):
+        assert run(*command, "--version", cwd=tmp_path) == f"influx-requests {version}"
+    (tmp_path / "a.lp").write_text("m v=1 1\n")
+    assert run(python.parent / "influx-requests", "lint", "a.lp", cwd=tmp_path) == ""
+
+
 def test_mypy_reads_the_wheels(python: Path, tmp_path: Path) -> None:
     api = ROOT / "tests" / "typing" / "api.py"
     (tmp_path / "api.py").write_text(api.read_text())

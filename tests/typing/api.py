@@ -19,6 +19,7 @@ from influx_proto import (
     RetryPolicy,
     Series,
     ServerInfo,
+    Spool,
     StreamOp,
     Timeout,
     admin,
@@ -72,7 +73,7 @@ async def awaiting() -> None:
         assert_type(await client.execute(ops.query("SELECT 1")), QueryResult)
         async with client.query_chunks("SELECT 1") as chunks:
             assert_type(chunks, AsyncIterator[QueryResult])
-        async with client.batch_writer(max_lines=5) as writer:
+        async with client.batch_writer(max_lines=5, spool=Spool("spool", sync=True)) as writer:
             assert_type(writer, AsyncBatchWriter)
             assert_type(await writer.write("m v=1"), Receipt)
     async with influx_trio.AsyncInfluxDBClient.from_url("http://localhost") as other:

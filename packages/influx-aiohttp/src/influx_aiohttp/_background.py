@@ -1,4 +1,4 @@
-"""What runs beside the caller: a task of asyncio, and a signal to wait for."""
+"""What runs beside the caller: a task of asyncio, a signal to wait for, and what would hold up the event loop."""
 
 from __future__ import annotations
 
@@ -38,3 +38,17 @@ async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> Async
             yield
         finally:
             task.cancel()
+
+
+async def in_thread(function: Callable[[], None]) -> None:
+    """Call a function in a thread, to its end; who is cancelled meanwhile is so afterwards."""
+    done = asyncio.get_running_loop().run_in_executor(None, function)
+    cancelled: asyncio.CancelledError | None = None
+    while not done.done():
+        try:
+            await asyncio.wait([done])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from done.exception()
+    done.result()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import aiohttp
-from influx_proto.adapter import AsyncClient, AsyncSignal, Background, Settings
+from influx_proto.adapter import AsyncClient, AsyncSignal, Background, InThread, Settings, SpoolFiles
 
-from ._background import Signal, background
+from ._background import Signal, background, in_thread
+from ._files import Files
 from ._transport import AiohttpTransport
 
 
@@ -23,3 +24,6 @@ class AsyncInfluxDBClient(AsyncClient[aiohttp.ClientSession]):
 
     def _background(self) -> tuple[AsyncSignal, Background]:
         return Signal(), background
+
+    def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
+        return Files(directory), in_thread

@@ -8,6 +8,7 @@ to write another is in `influx_proto.adapter`.
 from typing import TYPE_CHECKING, Any
 
 from . import admin, influxql, ops
+from ._batch_options import Spool
 from ._client import __version__
 from ._errors import (
     AuthenticationError,
@@ -17,6 +18,7 @@ from ._errors import (
     InfluxDBError,
     PartialWriteError,
     PayloadTooLarge,
+    Place,
     ProtocolError,
     QueryError,
     RateLimited,
@@ -25,6 +27,7 @@ from ._errors import (
     SchemaError,
     SerializationError,
     ServerUnavailable,
+    SpoolError,
     TransportError,
     UndeliveredError,
     UndeliveredLines,
@@ -34,7 +37,7 @@ from ._iterpoints import iterpoints
 from ._lineprotocol import lineprotocol
 from ._observer import Exchange, Observer, Retry
 from ._op import Op
-from ._parse import parse_lines
+from ._parse import check_lines, parse_lines, split_lines
 from ._ping import ServerInfo
 from ._result import QueryResult, Series
 from ._retry import RetryPolicy
@@ -88,6 +91,7 @@ __all__ = [
     "Op",
     "PartialWriteError",
     "PayloadTooLarge",
+    "Place",
     "ProtocolError",
     "QueryError",
     "QueryResult",
@@ -104,6 +108,8 @@ __all__ = [
     "Server",
     "ServerInfo",
     "ServerUnavailable",
+    "Spool",
+    "SpoolError",
     "StreamOp",
     "Timeout",
     "TransportError",
@@ -112,6 +118,7 @@ __all__ = [
     "WriteError",
     "__version__",
     "admin",
+    "check_lines",
     "influxql",
     "iterpoints",
     "lineprotocol",
@@ -119,6 +126,7 @@ __all__ = [
     "parse_lines",
     "serialize",
     "serialize_batches",
+    "split_lines",
 ]
 
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ._errors import SerializationError
 from ._shown import shown
-from ._table import ROWS, Column, Table, column_names
+from ._slices import Codes, Column, Reader, Slice, Table
+from ._table import column_names
 from ._time import unit
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["arrow_column", "read_arrow"]
+__all__ = ["arrow_column", "read_arrow", "with_codes"]
 
 #: Gives the cells, or the times, of a slice of a column.
 Convert: TypeAlias = Callable[[Any], Sequence[Any]]
@@ -56,18 +57,17 @@ def read_arrow(value: Any, precision: str) -> Table:
     names = column_names(field.name for field in fields)
     at = _time_column(names)
     times = _arrow_times(fields[at].type, precision)
+    ns = unit(precision)
     found = {place: arrow_column(names[place], field.type) for place, field in enumerate(fields) if place != at}
 
-    def slices() -> Iterator[tuple[Sequence[Any], Sequence[Sequence[Any]]]]:
+    def slices(rows: int) -> Iterator[Slice]:
         for batch in reader:
-            for start in range(0, batch.num_rows, ROWS):
-                part = batch.slice(start, ROWS)
-                yield (
-                    times(part.column(at)),
-                    [convert(part.column(place)) for place, (_, convert) in found.items()],
-                )
+            when = _times_reader(batch.column(at), times, ns)
+            readers = [_reader(batch.column(place), convert) for place, (_, convert) in found.items()]
+            for start in range(0, batch.num_rows, rows):
+                yield Slice(start, min(start + rows, batch.num_rows), when, readers)
 
-    return Table([column for column, _ in found.values()], slices())
+    return Table([column for column, _ in found.values()], slices)
 
 
 def _pyarrow() -> Any:
@@ -146,13 +146,16 @@ def _read_polars(frame: pl.DataFrame, precision: str) -> Table:
     schema = frame.schema
     names = column_names(schema)
     times = _polars_times(schema[names[_time_column(names)]], precision)
+    ns = unit(precision)
     found = {name: _polars_column(name, kind) for name, kind in schema.items() if name != _TIME}
+    count = frame.height
 
-    def slices() -> Iterator[tuple[Sequence[Any], Sequence[Sequence[Any]]]]:
-        for part in frame.iter_slices(ROWS):
-            yield times(part[_TIME]), [convert(part[name]) for name, (_, convert) in found.items()]
+    def slices(rows: int) -> Iterator[Slice]:
+        when = _times_reader(frame[_TIME], times, ns)
+        readers = [_reader(frame[name], convert) for name, (_, convert) in found.items()]
+        return (Slice(start, min(start + rows, count), when, readers) for start in range(0, count, rows))
 
-    return Table([column for column, _ in found.values()], slices())
+    return Table([column for column, _ in found.values()], slices)
 
 
 def _polars_times(kind: pl.DataType, precision: str) -> Convert:
@@ -177,6 +180,55 @@ def _polars_column(name: str, kind: pl.DataType) -> tuple[Column, Convert]:
     if kind.is_numeric() or isinstance(kind, known):
         return Column(name, unsigned=kind == pl.UInt64), _to_list
     raise _wrong_column(name, kind, temporal=kind.is_temporal())
+
+
+def _reader(column: Any, convert: Convert) -> Reader:
+    """Read a column of polars or of Arrow."""
+    return Reader(
+        lambda start, stop: convert(column.slice(start, stop - start)),
+        lambda start, stop: with_codes(_to_arrow(column.slice(start, stop - start)), convert),
+    )
+
+
+def _times_reader(column: Any, convert: Convert, ns: int) -> Reader:
+    return Reader(
+        lambda start, stop: convert(column.slice(start, stop - start)),
+        lambda start, stop: _counts(_to_arrow(column.slice(start, stop - start)), ns),
+    )
+
+
+def _to_arrow(column: Any) -> Any:
+    return column.to_arrow() if hasattr(column, "to_arrow") else column
+
+
+def with_codes(array: Any, convert: Convert) -> Any:
+    """Give an array as it is, unless it is one of dictionary codes.
+
+    Args:
+        array: an array of Arrow.
+        convert: gives the cells of such an array.
+    """
+    pa = _pyarrow()
+    if not pa.types.is_dictionary(array.type):
+        return array
+    dictionary = array.dictionary
+    codes = array.indices.cast(pa.int64()).fill_null(-1).to_numpy()
+    return Codes(codes, lambda codes: list(convert(dictionary.take(pa.array(codes, mask=codes < 0)))))
+
+
+def _counts(array: Any, ns: int) -> tuple[Any, int] | None:
+    """Give times as integers of a unit; None where one is missing, or they are of another kind."""
+    pa = _pyarrow()
+    if array.null_count:
+        return None
+    if pa.types.is_timestamp(array.type):
+        ns = unit(array.type.unit)
+    elif not pa.types.is_integer(array.type):
+        return None
+    try:
+        return array.cast(pa.int64()).to_numpy(), ns
+    except pa.ArrowInvalid:  # too large for a time
+        return None
 
 
 def _to_list(array: Any) -> list[Any]:

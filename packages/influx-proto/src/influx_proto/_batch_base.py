@@ -2,14 +2,17 @@
 
 A writer takes lines over at once, and something that runs beside its caller (a task, a thread) delivers them. What has
 to be waited for is said here as generators, which yield how many seconds to wait at the most before they look again;
-an adapter's signal does the waiting, and wakes all who wait when something has changed.
+an adapter's signal does the waiting, and wakes all who wait when something has changed. Where there is a spool, they
+also yield functions that touch its files, to be called where that holds nobody up; each is called to its end.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import partial
+from typing import TypeAlias
 
 from ._batch import Batch
 from ._batch_options import BatchOptions
@@ -18,18 +21,30 @@ from ._deliver import deliver_accepted, partial_write
 from ._errors import BufferFullError, InfluxDBError, RejectedLine, TransportError, UndeliveredError, UndeliveredLines
 from ._flow import Clock, Flow
 from ._settings import Settings
+from ._spool import SpoolFiles, SpoolLog
+from ._spool_format import Kept
 from ._write import write_batches
-from ._writes import Writes, write_op
+from ._writes import Target, Writes, write_op
 
-__all__ = ["BatchWriterBase"]
+__all__ = ["BatchWriterBase", "Step"]
 
 _log = logging.getLogger("influx_proto")
+
+#: Wait for so many seconds, or until something has changed; or call what touches files.
+Step: TypeAlias = float | Callable[[], None] | None
 
 
 class BatchWriterBase:
     """What both writers know and decide."""
 
-    def __init__(self, settings: Settings, clock: Clock, options: BatchOptions, notify: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        options: BatchOptions,
+        notify: Callable[[], None],
+        files: SpoolFiles | None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._options = options
@@ -41,6 +56,9 @@ class BatchWriterBase:
             max_pending=options.max_pending,
             random=settings.retry.random,
         )
+        self._spool: SpoolLog | None = None
+        if options.spool is not None and files is not None:
+            self._spool = SpoolLog(options.spool, files, settings.database)
         self._open = True
         self._is_away = False
         self._last_error: InfluxDBError | None = None
@@ -96,7 +114,7 @@ class BatchWriterBase:
         )
 
     def _receipt(self) -> Receipt:
-        self._check_open()
+        self._check_entered()
         receipt = Receipt()
         self._under_way[receipt] = None
         return receipt
@@ -110,31 +128,82 @@ class BatchWriterBase:
         self._look_at(receipt)
         self._notify()  # leaving waits for it
 
-    def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Iterator[None]:
+    def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Generator[Step]:
         """Take over a batch; yields while there is no room for it."""
         self._check_open()
-        while not self._batcher.has_room(batch.lines):
-            if self._options.when_full != "wait" and not self._make_room(batch.lines):
-                msg = f"the batch writer keeps {self.pending} lines, and has no room for {batch.lines} more"
-                raise BufferFullError(msg)
-            if not self._batcher.has_room(batch.lines):
+        while not self._has_room(writes.target, batch):
+            if self._make_room(batch.lines):
+                yield from self._tidied()
+            else:
                 yield None
-                self._check_open()
+            self._check_open()
+        if self._spool is None:
+            self._add(writes.target, batch, receipt)
+            return
+        add = partial(self._add, writes.target, batch, receipt)
+        try:
+            yield from self._spool.keep(writes.target, batch, add)
+        finally:
+            self._notify()  # somebody may wait for the files
+
+    def _add(self, target: Target, batch: Batch, receipt: Receipt, record: int | None = None) -> None:
         due = self._batcher.due
-        self._batcher.add(writes.target, batch, receipt, self._clock.now())
+        self._batcher.add(target, batch, receipt, self._clock.now(), record)
         if self._batcher.due < due:
             self._notify()
 
-    def _make_room(self, lines: int) -> bool:
-        """Drop the oldest lines if that is wanted, and tell of it."""
-        if self._options.when_full != "drop_oldest":
+    def _has_room(self, target: Target, batch: Batch) -> bool:
+        if not self._batcher.has_room(batch.lines):
             return False
+        return self._spool is None or (not self._spool.busy and self._spool.has_room(target, batch))
+
+    def _make_room(self, lines: int) -> bool:
+        """Drop the oldest lines if that is wanted, and tell of it; raises if it is wanted not to wait."""
+        if self._options.when_full == "wait" or (self._spool is not None and self._spool.busy):
+            return False
+        if self._options.when_full == "raise":
+            msg = f"the batch writer keeps {self.pending} lines, and has no room for {lines} more"
+            raise BufferFullError(msg if self._spool is None else f"{msg}; {self._spool.fill}")
         reason = BufferFullError("the batch writer dropped the oldest lines to make room for later ones")
         dropped = self._batcher.make_room(lines, reason)
+        if not dropped and self._spool is not None:
+            dropped = self._batcher.drop_oldest(reason)
         self._look_at_those_of(*dropped)
         if dropped and self._options.on_error is not None:
             self._options.on_error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
-        return True
+        return bool(dropped)
+
+    def _entered(self) -> Generator[Step]:
+        """Take over what an earlier writer left in the spool; it leaves first."""
+        spool = self._spool
+        if spool is None:
+            return
+        self._check_open()
+        found: list[Kept] = []
+        try:
+            yield lambda: found.extend(spool.open())
+        except GeneratorExit:  # whoever enters was cancelled, or it failed
+            spool.close()
+            raise
+        receipt = self._receipt()
+        for kept in found:
+            self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number)
+        self._batcher.seal()
+        self._complete(receipt)
+        if found:
+            _log.info("found %d lines in the spool %s", receipt.lines, spool.directory)
+
+    def _tidied(self) -> Generator[Step]:
+        """Delete from the spool what is settled."""
+        spool = self._spool
+        if spool is None or not spool.is_open:
+            return
+        while spool.busy:
+            yield None
+        try:
+            yield from spool.tidy()
+        finally:
+            self._notify()
 
     def _flushed(self, timeout: float | None) -> Iterator[float | None]:
         """Yield, until all that is there now is settled, for how long at the most; raises if that takes too long."""
@@ -203,6 +272,8 @@ class BatchWriterBase:
 
     def _look_at_those_of(self, *several: Sealed) -> None:
         for sealed in several:
+            if sealed.settled and self._spool is not None:
+                self._spool.settle(sealed.records)
             for receipt, _ in sealed.parts:
                 self._look_at(receipt)
 
@@ -227,7 +298,10 @@ class BatchWriterBase:
         """Hand back what is pending, and raise what nobody was told; an error of the caller's own goes before."""
         self._open = False
         reason = self._last_error or InfluxDBError("the batch writer was left before the lines were delivered")
-        self.undelivered += map(self._handed_back, self._batcher.give_up(reason))
+        if self._spool is None:
+            self.undelivered += map(self._handed_back, self._batcher.give_up(reason))
+        elif self.pending:
+            _log.warning("%d lines stay in the spool %s: %s", self.pending, self._spool.directory, reason)
         if self.undelivered:
             lost = UndeliveredError(self.undelivered, reason)
             if error is None:
@@ -245,6 +319,12 @@ class BatchWriterBase:
     def _check_open(self) -> None:
         if not self._open:
             msg = "this batch writer is closed"
+            raise RuntimeError(msg)
+
+    def _check_entered(self) -> None:
+        self._check_open()
+        if self._spool is not None and not self._spool.is_open:
+            msg = "this batch writer has a spool, and must be entered before it is written to"
             raise RuntimeError(msg)
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
@@ -9,10 +10,40 @@ from typing import Any, Literal, TypeAlias, get_args
 from ._batch import BATCH_BYTES
 from ._errors import InfluxDBError
 
-__all__ = ["BatchOptions", "WhenFull", "batch_options"]
+__all__ = ["BatchOptions", "Spool", "WhenFull", "batch_options"]
 
 #: What is done with further lines when the buffer is full.
 WhenFull: TypeAlias = Literal["wait", "raise", "drop_oldest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """Keep lines in a directory as well, until they are stored: `batch_writer(spool=Spool("/var/spool/metrics"))`.
+
+    Lines that were taken over outlive the process. The next batch writer with the same directory delivers them, before
+    any others and in their order. Only one writer at a time may use a directory.
+
+    Args:
+        directory: where; it is made if there is none.
+        max_bytes: how large its files may be together, unless there is but one batch; beyond, `when_full` decides.
+        sync: False: `write` returns when the lines were handed to the operating system, so that they outlive the end of
+            the process, by SIGKILL say. True: when they are on the disk (`fsync`), so that they outlive a power cut.
+
+    Raises:
+        ValueError: an argument is wrong; the message begins with its name.
+    """
+
+    directory: str | os.PathLike[str]
+    max_bytes: int = 1_000_000_000
+    sync: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.directory, (str, os.PathLike)) or not os.fspath(self.directory):
+            msg = f"directory: must be a path, not {self.directory!r}"
+            raise ValueError(msg)
+        if not isinstance(self.max_bytes, int) or isinstance(self.max_bytes, bool) or self.max_bytes < 1:
+            msg = f"max_bytes: must be an integer from 1 on, not {self.max_bytes!r}"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +58,7 @@ class BatchOptions:
     exit_timeout: float
     on_error: Callable[[InfluxDBError], object] | None
     on_progress: Callable[[Any], object] | None
+    spool: Spool | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_lines", "max_bytes", "max_pending"):
@@ -34,6 +66,9 @@ class BatchOptions:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 msg = f"{name}: must be an integer from 1 on, not {value!r}"
                 raise ValueError(msg)
+        if self.spool is not None and not isinstance(self.spool, Spool):
+            msg = f"spool: must be a Spool, not {self.spool!r}"
+            raise ValueError(msg)
         if self.when_full not in get_args(WhenFull):
             msg = f"when_full: must be one of {', '.join(get_args(WhenFull))}, not {self.when_full!r}"
             raise ValueError(msg)
@@ -54,6 +89,7 @@ def batch_options(
     exit_timeout: float = 30.0,
     on_error: Callable[[InfluxDBError], object] | None = None,
     on_progress: Callable[[Any], object] | None = None,
+    spool: Spool | None = None,
 ) -> BatchOptions:
     """Write in batches, beside the caller: `with client.batch_writer() as writer: ...`, awaiting `async with`.
 
@@ -72,9 +108,14 @@ def batch_options(
         on_error: called with each error, while the writer goes on: lines that the server rejects, and failures after
             all attempts of the client's retry policy.
         on_progress: called with the writer after each batch; it tells `pending`, `written`, `rejected`, `retried`.
+        spool: a directory in which lines are kept as well until they are stored, so that they outlive this process;
+            see `Spool`. On leaving, what is not delivered yet stays there.
 
     Raises:
         ValueError: an option is wrong; the message begins with its name.
         UndeliveredError: on leaving: some lines were not delivered; the error has them.
+        SpoolError: on entering: the spool cannot be used, or another writer uses it.
     """
-    return BatchOptions(max_lines, max_bytes, max_delay, max_pending, when_full, exit_timeout, on_error, on_progress)
+    return BatchOptions(
+        max_lines, max_bytes, max_delay, max_pending, when_full, exit_timeout, on_error, on_progress, spool
+    )

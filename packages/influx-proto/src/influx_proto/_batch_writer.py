@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import Any, Protocol, Self, TypeAlias
 
-from ._batch_base import BatchWriterBase
+from ._batch_base import BatchWriterBase, Step
 from ._batch_options import BatchOptions
 from ._batcher import Receipt, Sealed
 from ._errors import InfluxDBError
 from ._flow import AsyncTransport, Transport, arun, run
 from ._settings import Settings
+from ._spool import SpoolFiles
 
-__all__ = ["AsyncBatchWriter", "AsyncSignal", "Background", "BatchWriter", "Signal"]
+__all__ = ["AsyncBatchWriter", "AsyncSignal", "Background", "BatchWriter", "InThread", "Signal"]
 
 
 class Signal(Protocol):
@@ -46,6 +47,10 @@ class AsyncSignal(Protocol):
 #: Runs something beside the caller while its context is open, and ends it on leaving.
 Background: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], AbstractAsyncContextManager[object]]
 
+#: Calls a function where it may block, and returns when it has returned, never before. Who is cancelled meanwhile is so
+#: afterwards; who was before gets it done all the same.
+InThread: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
+
 
 class BatchWriter(BatchWriterBase):
     """Writes in batches, in a thread beside the caller's: `with client.batch_writer() as writer: ...`.
@@ -60,8 +65,9 @@ class BatchWriter(BatchWriterBase):
         options: BatchOptions,
         signal: Signal,
         start: Callable[[Callable[[], None]], object],
+        files: SpoolFiles | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify)
+        super().__init__(settings, transport, options, signal.notify, files)
         self._transport = transport
         self._signal = signal
         self._start = start
@@ -88,6 +94,7 @@ class BatchWriter(BatchWriterBase):
 
         Raises:
             SerializationError: something cannot be written as it is; what came before it is taken over.
+            SpoolError: lines could not be kept in the spool, and were not taken over.
             RuntimeError: the writer is closed.
         """
         writes = self._writes(data, measurement, db, rp, precision, tag_columns, {**(tags or {}), **extra_tags})
@@ -97,8 +104,7 @@ class BatchWriter(BatchWriterBase):
             # The lock is not held while the caller's data are read, which may take any time.
             for batch in writes.batches(self._settings, self._clock, at_once=True):
                 with self._signal:
-                    for seconds in self._put(writes, batch, receipt):
-                        self._wait(seconds)
+                    self._do(self._put(writes, batch, receipt))
         except BaseException as error:
             self._stopped(receipt, error)
             raise
@@ -124,6 +130,8 @@ class BatchWriter(BatchWriterBase):
             self._report()
 
     def __enter__(self) -> Self:
+        with self._signal:
+            self._do(self._entered())
         self._start(self._run)
         return self
 
@@ -139,7 +147,19 @@ class BatchWriter(BatchWriterBase):
                 try:
                     self._end(error)
                 finally:
+                    if self._spool is not None:
+                        self._spool.close()
                     self._signal.notify()
+
+    def _do(self, steps: Generator[Step]) -> None:
+        try:
+            for step in steps:
+                if callable(step):
+                    step()
+                else:
+                    self._wait(step)
+        finally:
+            steps.close()
 
     def _wait(self, seconds: float | None) -> None:
         self._check_open()
@@ -160,10 +180,12 @@ class BatchWriter(BatchWriterBase):
                 except InfluxDBError as error:
                     with self._signal:
                         self._not_delivered(sealed, error)
+                        self._do(self._tidied())
                         self._signal.notify()
                 else:
                     with self._signal:
                         self._delivered(sealed, rejected)
+                        self._do(self._tidied())
                         self._signal.notify()
         except BaseException as error:  # noqa: BLE001 - it is raised to those who wait, in their threads
             with self._signal:
@@ -195,11 +217,13 @@ class AsyncBatchWriter(BatchWriterBase):
         options: BatchOptions,
         signal: AsyncSignal,
         background: Background,
+        files: tuple[SpoolFiles, InThread] | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify)
+        super().__init__(settings, transport, options, signal.notify, files[0] if files else None)
         self._transport = transport
         self._signal = signal
         self._background = background
+        self._in_thread = files[1] if files else None
         self._stack = AsyncExitStack()
 
     async def write(
@@ -223,6 +247,7 @@ class AsyncBatchWriter(BatchWriterBase):
 
         Raises:
             SerializationError: something cannot be written as it is; what came before it is taken over.
+            SpoolError: lines could not be kept in the spool, and were not taken over.
             RuntimeError: the writer is closed.
         """
         writes = self._writes(data, measurement, db, rp, precision, tag_columns, {**(tags or {}), **extra_tags})
@@ -230,8 +255,7 @@ class AsyncBatchWriter(BatchWriterBase):
         try:
             async with aclosing(writes.abatches(self._settings, self._clock, at_once=True)) as batches:
                 async for batch in batches:
-                    for seconds in self._put(writes, batch, receipt):
-                        await self._signal.wait(seconds)
+                    await self._do(self._put(writes, batch, receipt))
         except BaseException as error:
             self._stopped(receipt, error)
             raise
@@ -255,6 +279,10 @@ class AsyncBatchWriter(BatchWriterBase):
         self._report()
 
     async def __aenter__(self) -> Self:
+        await self._do(self._entered())
+        if self._spool is not None:
+            self._stack.callback(self._spool.close)
+            self._stack.push_async_callback(self._tidy)
         await self._stack.enter_async_context(self._background(self._run))
         return self
 
@@ -272,6 +300,21 @@ class AsyncBatchWriter(BatchWriterBase):
             finally:
                 self._end(error)
 
+    async def _tidy(self) -> None:
+        """Delete from the spool what is settled; for the last batch nobody may have."""
+        if self._spool is not None and not self._spool.busy:
+            await self._do(self._tidied())
+
+    async def _do(self, steps: Generator[Step]) -> None:
+        try:
+            for step in steps:
+                if callable(step) and self._in_thread is not None:
+                    await self._in_thread(step)
+                elif not callable(step):
+                    await self._signal.wait(step)
+        finally:
+            steps.close()
+
     async def _run(self) -> None:
         """Deliver, until this is cancelled."""
         while True:
@@ -287,4 +330,5 @@ class AsyncBatchWriter(BatchWriterBase):
                 self._not_delivered(sealed, error)
             else:
                 self._delivered(sealed, rejected)
+            await self._do(self._tidied())
             self._signal.notify()

@@ -34,7 +34,7 @@ class Receipt:
 
     @property
     def done(self) -> bool:
-        """Whether it is known of every line what has become of it."""
+        """Whether it is known of every line what has become of it; never, if some stay in a spool."""
         return self._complete and not self._pending
 
     def __repr__(self) -> str:
@@ -63,6 +63,8 @@ class Sealed:
     batch: Batch
     #: Whose lines these are, in their order.
     parts: list[tuple[Receipt, int]]
+    #: The records of a spool that have them, if there is one.
+    records: list[int]
     #: Whether it is known of its lines what has become of them.
     settled: bool = False
 
@@ -78,6 +80,7 @@ class _Open:
     lines: int = 0
     size: int = 0
     parts: list[tuple[Receipt, int]] = field(default_factory=list)
+    records: list[int] = field(default_factory=list)
 
 
 class Batcher:
@@ -123,8 +126,8 @@ class Batcher:
         """Whether so many lines may be added now; as many as they are if there are no others."""
         return not self.pending or self.pending + lines <= self._max_pending
 
-    def add(self, target: Target, batch: Batch, receipt: Receipt, now: float) -> None:
-        """Take over the lines of a batch that is no larger than a batch may be."""
+    def add(self, target: Target, batch: Batch, receipt: Receipt, now: float, record: int | None = None) -> None:
+        """Take over the lines of a batch that is no larger than a batch may be, and that a spool has in one record."""
         key = (target, batch.precision)
         found = self._open.get(key)
         size = len(batch.data) + 1
@@ -143,6 +146,8 @@ class Batcher:
             found.parts[-1] = (receipt, found.parts[-1][1] + batch.lines)
         else:
             found.parts.append((receipt, batch.lines))
+        if record is not None:
+            found.records.append(record)
         receipt.added(batch.lines)
         self.pending += batch.lines
         if found.lines >= self._max_lines or found.size > self._max_bytes:
@@ -216,6 +221,15 @@ class Batcher:
             self._give_up(given_up[-1], error)
         return given_up
 
+    def drop_oldest(self, error: InfluxDBError) -> list[Sealed]:
+        """Give up the oldest batch; none while one is on its way, since that is older."""
+        self.seal()
+        if self._in_flight is not None or not self._sealed:
+            return []
+        oldest = self._sealed.popleft()
+        self._give_up(oldest, error)
+        return [oldest]
+
     def give_up(self, error: InfluxDBError) -> list[Sealed]:
         """Give up all that is pending, and hand it over."""
         given_up = self.seal()
@@ -235,7 +249,7 @@ class Batcher:
     def _seal(self, key: tuple[Target, str]) -> None:
         found = self._open.pop(key)
         batch = Batch(b"\n".join(found.pieces), found.lines, found.precision, timed=True)
-        self._sealed.append(Sealed(key[0], batch, found.parts))
+        self._sealed.append(Sealed(key[0], batch, found.parts, found.records))
 
 
 def _some(lines: Iterator[bytes], count: int) -> Iterable[bytes]:

@@ -111,6 +111,7 @@ class writer(Generic[P]):  # noqa: N801 - as above
         def call(*args: P.args, **kwargs: P.kwargs) -> object:
             return client.write_in_batches(self.build(*args, **kwargs))
 
+        call.__signature__ = _writer_signature(self.build, awaiting=hasattr(client, "__aenter__"))  # type: ignore[attr-defined]  # how functions carry one
         return call
 
 
@@ -119,10 +120,7 @@ def result_signature(build: Callable[..., Any]) -> inspect.Signature:
     """Give the signature of a bound operation: the builder's, but returning the result and not the operation."""
     signature = inspect.signature(build)
     result = re.sub(r"^(?:Op|Operation|StreamOp)\[(.*)\]$", r"\1", signature.return_annotation)
-    parameters = [
-        parameter.replace(annotation=_resolved(parameter.annotation, build))
-        for parameter in signature.parameters.values()
-    ]
+    parameters = _parameters(build)
     timeout = inspect.Parameter(
         "timeout", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=float | Timeout | None
     )
@@ -139,6 +137,18 @@ def _stream_signature(build: Callable[..., Any], *, awaiting: bool) -> inspect.S
     item: Any = signature.return_annotation
     stream_of = AbstractAsyncContextManager[AsyncIterator[item]] if awaiting else AbstractContextManager[Iterator[item]]
     return signature.replace(return_annotation=stream_of)
+
+
+@functools.cache
+def _writer_signature(build: Callable[..., Any], *, awaiting: bool) -> inspect.Signature:
+    return inspect.Signature(_parameters(build), return_annotation="AsyncBatchWriter" if awaiting else "BatchWriter")
+
+
+def _parameters(build: Callable[..., Any]) -> list[inspect.Parameter]:
+    return [
+        parameter.replace(annotation=_resolved(parameter.annotation, build))
+        for parameter in inspect.signature(build).parameters.values()
+    ]
 
 
 def _resolved(annotation: str, build: Callable[..., Any]) -> object:

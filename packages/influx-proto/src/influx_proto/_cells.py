@@ -8,15 +8,15 @@ where every integer has a float of its own.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 from operator import is_
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
-__all__ = ["PACKED", "Cells", "Column", "Kind", "LastingKind", "Piece"]
+__all__ = ["PACKED", "Cells", "Column", "Kind", "LastingKind", "Piece", "PieceKind", "Texts"]
 
 #: `other`: cells of several kinds, or of none that InfluxDB stores; they are kept as they are.
 Kind = Literal["int", "uint", "float", "bool", "str", "other"]
@@ -31,8 +31,8 @@ class Column:
 
     name: str
     kind: Kind
-    #: `array` of `q`, `Q` or `d`, a `bytearray` of 0 and 1 for booleans, a list of `str` and None, or of anything.
-    #: What stands in for a missing number is NaN or 0.
+    #: `array` of `q`, `Q` or `d`, a `bytearray` of 0 and 1 for booleans, a list or `Texts` of `str` and None, or a list
+    #: of anything. What stands in for a missing number is NaN or 0.
     values: Any
     #: 1 where the cell is missing; None where none is.
     missing: bytearray | None
@@ -45,6 +45,22 @@ class Column:
         if self.missing is None or self.kind in {"str", "other"}:
             return list(values)
         return [None if missing else value for value, missing in zip(values, self.missing, strict=True)]
+
+
+class Texts:
+    """Strings, or None, that repeat: parts, each the distinct ones and for each cell its place among them."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: list[tuple[list[str | None], memoryview]]) -> None:
+        self.parts = parts
+
+    def __iter__(self) -> Iterator[str | None]:
+        return chain.from_iterable(map(distinct.__getitem__, places) for distinct, places in self.parts)
+
+    def __getitem__(self, cells: slice) -> Texts:
+        [(distinct, places)] = self.parts
+        return Texts([(distinct, places[cells])])
 
 
 class Cells:
@@ -76,11 +92,9 @@ class Cells:
         self._pad(rows)
         if self._cells:
             self._settle()
-        pieces = self._pieces
+        pieces, self._pieces = self._pieces, []  # gone when they are together, before the next column's are
         kind = _common_kind(pieces)
-        values = _PACK[kind]([])
-        for piece in pieces:
-            values += _converted(piece, kind)
+        values = _joined(pieces, kind)
         missing = None
         if any(piece.missing for piece in pieces):
             missing = bytearray().join(piece.missing or bytes(piece.rows) for piece in pieces)
@@ -133,17 +147,28 @@ class LastingKind:
 
 #: `number`: integers among floats, all of which can be floats. They are kept as they are until the whole column is
 #: known to be numbers.
-_PieceKind = Kind | Literal["number"]
+PieceKind: TypeAlias = Kind | Literal["number"]
 
 
 @dataclass(slots=True)
 class Piece:
-    """Some cells of a column; fields as in `Column`."""
+    """Some cells of a column; fields as in `Column`, except that numbers and booleans may be a `memoryview` of any."""
 
     rows: int
-    kind: _PieceKind | None  # None where all are missing
+    kind: PieceKind | None  # None where all are missing
     values: Any
     missing: bytearray | None
+
+    def part(self, begin: int, end: int) -> Piece:
+        """Give the cells between two of these."""
+        if end - begin == self.rows:
+            return self
+        missing = None if self.missing is None else self.missing[begin:end]
+        if missing is not None and 0 not in missing:
+            return Piece(end - begin, None, None, missing)
+        if missing is not None and 1 not in missing:
+            missing = None
+        return Piece(end - begin, self.kind, None if self.kind is None else self.values[begin:end], missing)
 
     def cells(self) -> list[Any]:
         """Give the cells as Python has them, None where they are missing."""
@@ -156,7 +181,7 @@ class Piece:
 
 _KINDS: Final[dict[type, Kind]] = {int: "int", float: "float", bool: "bool", str: "str"}
 #: Makes the values of a kind out of a list, or nothing; arrays are made of lists much faster than of anything else.
-_PACK: Final[dict[_PieceKind, Callable[[list[Any]], Any]]] = {
+_PACK: Final[dict[PieceKind, Callable[[list[Any]], Any]]] = {
     "int": partial(array, "q"),
     "uint": partial(array, "Q"),
     "float": partial(array, "d"),
@@ -166,7 +191,7 @@ _PACK: Final[dict[_PieceKind, Callable[[list[Any]], Any]]] = {
     "other": list,
 }
 #: What stands in for missing cells; for others it is None.
-_FILLERS: Final[dict[_PieceKind, Any]] = {"int": 0, "uint": 0, "float": float("nan"), "bool": False}
+_FILLERS: Final[dict[PieceKind, Any]] = {"int": 0, "uint": 0, "float": float("nan"), "bool": False}
 
 
 def _piece(cells: list[Any]) -> Piece:
@@ -177,7 +202,7 @@ def _piece(cells: list[Any]) -> Piece:
         missing = bytearray(map(is_, cells, repeat(None)))
     if not kinds:
         return Piece(len(cells), None, None, missing)
-    kind: _PieceKind = "other"
+    kind: PieceKind = "other"
     if len(kinds) == 1:
         kind = _KINDS.get(kinds.pop(), "other")
     elif kinds == {int, float} and all(type(cell) is not int or _is_float(cell) for cell in cells):
@@ -222,8 +247,22 @@ def _is_float(integer: int) -> bool:
     return abs(integer) <= 1 << 53 or int(Decimal(repr(float(integer)))) == integer
 
 
-def _converted(piece: Piece, kind: Kind) -> Any:
-    if piece.kind == kind:
-        return piece.values
-    cells = piece.cells()
-    return _PACK[kind]([_FILLERS.get(kind) if cell is None else cell for cell in cells])
+def _joined(pieces: Sequence[Piece], kind: Kind) -> Any:
+    """Put the values of pieces together, as those of a column of this kind."""
+    if kind == "str" and all(isinstance(piece.values, Texts | None) for piece in pieces):
+        parts = (_no_texts(piece.rows) if piece.values is None else piece.values.parts for piece in pieces)
+        return Texts(list(chain.from_iterable(parts)))
+    values = _PACK[kind]([])
+    for piece in pieces:
+        if piece.kind != kind:
+            cells = piece.cells()
+            values += _PACK[kind]([_FILLERS.get(kind) if cell is None else cell for cell in cells])
+        elif isinstance(piece.values, memoryview):
+            values.extend(piece.values) if kind == "bool" else values.frombytes(piece.values.cast("B"))
+        else:
+            values += piece.values
+    return values
+
+
+def _no_texts(rows: int) -> list[tuple[list[str | None], memoryview]]:
+    return [([None], memoryview(bytes(rows * 4)).cast("i"))]

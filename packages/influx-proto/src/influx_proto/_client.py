@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ._batch_options import BatchOptions
-    from ._batch_writer import AsyncBatchWriter, AsyncSignal, Background, BatchWriter, Signal
+    from ._batch_writer import AsyncBatchWriter, AsyncSignal, Background, BatchWriter, InThread, Signal
+    from ._spool import SpoolFiles
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -172,16 +173,20 @@ class _Face(Operations, Generic[SessionT]):
         return cls(**{**settings_from_url(url), **settings})
 
     @classmethod
-    def from_env(cls, **settings: Any) -> Self:
+    def from_env(cls, environ: Mapping[str, str] | None = None, /, **settings: Any) -> Self:
         """Make a client from the environment.
 
         `INFLUXDB_URL` is read as by `from_url`; `INFLUXDB_DATABASE`, `INFLUXDB_USERNAME`, `INFLUXDB_PASSWORD` and
         `INFLUXDB_TOKEN` win over it, and the constructor's arguments given here over both.
 
+        Args:
+            environ: what to read instead of the process's environment.
+            settings: arguments of the constructor.
+
         Raises:
             ValueError: one of them is wrong.
         """
-        return cls(**{**settings_from_env(os.environ), **settings})
+        return cls(**{**settings_from_env(os.environ if environ is None else environ), **settings})
 
     @property
     def db(self) -> str | None:
@@ -239,11 +244,18 @@ class Client(_Face[SessionT]):
         """Make a batch writer of options of one's own; see `batch_writer`."""
         from ._batch_writer import BatchWriter  # noqa: PLC0415 - not needed by those who do without
 
-        return BatchWriter(self._settings_for(None), self._transport, options, *self._needed(self._background()))
+        files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
+        needed = self._needed(self._background())
+        return BatchWriter(self._settings_for(None), self._transport, options, *needed, files)
 
     def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]] | None:
         """Give a signal, and how to start a thread beside the caller's, if the transport can be used from several."""
         return None
+
+    def _spool_files(self, directory: str) -> SpoolFiles:
+        """Give the files of a directory, in which a batch writer is to keep lines; nothing is done with them yet."""
+        msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
+        raise TypeError(msg)
 
     def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, T]:
         """Make a function of a builder: it does what the builder says, and returns the result."""
@@ -297,11 +309,18 @@ class AsyncClient(_Face[SessionT]):
         """Make a batch writer of options of one's own; see `batch_writer`."""
         from ._batch_writer import AsyncBatchWriter  # noqa: PLC0415 - not needed by those who do without
 
-        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *self._needed(self._background()))
+        files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
+        needed = self._needed(self._background())
+        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *needed, files)
 
     def _background(self) -> tuple[AsyncSignal, Background] | None:
         """Give a signal, and how to run a task beside the caller's."""
         return None
+
+    def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
+        """Give the files of a directory, in which a batch writer is to keep lines, and how to use them in a thread."""
+        msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
+        raise TypeError(msg)
 
     def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, Coroutine[Any, Any, T]]:
         """Make a coroutine function of a builder: it does what the builder says, and returns the result."""

@@ -23,20 +23,20 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, starmap
 from typing import TYPE_CHECKING, Any, Final
 
 from ._cells import PACKED, Cells, Column, Piece
+from ._packed_rows import PackedRows
 from ._result import same_statement
 from ._time import to_nanoseconds, unit
+from ._uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from ._result import QueryResult
 
 __all__ = ["Label", "Table", "Tables", "only_table", "tables"]
-
-#: Rows that are turned to columns at a time: it takes an iterator for each, and at 700 new objects Python's garbage
-#: collector begins to look through those there are, which would cost four times what the work does.
-_TURNED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +126,35 @@ class _Rows:
         self._columns: dict[str, Cells] = {}
         self._header: list[str] | None = None  # of the series before
         self._targets: list[Cells | _Times] = []  # for each column of it, where the cells go
+        self._packed: PackedRows | None = None  # which have not gone there yet
 
     def add(self, series: Mapping[str, Any]) -> None:
         header = list(series["columns"])
         if header != self._header:
+            self._unpack()
             self._take_header(header)
         rows = series.get("values", ())
         self._runs.append((len(rows), series.get("name", ""), series.get("tags", {})))
-        pieces: Sequence[Piece] | None = getattr(rows, "columns", None)  # of rows that are packed already
-        if pieces is not None:
-            for target, piece in zip(self._targets, pieces, strict=True):
-                target.add(self._rows, piece)
-            self._rows += len(rows)
+        if isinstance(rows, PackedRows):
+            joined = None if self._packed is None else self._packed.joined(rows)
+            if joined is None:
+                self._unpack()
+            self._packed = joined or rows
             return
-        for begin in range(0, len(rows), _TURNED):
-            block = rows[begin : begin + _TURNED]
+        self._unpack()
+        for begin in range(0, len(rows), PACKED):
+            block = rows[begin : begin + PACKED]
             for target, cells in zip(self._targets, _transposed(block, series), strict=True):
                 target.extend(self._rows, cells)
             self._rows += len(block)
+
+    def _unpack(self) -> None:
+        """Take the packed rows that have been waiting for some that stand behind them."""
+        if self._packed is not None:
+            for target, piece in zip(self._targets, self._packed.columns(), strict=True):
+                target.add(self._rows, piece)
+            self._rows += len(self._packed)
+            self._packed = None
 
     def _take_header(self, header: list[str]) -> None:
         timed = header[:1] == ["time"]
@@ -158,6 +169,7 @@ class _Rows:
         self._targets = [self._times, *cells] if self._timed else [*cells]
 
     def finish(self, *, measurement: bool | None) -> Table:
+        self._unpack()
         columns = [cells.finish(name, self._rows) for name, cells in self._columns.items()]
         keys = sorted({key for _, _, tags in self._runs for key in tags})
         label = self._measurement_label(measurement)
@@ -212,9 +224,16 @@ def distinct(names: Sequence[str], taken: Iterable[str]) -> list[str]:
     return found
 
 
+#: From so many iterators on, one a row, the garbage collector would come in between.
+_MANY: Final = 500
+#: Without Python, as `uninterrupted` wants it.
+_ZIP: Final = partial(zip, strict=True)
+
+
 def _transposed(rows: Sequence[Sequence[Any]], series: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     try:
-        columns = list(zip(*rows, strict=True))
+        zipped = chain.from_iterable(starmap(_ZIP, [rows]))
+        columns: list[tuple[Any, ...]] = list(zipped) if len(rows) < _MANY else uninterrupted(list, zipped)
     except ValueError:
         columns = []
     if len(columns) != len(series["columns"]):
@@ -239,7 +258,7 @@ class _Times:
     def add(self, before: int, piece: Piece) -> None:
         self._settle()
         if piece.kind == "int" and piece.missing is None and self._unit == 1:
-            self._nanoseconds.extend(piece.values)
+            self._nanoseconds.frombytes(memoryview(piece.values).cast("B"))
         else:
             self.extend(before, piece.cells())
 

@@ -10,7 +10,11 @@ MessagePack or JSON.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from ._errors import ProtocolError
 
@@ -24,6 +28,10 @@ _CELL: Final = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",]*+))(,|\Z)', re.DOTALL)
 _NUMBER: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,308}))(\.[0-9]++)?|[+-]Inf")
 _WORDS: Final[dict[str, bool | None]] = {"": None, "true": True, "false": False}
 _ESCAPED: Final = re.compile(r"\\([,= ])")
+#: Refuses integers beyond int64, some of which are floats.
+_NUMBERS: Final = msgspec.json.Decoder(
+    list[Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)] | float | None]
+)
 #: One `key=value` of a tags cell, whose commas, equals signs and spaces are escaped with a backslash.
 _TAG: Final = re.compile(r"((?:[^\\,=]|\\[,= ]|\\)*+)=((?:\\[,= ]|[^,])*+)(?:,|\Z)", re.DOTALL)
 
@@ -47,7 +55,7 @@ class CSVDocuments:
         self._block = -1
         self._header: list[str] = []  # of the block; empty where the next record is one
         self._series: tuple[str, str] | None = None  # name and tags cell of the rows below
-        self._rows: list[list[Any]] = []
+        self._rows: list[list[str]] = []
         self._documents: list[dict[str, Any]] = []
         self._failure: ProtocolError | None = None
 
@@ -95,6 +103,12 @@ class CSVDocuments:
     def _records(self) -> list[str]:
         """Take the complete records off the buffer; a line feed inside quotes is part of a cell."""
         buffer = self._buffer
+        last = buffer.rfind(b"\n", self._seen)
+        if last >= 0 and not self._quoted and buffer.find(b'"', self._counted, last) < 0:  # as it nearly always is
+            found = buffer[:last].decode("utf-8", "replace").split("\n")
+            del buffer[: last + 1]
+            self._seen, self._counted = len(buffer), 0
+            return found
         records: list[str] = []
         begin = 0
         while (end := buffer.find(b"\n", self._seen)) >= 0:
@@ -128,7 +142,7 @@ class CSVDocuments:
             if self._series != series or len(self._rows) == _ROWS:
                 self._finish_series(continued=self._series == series)
                 self._series = series
-            self._rows.append([_value(cell) for cell in cells[2:]])
+            self._rows.append(cells[2:])
 
     def _finish_series(self, *, continued: bool, block_continued: bool = True) -> None:
         """Make a document of the rows so far, if there are any."""
@@ -141,7 +155,8 @@ class CSVDocuments:
         if tags:
             series["tags"] = _tags(tags)
         series["columns"] = self._header[2:]
-        series["values"] = self._rows
+        columns = map(_values, zip(*self._rows, strict=True))
+        series["values"] = list(map(list, zip(*columns, strict=True))) if series["columns"] else self._rows
         if continued:
             series["partial"] = True
         result: dict[str, Any] = {"statement_id": self._block, "series": [series]}
@@ -187,6 +202,21 @@ def _value(cell: str) -> Any:
         return float(cell)
     integer = int(digits)
     return integer if -(1 << 63) <= integer < 1 << 64 else float(integer)
+
+
+def _values(cells: Sequence[str]) -> list[Any]:
+    """Read the cells of a column, each as `_value` does, but many at a time where they are numbers or repeat."""
+    text = ",".join(cells).encode()
+    if not text.translate(None, b"0123456789.,-") and b"-0," not in text + b",":
+        # What is made of these characters and is a number in JSON is the same number here.
+        if "" in cells:
+            text = ",".join([cell or "null" for cell in cells]).encode()
+        with suppress(msgspec.DecodeError):
+            numbers: list[Any] = _NUMBERS.decode(b"[" + text + b"]")
+            if len(numbers) == len(cells):  # no cell has a comma
+                return numbers
+    value = {cell: _value(cell) for cell in set(cells)}
+    return list(map(value.__getitem__, cells))
 
 
 def _tags(cell: str) -> dict[str, str]:

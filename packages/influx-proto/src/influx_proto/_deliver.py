@@ -31,7 +31,8 @@ Send: TypeAlias = Callable[[Batch], Flow[bool]]
 
 #: What refuses single lines; any other refusal is about the request as a whole.
 _ABOUT_LINES: Final = re.compile(
-    "partial write|field type conflict|unable to parse|invalid UTF-8|max key length exceeded|time outside range"
+    # A batch that is the first to have a field, and has it with two types, is refused as a whole in these bare words.
+    "partial write|^field type conflict|unable to parse|invalid UTF-8|max key length exceeded|time outside range"
 )
 
 _CONFLICT: Final = re.compile(
@@ -166,7 +167,7 @@ def _in_conflict(lines: Iterable[str], precision: str, error: WriteError, droppe
         try:
             [point] = parse_lines(line, precision=precision)
         except SerializationError as refusal:
-            rejected.append(RejectedLine(line, str(refusal)))
+            rejected.append(RejectedLine(line, refusal.place.reason if refusal.place else str(refusal)))
             continue
         value = point["fields"].get(conflict["field"])
         if point["measurement"] == conflict["measurement"] and _TYPES.get(type(value)) == conflict["type"]:

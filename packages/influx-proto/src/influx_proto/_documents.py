@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-__all__ = ["DocumentDecoder", "decoder_for"]
+__all__ = ["DocumentDecoder", "can_be_packed", "decoder_for"]
 
 
 class DocumentDecoder(Protocol):
@@ -50,7 +50,7 @@ def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDe
         A fresh decoder, or None where the type is missing or none of JSON, MessagePack and CSV.
     """
     # Each decoder is imported when the first of its answers comes: who only writes needs none of them.
-    match (content_type or "").partition(";")[0].strip().lower():
+    match _media_type(content_type):
         case "application/x-msgpack" | "application/msgpack":
             from ._msgpack import MessagePackDocuments  # noqa: PLC0415 - see above
 
@@ -65,3 +65,12 @@ def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDe
             return CSVDocuments()
         case _:
             return None
+
+
+def can_be_packed(content_type: str | None) -> bool:
+    """Say whether the rows of such an answer are packed into columns where they may be: those of MessagePack."""
+    return _media_type(content_type) in {"application/x-msgpack", "application/msgpack"}
+
+
+def _media_type(content_type: str | None) -> str:
+    return (content_type or "").partition(";")[0].strip().lower()

@@ -23,7 +23,8 @@ from ._points import PointEncoder
 from ._policy import DEFAULT, ObjectColumns, TypePolicy
 from ._runs import Lines, Run, with_runs
 from ._shown import shown
-from ._table import Table, TableEncoder
+from ._slices import Table
+from ._table import TableEncoder
 from ._time import wire_precision
 
 __all__ = ["Encoder"]
@@ -122,7 +123,9 @@ class Encoder:
 
     @cached_property
     def _tables(self) -> TableEncoder:
-        return TableEncoder(self._measurement, self._tags, self._policy, self._tag_columns, self._object_columns)
+        return TableEncoder(
+            self._measurement, self._tags, self._policy, self._tag_columns, self._object_columns, self._max_lines
+        )
 
     def _object_encoder(self, kind: type) -> ObjectEncoder | None:
         return object_encoder(
@@ -331,7 +334,8 @@ class Encoder:
             line = data[start:stop].strip(SKIPPED)
             if not is_point(line):
                 continue
-            if self._stamp is not None and not has_time(line):
+            has_one = has_time(line)
+            if self._stamp is not None and not has_one:
                 if count:
                     self._add_piece(data[begin:end], count, precision, timed=timed)
                     count, timed = 0, True
@@ -344,7 +348,7 @@ class Encoder:
                 begin = start
             end = stop
             count += 1
-            timed = timed and has_time(line)
+            timed = timed and has_one
         if count:
             self._add_piece(data[begin:end], count, precision, timed=timed)
 

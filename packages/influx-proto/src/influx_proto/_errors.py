@@ -21,6 +21,7 @@ __all__ = [
     "InfluxDBError",
     "PartialWriteError",
     "PayloadTooLarge",
+    "Place",
     "ProtocolError",
     "QueryError",
     "RateLimited",
@@ -29,6 +30,7 @@ __all__ = [
     "SchemaError",
     "SerializationError",
     "ServerUnavailable",
+    "SpoolError",
     "TransportError",
     "UndeliveredError",
     "UndeliveredLines",
@@ -43,8 +45,24 @@ class InfluxDBError(Exception):
     retryable: bool = False
 
 
+class Place(NamedTuple):
+    """Where in line protocol something is wrong, and what."""
+
+    #: Counted from 1; LFs within strings count as well, as they do in an editor.
+    line: int
+    #: Counted from 1, in characters.
+    column: int
+    #: The text between the LFs around it; bytes that are no UTF-8 are replaced.
+    text: str
+    #: In the server's words.
+    reason: str
+
+
 class SerializationError(InfluxDBError, ValueError):
     """A point cannot be carried by line protocol as it is; nothing of it was sent."""
+
+    #: Where that is, if it is line protocol that was read.
+    place: Place | None = None
 
 
 class SchemaError(InfluxDBError, TypeError):
@@ -187,6 +205,18 @@ class BufferFullError(InfluxDBError):
     """A batch writer keeps as many lines as it may, and was told not to wait."""
 
     retryable = True
+
+
+class SpoolError(InfluxDBError):
+    """The directory of a batch writer's spool cannot be used, or lines could not be kept in it.
+
+    Where the operating system says why, that is `__cause__`. Lines that were taken over before stay so. It is retryable
+    where there may be room, or the other writer gone, later.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class PayloadTooLarge(WriteError):

@@ -44,8 +44,15 @@ SUSPICIOUS: Final = b"\\\\ "
 _REMEMBERED: Final = 65536
 _LONGEST_REMEMBERED: Final = 256
 
+#: The signs that get a backslash before them in a tag value, and those for which it has to be looked at by itself.
+TAG_ESCAPED: Final = ",= "
+TAG_UNCERTAIN: Final = "\\\n\r"
+
+#: The signs that get a backslash before them in the text of a string field; the backslash itself first.
+STRING_ESCAPED: Final = '\\"'
+
 _MEASUREMENT_SPECIAL: Final = re.compile(r"[, ]")
-_TAG_SPECIAL: Final = re.compile(r"[,= ]")
+_TAG_SPECIAL: Final = re.compile(rf"[{TAG_ESCAPED}]")
 _SWALLOWED: Final = re.compile(r'\\[,= "]')
 
 _SPACE: Final = re.compile(rb"(?<!\\) ")

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Final, cast
 import msgspec
 
 from ._errors import ProtocolError
+from ._uninterrupted import uninterrupted
 
 __all__ = ["JSONDocuments", "in_json_shape"]
 
@@ -111,20 +112,31 @@ class JSONDocuments:
 
     def _take_lines(self, documents: list[dict[str, Any]]) -> None:
         buffer = self._buffer
-        begin = 0
         # Between documents, or in a string: the scanner can tell.
         self._by_line = buffer.find(b"}{", max(self._seen - 1, 0)) < 0
-        while self._by_line and (end := buffer.find(b"\n", self._seen)) >= 0:
-            line = buffer[begin:end]
+        complete = buffer.rfind(b"\n", self._seen) + 1 if self._by_line else 0
+        if complete:
+            lines = [line for line in buffer[: complete - 1].split(b"\n") if line and not line.isspace()]
+            try:
+                documents += list(map(in_json_shape, uninterrupted(list, map(_DECODER.decode, lines))))
+            except (ProtocolError, ValueError, OverflowError, RecursionError):  # one of them is not what most are
+                complete = self._take_each_line(documents)
+        del buffer[:complete]
+        self._seen = len(buffer) if self._by_line else 0
+
+    def _take_each_line(self, documents: list[dict[str, Any]]) -> int:
+        """Take the documents off the lines one by one; give where the rest begins, for the scanner if it is none."""
+        begin = 0
+        while (end := self._buffer.find(b"\n", max(begin, self._seen))) >= 0:
+            line = self._buffer[begin:end]
             if line and not line.isspace():
                 try:
                     documents.append(_decode(line))
                 except ProtocolError:  # a document over several lines, or none: the scanner can tell
                     self._by_line = False
                     break
-            self._seen = begin = end + 1
-        del buffer[:begin]
-        self._seen = len(buffer) if self._by_line else 0
+            begin = end + 1
+        return begin
 
     def _scan(self, documents: list[dict[str, Any]]) -> None:
         buffer = self._buffer

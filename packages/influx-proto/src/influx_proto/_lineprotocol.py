@@ -69,7 +69,7 @@ def lineprotocol(
     The class may be a `NamedTuple`, a dataclass, of attrs, a `msgspec.Struct`, or any other with annotations. Each
     annotation says what the attribute is in the point: `MEASUREMENT`, `TIMEINT`, `TIMESTR`, `TIMEDT`, `TAG`, `TAGENUM`,
     `BOOL`, `INT`, `DECIMAL`, `FLOAT`, `STR` or `ENUM`. With `| None` it may be missing, which is also faster to write
-    than None where none was announced. A `ClassVar` is no part of the point.
+    than None where none was announced. A `ClassVar` is no part of the point::
 
         @lineprotocol
         class Trade(NamedTuple):

@@ -14,7 +14,10 @@ Times of an answer that was asked for without `epoch` are turned into the text t
 
 from __future__ import annotations
 
+import re
 import struct
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -22,19 +25,20 @@ import msgspec
 from ._errors import ProtocolError
 from ._json import in_json_shape
 from ._time import to_rfc3339
+from ._uninterrupted import uninterrupted
 
 __all__ = ["SIZES", "MessagePackDocuments", "Walk"]
 
 #: How a document begins: a map of one key.
 _RESULTS: Final = b"\x81\xa7results"
 _ERROR: Final = b"\x81\xa5error"
+_BEGINNING: Final = re.compile(re.escape(_RESULTS))
 #: How a document ends that is followed by another of its statement: the result's `"partial": true`.
 _CONTINUED: Final = b"\xa7partial\xc3"
 #: A series' own mark is the same and stands before the result's; more tries than that are not worth it.
 _TRIES: Final = 2
 
-
-#: Only larger documents have so many rows that it is faster to read them as columns.
+#: Fewer bytes have so few rows that it does not matter how they are decoded.
 _LARGE: Final = 8192
 
 
@@ -44,11 +48,12 @@ class MessagePackDocuments:
     Integers, floats and times are exact. Text that is not UTF-8 gets replacement characters.
 
     Args:
-        packed: whether the rows of a document that has many may be `PackedRows`, for which numpy and pandas are needed.
+        packed: whether rows may be `PackedRows` where there are many, of one series or of several that come together;
+            numpy and pandas are needed for it.
     """
 
     def __init__(self, *, packed: bool = False) -> None:
-        self._decode = _decode_packed if packed else _DECODER.decode
+        self._packed = packed
         self._buffer = bytearray()  # begins with a document that is not complete yet
         self._seen = 0  # from here on the next document's beginning is looked for
         self._tries = _TRIES
@@ -104,6 +109,9 @@ class MessagePackDocuments:
         """Take the complete documents off the buffer."""
         buffer = self._buffer
         begin = 0
+        ready = {}
+        if self._walk is None:
+            ready = self._read_together([match.start() for match in _BEGINNING.finditer(buffer, max(self._seen, 1))])
         try:
             while begin < len(buffer):
                 _check_beginning(bytes(buffer[begin : begin + len(_RESULTS)]))
@@ -112,9 +120,10 @@ class MessagePackDocuments:
                     if end < 0:
                         break
                     try:
-                        document = self._decode(buffer[begin:end])
+                        document = ready.pop(end, None) or _DECODER.decode(buffer[begin:end])
                     except (ValueError, TypeError, RecursionError):
                         self._walk = Walk(begin)
+                        ready.clear()
                         continue
                 else:
                     if not self._walk.over(buffer):
@@ -134,10 +143,31 @@ class MessagePackDocuments:
             self._tries -= 1
             self._try_whole(documents)
 
+    def _read_together(self, ends: list[int]) -> dict[int, Any]:
+        """Decode what is thought to be documents, one behind the other, in one go if that is worth it.
+
+        Returns:
+            Those that could be decoded, by where they end.
+        """
+        if not ends or ends[-1] < _LARGE:
+            return {}
+        data = bytes(self._buffer[: ends[-1]])
+        found = {}
+        if self._packed:
+            from ._msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for who asked for it
+
+            found = read_packed(data, ends)
+        if not found and _EXTENSION not in data:  # which would need Python
+            parts = [data[begin:end] for begin, end in pairwise([0, *ends])]
+            with suppress(ValueError, TypeError, RecursionError):
+                documents = uninterrupted(list, map(_DECODER.decode, parts))
+                found = dict(zip(ends, documents, strict=True))
+        return found
+
     def _try_whole(self, documents: list[dict[str, Any]]) -> bool:
         """Take the buffer as one document, if it is exactly that."""
         try:
-            document = self._decode(self._buffer)
+            document = self._read_together([len(self._buffer)]).get(len(self._buffer)) or _DECODER.decode(self._buffer)
         except (ValueError, TypeError, RecursionError):
             return False
         documents.append(in_json_shape(document))
@@ -159,7 +189,7 @@ def _check_beginning(head: bytes) -> None:
     raise ProtocolError(f"the answer is not InfluxDB's MessagePack: {_excerpt(head)}")
 
 
-def _extension(code: int, data: memoryview) -> str:
+def extension(code: int, data: memoryview) -> str:
     """Read a time: whole seconds since 1970, rounded down, and the nanoseconds after them."""
     if code != 5 or len(data) != 12:
         raise ProtocolError(f"InfluxDB's MessagePack has no extension {code} of {len(data)} bytes")
@@ -168,14 +198,8 @@ def _extension(code: int, data: memoryview) -> str:
 
 
 _TIME: Final = struct.Struct(">qi")
-_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=_extension)
-
-
-def _decode_packed(data: bytearray) -> Any:
-    from ._msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for those who have asked
-
-    found = read_packed(bytes(data), _DECODER.decode) if len(data) >= _LARGE else None
-    return _DECODER.decode(data) if found is None else found
+_EXTENSION: Final = b"\xc7\x0c\x05"
+_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=extension)
 
 
 def _decode(data: bytearray) -> Any:

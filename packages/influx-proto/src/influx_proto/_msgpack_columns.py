@@ -1,158 +1,96 @@
-"""The rows of a MessagePack answer as columns, many rows at a time, without an object for each cell.
+"""The rows of MessagePack documents as columns, many rows at a time, without an object for each cell.
 
-A row is an array, and rows stand one behind the other. Where each begins is proposed by two bytes: the head of the
-array, and the first byte of its first cell, which is alike in all rows if it is a time. From there all rows are walked
-at once, a column after the other: the first byte of a cell tells its type and size, values of one size are gathered
-through a view of the bytes, and the sizes lead to the next column.
+Documents of one series each stand one behind the other, as the chunks of an answer do, and those that are alike are
+read together: a chunk of many rows, or many series of few. Within a document the rows stand one behind the other, and a
+row is an array. Where each begins is proposed by a few bytes: the head of the array, and the first bytes of its first
+cell, which are alike in all rows if it is a time. From there all rows are walked at once, a column after the other.
 
-The walk proves the proposal: the last column of each row must end where the next row begins, the document around the
-rows must be whole without them, and a column must be of one type. What is not so is left to the ordinary decoder.
+The walk proves the proposal: the last column of each row must end where the next row begins, and there must be as many
+rows as the document says; the document around the rows must be whole with something else in their place, and have that
+for the values of its only series; and a column must be of one type. What is not so is left to the ordinary decoder.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterator, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, overload
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
-import pandas as pd
 
-from ._cells import Piece
 from ._errors import ProtocolError
-from ._msgpack import SIZES, Walk
+from ._msgpack import extension
+from ._msgpack_cells import CellSource
+from ._packed_rows import PackedRows
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from ._msgpack_cells import Places
 
-__all__ = ["PackedRows", "read_packed"]
-
-_BEGINNING: Final = b"\x81\xa7results\x91"
+__all__ = ["read_packed"]
 
 #: Fewer are decoded faster one by one.
 _FEWEST_ROWS: Final = 500
 
-#: Views look this far beyond a cell.
-_PADDING: Final = bytes(64)
+_COLUMNS: Final = b"\xa7columns"
+_VALUES: Final = b"\xa6values"
 
-#: Longer strings are not compared eight bytes at a time, but made one by one.
-_LONGEST_COMPARED: Final = 32
-
-
-class _Type(Enum):
-    """What a cell is."""
-
-    NIL = 0
-    INT = 1
-    FLOAT = 2
-    BOOL = 3
-    STR = 4
-    OTHER = 5
+#: An item that no answer has: what stands in for the rows while the document around them is decoded.
+_GAP: Final = b"\xd8\x7fwhere rows were."
 
 
-class PackedRows(Sequence[list[Any]]):
-    """Rows that are kept as columns; they are made when they are asked for."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Document:
+    """What is thought to be a document of one series with rows, and where in the bytes its parts are."""
 
-    def __init__(self, rows: int, columns: list[Piece]) -> None:
-        self._rows = rows
-        self.columns = columns
-
-    def __len__(self) -> int:
-        return self._rows
-
-    @overload
-    def __getitem__(self, index: int) -> list[Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[list[Any]]: ...
-    def __getitem__(self, index: int | slice) -> list[Any]:
-        return list(self)[index]
-
-    def __iter__(self) -> Iterator[list[Any]]:
-        return map(list, zip(*[piece.cells() for piece in self.columns], strict=True))
+    begin: int
+    end: int
+    #: Where the array of rows begins, and where the first row.
+    values: int
+    rows: int
+    #: How many rows there are, how each begins, and of how many cells it is.
+    count: int
+    head: bytes
+    width: int
+    #: The names of the columns, a row's head and the type of its first cell: what is alike in this is read together.
+    kind: bytes
 
 
-def read_packed(data: bytes, decode: Callable[[bytes], Any]) -> Any:
-    """Decode a document whose rows are many, and of one series.
+def read_packed(data: bytes, ends: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Decode documents whose rows are many together.
 
     Args:
-        data: what is thought to be one document.
-        decode: the ordinary decoder.
+        data: what is thought to be documents of one series each, one behind the other.
+        ends: where each is thought to end; the first begins with the bytes.
 
     Returns:
-        The document, its `values` as `PackedRows`; None if it has to be decoded in the ordinary way, if it is one.
+        Those that could be read so, by where they end, their `values` as `PackedRows`. The others have to be decoded in
+        the ordinary way, if they are documents.
     """
-    source = _Source(data)
-    try:
-        at = _find_values(source.padded)
-        found = None if at is None else _read_rows(source, at)
-        if found is None:
-            return None
-        rows, end = found
-        document = decode(data[:at] + b"\x90" + data[end:])
-    except (ProtocolError, ValueError, TypeError, RecursionError):
+    source = CellSource(data)
+    found: dict[int, dict[str, Any]] = {}
+    documents = [_document(data, begin, end) for begin, end in pairwise([0, *ends])]
+    for _, alike in groupby(documents, lambda document: document and document.kind):
+        group = [document for document in alike if document is not None]
+        if not _read(source, data, group, found):
+            for document in group:  # one may have been what it is not, or of other types than the rest
+                _read(source, data, [document], found)
+    return found
+
+
+def _document(data: bytes, begin: int, end: int) -> _Document | None:
+    """Look where the rows of a document are; wherever it seems, since it is proven later."""
+    columns = data.find(_COLUMNS, begin, end)
+    values = data.find(_VALUES, columns, end) + len(_VALUES)
+    if columns < 0 or values < columns or values + 12 > end:
         return None
-    document["results"][0]["series"][0]["values"] = rows
-    return document
-
-
-def _find_values(data: bytes) -> int | None:
-    """Find the `values` of the only series of the only result."""
-    if not data.startswith(_BEGINNING):
+    count, rows = _array(data, values)
+    width, first_cell = _array(data, rows)
+    if not count or not width:
         return None
-    at = _find_entry(data, len(_BEGINNING), b"\xa6series")
-    if at is None or data[at : at + 1] != b"\x91":
-        return None
-    return _find_entry(data, at + 1, b"\xa6values")
-
-
-def _find_entry(data: bytes, at: int, key: bytes) -> int | None:
-    """Find the value of a key in the map that begins at `at`."""
-    count = data[at] & 0x0F if 0x80 <= data[at] <= 0x8F else 0
-    at += 1
-    for _ in range(count):
-        found = data.startswith(key, at)
-        at = _skip(data, at)
-        if found:
-            return at
-        at = _skip(data, at)
-    return None
-
-
-def _skip(data: bytes, at: int) -> int:
-    walk = Walk(at)
-    walk.over(data)
-    return walk.at
-
-
-def _read_rows(source: _Source, at: int) -> tuple[PackedRows, int] | None:
-    """Read the array of rows that begins at `at`; give it and where it ends."""
-    data = source.padded
-    count, begin = _array(data, at)
-    if count < _FEWEST_ROWS:
-        return None
-    width, first_cell = _array(data, begin)
-    if not width:
-        return None
-    starts = source.find(data[begin : first_cell + 1], begin)
-    head = first_cell - begin
-    if len(starts) != count:  # there are bytes that look like it within cells
-        starts = _chained(starts, source.ends(starts + head, width))[:count]
-    if len(starts) != count or starts[0] != begin:
-        return None
-    columns = []
-    offsets = starts + head
-    for _ in range(width):
-        column = source.column(offsets)
-        if column is None:
-            return None
-        piece, sizes = column
-        columns.append(piece)
-        offsets = offsets + sizes
-    end = int(offsets[-1])
-    if end > source.size or (offsets[:-1] != starts[1:]).any():
-        return None
-    return PackedRows(count, columns), end
+    kind = data[columns:values] + data[rows : first_cell + 1]
+    return _Document(begin, end, values, rows, count, data[rows:first_cell], width, kind)
 
 
 def _array(data: bytes, at: int) -> tuple[int, int]:
@@ -164,7 +102,58 @@ def _array(data: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(data[at + 1 : at + 1 + size], "big"), at + 1 + size
 
 
-def _chained(starts: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.intp]:
+def _read(source: CellSource, data: bytes, group: list[_Document], found: dict[int, dict[str, Any]]) -> bool:
+    """Read documents that look alike; say whether their rows are what they look like, or too few to be read so."""
+    counts = np.array([document.count for document in group])
+    if counts.sum() < _FEWEST_ROWS:
+        return True
+    starts = _starts(source, data, group, counts)
+    if starts is None:
+        return False
+    block = []
+    offsets = starts + len(group[0].head)
+    for _ in range(group[0].width):
+        column = source.column(offsets)
+        if column is None:
+            return False
+        piece, sizes = column
+        block.append(piece)
+        offsets = offsets + sizes
+    firsts = counts.cumsum() - counts
+    closed = offsets[:-1] == starts[1:]
+    closed[firsts[1:] - 1] = True  # a document's last row is followed by something else
+    if not closed.all():
+        return False
+    for document, first, end in zip(group, firsts.tolist(), offsets[firsts + counts - 1].tolist(), strict=True):
+        whole = _with_rows(data, document, end, PackedRows(block, first, first + document.count))
+        if whole is not None:
+            found[document.end] = whole
+    return True
+
+
+def _starts(source: CellSource, data: bytes, group: list[_Document], counts: Places) -> Places | None:
+    """Give where the rows of some documents begin, as many as each is said to have."""
+    head = group[0].head
+    first_cell = group[0].rows + len(head)
+    firsts = np.array([document.rows for document in group])
+    for length in (2, 1):  # two bytes of a time are seldom within something else, but not always the same
+        pattern = head + data[first_cell : first_cell + length]
+        starts = source.find(pattern, group[0].rows, group[-1].end)
+        if len(starts) == counts.sum() and (starts[counts.cumsum() - counts] == firsts).all():
+            return starts
+    parts = []
+    edges = np.searchsorted(starts, [(document.rows, document.end) for document in group])
+    for document, (low, high) in zip(group, edges.tolist(), strict=True):
+        part = starts[low:high]
+        if len(part) != document.count:  # there are bytes that look like it within cells
+            part = _chained(part, source.ends(part + len(head), document.width))[: document.count]
+        if len(part) != document.count or part[0] != document.rows:
+            return None
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+def _chained(starts: Places, ends: Places) -> Places:
     """Give the starts of rows each of which begins where the one before ends; what lies within a row is none."""
     following = np.searchsorted(starts, ends)
     # Most rows are followed by the next start; where it is another one, those between are jumped over.
@@ -178,149 +167,26 @@ def _chained(starts: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.int
     return np.concatenate(kept) if kept else starts
 
 
-class _Source:
-    """The bytes of a document, looked at in many places at a time."""
-
-    def __init__(self, data: bytes) -> None:
-        self.size = len(data)
-        self.padded = data + _PADDING
-        self._bytes = np.frombuffer(self.padded, np.uint8)
-
-    def find(self, pattern: bytes, begin: int) -> NDArray[np.intp]:
-        """Find all places of a pattern of two to four bytes."""
-        data = self._bytes[begin : self.size]
-        found = data[: len(data) - len(pattern) + 1] == pattern[0]
-        for number, byte in enumerate(pattern[1:], 1):
-            found &= data[number : number + len(found)] == byte
-        return np.flatnonzero(found) + begin
-
-    def ends(self, offsets: NDArray[np.intp], width: int) -> NDArray[np.intp]:
-        """Give where rows of this many cells end; anything, where there are none."""
-        for _ in range(width):
-            offsets = np.minimum(offsets, self.size)
-            tags = self._bytes[offsets]
-            sizes = _SIZES[tags]
-            long = np.flatnonzero((tags == 0xD9) | (tags == 0xDA))
-            sizes[long] = self._string_sizes(tags[long], offsets[long])
-            offsets = offsets + sizes
-        return offsets
-
-    def column(self, offsets: NDArray[np.intp]) -> tuple[Piece, NDArray[np.intp]] | None:
-        """Read the cells at these places; give them and their sizes, or None if they are not of one type."""
-        if (offsets >= self.size).any():
+def _with_rows(data: bytes, document: _Document, end: int, rows: PackedRows) -> dict[str, Any] | None:
+    """Decode what is around the rows, which end here, and give the whole; None if it is not what it is taken for."""
+    around = data[document.begin : document.values] + _GAP + data[end : document.end]
+    if end > document.end or around.count(_GAP) != 1:
+        return None
+    try:
+        whole: dict[str, Any] = _DECODER.decode(around)
+        series: dict[str, Any] = whole["results"][0]["series"][0]
+        if series["values"] is not _MARK or len(series["columns"]) != document.width:
             return None
-        tags = self._bytes[offsets]
-        counts = np.bincount(tags, minlength=256)
-        present = np.flatnonzero(counts)
-        types = {_TYPES[tag] for tag in present.tolist()}
-        types.discard(_Type.NIL)
-        if len(types) > 1 or _Type.OTHER in types:
-            return None
-        missing = bytearray((tags == 0xC0).tobytes()) if counts[0xC0] else None
-        [kind] = types or {_Type.NIL}
-        sizes = _SIZES[tags]
-        match kind:
-            case _Type.NIL:
-                return Piece(len(tags), None, None, missing), sizes
-            case _Type.BOOL:
-                return Piece(len(tags), "bool", bytearray((tags == 0xC3).tobytes()), missing), sizes
-            case _Type.FLOAT:
-                return Piece(len(tags), "float", self._floats(offsets, tags), missing), sizes
-            case _Type.INT:
-                values = self._integers(offsets, tags, present.tolist())
-                return None if values is None else (Piece(len(tags), "int", values, missing), sizes)
-            case _:
-                return self._strings(offsets, tags, missing)
-
-    def _floats(self, offsets: NDArray[np.intp], tags: NDArray[np.uint8]) -> array[float]:
-        values = self._gathered(">f8", offsets + 1)
-        values[tags == 0xC0] = np.nan
-        return array("d", values.tobytes())
-
-    def _integers(self, offsets: NDArray[np.intp], tags: NDArray[np.uint8], present: list[int]) -> array[int] | None:
-        if len(present) == 1 and present[0] in _WIDE:
-            values = self._gathered(_WIDE[present[0]], offsets + 1).astype(np.int64)
-        else:
-            values = tags.astype(np.int8).astype(np.int64)  # which small integers are themselves
-            values[tags == 0xC0] = 0
-            for tag in present:
-                if tag in _WIDE:
-                    at = np.flatnonzero(tags == tag)
-                    values[at] = self._gathered(_WIDE[tag], offsets[at] + 1)
-        if 0xCF in present and (values < 0)[tags == 0xCF].any():  # beyond int64
-            return None
-        return array("q", values.tobytes())
-
-    def _strings(
-        self, offsets: NDArray[np.intp], tags: NDArray[np.uint8], missing: bytearray | None
-    ) -> tuple[Piece, NDArray[np.intp]]:
-        sizes = _SIZES[tags]
-        long = np.flatnonzero((tags == 0xD9) | (tags == 0xDA))
-        sizes[long] = self._string_sizes(tags[long], offsets[long])
-        heads = np.ones_like(sizes)
-        heads[long] = np.where(tags[long] == 0xD9, 2, 3)
-        begins, lengths = offsets + heads, sizes - heads
-        there = np.flatnonzero(tags != 0xC0) if missing else slice(None)
-        values = np.full(len(tags), None, object)
-        values[there] = self._texts(begins[there], lengths[there])
-        return Piece(len(tags), "str", values.tolist(), missing), sizes
-
-    def _string_sizes(self, tags: NDArray[np.uint8], offsets: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Give the sizes of strings whose length follows their first byte, in one byte or two."""
-        short = self._bytes[offsets + 1].astype(np.intp)
-        return np.where(tags == 0xD9, short + 2, (short << 8) + self._bytes[offsets + 2] + 3)
-
-    def _texts(self, begins: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.object_]:
-        """Make strings, each distinct one once where they are short enough to be compared as numbers."""
-        longest = int(lengths.max())
-        if longest > _LONGEST_COMPARED:
-            spans = zip(begins.tolist(), (begins + lengths).tolist(), strict=True)
-            return _objects([self._text(begin, end) for begin, end in spans])
-        codes: Any = lengths
-        for at in range(0, longest, 8):
-            window = self._gathered(">u8", begins + at) & _MASKS[np.clip(lengths - at, 0, 8)]
-            window_codes, windows = pd.factorize(window)
-            codes, _ = pd.factorize(codes * len(windows) + window_codes)
-        count = int(codes.max()) + 1 if longest else 1
-        if not longest:
-            codes = np.zeros_like(lengths)
-        first = np.zeros(count, np.intp)
-        first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of several assignments the last one holds
-        spans = zip(begins[first].tolist(), (begins + lengths)[first].tolist(), strict=True)
-        texts: NDArray[np.object_] = _objects([self._text(begin, end) for begin, end in spans])[codes]
-        return texts
-
-    def _text(self, begin: int, end: int) -> str:
-        return self.padded[begin:end].decode("utf-8", "replace")
-
-    def _gathered(self, kind: str, offsets: NDArray[np.intp]) -> Any:
-        """Give the numbers at these places, in the machine's own form."""
-        dtype = np.dtype(kind)
-        view: Any = np.ndarray((len(self.padded) - dtype.itemsize + 1,), dtype, self.padded, strides=(1,))
-        return view[offsets].astype(dtype.newbyteorder("="))
+    except (ProtocolError, ValueError, TypeError, LookupError, RecursionError):
+        return None
+    series["values"] = rows
+    return whole
 
 
-def _objects(values: list[str]) -> NDArray[np.object_]:
-    found = np.empty(len(values), object)
-    found[:] = values
-    return found
+def _extension_or_gap(code: int, data: memoryview) -> object:
+    return _MARK if code == _GAP[1] else extension(code, data)
 
 
-def _type(tag: int) -> _Type:
-    """Tell the type of a cell by its first byte."""
-    if tag <= 0x7F or tag >= 0xE0 or tag in _WIDE:
-        return _Type.INT
-    if 0xA0 <= tag <= 0xBF or tag in {0xD9, 0xDA}:
-        return _Type.STR
-    known = {0xC0: _Type.NIL, 0xC2: _Type.BOOL, 0xC3: _Type.BOOL, 0xCB: _Type.FLOAT}
-    return known.get(tag, _Type.OTHER)
-
-
-#: Integers that follow their first byte.
-_WIDE: Final = {
-    0xCC: ">u1", 0xCD: ">u2", 0xCE: ">u4", 0xCF: ">u8", 0xD0: ">i1", 0xD1: ">i2", 0xD2: ">i4", 0xD3: ">i8",
-}  # fmt: skip
-_TYPES: Final = [_type(tag) for tag in range(256)]
-_SIZES: Final = np.array(SIZES, np.intp)
-#: The first bytes of eight, by how many of them.
-_MASKS: Final = np.array([(1 << 64) - (1 << (64 - 8 * count)) for count in range(9)], np.uint64)
+#: What the gap is decoded as.
+_MARK: Final = object()
+_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=_extension_or_gap)

@@ -10,23 +10,21 @@ and objects. The frame is only looked at, a slice of rows at a time.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from ._arrow import arrow_column
+from ._arrow import arrow_column, with_codes
 from ._errors import SerializationError
 from ._shown import shown
-from ._table import ROWS, Column, Table, column_names
+from ._slices import Codes, Column, Reader, Slice, Table
+from ._table import column_names
 from ._time import unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["is_frame", "read_pandas"]
-
-#: Gives the cells, or the times, from one row to before another.
-Cells: TypeAlias = Callable[[int, int], Sequence[Any]]
 
 
 def is_frame(kind: type) -> bool:
@@ -50,18 +48,17 @@ def read_pandas(frame: pd.DataFrame, _precision: str) -> Table:
     columns = [column for column, _ in found]
     count = len(frame)
     if not columns or not count:  # such a frame often has no proper index either
-        return Table(columns, iter(()))
+        return Table(columns, lambda _: iter(()))
     times = _times(frame.index)
+    readers = [reader for _, reader in found]
 
-    def slices() -> Iterator[tuple[Sequence[Any], Sequence[Sequence[Any]]]]:
-        for start in range(0, count, ROWS):
-            stop = min(start + ROWS, count)
-            yield times(start, stop), [cells(start, stop) for _, cells in found]
+    def slices(rows: int) -> Iterator[Slice]:
+        return (Slice(start, min(start + rows, count), times, readers) for start in range(0, count, rows))
 
-    return Table(columns, slices())
+    return Table(columns, slices)
 
 
-def _times(index: pd.Index[Any]) -> Cells:
+def _times(index: pd.Index[Any]) -> Reader:
     import numpy as np  # noqa: PLC0415 - whoever has a frame has loaded it
     import pandas as pd  # noqa: PLC0415 - as above
 
@@ -75,7 +72,7 @@ def _times(index: pd.Index[Any]) -> Cells:
             times = counts[start:stop].tolist()
             return [None if missing else time * ns for time, missing in zip(times, absent, strict=True)]
 
-        return integers
+        return Reader(integers, lambda start, stop: (counts[start:stop], ns))
     if index.dtype == object and not isinstance(index, pd.MultiIndex):
         objects = index.to_numpy()
         if all(isinstance(time, datetime) for time in objects):
@@ -83,7 +80,7 @@ def _times(index: pd.Index[Any]) -> Cells:
             def datetimes(start: int, stop: int) -> Sequence[Any]:
                 return [None if time is pd.NaT else time for time in objects[start:stop]]
 
-            return datetimes
+            return Reader(datetimes, _no_array)
     raise _wrong_index(index)
 
 
@@ -108,42 +105,72 @@ def _wrong_index(index: pd.Index[Any]) -> SerializationError:
     return SerializationError(msg)
 
 
-def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, Cells]:
+def _no_array(_start: int, _stop: int) -> None:
+    return None
+
+
+def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, Reader]:
     """Find how to read a column: its cells come as values of Python, or of numpy where Python has no such type."""
     import numpy as np  # noqa: PLC0415 - as above
     import pandas as pd  # noqa: PLC0415 - as above
 
     dtype: Any = values.dtype
     array: Any = values.array
+
+    def arrow(start: int, stop: int) -> Any:
+        found = array[start:stop].__arrow_array__()
+        return found.combine_chunks() if hasattr(found, "combine_chunks") else found
+
     if isinstance(dtype, np.dtype):
         return _numpy_column(name, values.to_numpy())
     if isinstance(dtype, pd.CategoricalDtype):
-        column, cells = _column(name, dtype.categories)
-        categories = [*cells(0, len(dtype.categories)), None]  # the code of a missing one is -1
-        return column, lambda start, stop: [categories[code] for code in array[start:stop].codes.tolist()]
+        return _categories(name, dtype, array)
     if isinstance(dtype, pd.ArrowDtype):
         column, convert = arrow_column(name, dtype.pyarrow_dtype)
-        return column, lambda start, stop: convert(array[start:stop].__arrow_array__())
+        return column, Reader(
+            lambda start, stop: convert(array[start:stop].__arrow_array__()),
+            lambda start, stop: with_codes(arrow(start, stop), convert),
+        )
     if isinstance(dtype, pd.Float64Dtype | pd.Float32Dtype):
         # NaN and NA are both missing.
-        return Column(name), lambda start, stop: _floats(array[start:stop].to_numpy(dtype.type, na_value=np.nan))
+        return Column(name), Reader(
+            lambda start, stop: _floats(array[start:stop].to_numpy(dtype.type, na_value=np.nan)), arrow
+        )
     signed = pd.Int8Dtype | pd.Int16Dtype | pd.Int32Dtype | pd.Int64Dtype
     unsigned = pd.UInt8Dtype | pd.UInt16Dtype | pd.UInt32Dtype | pd.UInt64Dtype
     if isinstance(dtype, pd.StringDtype | pd.BooleanDtype | signed | unsigned):
         column = Column(name, unsigned=isinstance(dtype, pd.UInt64Dtype))
-        return column, lambda start, stop: array[start:stop].to_numpy(dtype=object, na_value=None).tolist()
+        return column, Reader(
+            lambda start, stop: array[start:stop].to_numpy(dtype=object, na_value=None).tolist(), arrow
+        )
     raise _wrong_column(name, dtype)
 
 
-def _numpy_column(name: str, array: Any) -> tuple[Column, Cells]:
+def _categories(name: str, dtype: Any, array: Any) -> tuple[Column, Reader]:
+    column, reader = _column(name, dtype.categories)
+    categories = [*reader.cells(0, len(dtype.categories)), None]  # the code of a missing one is -1
+
+    def cells(codes: Any) -> list[Any]:
+        return [categories[code] for code in codes.tolist()]
+
+    codes = array.codes
+    return column, Reader(
+        lambda start, stop: cells(codes[start:stop]), lambda start, stop: Codes(codes[start:stop], cells)
+    )
+
+
+def _numpy_column(name: str, array: Any) -> tuple[Column, Reader]:
+    def numbers(start: int, stop: int) -> Any:
+        return array[start:stop]
+
     match array.dtype.kind:
         case "b" | "i" | "u":
             column = Column(name, unsigned=array.dtype == "uint64")
-            return column, lambda start, stop: array[start:stop].tolist()
+            return column, Reader(lambda start, stop: array[start:stop].tolist(), numbers)
         case "f":
-            return Column(name), lambda start, stop: _floats(array[start:stop])
+            return Column(name), Reader(lambda start, stop: _floats(array[start:stop]), numbers)
         case "O":
-            return Column(name, objects=True), lambda start, stop: list(array[start:stop])
+            return Column(name, objects=True), Reader(lambda start, stop: list(array[start:stop]), _no_array)
         case _:
             raise _wrong_column(name, array.dtype)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ._cells import Column, LastingKind
+from ._cells import Column, LastingKind, Texts
 from ._columns import Label, Table, Tables, only_table, tables
 from ._result import QueryResult, same_statement
 
@@ -117,8 +117,7 @@ def _array(column: Column, *, nullable: bool) -> Any:
 
     match column.kind:
         case "str":
-            # Not left to pandas, which cannot know what a column without any value is of.
-            return pd.Series(column.values, dtype=pd.Series([""]).dtype).array
+            return _strings(column.values)
         case "other":
             return pd.Index(column.values, dtype=object)  # of an array of strings, a frame makes a column of strings
         case "float":
@@ -131,3 +130,20 @@ def _array(column: Column, *, nullable: bool) -> Any:
             array = pd.arrays.BooleanArray if column.kind == "bool" else pd.arrays.IntegerArray
             missing = bytearray(len(values)) if column.missing is None else column.missing
             return array(values, np.frombuffer(missing, np.bool_))
+
+
+def _strings(values: list[str | None] | Texts) -> Any:
+    import numpy as np  # noqa: PLC0415 - see above
+    import pandas as pd  # noqa: PLC0415 - see above
+
+    # Not left to pandas, which cannot know what a column without any value is of.
+    kind = pd.Series([""]).dtype
+    if isinstance(kind, np.dtype) or not isinstance(values, Texts):  # of objects, up to pandas 2: None stays None
+        return pd.Series(list(values), dtype=kind).array
+    numbers: dict[str | None, int] = {None: -1}
+    parts = []
+    for distinct, places in values.parts:
+        number = np.array([numbers.setdefault(text, len(numbers) - 1) for text in distinct], np.intp)
+        parts.append(number[np.frombuffer(places, np.intc)])
+    del numbers[None]
+    return pd.Series(list(numbers), dtype=kind).array.take(np.concatenate(parts), allow_fill=True)

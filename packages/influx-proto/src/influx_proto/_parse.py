@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from ._errors import SerializationError
-from ._lines import end_of_line
+from ._errors import Place, SerializationError
+from ._lines import end_of_line, lines
 from ._scan import ScanError, scan_line
 from ._time import unit
 
 if TYPE_CHECKING:
     from ._plain_lines import Point
 
-__all__ = ["parse_lines"]
+__all__ = ["check_lines", "parse_lines", "split_lines"]
 
 #: Bytes that are looked at in one go.
 _WINDOW: Final = 1 << 18
@@ -43,11 +43,47 @@ def parse_lines(
         last value counts; a field called `time` is left out if there are others, as it is by the server.
 
     Raises:
-        SerializationError: the server would refuse a line; says which line and column, and why. One difference:
-            InfluxDB 1.x takes any bytes for text; here, those that are no UTF-8 are refused.
+        SerializationError: the server would refuse a line; says which line and column, and why, and has this as its
+            `place`. One difference: InfluxDB 1.x takes any bytes for text; here, those that are no UTF-8 are refused.
         ValueError: there is no such precision.
     """
-    return _parse(_pieces(data), unit(precision), unsigned=unsigned)
+    return _parse(_pieces(data), _Reader(unit(precision), unsigned=unsigned))
+
+
+def check_lines(
+    data: bytes | str | Iterable[bytes], *, precision: str = "ns", unsigned: bool = False
+) -> Iterator[SerializationError]:
+    """Find all lines that InfluxDB 1.x would refuse.
+
+    Args:
+        data: as for `parse_lines`.
+        precision: as for `parse_lines`.
+        unsigned: as for `parse_lines`.
+
+    Yields:
+        The error that `parse_lines` would raise, for each such line.
+
+    Raises:
+        SerializationError: a `str` cannot be encoded.
+        ValueError: there is no such precision.
+    """
+    refused: list[SerializationError] = []
+    return _check(_parse(_pieces(data), _Reader(unit(precision), unsigned=unsigned, refused=refused)), refused)
+
+
+def split_lines(data: bytes | str | Iterable[bytes]) -> Iterator[bytes]:
+    """Cut line protocol into its lines, as InfluxDB 1.x does: a string may have LFs within it.
+
+    Args:
+        data: as for `parse_lines`. It is not looked at whether the server would take the lines.
+
+    Yields:
+        Each line without the LF at its end, blank ones and comments as well.
+
+    Raises:
+        SerializationError: a `str` cannot be encoded.
+    """
+    return _split(_pieces(data))
 
 
 def _pieces(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
@@ -65,8 +101,34 @@ def _pieces(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
     return data
 
 
-def _parse(pieces: Iterable[bytes], unit: int, *, unsigned: bool) -> Iterator[Point]:
-    reader = _Reader(unit, unsigned=unsigned)
+def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    enough = 0  # a line that goes on for long is not looked at again with every piece
+    for piece in pieces:
+        rest += piece
+        if len(rest) < enough:
+            continue
+        at = 0
+        for begin, end in lines(rest):
+            if end == len(rest):  # which may lie within it
+                break
+            yield rest[begin:end]
+            at = end + 1
+        rest = rest[at:]
+        enough = 0 if at else 2 * len(rest)
+    for begin, end in lines(rest):
+        yield rest[begin:end]
+
+
+def _check(points: Iterable[Point], refused: list[SerializationError]) -> Iterator[SerializationError]:
+    for _ in points:
+        if refused:
+            yield from refused
+            refused.clear()
+    yield from refused
+
+
+def _parse(pieces: Iterable[bytes], reader: _Reader) -> Iterator[Point]:
     rest = b""
     for piece in pieces:
         rest += piece
@@ -75,11 +137,15 @@ def _parse(pieces: Iterable[bytes], unit: int, *, unsigned: bool) -> Iterator[Po
 
 
 class _Reader:
-    """Reads lines from a buffer, and knows how many were before it."""
+    """Reads lines from a buffer, and knows how many were before it.
 
-    def __init__(self, unit: int, *, unsigned: bool) -> None:
+    What is refused is raised, or added to `refused` where that is given.
+    """
+
+    def __init__(self, unit: int, *, unsigned: bool, refused: list[SerializationError] | None = None) -> None:
         self._unit = unit
         self._unsigned = unsigned
+        self._refused = refused
         from ._plain_lines import PlainReader  # noqa: PLC0415 - not needed by those who only write, and slow to import
 
         self._plain = PlainReader(unit)
@@ -124,8 +190,21 @@ class _Reader:
         try:
             return scan_line(data[begin:end], self._unit, unsigned=self._unsigned)
         except ScanError as error:
-            place = begin + error.at
-            line = self._lines_before + data.count(b"\n", 0, place) + 1
-            column = len(data[data.rfind(b"\n", 0, place) + 1 : place].decode(errors="replace")) + 1
-            msg = f"line {line}, column {column}: {error.reason}"
-            raise SerializationError(msg) from None
+            refusal = self._refusal(data, begin + error.at, error.reason)
+            if self._refused is None:
+                raise refusal from None
+            self._refused.append(refusal)
+            return None
+
+    def _refusal(self, data: bytes, at: int, reason: str) -> SerializationError:
+        begin = data.rfind(b"\n", 0, at) + 1
+        end = data.find(b"\n", at)
+        place = Place(
+            line=self._lines_before + data.count(b"\n", 0, at) + 1,
+            column=len(data[begin:at].decode(errors="replace")) + 1,
+            text=data[begin : end if end >= 0 else len(data)].decode(errors="replace"),
+            reason=reason,
+        )
+        refusal = SerializationError(f"line {place.line}, column {place.column}: {reason}")
+        refusal.place = place
+        return refusal

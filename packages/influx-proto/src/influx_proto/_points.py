@@ -148,25 +148,42 @@ class PointEncoder:
         Raises:
             SerializationError: they cannot be written.
         """
-        shape = (name, *tags)
-        found = self._shapes.get(shape)
-        if found is None:
-            found = self._learn(shape)
-        line, keys = found
+        line, keys = self.shape((name, *tags))
         get = tags.get
-        values = self._tag_values
         key = ""
         try:
             for key, before, without in keys:
-                value = get(key)
-                if type(value) is str and value:
-                    line += before + values[value]
-                else:
-                    text = self._tag_texts[type(value)](value)
-                    line += without if text is None else before + text
+                text = self.tag_text(get(key))
+                line += without if text is None else before + text
         except SerializationError as error:
             raise _located(error, name, "tag", key) from None
         return line
+
+    def tag_text(self, value: Any) -> bytes | None:
+        """Give the escaped text of a tag value, or None where it is missing or empty.
+
+        Raises:
+            SerializationError: it cannot be written.
+        """
+        if type(value) is str and value:
+            return self._tag_values[value]
+        return self._tag_texts[type(value)](value)
+
+    def shape(self, shape: tuple[str, ...]) -> tuple[bytes, list[tuple[str, bytes, bytes]]]:
+        """Give what all series of a measurement with the same tag keys have in common.
+
+        Args:
+            shape: the measurement and the tag keys.
+
+        Returns:
+            The measurement's text, and in the order of the line each key, tags for all points among them, with the text
+            before its value and the text where a point has no value for it.
+
+        Raises:
+            SerializationError: these cannot be written.
+        """
+        found = self._shapes.get(shape)
+        return self._learn(shape) if found is None else found
 
     def _learn(self, shape: tuple[str, ...]) -> tuple[bytes, list[tuple[str, bytes, bytes]]]:
         name, *own = shape

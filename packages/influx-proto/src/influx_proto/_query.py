@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from ._answers import Collected, WholeResult, chunk_decoder
 from ._arguments import given, limit, text
+from ._documents import can_be_packed
 from ._op import Decoder, FlatMap, Op
 from ._result import QueryResult
 from ._stream import StreamOp
@@ -243,7 +244,8 @@ def _collected_frames(
     from ._pandas_result import FrameCollector  # noqa: PLC0415 - not needed by those who want no frames
 
     frames = FrameCollector(measurement=measurement)
-    decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
+    gathered = can_be_packed(headers.get("Content-Type"))
+    decoder = chunk_decoder(status, headers, epoch="ns", packed=True, gathered=gathered)
     return Collected(decoder, frames.add, lambda: finish(frames.finish()))
 
 

@@ -1,8 +1,12 @@
-"""Tables to lines: what frames and Arrow data have in common once their cells are values.
+"""Tables to lines: what frames and Arrow data have in common.
 
 A table is named columns and, row by row, times. Its rows are written as mappings are, many at a time where they are in
 order and otherwise one by one, so names, values, tags and times are under the same rules and give the same bytes.
 Tables are read in slices of rows: memory stays flat however long they are.
+
+There are several ways to the same bytes, and here is where one is taken. A slice is written column by column, where
+pyarrow and orjson are installed by these (`_arrow_lines`) and otherwise by numpy (`_numpy_lines`); if it is given back,
+as a run of points (`_point_runs`); and if that does not do either, row by row, which is where all errors come from.
 
 Cells of an object column are of any type. They are written as text, `str(cell)`, which is the one place where that is
 done; or each by its own type (`infer`), and then all of them must come to one type of field.
@@ -11,9 +15,9 @@ done; or each by its own type (`infer`), and then all of them must come to one t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import repeat
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ._errors import SerializationError
 from ._point_runs import Shape
@@ -21,34 +25,25 @@ from ._points import PointEncoder
 from ._policy import FieldType, ObjectColumns, TypePolicy
 from ._run_columns import joined_lines
 from ._shown import shown
+from ._slices import Codes, Column, Reader, Slice, Table
 from ._time import FIRST, LAST, to_rfc3339
 from ._values import FieldTexts
 
-__all__ = ["ROWS", "Column", "Table", "TableEncoder", "column_names"]
+if TYPE_CHECKING:
+    from ._column_lines import ColumnLines
 
-#: Rows that are values at a time.
-ROWS: Final = 1000
+__all__ = ["TableEncoder", "column_names"]
 
+#: Rows that are values of Python at a time.
+_ROWS: Final = 1000
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What there is to know of a column besides its cells."""
+#: Rows that are read at a time, and cells: what is done once for all of them does not count then, and the texts stay in
+#: the processor's caches.
+_SLICE: Final = 10_000
+_SLICE_CELLS: Final = 100_000
 
-    name: str
-    #: Whether its cells may be of any type, each of its own.
-    objects: bool = False
-    #: Whether its type is an unsigned integer of 64 bits, also where the values would fit into a signed one.
-    unsigned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Columns, and their cells slice by slice."""
-
-    columns: Sequence[Column]
-    #: For each slice its times and the cells of each column, in their order. A time is an integer of nanoseconds or
-    #: anything else that tells one, None where there is none; a cell is a value as points have it, None where missing.
-    slices: Iterator[tuple[Sequence[Any], Sequence[Sequence[Any]]]]
+#: Fewer rows are written faster as values.
+_FEW: Final = 100
 
 
 class TableEncoder:
@@ -60,6 +55,7 @@ class TableEncoder:
         policy: what the caller decided about types.
         tag_columns: the names of the columns that are tags; all others are fields.
         object_columns: `str` to write the cells of object columns as their text, `infer` to write each by its type.
+        batch: how many lines will be a batch.
 
     Raises:
         ValueError: `tag_columns` are no names, or there is no such way to write object columns.
@@ -72,6 +68,7 @@ class TableEncoder:
         policy: TypePolicy,
         tag_columns: Iterable[str],
         object_columns: ObjectColumns,
+        batch: int,
     ) -> None:
         if isinstance(tag_columns, str):
             msg = f"tag_columns: must be names of columns in a list or the like, not the str {shown(tag_columns)}"
@@ -84,6 +81,7 @@ class TableEncoder:
         self._policy = policy
         self._tag_columns = tuple(tag_columns)
         self._infer = object_columns == "infer"
+        self._batch = batch
 
     def encode(self, read: Callable[[], Table], first: int = 0) -> Iterator[tuple[bytes, int, int]]:
         """Give the lines of a table: for each slice of rows their bytes, how many they are, and how many the rows.
@@ -100,7 +98,27 @@ class TableEncoder:
         """
         table, rows = self._open(read)
         encoder = PointEncoder(self._name, self._tags, "ns", rows.policy)
-        for times, cells in table.slices:
+        for part in table.slices(self._slice(len(table.columns))):
+            count = part.stop - part.start
+            found = rows.by_columns(encoder, part) if count >= _FEW else None
+            if found is not None:
+                yield *found, count
+            else:
+                yield from self._by_values(encoder, rows, rows.texts(part), first)
+            first += count
+
+    def _slice(self, columns: int) -> int:
+        """Give how many rows are read at a time: if possible so many that slices fill a batch, and need no cutting."""
+        most = max(min(_SLICE, _SLICE_CELLS // max(columns, 1)), _ROWS)
+        return max(self._batch // -(-self._batch // most), _ROWS)
+
+    def _by_values(
+        self, encoder: PointEncoder, rows: _Rows, part: Slice, first: int
+    ) -> Iterator[tuple[bytes, int, int]]:
+        for start in range(part.start, part.stop, _ROWS):
+            stop = min(start + _ROWS, part.stop)
+            times = part.times.cells(start, stop)
+            cells = [column.cells(start, stop) for column in part.columns]
             data = rows.at_once(encoder, times, cells)
             if data is not None:
                 first += len(times)
@@ -181,7 +199,7 @@ class _Rows:
         pins: dict[str, FieldType] = dict(policy.field_types)
         objects = [at for at, column in enumerate(columns) if column.objects]
         # A pin says what the cells of a field are, and so each of them is looked at.
-        self._texts = [at for at in objects if not infer and (at in tags or pins.get(names[at], "string") == "string")]
+        self._texts = {at for at in objects if not infer and (at in tags or pins.get(names[at], "string") == "string")}
         self._inferred = [
             _OneType(names[at], policy) for at in objects if infer and at in fields and names[at] not in pins
         ]
@@ -193,38 +211,59 @@ class _Rows:
         self._tag_names = [names[at] for at in tags]
         self._field_names = [names[at] for at in fields]
         self._shape: Shape | None = None
+        #: What writes slices column by column; False before it has been looked for.
+        self._column_lines: ColumnLines | Literal[False] | None = False
+
+    def by_columns(self, encoder: PointEncoder, part: Slice) -> tuple[bytes, int] | None:
+        """Give the lines of a slice, written column by column, and how many there are; None if that cannot be."""
+        if self._column_lines is False:
+            self._column_lines = self._find_column_lines(encoder)
+        return None if self._column_lines is None else self._column_lines.lines(self.texts(part))
+
+    def _find_column_lines(self, encoder: PointEncoder) -> ColumnLines | None:
+        if self._measurement is None or self._inferred or not self._fields:
+            return None
+        try:
+            kind = _column_lines()
+        except ImportError:
+            return None
+        tags = dict(zip(self._tag_names, self._tags, strict=True))
+        fields = dict(zip(self._field_names, self._fields, strict=True))
+        try:
+            return kind(encoder, self._measurement, tags, fields)
+        except SerializationError:
+            return None
+
+    def texts(self, part: Slice) -> Slice:
+        """Give a slice with the cells of object columns as texts, if that is what they are written as."""
+        if not self._texts:
+            return part
+        columns = [_as_texts(column) if at in self._texts else column for at, column in enumerate(part.columns)]
+        return part._replace(columns=columns)
 
     def at_once(self, encoder: PointEncoder, times: Sequence[Any], cells: Sequence[Sequence[Any]]) -> bytes | None:
         """Give the lines of a slice; None if it has to be written row by row."""
         if self._measurement is None or self._inferred or type(None) in set(map(type, times)):
             return None
-        columns = self._columns(cells)
-        tags = list(zip(*[columns[at] for at in self._tags], strict=True)) if self._tags else None
+        tags = list(zip(*[cells[at] for at in self._tags], strict=True)) if self._tags else None
         try:
             if self._shape is None:
                 self._shape = Shape(encoder, self._measurement, self._tag_names, self._field_names, "ns")
-            found = self._shape.columns(tags, [columns[at] for at in self._fields], times)
+            found = self._shape.columns(tags, [cells[at] for at in self._fields], times)
         except SerializationError:
             return None
         return None if found is None else joined_lines(found)
 
     def points(self, times: Sequence[Any], cells: Sequence[Sequence[Any]]) -> Iterator[Mapping[str, Any]]:
         """Give the rows of a slice as points."""
-        columns = self._columns(cells)
-        all_tags = _across([columns[at] for at in self._tags])
-        all_fields = _across([columns[at] for at in self._fields])
+        all_tags = _across([cells[at] for at in self._tags])
+        all_fields = _across([cells[at] for at in self._fields])
         for time, tags, fields in zip(times, all_tags, all_fields):  # noqa: B905 - two may be endless
             yield {
                 "time": time,
                 "tags": dict(zip(self._tag_names, tags, strict=True)),
                 "fields": dict(zip(self._field_names, fields, strict=True)),
             }
-
-    def _columns(self, cells: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
-        columns = list(cells)
-        for at in self._texts:
-            columns[at] = [_as_text(cell) for cell in columns[at]]
-        return columns
 
     def check(self, point: Mapping[str, Any]) -> None:
         """Check that a row has a time, and its inferred fields the types that they had in the rows before."""
@@ -237,6 +276,16 @@ class _Rows:
             if problem is not None:
                 msg = f"measurement {shown(self._measurement)}, {problem}"
                 raise SerializationError(msg)
+
+
+def _column_lines() -> type[ColumnLines]:
+    try:
+        from ._arrow_lines import ArrowLines  # noqa: PLC0415 - for those who have the libraries for it
+    except ImportError:
+        from ._numpy_lines import NumpyLines  # noqa: PLC0415 - as above
+
+        return NumpyLines
+    return ArrowLines
 
 
 class _OneType:
@@ -274,7 +323,26 @@ def _field_type(text: bytes) -> FieldType:
     return _ENDS.get(text[-1:], "float")
 
 
+_TEXT: Final = {str, type(None)}
+
 _ENDS: Final[Mapping[bytes, FieldType]] = {b'"': "string", b"i": "integer", b"u": "unsigned"}
+
+
+def _as_texts(column: Reader) -> Reader:
+    """Give an object column with its cells as texts."""
+
+    def texts(start: int, stop: int) -> Sequence[Any]:
+        cells = column.cells(start, stop)
+        return cells if _TEXT.issuperset(map(type, cells)) else [_as_text(cell) for cell in cells]
+
+    def array(start: int, stop: int) -> Codes | None:
+        found: Codes | None = column.array(start, stop)
+        if found is None:
+            return None
+        cells = found.cells
+        return Codes(found.codes, lambda codes: [_as_text(cell) for cell in cells(codes)])
+
+    return Reader(texts, array)
 
 
 def _as_text(cell: Any) -> str | None:

@@ -205,6 +205,16 @@ class FieldTexts(_Texts):
                 self[int] = self._plain_int
 
     @property
+    def number(self) -> FieldType | None:
+        """The type that integers are written as; None where that is up to their type and size."""
+        return self._number
+
+    @property
+    def omits_infinite(self) -> bool:
+        """Whether infinite floats are missing; otherwise they are errors."""
+        return self._omit
+
+    @property
     def natural(self) -> set[type]:
         """The classes of values that are written by their type alone, policy or not; infinite ones apart."""
         if self._pin is not None:

@@ -20,18 +20,23 @@ server: a `Transport` or `AsyncTransport`, which opens a request, sleeps, tells 
   `was_idle=True` where a kept connection ended before the first byte of the answer; and bytes that are no HTTP, or
   a body that ends too early, into `ProtocolError(..., retryable=True)`.
 
+A batch writer also needs a signal and something that runs beside its caller (`_background`), and for its spool the
+files of a directory (`_spool_files`): a `SpoolFiles`, whose methods may block, and over an event loop how to call them
+in a thread.
+
 Closing lets what is under way finish; what would begin then raises RuntimeError.
 
 The conformance suite in `tests/conformance` holds an adapter to all of this.
 """
 
-from ._batch_writer import AsyncSignal, Background, Signal
+from ._batch_writer import AsyncSignal, Background, InThread, Signal
 from ._client import AsyncClient, Client
 from ._errors import InfluxDBError, ProtocolError, TransportError
 from ._flow import AsyncTransport, Transport, arun, run
 from ._proxy import Proxy
 from ._server import Server
 from ._settings import Settings
+from ._spool import SpoolFiles
 from ._timeout import Timeout
 from ._wire import Body, Headers, Request, Response
 
@@ -47,6 +52,7 @@ __all__ = [
     "Body",
     "Client",
     "Headers",
+    "InThread",
     "InfluxDBError",
     "ProtocolError",
     "Proxy",
@@ -55,6 +61,7 @@ __all__ = [
     "Server",
     "Settings",
     "Signal",
+    "SpoolFiles",
     "Timeout",
     "Transport",
     "TransportError",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import requests
-from influx_proto.adapter import Client, Settings
+from influx_proto.adapter import Client, Settings, SpoolFiles
 
 from ._background import Signal, start
+from ._files import Files
 from ._transport import RequestsTransport
 
 
@@ -24,3 +25,6 @@ class InfluxDBClient(Client[requests.Session]):
 
     def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], None]]:
         return Signal(), start
+
+    def _spool_files(self, directory: str) -> SpoolFiles:
+        return Files(directory)

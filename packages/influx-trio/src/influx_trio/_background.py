@@ -1,4 +1,4 @@
-"""What runs beside the caller: a task of trio, and a signal to wait for."""
+"""What runs beside the caller: a task of trio, a signal to wait for, and what would hold up the event loop."""
 
 from __future__ import annotations
 
@@ -36,3 +36,9 @@ async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> Async
             yield
         finally:
             nursery.cancel_scope.cancel()
+
+
+async def in_thread(function: Callable[[], None]) -> None:
+    """Call a function in a thread, to its end; who is cancelled is so afterwards."""
+    with trio.CancelScope(shield=True):
+        await trio.to_thread.run_sync(function)

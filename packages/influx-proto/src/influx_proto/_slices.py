@@ -1,0 +1,65 @@
+"""How tables are read: a slice of rows at a time, and of these each column as one or the other needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+__all__ = ["Codes", "Column", "Reader", "Slice", "Slices", "Table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """A column in which cells of a few kinds come again and again."""
+
+    #: For each row the code of its cell, as an array of numpy; -1 where it is missing.
+    codes: Any
+    #: Gives the cells of some codes, None for -1.
+    cells: Callable[[Any], list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a column is read, from one row to before another."""
+
+    #: Gives the cells as points have them, None where they are missing.
+    cells: Callable[[int, int], Sequence[Any]]
+    #: Gives an array of numpy if no cell is missing but NaN, codes, or an array of Arrow; None where there are only
+    #: cells; raises ImportError without pyarrow where that is needed. For times: an array of numpy with integers, and
+    #: their unit in nanoseconds.
+    array: Callable[[int, int], Any]
+
+
+class Slice(NamedTuple):
+    """Rows of a table."""
+
+    start: int
+    stop: int
+    #: A time is an integer of nanoseconds or anything else that tells one, None where there is none.
+    times: Reader
+    #: The columns of the table, in their order.
+    columns: Sequence[Reader]
+
+
+#: Reads a table in slices of so many rows at the most.
+Slices: TypeAlias = Callable[[int], Iterator[Slice]]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What there is to know of a column besides its cells."""
+
+    name: str
+    #: Whether its cells may be of any type, each of its own.
+    objects: bool = False
+    #: Whether its type is an unsigned integer of 64 bits, also where the values would fit into a signed one.
+    unsigned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, and how their cells are read."""
+
+    columns: Sequence[Column]
+    slices: Slices

@@ -1,0 +1,8 @@
+"""`python -m influx_requests` is the command line `influx-requests`."""
+
+import sys
+
+from ._cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

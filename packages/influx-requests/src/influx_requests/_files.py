@@ -1,0 +1,90 @@
+"""The files of a batch writer's spool."""
+
+from __future__ import annotations
+
+import os
+from io import FileIO
+from pathlib import Path
+
+
+class Files:
+    """The files of a directory, which is locked by an flock of `lock` in it."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = Path(directory).absolute()  # also for a program that goes elsewhere later
+        self._lock: FileIO | None = None
+        #: What is appended to stays open, since many appends come one after the other.
+        self._name = ""
+        self._file: FileIO | None = None
+
+    def lock(self) -> None:
+        """Make the directory if there is none, and lock it; raises BlockingIOError if somebody else has."""
+        import fcntl  # noqa: PLC0415 - there is none on Windows, where only the spool is missing for that
+
+        made = [folder for folder in (self._directory, *self._directory.parents) if not folder.exists()]
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for folder in made:
+            _to_disk(folder.parent)
+        lock = FileIO(self._directory / "lock", "a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            lock.close()
+            raise
+        self._lock = lock
+
+    def unlock(self) -> None:
+        """Let go of the directory."""
+        self._close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def names(self) -> list[str]:
+        """List the directory."""
+        return [path.name for path in self._directory.iterdir()]
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        return (self._directory / name).read_bytes()
+
+    def append(self, name: str, data: bytes, *, sync: bool) -> None:
+        """Hand all bytes to the operating system, or to the disk."""
+        if self._file is None or self._name != name:
+            self._close()
+            self._file, self._name = FileIO(self._directory / name, "a"), name
+        is_new = not self._file.tell()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        if sync:
+            os.fsync(self._file)
+        if sync and is_new:
+            _to_disk(self._directory)
+
+    def truncate(self, name: str, size: int) -> None:
+        """Cut a file off."""
+        os.truncate(self._directory / name, size)
+
+    def rename(self, name: str, to: str) -> None:
+        """Give a file another name."""
+        (self._directory / name).rename(self._directory / to)
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        if self._name == name:
+            self._close()
+        (self._directory / name).unlink()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _to_disk(directory: Path) -> None:
+    """Make sure that a file that is new in a directory is there after a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

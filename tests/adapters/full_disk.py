@@ -1,0 +1,40 @@
+"""A process whose files may not grow beyond a few kB: what a batch writer with a spool does then.
+
+    python -m tests.adapters.full_disk aiohttp|trio|requests URL DATABASE DIRECTORY
+
+Prints the error, and how many lines were taken over before it.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+
+from influx_proto import Spool, SpoolError
+
+from tests.conformance.drivers import DRIVERS
+
+
+def main(name: str, url: str, database: str, directory: str) -> None:
+    [driver] = [driver for driver in DRIVERS if driver.name == name]
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error then, EFBIG, instead of the end of the process
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+    with driver.client(url, database=database) as client:
+        with client.batch_writer(spool=Spool(directory), max_delay=60.0) as writer:
+            taken = 0
+            for _ in range(3):  # each time that what is there was delivered, there is room again
+                try:
+                    while True:
+                        writer.write([f"m n={n}i {n}" for n in range(taken, taken + 10)])
+                        taken += 10
+                except SpoolError as error:
+                    sys.stdout.write(f"{taken}|{error.__cause__!r}|{error}\n")
+                assert writer.pending == taken - writer.written
+                writer.flush()
+    assert (writer.written, writer.pending) == (taken, 0)
+    sys.stdout.write(f"{taken}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

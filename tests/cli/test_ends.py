@@ -1,0 +1,269 @@
+"""How the program ends: exit codes, one line that says what to do, no secrets, no noise."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from influx_proto import __version__
+from influx_requests import InfluxDBClient
+from influx_requests._cli import main
+
+from tests.cli.program import PROGRAM, environment, run
+from tests.servers.influxd import Influxd, Server
+from tests.servers.scripted import ScriptedServer, reply
+
+SECRET = "s3cr3t-p4ss"
+
+
+def test_version() -> None:
+    for command in ([PROGRAM], [sys.executable, "-m", "influx_requests"]):
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout == f"influx-requests {__version__}\n"
+
+
+def test_importing_the_client_does_not_import_the_command_line() -> None:
+    code = "import influx_requests, sys; print(*(name for name in sys.modules if name.startswith('influx_requests.')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "influx_requests._client" in loaded
+    assert "influx_requests._cli." not in loaded.replace("\n", " ").replace(" ", ". ")
+
+
+def test_logging_is_left_as_it_was(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    logger = logging.getLogger("influx_proto")
+    before = logger.level, list(logger.handlers)
+    (tmp_path / "a.lp").write_text("m v=1 1")
+    assert main(["lint", "-v", str(tmp_path / "a.lp")]) == 0
+    assert (logger.level, logger.handlers) == before
+
+
+def test_without_the_extras_all_but_they_works(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    """As where they are not installed."""
+    missing = ("pyarrow", "matplotlib", "uniplot", "tqdm", "pandas", "numpy", "polars")
+    for name in missing:
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name}', name='{name}')")
+    env = {**env, "PYTHONPATH": str(tmp_path)}
+    client.write("m v=1 1")
+    for kind in ("lp", "csv", "json"):
+        done = run(env, "query", "SELECT * FROM m", "-f", kind)
+        assert "1 line stored" in run(env, "write", "-f", kind, "-", stdin=done.stdout).stderr
+    run(env, "lint", stdin="m v=1")
+    for arguments, extra in ((["--plot"], "plot"), (["--plot", "a.png"], "plot"), (["-o", "a.parquet"], "parquet")):
+        done = run(env, "query", "SELECT * FROM m", *arguments, code=2)
+        assert f"pip install 'influx-requests[{extra}]'" in done.stderr
+    (tmp_path / "x.parquet").write_text("")
+    assert "influx-requests[parquet]" in run(env, "write", tmp_path / "x.parquet", "--measurement", "m", code=2).stderr
+
+
+@pytest.mark.parametrize("command", [[], ["ping"], ["query"], ["write"], ["lint"]], ids=lambda command: command)
+def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 120
+    if command != ["ping"]:
+        assert "examples:" in text
+    if command and command != ["lint"]:
+        assert "INFLUXDB_PASSWORD" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["nothing"], "invalid choice: 'nothing'"),
+        (["query"], "no query: give one"),
+        (["query", "--plot", "SELECT v FROM m"], "put it last"),
+        (["query", "SELECT v FROM m", "--plot", "x.gif"], "an image ends in .png, .svg or .pdf"),
+        (["query", "SELECT v FROM m", "--plot", "x.png", "-f", "csv"], "--plot: draws instead of giving rows"),
+        (["query", "SELECT v FROM m", "--plot", "--epoch", "s"], "--epoch: a plot has times of its own kind"),
+        (["query", ""], "q: the query is empty"),
+        (["query", "SELECT 1", "--file", "x"], "give the query or --file, not both"),
+        (["query", "--file", "x"], "cannot read x: No such file"),
+        (["query", "SELECT 1", "--params", "[]"], "must be a JSON object"),
+        (["query", "SELECT 1", "--params", '{"a": []}'], "a"),
+        (["query", "SELECT 1", "-f", "parquet"], "needs a file"),
+        (["query", "SELECT 1", "-f", "lp", "--epoch", "s"], "--epoch: the format lp has times of its own kind"),
+        (["query", "SELECT 1", "-f", "csv", "--tag-columns", "a"], "is for the formats json and lp, not csv"),
+        (["query", "SELECT 1", "-o", "no/such/x"], "cannot write no/such/x"),
+        (["write", "missing.lp"], "cannot read missing.lp: No such file"),
+        (["write", "."], "does not tell the format"),
+        (["write", "-f", "lp", "."], "cannot read .: Is a directory"),
+        (["write", "-f", "csv", "--types", "a"], "'a' is not COLUMN=TYPE"),
+        (["write", "--types", "a=int"], "--types: is for csv, not for lp"),
+        (["write", "-f", "parquet"], "Parquet is read from files only"),
+        (["ping", "--url", "localhost"], "url: localhost is not of the form"),
+        (["ping", "--timeout", "soon"], "'soon' is no number of seconds"),
+        (["ping", "--ca", "missing.pem", "--url", "https://localhost"], "missing.pem"),
+        (["ping", "--ca", "x", "--insecure"], "not allowed with argument"),
+        (["lint", "--precision", "d"], "invalid choice: 'd'"),
+        (["query", "SELECT 1", "-d", ""], "database: must be a name"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_wrong_usage(
+    arguments: list[str],
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("INFLUXDB_URL", raising=False)
+    try:
+        code = main(arguments)
+    except SystemExit as end:  # argparse's way
+        code = int(end.code or 0)
+    told = capsys.readouterr().err
+    assert code == 2, told
+    assert expected in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_is_not_there() -> None:
+    env = environment("http://127.0.0.1:1", "db")
+    for arguments in (["ping"], ["query", "SELECT v FROM m"], ["write", "--retry-for", "0"]):
+        done = run(env, *arguments, stdin="m v=1 1", code=3)
+        assert done.stdout == ""
+        assert done.stderr.startswith("influx-requests: cannot connect to 127.0.0.1:1: ")
+        assert "--url (or INFLUXDB_URL)" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_something_that_is_no_influxdb() -> None:
+    with ScriptedServer([reply(200, {"Content-Type": "text/html"}, b"<html>")]) as server:
+        done = run(environment(server.url), "ping", code=3)
+    assert "is that InfluxDB?" in done.stderr
+
+
+def test_refusals(env: dict[str, str], influxd: Server) -> None:
+    done = run(env, "query", "SELECT", code=1)
+    assert done.stderr.startswith("influx-requests: error parsing query: ")
+    done = run(env, "write", "-d", "nowhere", stdin="m v=1 1", code=1)
+    assert "database not found" in done.stderr
+    assert "CREATE DATABASE" in done.stderr
+    done = run(environment(influxd.url), "query", "SELECT v FROM m", code=1)
+    assert "--database (or INFLUXDB_DATABASE)" in done.stderr
+    done = run(environment(influxd.url), "write", stdin="m v=1 1", code=1)
+    assert "--database (or INFLUXDB_DATABASE)" in done.stderr
+    done = run(env, "query", "SELECT * FROM m; \x1b[31m", code=1)
+    assert "\x1b" not in done.stderr
+
+
+def test_a_pipe_that_is_closed_is_silent(env: dict[str, str], client: InfluxDBClient) -> None:
+    client.write(f"m v={n} {n}" for n in range(30_000))
+    for kind in ("csv", "table", "lp", "json"):
+        command = f"{PROGRAM} query 'SELECT * FROM m' -f {kind} | head -n 1; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "141"
+        assert len(done.stdout.splitlines()) == 2
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize("more", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+def test_an_output_that_cannot_be_written(env: dict[str, str], more: dict[str, str], client: InfluxDBClient) -> None:
+    client.write("m v=1 1")
+
+    def outcome(query: str, redirection: str) -> tuple[str, str]:
+        command = f"{PROGRAM} query '{query}' -f json {redirection}; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", command], env=env | more, capture_output=True, text=True, check=True)
+        return done.stdout, done.stderr
+
+    full = "influx-requests: [Errno 28] No space left on device\n"
+    for redirection, expected in ((">/dev/full", ("1\n", full)), (">&-", ("0\n", "")), ("| true", ("141\n", ""))):
+        assert outcome("SELECT v FROM m", redirection) == expected
+        _, told = outcome("SELECT v FROM m; SELECT v FROM nowhere..m", redirection)
+        assert not set(told.split()) & {"Exception", "Traceback"}
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Influxd]:
+    """A server that wants to know who one is."""
+    with Influxd(auth=True) as server:
+        url = server.url.replace("http://", f"http://admin:{SECRET}@")
+        with InfluxDBClient.from_url(server.url) as client:
+            client.query(f"CREATE USER admin WITH PASSWORD '{SECRET}' WITH ALL PRIVILEGES")
+        with InfluxDBClient.from_url(url) as client:
+            client.create_database("db")
+            client.query(f"CREATE USER reader WITH PASSWORD '{SECRET}'")
+            client.query("GRANT READ ON db TO reader")
+        yield server
+
+
+def test_who_one_is(guarded: Influxd) -> None:
+    env = environment(guarded.url, "db")
+    password = {"INFLUXDB_PASSWORD": SECRET}
+    assert "INFLUXDB_PASSWORD" in run(env, "query", "SHOW DATABASES", code=4).stderr
+    assert "db" in run(env | password, "query", "SHOW DATABASES", "--username", "admin").stdout
+    token = {"INFLUXDB_TOKEN": "other", "INFLUXDB_USERNAME": "admin"}
+    assert "token" in run(env | password | token, "query", "SHOW DATABASES", code=2).stderr
+    token = {"INFLUXDB_TOKEN": "other"}
+    assert "db" in run(env | password | token, "query", "SHOW DATABASES", "--username", "admin").stdout
+    done = run(env | password, "write", "--username", "reader", stdin="m v=1 1", code=4)
+    assert "GRANT" in done.stderr
+    done = run(env, "ping", "--url", guarded.url.replace("http://", f"http://admin:{SECRET}@"), code=2)
+    assert "INFLUXDB_PASSWORD" in done.stderr
+    assert SECRET not in done.stderr
+
+
+def test_the_password_is_asked_at_the_terminal(guarded: Influxd) -> None:
+    env = environment(guarded.url)
+    command = [PROGRAM, "query", "SHOW DATABASES", "--username", "admin", "--ask-password"]
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execve(PROGRAM, command, env)
+    shown = b""
+    while b"Password:" not in shown:
+        shown += os.read(terminal, 1000)
+    os.write(terminal, f"{SECRET}\n".encode())
+    while b"db" not in shown:
+        shown += os.read(terminal, 1000)
+    assert os.waitpid(process, 0)[1] == 0
+    os.close(terminal)
+    assert SECRET.encode() not in shown
+    done = subprocess.run(
+        command, env=env, input="", capture_output=True, text=True, start_new_session=True, check=False
+    )
+    assert done.returncode == 2
+    assert "there is no terminal to ask at" in done.stderr
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_secrets_are_not_shown(guarded: Influxd, right: bool) -> None:
+    secret = SECRET if right else "wr0ng-one"
+    in_url = guarded.url.replace("http://", f"http://admin:{secret}@")
+    away = f"http://admin:{secret}@127.0.0.1:1"
+    for url, more in (
+        (in_url, {}),
+        (guarded.url, {"INFLUXDB_USERNAME": "admin", "INFLUXDB_PASSWORD": secret}),
+        (guarded.url, {"INFLUXDB_TOKEN": secret}),
+        (away, {}),
+        (f"htp://admin:{secret}@h", {}),
+    ):
+        env = environment(url, "db", **more)
+        done = subprocess.run(
+            [PROGRAM, "write", "-v", "--retry-for", "0"],
+            env=env,
+            input="m v=1 1",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert secret not in done.stdout + done.stderr
+        assert "YWRtaW46" not in done.stdout + done.stderr  # "admin:" in base 64
+
+
+def test_verbose_shows_requests_and_where_errors_come_from(env: dict[str, str]) -> None:
+    done = subprocess.run([PROGRAM, "query", "SELECT", "-v"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "DEBUG influx_proto: GET /query" in done.stderr or "DEBUG influx_proto: POST /query" in done.stderr
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("influx-requests: error parsing query")

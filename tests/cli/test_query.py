@@ -1,0 +1,134 @@
+"""What `query` and `ping` give."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+from influx_requests import InfluxDBClient
+
+from tests.cli.program import PROGRAM, run
+
+LINES = """\
+cpu,host=a load=0.5,cores=8i,up=t,note="x, y" 1500000000000000001
+cpu,host=b load=12.25,cores=16i,note="漢字" 1500000000000000000
+cpu,host=b note="\x1b[31m" 1500000060000000000
+"""
+
+
+@pytest.fixture
+def lines(client: InfluxDBClient) -> None:
+    client.write(LINES)
+
+
+def test_ping(env: dict[str, str]) -> None:
+    names = [line.split()[0] for line in run(env, "ping").stdout.splitlines()]
+    assert names == ["server", "version", "build", "time"]
+
+
+@pytest.mark.usefixtures("lines")
+def test_table(env: dict[str, str]) -> None:
+    """Wide characters take two columns, and what a terminal would obey is shown."""
+    assert run(env, "query", "SELECT * FROM cpu GROUP BY host; SHOW DATABASES", "-f", "table").stdout.startswith("""\
+cpu (host=a)
+time                            cores  load  note  up
+------------------------------  -----  ----  ----  ----
+2017-07-14T02:40:00.000000001Z      8   0.5  x, y  true
+
+cpu (host=b)
+time                  cores   load  note      up
+--------------------  -----  -----  --------  --
+2017-07-14T02:40:00Z     16  12.25  漢字
+2017-07-14T02:41:00Z                \\x1b[31m
+
+name
+""")
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_terminal_gets_a_table(env: dict[str, str]) -> None:
+    master, terminal = pty.openpty()
+    command = [PROGRAM, "query", "SELECT load FROM cpu"]
+    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL)
+    os.close(terminal)
+    assert process.wait(60) == 0
+    assert os.read(master, 10_000).decode().splitlines()[:2] == ["cpu", "time                             load"]
+    os.close(master)
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_pipe_gets_csv(env: dict[str, str], tmp_path: Path) -> None:
+    text = "SELECT load, up FROM cpu GROUP BY host"
+    expected = """\
+measurement,host,time,load,up
+cpu,a,1500000000000000,0.5,true
+cpu,b,1500000000000000,12.25,
+"""
+    assert run(env, "query", text, "--epoch", "us").stdout == expected
+    assert run(env, "query", "-", "--epoch", "us", stdin=text).stdout == expected
+    (tmp_path / "q").write_text(text)
+    run(env, "query", "--file", tmp_path / "q", "--epoch", "us", "-o", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == expected
+
+
+@pytest.mark.usefixtures("lines")
+def test_json_is_points(env: dict[str, str]) -> None:
+    done = run(env, "query", "SELECT * FROM cpu WHERE host = $it", "-f", "json", "--params", '{"it": "a"}')
+    assert done.stdout == (
+        '{"measurement": "cpu", "tags": {}, "fields": {"cores": 8, "host": "a", "load": 0.5, "note": "x, y", '
+        '"up": true}, "time": "2017-07-14T02:40:00.000000001Z"}\n'
+    )
+
+
+def test_what_is_listed_has_a_name(env: dict[str, str], client: InfluxDBClient) -> None:
+    client.write(LINES)
+    assert run(env, "query", "SHOW MEASUREMENTS").stdout == "name\ncpu\n"
+    assert run(env, "query", "SHOW TAG KEYS").stdout == "name,tagKey\ncpu,host\n"
+    assert run(env, "query", "SHOW TAG KEYS", "-f", "table").stdout == "cpu\ntagKey\n------\nhost\n"
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_second_table_is_none_of_a_csv_file(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "out.csv").write_text("as it was")
+    for kind in ("csv", "parquet"):
+        text = "SELECT load FROM cpu; SELECT cores FROM cpu"
+        done = run(env, "query", text, "-f", kind, "-o", tmp_path / "out.csv", code=1)
+        assert "run the statements one by one" in done.stderr
+        assert (tmp_path / "out.csv").read_text() == "as it was"
+        assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.usefixtures("lines")
+def test_an_error_in_the_middle_comes_after_what_was_before(env: dict[str, str]) -> None:
+    done = run(env, "query", "SELECT load FROM cpu; SELECT load FROM nowhere..cpu", code=1)
+    assert done.stdout.count("\n") == 3
+    assert "database not found: nowhere" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_nothing_is_no_error_but_for_parquet(env: dict[str, str], tmp_path: Path) -> None:
+    assert run(env, "query", "SELECT v FROM nothing").stdout == ""
+    assert "has no rows" in run(env, "query", "SELECT v FROM nothing", "-o", tmp_path / "a.parquet", code=1).stderr
+    assert "needs times" in run(env, "query", "SHOW DATABASES", "-f", "lp", code=1).stderr
+    assert "has no times" in run(env, "query", "SHOW DATABASES", "--plot", code=1).stderr
+
+
+@pytest.mark.usefixtures("lines")
+def test_plots(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    text = "SELECT load, cores, up FROM cpu GROUP BY host"
+    for name, begin in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")):
+        assert run(env, "query", text, "--plot", tmp_path / name).stdout == ""
+        assert (tmp_path / name).read_bytes().startswith(begin)
+    drawn = run(env, "query", text, "--plot").stdout
+    assert "cpu: load (times in UTC)" in drawn
+    assert "cpu: cores (times in UTC)" in drawn
+    assert "up" not in drawn
+    assert "\x1b" not in drawn
+    assert max(map(len, drawn.splitlines())) <= 120
+    client.write(f"many,host=h{n} v={n} 1" for n in range(13))
+    drawn = run(env, "query", "SELECT v FROM many GROUP BY host", "--plot").stdout
+    assert "many: v, 13 series (times in UTC)" in drawn
+    assert "no numbers" in run(env, "query", "SELECT up FROM cpu", "--plot", code=1).stderr

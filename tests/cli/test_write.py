@@ -1,0 +1,234 @@
+"""What `write` takes, what it decides about types, and what it refuses before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-untyped]  # has no types
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # see above
+import pytest
+from influx_requests import InfluxDBClient
+from influx_requests._cli import main
+
+from tests.cli.program import run
+
+
+@pytest.fixture
+def here(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of its own, and the environment, for what runs in this process."""
+    for name in ("INFLUXDB_URL", "INFLUXDB_DATABASE"):
+        monkeypatch.setenv(name, env[name])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows(client: InfluxDBClient, q: str = "SELECT * FROM m") -> list[dict[str, Any]]:
+    return list(client.query(q).points())
+
+
+def test_types_of_csv_columns(here: Path, client: InfluxDBClient) -> None:
+    (here / "m.csv").write_text(
+        "\ufefftime,host,int,float,mixed,bool,text,none,code\r\n"
+        "2017-07-14T02:40:00.000000001Z,a,5,1.5,1,true,x,,007\r\n"
+        '1,b,-6,1e3,2.5,FALSE,"a\nb",,+8\r\n'
+        "\r\n"
+        "2,,,,,,z,,\r\n"
+    )
+    assert main(["write", "m.csv", "--measurement", "m", "--tag-columns", "host"]) == 0
+    none = {"float": None, "int": None, "mixed": None, "bool": None, "code": None}
+    assert rows(client) == [
+        {"time": 1, "bool": False, "code": "+8", "float": 1000.0, "host": "b", "int": -6, "mixed": 2.5, "text": "a\nb"},
+        {"time": 2, "host": None, "text": "z", **none},
+        {"time": 1500000000000000001, "bool": True, "code": "007", "float": 1.5, "host": "a", "int": 5, "mixed": 1.0,
+         "text": "x"},
+    ]  # fmt: skip
+    assert repr([row["int"] for row in rows(client)]) == "[-6, None, 5]"
+    assert repr([row["mixed"] for row in rows(client)]) == "[2.5, None, 1.0]"
+
+
+def test_types_as_they_are_asked_for(here: Path, client: InfluxDBClient) -> None:
+    (here / "m.csv").write_text("t,measurement,a,b,c,d\n1,m,1,+007,17,true\n2,m,2,8,n/a,NONE\n3,m,,9,x,false\n")
+    command = ["write", "m.csv", "--time-column", "t", "--precision", "s", "--null", "NONE"]
+    assert main([*command, "--types", "a=float,b=int,c=string,d=bool"]) == 1  # an empty cell is no float, nor missing
+    (here / "m.csv").write_text("t,measurement,a,b,c,d\n1,m,1,+007,17,true\n2,m,2,8,n/a,NONE\n3,m,NONE,9,,false\n")
+    assert main([*command, "--types", "a=float,b=int,c=string,d=bool"]) == 0
+    assert repr(rows(client)) == repr([
+        {"time": 10**9, "a": 1.0, "b": 7, "c": "17", "d": True},
+        {"time": 2 * 10**9, "a": 2.0, "b": 8, "c": "n/a", "d": None},
+        {"time": 3 * 10**9, "a": None, "b": 9, "c": "", "d": False},
+    ])
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code", "expected"),
+    [
+        (
+            "time,v\n1,5\n2,n/a\n",
+            "",
+            1,
+            "m.csv:3: column 'v': 'n/a' is text, and '5' in line 2 a number; --types v=str",
+        ),
+        ("time,v\n1,x\n2,5\n", "", 1, "m.csv:3: column 'v': '5' is a number, and 'x' in line 2 text"),
+        ("time,v\n1,true\n2,1\n", "", 1, "m.csv:3: column 'v': '1' is a number, and 'true' in line 2 a boolean"),
+        ("time,v\n1,1\n2,1.5\n3,007\n", "", 1, "m.csv:4: column 'v': '007' is text, and '1' in line 2 a number"),
+        ("time,v\n1,9223372036854775808\n", "", 1, "m.csv:2: column 'v': '9223372036854775808' does not fit 64 bits"),
+        ("time,v\n1,9007199254740993\n2,1.5\n", "", 1, "m.csv:2: column 'v': no float is 9007199254740993"),
+        ("time,v\n1,1.5\n", "--types v=int", 1, "m.csv:2: column 'v': '1.5' is no integer"),
+        ("time,v\n1,1_0\n", "--types v=int", 1, "m.csv:2: column 'v': '1_0' is no integer"),
+        ("time,v\n1,nan\n", "--types v=float", 1, "m.csv:2: column 'v': 'nan' is no float"),
+        ("time,v\n1,1e999\n", "", 1, "m.csv:2: measurement 'm', field 'v': "),
+        ("time,v\n1,yes\n", "--types v=bool", 1, "m.csv:2: column 'v': 'yes' is no boolean"),
+        ("time,v\n1,1\n", "--types w=bool", 2, "there is no field 'w' in time, v"),
+        ("time,v\n1,1\n", "--tag-columns host", 2, "there is no column 'host' in time, v; see --tag-columns"),
+        ("ts,v\n1,1\n", "", 2, "there is no column 'time' in ts, v; see --time-column"),
+        ("time,v\n,1\n", "", 1, "m.csv:2: column 'time': the time is missing"),
+        ("time,v\n1,1\nnever,1\n", "", 1, "m.csv:3: measurement 'm'"),
+        ("time,v\n1\n", "", 1, "m.csv:2: 1 cells, and the heading has 2"),
+        ("time,v,v\n1,1,1\n", "", 1, "m.csv:1: column 3 is a second 'v'"),
+        ("time,,v\n1,1,1\n", "", 1, "m.csv:1: column 2 has no name"),
+        ("", "", 1, "m.csv: is empty"),
+        ('time,v\n1,"x\n', "", 1, "no CSV"),
+        ("time,v\n1,\udcff\n", "", 1, "is no UTF-8"),
+    ],
+)
+def test_csv_that_is_refused(
+    here: Path,
+    client: InfluxDBClient,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    options: str,
+    code: int,
+    expected: str,
+) -> None:
+    (here / "m.csv").write_bytes(text.encode(errors="surrogateescape"))
+    assert main(["write", "m.csv", "--measurement", "m", *options.split()]) == code
+    told = capsys.readouterr().err
+    assert expected in told
+    assert told.count("\n") == 1
+    assert rows(client) == []
+
+
+def test_every_file_is_looked_at_before_anything_is_sent(here: Path, client: InfluxDBClient) -> None:
+    (here / "good.lp").write_text("m v=1 1")
+    (here / "bad.csv").write_text("time,v\n1,5\n2,x\n")
+    assert main(["write", "good.lp", "bad.csv", "--measurement", "m"]) == 2  # which is not for line protocol
+    assert main(["write", "good.lp", "bad.csv"]) == 2
+    assert main(["write", "good.lp", "missing.lp"]) == 2
+    assert rows(client) == []
+
+
+def test_csv_from_the_standard_input(env: dict[str, str], client: InfluxDBClient) -> None:
+    done = run(env, "write", "-f", "csv", "--measurement", "m", "-", stdin="time,v\n1,5\n")
+    assert done.stderr == "<stdin>: 1 line stored\n"
+    assert rows(client) == [{"time": 1, "v": 5}]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{", "m.json:2: no JSON"),
+        ("[]", "m.json:2: not a point"),
+        ('{"measurement": "m", "fields": {"v": NaN}}', "m.json:2: no JSON: NaN is none of its numbers"),
+        ('{"measurement": "m", "fields": {"v": []}}', "m.json:2: measurement 'm', field 'v': a list"),
+        ('{"fields": {"v": 1}}', "m.json:2: "),
+    ],
+)
+def test_json_that_is_refused(
+    here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str], text: str, expected: str
+) -> None:
+    """With its line, before anything of its chunk is sent."""
+    (here / "m.json").write_text('{"measurement": "m", "fields": {"v": 1}, "time": 1}\n' + text)
+    assert main(["write", "m.json"]) == 1
+    assert expected in capsys.readouterr().err
+    assert rows(client) == []
+
+
+def test_json_points_that_name_no_measurement(here: Path, client: InfluxDBClient) -> None:
+    points = [{"fields": {"v": 1}, "time": 1, "tags": {"a": "b"}}, {"fields": {"v": None}}, {"fields": {}}]
+    (here / "m.json").write_text("\n\n".join(map(json.dumps, points)))
+    assert main(["write", "m.json", "--measurement", "m", "--precision", "s"]) == 0
+    assert rows(client) == [{"time": 10**9, "a": "b", "v": 1}]
+
+
+def test_parquet_with_times_of_its_own(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pa.table({
+        "when": pa.array([1, 2, 3], pa.timestamp("ms")),
+        "host": pa.array(["a", None, "b"]).dictionary_encode(),
+        "v": pa.array([0.1, 0.2, None], pa.float32()),
+    })
+    pq.write_table(table, here / "m.parquet")
+    command = ["write", "m.parquet", "--measurement", "m", "--tag-columns", "host"]
+    assert main(command) == 2
+    assert "there is no column 'time'" in capsys.readouterr().err
+    assert main([*command, "--time-column", "when"]) == 0
+    assert rows(client) == [{"time": 10**6, "host": "a", "v": 0.1}, {"time": 2 * 10**6, "host": None, "v": 0.2}]
+    pq.write_table(table.drop_columns(["when"]).append_column("time", pa.array([1, None, 3])), here / "m.parquet")
+    assert main([*command]) == 1
+    assert "row 2: measurement 'm': a row has no time" in capsys.readouterr().err
+    (here / "m.parquet").write_bytes(b"x")
+    assert main([*command]) == 1
+    assert "is no Parquet file" in capsys.readouterr().err
+
+
+BAD = 'm v=1 1\nm s="a\nb" 2\nm v=x 3\n# c\nm v=5i 4\nm v=6 5\nm v=7x 6\n'
+
+
+def test_rejected_lines_are_told_with_their_numbers(
+    env: dict[str, str], client: InfluxDBClient, tmp_path: Path
+) -> None:
+    (tmp_path / "m.lp").write_text(BAD)
+    done = run({**env, "LANG": "C"}, "write", tmp_path / "m.lp", code=1)
+    *told, last = done.stderr.replace(str(tmp_path) + "/", "").splitlines()
+    assert [line.split(": ")[0] for line in told] == ["m.lp:4", "m.lp:6", "m.lp:8"]
+    assert "invalid boolean" in told[0]
+    assert "field type conflict" in told[1]
+    assert last == "m.lp: 3 lines stored, 3 rejected"
+    assert len(rows(client)) == 3
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_rejected_lines_of_other_formats(
+    here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    client.write("m v=1.5 1")
+    points = [{"measurement": "m", "tags": {}, "fields": {f"w{n}" if n % 2 else "v": n}, "time": n} for n in range(5)]
+    if kind == "json":
+        (here / "m.json").write_text("\n".join(map(json.dumps, points)))
+    elif kind == "csv":
+        (here / "m.csv").write_text("time,v,w1,w3\n0,0,,\n1,,1,\n2,2,,\n3,,,3\n4,4,,\n")
+    else:
+        pq.write_table(pa.table({"time": range(5), "v": [0, None, 2, None, 4], "w1": [None, 1, None, 3, None]}),
+                       here / "m.parquet")  # fmt: skip
+    options = ["--measurement", "m"] if kind != "json" else []
+    assert main(["write", f"m.{kind}", *options, "--rejected", "bad.lp"]) == 1
+    first = 2 if kind == "csv" else 1
+    told = (here / "bad.lp").read_text().splitlines()
+    assert [line.split(": ")[0] for line in told[::2]] == [f"# m.{kind}:{first + n}" for n in (0, 2, 4)]
+    assert told[1::2] == ["m v=0i 0", "m v=2i 2", "m v=4i 4"]
+    assert "2 lines stored, 3 rejected" in capsys.readouterr().err
+
+
+def test_many_rejected_lines_do_not_flood_the_terminal(env: dict[str, str]) -> None:
+    done = run(env, "write", "-", stdin="".join(f"m v=x {n}\n" for n in range(50)), code=1)
+    assert len(done.stderr.splitlines()) == 22
+    assert done.stderr.endswith("more lines were rejected; --rejected FILE collects them\n<stdin>: 0 lines stored, "
+                                "50 rejected\n")  # fmt: skip
+
+
+def test_lines_without_a_time_get_the_clients(env: dict[str, str], client: InfluxDBClient) -> None:
+    run(env, "write", stdin="m v=1\nm v=2\n")
+    assert [row["v"] for row in rows(client)] == [1, 2]
+    done = run(env, "write", stdin="m v=1\nm v=x\n", code=1)
+    assert done.stderr.startswith("<stdin>:2: ")
+
+
+def test_precision_and_retention_policy(env: dict[str, str], client: InfluxDBClient) -> None:
+    client.create_retention_policy("other", client.db or "", duration="INF")
+    run(env, "write", "--precision", "s", "--rp", "other", stdin="m v=1 5")
+    assert (
+        run(env, "query", "SELECT * FROM m", "--rp", "other", "--epoch", "s").stdout == "measurement,time,v\nm,5,1.0\n"
+    )
+    assert rows(client) == []

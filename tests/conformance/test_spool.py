@@ -1,0 +1,381 @@
+"""Lines that are kept in a directory until they are stored: the next writer delivers what this one could not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+from influx_proto import (
+    BufferFullError,
+    DatabaseNotFound,
+    InfluxDBError,
+    PartialWriteError,
+    RetryPolicy,
+    Spool,
+    SpoolError,
+    TransportError,
+    UndeliveredError,
+)
+
+from tests.conformance.drivers import Driver, at_once
+from tests.servers.influxd import Influxd, Server
+from tests.servers.scripted import ScriptedServer, refused_port, reply
+
+pytestmark = pytest.mark.needs("spool")
+
+SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
+LONG = 60.0
+
+
+def line(n: int, value: int | None = None) -> str:
+    return f"m n={n if value is None else value}i {n}"
+
+
+def stored(client: Any) -> list[int]:
+    series = client.query("SELECT n FROM m").series
+    return [row[1] for row in series[0].values] if series else []
+
+
+def segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.spool*"))
+
+
+def leave(connect: Callable[..., Any], folder: Path, *lines: str, database: str = "db", **options: Any) -> Any:
+    """Write lines, each by itself, while the server is away, and leave them behind."""
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with client.batch_writer(spool=Spool(folder), exit_timeout=0, **options) as writer:
+            for one in lines:
+                writer.write(one)
+    return writer
+
+
+def deliver(client: Any, folder: Path, **options: Any) -> Any:
+    with client.batch_writer(spool=Spool(folder), **options) as writer:
+        pass
+    return writer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "a" / "spool"
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_nothing_is_left_where_all_is_delivered(client: Any, folder: Path, sync: bool) -> None:
+    with client.batch_writer(spool=Spool(folder, sync=sync), max_lines=10, max_delay=LONG) as writer:
+        receipts = [writer.write(line(n)) for n in range(25)]
+        assert segments(folder)
+        writer.flush()
+        assert all(receipt.done for receipt in receipts)
+        writer.write([line(n) for n in range(25, 50)])
+    assert stored(client) == list(range(50))
+    assert [path.name for path in folder.iterdir()] == ["lock"]
+    assert (writer.written, writer.pending, writer.undelivered) == (50, 0, [])
+
+
+def test_what_an_idle_writer_leaves(client: Any, folder: Path) -> None:
+    with client.batch_writer(spool=Spool(folder)) as writer:
+        writer.write(line(1))
+        writer.flush()
+        assert writer.pending == 0
+    with client.batch_writer(spool=Spool(folder)):
+        assert segments(folder) == []
+
+
+def test_what_stays_is_delivered_by_the_next(
+    connect: Callable[..., Any], client: Any, database: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with refused_port() as port:
+        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with away.batch_writer(spool=Spool(folder), max_lines=10, exit_timeout=0.3) as writer:
+            receipt = writer.write([line(n) for n in range(25)])
+            other = writer.write("m n=25i 25", db=database, precision="ns")
+    assert (writer.pending, writer.written, writer.undelivered) == (26, 0, [])
+    assert not receipt.done
+    assert receipt.error is None
+    assert not other.done
+    assert "pending" in repr(receipt)
+    left = [one for one in caplog.records if "stay in the spool" in one.message]
+    assert [(one.levelno, one.message.partition(":")[0]) for one in left] == [
+        (logging.WARNING, f"26 lines stay in the spool {folder}")
+    ]
+    client.db = None  # they go where they were to go, whatever the next client's database is
+    with client.batch_writer(spool=Spool(folder), max_delay=LONG) as writer:
+        assert writer.pending == 26
+        writer.write("m n=26i 26", db=database)
+        writer.flush()
+    client.db = database
+    assert stored(client) == list(range(27))
+    assert writer.written == 27
+    assert segments(folder) == []
+
+
+def test_the_server_comes_back(driver: Driver, folder: Path) -> None:
+    with Influxd() as server:
+        with driver.client(server.url, database="db", retry=SOON) as client:
+            client.create_database("db")
+            with client.batch_writer(spool=Spool(folder), exit_timeout=0.2) as writer:
+                writer.write([line(n) for n in range(10)])
+                writer.flush()
+                server.kill()
+                for n in range(10, 30):
+                    writer.write(line(n))
+            assert writer.pending == 20
+            server.start()
+            assert deliver(client, folder).written == 20
+            assert stored(client) == list(range(30))
+
+
+def test_targets(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
+    client.create_retention_policy("long", database, "INF", replication=1)
+    with refused_port() as port:
+        away = connect(f"http://127.0.0.1:{port}", retry=SOON)
+        with away.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
+            writer.write(line(1), db=database, rp="long")
+            writer.write("m n=2i 2", db=database, precision="s")
+            writer.write({"measurement": "m", "fields": {"n": 3}}, db=database)
+    deliver(client, folder)
+    assert client.query("SELECT n FROM long.m").series[0].values == [[1, 1]]
+    assert client.query("SELECT n FROM m").series[0].values[0] == [2_000_000_000, 2]
+    assert stored(client) == [2, 3]
+
+
+def test_the_later_value_of_a_point_stays(
+    connect: Callable[..., Any], client: Any, database: str, folder: Path
+) -> None:
+    leave(connect, folder, *(line(0, n) for n in range(5)), database=database, max_lines=2)
+    leave(connect, folder, *(line(0, n) for n in range(5, 10)), database=database, max_lines=2)
+    with client.batch_writer(spool=Spool(folder), max_delay=0) as writer:
+        assert writer.pending == 10
+        writer.write(line(0, 10))
+    assert stored(client) == [10]
+    leave(connect, folder, line(0, 11), line(0, 12), database=database)
+    deliver(client, folder)
+    assert stored(client) == [12]
+
+
+def test_little_is_sent_again(connect: Callable[..., Any], folder: Path) -> None:
+    """What was stored before the writer was left is not, though it stands in the same file as what was not."""
+    with ScriptedServer([reply(204), reply(204), *[reply(503)] * 2]) as server:
+        client = connect(server.url, database="db", retry=RetryPolicy(attempts=1, max_backoff=60))
+        with client.batch_writer(spool=Spool(folder), max_lines=10, exit_timeout=0.2, max_delay=LONG) as writer:
+            writer.write([line(n) for n in range(40)])
+            assert len(segments(folder)) == 1
+        assert (writer.written, writer.pending) == (20, 20)
+    with ScriptedServer([reply(204)] * 4) as server:
+        deliver(connect(server.url, database="db"), folder, max_lines=10)
+        bodies = [request.body for request in server.requests]
+    assert b"\n".join(bodies).split(b"\n") == [line(n).encode() for n in range(20, 40)]
+
+
+def test_a_second_writer_is_refused(client: Any, folder: Path) -> None:
+    with client.batch_writer(spool=Spool(folder)) as writer:
+        with pytest.raises(SpoolError, match=r"spool is used by another batch writer$"):
+            with client.batch_writer(spool=Spool(folder)):
+                pass
+        writer.write(line(1))
+    deliver(client, folder)
+    assert stored(client) == [1]
+
+
+def test_where_it_cannot_be(client: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SpoolError, match="file cannot be locked: ") as caught:
+        with client.batch_writer(spool=Spool(tmp_path / "file")):
+            pass
+    assert isinstance(caught.value.__cause__, OSError)
+    with pytest.raises(ValueError, match=r"^spool: must be a Spool"):
+        client.batch_writer(spool=str(tmp_path))
+
+
+#: What a record of one line takes, about, with its file's header.
+ROOM = 140
+
+
+def size_of(folder: Path) -> int:
+    """Add up what is there; files go meanwhile."""
+    size = 0
+    for path in segments(folder):
+        with contextlib.suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
+
+
+def test_a_full_spool_makes_writers_wait(connect: Callable[..., Any], folder: Path) -> None:
+    with ScriptedServer([reply(503), *[reply(204)] * 100]) as server:
+        client = connect(server.url, database="db", retry=RetryPolicy(attempts=1, max_backoff=0.1))
+        with client.batch_writer(spool=Spool(folder, 10 * ROOM), max_delay=0, max_lines=3) as writer:
+            for n in range(100):
+                writer.write(line(n))
+                assert size_of(folder) <= 10 * ROOM
+        bodies = [request.body for request in server.requests]
+    assert b"\n".join(bodies[1:]).split(b"\n") == [line(n).encode() for n in range(100)]
+    assert segments(folder) == []
+
+
+def test_a_full_spool_that_raises(connect: Callable[..., Any], folder: Path) -> None:
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        spool = Spool(folder, 5 * ROOM)
+        with client.batch_writer(spool=spool, when_full="raise", exit_timeout=0) as writer:
+            with pytest.raises(BufferFullError, match=rf"the spool .* of at most {5 * ROOM} bytes") as full:
+                for n in range(20):
+                    writer.write(line(n))
+            assert full.value.retryable
+            assert 4 <= writer.pending <= 8
+
+
+def test_a_full_spool_that_drops_the_oldest(
+    connect: Callable[..., Any], client: Any, database: str, folder: Path
+) -> None:
+    errors: list[InfluxDBError] = []
+    with refused_port() as port:
+        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        options = {"max_lines": 2, "when_full": "drop_oldest", "exit_timeout": 0, "on_error": errors.append}
+        with pytest.raises(BufferFullError, match="dropped the oldest"):
+            with away.batch_writer(spool=Spool(folder, 10 * ROOM), **options) as writer:
+                for n in range(40):
+                    writer.write(line(n))
+                    assert size_of(folder) <= 10 * ROOM
+    dropped = [error for error in errors if isinstance(error, UndeliveredError)]
+    assert all(isinstance(error, UndeliveredError | TransportError) for error in errors)
+    lines = [one for error in dropped for part in error.undelivered for one in part.data.split(b"\n")]
+    deliver(client, folder)
+    left = stored(client)
+    assert [line(n).encode() for n in range(40 - len(left))] == lines
+    assert left == list(range(40 - len(left), 40))
+    assert 4 <= len(left) <= 16
+
+
+def test_what_will_never_be_taken_does_not_stay(connect: Callable[..., Any], influxd: Server, folder: Path) -> None:
+    client = connect(influxd.url, database="nowhere")
+    with pytest.raises(UndeliveredError, match="database not found") as caught:
+        with client.batch_writer(spool=Spool(folder), max_delay=LONG) as writer:
+            receipt = writer.write(line(1))
+            with pytest.raises(DatabaseNotFound):
+                writer.flush()
+    assert isinstance(receipt.error, DatabaseNotFound)
+    assert [(lines.db, lines.lines) for lines in caught.value.undelivered] == [("nowhere", 1)]
+    assert segments(folder) == []
+
+
+def test_rejected_lines_do_not_stay(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
+    client.write("m n=1i 0")
+    leave(connect, folder, "m n=1.5 1", line(2), database=database)
+    with pytest.raises(PartialWriteError, match="field type conflict") as caught:
+        deliver(client, folder)
+    assert [line for line, _ in caught.value.rejected] == ["m n=1.5 1"]
+    assert segments(folder) == []
+    assert stored(client) == [1, 2]
+
+
+def test_found_lines_of_a_database_that_is_gone_are_handed_back(
+    connect: Callable[..., Any], client: Any, folder: Path
+) -> None:
+    leave(connect, folder, line(1), line(2), database="gone")
+    with pytest.raises(UndeliveredError, match="database not found") as caught:
+        deliver(client, folder)
+    assert [(lines.db, lines.lines) for lines in caught.value.undelivered] == [("gone", 2)]
+    assert segments(folder) == []
+
+
+def test_an_error_of_the_callers_own(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
+    with refused_port() as port:
+        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with pytest.raises(KeyError) as caught:
+            with away.batch_writer(spool=Spool(folder), exit_timeout=0.1) as writer:
+                writer.write(line(1))
+                raise KeyError("mine")
+    assert not hasattr(caught.value, "__notes__")
+    deliver(client, folder)
+    assert stored(client) == [1]
+
+
+def test_a_torn_tail(
+    connect: Callable[..., Any], client: Any, database: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    leave(connect, folder, line(1), line(2), line(3), database=database)
+    [segment] = segments(folder)
+    segment.write_bytes(segment.read_bytes()[:-3])
+    leave(connect, folder, line(4), database=database)
+    assert [one.levelno for one in caplog.records if "not whole" in one.message] == [logging.WARNING]
+    caplog.clear()
+    deliver(client, folder)
+    assert not [one for one in caplog.records if "not whole" in one.message or "damaged" in one.message]
+    assert stored(client) == [1, 2, 4]
+    assert segments(folder) == []
+
+
+def test_damage_in_the_middle(
+    connect: Callable[..., Any], client: Any, database: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    leave(connect, folder, line(1), line(2), line(3), database=database)
+    leave(connect, folder, line(4), database=database)
+    first, _ = segments(folder)
+    data = first.read_bytes().replace(line(2).encode(), line(7).encode())
+    first.write_bytes(data)
+    deliver(client, folder)
+    [told] = [one for one in caplog.records if "damaged" in one.message]
+    assert told.levelno == logging.ERROR
+    assert str(first) in told.message
+    assert stored(client) == [1, 3, 4]
+    assert [path.name for path in segments(folder)] == [f"{first.name}.damaged"]
+    assert segments(folder)[0].read_bytes() == data
+    leave(connect, folder, line(5), database=database)
+    deliver(client, folder)
+    assert stored(client) == [1, 3, 4, 5]
+    assert segments(folder)[0].read_bytes() == data  # it is not overwritten, and not read again
+
+
+def test_files_of_others_are_left_alone(client: Any, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    with client.batch_writer(spool=Spool(folder)) as writer:
+        writer.write(line(1))
+    assert sorted(path.name for path in folder.iterdir()) == ["lock", "notes.txt"]
+
+
+def test_a_later_version_is_not_touched(client: Any, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    later = folder / f"{3:016d}.spool"
+    data = b"influxdb spool\n\x02"
+    data += crc32(data).to_bytes(4) + b"what nobody knows"
+    later.write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(SpoolError, match=r"spool is of version 2"):
+            deliver(client, folder)
+    assert later.read_bytes() == data
+
+
+def test_several_at_once(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
+    with client.batch_writer(spool=Spool(folder), max_lines=50, max_delay=0.01) as writer:
+        at_once(*(lambda k=k: [writer.write(line(n)) for n in range(50 * k, 50 * k + 50)] for k in range(8)))
+        at_once(writer.flush, writer.flush)
+        assert stored(client) == list(range(400))
+    assert segments(folder) == []
+    with refused_port() as port:
+        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with away.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
+            at_once(*(lambda k=k: [writer.write(line(n)) for n in range(50 * k, 50 * k + 50)] for k in range(8, 12)))
+        assert writer.pending == 200
+    deliver(client, folder)
+    assert stored(client) == list(range(600))
+
+
+def test_what_cannot_be_deleted_is_told_and_does_no_harm(
+    client: Any, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with client.batch_writer(spool=Spool(folder), max_delay=LONG) as writer:
+        writer.write(line(1))
+        [segment] = segments(folder)
+        segment.unlink()  # somebody tidied up
+        writer.flush()
+        writer.write(line(2))
+    assert stored(client) == [1, 2]
+    assert not caplog.records

@@ -1,0 +1,509 @@
+"""Tables written column by column, by pyarrow and orjson or by numpy: the same bytes and errors as row by row."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from influx_proto import SerializationError, _table, serialize, serialize_batches
+from influx_proto._column_lines import ColumnLines
+
+
+@contextmanager
+def without(*modules: str) -> Iterator[pytest.MonkeyPatch]:
+    """Make the import of modules of ours fail, as it does where the libraries for them are not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in modules:
+            patch.setitem(sys.modules, f"influx_proto.{module}", None)
+        yield patch
+
+
+@contextmanager
+def watched() -> Iterator[list[bool]]:
+    """Write slices of any length column by column; tells for each whether it was written."""
+    written: list[bool] = []
+    lines = ColumnLines.lines
+
+    def watch(self: Any, rows: Any) -> Any:
+        written.append(False)
+        found = lines(self, rows)
+        written[-1] = found is not None
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_table, "_FEW", 1)
+        patch.setattr(ColumnLines, "lines", watch)
+        yield written
+
+
+def outcome(data: object, options: dict[str, Any]) -> bytes | str:
+    try:
+        return serialize(data, "m", **options)
+    except SerializationError as error:
+        return str(error)
+
+
+def by_all(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool, bool]:
+    """Write it all ways; give the outcome, whether Arrow wrote all of it, and whether numpy did."""
+    with without("_arrow_lines", "_numpy_lines"):
+        expected = outcome(data, options)
+    with watched() as by_arrow:
+        assert outcome(data, options) == expected
+    with without("_arrow_lines"), watched() as by_numpy:
+        assert outcome(data, options) == expected
+    return expected, all(by_arrow) and bool(by_arrow), all(by_numpy) and bool(by_numpy)
+
+
+def both(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool]:
+    """Write it all ways; give the outcome, and whether Arrow wrote all of it."""
+    return by_all(data, options)[:2]
+
+
+def frame(index: Any = None, /, **columns: Any) -> pd.DataFrame:
+    made = pd.DataFrame(columns)
+    made.index = pd.DatetimeIndex(np.arange(1, len(made) + 1).view("M8[ns]")) if index is None else index
+    return made
+
+
+def objects(cells: list[Any]) -> pd.Series[Any]:
+    """A column of objects, which pandas does not make one of texts."""
+    return pd.Series(cells, dtype=object, index=pd.DatetimeIndex(np.arange(1, len(cells) + 1).view("M8[ns]")))
+
+
+def fast(data: Any, **options: Any) -> bytes | str:
+    """Write it both ways, and make sure that Arrow did all of it."""
+    found, written = both(data, options)
+    assert written
+    return found
+
+
+# Random tables.
+
+FLOATS = st.floats() | st.sampled_from([
+    0.0,
+    -0.0,
+    5e-324,
+    1e15,
+    1e16,
+    1e17,
+    1e21,
+    123456789012345678.0,
+    1e-5,
+    1e-7,
+    1e300,
+])
+FINITE = st.floats(allow_infinity=False)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.text(
+    st.sampled_from('"\\ ,=\nab'), max_size=5
+)
+TAGS = st.text(st.sampled_from("ab ,=é"), max_size=4)
+WILD_TAGS = st.text(st.sampled_from('a\\ ,=\n\r"'), max_size=4)
+INTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-1000, 1000)
+UNSIGNED = st.integers(0, 2**64 - 1) | st.integers(0, 1000)
+SMALL = st.integers(0, 100)
+SINGLES = st.floats(width=32)
+
+#: By dtype: the cells, and whether they may be missing.
+KINDS: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
+    ("float64", FLOATS, True),
+    ("float64", FINITE, False),
+    ("float32", SINGLES, True),
+    ("float16", st.floats(width=16), True),
+    ("Float64", FINITE, True),
+    ("Float32", SINGLES, True),
+    ("double[pyarrow]", FINITE, True),
+    ("float[pyarrow]", SINGLES, True),
+    ("int64", INTS, False),
+    ("int8", SMALL, False),
+    ("uint64", UNSIGNED, False),
+    ("uint16", SMALL, False),
+    ("Int64", INTS, True),
+    ("UInt64", UNSIGNED, True),
+    ("Int16", SMALL, True),
+    ("int64[pyarrow]", INTS, True),
+    ("uint64[pyarrow]", UNSIGNED, True),
+    ("bool", st.booleans(), False),
+    ("boolean", st.booleans(), True),
+    ("bool[pyarrow]", st.booleans(), True),
+    ("str", TEXTS, True),
+    ("string", TEXTS, True),
+    ("string[pyarrow]", TEXTS, True),
+    ("string[python]", TEXTS, True),
+    ("object", TEXTS, True),
+    ("object", TEXTS | SMALL | st.floats() | st.just(pd.NaT) | st.just(pd.NA) | st.just(Decimal("NaN")), True),
+    ("category", TEXTS, True),
+    ("category", SMALL, True),
+    ("category", FLOATS, False),
+    (pd.ArrowDtype(pa.string()), TEXTS, True),
+    (pd.ArrowDtype(pa.large_string()), TEXTS, True),
+    (pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string())), TEXTS, True),
+    (pd.ArrowDtype(pa.decimal128(20, 4)), st.decimals(-(10**9), 10**9, places=4), True),
+]  # fmt: skip
+TAG_KINDS: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
+    ("str", TAGS, True),
+    ("str", TAGS.filter(bool), False),
+    ("str", WILD_TAGS, True),
+    ("object", TAGS, True),
+    ("object", TAGS | SMALL | st.booleans(), True),
+    ("category", TAGS, True),
+    ("category", WILD_TAGS, True),
+    ("category", SMALL, True),
+    ("int64", INTS, False),
+    ("Int64", SMALL, True),
+    ("bool", st.booleans(), False),
+    ("boolean", st.booleans(), True),
+    ("float64", FLOATS, True),
+    (pd.ArrowDtype(pa.string()), TAGS, True),
+    (pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string())), TAGS, True),
+]
+POLICIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "unsigned": st.booleans(),
+        "nonfinite": st.sampled_from(["raise", "omit"]),
+        "integers_as_floats": st.booleans(),
+        "object_columns": st.sampled_from(["str", "infer"]),
+        "field_types": st.dictionaries(
+            st.sampled_from(["field 0", "field 1"]),
+            st.sampled_from(["float", "integer", "unsigned", "string", "boolean"]),
+            max_size=1,
+        ),
+        "tags": st.dictionaries(st.sampled_from(["tag 0", "tag 1", "region", "a b"]), TAGS, max_size=2),
+    },
+)
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A frame, and how it is written."""
+    unit = draw(st.sampled_from(["s", "ms", "us", "ns"]))
+    ns = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}[unit]
+    rows = draw(st.integers(1, 6))
+    moments = st.integers(-(2**63) // ns + 1, 2**63 // ns - 1)
+    if draw(st.integers(0, 9)) == 0:
+        moments |= st.just(-(2**63))  # NaT
+    times = draw(st.lists(moments, min_size=rows, max_size=rows))
+    index = pd.DatetimeIndex(np.array(times, "i8").view(f"M8[{unit}]"))
+    columns: dict[str, pd.Series[Any]] = {}
+    for what, kinds in (("tag", TAG_KINDS), ("field", KINDS)):
+        chosen = draw(st.lists(st.sampled_from(kinds), min_size=what == "field", max_size=4))
+        for number, (dtype, values, missing) in enumerate(chosen):
+            cells = draw(st.lists(st.none() | values if missing else values, min_size=rows, max_size=rows))
+            series: pd.Series[Any] = pd.Series(cells, dtype=dtype, index=index)
+            if dtype == "category" and draw(st.booleans()):
+                series = series.cat.remove_categories(series.cat.categories[:1]).cat.as_ordered()
+            columns[f"{what} {number}"] = series
+    names = draw(st.permutations(list(columns)))
+    options = draw(POLICIES)
+    options["tag_columns"] = [name for name in names if name.startswith("tag")]
+    return pd.DataFrame({name: columns[name] for name in names}, index=index), options
+
+
+@settings(deadline=None)  # what is imported at first use takes its time
+@given(frames())
+def test_the_same_bytes_and_errors_for_any_frame(case: tuple[pd.DataFrame, dict[str, Any]]) -> None:
+    both(*case)
+
+
+@settings(deadline=None)  # what is imported at first use takes its time
+@given(frames(), st.booleans())
+def test_the_same_bytes_and_errors_for_polars_and_arrow(
+    case: tuple[pd.DataFrame, dict[str, Any]], polars: bool
+) -> None:
+    data, options = case
+    options.pop("object_columns", None)
+    try:
+        table = pa.Table.from_pandas(data.rename_axis("time").reset_index(), preserve_index=False)
+        if polars:
+            table = pl.DataFrame(table)
+    except (pa.ArrowException, pl.exceptions.PolarsError):  # of objects of several kinds it can make no column
+        return
+    both(table, options)
+
+
+@settings(deadline=None)  # what is imported at first use takes its time
+@given(st.lists(st.one_of(st.floats(), SINGLES), min_size=1), st.sampled_from(["float64", "float32"]))
+@example([1e16, -1e16, 1e-5, 1e-6, 9.5e-6, 1e22, 5e-324, 1.7976931348623157e308, 2.0**53, 1e15, -0.0], "float64")
+@example([1e12, 1e13, 1e15, 1e16, 1e17, 1e-5, 1e-6, 1e38, 1e-45, 16777216.0, 0.1, -0.0], "float32")
+def test_the_digits_of_floats(values: list[float], dtype: str) -> None:
+    with np.errstate(over="ignore"):
+        array = np.array(values).astype(dtype)
+    both(frame(v=array), {"nonfinite": "omit"})
+
+
+# What is meant to be written fast.
+
+MANY: dict[str, Any] = {
+    "float64": [0.5, 1e16],
+    "float32": np.array([0.1, 1e-6], "f4"),
+    "missing": [math.nan, 1.0],
+    "Float64": pd.array([None, 1.5], "Float64"),
+    "int64": [1, -(2**63)],
+    "uint64": np.array([0, 2**63 - 1], "u8"),
+    "Int64": pd.array([1, None], "Int64"),
+    "bool": [True, False],
+    "boolean": pd.array([True, None], "boolean"),
+    "str": ['a "b"', "\\"],
+    "none": [None, "x"],
+    "object": objects(["a", None]),
+    "objects": objects(["a", 1.5]),
+    "category": pd.Categorical(["a", None], categories=["a", "never\nused"]),
+    "numbers": pd.Categorical([1.5, 2]),
+    "arrow": pd.Series(["a", None], dtype=pd.ArrowDtype(pa.string())).array,
+    "decimal": pd.Series([Decimal("1.50"), None], dtype=pd.ArrowDtype(pa.decimal128(9, 2))).array,
+    "dictionary": pd.Series(["a", None], dtype=pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))).array,
+    "time zone": [1, 2],
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_fields_are_written_by_arrow(name: str) -> None:
+    alone = frame(v=MANY[name])
+    fast(alone)
+    fast(pd.concat([alone, frame(w=[1.5, math.nan])], axis=1))
+    fast(frame(w=[1.5, math.nan], v=MANY[name], x=["a", None]))
+    fast(frame(w=pd.array([None, 1], "Int64"), v=MANY[name], x=pd.array([None, True], "boolean")))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["int64", "uint64", "Int64", "bool", "boolean", "none", "object", "objects", "category", "arrow", "dictionary"],
+)
+def test_tags_are_written_by_arrow(name: str) -> None:
+    data = frame(t=MANY[name], v=[1, 2], u=["b", "b"])
+    if name == "objects":
+        data["t"] = objects(["a", 5])
+    fast(data, tag_columns=["t"], tags={"t": "x y", "z": 1})
+    fast(data, tag_columns=["t", "u"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["a", "b"], b"m,t=a v=1i 1\nm,t=b v=2i 2"),
+        (["a b", "c,d="], b"m,t=a\\ b v=1i 1\nm,t=c\\,d\\= v=2i 2"),
+        (["", "é"], "m v=1i 1\nm,t=é v=2i 2".encode()),
+        ([None, "\\a"], b"m v=1i 1\nm,t=\\a v=2i 2"),
+    ],
+)
+def test_escapes_in_tags(cells: list[Any], expected: bytes) -> None:
+    for dtype in ("str", "object", "category"):
+        assert fast(frame(t=pd.Series(cells, dtype=dtype).array, v=[1, 2]), tag_columns=["t"]) == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"unsigned": True},
+        {"integers_as_floats": True},
+        {"field_types": {"v": "float"}},
+        {"field_types": {"v": "integer"}},
+    ],
+)
+def test_integers_under_a_policy_are_written_by_arrow(options: dict[str, Any]) -> None:
+    for column in (np.array([0, 2**53], "u8"), pd.array([5, None], "UInt64"), [0, 7]):
+        fast(frame(v=column), **options)
+    assert fast(frame(v=np.array([2**64 - 1], "u8")), unsigned=True) == b"m v=18446744073709551615u 1"
+
+
+def test_separators_where_cells_are_missing() -> None:
+    """Whatever is there of three fields of any two kinds."""
+    present = [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+    kinds: list[Callable[[list[int]], Any]] = [
+        lambda there: [1.5 if each else None for each in there],
+        lambda there: pd.array([5 if each else None for each in there], "Int64"),
+        lambda there: pd.array([True if each else None for each in there], "boolean"),
+        lambda there: ["x" if each else None for each in there],
+        lambda there: pd.Categorical(["y" if each else None for each in there]),
+    ]
+    columns = [list(there) for there in zip(*present, strict=True)]
+    for one in kinds:
+        for other in kinds:
+            found = fast(frame(a=one(columns[0]), b=other(columns[1]), c=one(columns[2])))
+            assert isinstance(found, bytes)
+            assert found.count(b"\n") == 6  # of eight rows, one has nothing
+
+
+def test_rows_without_a_field_are_left_out() -> None:
+    assert fast(frame(t=["a", "b", "c"], v=[None, 1.0, None]), tag_columns=["t"]) == b"m,t=b v=1.0 2"
+    assert fast(frame(t=["a", "b"], v=[None, math.nan]), tag_columns=["t"]) == b""
+
+
+def test_columns_that_are_not_in_one_piece() -> None:
+    matrix = np.arange(12.0).reshape(3, 4)
+    data = pd.DataFrame(matrix, columns=list("abcd"), index=frame(v=[1, 2, 3]).index)
+    data["n"], data["ok"], data["t"] = [1, 2, 3], [True, False, True], pd.Categorical(["x", "y", None])
+    for part in (data[::-1], data[::2], data[["d", "a"]], data[::-2]):
+        assert by_all(part, {"tag_columns": ["t"] if "t" in part else []})[1:] == (True, True)
+
+
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_of_any_unit_and_zone(unit: Any, zone: str | None) -> None:
+    index = pd.DatetimeIndex(["1969-12-31T23:59:59", "2024-07-01"]).as_unit(unit)
+    data = frame(index if zone is None else index.tz_localize("UTC").tz_convert(zone), v=[1, 2])
+    assert fast(data) == b"m v=1i -1000000000\nm v=2i 1719792000000000000"
+
+
+def test_tables_of_arrow_and_polars() -> None:
+    table = pa.table({
+        "time": pa.array([1, 2], pa.timestamp("us", "UTC")),
+        "t": pa.array(["a", None]).dictionary_encode(),
+        "f": [0.5, None],
+        "s": pa.array(["x", "y"], pa.large_string()),
+        "n": pa.array([1, 2], pa.uint64()),
+    })  # fmt: skip
+    expected = b'm,t=a f=0.5,s="x",n=1i 1000\nm s="y",n=2i 2000'
+    assert fast(table, tag_columns=["t"]) == fast(pl.DataFrame(table), tag_columns=["t"]) == expected
+    assert fast(pa.table({"time": [3], "v": [1]}), precision="s") == b"m v=1i 3000000000"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(v=[0.1, 1e16], w=[1, -5], b=[True, False], u=np.array([0, 2**63 - 1], "u8"), x=[1.5, 2.5]),
+        frame(v=[0.5, math.nan], w=[math.nan, math.nan]),
+        frame(v=[math.nan, math.nan], w=[math.nan, 1]),
+        frame(v=[1.5, math.nan], w=pd.Categorical([None, None])),
+        frame(t=pd.Categorical(["a b", None]), w=[1, 2]),
+        frame(t=["a b", None], w=[1, 2]),
+        frame(t=objects(["a b", None]), w=[1, 2], v=pd.Categorical(["x", None]), x=[1.5, math.nan]),
+    ],
+)
+def test_numbers_are_written_by_numpy_alone(data: pd.DataFrame) -> None:
+    assert by_all(data, {"tag_columns": ["t"] if "t" in data else []})[1:] == (True, True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(t=pd.Categorical(["a\0b"]), v=[1]),
+        frame(t=[f"host {n}" for n in range(1001)], v=range(1001)),
+        frame(t=pd.Categorical([f"host {n}" for n in range(1001)]), v=range(1001)),
+        frame(t=["a"], v=["text"]),
+    ],
+)
+def test_what_numpy_alone_does_not_write(data: pd.DataFrame) -> None:
+    assert by_all(data, {"tag_columns": ["t"]})[1:] == (True, False)
+
+
+# What is given back.
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (frame(v=[1.0, math.inf]), {}),
+        (frame(v=np.array([1, 2**63], "u8")), {}),
+        (frame(v=[1, 2**53 + 1]), {"integers_as_floats": True}),
+        (frame(v=[1, -1]), {"field_types": {"v": "unsigned"}}),
+        (frame(t=["a", "b\n"], v=[1, 2]), {"tag_columns": ["t"]}),
+        (frame(t=["a", "b\\"], v=[1, 2]), {"tag_columns": ["t"]}),
+        (frame(t=["a", "b\\ c"], v=[1, 2]), {"tag_columns": ["t"]}),
+        (frame(t=[1.5, 2], v=[1, 2]), {"tag_columns": ["t"]}),
+        (frame(t=objects([["a"]]), v=[1]), {"tag_columns": ["t"], "object_columns": "infer"}),
+        (frame(pd.DatetimeIndex(["2024", None]), v=[1, 2]), {}),
+        (frame(pd.DatetimeIndex(np.array(["9999"], "M8[s]")), v=[1]), {}),
+        (frame(pd.Index([dt.datetime(2024, 1, 1, tzinfo=dt.UTC)], dtype=object), v=[1]), {}),
+        (frame(v=np.array([1.5, 2], ">f8")), {}),
+        (frame(v=["a", "x" * 70_000]), {}),
+        (frame(t=["a" * 70_000], v=[1]), {"tag_columns": ["t"]}),
+        (frame(v=objects(["a", "\ud800"])), {}),
+        (pa.table({"time": pa.array([1, None], pa.timestamp("s")), "v": [1, 2]}), {}),
+        (pa.table({"time": pa.array([dt.date(2024, 1, 1)]), "v": [1]}), {}),
+        (pa.table({"time": pa.array([2**64 - 1], pa.uint64()), "v": [1]}), {}),
+    ],
+)
+def test_what_is_out_of_the_ordinary_is_written_row_by_row(data: Any, options: dict[str, Any]) -> None:
+    _, written = both(data, options)
+    assert not written
+
+
+@pytest.mark.parametrize(
+    "data", [frame(time=[1]), frame(**{"a\\,": [1]}), frame(v=[1]).rename(columns={"v": "\n"}), frame()]
+)
+def test_names_that_cannot_be_written(data: pd.DataFrame) -> None:
+    both(data, {})
+
+
+def test_tags_alone_are_no_fields() -> None:
+    assert both(frame(t=["a"]), {"tag_columns": ["t"]}) == (b"", False)
+
+
+# Many rows.
+
+
+def many(rows: int) -> pd.DataFrame:
+    numbers = np.arange(rows)
+    return frame(
+        t=pd.Categorical([f"t {number % 7}" for number in range(rows)]),
+        u=[f"host {number}" for number in numbers],
+        f=np.where(numbers % 3 > 0, numbers / 7, np.nan),
+        s=[f"text {number}" for number in numbers],
+        n=numbers,
+    )
+
+
+def test_many_rows() -> None:
+    data = many(25_000)
+    found = fast(data, tag_columns=["t", "u"])
+    cases: list[dict[str, Any]] = [
+        {"max_lines": 700},
+        {"max_lines": 2500},
+        {"max_lines": 15_000},
+        {"max_bytes": 100_000},
+    ]
+    for limits in cases:
+        batches = list(serialize_batches(data, "m", tag_columns=["t", "u"], **limits))
+        assert b"\n".join(batches) == found
+        assert all(batch.count(b"\n") < limits.get("max_lines", 10_000) for batch in batches)
+    data.iloc[12_345, 2] = math.inf
+    message, written = both(data, {"tag_columns": ["t", "u"]})
+    assert isinstance(message, str)
+    assert message.startswith("row 12345 ")
+    assert not written
+
+
+def test_slices_fill_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no line has to be looked for in them."""
+
+    def unexpected(columns: object) -> bytes:
+        raise AssertionError(columns)
+
+    monkeypatch.setattr("influx_proto._table.joined_lines", unexpected)
+    for limit in (5000, 10_000, 15_000):
+        batches = list(serialize_batches(many(30_000), "m", tag_columns=["t"], max_lines=limit))
+        assert len(batches) == 30_000 // min(limit, 10_000) or limit == 15_000
+        assert all(batch.count(b"\n") + 1 == 30_000 // len(batches) for batch in batches)
+
+
+def test_without_the_libraries_the_bytes_are_the_same() -> None:
+    code = """
+import sys
+for module in sys.argv[1:]:
+    sys.modules[module] = None
+import numpy, pandas, influx_proto
+rows = 300
+frame = pandas.DataFrame({"t": ["a b"] * rows, "v": numpy.arange(rows) / 7}, pandas.date_range("2024", periods=rows))
+print(influx_proto.serialize(frame, "m", tag_columns=["t"]))
+print(*[name in sys.modules for name in ("influx_proto._arrow_lines", "influx_proto._numpy_lines")], file=sys.stderr)
+"""
+    found = [
+        subprocess.run([sys.executable, "-c", code, *missing], capture_output=True, text=True, check=True)
+        for missing in ([], ["orjson"], ["pyarrow"])
+    ]
+    assert len({run.stdout for run in found}) == 1
+    assert [run.stderr.splitlines()[-1] for run in found] == ["True False", "False True", "False True"]

@@ -1,0 +1,242 @@
+"""What a spool writes, what it reads of that when it is cut off or damaged, and what it deletes when."""
+
+from __future__ import annotations
+
+from typing import Any
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import Spool
+from influx_proto._batch import Batch
+from influx_proto._spool_format import (
+    HEADER,
+    Kept,
+    UnknownVersion,
+    lines_record,
+    mark_record,
+    name_of,
+    number_of,
+    read_segment,
+    size_of_lines,
+    where,
+)
+from influx_proto._spool_ledger import Ledger, Segment
+
+TARGETS: st.SearchStrategy[Any] = st.tuples(
+    st.lists(st.tuples(st.sampled_from(["db", "rp", "consistency"]), st.text())).map(tuple), st.booleans()
+)
+KEPT = st.builds(
+    Kept,
+    st.integers(0, 2**64 - 1),
+    TARGETS,
+    st.builds(Batch, st.binary(), st.integers(0, 2**32 - 1), st.sampled_from(["ns", "u", "ms", "s"]), st.just(True)),
+)
+
+
+def record(kept: Kept) -> bytes:
+    place = where(kept.target, kept.batch.precision)
+    data = lines_record(kept.number, place, kept.batch)
+    assert len(data) == size_of_lines(place, kept.batch)
+    return data
+
+
+@given(st.lists(st.one_of(KEPT, st.integers(0, 2**64 - 1))))
+def test_what_was_written_is_read(written: list[Any]) -> None:
+    data = HEADER + b"".join(record(one) if isinstance(one, Kept) else mark_record(one) for one in written)
+    reading = read_segment(data)
+    assert reading.kept == [one for one in written if isinstance(one, Kept)]
+    assert reading.mark == max((one for one in written if isinstance(one, int)), default=0)
+    assert (reading.whole, reading.damages) == (len(data), [])
+
+
+SMALL = [
+    Kept(n, ((("db", "d"), ("rp", "é")), False), Batch(b"m v=%d 1\nm v=%d 2" % (n, n), 2, "ns", timed=True))
+    for n in range(3)
+]
+RECORDS = [HEADER, record(SMALL[0]), mark_record(1), record(SMALL[1]), record(SMALL[2])]
+DATA = b"".join(RECORDS)
+#: Where each record ends, and how many of `SMALL` are there by then.
+ENDS = [(sum(map(len, RECORDS[:count])), kept) for count, kept in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 3)]]
+
+
+def test_every_truncation() -> None:
+    """What is whole is given; where something is not, that is told, and where what is whole ends."""
+    for size in range(len(DATA) + 1):
+        end, kept = max(((end, kept) for end, kept in ENDS if end <= size), default=(0, 0))
+        reading = read_segment(DATA[:size])
+        assert reading.kept == SMALL[:kept]
+        assert (reading.whole, reading.damages) == (end, [])
+
+
+@pytest.mark.parametrize("change", [0x01, 0x80, 0xFF])
+def test_every_damaged_byte(change: int) -> None:
+    """No line is given that was not written, and all that come before it are; those after it if its length is right."""
+    for at in range(len(DATA)):
+        damaged = bytearray(DATA)
+        damaged[at] ^= change
+        reading = read_segment(bytes(damaged))
+        before = max((kept for end, kept in ENDS if end <= at), default=0)
+        assert reading.damages or reading.whole < len(DATA)
+        assert all(kept in SMALL for kept in reading.kept)
+        assert reading.kept[:before] == SMALL[:before]
+        begin = max((end for end, _ in ENDS if end <= at), default=0)
+        if not begin <= at < begin + 12 or not begin:
+            assert len(reading.kept) >= len(SMALL) - 1
+
+
+def test_other_versions_and_files() -> None:
+    later = HEADER[:15] + b"\x02"
+    with pytest.raises(UnknownVersion, match="2"):
+        read_segment(later + crc32(later).to_bytes(4) + DATA[len(HEADER) :])
+    for data in (b"something else", b"x" * 100, b"\0" * 100):
+        reading = read_segment(data)
+        assert reading.kept == []
+        assert reading.damages
+
+
+@given(st.binary(max_size=200))
+def test_anything_at_the_end(garbage: bytes) -> None:
+    reading = read_segment(DATA + garbage)
+    assert reading.kept == SMALL
+
+
+def test_names() -> None:
+    assert number_of(name_of(7)) == 7
+    assert number_of(name_of(7) + ".damaged") == 7
+    assert sorted(map(name_of, (2, 10, 1))) == [name_of(1), name_of(2), name_of(10)]
+    assert [number_of(name) for name in ("lock", "7.spool", name_of(7) + "x", "x" + name_of(7))] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [(("",), "directory"), ((7,), "directory"), (("d", 0), "max_bytes"), (("d", 1.5), "max_bytes")],
+)
+def test_wrong_options(wrong: Any, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        Spool(*wrong)
+
+
+def keep(ledger: Ledger, size: int = 100) -> int:
+    number = ledger.next_number
+    plan = ledger.write(b"x" * size, number)
+    ledger.written(plan)
+    return number
+
+
+def tidy(ledger: Ledger) -> tuple[list[int], int | None]:
+    """Do what is to be done; give which segments went, and what the mark says."""
+    plan = ledger.tidying()
+    if plan is None:
+        return [], None
+    for _ in plan.over:
+        ledger.deleted()
+    if plan.mark is not None:
+        ledger.marked(plan.mark, plan.before)
+    return [segment.number for segment in plan.over], None if plan.mark is None else plan.before
+
+
+def test_segments_are_deleted_in_their_order() -> None:
+    ledger = Ledger(10_000, 150)
+    numbers = [keep(ledger) for _ in range(4)]
+    assert [segment.number for segment in ledger.segments] == [0, 1, 2, 3]
+    ledger.settle([numbers[1], numbers[2]])
+    assert tidy(ledger) == ([], None)
+    ledger.settle([numbers[0]])
+    assert tidy(ledger) == ([0, 1, 2], None)  # no mark: what is left begins where it would point
+    ledger.settle([numbers[3]])
+    assert tidy(ledger) == ([3], None)
+    assert ledger.size == 0
+    assert keep(ledger) == 4
+    assert [segment.number for segment in ledger.segments] == [4]
+
+
+def test_marks() -> None:
+    ledger = Ledger(10_000, 1000)
+    numbers = [keep(ledger) for _ in range(3)]
+    ledger.settle(numbers[:1])
+    assert tidy(ledger) == ([], 1)
+    assert tidy(ledger) == ([], None)
+    ledger.settle(numbers[1:2])
+    assert tidy(ledger) == ([], 2)
+    ledger.settle(numbers[2:])
+    assert tidy(ledger) == ([0], None)
+
+
+def test_room() -> None:
+    ledger = Ledger(500, 60)
+    assert ledger.has_room(10_000)  # whatever comes, if there is nothing else
+    first = [keep(ledger) for _ in range(3)]
+    assert ledger.has_room(100)
+    keep(ledger)
+    assert not ledger.has_room(100)
+    ledger.settle(first[:1])
+    assert not ledger.has_room(100)
+    tidy(ledger)
+    assert ledger.has_room(100)
+
+
+def test_nothing_is_appended_to_what_could_not_be_undone() -> None:
+    ledger = Ledger(10_000, 1000)
+    keep(ledger)
+    ledger.broken(ledger.write(b"x", 1))
+    keep(ledger)
+    ledger.broken(Ledger(1, 1).write(b"x", 1))
+    assert [segment.number for segment in ledger.segments] == [0, 1]
+    other = Ledger(10_000, 1000)
+    other.broken(other.write(b"x", 0))
+    keep(other)
+    assert [segment.number for segment in other.segments] == [1]
+
+
+def test_what_was_found() -> None:
+    """It is never appended to, and goes like what was written here."""
+    ledger = Ledger(10_000, 1000, next_segment=9)
+    ledger.found([Segment(7, 100, last=3), Segment(8, 100, last=5)], [3, 5], 3)
+    assert keep(ledger) == 6
+    assert [segment.number for segment in ledger.segments] == [7, 8, 9]
+    ledger.settle([5])
+    assert tidy(ledger) == ([], None)
+    ledger.settle([3])
+    assert tidy(ledger) == ([7, 8], None)
+
+
+def test_found_with_nothing_left() -> None:
+    ledger = Ledger(10_000, 1000, next_segment=9)
+    ledger.found([Segment(7, 100, last=3), Segment(8, 100)], [], 4)
+    assert tidy(ledger) == ([7, 8], None)
+
+
+@given(
+    st.lists(st.one_of(st.tuples(st.just("keep"), st.integers(1, 300)), st.tuples(st.just("settle"), st.integers(0))))
+)
+def test_what_is_left_is_always_the_end(actions: list[tuple[str, int]]) -> None:
+    """Read back, it has all that is not settled, in its order, and all that was written after the first of these."""
+    ledger = Ledger(100_000, 400)
+    files: dict[int, list[tuple[int, int | None]]] = {}  # each record's number, or what a mark says
+    unsettled: list[int] = []
+    count = 0
+    for action, value in actions:
+        if action == "keep":
+            plan = ledger.write(b"x" * value, count)
+            ledger.written(plan)
+            files.setdefault(plan.segment.number, []).append((count, None))
+            unsettled.append(count)
+            count += 1
+        elif unsettled:
+            done = unsettled.pop(value % len(unsettled))
+            ledger.settle([done])
+            todo = ledger.tidying()
+            if todo is not None:
+                for segment in todo.over:
+                    assert segment.number == min(files)
+                    del files[segment.number]
+                    ledger.deleted()
+                if todo.mark is not None:
+                    files.setdefault(todo.mark.segment.number, []).append((-1, todo.before))
+                    ledger.marked(todo.mark, todo.before)
+        records = [one for number in sorted(files) for one in files[number]]
+        mark = max((mark for _, mark in records if mark is not None), default=0)
+        left = [number for number, _ in records if number >= mark and number >= 0]
+        assert left == list(range(min(unsettled), count)) if unsettled else not left

@@ -1,0 +1,144 @@
+"""The pages for those who come from other clients: every name in their tables exists, and the programs run."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import influx_aiohttp
+import influx_proto
+import influx_requests
+import pytest
+
+from tests.servers.influxd import Server
+
+PAGES = {
+    "aioinflux": Path("aioinflux.md"),
+    "influxdb": Path("influxdb-python.md"),
+    "influxdb_client": Path("influxdb-client.md"),
+}
+FOLDER = Path(__file__).parents[2] / "docs" / "migrating"
+OURS = {name: getattr(influx_proto, name) for name in influx_proto.__all__} | {
+    "InfluxDBClient": influx_requests.InfluxDBClient,
+    "AsyncInfluxDBClient": influx_aiohttp.AsyncInfluxDBClient,
+}
+
+
+class Row(NamedTuple):
+    package: str
+    theirs: list[str]
+    ours: list[str]
+
+
+def rows_of(package: str) -> Iterator[Row]:
+    table = (FOLDER / PAGES[package]).read_text().partition("## Name by name")[2].partition("\n## ")[0]
+    for line in [line for line in table.splitlines() if line.startswith("|")][2:]:
+        _, theirs, ours, *_ = line.split("|")
+        yield Row(package, expressions(theirs), expressions(ours))
+
+
+def expressions(cell: str) -> list[str]:
+    """Give what a cell names; nothing else than names may be in it, or that there is none."""
+    found = re.findall(r"`([^`]+)`", cell)
+    assert re.sub(r"`[^`]+`", "", cell).strip(", ") in {"", "none"}, cell
+    return found
+
+
+ROWS = [row for package in PAGES for row in rows_of(package)]
+
+
+def check(expression: str, names: Mapping[str, object]) -> None:
+    """See whether `one.other(argument=, another=)` exists."""
+    path, _, arguments = expression.rstrip(")").partition("(")
+    first, *rest = path.split(".")
+    found: Any = names[first]
+    for name in rest:
+        found = getattr(found, name)
+    if arguments:
+        known = inspect.signature(found).parameters
+        documented = f"{found.__doc__} {found.__init__.__doc__}"
+        for argument in re.findall(r"(\w+)=", arguments):
+            # Theirs may take what their documentation alone tells: `:key bool verify_ssl: ...`
+            keyword = "kwargs" in known and re.search(rf":key[^:]* {argument}:", documented)
+            assert argument in known or keyword, f"{path} has no argument {argument}"
+
+
+class Names(Mapping[str, object]):
+    """What a package has by name: itself, its modules, and those of its sub-package `client`."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def __getitem__(self, name: str) -> object:
+        for where in (self.package, f"{self.package}.client"):
+            module = importlib.import_module(where)
+            if hasattr(module, name):
+                return getattr(module, name)
+            with contextlib.suppress(ModuleNotFoundError):
+                return importlib.import_module(f"{where}.{name}")
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(vars(importlib.import_module(self.package)))
+
+    def __len__(self) -> int:
+        return len(list(self))
+
+
+def test_all_rows_are_read() -> None:
+    for package, least in {"aioinflux": 30, "influxdb": 60, "influxdb_client": 45}.items():
+        assert sum(row.package == package for row in ROWS) >= least
+    assert all(row.theirs for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.package}-{row.theirs[0]}")
+def test_their_names_exist(row: Row) -> None:
+    pytest.importorskip(row.package, reason="the client that this page is about is not installed")
+    for expression in row.theirs:
+        check(expression, Names(row.package))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.package}-{row.theirs[0]}")
+def test_our_names_exist(row: Row) -> None:
+    client = influx_aiohttp.AsyncInfluxDBClient() if row.package == "aioinflux" else influx_requests.InfluxDBClient()
+    for expression in row.ours:
+        check(expression, {**OURS, "client": client})
+
+
+@pytest.mark.parametrize("package", ["aioinflux", "influxdb"])
+def test_no_method_of_their_client_is_left_out(package: str) -> None:
+    theirs = pytest.importorskip(package, reason="the client that this page is about is not installed")
+    told = {expression.partition("(")[0] for row in ROWS for expression in row.theirs if row.package == package}
+    methods = inspect.getmembers(theirs.InfluxDBClient, inspect.isroutine)
+    assert {f"InfluxDBClient.{name}" for name, _ in methods if not name.startswith("_")} <= told
+
+
+def before(package: str) -> list[str]:
+    page = (FOLDER / PAGES[package]).read_text()
+    found = re.findall(r"\*\*Before\*\*, with [\w-]+:\n\n```python before\n(.*?)```", page, re.DOTALL)
+    assert len(found) == page.count("```python before\n") == page.count("**After**:\n\n```python\n")
+    return found
+
+
+@pytest.mark.parametrize("package", PAGES)
+def test_programs_before(package: str, influxd: Server, database: str) -> None:
+    """They are what their clients understand; influxdb-client needs a server that we do not have."""
+    blocks = before(package)
+    for number, block in enumerate(blocks, 1):
+        compile(block, f"{PAGES[package]}, before {number}", "exec", dont_inherit=True)
+    if package == "influxdb_client":
+        return
+    pytest.importorskip(package, reason="the client that this page is about is not installed")
+    for block in blocks:
+        program = block.replace("8086", str(urlsplit(influxd.url).port)).replace("testdb", database)
+        # Their warnings are not ours to mend.
+        subprocess.run([sys.executable, "-W", "ignore", "-c", program], env=os.environ, check=True, capture_output=True)

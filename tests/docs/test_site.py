@@ -1,0 +1,75 @@
+"""The site builds without a warning, and its reference has every public name."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import influx_aiohttp
+import influx_requests
+import influx_trio
+import pytest
+from influx_proto._operations import Operations
+from influx_proto.adapter import Client
+from sphinx.util.inventory import InventoryFile
+
+ROOT = Path(__file__).parents[2]
+PUBLIC_MODULES = (
+    "influx_proto",
+    "influx_proto.admin",
+    "influx_proto.influxql",
+    "influx_proto.ops",
+    "influx_proto.adapter",
+)
+CLIENTS = (influx_requests.InfluxDBClient, influx_aiohttp.AsyncInfluxDBClient, influx_trio.AsyncInfluxDBClient)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `make docs` builds it."""
+    made = tmp_path_factory.mktemp("site")
+    command = ["-m", "sphinx", "--fail-on-warning", "--quiet", "-b", "html", "-d", str(made / "doctrees")]
+    run = subprocess.run(
+        [sys.executable, *command, str(ROOT / "docs"), str(made / "html")], capture_output=True, text=True, check=False
+    )
+    assert not run.stderr + run.stdout
+    assert run.returncode == 0
+    return made / "html"
+
+
+@pytest.fixture(scope="module")
+def documented(site: Path) -> set[str]:
+    inventory = InventoryFile.loads((site / "objects.inv").read_bytes(), uri="")
+    return {name for kind, items in inventory.data.items() if kind.startswith("py:") for name in items}
+
+
+def test_every_public_name_is_in_the_reference(documented: set[str]) -> None:
+    seen = {name.rpartition(".")[2] for name in documented}
+    for module in PUBLIC_MODULES:
+        missing = {name for name in import_module(module).__all__ if name not in seen}
+        assert missing - {"admin", "influxql", "ops", "__version__"} == set()
+
+
+@pytest.mark.parametrize("client_class", CLIENTS, ids=lambda found: found.__module__.partition(".")[0])
+def test_every_operation_is_in_the_reference_of_each_client(documented: set[str], client_class: type) -> None:
+    package = client_class.__module__.partition(".")[0]
+    operations = {name for name in vars(Operations) if not name.startswith("_")}
+    assert {f"{package}.{client_class.__name__}.{name}" for name in operations} <= documented
+
+
+def test_operations_stand_there_as_they_are_called(site: Path) -> None:
+    """Bound, that is: with `timeout`, and the result for what they give."""
+    text = (site / "api" / "requests.html").read_text()
+    entry = text.partition('id="influx_requests.InfluxDBClient.query"')[2].partition("</dt>")[0]
+    for expected in (">q</span>", ">timeout</span>", ">QueryResult</span>"):
+        assert expected in entry
+    assert "async" not in entry
+    text = (site / "api" / "trio.html").read_text()
+    assert "async" in text.partition('id="influx_trio.AsyncInfluxDBClient.query"')[2].partition("</dt>")[0]
+
+
+def test_no_client_has_other_operations() -> None:
+    assert all(inspect.isroutine(getattr(Client, name)) for name in vars(Operations) if not name.startswith("_"))
