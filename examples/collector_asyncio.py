@@ -3,7 +3,8 @@
     INFLUXDB_URL=http://localhost:8086 python -m examples.collector_asyncio --every 1 --keep undelivered.lp
 
 It takes a sample every second until it gets SIGTERM or SIGINT (Ctrl-C), writes in batches beside that, and delivers
-what is there before it ends. What it cannot deliver then it leaves in a file, which is delivered after the next start.
+what is there before it ends. What it cannot deliver then it leaves in a file, which is delivered after the next start;
+`examples.collector_trio` has a spool instead, which does that by itself, and lets lines outlive a SIGKILL as well.
 """
 
 from __future__ import annotations
