@@ -81,6 +81,7 @@ def keep(path: Path, undelivered: Sequence[UndeliveredLines]) -> None:
 
 
 async def run(database: str, every: float, path: Path) -> int:
+    left = kept(path)  # by the run before; the file stays until it is known what became of that
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -103,7 +104,7 @@ async def run(database: str, every: float, path: Path) -> int:
         taken = 0
         try:
             async with writer:
-                await writer.write(kept(path))  # the file stays until it is known what became of it
+                await writer.write(left)
                 taken = await collect(writer, every, stop)
         except UndeliveredError as error:
             print(f"{error}. They are in {path}.", file=sys.stderr)

@@ -52,9 +52,8 @@ def open_csv(path: Path, time: str, types: dict[str, Any]) -> Generator[tuple[in
     choices = pc.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
     with pc.open_csv(path, convert_options=choices) as reader:
         found = reader.schema.field(time).type if time in reader.schema.names else None
-    if found is not None and pa.types.is_timestamp(
-        found
-    ):  # of the resolution that the first rows have; others may be finer
+    if found is not None and pa.types.is_timestamp(found):
+        # It is as fine as the times of the first rows, and others may be finer.
         choices.column_types = types | {time: pa.timestamp("ns", found.tz)}
     with pc.open_csv(path, convert_options=choices) as reader:
         yield None, reader.schema, reader
