@@ -207,6 +207,18 @@ def test_lines_that_the_server_refuses_do_not_hold_up_the_others(client: Any) ->
     assert writer.undelivered == []
 
 
+def test_lines_in_conflict_with_one_another_where_nothing_is_stored_yet(client: Any) -> None:
+    """Of the first points of a database the server refuses all then, and says only that there is a conflict."""
+    with pytest.raises(PartialWriteError) as caught:
+        with client.batch_writer(max_delay=LONG) as writer:
+            writer.write([*points(20), "m,t=a n=1.5 1000", *points(20, 20)])
+    assert stored(client) == list(range(40))
+    assert [(line, "field type conflict" in reason) for line, reason in caught.value.rejected] == [
+        ("m,t=a n=1.5 1000", True)
+    ]
+    assert writer.undelivered == []
+
+
 def test_rejected_lines_are_told_once(client: Any) -> None:
     client.write("m n=1i 0")
     with client.batch_writer() as writer:

@@ -1,0 +1,82 @@
+"""The live chart, asked over HTTP as its page does."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from influx_requests import InfluxDBClient
+
+from tests.examples.programs import started
+from tests.servers.influxd import Influxd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.create_server(("localhost", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def ask(port: int, path: str) -> tuple[int, Any]:
+    """Status and JSON of an answer."""
+    try:
+        with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_live_chart(tmp_path: Path) -> None:
+    port = free_port()
+    host = "a' OR host =~ /./ OR host = 'b"  # what somebody may try
+    now = time.time_ns()
+    points = [
+        {
+            "measurement": "machine",
+            "tags": {"host": host},
+            "fields": {"cpu": 10.0 + n, "load": 0.5, "memory_used": 2**30, "network_in": 1000 * n, "network_out": 0},
+            "time": now - n * 2 * 10**9,
+        }
+        for n in range(10)
+    ]
+    with Influxd() as server, InfluxDBClient.from_url(server.url, database="d") as client:
+        client.create_database("d")
+        client.write(points)
+        client.write(f"machine,host=other cpu=1,load=1,memory_used=1i,network_in=1i,network_out=1i {now}")
+        with started("live_chart", "--port", str(port), url=server.url, database="d", folder=tmp_path) as program:
+            program.until(lambda: "Running on" in program.out)
+            with urllib.request.urlopen(f"http://localhost:{port}/", timeout=30) as answer:
+                assert answer.headers.get_content_type() == "text/html"
+                page = answer.read()
+            assert b"canvas" in page
+            assert b"://" not in page  # it needs nothing from elsewhere
+            assert ask(port, "/hosts") == (200, sorted([host, "other"]))
+
+            status, found = ask(port, "/data?" + urllib.parse.urlencode({"host": host, "seconds": 3600}))
+            assert status == 200
+            assert found["end"] - found["begin"] == 3600 * 1000
+            assert all(found["begin"] <= row["time"] < found["end"] for row in found["rows"])
+            assert {"time", "cpu", "load", "memory", "received", "sent"} == set(found["rows"][0])
+            status, minute = ask(port, "/data?" + urllib.parse.urlencode({"host": host, "seconds": 60}))
+            assert [row["cpu"] for row in minute["rows"] if row["cpu"] is not None] == [19.0 - n for n in range(10)]
+            assert ask(port, "/data?host=nobody&seconds=60")[1]["rows"] == []
+            for wrong in ("", "?host=a", "?host=a&seconds=-1", "?host=a&seconds=1e9", "?host=a&seconds=90000"):
+                status, answered = ask(port, f"/data{wrong}")
+                assert (status, "ask for" in answered["error"]) == (400, True)
+
+            server.kill()
+            status, answered = ask(port, "/hosts")
+            assert (status, "cannot connect" in answered["error"]) == (503, True)
+            server.start()
+            assert ask(port, "/hosts")[0] == 200
+            program.end(signal.SIGINT)
