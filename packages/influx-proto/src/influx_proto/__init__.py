@@ -39,6 +39,7 @@ from ._observer import Exchange, Observer, Retry
 from ._op import Op
 from ._parse import check_lines, parse_lines, split_lines
 from ._ping import ServerInfo
+from ._policy import FieldType
 from ._result import QueryResult, Series
 from ._retry import RetryPolicy
 from ._schema import (
@@ -85,6 +86,7 @@ __all__ = [
     "BufferFullError",
     "DatabaseNotFound",
     "Exchange",
+    "FieldType",
     "Headers",
     "InfluxDBError",
     "Observer",
