@@ -157,3 +157,19 @@ def test_a_client_may_be_told_once_for_all_writes(
 def test_wrong_types_for_all_writes(driver: Driver, argument: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(argument))}: "):
         driver.client_class(**argument)
+
+
+def test_what_a_cluster_keeps_for_another_node_is_not_sent_again(
+    connect: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    queued = b'{"error":"write failed: hinted handoff queue not empty"}'
+    full = b'{"error":"write failed: queue is full"}'
+    with ScriptedServer([reply(500, headers, queued), reply(500, headers, full), reply(204)]) as server:
+        client = connect(server.url, database="db", retry=SOON)
+        with caplog.at_level("WARNING", "influx_proto"):
+            client.write("m v=1 1")
+        assert len(server.requests) == 1
+        assert "hinted handoff queue not empty" in caplog.text
+        client.write("m v=2 2")  # which the other cannot keep
+        assert len(server.requests) == 3

@@ -6,12 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, I
 from contextlib import AsyncExitStack, ExitStack, aclosing
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias, TypeVar
 
 from ._batch import Batch
 from ._deliver import deliver, deliver_accepted, partial_write
-from ._errors import InfluxDBError, RejectedLine, SerializationError
+from ._errors import InfluxDBError, RejectedLine, SerializationError, ServerUnavailable
 from ._flow import AsyncTransport, Clock, Flow, Transport, arun, run
+from ._observer import logger
 from ._op import Op
 from ._refusals import Refusal
 from ._settings import Settings
@@ -46,8 +47,17 @@ def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool)
     )
 
 
+#: Of InfluxDB Enterprise, and of clusters made of 1.x.
+_QUEUED: Final = "hinted handoff queue not empty"
+
+
 class WriteReceiver:
-    """Receives the answer to a write, of which 204 is the only one that says that all is stored."""
+    """Receives the answer to a write, of which 204 is the only one that says that all is stored.
+
+    One error says that all will be. A node of a cluster that has to send points on to another, to which some are waiting
+    already, puts these behind them, in its queue on disk ("hinted handoff"), and tells of that as an error. What is
+    sent again then is queued again, and keeps the queue from becoming empty; so it is logged, and counts as stored.
+    """
 
     def __init__(self, status: int, headers: Headers) -> None:
         self._status = status
@@ -59,8 +69,15 @@ class WriteReceiver:
 
     def close(self) -> bool:
         """Take the end of the answer."""
-        if self._status != 204:
+        if self._status == 204:
+            return True
+        try:
             self._refusal.close()
+        except ServerUnavailable as error:
+            if _QUEUED not in error.message:
+                raise
+            if (log := logger()) is not None:
+                log.warning("a cluster's node keeps a write for another: %s", error.message)
         return True
 
 
