@@ -55,8 +55,9 @@ class WriteReceiver:
     """Receives the answer to a write, of which 204 is the only one that says that all is stored.
 
     One error says that all will be. A node of a cluster that has to send points on to another, for which some are
-    waiting already, puts these behind them, in its queue on disk ("hinted handoff"), and tells of that as an error. What
-    is sent again then is queued again, and keeps the queue from becoming empty; so it is logged, and counts as stored.
+    waiting already, puts these behind them, in its queue on disk ("hinted handoff"), and tells of that as an error.
+    What is sent again then is queued again, and keeps the queue from becoming empty. So it is logged, and counts as
+    stored.
     """
 
     def __init__(self, status: int, headers: Headers) -> None:
