@@ -7,6 +7,7 @@ from influx_proto.adapter import AsyncClient, AsyncSignal, Background, Settings
 
 from ._background import Signal, background
 from ._transport import AiohttpTransport
+from ._version import __version__
 
 
 class AsyncInfluxDBClient(AsyncClient[aiohttp.ClientSession]):
@@ -16,7 +17,7 @@ class AsyncInfluxDBClient(AsyncClient[aiohttp.ClientSession]):
     a running event loop, and belongs to the loop in which it is first used.
     """
 
-    user_agent = f"influx-aiohttp/0.1.0 aiohttp/{aiohttp.__version__}"
+    user_agent = f"influx-aiohttp/{__version__} aiohttp/{aiohttp.__version__}"
 
     def _make_transport(self, settings: Settings, session: aiohttp.ClientSession | None) -> AiohttpTransport:
         return AiohttpTransport(settings, session)

@@ -8,7 +8,6 @@ to write another is in `influx_proto.adapter`.
 from typing import TYPE_CHECKING, Any
 
 from . import admin, influxql, ops
-from ._client import __version__
 from ._errors import (
     AuthenticationError,
     AuthorizationError,
@@ -56,6 +55,7 @@ from ._serialize import serialize, serialize_batches
 from ._server import Server
 from ._stream import StreamOp
 from ._timeout import Timeout
+from ._version import __version__
 from ._wire import Headers, Request
 
 if TYPE_CHECKING:
