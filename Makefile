@@ -6,7 +6,7 @@ args ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # each step announced and ended before the next
-.PHONY: help quickstart test lint types pytest format clean
+.PHONY: help quickstart test lint types pytest matrix coverage audit format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,12 +35,15 @@ pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
 	@$(python) -m tests.servers.nginx --install
 	@$(python) -m pytest $(args)
 
+matrix: ## The tests over several Pythons, with the newest and the oldest dependencies: make matrix PYTHONS=python3.12
+	@PYTHONS="$(PYTHONS)" .ci/matrix
+
 format: .venv/dev.stamp ## Format the code and mend what ruff can mend
 	@$(python) -m ruff check --fix
 	@$(python) -m ruff format
 
 clean: ## Remove everything that was made here
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist quickstart.png
+	rm -rf .venv .cache .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist quickstart.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # .venv with one of pyproject.toml's dependency groups in it, made again when a pyproject.toml has changed.
