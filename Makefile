@@ -33,6 +33,7 @@ pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
 	@echo "== pytest"
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m tests.servers.nginx --install
+	@$(python) -m tests.servers.victoriametrics --install
 	@$(python) -m pytest $(args)
 
 matrix: ## The tests over several Pythons, with the newest and the oldest dependencies: make matrix PYTHONS=python3.12
