@@ -39,6 +39,13 @@ pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
 matrix: ## The tests over several Pythons, with the newest and the oldest dependencies: make matrix PYTHONS=python3.12
 	@PYTHONS="$(PYTHONS)" .ci/matrix
 
+coverage: .venv/dev.stamp ## How much of the core its tests and conformance reach; less than 95 % is a failure
+	@$(python) -m pytest -q tests/core tests/conformance -k "not (conformance and (aiohttp or http.client))" --cov --cov-report=
+	@$(python) -m coverage report --include="packages/influx-proto/*" --skip-covered --fail-under=95
+
+audit: .venv/audit.stamp ## Known vulnerabilities in what our packages need (asks a service of PyPI)
+	@.ci/audit $(args)
+
 format: .venv/dev.stamp ## Format the code and mend what ruff can mend
 	@$(python) -m ruff check --fix
 	@$(python) -m ruff format

@@ -357,7 +357,8 @@ def tables(draw: st.DrawFn) -> tuple[Any, list[dict[str, Any]]]:
 
 
 @given(case=tables())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # which only says how the table comes
+# The fixture only says how the table comes.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_same_bytes_as_mappings(way: Callable[[Any], Any], case: tuple[Any, list[dict[str, Any]]]) -> None:
     data, rows = case
     tag_columns = [name for name in data.column_names if name.startswith("tags")]
