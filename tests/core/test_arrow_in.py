@@ -169,8 +169,11 @@ def test_small_floats_have_the_digits_of_their_size(size: str) -> None:
     data = table(v=pa.array(values))
     expected = serialize(rows, "m")
     assert serialize(data, "m") == expected
-    assert serialize(table(v=pa.array(values).dictionary_encode()), "m") == expected
-    assert serialize(pl.DataFrame({"v": values, "time": range(1, 7)}), "m") == expected
+    # Not every pyarrow has `dictionary_encode` for all of these.
+    coded = pa.DictionaryArray.from_arrays(pa.array(range(6)), pa.array(values))
+    assert serialize(table(v=coded), "m") == expected
+    if size == "float32" or hasattr(pl, "Float16"):  # without it polars makes a frame of other numbers
+        assert serialize(pl.DataFrame({"v": values, "time": range(1, 7)}), "m") == expected
     assert b"v=0.1 " in expected
 
 

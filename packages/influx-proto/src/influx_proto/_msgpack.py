@@ -113,7 +113,7 @@ class MessagePackDocuments:
                         break
                     try:
                         document = self._decode(buffer[begin:end])
-                    except (ValueError, TypeError, RecursionError):
+                    except GARBLED:
                         self._walk = Walk(begin)
                         continue
                 else:
@@ -138,7 +138,7 @@ class MessagePackDocuments:
         """Take the buffer as one document, if it is exactly that."""
         try:
             document = self._decode(self._buffer)
-        except (ValueError, TypeError, RecursionError):
+        except GARBLED:
             return False
         documents.append(in_json_shape(document))
         self._buffer.clear()
@@ -167,6 +167,9 @@ def _extension(code: int, data: memoryview) -> str:
     return to_rfc3339(seconds * 1_000_000_000 + nanoseconds)
 
 
+#: What the decoder raises. Its own error is a ValueError as well only since msgspec 0.21.
+GARBLED: Final = (msgspec.DecodeError, ValueError, TypeError, RecursionError)
+
 _TIME: Final = struct.Struct(">qi")
 _DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=_extension)
 
@@ -185,7 +188,7 @@ def _decode(data: bytearray) -> Any:
             return _DECODER.decode(data)
         except UnicodeDecodeError:
             return _value(data, 0)[0]
-    except (ValueError, TypeError, RecursionError) as error:
+    except GARBLED as error:
         raise ProtocolError(f"the answer is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
 
 

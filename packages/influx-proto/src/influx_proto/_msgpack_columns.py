@@ -21,7 +21,7 @@ import pandas as pd
 
 from ._cells import Piece
 from ._errors import ProtocolError
-from ._msgpack import SIZES, Walk
+from ._msgpack import GARBLED, SIZES, Walk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def read_packed(data: bytes, decode: Callable[[bytes], Any]) -> Any:
             return None
         rows, end = found
         document = decode(data[:at] + b"\x90" + data[end:])
-    except (ProtocolError, ValueError, TypeError, RecursionError):
+    except (ProtocolError, *GARBLED):
         return None
     document["results"][0]["series"][0]["values"] = rows
     return document
