@@ -6,7 +6,7 @@ args ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # each step announced and ended before the next
-.PHONY: help quickstart test lint types pytest docs bench format clean
+.PHONY: help quickstart test lint types pytest docs bench matrix coverage audit format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,7 @@ pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
 	@echo "== pytest"
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m tests.servers.nginx --install
+	@$(python) -m tests.servers.victoriametrics --install
 	@$(python) -m pytest $(args)
 
 docs: .venv/docs.stamp ## Build the documentation in build/docs; warnings and broken links are errors
@@ -43,12 +44,22 @@ bench: .venv/bench.stamp ## Compare with other clients and curl; writes benchmar
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -W ignore -m benchmarks $(args)
 
+matrix: ## The tests over several Pythons, with the newest and the oldest dependencies: make matrix PYTHONS=python3.12
+	@PYTHONS="$(PYTHONS)" .ci/matrix
+
+coverage: .venv/dev.stamp ## How much of the core its tests and conformance reach; less than 95 % is a failure
+	@$(python) -m pytest -q tests/core tests/conformance -k "not (conformance and (aiohttp or http.client))" --cov --cov-report=
+	@$(python) -m coverage report --include="packages/influx-proto/*" --skip-covered --fail-under=95
+
+audit: .venv/audit.stamp ## Known vulnerabilities in what our packages need (asks a service of PyPI)
+	@.ci/audit $(args)
+
 format: .venv/dev.stamp ## Format the code and mend what ruff can mend
 	@$(python) -m ruff check --fix
 	@$(python) -m ruff format
 
 clean: ## Remove everything that was made here
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist quickstart.png
+	rm -rf .venv .cache .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist quickstart.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # .venv with one of pyproject.toml's dependency groups in it, made again when a pyproject.toml has changed.

@@ -9,9 +9,10 @@ import sys
 import aiohttp
 import pytest
 from influx_aiohttp import AsyncInfluxDBClient
+from influx_proto import RetryPolicy, TransportError
 
 from tests.servers.influxd import Server
-from tests.servers.scripted import Receive, ScriptedServer, Stall, reply
+from tests.servers.scripted import Close, Receive, ScriptedServer, Send, Stall, reply
 
 
 def test_a_client_can_be_made_outside_a_running_loop(influxd: Server, database: str) -> None:
@@ -59,6 +60,7 @@ def test_a_client_from_before_a_fork_says_so(influxd: Server) -> None:
     code = """
 import asyncio, os, sys
 from influx_aiohttp import AsyncInfluxDBClient
+from influx_proto import RetryPolicy, TransportError
 client = AsyncInfluxDBClient.from_url(sys.argv[1])
 with asyncio.Runner() as runner:
     runner.run(client.ping())
@@ -91,3 +93,13 @@ def test_a_cancelled_call_leaves_the_client_usable() -> None:
     with ScriptedServer([[Receive(), Stall(30)], reply(204)]) as server:
         asyncio.run(main(server), debug=True)
         assert len(server.requests) == 2
+
+
+def test_an_error_does_not_repeat_the_head_that_was_cut_short() -> None:
+    async def main(url: str) -> None:
+        async with AsyncInfluxDBClient.from_url(url, retry=RetryPolicy(attempts=1)) as client:
+            with pytest.raises(TransportError, match="broke the connection: the head of its answer is cut short"):
+                await client.ping()
+
+    with ScriptedServer([[Receive(), Send(b"HTTP/1.1 204 No Content\r\nX: y\r\n"), Close()]]) as server:
+        asyncio.run(main(server.url))

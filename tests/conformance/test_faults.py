@@ -229,7 +229,7 @@ LIES: dict[str, tuple[bytes, tuple[type, ...]]] = {
     "only 1xx": (b"HTTP/1.1 102 Processing\r\n\r\n" * 50, NO_HTTP),
     "101": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", (InfluxDBError,)),
     "one long header": (TWO_HUNDRED + b"X: " + b"y" * LONG + b"\r\n\r\n", (ProtocolError,)),
-    "many headers": (TWO_HUNDRED + b"X: y\r\n" * LONG, (ProtocolError,)),
+    "many headers": (TWO_HUNDRED + b"X: y\r\n" * LONG, NO_HTTP),  # not every library counts them
     "a long status": (b"HTTP/1.1 200 " + b"O" * LONG + b"\r\n\r\n", (ProtocolError,)),
     "an endless line": (b"x" * LONG, (ProtocolError,)),
     "a header of 8 KiB": (respond(200, {**JSON, "X-Influxdb-Error": "y" * 8192}, BODY), RIGHT),

@@ -58,6 +58,7 @@ def test_every_operation_takes_a_timeout(connect: Callable[..., Any]) -> None:
         ):
             with pytest.raises(TransportError, match="was silent"):
                 call(timeout=0.05)
+        server.wait_for(6)
         assert len(server.requests) == 6
         assert not any("timeout" in request.target for request in server.requests)
 

@@ -170,8 +170,11 @@ def test_small_floats_have_the_digits_of_their_size(size: str) -> None:
     data = table(v=pa.array(values))
     expected = serialize(rows, "m")
     assert serialize(data, "m") == expected
-    assert serialize(table(v=pa.array(values).dictionary_encode()), "m") == expected
-    assert serialize(pl.DataFrame({"v": values, "time": range(1, 7)}), "m") == expected
+    # Not every pyarrow has `dictionary_encode` for all of these.
+    coded = pa.DictionaryArray.from_arrays(pa.array(range(6)), pa.array(values))
+    assert serialize(table(v=coded), "m") == expected
+    if size == "float32" or hasattr(pl, "Float16"):  # without it polars makes a frame of other numbers
+        assert serialize(pl.DataFrame({"v": values, "time": range(1, 7)}), "m") == expected
     assert b"v=0.1 " in expected
 
 
@@ -358,7 +361,8 @@ def tables(draw: st.DrawFn) -> tuple[Any, list[dict[str, Any]]]:
 
 
 @given(case=tables())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # which only says how the table comes
+# The fixture only says how the table comes.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_same_bytes_as_mappings(way: Callable[[Any], Any], case: tuple[Any, list[dict[str, Any]]]) -> None:
     data, rows = case
     tag_columns = [name for name in data.column_names if name.startswith("tags")]

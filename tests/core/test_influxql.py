@@ -251,7 +251,7 @@ def test_floats_are_exact_and_have_a_point(value: float) -> None:
      (np.timedelta64(1, "s"), TypeError), (np.complex64(1), TypeError), (np.array([1]), TypeError), (pd.NA, TypeError),
      (float("nan"), ValueError), (float("inf"), ValueError), (Decimal("NaN"), ValueError),
      (np.float32("inf"), ValueError), (Decimal("1e400"), ValueError), (2**63, ValueError), (-(2**63) - 1, ValueError),
-     (np.uint64(2**63), ValueError), (pd.NaT, ValueError), (np.datetime64("NaT"), ValueError),
+     (np.uint64(2**63), ValueError), (pd.NaT, ValueError), (np.datetime64("NaT", "ns"), ValueError),
      (date(1, 1, 1), ValueError), ("\ud800", ValueError),
      (timedelta(-1), ValueError), (re.compile("(?x)a"), ValueError), (re.compile(b"a"), TypeError)],
 )  # fmt: skip

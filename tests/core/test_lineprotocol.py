@@ -189,7 +189,7 @@ def test_times() -> None:
             assert cls(value, 1).to_lineprotocol() == b"P x=1i %d" % NOON_NS
             assert cls(None, 1).to_lineprotocol() == b"P x=1i"
             with pytest.raises(SerializationError, match=r"'P', attribute 't' of P: .*NaT"):
-                cls(pd.NaT if annotation is TIMEDT else np.datetime64("NaT"), 1).to_lineprotocol()
+                cls(pd.NaT if annotation is TIMEDT else np.datetime64("NaT", "ns"), 1).to_lineprotocol()
             with pytest.raises(SerializationError, match=r"'P', attribute 't' of P: .*1\.5"):
                 cls(1.5, 1).to_lineprotocol()
             with pytest.raises(SerializationError, match=r"'P', attribute 't' of P: .*nan"):
@@ -410,7 +410,7 @@ def test_refused_names_and_tags() -> None:
     assert serialize(good._replace(t="")) == b"m,e=RED x=1i"
 
 
-MISSING = [None, math.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("NaN")]
+MISSING = [None, math.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT", "ns"), Decimal("NaN")]
 
 
 @pytest.mark.parametrize("missing", MISSING, ids=repr)

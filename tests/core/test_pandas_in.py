@@ -152,7 +152,7 @@ def test_tags_are_escaped_also_beside_missing_ones() -> None:
         ([1, 2], "object", b'"[1, 2]"'),
         *((None, dtype, b"") for dtype in ("float64", "Int64", "boolean", "str", "string", "object", "category",
                                            "int64[pyarrow]", "Float32", pd.ArrowDtype(pa.null()))),
-        *((value, "object", b"") for value in (math.nan, pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("NaN"),
+        *((value, "object", b"") for value in (math.nan, pd.NA, pd.NaT, np.datetime64("NaT", "ns"), Decimal("NaN"),
                                                Decimal("sNaN"), np.float32("nan"))),
     ],
 )  # fmt: skip

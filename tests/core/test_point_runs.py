@@ -66,7 +66,7 @@ FIELD_VALUES = st.sampled_from([
 TAG_VALUES = st.sampled_from(["a", "b c", "", None, 5, True, 1.5, "a\n", "back\\", "\\ ", Color.RED])
 TIMES = st.sampled_from([
     None, 0, 1, -1, 2**62, 2**63, True, 1.5, NOON, NOON.replace(tzinfo=None), NOON.date(), "2020-01-01T00:00:00.5Z",
-    "yesterday", np.array([1, 2]), np.datetime64("NaT"), np.datetime64("2020-01-01T00", "h"),
+    "yesterday", np.array([1, 2]), np.datetime64("NaT", "ns"), np.datetime64("2020-01-01T00", "h"),
 ])  # fmt: skip
 VARIANTS = st.builds(
     lambda base, replaced: {**base, **replaced},

@@ -41,7 +41,7 @@ T = 1257894000 * S  # 2009-11-10T23:00:00Z
         (datetime(2024, 10, 27, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1), 1729992600 * S),
         (date(1970, 1, 2), 86400 * S),
         (date(1969, 12, 31), -86400 * S),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "ns"), None),
         (np.datetime64("1970-01-01T00:00:01", "s"), S),
         (np.datetime64(-1, "ns"), -1),
         (np.datetime64(7, "us"), 7000),
@@ -168,7 +168,7 @@ def test_no_times(value: object, name: str) -> None:
     "value",
     [LAST + 1, FIRST - 1, 10**5000, np.uint64(2**64 - 1), datetime(2300, 1, 1), date(1, 1, 1), date(9999, 12, 31),
      datetime.max, datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), np.datetime64(10**10, "D"),
-     pd.Timestamp("2300-01-01").as_unit("s"), pd.Timestamp.max.as_unit("s") + pd.Timedelta(days=1),
+     pd.Timestamp("2300-01-01").as_unit("s"), pd.Timestamp("2262-04-12 23:47:16").as_unit("s"),
      np.datetime64(-(2**63) + 1, "ns")],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip

@@ -58,7 +58,7 @@ class MyStr(str):
 
 
 MISSING = [None, math.nan, np.float32("nan"), np.float64("nan"), np.float16("nan"), Decimal("NaN"), Decimal("sNaN"),
-           pd.NA, pd.NaT, np.datetime64("NaT"), np.timedelta64("NaT")]  # fmt: skip
+           pd.NA, pd.NaT, np.datetime64("NaT", "ns"), np.timedelta64("NaT", "ns")]  # fmt: skip
 
 
 #: More digits than Python prints.

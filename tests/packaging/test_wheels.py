@@ -1,62 +1,209 @@
-"""The wheels, as users get them: installed without the sources beside them."""
+"""The packages as users get them: built, installed without the sources beside them, and used."""
 
 from __future__ import annotations
 
+import importlib
+import json
+import os
+import re
 import subprocess
 import sys
-import sysconfig
+import tarfile
+import tomllib
 import venv
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from influx_proto import __version__
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from tests.servers.influxd import Server
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ["influx-proto", "influx-aiohttp", "influx-trio", "influx-requests"]
+ADAPTERS = ["influx-aiohttp", "influx-trio", "influx-requests"]
+PACKAGES = ["influx-proto", *ADAPTERS]
+EXTRAS = {"arrow", "pandas", "polars"}
+#: For its command line.
+EXTRAS_OF_ONE = {"influx-requests": {"cli", "parquet", "plot"}}
+#: What a package brings in; the libraries under it may bring in more, but never what stands with another package.
+OWN = {
+    "influx-proto": {"msgspec"},
+    "influx-aiohttp": {"influx-proto", "aiohttp"},
+    "influx-trio": {"influx-proto", "trio", "h11"},
+    "influx-requests": {"influx-proto", "requests", "urllib3"},
+}
+HEAVY = {"numpy", "pandas", "polars", "pyarrow", "orjson", "matplotlib", "tqdm"}
 
 
-def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, check=False)
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
+    done = subprocess.run(
+        [*map(str, command)], cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
+def module_of(package: str) -> str:
+    return package.replace("-", "_")
+
+
+def readme_of(package: str) -> str:
+    return (ROOT / "packages" / package / "README.md").read_text()
+
+
+def project_of(package: str) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "packages" / package / "pyproject.toml").read_text())["project"]
+    return project
+
+
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("wheels")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of each package's sdist, and of the wheel that was built from that."""
+    folder = tmp_path_factory.mktemp("built")
     for package in PACKAGES:
-        run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT / "packages" / package)
-    return sorted(folder.glob("*.whl"))
+        run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT / "packages" / package)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def python(wheels: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with the wheels installed; the libraries they need are those of this environment."""
-    folder = tmp_path_factory.mktemp("installed")
-    venv.create(folder, with_pip=False)
-    python = folder / "bin" / "python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", *wheels)
-    [site] = folder.glob("lib/python*/site-packages")
-    # Only the folder: editable installs in it are not looked at from here.
-    (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return python
+def install(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`install(package)` gives a Python of an empty environment into which pip has installed that package."""
+    made: dict[str, Path] = {}
+
+    def install(package: str) -> Path:
+        if package not in made:
+            folder = tmp_path_factory.mktemp(package)
+            venv.create(folder, with_pip=False)
+            made[package] = folder / "bin" / "python"
+            pip = (sys.executable, "-m", "pip", "--python", made[package])
+            run(*pip, "install", "--quiet", "--find-links", built, package)
+        return made[package]
+
+    return install
+
+
+def only(folder: Path, pattern: str) -> Path:
+    [found] = folder.glob(pattern)
+    return found
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_wheel_is_typed_and_licensed(wheels: list[Path], package: str) -> None:
-    module = package.replace("-", "_")
-    [wheel] = [path for path in wheels if path.name.startswith(module + "-")]
-    names = zipfile.ZipFile(wheel).namelist()
+def test_a_wheel_is_typed_and_licensed(built: Path, package: str) -> None:
+    module = module_of(package)
+    names = zipfile.ZipFile(only(built, f"{module}-*.whl")).namelist()
     assert f"{module}/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert all(name.startswith(module) for name in names)
 
 
-@pytest.mark.parametrize("module", [package.replace("-", "_") for package in PACKAGES])
-def test_an_installed_wheel_is_what_is_imported(python: Path, module: str, tmp_path: Path) -> None:
-    found = run(python, "-c", f"import {module}; print({module}.__file__, {module}.__version__)", cwd=tmp_path)
-    assert "site-packages" in found
-    assert str(ROOT) not in found.replace(str(python.parents[1]), "")
+@pytest.mark.parametrize("package", PACKAGES)
+def test_sdist_and_wheel_have_the_files_of_the_sources(built: Path, package: str) -> None:
+    module = module_of(package)
+    folder = ROOT / "packages" / package / "src"
+    sources = {
+        str(path.relative_to(folder))
+        for path in (folder / module).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    in_wheel = zipfile.ZipFile(only(built, f"{module}-*.whl")).namelist()
+    assert {name for name in in_wheel if ".dist-info/" not in name} == sources
+    sdist = only(built, f"{module}-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        in_sdist = {name.partition("/")[2] for name in archive.getnames()}
+    others = {"LICENSE", "PKG-INFO", "README.md", "pyproject.toml", ".gitignore"}
+    assert in_sdist - others == {f"src/{name}" for name in sources}
+
+
+def test_twine_finds_nothing_to_complain_about(built: Path) -> None:
+    """Nor is there anything in the descriptions that cannot be shown."""
+    said = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *sorted(built.iterdir()))
+    assert said.count("PASSED") == 2 * len(PACKAGES)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_links_of_a_readme_lead_somewhere_from_anywhere(package: str) -> None:
+    """It is read on PyPI, where there are no files beside it."""
+    assert all(re.match("https://|#", target) for target in re.findall(r"\]\(([^)]*)\)", readme_of(package)))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_there_is_one_version(built: Path, package: str) -> None:
+    module = importlib.import_module(module_of(package))
+    assert module.__version__ == __version__
+    only(built, f"{module.__name__}-{__version__}.tar.gz")
+    only(built, f"{module.__name__}-{__version__}-py3-none-any.whl")
+    for name in set(dir(module)) & {"AsyncInfluxDBClient", "InfluxDBClient"}:
+        assert getattr(module, name).user_agent.startswith(f"{package}/{__version__} ")
+
+
+@pytest.mark.parametrize("package", ADAPTERS)
+def test_an_adapter_needs_the_core_it_is_released_with_or_a_later_compatible_one(package: str) -> None:
+    [core] = [each for each in map(Requirement, project_of(package)["dependencies"]) if each.name == "influx-proto"]
+    version = Version(__version__)
+    assert str(min(core.specifier, key=str)) == f"<{version.major}.{version.minor + 1}"
+    assert str(max(core.specifier, key=str)) == f">={__version__}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_extras_are_the_same_for_all_and_stand_in_the_readme(package: str) -> None:
+    assert project_of(package)["optional-dependencies"].keys() == EXTRAS | EXTRAS_OF_ONE.get(package, set())
+    in_readme = re.findall(r"^\| `\[(\w+)\]` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert set(in_readme) == EXTRAS.union(*EXTRAS_OF_ONE.values())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_only_what_is_needed_is_installed(install: Callable[[str], Path], package: str) -> None:
+    listed = run(sys.executable, "-m", "pip", "--python", install(package), "list", "--format=json")
+    names = {each["name"].lower() for each in json.loads(listed)}
+    needed = {package} | OWN[package] | OWN["influx-proto"]
+    assert names >= needed
+    assert not names & (set.union(HEAVY, PACKAGES, *OWN.values()) - needed)
+    if package == "influx-proto":
+        assert names == needed
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_an_installed_package_works(
+    install: Callable[[str], Path], package: str, influxd: Server, database: str, tmp_path: Path
+) -> None:
+    """The program of its README, which needs a server, over the clients; over the core, somebody's own client."""
+    if package == "influx-proto":
+        program = (ROOT / "examples" / "bring_your_own_http.py").read_text()
+        expected = "databases"
+    else:
+        [program] = re.findall(r"```python\n(.*?)```", readme_of(package), re.DOTALL)
+        assert 'Client(database="testdb")' in program
+        program = program.replace('Client(database="testdb")', "Client.from_env()").replace("testdb", database)
+        expected = "'load': 0.64"
+    (tmp_path / "program.py").write_text(program)
+    said = run(
+        install(package), "-W", "error", "program.py", cwd=tmp_path, INFLUXDB_URL=f"{influxd.url}?database={database}"
+    )
+    assert expected in said
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_an_installed_package_is_what_is_imported(install: Callable[[str], Path], package: str, tmp_path: Path) -> None:
+    module = module_of(package)
+    found = run(install(package), "-c", f"import {module}; print({module}.__file__)", cwd=tmp_path)
+    assert Path(found.strip()).is_relative_to(install(package).parents[1])
+
+
+@pytest.fixture(scope="module")
+def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with all the wheels; the libraries they need are those of this environment."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", *built.glob("*.whl"))
+    site = only(folder, "lib/python*/site-packages")
+    # Only the folder: editable installs in it are not looked at from here.
+    (site / "libraries.pth").write_text(str(Path(pytest.__file__).parents[1]) + "\n")
+    return python
 
 
 def test_the_command_line_is_installed(python: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 with Proxy() as proxy, InfluxDBClient(..., proxy=proxy.url) as client:
     ...
 assert proxy.heads[0].startswith(b"GET http://")
+
+`JSONOnly(url)` is a server made of it, which answers JSON whatever it is asked for.
 """
 
 from __future__ import annotations
@@ -116,3 +118,15 @@ class Proxy:
                 target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
+
+
+class JSONOnly(Proxy):
+    """The server at `upstream`, as if it knew no `Accept`: it is not told of it, and answers JSON."""
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__()
+        self._upstream = upstream.rstrip("/").encode()
+
+    def _forward(self, method: bytes, target: bytes, version: bytes, fields: list[bytes], rest: bytes) -> socket.socket:
+        kept = [field for field in fields if not field.lower().startswith(b"accept:")]
+        return super()._forward(method, self._upstream + target, version, kept, rest)

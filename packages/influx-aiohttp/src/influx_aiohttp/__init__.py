@@ -1,7 +1,6 @@
 """InfluxDB client for asyncio, over aiohttp."""
 
 from ._client import AsyncInfluxDBClient
+from ._version import __version__
 
-__all__ = ["AsyncInfluxDBClient"]
-
-__version__ = "0.1.0"
+__all__ = ["AsyncInfluxDBClient", "__version__"]

@@ -8,6 +8,7 @@ from influx_proto.adapter import AsyncClient, AsyncSignal, Background, InThread,
 from ._background import Signal, background, in_thread
 from ._files import Files
 from ._transport import AiohttpTransport
+from ._version import __version__
 
 
 class AsyncInfluxDBClient(AsyncClient[aiohttp.ClientSession]):
@@ -17,7 +18,7 @@ class AsyncInfluxDBClient(AsyncClient[aiohttp.ClientSession]):
     a running event loop, and belongs to the loop in which it is first used.
     """
 
-    user_agent = f"influx-aiohttp/0.1.0 aiohttp/{aiohttp.__version__}"
+    user_agent = f"influx-aiohttp/{__version__} aiohttp/{aiohttp.__version__}"
 
     def _make_transport(self, settings: Settings, session: aiohttp.ClientSession | None) -> AiohttpTransport:
         return AiohttpTransport(settings, session)

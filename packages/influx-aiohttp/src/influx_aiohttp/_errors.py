@@ -40,4 +40,6 @@ def translated(error: Exception, settings: Settings, timeout: Timeout, way: Way 
 
 
 def _line(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
+        return "the head of its answer is cut short"  # of which it has all that came, which may be megabytes
     return " ".join(str(error).split()) or repr(error)

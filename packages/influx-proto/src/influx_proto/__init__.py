@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import admin, influxql, ops
 from ._batch_options import Spool
-from ._client import __version__
 from ._errors import (
     AuthenticationError,
     AuthorizationError,
@@ -60,6 +59,7 @@ from ._serialize import serialize, serialize_batches
 from ._server import Server
 from ._stream import StreamOp
 from ._timeout import Timeout
+from ._version import __version__
 from ._wire import Headers, Request
 
 if TYPE_CHECKING:

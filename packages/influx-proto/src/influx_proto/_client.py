@@ -28,6 +28,7 @@ from ._settings import Settings
 from ._stream import StreamOp, aopen_stream, open_stream
 from ._timeout import Timeout, as_timeout
 from ._tls import TLS, Cert
+from ._version import __version__
 from ._writes import Writes
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 SessionT = TypeVar("SessionT")
-
-__version__ = "0.1.0"
 
 
 class _Face(Operations, Generic[SessionT]):

@@ -119,7 +119,13 @@ class JSONDocuments:
             lines = [line for line in buffer[: complete - 1].split(b"\n") if line and not line.isspace()]
             try:
                 documents += list(map(in_json_shape, uninterrupted(list, map(_DECODER.decode, lines))))
-            except (ProtocolError, ValueError, OverflowError, RecursionError):  # one of them is not what most are
+            except (
+                ProtocolError,
+                msgspec.DecodeError,
+                ValueError,
+                OverflowError,
+                RecursionError,
+            ):  # one of them is not what most are
                 complete = self._take_each_line(documents)
         del buffer[:complete]
         self._seen = len(buffer) if self._by_line else 0

@@ -121,7 +121,7 @@ class MessagePackDocuments:
                         break
                     try:
                         document = ready.pop(end, None) or _DECODER.decode(buffer[begin:end])
-                    except (ValueError, TypeError, RecursionError):
+                    except GARBLED:
                         self._walk = Walk(begin)
                         ready.clear()
                         continue
@@ -159,7 +159,7 @@ class MessagePackDocuments:
             found = read_packed(data, ends)
         if not found and _EXTENSION not in data:  # which would need Python
             parts = [data[begin:end] for begin, end in pairwise([0, *ends])]
-            with suppress(ValueError, TypeError, RecursionError):
+            with suppress(*GARBLED):
                 documents = uninterrupted(list, map(_DECODER.decode, parts))
                 found = dict(zip(ends, documents, strict=True))
         return found
@@ -168,7 +168,7 @@ class MessagePackDocuments:
         """Take the buffer as one document, if it is exactly that."""
         try:
             document = self._read_together([len(self._buffer)]).get(len(self._buffer)) or _DECODER.decode(self._buffer)
-        except (ValueError, TypeError, RecursionError):
+        except GARBLED:
             return False
         documents.append(in_json_shape(document))
         self._buffer.clear()
@@ -197,6 +197,9 @@ def extension(code: int, data: memoryview) -> str:
     return to_rfc3339(seconds * 1_000_000_000 + nanoseconds)
 
 
+#: What the decoder raises. Its own error is a ValueError as well only since msgspec 0.21.
+GARBLED: Final = (msgspec.DecodeError, ValueError, TypeError, RecursionError)
+
 _TIME: Final = struct.Struct(">qi")
 _EXTENSION: Final = b"\xc7\x0c\x05"
 _DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=extension)
@@ -209,7 +212,7 @@ def _decode(data: bytearray) -> Any:
             return _DECODER.decode(data)
         except UnicodeDecodeError:
             return _value(data, 0)[0]
-    except (ValueError, TypeError, RecursionError) as error:
+    except GARBLED as error:
         raise ProtocolError(f"the answer is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
 
 

@@ -182,9 +182,10 @@ class _Reader:
 
     def _read_plain(self, lines: list[bytes]) -> list[Point] | None:
         try:
-            return self._plain.read(b"\n".join(lines).decode())
-        except (ValueError, OverflowError):  # no UTF-8, or no number: the long way tells what it is
+            text = b"\n".join(lines).decode()
+        except UnicodeDecodeError:  # the long way tells where
             return None
+        return self._plain.read(text)
 
     def _read_any(self, data: bytes, begin: int, end: int) -> Point | None:
         try:

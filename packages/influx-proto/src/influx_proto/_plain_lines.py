@@ -51,7 +51,13 @@ class PlainReader:
         self._series = _Series()
 
     def read(self, lines: str) -> list[Point] | None:
-        """Read lines with LFs between them; give None, or raise ValueError, if one has to be read step by step."""
+        """Read lines with LFs between them; give None if one has to be read step by step."""
+        try:
+            return self._read(lines)
+        except (msgspec.DecodeError, ValueError, OverflowError):  # the first is a ValueError only since msgspec 0.21
+            return None
+
+    def _read(self, lines: str) -> list[Point] | None:
         strings: list[str] = []
         if '"' in lines:
             parts = lines.split('"')

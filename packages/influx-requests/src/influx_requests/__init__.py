@@ -1,7 +1,6 @@
 """InfluxDB client for plain scripts and notebooks, over requests."""
 
 from ._client import InfluxDBClient
+from ._version import __version__
 
-__all__ = ["InfluxDBClient"]
-
-__version__ = "0.1.0"
+__all__ = ["InfluxDBClient", "__version__"]

@@ -10,6 +10,7 @@ from influx_proto.adapter import Client, Settings, SpoolFiles
 from ._background import Signal, start
 from ._files import Files
 from ._transport import RequestsTransport
+from ._version import __version__
 
 
 class InfluxDBClient(Client[requests.Session]):
@@ -18,7 +19,7 @@ class InfluxDBClient(Client[requests.Session]):
     `session` is a `requests.Session` of your own; it is not closed with the client.
     """
 
-    user_agent = f"influx-requests/0.1.0 requests/{requests.__version__}"
+    user_agent = f"influx-requests/{__version__} requests/{requests.__version__}"
 
     def _make_transport(self, settings: Settings, session: requests.Session | None) -> RequestsTransport:
         return RequestsTransport(settings, session)

@@ -10,6 +10,7 @@ from influx_proto.adapter import AsyncClient, AsyncSignal, Background, InThread,
 from ._background import Signal, background, in_thread
 from ._files import Files
 from ._transport import TrioTransport
+from ._version import __version__
 
 
 class AsyncInfluxDBClient(AsyncClient[None]):
@@ -18,7 +19,7 @@ class AsyncInfluxDBClient(AsyncClient[None]):
     It keeps its own connections; there is no `session` to give it.
     """
 
-    user_agent = f"influx-trio/0.1.0 h11/{version('h11')} trio/{trio.__version__}"
+    user_agent = f"influx-trio/{__version__} h11/{version('h11')} trio/{trio.__version__}"
 
     def _make_transport(self, settings: Settings, session: None) -> TrioTransport:
         if session is not None:

@@ -1,0 +1,123 @@
+"""A real VictoriaMetrics, which takes InfluxDB's writes and stores them its own way.
+
+    with VictoriaMetrics() as server:
+        ...  # server.url; server.samples("db") is what it has stored
+
+`python -m tests.servers.victoriametrics --install` only makes sure that there is one to start.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from tests.servers.debian import unpacked
+
+START_DEADLINE = 30.0
+STOP_DEADLINE = 10.0
+POLL = 0.01
+
+
+class Sample(NamedTuple):
+    """One value of one of its series; `labels` without the database and the name."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    time_ms: int
+    value: float
+
+
+class VictoriaMetrics:
+    """VictoriaMetrics on a free port of the loopback, its data in a temporary folder that is gone at the end."""
+
+    host = "127.0.0.1"
+
+    def __init__(self) -> None:
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="victoriametrics-"))
+        with socket.socket() as bound:  # it can take any free port, but does not say which
+            bound.bind((self.host, 0))
+            self.port = bound.getsockname()[1]
+        command: list[str | Path] = [
+            find_victoriametrics(),
+            f"-httpListenAddr={self.host}:{self.port}",
+            f"-storageDataPath={self._folder / 'data'}",
+            "-retentionPeriod=100y",
+            "-memory.allowedBytes=256MB",
+        ]
+        log = self._folder / "log"
+        with log.open("wb") as file:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            )
+        try:
+            self._wait_until_ready(log)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._process as process:
+            process.terminate()
+            try:
+                process.wait(STOP_DEADLINE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        shutil.rmtree(self._folder)
+
+    def samples(self, database: str) -> list[Sample]:
+        """Everything that was written to a database, in order, by its own export."""
+        self._get("/internal/force_flush")  # what was just written can be read from then on
+        lines = self._get("/api/v1/export?" + urllib.parse.urlencode({"match": f'{{db="{database}"}}'}))
+        found: list[Sample] = []
+        for line in lines.splitlines():
+            series = json.loads(line)
+            values = map(float, series["values"])  # all it has are floats; whole ones it writes without a point
+            name = series["metric"].pop("__name__")
+            del series["metric"]["db"]
+            labels = tuple(sorted(series["metric"].items()))
+            found += [Sample(name, labels, *pair) for pair in zip(series["timestamps"], values, strict=True)]
+        return sorted(found)
+
+    def _get(self, target: str) -> str:
+        with urllib.request.urlopen(self.url + target, timeout=30) as response:
+            text: str = response.read().decode()
+        return text
+
+    def _wait_until_ready(self, log: Path) -> None:
+        deadline = time.monotonic() + START_DEADLINE
+        while True:
+            try:
+                return socket.create_connection((self.host, self.port), timeout=5).close()
+            except ConnectionRefusedError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"VictoriaMetrics does not start:\n{log.read_text()}") from None
+            time.sleep(POLL)
+
+
+def find_victoriametrics() -> Path:
+    """`victoria-metrics` on PATH, else the one of Debian's package in `.cache`."""
+    installed = shutil.which("victoria-metrics")
+    return Path(installed) if installed else unpacked("victoria-metrics", "usr/bin/victoria-metrics")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--install"]:
+        raise SystemExit(__doc__)
+    print(f"VictoriaMetrics: {find_victoriametrics()}")  # noqa: T201 -- a program, here
