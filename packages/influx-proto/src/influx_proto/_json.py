@@ -37,6 +37,8 @@ def _decoder(integer: Any) -> msgspec.json.Decoder[Any]:
 
 
 #: Refuses integers beyond int64, which no look at the decoded values could do as cheaply.
+#: What the decoder raises; its own error is a ValueError as well only since msgspec 0.21.
+_GARBLED: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
 _DECODER: Final = _decoder(Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)])
 
 #: What lies between two braces: strings, which may hold braces themselves, and all the rest.
@@ -119,13 +121,7 @@ class JSONDocuments:
             lines = [line for line in buffer[: complete - 1].split(b"\n") if line and not line.isspace()]
             try:
                 documents += list(map(in_json_shape, uninterrupted(list, map(_DECODER.decode, lines))))
-            except (
-                ProtocolError,
-                msgspec.DecodeError,
-                ValueError,
-                OverflowError,
-                RecursionError,
-            ):  # one of them is not what most are
+            except (ProtocolError, *_GARBLED):  # one of them is not what most are
                 complete = self._take_each_line(documents)
         del buffer[:complete]
         self._seen = len(buffer) if self._by_line else 0
@@ -221,7 +217,7 @@ def _decode(data: bytearray) -> dict[str, Any]:
             document = _parse(data)
         except UnicodeDecodeError:
             document = _parse(data.decode("utf-8", "replace"))
-    except (msgspec.DecodeError, OverflowError, RecursionError) as error:
+    except _GARBLED as error:
         raise ProtocolError(f"the answer is not JSON ({error}): {_excerpt(data)}") from error
     return in_json_shape(document)
 
