@@ -79,7 +79,7 @@ def aims_of(work: Work, times: Mapping[str, Times]) -> list[str]:
     for aim in work.aims:
         took = ratio(times[aim.way], times[aim.other])
         reached = "yes" if took <= aim.at_most else "**no**"
-        found.append(f"| {work.title} | {aim.way} | {aim.other} | {aim.at_most:.2f} | {took:.2f} | {reached} |")
+        found.append(f"| {work.title} | {aim.way} | {aim.other} | {aim.at_most:.3g} | {took:.3g} | {reached} |")
     return found
 
 
@@ -102,6 +102,9 @@ def chart(results: Mapping[str, Mapping[str, Times]], path: Path) -> None:
         axis.invert_yaxis()
         axis.set_xscale("log")
         axis.set_xlim(min(values) / 1.5, max(values) * 1.6)
+        axis.set_xticks([tick for tick in (0.5, 1, 2, 5, 10, 20, 50) if min(values) / 1.5 <= tick <= max(values) * 1.6])
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter("")
         axis.set_title(f"{title}: time, {names[0]} = 1", fontsize=9, loc="left")
         axis.tick_params(labelsize=8)
         axis.grid(axis="x", alpha=0.3, which="both")
