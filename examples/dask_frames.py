@@ -78,11 +78,11 @@ def main() -> None:
         made = dd.from_map(make_day, days, meta=META, divisions=ends)  # type: ignore[no-untyped-call]  # Dask's are
         written = made.map_partitions(write_partition, options.database, meta=summary(META)).compute().sum()
 
-        stored = dd.from_map(read_day, days, database=options.database, meta=META, divisions=ends)  # type: ignore[no-untyped-call]
+        stored = dd.from_map(read_day, days, database=options.database, meta=META, divisions=ends)  # type: ignore[no-untyped-call]  # as above
         # Both from one reading, in parallel; only the answers come to this process.
         sums = stored.map_partitions(summary, meta=summary(META))
         means = stored.groupby("site", observed=True)["power"].mean()
-        read, means = dask.base.compute(sums, means)  # type: ignore[no-untyped-call]
+        read, means = dask.base.compute(sums, means)  # type: ignore[no-untyped-call]  # as above
     read = read.sum()
     print(pd.DataFrame({"written": written, "read": read}).to_string(float_format="{:,.2f}".format))
     print(means.round(3).to_string(header=["mean power"]))

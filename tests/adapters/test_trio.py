@@ -40,7 +40,7 @@ def test_a_nursery_of_calls(influxd: Server) -> None:
 
 def test_it_takes_no_session() -> None:
     with pytest.raises(TypeError, match="session"):
-        AsyncInfluxDBClient(session=object())  # type: ignore[arg-type]
+        AsyncInfluxDBClient(session=object())  # type: ignore[arg-type]  # on purpose
 
 
 @pytest.mark.parametrize("answer", [[], [Send(respond(200)[:10])]], ids=["before the answer", "within its head"])

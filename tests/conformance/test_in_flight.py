@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from influx_proto import RetryPolicy, SerializationError, ServerUnavailable, WriteError
+from influx_proto import RetryPolicy, SerializationError, ServerUnavailable, TransportError, WriteError
 
 from tests.conformance.drivers import Driver
-from tests.servers.influxd import Server
 from tests.servers.scripted import Connection, Receive, ScriptedServer, Send, Step, refused_port, reply, respond
 
 NO_RETRY = RetryPolicy(attempts=1)
@@ -165,8 +164,28 @@ def test_what_a_client_cannot_do_it_says(driver: Driver, client: Any) -> None:
             client.write(lines(1), in_flight=wrong)
 
 
-def test_a_server_that_is_away(connect: Callable[..., Any], influxd: Server) -> None:
+@pytest.mark.needs("background")
+def test_an_error_of_the_callers_own_goes_before_that_of_a_batch(connect: Callable[..., Any]) -> None:
+    raised = threading.Event()
+
+    def broken() -> Iterator[object]:
+        yield from lines(21)
+        raised.set()
+        raise LookupError("mine")
+
+    def wait() -> None:
+        assert raised.wait(20)
+
+    refused: Sequence[Step] = [Receive(), Do(wait), Send(respond(503, {"Connection": "close"}))]
+    with ScriptedServer([refused]) as server:
+        client = connect(server.url, database="db", retry=NO_RETRY)
+        with pytest.raises(LookupError, match="mine") as caught:
+            client.write(broken(), batch_lines=10, in_flight=2)
+    assert caught.value.__notes__[0].startswith("a batch before failed as well: ")
+
+
+def test_a_server_that_is_away(connect: Callable[..., Any]) -> None:
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database="db", retry=NO_RETRY)
-        with pytest.raises(Exception, match="cannot connect"):
+        with pytest.raises(TransportError, match="cannot connect"):
             client.write(lines(1000), batch_lines=10)

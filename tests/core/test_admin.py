@@ -204,52 +204,52 @@ def test_wrong_passwords_are_not_shown(build: Callable[..., Op[Any]], password: 
 @pytest.mark.parametrize(
     ("build", "error", "match"),
     [
-        (lambda: ops.create_database("d", duration=1.5), TypeError, "^duration: "),  # type: ignore[arg-type]
+        (lambda: ops.create_database("d", duration=1.5), TypeError, "^duration: "),  # type: ignore[arg-type]  # on purpose
         (lambda: ops.create_database("d", replication=0), ValueError, "^replication: "),
         (lambda: ops.create_database("d", shard_duration="inf"), ValueError, "^shard_duration: must have an end"),
         (lambda: ops.create_database("d", name=""), ValueError, "^name: "),
         (lambda: admin.create_retention_policy("", "d"), ValueError, "^name: "),
         (lambda: admin.create_retention_policy("p", "d", "1 h"), ValueError, "^duration: '1 h' is no duration"),
         (lambda: admin.create_retention_policy("p", "d", replication=True), ValueError, "^replication: "),
-        (lambda: admin.create_retention_policy("p", "d", default=1), TypeError, "^default: "),  # type: ignore[arg-type]
+        (lambda: admin.create_retention_policy("p", "d", default=1), TypeError, "^default: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.alter_retention_policy("p", "d"), ValueError, "^alter_retention_policy: say what"),
-        (lambda: admin.list_retention_policies(5), TypeError, "^db: "),  # type: ignore[arg-type]
-        (lambda: admin.create_user(5, "p"), TypeError, "^user: "),  # type: ignore[arg-type]
-        (lambda: admin.create_user("u", None), TypeError, "^password: "),  # type: ignore[arg-type]
-        (lambda: admin.create_user("u", "p", admin="no"), TypeError, "^admin: "),  # type: ignore[arg-type]
-        (lambda: admin.grant("READ; --", "d", "u"), ValueError, "^privilege: "),  # type: ignore[arg-type]
-        (lambda: admin.revoke("none", "d", "u"), ValueError, "^privilege: "),  # type: ignore[arg-type]
-        (lambda: admin.create_continuous_query("c", "d", 5), TypeError, "^q: "),  # type: ignore[arg-type]
+        (lambda: admin.list_retention_policies(5), TypeError, "^db: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.create_user(5, "p"), TypeError, "^user: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.create_user("u", None), TypeError, "^password: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.create_user("u", "p", admin="no"), TypeError, "^admin: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.grant("READ; --", "d", "u"), ValueError, "^privilege: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.revoke("none", "d", "u"), ValueError, "^privilege: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.create_continuous_query("c", "d", 5), TypeError, "^q: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.create_continuous_query("c", "d", "q", resample_every="x"), ValueError, "^resample_every: "),
         (lambda: admin.create_subscription("s", "d", "p", []), ValueError, "^destinations: "),
-        (lambda: admin.create_subscription("s", "d", "p", 5), TypeError, "^destinations: "),  # type: ignore[arg-type]
-        (lambda: admin.create_subscription("s", "d", "p", "u", mode="x"), ValueError, "^mode: "),  # type: ignore[arg-type]
-        (lambda: admin.list_measurements(5), TypeError, "^measurement: "),  # type: ignore[arg-type]
+        (lambda: admin.create_subscription("s", "d", "p", 5), TypeError, "^destinations: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.create_subscription("s", "d", "p", "u", mode="x"), ValueError, "^mode: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.list_measurements(5), TypeError, "^measurement: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.list_measurements(limit=0), ValueError, "^limit: "),
         (lambda: admin.list_measurements(offset=-1), ValueError, "^offset: "),
         (lambda: admin.list_series(re.compile("(?x)a")), ValueError, "^measurement: "),
-        (lambda: admin.list_series(tags=["a"]), TypeError, "^tags: must be a mapping"),  # type: ignore[arg-type]
+        (lambda: admin.list_series(tags=["a"]), TypeError, "^tags: must be a mapping"),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.list_series(tags={"": "a"}), ValueError, "^tags: "),
-        (lambda: admin.list_series(tags={"a": 5}), TypeError, "^tags: 'a': "),  # type: ignore[dict-item]
+        (lambda: admin.list_series(tags={"a": 5}), TypeError, "^tags: 'a': "),  # type: ignore[dict-item]  # on purpose
         (lambda: admin.delete(tags={"Time": "1970-01-01"}), ValueError, "^tags: InfluxQL cannot name the tag 'Time'"),
         (lambda: admin.drop_series(tags={"_name": "m"}), ValueError, "to it that is the measurement"),
         (lambda: admin.list_tag_keys(tags={"_tagKey": "m"}), ValueError, "to it that is the name of a tag"),
         (lambda: admin.list_series(start=1.5), ValueError, "^start: "),
         (lambda: admin.delete("m", end=pd.NaT), ValueError, "^end: "),
         (lambda: admin.list_tag_values([]), ValueError, "^key: "),
-        (lambda: admin.list_tag_values(Not(["a"])), TypeError, "^key: "),  # type: ignore[arg-type]
-        (lambda: admin.list_series(Not("a")), TypeError, "^measurement: "),  # type: ignore[arg-type]
+        (lambda: admin.list_tag_values(Not(["a"])), TypeError, "^key: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.list_series(Not("a")), TypeError, "^measurement: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.create_retention_policy("p", "d", past_write_limit="x"), ValueError, "^past_write_limit: "),
-        (lambda: admin.list_tag_values(b"k"), TypeError, "^key: "),  # type: ignore[arg-type]
-        (lambda: admin.list_tag_values(None), TypeError, "^key: "),  # type: ignore[arg-type]
-        (lambda: admin.series_cardinality(exact="no"), TypeError, "^exact: "),  # type: ignore[arg-type]
+        (lambda: admin.list_tag_values(b"k"), TypeError, "^key: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.list_tag_values(None), TypeError, "^key: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.series_cardinality(exact="no"), TypeError, "^exact: "),  # type: ignore[arg-type]  # on purpose
         (admin.delete, ValueError, "^delete: say what"),
         (lambda: admin.delete(tags={}), ValueError, "^delete: say what"),
         (admin.drop_series, ValueError, "^drop_series: say what"),
-        (lambda: admin.drop_shard("5"), ValueError, "^shard_id: "),  # type: ignore[arg-type]
-        (lambda: admin.kill_query(1.0), ValueError, "^qid: "),  # type: ignore[arg-type]
-        (lambda: admin.stats(5), TypeError, "^module: "),  # type: ignore[arg-type]
-        (lambda: admin.explain(5), TypeError, "^q: "),  # type: ignore[arg-type]
+        (lambda: admin.drop_shard("5"), ValueError, "^shard_id: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.kill_query(1.0), ValueError, "^qid: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.stats(5), TypeError, "^module: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.explain(5), TypeError, "^q: "),  # type: ignore[arg-type]  # on purpose
     ],
 )
 def test_wrong_arguments(build: Callable[[], Op[Any]], error: type[Exception], match: str) -> None:

@@ -43,7 +43,7 @@ def test_wrong_identifiers(name: Any, error: type[Exception]) -> None:
 
 def test_wrong_strings() -> None:
     with pytest.raises(TypeError, match="must be a str, not int"):
-        quote_string(5)  # type: ignore[arg-type]
+        quote_string(5)  # type: ignore[arg-type]  # on purpose
 
 
 @pytest.mark.parametrize("sign", ["\0", "\r", "\ud800"])
@@ -264,6 +264,6 @@ def test_wrong_names_of_bind_parameters() -> None:
     with pytest.raises(TypeError, match=r"^params: must be a mapping of names to values, not list"):
         encode_bind_parameters(["a"])  # type: ignore[arg-type]  # that is the point
     with pytest.raises(TypeError, match=r"^params: names must be str, not int"):
-        encode_bind_parameters({1: 2})  # type: ignore[dict-item]
+        encode_bind_parameters({1: 2})  # type: ignore[dict-item]  # on purpose
     with pytest.raises(ValueError, match=r"^params: .* lone surrogate"):
         encode_bind_parameters({"\ud800": 2})

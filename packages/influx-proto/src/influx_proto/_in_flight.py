@@ -66,8 +66,11 @@ class _State:
         self._waiting = None  # there is one only where somebody was interrupted while putting it
         while self._sending and (error is None or isinstance(error, Exception)):
             yield None
-        if self._error is not None and self._error is not error:
+        if self._error is None or self._error is error:
+            return
+        if error is None:
             raise self._error
+        error.add_note(f"a batch before failed as well: {self._error}")  # the caller's own goes before
 
 
 class InFlight(_State):

@@ -50,12 +50,13 @@ class Headers(Mapping[str, str]):
     @property
     def _fields(self) -> dict[str, tuple[str, str]]:
         if self._found is None:  # made when it is needed, which for most answers to a write is never
-            self._found = {}
+            found: dict[str, tuple[str, str]] = {}
             for pair in self._pairs:
                 name, value = map(_text, pair)
                 key = name.lower()
-                before = self._found.get(key)
-                self._found[key] = (name, value) if before is None else (before[0], f"{before[1]}, {value}")
+                before = found.get(key)
+                found[key] = (name, value) if before is None else (before[0], f"{before[1]}, {value}")
+            self._found = found  # as a whole: another thread may look at it meanwhile
         return self._found
 
     def __getitem__(self, name: str) -> str:

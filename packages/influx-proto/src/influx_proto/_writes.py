@@ -75,7 +75,7 @@ class WriteReceiver:
         try:
             self._refusal.close()
         except ServerUnavailable as error:
-            if _QUEUED not in error.message:
+            if _QUEUED not in error.message or "dropped=" in error.message:
                 raise
             if (log := logger()) is not None:
                 log.warning("a cluster's node keeps a write for another: %s", error.message)
