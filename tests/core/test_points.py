@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from influx_proto import SerializationError
-from influx_proto._points import PointEncoder
+from influx_proto._points import PointEncoder, point_encoder
 from influx_proto._policy import TypePolicy
 
 
@@ -32,6 +32,7 @@ def line(
     encoder = PointEncoder(name, tags, precision, TypePolicy(**policy))
     first, second = encoder.line(point), encoder.line(point)
     assert first == second  # remembered shapes are as good as new ones
+    assert point_encoder(name, tags, precision, TypePolicy(**policy)).line(point) == first  # and other writes'
     return None if first is None else first.decode()
 
 
@@ -157,6 +158,26 @@ def test_wrong_arguments() -> None:
         line({}, "#m")
     with pytest.raises(ValueError, match=r"^precision: "):
         line({}, precision="d")
+
+
+def test_an_encoder_is_that_of_an_earlier_write_only_where_all_is_the_same() -> None:
+    first = point_encoder("m", {"a": "1"}, "ns", TypePolicy(field_types={"v": "float"}))
+    assert point_encoder("m", {"a": "1"}, "ns", TypePolicy(field_types={"v": "float"})) is first
+    point = {"fields": {"v": 1}, "time": 5}
+    others: list[tuple[Any, Any, str, TypePolicy, bytes]] = [
+        ("m", {"a": "1"}, "ns", TypePolicy(), b"m,a=1 v=1i 5"),
+        ("m", {"a": "1"}, "ns", TypePolicy(field_types={"w": "float"}), b"m,a=1 v=1i 5"),
+        ("m", {"a": "1"}, "s", TypePolicy(integers_as_floats=True), b"m,a=1 v=1.0 5000000000"),
+        ("m", {"a": 1}, "ns", TypePolicy(), b"m,a=1 v=1i 5"),
+        ("m", {"a": True}, "ns", TypePolicy(), b"m,a=true v=1i 5"),
+        ("m", {Key.HOST: Key.HOST}, "ns", TypePolicy(), b"m,host=HOST v=1i 5"),
+        ("m", {"host": "host"}, "ns", TypePolicy(), b"m,host=host v=1i 5"),
+        (Key.HOST, {}, "ns", TypePolicy(), b"host v=1i 5"),
+    ]
+    for name, tags, precision, policy, expected in [*others, *reversed(others)]:
+        encoder = point_encoder(name, tags, precision, policy)
+        assert encoder is not first
+        assert encoder.line(point) == expected
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from ._op import Operation
@@ -36,16 +37,46 @@ class Bound(Protocol[P, R_co]):
     def __call__(self, *args: Any, timeout: float | Timeout | None, **kwargs: Any) -> R_co: ...
 
 
-class method(Generic[P, T]):  # noqa: N801 - reads as the decorators `property` and `classmethod` do
-    """Binds a builder of operations to both faces.
+class _Binding(Generic[P, T]):
+    """Gives a builder on the class, and a method on a client, as functions do."""
 
-    On a blocking client it is a function that returns the result, on an awaiting client a coroutine function of it,
-    and on the class the builder itself.
-    """
-
-    def __init__(self, build: Callable[P, Operation[T]]) -> None:
+    def __init__(self, build: Callable[P, T]) -> None:
         self.build = build
         self.__doc__ = build.__doc__
+        #: The function behind the method: of the blocking face and of the awaiting one.
+        self._functions: dict[bool, Callable[..., object]] = {}
+        self._name = build.__name__
+        self._qualname = build.__qualname__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+        self._qualname = f"{owner.__qualname__}.{name}"
+
+    def _bound(self, client: Client[Any] | AsyncClient[Any] | None) -> object:
+        if client is None:
+            return self.build
+        awaiting = hasattr(client, "__aenter__")
+        function = self._functions.get(awaiting)
+        if function is None:  # made when it is first used, since most programs use few of them
+            function = functools.wraps(self.build)(self._function(awaiting=awaiting))
+            function.__name__, function.__qualname__ = self._name, self._qualname
+            function.__signature__ = self._signature(awaiting=awaiting)  # type: ignore[attr-defined]  # how functions carry one
+            self._functions[awaiting] = function
+        return MethodType(function, client)
+
+    def _function(self, *, awaiting: bool) -> Callable[..., object]:
+        raise NotImplementedError
+
+    def _signature(self, *, awaiting: bool) -> inspect.Signature:
+        raise NotImplementedError
+
+
+class method(_Binding[P, Operation[T]], Generic[P, T]):  # noqa: N801 - reads as the decorators `property` and `classmethod` do
+    """Binds a builder of operations to both faces.
+
+    On a blocking client it is a method that returns the result, on an awaiting client a coroutine method of it, and on
+    the class the builder itself.
+    """
 
     @overload
     def __get__(self, client: None, owner: type, /) -> Callable[P, Operation[T]]: ...
@@ -54,19 +85,32 @@ class method(Generic[P, T]):  # noqa: N801 - reads as the decorators `property` 
     @overload
     def __get__(self, client: AsyncClient[Any], owner: type | None = None, /) -> Bound[P, Coroutine[Any, Any, T]]: ...
     def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
-        return self.build if client is None else client.bind(self.build)
+        return self._bound(client)
+
+    def _function(self, *, awaiting: bool) -> Callable[..., object]:
+        build: Callable[..., Operation[T]] = self.build
+
+        def call(client: Client[Any], *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
+            return client.execute(build(*args, **kwargs), timeout=timeout)
+
+        async def acall(
+            client: AsyncClient[Any], *args: Any, timeout: float | Timeout | None = None, **kwargs: Any
+        ) -> T:
+            return await client.execute(build(*args, **kwargs), timeout=timeout)
+
+        return acall if awaiting else call
+
+    def _signature(self, *, awaiting: bool) -> inspect.Signature:
+        del awaiting  # both faces give the same, one of them as a coroutine
+        return _signature(self.build, _result(self.build), has_timeout=True)
 
 
-class stream(Generic[P, T]):  # noqa: N801 - as above
-    """Binds a builder of streams to both faces: a function that gives a context manager of an iterator.
+class stream(_Binding[P, StreamOp[T]], Generic[P, T]):  # noqa: N801 - as above
+    """Binds a builder of streams to both faces: a method that gives a context manager of an iterator.
 
     On a blocking client that is `with ... as items: for item in items`, on an awaiting client `async with` and
     `async for`; on the class it is the builder itself.
     """
-
-    def __init__(self, build: Callable[P, StreamOp[T]]) -> None:
-        self.build = build
-        self.__doc__ = build.__doc__
 
     @overload
     def __get__(self, client: None, owner: type, /) -> Callable[P, StreamOp[T]]: ...
@@ -79,23 +123,29 @@ class stream(Generic[P, T]):  # noqa: N801 - as above
         self, client: AsyncClient[Any], owner: type | None = None, /
     ) -> Bound[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
     def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
-        if client is None:
-            return self.build
+        return self._bound(client)
 
-        @functools.wraps(self.build)
-        def call(*args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> object:
-            return client.stream(self.build(*args, **kwargs), timeout=timeout)
+    def _function(self, *, awaiting: bool) -> Callable[..., object]:
+        del awaiting  # each face has a `stream` of its own
+        build: Callable[..., StreamOp[T]] = self.build
 
-        call.__signature__ = _stream_signature(self.build, awaiting=hasattr(client, "__aenter__"))  # type: ignore[attr-defined]  # how functions carry one
+        def call(
+            client: Client[Any] | AsyncClient[Any], *args: Any, timeout: float | Timeout | None = None, **kwargs: Any
+        ) -> object:
+            return client.stream(build(*args, **kwargs), timeout=timeout)
+
         return call
 
+    def _signature(self, *, awaiting: bool) -> inspect.Signature:
+        item: Any = _result(self.build)
+        context: Any = (
+            AbstractAsyncContextManager[AsyncIterator[item]] if awaiting else AbstractContextManager[Iterator[item]]
+        )
+        return _signature(self.build, context, has_timeout=True)
 
-class writer(Generic[P]):  # noqa: N801 - as above
-    """Binds what makes the options of a batch writer to both faces: a function that gives their batch writer."""
 
-    def __init__(self, build: Callable[P, BatchOptions]) -> None:
-        self.build = build
-        self.__doc__ = build.__doc__
+class writer(_Binding[P, "BatchOptions"], Generic[P]):  # noqa: N801 - as above
+    """Binds what makes the options of a batch writer to both faces: a method that gives their batch writer."""
 
     @overload
     def __get__(self, client: None, owner: type, /) -> Callable[P, BatchOptions]: ...
@@ -104,51 +154,41 @@ class writer(Generic[P]):  # noqa: N801 - as above
     @overload
     def __get__(self, client: AsyncClient[Any], owner: type | None = None, /) -> Callable[P, AsyncBatchWriter]: ...
     def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
-        if client is None:
-            return self.build
+        return self._bound(client)
 
-        @functools.wraps(self.build)
-        def call(*args: P.args, **kwargs: P.kwargs) -> object:
-            return client.write_in_batches(self.build(*args, **kwargs))
+    def _function(self, *, awaiting: bool) -> Callable[..., object]:
+        del awaiting  # as above
+        build: Callable[..., BatchOptions] = self.build
 
-        call.__signature__ = _writer_signature(self.build, awaiting=hasattr(client, "__aenter__"))  # type: ignore[attr-defined]  # how functions carry one
+        def call(client: Client[Any] | AsyncClient[Any], *args: Any, **kwargs: Any) -> object:
+            return client.write_in_batches(build(*args, **kwargs))
+
         return call
 
-
-@functools.cache
-def result_signature(build: Callable[..., Any]) -> inspect.Signature:
-    """Give the signature of a bound operation: the builder's, but returning the result and not the operation."""
-    signature = inspect.signature(build)
-    result = re.sub(r"^(?:Op|Operation|StreamOp)\[(.*)\]$", r"\1", signature.return_annotation)
-    parameters = _parameters(build)
-    timeout = inspect.Parameter(
-        "timeout", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=float | Timeout | None
-    )
-    at = sum(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters)
-    return signature.replace(
-        parameters=[*parameters[:at], timeout, *parameters[at:]],
-        return_annotation=_resolved("bool" if result == "Writes" else result, build),
-    )
+    def _signature(self, *, awaiting: bool) -> inspect.Signature:
+        return _signature(self.build, "AsyncBatchWriter" if awaiting else "BatchWriter", has_timeout=False)
 
 
-@functools.cache
-def _stream_signature(build: Callable[..., Any], *, awaiting: bool) -> inspect.Signature:
-    signature = result_signature(build)
-    item: Any = signature.return_annotation
-    stream_of = AbstractAsyncContextManager[AsyncIterator[item]] if awaiting else AbstractContextManager[Iterator[item]]
-    return signature.replace(return_annotation=stream_of)
-
-
-@functools.cache
-def _writer_signature(build: Callable[..., Any], *, awaiting: bool) -> inspect.Signature:
-    return inspect.Signature(_parameters(build), return_annotation="AsyncBatchWriter" if awaiting else "BatchWriter")
-
-
-def _parameters(build: Callable[..., Any]) -> list[inspect.Parameter]:
-    return [
+def _signature(build: Callable[..., Any], result: object, *, has_timeout: bool) -> inspect.Signature:
+    """Give the signature of a method: the builder's, but of a client, and returning what the client makes of it."""
+    parameters = [
         parameter.replace(annotation=_resolved(parameter.annotation, build))
         for parameter in inspect.signature(build).parameters.values()
     ]
+    if has_timeout:
+        at = sum(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters)
+        timeout = inspect.Parameter(
+            "timeout", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=float | Timeout | None
+        )
+        parameters.insert(at, timeout)
+    client = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    return inspect.Signature([client, *parameters], return_annotation=result)
+
+
+def _result(build: Callable[..., Any]) -> object:
+    """Give the type of what an operation results in."""
+    result = re.sub(r"^(?:Op|Operation|StreamOp)\[(.*)\]$", r"\1", inspect.signature(build).return_annotation)
+    return _resolved("bool" if result == "Writes" else result, build)
 
 
 def _resolved(annotation: str, build: Callable[..., Any]) -> object:

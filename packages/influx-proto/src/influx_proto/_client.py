@@ -6,16 +6,14 @@ its transport is made.
 
 from __future__ import annotations
 
-import functools
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
 
-from ._bound import Bound, result_signature
 from ._flow import AsyncTransport, Transport, arun, run
 from ._observer import Observer
 from ._op import Operation
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
     from ._batch_writer import AsyncBatchWriter, AsyncSignal, Background, BatchWriter, InThread, Signal
     from ._spool import SpoolFiles
 
-P = ParamSpec("P")
 T = TypeVar("T")
 SessionT = TypeVar("SessionT")
 
@@ -256,16 +253,6 @@ class Client(_Face[SessionT]):
         msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
         raise TypeError(msg)
 
-    def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, T]:
-        """Make a function of a builder: it does what the builder says, and returns the result."""
-
-        @functools.wraps(build)
-        def call(*args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
-            return self.execute(build(*args, **kwargs), timeout=timeout)
-
-        call.__signature__ = result_signature(build)  # type: ignore[attr-defined]  # how functions carry one
-        return cast("Bound[P, T]", call)
-
     def close(self) -> None:
         """Close the connections; afterwards every operation raises RuntimeError. Closing again does nothing."""
         if not self._closed:
@@ -320,16 +307,6 @@ class AsyncClient(_Face[SessionT]):
         """Give the files of a directory, in which a batch writer is to keep lines, and how to use them in a thread."""
         msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
         raise TypeError(msg)
-
-    def bind(self, build: Callable[P, Operation[T]]) -> Bound[P, Coroutine[Any, Any, T]]:
-        """Make a coroutine function of a builder: it does what the builder says, and returns the result."""
-
-        @functools.wraps(build)
-        async def call(*args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
-            return await self.execute(build(*args, **kwargs), timeout=timeout)
-
-        call.__signature__ = result_signature(build)  # type: ignore[attr-defined]  # how functions carry one
-        return cast("Bound[P, Coroutine[Any, Any, T]]", call)
 
     async def aclose(self) -> None:
         """Close the connections; afterwards every operation raises RuntimeError. Closing again does nothing."""

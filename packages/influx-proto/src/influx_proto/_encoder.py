@@ -17,7 +17,7 @@ from ._escape import encoded
 from ._lineprotocol import ObjectEncoder, object_encoder
 from ._lines import lines
 from ._point_runs import PointRunEncoder
-from ._points import PointEncoder
+from ._points import PointEncoder, point_encoder
 from ._policy import DEFAULT, ObjectColumns, TypePolicy
 from ._runs import Lines, Run, with_runs
 from ._shown import shown
@@ -118,7 +118,7 @@ class Encoder:
 
     @cached_property
     def _points(self) -> PointEncoder:
-        return PointEncoder(self._measurement, self._tags, self._precision_given, self._policy)
+        return point_encoder(self._measurement, self._tags, self._precision_given, self._policy)
 
     @cached_property
     def _tables(self) -> TableEncoder:

@@ -31,7 +31,17 @@ from ._errors import SerializationError
 from ._lines import end_of_line
 from ._shown import shown
 
-__all__ = ["TagValues", "check_line", "encoded", "field_key", "measurement", "string_value", "tag_key", "tag_value"]
+__all__ = [
+    "TAG_VALUES",
+    "TagValues",
+    "check_line",
+    "encoded",
+    "field_key",
+    "measurement",
+    "string_value",
+    "tag_key",
+    "tag_value",
+]
 
 #: The longest series key with one field key that InfluxDB stores, four bytes between them.
 _LONGEST_KEY: Final = 65535
@@ -223,3 +233,7 @@ class TagValues(dict[str, bytes]):
                 self.clear()
             self[value] = escaped
         return escaped
+
+
+#: Those of the whole process.
+TAG_VALUES: Final = TagValues()

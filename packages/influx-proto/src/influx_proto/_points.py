@@ -8,16 +8,17 @@ point's own win; one that is missing or empty is no tag.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from ._errors import SerializationError
-from ._escape import SHORT_LINE, SUSPICIOUS, TagValues, check_line, field_key, measurement, tag_key
+from ._escape import SHORT_LINE, SUSPICIOUS, TAG_VALUES, check_line, field_key, measurement, tag_key
 from ._policy import TypePolicy
 from ._shown import shown
 from ._time import FIRST, LAST, to_nanoseconds, unit
 from ._values import FieldTexts, TagTexts, number_encoder
 
-__all__ = ["Fields", "PointEncoder"]
+__all__ = ["Fields", "PointEncoder", "point_encoder"]
 
 #: Series, shapes and field keys that are remembered. Where there are more, all are forgotten and learned anew.
 _REMEMBERED: Final = 4096
@@ -46,7 +47,7 @@ class PointEncoder:
         #: Of each field key what there is to know.
         self.fields = Fields(policy)
         self._tag_texts = TagTexts()
-        self._tag_values = TagValues()
+        self._tag_values = TAG_VALUES
         if name is not None:
             measurement(name)
         if not isinstance(tags, Mapping):
@@ -241,6 +242,23 @@ class PointEncoder:
         raise _located(SerializationError(msg), name)
 
 
+def point_encoder(name: str | None, tags: Mapping[str, object], precision: str, policy: TypePolicy) -> PointEncoder:
+    """Give an encoder of points: where it can, one that was there before, and knows most of what small writes repeat.
+
+    Arguments and errors are those of `PointEncoder`.
+    """
+    # As above, what is no `str` exactly may equal one and yet be written otherwise.
+    texts = tuple(tags.items()) if isinstance(tags, Mapping) else None
+    if texts is None or type(name) not in _NAMES or not all(type(key) is type(value) is str for key, value in texts):
+        return PointEncoder(name, tags, precision, policy)
+    return _learned(name, texts, precision, policy)
+
+
+@lru_cache(maxsize=16)
+def _learned(name: str | None, tags: tuple[tuple[str, str], ...], precision: str, policy: TypePolicy) -> PointEncoder:
+    return PointEncoder(name, dict(tags), precision, policy)
+
+
 class Fields(dict[Any, tuple[bytes, FieldTexts]]):
     """By field key: the text before the value, and the texts of values."""
 
@@ -264,6 +282,7 @@ def _before_tag(key: str) -> bytes:
 
 
 _NOTHING: Final[Mapping[str, Any]] = {}
+_NAMES: Final = (str, type(None))
 
 
 def _located(error: SerializationError, name: object, what: str = "", key: object = None) -> SerializationError:
