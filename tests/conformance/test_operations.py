@@ -293,14 +293,17 @@ def test_a_closed_client_says_so(client: Any) -> None:
     assert "closed" in repr(client)
 
 
-def test_operations_show_their_signature(client: Any) -> None:
+def test_operations_show_their_signature(driver: Driver) -> None:
+    client = driver.client_class()
+    assert repr(client.write) == f"<bound method Operations.write of {client!r}>"
+    assert inspect.iscoroutinefunction(client.write) is not isinstance(client, Client)
     signature = inspect.signature(client.show_retention_policies)
     assert str(signature.replace(return_annotation=inspect.Signature.empty)) == (
         "(db: str | None = None, *, timeout: float | influx_proto._timeout.Timeout | None = None)"
     )
     assert signature.return_annotation is QueryResult
     assert inspect.signature(client.write).return_annotation is bool
-    assert "one statement or several" in client.query.__doc__
+    assert "one statement or several" in (client.query.__doc__ or "")
 
 
 def test_streams_show_their_signature(driver: Driver) -> None:

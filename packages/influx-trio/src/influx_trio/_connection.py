@@ -19,6 +19,9 @@ _LONGEST_HEAD = 64 * 1024
 #: A body up to this size goes out in one piece with its head, before anybody can have refused it.
 _SMALL = 64 * 1024
 
+#: The states of a server that has sent the whole of its answer.
+_OVER = {h11.DONE, h11.MUST_CLOSE, h11.CLOSED}
+
 #: Seconds that a finished upload has to be noticed, before an answer counts as one that came early.
 _GRACE = 0.05
 #: How much of an early answer is read while the upload goes on; it says why it was refused.
@@ -84,14 +87,22 @@ class Connection:
         raise trio.TooSlowError
 
     async def receive(self) -> bytes:
-        """Give the next piece of the body, or nothing at its end."""
+        """Give what has come of the body, waiting for some if there is none; nothing at its end."""
         if self._early:
             return self._early.popleft()
-        event = self._http.next_event()
-        if event is h11.NEED_DATA:
-            with trio.fail_at(self._until()):
-                event = await self._next_event()
-        return bytes(event.data) if isinstance(event, h11.Data) else b""
+        http = self._http
+        # InfluxDB sends chunks of a few KB: what reads the answer is told of all that are there at once.
+        pieces: list[bytes] = []
+        while http.their_state not in _OVER:
+            event = http.next_event()
+            if isinstance(event, h11.Data):
+                pieces.append(event.data)
+            elif event is not h11.NEED_DATA or pieces:
+                break
+            else:
+                with trio.fail_at(self._until()):
+                    await self._receive_more()
+        return b"".join(pieces)
 
     async def _upload(self, head: h11.Request, pieces: Iterator[bytes], scope: trio.CancelScope) -> h11.Response:
         """Send a body and listen meanwhile: a server that refuses it says so before it has read all of it."""
@@ -158,11 +169,14 @@ class Connection:
 
     async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            data = await self._stream.receive_some(_PIECE)
-            self.received += len(data)
-            self.is_cut = not data
-            self._http.receive_data(bytes(data))
+            await self._receive_more()
         return event  # type: ignore[return-value]  # NEED_DATA it is not
+
+    async def _receive_more(self) -> None:
+        data = await self._stream.receive_some(_PIECE)
+        self.received += len(data)
+        self.is_cut = not data
+        self._http.receive_data(bytes(data))
 
     def _until(self) -> float:
         """Say on trio's clock until when the next piece has to come."""
