@@ -208,6 +208,13 @@ def test_many_series_garbled(chunks: list[bytes], at: int, byte: int) -> None:
     same(bytes(garbled))
 
 
+def test_an_extension_that_there_is_not_takes_nothing_with_it() -> None:
+    good = document([[1, 2.0]], ["time", "a"])
+    data = good * 2 + good.replace(b"\xcb", b"\xd4", 1) + good
+    same(data)
+    assert decode(data)[0].count("results") == 2
+
+
 @given(answers(), st.integers(1, 300), PLACES)
 def test_frames_of_many_series(chunks: list[bytes], portion: int, places: list[int]) -> None:
     """Whatever is read together, and wherever it begins and ends."""

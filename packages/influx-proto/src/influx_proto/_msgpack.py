@@ -159,7 +159,7 @@ class MessagePackDocuments:
             found = read_packed(data, ends)
         if not found and _EXTENSION not in data:  # which would need Python
             parts = [data[begin:end] for begin, end in pairwise([0, *ends])]
-            with suppress(*GARBLED):
+            with suppress(ProtocolError, *GARBLED):  # told by the one that is wrong, after those before it
                 documents = uninterrupted(list, map(_DECODER.decode, parts))
                 found = dict(zip(ends, documents, strict=True))
         return found
