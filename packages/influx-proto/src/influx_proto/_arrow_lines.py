@@ -9,31 +9,16 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 
 from ._arrow_texts import (
     ArrowLine,
-    at_places,
     binary,
     coded_field,
     compute,
     escaped_tags,
     field_of_texts,
-    float_field,
-    integer_field,
     is_plain,
-    numbers,
     string_field,
     widened,
 )
-from ._column_lines import (
-    FEW,
-    LF,
-    LONGEST_NUMBER,
-    Choice,
-    CodedField,
-    ColumnLines,
-    Field,
-    distinct,
-    integers,
-    unusual,
-)
+from ._column_lines import FEW, CodedField, ColumnLines, Field, Numbers, distinct
 from ._slices import Codes, Reader, Slice
 from ._values import FieldTexts
 
@@ -78,43 +63,38 @@ class ArrowLines(ColumnLines):
             return string_field(column)
         if types.is_floating(column.type):
             values = column.to_numpy(zero_copy_only=False)  # missing ones are NaN
-            return _floats(values if values.dtype.itemsize == 8 else widened(values), texts)
+            return Numbers.floats(values if values.dtype.itemsize == 8 else widened(values), texts)
         present = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
         if types.is_boolean(column.type):
-            values = column if present is None else column.fill_null(False)
-            places = values.to_numpy(zero_copy_only=False).astype(np.int32)
+            values = (column if present is None else column.fill_null(False)).to_numpy(zero_copy_only=False)
             found = [texts.text(False), texts.text(True)]
             if present is None:
-                return CodedField(None, found, places)
-            return CodedField.of([*found, None], np.where(present, places, np.int32(2)))
+                return CodedField(None, found, values)
+            return CodedField(present, [*found, None], np.where(present, values, np.int32(2)))
         values = (column if present is None else column.fill_null(0)).to_numpy()
-        values, sign = integers(values, present, texts)
-        return integer_field(values, present, sign) if sign else _floats(values, texts)
+        return Numbers.integers(values, present, texts)
 
     def _line(self) -> ArrowLine:
         return ArrowLine()
 
-    def _add_times(self, line: ArrowLine, times: Any) -> None:
-        line.add(numbers(times, LF), LONGEST_NUMBER)
-
     def _add_tag(self, line: ArrowLine, column: Any, before: bytes, without: bytes) -> None:
         if isinstance(column, pa.Array) and pa.types.is_binary(column.type) and is_plain(column):
             line.same(before)
-            line.add_unmeasured(column)
+            line.texts(column)
             return
         values, places = _distinct_cells(column)
         escaped = escaped_tags(_binary(values)) if len(values) > FEW and _are_texts(values) else None
         if escaped is not None:
             pieces = compute.fill_null(compute.binary_join_element_wise(before, escaped, b""), without)
-            line.add_unmeasured(at_places(pieces, places))
+            line.texts(pieces, places)
             return
         texts = self._tag_texts(
             values if isinstance(values, list) else values.cast(pa.string()).to_pylist(), before, without
         )
         if len(texts) <= FEW:
-            line.choose(Choice(tuple(texts), places))
+            line.choose(tuple(texts), places)
         else:
-            line.add_unmeasured(at_places(pa.array(texts, pa.binary()), places))
+            line.texts(pa.array(texts, pa.binary()), places)
 
 
 def _can_be_written(kind: Any, texts: FieldTexts | None) -> bool:
@@ -146,10 +126,3 @@ def _distinct_cells(column: Any) -> tuple[Any, Any]:
     encoded = compute.dictionary_encode(column, null_encoding="encode")
     cells = encoded.dictionary
     return cells if pa.types.is_binary(cells.type) else cells.to_pylist(), encoded.indices.to_numpy()
-
-
-def _floats(values: Any, texts: FieldTexts) -> Field:
-    field = float_field(values)
-    if field.present is not None and not texts.omits_infinite and np.isinf(values).any():
-        raise unusual()
-    return field
