@@ -327,10 +327,10 @@ def test_separators_where_cells_are_missing() -> None:
         lambda there: pd.Categorical(["y" if each else None for each in there]),
         lambda there: list(range(len(there))),
         lambda there: [True] * len(there),
-    ]
-    by_arrow: list[Callable[[list[int]], Any]] = [
         lambda there: pd.array([5 if each else None for each in there], "Int64"),
         lambda there: pd.array([True if each else None for each in there], "boolean"),
+    ]
+    by_arrow: list[Callable[[list[int]], Any]] = [
         lambda there: ["x" if each else None for each in there],
     ]
     columns = [list(there) for there in zip(*present, strict=True)]
@@ -413,6 +413,11 @@ def test_tables_of_arrow_and_polars() -> None:
         frame(v=[0.5, math.nan], w=[math.nan, math.nan]),
         frame(v=[math.nan, math.nan], w=[math.nan, 1]),
         frame(v=[1.5, math.nan], w=pd.Categorical([None, None])),
+        frame(v=pd.array([None, 2**63 - 1], "Int64"), w=pd.array([None, 0], "UInt8"), x=pd.array([1, 2], "UInt64")),
+        frame(
+            v=pd.array([None, None], "Int64"), w=pd.array([None, False], "boolean"), x=pd.array([None, 1.5], "Float64")
+        ),
+        frame(v=pd.array([True, False], "boolean"), w=pd.array([-5, None], "Int16")),
         frame(t=pd.Categorical(["a b", None]), w=[1, 2]),
         frame(t=["a b", None], w=[1, 2]),
         frame(t=["a[b],\0", '"]'], **{"[w,]": [1, 2], "ÿý": pd.Categorical(["[1,2]", '"\\'])}),

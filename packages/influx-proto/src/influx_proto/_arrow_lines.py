@@ -18,7 +18,7 @@ from ._arrow_texts import (
     string_field,
     widened,
 )
-from ._column_lines import FEW, CodedField, ColumnLines, Field, Numbers, distinct
+from ._column_lines import FEW, ColumnLines, Field, distinct, field_of_array
 from ._slices import Codes, Reader, Slice
 from ._values import FieldTexts
 
@@ -37,9 +37,9 @@ class ArrowLines(ColumnLines):
             return None
 
     def _column(self, reader: Reader, start: int, stop: int, texts: FieldTexts | None) -> Any:
-        """Read a column: as an array where its texts are made of it, as codes, or as cells."""
+        """Read a column: as an array of either kind where its texts are made of it, as codes, or as cells."""
         column = reader.array(start, stop)
-        if isinstance(column, Codes):
+        if isinstance(column, Codes) or (isinstance(column, np.ma.MaskedArray) and texts is not None):
             return column
         if isinstance(column, np.ndarray):
             column = pa.array(column)
@@ -58,21 +58,11 @@ class ArrowLines(ColumnLines):
         if isinstance(column, Codes):
             cells, places = distinct(column)
             return coded_field([texts[type(cell)](cell) for cell in cells], places)
-        types = pa.types
-        if types.is_binary(column.type):
-            return string_field(column)
-        if types.is_floating(column.type):
-            values = column.to_numpy(zero_copy_only=False)  # missing ones are NaN
-            return Numbers.floats(values if values.dtype.itemsize == 8 else widened(values), texts)
-        present = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
-        if types.is_boolean(column.type):
-            values = (column if present is None else column.fill_null(False)).to_numpy(zero_copy_only=False)
-            found = [texts.text(False), texts.text(True)]
-            if present is None:
-                return CodedField(None, found, values)
-            return CodedField(present, [*found, None], np.where(present, values, np.int32(2)))
-        values = (column if present is None else column.fill_null(0)).to_numpy()
-        return Numbers.integers(values, present, texts)
+        if isinstance(column, pa.Array):
+            if pa.types.is_binary(column.type):
+                return string_field(column)
+            column = _to_numpy(column)
+        return field_of_array(column, texts)
 
     def _line(self) -> ArrowLine:
         return ArrowLine()
@@ -95,6 +85,18 @@ class ArrowLines(ColumnLines):
             line.choose(tuple(texts), places)
         else:
             line.texts(pa.array(texts, pa.binary()), places)
+
+
+def _to_numpy(column: Any) -> Any:
+    """Give booleans, integers or floats as `field_of_array` has them."""
+    if pa.types.is_floating(column.type):
+        values = column.to_numpy(zero_copy_only=False)  # missing ones are NaN
+        return values if values.dtype.itemsize == 8 else widened(values)
+    if not column.null_count:
+        return column.to_numpy(zero_copy_only=False)
+    missing = column.is_null().to_numpy(zero_copy_only=False)
+    values = column.fill_null(False if pa.types.is_boolean(column.type) else 0).to_numpy(zero_copy_only=False)
+    return np.ma.array(values, mask=missing, copy=False)
 
 
 def _can_be_written(kind: Any, texts: FieldTexts | None) -> bool:

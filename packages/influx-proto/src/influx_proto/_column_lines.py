@@ -34,6 +34,7 @@ __all__ = [
     "Line",
     "Numbers",
     "distinct",
+    "field_of_array",
     "unusual",
 ]
 
@@ -339,6 +340,27 @@ class ColumnLines(ABC):
 def unusual() -> SerializationError:
     """Make what is raised to give a slice back; nobody sees it."""
     return SerializationError("these have to be looked at one by one")
+
+
+def field_of_array(column: Any, texts: FieldTexts) -> Field:
+    """Make a field of an array of numpy with booleans, integers or floats of 64 bits; what is masked is missing.
+
+    Raises:
+        SerializationError: the cells have to be looked at one by one.
+    """
+    values, present = (column.data, ~column.mask) if isinstance(column, np.ma.MaskedArray) else (column, None)
+    match values.dtype.kind:
+        case "b":
+            found = [texts.text(False), texts.text(True)]
+            if present is None:
+                return CodedField(None, found, values)
+            return CodedField(present, [*found, None], np.where(present, values, np.int32(2)))
+        case "i" | "u":
+            return Numbers.integers(values, present, texts)
+        case "f" if values.dtype == np.float64 and float in texts.natural:
+            return Numbers.floats(values, texts)
+        case _:
+            raise unusual()
 
 
 def distinct(column: Codes) -> tuple[list[Any], Any]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from ._column_lines import FEW, CodedField, ColumnLines, Field, Line, Numbers, distinct, unusual
+from ._column_lines import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array, unusual
 from ._slices import Codes, Reader
 from ._values import FieldTexts, number_encoder
 
@@ -45,15 +45,7 @@ class NumpyLines(ColumnLines):
         if isinstance(column, tuple):
             cells, places = column
             return CodedField.of([texts.text(cell) for cell in cells], places)
-        match column.dtype.kind:
-            case "b":
-                return CodedField(None, [texts.text(False), texts.text(True)], column)
-            case "f" if column.dtype == np.float64 and float in texts.natural:
-                return Numbers.floats(column, texts)
-            case "i" | "u":
-                return Numbers.integers(column, None, texts)
-            case _:
-                raise unusual()
+        return field_of_array(column, texts)
 
     def _line(self) -> _JsonLine:
         return _JsonLine()
