@@ -242,6 +242,7 @@ def test_the_digits_of_floats(values: list[float], dtype: str) -> None:
     with np.errstate(over="ignore"):
         array = np.array(values).astype(dtype)
     both(frame(v=array), {"nonfinite": "omit"})
+    both(frame(v=array), {})
 
 
 # What is meant to be written fast.
@@ -447,6 +448,7 @@ def test_what_numpy_alone_does_not_write(data: pd.DataFrame) -> None:
     ("data", "options"),
     [
         (frame(v=[1.0, math.inf]), {}),
+        (frame(v=np.array([1, math.inf], "f4")), {}),
         (frame(v=np.array([1, 2**63], "u8")), {}),
         (frame(v=[1, 2**53 + 1]), {"integers_as_floats": True}),
         (frame(v=[1, -1]), {"field_types": {"v": "unsigned"}}),

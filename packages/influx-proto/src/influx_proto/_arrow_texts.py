@@ -144,9 +144,9 @@ def _around_numbers(text: Any, count: int) -> Any:
 
 
 def widened(values: Any) -> Any:
-    """Give floats of 32 bits as those of 64 bits that have the same shortest digits; what is not finite is NaN."""
+    """Give floats of 32 bits as those of 64 bits that have the same shortest digits."""
     finite = np.isfinite(values)
-    wide = np.full(len(values), np.nan)
+    wide = values.astype(np.float64)
     wide[finite] = orjson.loads(orjson.dumps(values[finite], option=orjson.OPT_SERIALIZE_NUMPY))
     return wide
 
