@@ -107,9 +107,9 @@ FLOATS = st.floats() | st.sampled_from([
 ])
 FINITE = st.floats(allow_infinity=False)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.text(
-    st.sampled_from('"\\ ,=\nab'), max_size=5
+    st.sampled_from('"\\ ,=\nab[]'), max_size=5
 )
-TAGS = st.text(st.sampled_from("ab ,=é"), max_size=4)
+TAGS = st.text(st.sampled_from("ab ,=é[]"), max_size=4)
 WILD_TAGS = st.text(st.sampled_from('a\\ ,=\n\r"'), max_size=4)
 INTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-1000, 1000)
 UNSIGNED = st.integers(0, 2**64 - 1) | st.integers(0, 1000)
@@ -242,6 +242,7 @@ def test_the_digits_of_floats(values: list[float], dtype: str) -> None:
     with np.errstate(over="ignore"):
         array = np.array(values).astype(dtype)
     both(frame(v=array), {"nonfinite": "omit"})
+    both(frame(v=array), {})
 
 
 # What is meant to be written fast.
@@ -320,21 +321,56 @@ def test_integers_under_a_policy_are_written_by_arrow(options: dict[str, Any]) -
 
 
 def test_separators_where_cells_are_missing() -> None:
-    """Whatever is there of three fields of any two kinds."""
+    """Whatever is there of three fields of any two kinds; numpy alone writes those that it has arrays of."""
     present = [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
-    kinds: list[Callable[[list[int]], Any]] = [
+    by_numpy: list[Callable[[list[int]], Any]] = [
         lambda there: [1.5 if each else None for each in there],
+        lambda there: pd.Categorical(["y" if each else None for each in there]),
+        lambda there: list(range(len(there))),
+        lambda there: [True] * len(there),
         lambda there: pd.array([5 if each else None for each in there], "Int64"),
         lambda there: pd.array([True if each else None for each in there], "boolean"),
+    ]
+    by_arrow: list[Callable[[list[int]], Any]] = [
         lambda there: ["x" if each else None for each in there],
-        lambda there: pd.Categorical(["y" if each else None for each in there]),
     ]
     columns = [list(there) for there in zip(*present, strict=True)]
+    kinds = [*by_numpy, *by_arrow]
     for one in kinds:
         for other in kinds:
-            found = fast(frame(a=one(columns[0]), b=other(columns[1]), c=one(columns[2])))
+            data = frame(a=one(columns[0]), b=other(columns[1]), c=one(columns[2]))
+            found, arrow, numpy = by_all(data, {})
             assert isinstance(found, bytes)
-            assert found.count(b"\n") == 6  # of eight rows, one has nothing
+            assert found.count(b"\n") == 7 - int((data.count(axis=1) == 0).sum())
+            assert arrow
+            assert numpy == (one in by_numpy and other in by_numpy)
+
+
+def test_rows_of_which_none_has_a_field() -> None:
+    """In a slice between others."""
+    data = frame(
+        t=pd.Categorical(["a", "b"] * 1500), v=np.repeat([1.5, math.nan, 2.5], 1000), w=[math.nan] * 2000 + [1.0] * 1000
+    )
+    assert by_all(data, {"tag_columns": ["t"]})[1:] == (True, True)
+    batches = list(serialize_batches(data, "m", tag_columns=["t"], max_lines=1000))
+    assert [batch.count(b"\n") + 1 for batch in batches] == [1000, 1000]
+
+
+def test_choices_that_are_too_many_for_one() -> None:
+    """Each of few texts, one after the other, of which there are very many pairs."""
+    rows = np.arange(3000)
+    data = frame(
+        t=pd.Categorical(rows % 53), u=pd.Categorical([f"u {row % 59}" if row % 5 else None for row in rows]),
+        v=pd.Categorical(rows * 7 % 61 / 4), w=pd.Categorical([str(row % 67) if row % 7 else None for row in rows]),
+        x=rows % 3 > 0, y=np.where(rows % 11 > 0, rows / 8, math.nan), z=pd.Categorical([f"[{n}" for n in rows % 999])
+    )  # fmt: skip
+    for tags in (["t", "u"], ["t"], ["t", "u", "z"], []):
+        assert by_all(data, {"tag_columns": tags})[1:] == (True, True)
+
+
+def test_more_columns_than_texts_are_remembered_for() -> None:
+    data = frame(**{f"v{n}": [n / 2, math.nan if n % 3 else 7.0, n] for n in range(150)})
+    assert by_all(data, {})[1:] == (True, True)
 
 
 def test_rows_without_a_field_are_left_out() -> None:
@@ -378,8 +414,14 @@ def test_tables_of_arrow_and_polars() -> None:
         frame(v=[0.5, math.nan], w=[math.nan, math.nan]),
         frame(v=[math.nan, math.nan], w=[math.nan, 1]),
         frame(v=[1.5, math.nan], w=pd.Categorical([None, None])),
+        frame(v=pd.array([None, 2**63 - 1], "Int64"), w=pd.array([None, 0], "UInt8"), x=pd.array([1, 2], "UInt64")),
+        frame(
+            v=pd.array([None, None], "Int64"), w=pd.array([None, False], "boolean"), x=pd.array([None, 1.5], "Float64")
+        ),
+        frame(v=pd.array([True, False], "boolean"), w=pd.array([-5, None], "Int16")),
         frame(t=pd.Categorical(["a b", None]), w=[1, 2]),
         frame(t=["a b", None], w=[1, 2]),
+        frame(t=["a[b],\0", '"]'], **{"[w,]": [1, 2], "ÿý": pd.Categorical(["[1,2]", '"\\'])}),
         frame(t=objects(["a b", None]), w=[1, 2], v=pd.Categorical(["x", None]), x=[1.5, math.nan]),
     ],
 )
@@ -390,7 +432,6 @@ def test_numbers_are_written_by_numpy_alone(data: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        frame(t=pd.Categorical(["a\0b"]), v=[1]),
         frame(t=[f"host {n}" for n in range(1001)], v=range(1001)),
         frame(t=pd.Categorical([f"host {n}" for n in range(1001)]), v=range(1001)),
         frame(t=["a"], v=["text"]),
@@ -407,6 +448,7 @@ def test_what_numpy_alone_does_not_write(data: pd.DataFrame) -> None:
     ("data", "options"),
     [
         (frame(v=[1.0, math.inf]), {}),
+        (frame(v=np.array([1, math.inf], "f4")), {}),
         (frame(v=np.array([1, 2**63], "u8")), {}),
         (frame(v=[1, 2**53 + 1]), {"integers_as_floats": True}),
         (frame(v=[1, -1]), {"field_types": {"v": "unsigned"}}),

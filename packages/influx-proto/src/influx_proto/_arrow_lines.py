@@ -9,31 +9,16 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 
 from ._arrow_texts import (
     ArrowLine,
-    at_places,
     binary,
     coded_field,
     compute,
     escaped_tags,
     field_of_texts,
-    float_field,
-    integer_field,
     is_plain,
-    numbers,
     string_field,
     widened,
 )
-from ._column_lines import (
-    FEW,
-    LF,
-    LONGEST_NUMBER,
-    Choice,
-    CodedField,
-    ColumnLines,
-    Field,
-    distinct,
-    integers,
-    unusual,
-)
+from ._column_lines import FEW, ColumnLines, Field, distinct, field_of_array
 from ._slices import Codes, Reader, Slice
 from ._values import FieldTexts
 
@@ -52,9 +37,9 @@ class ArrowLines(ColumnLines):
             return None
 
     def _column(self, reader: Reader, start: int, stop: int, texts: FieldTexts | None) -> Any:
-        """Read a column: as an array where its texts are made of it, as codes, or as cells."""
+        """Read a column: as an array of either kind where its texts are made of it, as codes, or as cells."""
         column = reader.array(start, stop)
-        if isinstance(column, Codes):
+        if isinstance(column, Codes) or (isinstance(column, np.ma.MaskedArray) and texts is not None):
             return column
         if isinstance(column, np.ndarray):
             column = pa.array(column)
@@ -73,48 +58,45 @@ class ArrowLines(ColumnLines):
         if isinstance(column, Codes):
             cells, places = distinct(column)
             return coded_field([texts[type(cell)](cell) for cell in cells], places)
-        types = pa.types
-        if types.is_binary(column.type):
-            return string_field(column)
-        if types.is_floating(column.type):
-            values = column.to_numpy(zero_copy_only=False)  # missing ones are NaN
-            return _floats(values if values.dtype.itemsize == 8 else widened(values), texts)
-        present = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
-        if types.is_boolean(column.type):
-            values = column if present is None else column.fill_null(False)
-            places = values.to_numpy(zero_copy_only=False).astype(np.int32)
-            found = [texts.text(False), texts.text(True)]
-            if present is None:
-                return CodedField(None, found, places)
-            return CodedField.of([*found, None], np.where(present, places, np.int32(2)))
-        values = (column if present is None else column.fill_null(0)).to_numpy()
-        values, sign = integers(values, present, texts)
-        return integer_field(values, present, sign) if sign else _floats(values, texts)
+        if isinstance(column, pa.Array):
+            if pa.types.is_binary(column.type):
+                return string_field(column)
+            column = _to_numpy(column)
+        return field_of_array(column, texts)
 
     def _line(self) -> ArrowLine:
         return ArrowLine()
 
-    def _add_times(self, line: ArrowLine, times: Any) -> None:
-        line.add(numbers(times, LF), LONGEST_NUMBER)
-
     def _add_tag(self, line: ArrowLine, column: Any, before: bytes, without: bytes) -> None:
         if isinstance(column, pa.Array) and pa.types.is_binary(column.type) and is_plain(column):
             line.same(before)
-            line.add_unmeasured(column)
+            line.texts(column)
             return
         values, places = _distinct_cells(column)
         escaped = escaped_tags(_binary(values)) if len(values) > FEW and _are_texts(values) else None
         if escaped is not None:
             pieces = compute.fill_null(compute.binary_join_element_wise(before, escaped, b""), without)
-            line.add_unmeasured(at_places(pieces, places))
+            line.texts(pieces, places)
             return
         texts = self._tag_texts(
             values if isinstance(values, list) else values.cast(pa.string()).to_pylist(), before, without
         )
         if len(texts) <= FEW:
-            line.choose(Choice(tuple(texts), places))
+            line.choose(tuple(texts), places)
         else:
-            line.add_unmeasured(at_places(pa.array(texts, pa.binary()), places))
+            line.texts(pa.array(texts, pa.binary()), places)
+
+
+def _to_numpy(column: Any) -> Any:
+    """Give booleans, integers or floats as `field_of_array` has them."""
+    if pa.types.is_floating(column.type):
+        values = column.to_numpy(zero_copy_only=False)  # missing ones are NaN
+        return values if values.dtype.itemsize == 8 else widened(values)
+    if not column.null_count:
+        return column.to_numpy(zero_copy_only=False)
+    missing = column.is_null().to_numpy(zero_copy_only=False)
+    values = column.fill_null(False if pa.types.is_boolean(column.type) else 0).to_numpy(zero_copy_only=False)
+    return np.ma.array(values, mask=missing, copy=False)
 
 
 def _can_be_written(kind: Any, texts: FieldTexts | None) -> bool:
@@ -146,10 +128,3 @@ def _distinct_cells(column: Any) -> tuple[Any, Any]:
     encoded = compute.dictionary_encode(column, null_encoding="encode")
     cells = encoded.dictionary
     return cells if pa.types.is_binary(cells.type) else cells.to_pylist(), encoded.indices.to_numpy()
-
-
-def _floats(values: Any, texts: FieldTexts) -> Field:
-    field = float_field(values)
-    if field.present is not None and not texts.omits_infinite and np.isinf(values).any():
-        raise unusual()
-    return field

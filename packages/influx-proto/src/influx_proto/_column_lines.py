@@ -1,7 +1,7 @@
 """The rows of tables to lines, all rows of a slice at once and column by column: what the ways to do so have in common.
 
-A line is the series, the fields and the time. Behind each field stands a comma, or a space where the row has no field
-after it, so nothing has to be put right at the end where cells are missing. Rows without a field are left out.
+A line is an LF, the series, the fields and the time. Before each field stands a comma, or a space where the row has no
+field before it, so nothing has to be put right at the end where cells are missing. Rows without a field are left out.
 
 What is present of a column is said by an array of booleans, or by None where all cells are. What is out of the ordinary
 is given back, to be written row by row: what an error is, is not decided here.
@@ -20,138 +20,163 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 
 from ._errors import SerializationError
-from ._escape import SUSPICIOUS
+from ._escape import SHORT_LINE, SUSPICIOUS
 from ._points import PointEncoder
 from ._slices import Codes, Reader, Slice
 from ._time import FIRST, LAST
 from ._values import LAST_INTEGER, FieldTexts
 
 __all__ = [
-    "COMMA",
     "FEW",
-    "LF",
-    "LONGEST_NUMBER",
-    "Choice",
     "CodedField",
     "ColumnLines",
     "Field",
     "Line",
+    "Numbers",
     "distinct",
-    "ends_of_numbers",
-    "integers",
-    "pairs",
+    "field_of_array",
     "unusual",
 ]
 
 #: Up to so many texts are few beside the rows.
 FEW: Final = 1000
 
-#: The longest text of a number, and the byte after it.
-LONGEST_NUMBER: Final = 26
-
-COMMA: Final = ord(",")
-LF: Final = ord("\n")
-_SPACE: Final = ord(" ")
+#: The longest text of a number.
+_LONGEST_NUMBER: Final = 25
 
 #: Up to here each integer has a float of its own.
 _EXACT: Final = 2**53
 
 
-class Choice(NamedTuple):
-    """Few texts, and for each row the place of its own among them."""
+class _Choice(NamedTuple):
+    """Few texts, and for each line the place of its own among them."""
 
     texts: tuple[bytes, ...]
     places: Any
 
 
-class Line(ABC):
-    """Collects what lines consist of, from their beginning to their end: constants, and columns with a text a line.
+_NO_CHOICE: Final = _Choice((b"",), np.int32(0))
 
-    What stands beside a choice of few texts is made part of them, since each piece more costs something in each line.
+
+class Line(ABC):
+    """Collects what lines consist of, from their beginning to their end: pieces, each a text for each line.
+
+    What of them are constants and choices of few texts, and beside each other, is made one choice, since each piece
+    costs something in each line.
     """
 
     def __init__(self) -> None:
         self._longest = 0
         #: What comes before the next piece: a choice, and behind it what is the same in all lines.
-        self._choice: Choice | None = None
+        self._choice = _NO_CHOICE
         self._same = b""
 
     def same(self, text: bytes) -> None:
         """Add what is the same in all lines."""
         self._same += text
 
-    def choose(self, choice: Choice) -> None:
-        """Add a choice of texts."""
-        texts, places = choice
+    def choose(self, texts: tuple[bytes, ...], places: Any) -> None:
+        """Add a choice of texts.
+
+        Args:
+            texts: the texts.
+            places: for each line the place of its own among them.
+        """
+        if len(self._choice.texts) * len(texts) > FEW:
+            self._end_choice()
         before = self._choice
-        if before is not None and len(before.texts) * len(texts) > FEW:
-            self._take()
-            before = None
-        if before is None:
-            self._choice = Choice(pairs((self._same,), texts, b""), places)
-        else:
-            places = before.places * np.int32(len(texts)) + places
-            self._choice = Choice(pairs(before.texts, texts, self._same), places)
+        places = before.places * np.int32(len(texts)) + places
+        self._choice = _Choice(_pairs(before.texts, texts, self._same), places)
         self._same = b""
 
-    def add(self, texts: Any, longest: int) -> None:
-        """Add a column of texts, of which none is longer than said."""
-        self._take()
-        if self._same:
-            self._longest += len(self._same)
-            self._append_same(self._same)
-            self._same = b""
-        self._longest += longest
-        self._append(texts)
+    def where(self, present: Any, text: bytes) -> None:
+        """Add a text to some lines.
 
-    @abstractmethod
+        Args:
+            present: which; None for all.
+            text: the text.
+        """
+        if present is None or not text:
+            self.same(text)
+        else:
+            self.choose((b"", text), present)
+
+    def key(self, key: bytes, present: Any, earlier: Any) -> None:
+        """Add the key of a field, and what stands before it: a comma, or a space where it is the first of its line.
+
+        Args:
+            key: the key with all up to the value.
+            present: the lines that have the field; None for all.
+            earlier: those that have one before it.
+        """
+        first, later = b" " + key, b"," + key
+        if isinstance(earlier, bool):
+            self.where(present, later if earlier else first)
+        elif present is None:
+            self.choose((first, later), earlier)
+        else:
+            self.choose((b"", first, later), present * (earlier + np.int32(1)))
+
+    def numbers(self, values: Any, present: Any) -> None:
+        """Add numbers.
+
+        Args:
+            values: the number of each line.
+            present: the lines that it is added to; None for all. The values of the others are not looked at.
+        """
+        self._end_choice()
+        self._longest += _LONGEST_NUMBER
+        self._add_numbers(values, present)
+
     def joined(self, kept: Any) -> bytes | None:
-        """Give the lines but for the last byte, the last piece being a column; None if one may be too long for that.
+        """Give the lines but for their first byte; None if one may be too long for that.
 
         Args:
             kept: which of them; None for all.
         """
+        self._end_choice()
+        return None if self._longest > SHORT_LINE else self._joined(kept)
 
-    def _take(self) -> None:
-        if self._choice is None:
-            return
+    def _end_choice(self) -> None:
         texts, places = self._choice
-        texts = pairs(texts, (b"",), self._same)
-        self._choice = None
+        texts = _pairs(texts, (b"",), self._same)
+        self._choice = _NO_CHOICE
         self._same = b""
-        self._longest += max(map(len, texts))
-        self._append_choice(texts, places)
+        if texts != _NO_CHOICE.texts:
+            self._longest += max(map(len, texts))
+            self._add_choice(texts, places)
 
     @abstractmethod
-    def _append(self, texts: Any) -> None: ...
+    def _add_choice(self, texts: tuple[bytes, ...], places: Any) -> None:
+        """Add a piece of few texts; if there is only one, it has one place for all lines."""
 
     @abstractmethod
-    def _append_same(self, text: bytes) -> None: ...
+    def _add_numbers(self, values: Any, present: Any) -> None: ...
 
     @abstractmethod
-    def _append_choice(self, texts: tuple[bytes, ...], places: Any) -> None: ...
+    def _joined(self, kept: Any) -> bytes: ...
 
 
 @lru_cache(maxsize=32)  # nearly all slices of a table have the same few texts
-def pairs(left: tuple[bytes, ...], right: tuple[bytes, ...], between: bytes) -> tuple[bytes, ...]:
+def _pairs(left: tuple[bytes, ...], right: tuple[bytes, ...], between: bytes) -> tuple[bytes, ...]:
     """Give each text of one kind followed by each of another."""
     return tuple([one + between + other for one in left for other in right])
 
 
 class Field(Protocol):
-    """The cells of a field, to be written behind its key."""
+    """The cells of a field."""
 
     @property
     def present(self) -> Any:
         """Which cells there are."""
 
-    def write(self, line: Any, key: bytes, after: Any) -> None:
-        """Add the field to a line.
+    def write(self, line: Any, key: bytes, earlier: Any) -> None:
+        """Add the field to lines.
 
         Args:
             line: where it is added.
             key: the field key with the `=`.
-            after: the byte that follows in each row, or one for all.
+            earlier: the lines that have a field before it.
         """
 
 
@@ -171,17 +196,61 @@ class CodedField:
         present = np.array([text is not None for text in texts])[places] if None in texts else None
         return cls(present, texts, places)
 
-    def write(self, line: Line, key: bytes, after: Any) -> None:
-        """Add the field to a line; see `Field`."""
-        places = self.places
-        if isinstance(after, int):
-            ends = [bytes([after])]
-        else:
-            ends = [b",", b" "]
-            places = places + np.int32(len(self.texts)) * (after == _SPACE)
-        line.choose(
-            Choice(tuple([b"" if text is None else key + text + end for end in ends for text in self.texts]), places)
-        )
+    def write(self, line: Line, key: bytes, earlier: Any) -> None:
+        """Add the field to lines; see `Field`."""
+        line.key(key, self.present, earlier)
+        line.choose(tuple([text or b"" for text in self.texts]), self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The cells of a field of numbers."""
+
+    present: Any
+    #: A number for each row; those of the rows that have none are not looked at.
+    values: Any
+    #: The letter behind integers that tells their type.
+    sign: bytes = b""
+
+    @classmethod
+    def floats(cls, values: Any, texts: FieldTexts) -> Numbers:
+        """Make one of floats of 64 bits, of which NaN are missing.
+
+        Raises:
+            SerializationError: they have to be looked at one by one.
+        """
+        finite = np.isfinite(values)
+        if finite.all():
+            return cls(None, values)
+        if not texts.omits_infinite and np.isinf(values).any():
+            raise unusual()
+        return cls(finite, values)
+
+    @classmethod
+    def integers(cls, values: Any, present: Any, texts: FieldTexts) -> Numbers:
+        """Make one of integers.
+
+        Raises:
+            SerializationError: they have to be looked at one by one.
+        """
+        first, last = int(values.min()), int(values.max())
+        match texts.number:
+            case "float":
+                if max(-first, last) > _EXACT:
+                    raise unusual()
+                return cls(present, values.astype(np.float64))
+            case "unsigned" if first >= 0:
+                return cls(present, values, b"u")
+            case None | "integer" if last <= LAST_INTEGER:
+                return cls(present, values, b"i")
+            case _:
+                raise unusual()
+
+    def write(self, line: Line, key: bytes, earlier: Any) -> None:
+        """Add the field to lines; see `Field`."""
+        line.key(key, self.present, earlier)
+        line.numbers(self.values, self.present)
+        line.where(self.present, self.sign)
 
 
 class ColumnLines(ABC):
@@ -216,14 +285,16 @@ class ColumnLines(ABC):
                 self._column(reader, rows.start, rows.stop, self._texts.get(at))
                 for at, reader in enumerate(rows.columns)
             ]
-            fields = [self._field(columns[at], texts) for at, _, texts in self._fields]
-            ends, kept = _bytes_after(fields)
             line = self._line()
             self._add_series(line, columns)
+            earlier: Any = False  # the rows that have a field already
+            for at, key, texts in self._fields:
+                field = self._field(columns[at], texts)
+                field.write(line, key, earlier)
+                earlier = True if earlier is True or field.present is None else field.present | earlier
+            kept = None if earlier is True or earlier.all() else earlier
             line.same(b" ")
-            for (_, key, _), field, after in zip(self._fields, fields, ends, strict=True):
-                field.write(line, key, after)
-            self._add_times(line, times)
+            line.numbers(times, None)
             data = line.joined(kept)
         except (SerializationError, ImportError):  # the latter where only Arrow has arrays of such cells
             return None
@@ -249,11 +320,8 @@ class ColumnLines(ABC):
     @abstractmethod
     def _add_tag(self, line: Any, column: Any, before: bytes, without: bytes) -> None: ...
 
-    @abstractmethod
-    def _add_times(self, line: Any, times: Any) -> None: ...
-
     def _add_series(self, line: Line, columns: Sequence[Any]) -> None:
-        line.same(self._name)
+        line.same(b"\n" + self._name)
         for key, before, without in self._keys:
             at = self._tags.get(key)
             if at is None:
@@ -274,6 +342,27 @@ def unusual() -> SerializationError:
     return SerializationError("these have to be looked at one by one")
 
 
+def field_of_array(column: Any, texts: FieldTexts) -> Field:
+    """Make a field of an array of numpy with booleans, integers or floats of 64 bits; what is masked is missing.
+
+    Raises:
+        SerializationError: the cells have to be looked at one by one.
+    """
+    values, present = (column.data, ~column.mask) if isinstance(column, np.ma.MaskedArray) else (column, None)
+    match values.dtype.kind:
+        case "b":
+            found = [texts.text(False), texts.text(True)]
+            if present is None:
+                return CodedField(None, found, values)
+            return CodedField(present, [*found, None], np.where(present, values, np.int32(2)))
+        case "i" | "u":
+            return Numbers.integers(values, present, texts)
+        case "f" if values.dtype == np.float64 and float in texts.natural:
+            return Numbers.floats(values, texts)
+        case _:
+            raise unusual()
+
+
 def distinct(column: Codes) -> tuple[list[Any], Any]:
     """Give the distinct cells of a column, and for each row the place of its cell among them."""
     codes = column.codes.astype(np.intp)
@@ -284,38 +373,6 @@ def distinct(column: Codes) -> tuple[list[Any], Any]:
     return column.cells(found - 1), places[codes]
 
 
-def integers(values: Any, present: Any, texts: FieldTexts) -> tuple[Any, bytes]:
-    """Give integers as they are written, and what follows each: nothing where that is as floats, NaN for missing ones.
-
-    Raises:
-        SerializationError: they have to be looked at one by one.
-    """
-    first, last = int(values.min()), int(values.max())
-    match texts.number:
-        case "float":
-            if max(-first, last) > _EXACT:
-                raise unusual()
-            return values.astype(np.float64) if present is None else np.where(present, values, np.nan), b""
-        case "unsigned" if first >= 0:
-            return values, b"u"
-        case None | "integer" if last <= LAST_INTEGER:
-            return values, b"i"
-        case _:
-            raise unusual()
-
-
-def ends_of_numbers(text: Any, count: int) -> Any:
-    """Give where each number of a JSON array ends, the `[` before the first of them as well."""
-    width, rest = divmod(len(text) - 1, count)
-    if not rest and (text[width:-1:width] == COMMA).all():  # all of one length, as times are
-        return np.arange(0, len(text), width, dtype=np.int32)
-    ends = np.empty(count + 1, np.int32)
-    ends[0] = 0
-    ends[1:-1] = np.flatnonzero(text == COMMA)
-    ends[-1] = len(text) - 1
-    return ends
-
-
 def _times(rows: Slice) -> Any:
     found = rows.times.array(rows.start, rows.stop)
     if found is None:
@@ -324,19 +381,3 @@ def _times(rows: Slice) -> Any:
     if int(counts.min()) * unit < FIRST or int(counts.max()) * unit > LAST:
         raise unusual()
     return counts if unit == 1 else counts * unit
-
-
-def _bytes_after(fields: Sequence[Field]) -> tuple[list[Any], Any]:
-    """Give for each field the byte that follows it in each row, or one for all rows; and which rows have a field.
-
-    The latter is None where all have one.
-    """
-    found: list[Any] = []
-    more: Any = False  # whether there are fields after this one
-    for field in reversed(fields):
-        if isinstance(more, bool):
-            found.append(COMMA if more else _SPACE)
-        else:
-            found.append(np.where(more, np.uint8(COMMA), np.uint8(_SPACE)))
-        more = True if more is True or field.present is None else field.present | more
-    return found[::-1], None if more is True or more.all() else more

@@ -131,17 +131,24 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
             lambda start, stop: convert(array[start:stop].__arrow_array__()),
             lambda start, stop: with_codes(arrow(start, stop), convert),
         )
+
+    def numbers(start: int, stop: int) -> Any:
+        part = array[start:stop]
+        if dtype.kind == "f":
+            return part.to_numpy(dtype.type, na_value=np.nan)  # NaN and NA are both missing
+        missing = part.isna()
+        values = part.to_numpy(dtype.type, na_value=0)
+        return np.ma.array(values, mask=missing, copy=False) if missing.any() else values
+
     if isinstance(dtype, pd.Float64Dtype | pd.Float32Dtype):
-        # NaN and NA are both missing.
-        return Column(name), Reader(
-            lambda start, stop: _floats(array[start:stop].to_numpy(dtype.type, na_value=np.nan)), arrow
-        )
+        return Column(name), Reader(lambda start, stop: _floats(numbers(start, stop)), numbers)
     signed = pd.Int8Dtype | pd.Int16Dtype | pd.Int32Dtype | pd.Int64Dtype
     unsigned = pd.UInt8Dtype | pd.UInt16Dtype | pd.UInt32Dtype | pd.UInt64Dtype
     if isinstance(dtype, pd.StringDtype | pd.BooleanDtype | signed | unsigned):
         column = Column(name, unsigned=isinstance(dtype, pd.UInt64Dtype))
         return column, Reader(
-            lambda start, stop: array[start:stop].to_numpy(dtype=object, na_value=None).tolist(), arrow
+            lambda start, stop: array[start:stop].to_numpy(dtype=object, na_value=None).tolist(),
+            arrow if isinstance(dtype, pd.StringDtype) else numbers,
         )
     raise _wrong_column(name, dtype)
 

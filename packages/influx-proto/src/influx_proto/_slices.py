@@ -25,9 +25,9 @@ class Reader:
 
     #: Gives the cells as points have them, None where they are missing.
     cells: Callable[[int, int], Sequence[Any]]
-    #: Gives an array of numpy if no cell is missing but NaN, codes, or an array of Arrow; None where there are only
-    #: cells; raises ImportError without pyarrow where that is needed. For times: an array of numpy with integers, and
-    #: their unit in nanoseconds.
+    #: Gives an array of numpy, in which missing cells are NaN or masked, codes, or an array of Arrow; None where there
+    #: are only cells; raises ImportError without pyarrow where that is needed. For times: an array of numpy with
+    #: integers, and their unit in nanoseconds.
     array: Callable[[int, int], Any]
 
 
