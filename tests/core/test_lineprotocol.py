@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
@@ -20,8 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SchemaError, SerializationError, serialize, serialize_batches
 from influx_proto._encoder import Encoder
-from influx_proto._lineprotocol import lineprotocol
+from influx_proto._lineprotocol import lineprotocol, object_encoder
 from influx_proto._object_plan import Plan
+from influx_proto._policy import TypePolicy
 from influx_proto._schema import (
     BOOL,
     DECIMAL,
@@ -645,6 +647,92 @@ def test_many_give_the_same_bytes_as_one_by_one(
         single = [outcome([one], **options) for one in objects]
         together = outcome(objects, **options)
         assert together == (None if None in single else b"\n".join(line for line in single if line))
+
+
+class Whole(int):
+    pass
+
+
+class Broken(float):
+    pass
+
+
+class Word(str):
+    __slots__ = ()
+
+
+class Half(Enum):
+    """JSON has its value, line protocol its name, where it may be at all."""
+
+    A = 0.5
+
+
+#: For a column each: what is ordinary, what is ordinary but at a limit, and what has to be looked at.
+COLUMNS: dict[str, list[Any]] = {
+    "name": ["m", "m, 1", None, "", "#", Word("m"), "a\n", Color.RED],
+    "time": [1, -(2**63) + 2, 2**63 - 2, -(2**63) + 1, 2**63 - 1, 2**64, None, True, Whole(1), np.int64(1), 1.0],
+    "host": ["a", "a b", "a,b=c", "back\\", "\\ ", "", None, Word("a"), 1, True, 1.0, "\ud800", Color.RED, Text.A],
+    "tint": [Color.RED, Color.LIGHT_BLUE, None, Level.LOW, "RED"],
+    "on": [True, False, None, 1, 0.0, np.bool_(1)],
+    "count": [1, 0, -(2**63), 2**63 - 1, 2**63, -(2**63) - 1, 2**64, None, True, Whole(1), np.int64(1), Level.LOW, 1.0],
+    "price": [Decimal("1.50"), Decimal("-0"), Decimal("1E+50"), Decimal("NaN"), Decimal("Infinity"), None, 1, 1.5, "1"],
+    "load": [0.5, -0.0, 5e-324, 1e16, -1e22, 1e-7, 1.7976931348623157e308, math.nan, math.inf, -math.inf, None, 1,
+             2**53 + 1, True, Broken(0.5), np.float64(0.5), np.float32(0.1), Decimal("0.5"), Half.A,
+             msgspec.Raw(b"0.5"), "0.5", [0.5]],
+    "note": ["text", "", 'a "b"\\', "two\nlines", "\x00\u00e9\U0001f600", "\ud800", None, Word("a"), 1, b"a", Text.A],
+    "paint": [Color.RED, Color.LIGHT_BLUE, None, Level.LOW, "RED"],
+}  # fmt: skip
+COLUMN_CLASSES = [make({name: ANNOTATIONS[name] for name in COLUMNS}) for make in (functional, MAKERS["slots"])]
+
+
+POLICIES = [TypePolicy(), TypePolicy(nonfinite="omit"), TypePolicy(integers_as_floats=True)]
+
+
+def check_columns(odd: Mapping[str, Sequence[Any]], precision: str = "ns", policy: TypePolicy = POLICIES[0]) -> None:
+    """What is written by columns is what is written one by one; and what is an error there never is."""
+    columns = {name: values[:1] for name, values in COLUMNS.items()} | dict(odd)
+    for cls in COLUMN_CLASSES:
+        objects = [cls(**{name: values[n % len(values)] for name, values in columns.items()}) for n in range(12)]
+        encoder = object_encoder(cls, None, {}, precision, policy)
+        assert encoder is not None
+        together = encoder.lines(objects)
+        try:
+            lines = [encoder.line(each) for each in objects]
+        except SerializationError:
+            assert together is None
+        else:
+            timed = all(each.time is not None for each in objects)
+            assert together in {None, (b"\n".join(line for line in lines if line), timed)}
+            assert together is None or None not in lines
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_columns_of_each_pair(name: str) -> None:
+    for pair in itertools.product(COLUMNS[name], repeat=2):
+        for policy in POLICIES:
+            check_columns({name: pair}, policy=policy)
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(COLUMNS)), st.lists(st.integers(0, 50), min_size=1, max_size=4), max_size=3),
+    st.sampled_from(["ns", "ms"]),
+    st.sampled_from(POLICIES),
+)
+def test_columns_of_anything(odd: dict[str, list[int]], precision: str, policy: TypePolicy) -> None:
+    chosen = {name: [COLUMNS[name][at % len(COLUMNS[name])] for at in places] for name, places in odd.items()}
+    check_columns(chosen, precision, policy)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("time", 3), ("host", 3), ("count", 4), ("price", 3), ("load", 7), ("note", 5)]
+)
+def test_what_is_written_by_columns_at_its_limits(name: str, count: int) -> None:
+    for cls in COLUMN_CLASSES:
+        first = {name: values[0] for name, values in COLUMNS.items()}
+        objects = [cls(**{**first, name: value}) for value in COLUMNS[name][:count]]
+        encoder = object_encoder(cls, None, {}, "ns", TypePolicy())
+        assert encoder is not None
+        assert encoder.lines(objects) == (b"\n".join(map(serialize, objects)), True)
 
 
 def columns_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from ._errors import SerializationError
-from ._escape import TagValues, check_line, field_key, measurement, tag_key
+from ._escape import TAG_VALUES, check_line, field_key, measurement, tag_key
 from ._policy import FieldType, TypePolicy
 from ._schema import Attribute, Kind, Schema
 from ._shown import shown
@@ -59,7 +59,7 @@ class Plan:
         policy = TypePolicy(options.unsigned, options.nonfinite, pins, options.floats)
         self.schema = schema
         self.names = _Names()
-        self.tag_values = TagValues()
+        self.tag_values = TAG_VALUES
         self.default_name = schema.cls.__name__ if options.name is None else options.name
         self.precision = options.precision
         self.measurement = None if schema.measurement is None else Piece(self, schema.measurement, self._name_text)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from operator import attrgetter
 from typing import Any, Final
 
 from ._errors import SerializationError
 from ._escape import SUSPICIOUS, string_value
+from ._object_code import compile_columns
 from ._object_plan import FIELD_TYPES, Piece, Plan
 from ._run_columns import FIELDS, TIMES, AtOnce, Column, integer_times, joined_lines, line_columns, read_column
+from ._runs import classes_of
 from ._schema import PLAIN, Attribute, Kind
 from ._time import unit
 
@@ -24,12 +25,14 @@ class RunEncoder:
     """Turns runs of objects of a class to lines."""
 
     def __init__(self, plan: Plan) -> None:
-        names = [attribute.name for attribute in plan.schema.attributes]
-        self._getters = [attrgetter(name) for name in names]
+        names: Sequence[str] = [attribute.name for attribute in plan.schema.attributes]
+        self._values: Callable[[Sequence[Any]], Sequence[Sequence[Any]]]
         fields = plan.schema.tuple_fields
-        self._unpack = set(names) <= {*fields}
-        if self._unpack:
-            names = list(fields)
+        if set(names) <= {*fields}:
+            names = fields
+            self._values = _unpacked
+        else:
+            self._values = compile_columns(names)
         self._index = {name: n for n, name in enumerate(names)}
         self._series = _Series(plan)
         self._fields = [_Column(plan, field) for field in plan.fields]
@@ -44,11 +47,7 @@ class RunEncoder:
             return None
 
     def _lines(self, objects: Sequence[Any]) -> tuple[bytes, bool] | None:
-        values: Sequence[Sequence[Any]]
-        if self._unpack:
-            values = list(zip(*objects, strict=True))
-        else:
-            values = [list(map(get, objects)) for get in self._getters]
+        values = self._values(objects)
         series = self._series.texts([values[self._index[name]] for name in self._series.names], len(objects))
         fields = [field.texts(values[self._index[field.name]]) for field in self._fields]
         if not fields:
@@ -59,9 +58,13 @@ class RunEncoder:
             times = values[self._index[self._time.name]]
             time = self._time.texts(times)
             timed = time.around is not None or None not in times
-        columns = line_columns(series, fields, time)
-        data = None if columns is None else joined_lines(columns)
+        line = line_columns(series, fields, time)
+        data = None if line is None else joined_lines(line)
         return None if data is None else (data, timed)
+
+
+def _unpacked(objects: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    return list(zip(*objects, strict=True))
 
 
 class _Series(dict[tuple[Any, ...], bytes]):
@@ -81,10 +84,10 @@ class _Series(dict[tuple[Any, ...], bytes]):
         if not columns:
             return [self[()]] * count
         for values, kinds in zip(columns, self._kinds, strict=True):
-            if not kinds.issuperset(map(type, values)):
+            if not kinds >= classes_of(values):
                 msg = "these have to be looked at one by one"
                 raise SerializationError(msg)
-        return [self[key] for key in zip(*columns, strict=True)]
+        return list(map(self.__getitem__, zip(*columns, strict=True)))
 
     def __missing__(self, key: tuple[Any, ...]) -> bytes:
         values = iter(key)

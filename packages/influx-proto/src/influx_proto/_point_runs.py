@@ -14,12 +14,14 @@ from ._run_columns import (
     FIELDS,
     TIMES,
     Column,
+    LineColumns,
     integer_times,
     joined_lines,
     line_columns,
     read_column,
     separate_lines,
 )
+from ._runs import classes_of
 from ._time import unit
 
 __all__ = ["PointRunEncoder", "Shape"]
@@ -97,7 +99,7 @@ class PointRunEncoder:
             all_timed = all_timed and timed
         return b"\n".join(lines), all_timed
 
-    def _columns(self, key: _ShapeKey, points: _Points) -> tuple[list[Column] | None, bool]:
+    def _columns(self, key: _ShapeKey, points: _Points) -> tuple[LineColumns | None, bool]:
         """Give the columns of points of one shape, and whether all have a time."""
         shape = self._shapes.get(key)
         if shape is None:
@@ -110,7 +112,7 @@ class PointRunEncoder:
             zip(*[point["fields"].values() for point in points], strict=True),
             times,
         )
-        return columns, type(None) not in set(map(type, times))
+        return columns, type(None) not in classes_of(times)
 
 
 class Shape:
@@ -134,7 +136,7 @@ class Shape:
 
     def columns(
         self, tags: Sequence[tuple[Any, ...]] | None, fields: Iterable[Sequence[Any]], times: Sequence[Any]
-    ) -> list[Column] | None:
+    ) -> LineColumns | None:
         """Give all that the lines consist of; None if a point has no field.
 
         Args:
@@ -152,9 +154,9 @@ class Shape:
             if not {str, type(None)}.issuperset(map(type, chain.from_iterable(tags))):
                 msg = "these have to be looked at one by one"
                 raise SerializationError(msg)
-            series = [self._series[values] for values in tags]
+            series = list(map(self._series.__getitem__, tags))
         columns = [field.texts(values) for field, values in zip(self._fields, fields, strict=True)]
-        timed = set(map(type, times)) != {type(None)}
+        timed = classes_of(times) != {type(None)}
         time = read_column(times, self._times, b" ", self._time_text) if timed else None
         return line_columns(series, columns, time)
 

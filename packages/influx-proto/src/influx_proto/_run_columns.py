@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ._escape import SHORT_LINE, string_value
 from ._policy import TypePolicy
+from ._runs import classes_of
 from ._time import FIRST, LAST, to_nanoseconds
-from ._values import FIRST_INTEGER, LAST_INTEGER, FieldTexts, number_encoder
+from ._values import FieldTexts, number_encoder
 
 __all__ = [
     "FIELDS",
     "TIMES",
     "AtOnce",
     "Column",
+    "LineColumns",
     "integer_times",
     "joined_lines",
     "line_columns",
@@ -70,7 +73,7 @@ def read_column(
     Raises:
         SerializationError: a value cannot be written.
     """
-    kinds = set(map(type, values))
+    kinds = classes_of(values)
     lacks = may_lack and len(kinds) == 2 and type(None) in kinds
     if lacks:
         kinds.remove(type(None))
@@ -90,13 +93,13 @@ def read_column(
     return Column([whole(value) for value in values])
 
 
-def line_columns(series: Sequence[bytes], fields: Sequence[Column], time: Column | None) -> list[Column] | None:
+def line_columns(series: Sequence[bytes], fields: Sequence[Column], time: Column | None) -> LineColumns | None:
     """Give all that lines consist of, column by column; None if a point has no field."""
     if not fields:
         return None
-    line = _Line(len(series))
+    line = LineColumns()
     line.add(Column(series))
-    line.same(b" ")
+    line.end = b" "
     first = next((n for n, field in enumerate(fields) if field.around is not None), None)
     if first is None:
         joined = [b"".join(pieces) for pieces in zip(*(field.texts for field in fields), strict=True)]
@@ -114,57 +117,63 @@ def line_columns(series: Sequence[bytes], fields: Sequence[Column], time: Column
                 line.add(field)
     if time is not None:
         line.add(time)
-    return line.columns()
+    return line
 
 
-class _Line:
-    """Collects the columns of lines; what is the same in all of them as columns too."""
+class LineColumns:
+    """All that lines consist of: columns, and what is the same in all lines before each of them and at the end."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._columns: list[Column] = []
-        self._same = b""
+    __slots__ = ("columns", "end")
 
-    def same(self, text: bytes) -> None:
-        self._same += text
+    def __init__(self) -> None:
+        self.columns: list[tuple[bytes, Column]] = []
+        self.end = b""
 
     def add(self, column: Column) -> None:
+        """Add a column."""
         before, after = column.around or (b"", b"")
-        self._same += before
-        self._columns += [*self._take(), column]
-        self._same = after
+        self.columns.append((self.end + before, column))
+        self.end = after
 
-    def columns(self) -> list[Column]:
-        return self._columns + self._take()
+    def are_short(self) -> bool:
+        """Whether no line can be so long that it has to be looked at."""
+        longest = len(self.end)
+        for before, column in self.columns:
+            longest += len(before) + (max(map(len, column.texts)) if column.longest is None else column.longest)
+        return longest <= SHORT_LINE
 
-    def _take(self) -> list[Column]:
-        same = self._same
-        return [Column([same] * self._count, longest=len(same))] if same else []
+    def pieces(self) -> tuple[list[bytes], int]:
+        """Give what the lines are joined of, an LF behind each of them, and how many pieces a line has."""
+        line: list[bytes] = []
+        places = []
+        for before, _ in self.columns:
+            if before:
+                line.append(before)
+            places.append(len(line))
+            line.append(b"")
+        line.append(self.end + b"\n")
+        width = len(line)
+        pieces = line * len(self.columns[0][1].texts)
+        for place, (_, column) in zip(places, self.columns, strict=True):
+            pieces[place::width] = column.texts
+        return pieces, width
 
 
-def joined_lines(columns: Sequence[Column]) -> bytes | None:
+def joined_lines(line: LineColumns) -> bytes | None:
     """Give the lines with LFs between them; None if one may be so long that it has to be looked at."""
-    count = len(columns[0].texts)
-    width = len(columns) + 1
-    pieces = [b"\n"] * (width * count)
-    for n, column in enumerate(columns):
-        pieces[n::width] = column.texts
-    data = b"".join(pieces[:-1])
-    return data if len(data) <= SHORT_LINE or _are_short(columns) else None
+    pieces, _ = line.pieces()
+    pieces[-1] = line.end
+    data = b"".join(pieces)
+    return data if len(data) <= SHORT_LINE or line.are_short() else None
 
 
-def separate_lines(columns: Sequence[Column]) -> list[bytes] | None:
+def separate_lines(line: LineColumns) -> list[bytes] | None:
     """Give the lines each by itself; None if one may be so long that it has to be looked at."""
-    if not _are_short(columns):
+    if not line.are_short():
         return None
-    return [b"".join(pieces) for pieces in zip(*(column.texts for column in columns), strict=True)]
-
-
-def _are_short(columns: Sequence[Column]) -> bool:
-    return (
-        sum(max(map(len, column.texts)) if column.longest is None else column.longest for column in columns)
-        <= SHORT_LINE
-    )
+    pieces, width = line.pieces()
+    pieces[width - 1 :: width] = [line.end] * (len(pieces) // width)
+    return [b"".join(pieces[at : at + width]) for at in range(0, len(pieces), width)]
 
 
 def _numbers(values: Sequence[Any]) -> list[bytes]:
@@ -183,7 +192,11 @@ def _sparse_floats(values: Sequence[Any]) -> list[bytes] | None:
 
 
 def _integers(values: Sequence[Any]) -> list[bytes] | None:
-    return _numbers(values) if min(values) >= FIRST_INTEGER and max(values) <= LAST_INTEGER else None
+    try:
+        struct.pack(f"{len(values)}q", *values)  # nothing else finds integers of more than 64 bits as fast
+    except struct.error:
+        return None
+    return _numbers(values)
 
 
 def _strings(values: Sequence[Any]) -> list[bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
-__all__ = ["Lines", "Run", "with_runs"]
+__all__ = ["Lines", "Run", "classes_of", "with_runs"]
 
 #: How many points are written at a time: enough that what is done once for all of them does not count, and few enough
 #: that they stay in the processor's caches.
@@ -31,6 +31,14 @@ class Run(NamedTuple):
 #: Gives the lines of many values of one class, and whether all have a time; or None, if they have to be written one by
 #: one.
 Lines: TypeAlias = Callable[[Sequence[Any]], tuple[bytes, bool] | None]
+
+
+def classes_of(values: Sequence[object]) -> set[type]:
+    """Give the classes of values, of which there must be one at least."""
+    classes = list(map(type, values))
+    first = classes[0]
+    # Most often all are of one, and to count them takes less time than to put each into a set.
+    return {first} if classes.count(first) == len(classes) else set(classes)
 
 
 def with_runs(
@@ -64,7 +72,7 @@ def _runs_of_known(
     at = 0
     while part := items[at : at + min(_LONGEST_RUN, room())]:
         at += len(part)
-        for kind, group in ((type(part[0]), part),) if len(set(map(type, part))) == 1 else groupby(part, type):
+        for kind, group in ((type(part[0]), part),) if len(classes_of(part)) == 1 else groupby(part, type):
             run = list(group)
             found = lines(run) if len(run) >= _SHORTEST_RUN and (lines := lines_of(kind)) is not None else None
             if found is None:
