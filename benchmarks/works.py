@@ -253,7 +253,7 @@ def small_write_ways(tasks: int, url: str) -> dict[str, Way]:
 
 def small_writes(tasks: int, title: str) -> Work:
     aims = [Aim(f"{name}, ours", f"{name}, bare", 1 / 0.85) for name, _, _ in transport.PAIRS]
-    return Work(title, "write", SMALL_WRITES, partial(small_write_ways, tasks), aims)
+    return Work(title, "write", SMALL_WRITES, partial(small_write_ways, tasks), aims, rounds=15)
 
 
 TENTH = dict.fromkeys(("influxdb-client", "influxdb3-python", "influxdb"), FRAME_ROWS // PART)

@@ -38,6 +38,8 @@ OWN = {
 }
 HEAVY = {"numpy", "pandas", "polars", "pyarrow", "orjson", "matplotlib", "tqdm"}
 
+PANDAS_EXTRA = {"numpy", "pandas", "pyarrow", "orjson"}
+
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
     done = subprocess.run(
@@ -164,6 +166,15 @@ def test_only_what_is_needed_is_installed(install: Callable[[str], Path], packag
     assert not names & (set.union(HEAVY, PACKAGES, *OWN.values()) - needed)
     if package == "influx-proto":
         assert names == needed
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_an_extra_brings_what_the_core_uses(install: Callable[[str], Path], built: Path, package: str) -> None:
+    """Resolved by pip as for a user, but not installed."""
+    pip = (sys.executable, "-m", "pip", "--python", install(package), "--quiet")
+    options = ("--dry-run", "--ignore-installed", "--report", "-", "--find-links", built)
+    found = json.loads(run(*pip, "install", *options, f"{package}[pandas]"))["install"]
+    assert {each["metadata"]["name"].lower() for each in found} >= {package, "influx-proto", *PANDAS_EXTRA}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -43,7 +43,8 @@ class AiohttpTransport:
         proxy = settings.proxy
         #: What a request through a proxy has besides; one without TLS tells the proxy itself who we are.
         self._proxy: dict[str, Any] = {} if proxy is None else {"proxy": proxy.url, "proxy_headers": proxy.headers}
-        self._headers = proxy.headers if proxy is not None and not settings.server.ssl else {}
+        self._headers = tuple(proxy.headers.items()) if proxy is not None and not settings.server.ssl else ()
+        self._origin = settings.server.origin
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Response[AsyncIterator[bytes]]]:
         """Send a request; give its answer as it arrives."""
@@ -122,8 +123,8 @@ class AiohttpTransport:
                 return await session.request(
                     request.method,
                     # yarl would encode parts of it anew
-                    URL(self._settings.server.origin + request.target, encoded=True),
-                    headers=(*request.headers, *self._headers.items()),
+                    URL(self._origin + request.target, encoded=True),
+                    headers=request.headers + self._headers,
                     data=way.data(request.body),
                     allow_redirects=False,
                     auto_decompress=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from ._arguments import given, limit
@@ -188,9 +189,7 @@ def write_batches(
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
 
     def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, at_once: bool = False) -> Encoder:
-        from ._encoder import Encoder  # noqa: PLC0415 - not needed by those who only read, and slow to import
-
-        return Encoder(
+        return _encoder_class()(
             measurement,
             precision="ns" if precision is None else precision,
             tag_columns=columns,
@@ -211,3 +210,10 @@ def write_batches(
         find_rejected=find_rejected,
         in_flight=limit("in_flight", in_flight) or 1,
     )
+
+
+@cache  # an import is felt in every small write
+def _encoder_class() -> type[Encoder]:
+    from ._encoder import Encoder  # noqa: PLC0415 - not needed by those who only read, and slow to import
+
+    return Encoder
