@@ -17,7 +17,7 @@ from influx_proto.adapter import MAX_CONNECTIONS
 from influx_trio import AsyncInfluxDBClient
 
 from tests.servers.influxd import Server
-from tests.servers.scripted import Behaviour, Receive, ScriptedServer, Send, Stall, reply, respond
+from tests.servers.scripted import Behaviour, Receive, ScriptedServer, Send, Stall, chunked, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -60,6 +60,26 @@ def test_a_cancelled_call_leaves_no_socket_and_a_usable_client(answer: Behaviour
     with ScriptedServer([stalled, stalled, reply(204)]) as server:
         trio.run(main, server)
         assert server.connections == 3
+
+
+def test_what_came_before_garbage_is_given_before_the_error() -> None:
+    """Also where all of it comes at once."""
+    head = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    part = b'{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time","v"],"values":[[%d,1]]}]}]}\n'
+    found = []
+
+    async def main(server: ScriptedServer) -> None:
+        async with (
+            AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client,
+            client.query_points("SELECT v FROM m") as points,
+        ):
+            async for point in points:
+                found.append(point["time"])  # noqa: PERF401 - a comprehension would have nothing where it ends in an error
+
+    answer = respond(200, head, chunked(part % 1, part % 2, end=False) + b"no size\r\n")
+    with ScriptedServer([[Receive(), Send(answer)]]) as server, pytest.raises(ProtocolError, match="chunk header"):
+        trio.run(main, server)
+    assert found == [1, 2]
 
 
 class CancelAtStep(trio.abc.Instrument):

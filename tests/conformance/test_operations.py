@@ -100,6 +100,13 @@ def test_measurement_tags_and_precision_of_a_write(client: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["client", "self", "build", "args"])
+def test_tags_by_keyword_may_have_any_other_name(client: Any, name: str) -> None:
+    client.write({"measurement": "m", "fields": {"v": 1}}, **{name: "x"})
+    [[_, value, tag]] = rows(client.query(f'SELECT v, "{name}" FROM m'))
+    assert (value, tag) == (1, "x")
+
+
 def test_ready_made_lines_keep_their_precision(client: Any) -> None:
     client.write(["m n=1i 60", "m n=2i 120"], precision="s")
     assert [row[0] for row in rows(client.query("SELECT n FROM m"))] == [60_000_000_000, 120_000_000_000]

@@ -230,6 +230,11 @@ def test_many_rows(way: Callable[[Any], Any]) -> None:
     assert b"\n".join(batches) == expected
 
 
+def test_many_rows_of_a_polars_column_with_a_nul_in_its_name() -> None:
+    frame = pl.DataFrame({"time": range(200), "a\0b": range(200)})
+    assert serialize(frame, "m") == b"\n".join(b"m a\0b=%di %d" % (n, n) for n in range(200))
+
+
 def test_a_stream_is_read_while_it_is_written() -> None:
     read = 0
 

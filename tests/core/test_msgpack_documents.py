@@ -193,6 +193,15 @@ def test_float32_and_extensions_of_fixed_size() -> None:
                 feed(MessagePackDocuments, [b"\x81\xa7results\x92%s\xa1%s" % (extension, text)])
 
 
+@pytest.mark.parametrize("seconds", [-(1 << 63), -(1 << 40), 1 << 40, (1 << 63) - 1])
+@pytest.mark.parametrize("text", [b"b", b"\xff"])
+def test_times_that_no_calendar_has(seconds: int, text: bytes) -> None:
+    answer = b"\x81\xa7results\x92\xc7\x0c\x05%s\xa1%s" % (struct.pack(">qi", seconds, 0), text)
+    for pieces in ([answer], byte_by_byte(answer)):
+        with pytest.raises(ProtocolError, match="not InfluxDB's MessagePack"):
+            feed(MessagePackDocuments, pieces)
+
+
 @given(st.integers(-(1 << 63), (1 << 63) - 1))
 def test_times(ns: int) -> None:
     seconds, nanoseconds = divmod(ns, 1_000_000_000)

@@ -198,7 +198,8 @@ def _times_reader(column: Any, convert: Convert, ns: int) -> Reader:
 
 
 def _to_arrow(column: Any) -> Any:
-    return column.to_arrow() if hasattr(column, "to_arrow") else column
+    # Without its name: to hand over one with a NUL makes polars panic.
+    return column.alias("").to_arrow() if hasattr(column, "to_arrow") else column
 
 
 def with_codes(array: Any, convert: Convert) -> Any:

@@ -90,11 +90,11 @@ class method(_Binding[P, Operation[T]], Generic[P, T]):  # noqa: N801 - reads as
     def _function(self, *, awaiting: bool) -> Callable[..., object]:
         build: Callable[..., Operation[T]] = self.build
 
-        def call(client: Client[Any], *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
+        def call(client: Client[Any], /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
             return client.execute(build(*args, **kwargs), timeout=timeout)
 
         async def acall(
-            client: AsyncClient[Any], *args: Any, timeout: float | Timeout | None = None, **kwargs: Any
+            client: AsyncClient[Any], /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any
         ) -> T:
             return await client.execute(build(*args, **kwargs), timeout=timeout)
 
@@ -130,7 +130,7 @@ class stream(_Binding[P, StreamOp[T]], Generic[P, T]):  # noqa: N801 - as above
         build: Callable[..., StreamOp[T]] = self.build
 
         def call(
-            client: Client[Any] | AsyncClient[Any], *args: Any, timeout: float | Timeout | None = None, **kwargs: Any
+            client: Client[Any] | AsyncClient[Any], /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any
         ) -> object:
             return client.stream(build(*args, **kwargs), timeout=timeout)
 
@@ -160,7 +160,7 @@ class writer(_Binding[P, "BatchOptions"], Generic[P]):  # noqa: N801 - as above
         del awaiting  # as above
         build: Callable[..., BatchOptions] = self.build
 
-        def call(client: Client[Any] | AsyncClient[Any], *args: Any, **kwargs: Any) -> object:
+        def call(client: Client[Any] | AsyncClient[Any], /, *args: Any, **kwargs: Any) -> object:
             return client.write_in_batches(build(*args, **kwargs))
 
         return call

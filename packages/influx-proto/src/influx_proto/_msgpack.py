@@ -198,7 +198,7 @@ def extension(code: int, data: memoryview) -> str:
 
 
 #: What the decoder raises. Its own error is a ValueError as well only since msgspec 0.21.
-GARBLED: Final = (msgspec.DecodeError, ValueError, TypeError, RecursionError)
+GARBLED: Final = (msgspec.DecodeError, ValueError, TypeError, OverflowError, RecursionError)
 
 _TIME: Final = struct.Struct(">qi")
 _EXTENSION: Final = b"\xc7\x0c\x05"

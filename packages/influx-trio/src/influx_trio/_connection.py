@@ -39,6 +39,8 @@ class Connection:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
         self._is_sent = True
         self._early: deque[bytes] = deque()
+        #: What is wrong with the answer behind what was given of it; h11 tells it once only.
+        self._failure: h11.RemoteProtocolError | None = None
         self._idle = self._deadline = math.inf
         #: Whether an earlier exchange went well.
         self.was_used = False
@@ -90,11 +92,19 @@ class Connection:
         """Give what has come of the body, waiting for some if there is none; nothing at its end."""
         if self._early:
             return self._early.popleft()
+        if self._failure is not None:
+            raise self._failure
         http = self._http
         # InfluxDB sends chunks of a few KB: what reads the answer is told of all that are there at once.
         pieces: list[bytes] = []
         while http.their_state not in _OVER:
-            event = http.next_event()
+            try:
+                event = http.next_event()
+            except h11.RemoteProtocolError as error:
+                if not pieces:
+                    raise
+                self._failure = error
+                break
             if isinstance(event, h11.Data):
                 pieces.append(event.data)
             elif event is not h11.NEED_DATA or pieces:
