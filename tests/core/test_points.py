@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import math
 from collections import UserDict
@@ -187,3 +188,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert encoder.line({"tags": {f"t{number}": "x"}, "fields": {f"f{number}": 1}}) is not None
         assert len(encoder._shapes) <= 3
         assert len(encoder.fields) <= 3
+    for length in (10, 100_000):
+        with contextlib.suppress(SerializationError):  # too long a key for the server
+            encoder.line({"tags": {"t": "x" * length}, "fields": {"v": 1}})
+    assert max(map(len, encoder._known.values())) < 100

@@ -22,6 +22,8 @@ __all__ = ["Fields", "PointEncoder", "point_encoder"]
 
 #: Series, shapes and field keys that are remembered. Where there are more, all are forgotten and learned anew.
 _REMEMBERED: Final = 4096
+#: Bytes of a series that is remembered, since it stays as long as the process.
+_LONGEST_REMEMBERED: Final = 512
 
 
 class PointEncoder:
@@ -138,9 +140,10 @@ class PointEncoder:
         series = self._known.get(key)
         if series is None:
             series = self.make_series(name, tags)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = series
+            if len(series) <= _LONGEST_REMEMBERED:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[key] = series
         return series
 
     def make_series(self, name: str, tags: Mapping[str, Any]) -> bytes:
