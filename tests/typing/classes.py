@@ -101,10 +101,10 @@ def made(at: datetime) -> None:
     assert_type(bare, Bare)
     assert_type(Data(at), Data)
     assert_type(serialize([bare, Data(at), Attrs("now", 1.5), Struct(1.5), Functional("a", 1.5)]), bytes)
-    Data("now")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    Bare("m", 1, "h", Mood.GOOD, Mood.GOOD, True, None, Decimal(1), 1, None, Mood.GOOD)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    lineprotocol(Data, tags={})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    lineprotocol(5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    Data("now")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # it has to be refused
+    Bare("m", 1, "h", Mood.GOOD, Mood.GOOD, True, None, Decimal(1), 1, None, Mood.GOOD)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # it has to be refused
+    lineprotocol(Data, tags={})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]  # it has to be refused
+    lineprotocol(5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]  # it has to be refused
 
 
 def decorated_later() -> None:

@@ -19,7 +19,7 @@ BATCH_LINES: Final = 10_000
 BATCH_BYTES: Final = 8_000_000
 
 
-@dataclass(slots=True)  # never altered; but a frozen one takes five times as long to make, for every small write
+@dataclass(slots=True)  # never altered; but a frozen one takes several times as long to make, for every small write
 class Batch:
     """Lines that can be sent in one request."""
 

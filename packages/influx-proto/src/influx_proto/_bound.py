@@ -102,7 +102,7 @@ class method(_Binding[P, Operation[T]], Generic[P, T]):  # noqa: N801 - reads as
 
     def _signature(self, *, awaiting: bool) -> inspect.Signature:
         del awaiting  # both faces give the same, one of them as a coroutine
-        return _signature(self.build, _result(self.build), has_timeout=True)
+        return _signature_of(self.build, _result(self.build), has_timeout=True)
 
 
 class stream(_Binding[P, StreamOp[T]], Generic[P, T]):  # noqa: N801 - as above
@@ -141,7 +141,7 @@ class stream(_Binding[P, StreamOp[T]], Generic[P, T]):  # noqa: N801 - as above
         context: Any = (
             AbstractAsyncContextManager[AsyncIterator[item]] if awaiting else AbstractContextManager[Iterator[item]]
         )
-        return _signature(self.build, context, has_timeout=True)
+        return _signature_of(self.build, context, has_timeout=True)
 
 
 class writer(_Binding[P, "BatchOptions"], Generic[P]):  # noqa: N801 - as above
@@ -166,10 +166,10 @@ class writer(_Binding[P, "BatchOptions"], Generic[P]):  # noqa: N801 - as above
         return call
 
     def _signature(self, *, awaiting: bool) -> inspect.Signature:
-        return _signature(self.build, "AsyncBatchWriter" if awaiting else "BatchWriter", has_timeout=False)
+        return _signature_of(self.build, "AsyncBatchWriter" if awaiting else "BatchWriter", has_timeout=False)
 
 
-def _signature(build: Callable[..., Any], result: object, *, has_timeout: bool) -> inspect.Signature:
+def _signature_of(build: Callable[..., Any], result: object, *, has_timeout: bool) -> inspect.Signature:
     """Give the signature of a method: the builder's, but of a client, and returning what the client makes of it."""
     parameters = [
         parameter.replace(annotation=_resolved(parameter.annotation, build))

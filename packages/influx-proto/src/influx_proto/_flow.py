@@ -35,7 +35,7 @@ class AnyOp(Protocol):
         ...
 
 
-@dataclass(slots=True)  # never altered; but a frozen one takes five times as long to make, for every exchange
+@dataclass(slots=True)  # never altered; but a frozen one takes several times as long to make, for every exchange
 class Attempt:
     """What a flow asks of its driver: wait, then do this exchange once."""
 

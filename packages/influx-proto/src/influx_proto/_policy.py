@@ -31,7 +31,7 @@ class TypePolicy:
     #: What is done with infinite floats, which InfluxDB cannot store: `raise`, or `omit` them like missing values.
     nonfinite: Literal["raise", "omit"] = "raise"
     #: The type of single fields, by name, whatever type the value has: `{"temperature": "float"}` writes 21 as `21.0`.
-    field_types: Mapping[str, FieldType] = field(default_factory=dict, hash=False)
+    field_types: Mapping[str, FieldType] = field(default_factory=dict, hash=False)  # a dict has no hash
     #: Write all integers as floats, except those of fields with a type of their own in `field_types`.
     integers_as_floats: bool = False
 
