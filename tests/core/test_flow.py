@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -244,3 +246,31 @@ def test_the_flow_is_closed_when_the_driver_is_interrupted(awaiting: bool) -> No
     with pytest.raises(KeyboardInterrupt):
         drive(flow(), KeyboardInterrupt(), awaiting=awaiting)
     assert closed == [True]
+
+
+class Broken(Scripted):
+    def open(self, request: Any) -> Any:
+        raise TransportError("no way")
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@BOTH
+def test_an_error_that_was_handled_is_gone_with_all_that_its_traceback_holds(awaiting: bool) -> None:
+    transport: Any = Broken()
+
+    def handled() -> weakref.ref[TransportError] | None:
+        flow = attempts(ops.ping(), RetryPolicy(attempts=1), transport.now)
+        try:
+            arun(flow, transport).send(None) if awaiting else run(flow, transport)
+        except TransportError as error:
+            return weakref.ref(error)
+        return None
+
+    gc.disable()
+    try:
+        found = handled()
+        assert found is not None
+        assert found() is None
+    finally:
+        gc.enable()

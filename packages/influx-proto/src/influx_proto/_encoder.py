@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property, partial
-from typing import Any, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from ._arguments import limit
 from ._batch import SKIPPED, Batch, has_time, is_point
@@ -92,14 +92,10 @@ class Encoder:
             _ = self._points
         if tag_columns != () or object_columns != "str":
             _ = self._tables
-        #: What is done with a value of a class: added, or taken apart.
-        self._leaves: dict[type, Callable[[Any], None]] = {
-            bytes: self._add_bytes,
-            str: self._add_str,
-            Run: self._add_run,
-            _Pause: self._pause,
-        }
-        self._nodes: dict[type, Callable[[Any], Iterator[object]]] = {}
+        #: What is done with a value of a class: added, or taken apart. By functions: an encoder with methods of its own
+        #: would be a cycle, left to the garbage collector after every small write.
+        self._leaves = self._KNOWN.copy()
+        self._nodes: dict[type, Callable[[Encoder, Any], Iterator[object]]] = {}
         self._runs: dict[type, Lines | None] = {}
         #: The batch that is being filled.
         self._pieces: list[bytes] = []
@@ -156,7 +152,7 @@ class Encoder:
             leaf = self._leaves[kind]
         self._bulk = bulk
         try:
-            leaf(item)
+            leaf(self, item)
         except SerializationError as error:
             raise self._numbered(error) from None
         self._row += 1
@@ -174,19 +170,19 @@ class Encoder:
 
     def _walk(self, item: object) -> Iterator[Batch]:
         # A stack of our own: how deep the caller nests is not up to Python's.
-        stack = [self._nodes[type(item)](item)]
+        stack = [self._nodes[type(item)](self, item)]
         while stack:
             for value in stack[-1]:
                 kind = type(value)
                 leaf = self._leaves.get(kind)
                 if leaf is None:
                     if kind in self._nodes or not self._is_leaf(kind):
-                        stack.append(self._nodes[kind](value))
+                        stack.append(self._nodes[kind](self, value))
                         break
                     leaf = self._leaves[kind]
                 self._bulk = True
                 try:
-                    leaf(value)
+                    leaf(self, value)
                 except SerializationError as error:
                     raise self._numbered(error) from None
                 self._row += 1
@@ -207,26 +203,26 @@ class Encoder:
 
     def _is_leaf(self, kind: type) -> bool:
         """Learn what to do with a class that is met for the first time. This is where kinds of input are told apart."""
-        leaf: Callable[[Any], None] | None = None
-        node: Callable[[Any], Iterator[object]] | None = None
+        leaf: Callable[[Encoder, Any], None] | None = None
+        node: Callable[[Encoder, Any], Iterator[object]] | None = None
         if kind is Batch:
-            leaf = self._add_batch
+            leaf = Encoder._add_batch
         elif (encoder := self._object_encoder(kind)) is not None:
-            leaf = partial(self._add_object, encoder)
+            leaf = partial(Encoder._add_object, encoder=encoder)
         elif issubclass(kind, str):
-            leaf = self._add_str
+            leaf = Encoder._add_str
         elif issubclass(kind, bytes | bytearray | memoryview):
-            leaf = self._add_bytes
+            leaf = Encoder._add_bytes
         elif issubclass(kind, Mapping):
-            leaf = self._add_point
+            leaf = Encoder._add_point
         elif hasattr(kind, "__aiter__"):
-            leaf = self._refuse_async
+            leaf = Encoder._refuse_async
         elif (read := table_reader(kind)) is not None:
-            node = partial(self._table_batches, read)
+            node = partial(Encoder._table_batches, read=read)
         elif is_table(kind) or hasattr(kind, "_fields") or not hasattr(kind, "__iter__"):
-            leaf = self._refuse
+            leaf = Encoder._refuse
         else:
-            node = self._values
+            node = Encoder._values
         if leaf is not None:
             self._leaves[kind] = leaf
             return True
@@ -251,7 +247,7 @@ class Encoder:
             msg = "the point has no field with a value"
             raise SerializationError(msg)
 
-    def _add_object(self, encoder: ObjectEncoder, value: object) -> None:
+    def _add_object(self, value: object, *, encoder: ObjectEncoder) -> None:
         """Add an object of a decorated class."""
         line = encoder.line(value)
         if line is not None:
@@ -280,7 +276,7 @@ class Encoder:
         self._add_batch(Batch(run.data, run.lines, "ns", run.timed))
         self._row += run.lines - 1  # it is counted as one
 
-    def _table_batches(self, read: Callable[[Any, str], Table], table: object) -> Iterator[Batch]:
+    def _table_batches(self, table: object, *, read: Callable[[Any, str], Table]) -> Iterator[Batch]:
         """Give the lines of a table, slice by slice."""
         for data, count, rows in self._tables.encode(lambda: read(table, self._text_precision), self._row):
             if count:
@@ -389,6 +385,14 @@ class Encoder:
             "with 'fields', an object of a @lineprotocol class, a DataFrame or Arrow table, or an iterable of these"
         )
         raise SerializationError(msg)
+
+    #: What is known of classes from the beginning.
+    _KNOWN: ClassVar[dict[type, Callable[[Encoder, Any], None]]] = {
+        bytes: _add_bytes,
+        str: _add_str,
+        Run: _add_run,
+        _Pause: _pause,
+    }
 
 
 def _a(value: object) -> str:

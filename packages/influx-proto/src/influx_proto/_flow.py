@@ -138,6 +138,8 @@ def resume(flow: Flow[T], reply: object, error: InfluxDBError | None) -> Attempt
         return flow.send(reply) if error is None else flow.throw(error)
     except StopIteration as stop:
         return Returned(cast("T", stop.value))
+    finally:
+        del error  # whose traceback leads here: a cycle, which would hold on to the data until it is collected
 
 
 def run(flow: Flow[T], transport: Transport) -> T:
@@ -147,7 +149,7 @@ def run(flow: Flow[T], transport: Transport) -> T:
         while isinstance(step, Attempt):
             if step.after:
                 transport.sleep(step.after)
-            reply, error = None, None
+            reply = error = None
             try:
                 reply = _exchange(step, transport)
             except InfluxDBError as raised:
@@ -155,6 +157,7 @@ def run(flow: Flow[T], transport: Transport) -> T:
             step = resume(flow, reply, error)
         return step.value
     finally:
+        error = None  # as above
         flow.close()
 
 
@@ -165,7 +168,7 @@ async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
         while isinstance(step, Attempt):
             if step.after:
                 await transport.sleep(step.after)
-            reply, error = None, None
+            reply = error = None
             try:
                 reply = await _aexchange(step, transport)
             except InfluxDBError as raised:
@@ -173,6 +176,7 @@ async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
             step = resume(flow, reply, error)
         return step.value
     finally:
+        error = None  # as above
         flow.close()
 
 

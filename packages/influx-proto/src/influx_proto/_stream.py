@@ -127,7 +127,10 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
                 except InfluxDBError as raised:
                     stack.close()
                     error = raised
-                step = resume(flow, items, error)
+                try:
+                    step = resume(flow, items, error)
+                finally:
+                    error = None  # whose traceback leads here, which would be a cycle
         yield step.value
 
 
@@ -153,7 +156,10 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
                 except InfluxDBError as raised:
                     await stack.aclose()
                     error = raised
-                step = resume(flow, items, error)
+                try:
+                    step = resume(flow, items, error)
+                finally:
+                    error = None  # whose traceback leads here, which would be a cycle
         yield step.value
 
 
