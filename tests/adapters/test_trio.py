@@ -83,10 +83,12 @@ def test_what_came_before_garbage_is_given_before_the_error() -> None:
 
 
 class CancelAtStep(trio.abc.Instrument):
-    """Cancels a scope when a task, any of them, goes on for the n-th time."""
+    """Cancels a scope when a task, any of them, goes on for the n-th time; at once for 0."""
 
     def __init__(self, scope: trio.CancelScope, steps: int) -> None:
         self.scope, self.left = scope, steps
+        if not steps:
+            scope.cancel()
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         self.left -= 1
@@ -131,7 +133,7 @@ def test_cancelled_at_every_checkpoint(
             await client.write([f"m v={n} {n}" for n in range(50)])
         await trio.testing.wait_all_tasks_blocked()  # name lookups run in threads, which are kept
         before = open_sockets()
-        for steps in count(1):
+        for steps in count():
             async with AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
                 if kept:
                     await client.ping()
@@ -150,7 +152,18 @@ def test_cancelled_at_every_checkpoint(
                 return steps
         raise AssertionError
 
-    assert trio.run(main) > 1
+    assert trio.run(main) > 0
+
+
+def test_who_is_cancelled_already_sends_nothing(influxd: Server, database: str) -> None:
+    async def main() -> None:
+        async with AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
+            await client.ping()
+            with trio.move_on_after(0):
+                await client.write("m v=1 1")
+            assert await client.list_measurements() == []
+
+    trio.run(main)
 
 
 def test_cancelled_while_others_wait_for_their_turn() -> None:

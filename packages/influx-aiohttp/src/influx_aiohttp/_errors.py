@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 from aiohttp.http import HttpProcessingError
 from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
@@ -12,8 +14,10 @@ from ._way import Way
 FOREIGN = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError)
 
 
-def translated(error: Exception, settings: Settings, timeout: Timeout, way: Way | None = None) -> InfluxDBError:
-    """Say the library's exception as one of ours."""
+def translated(
+    error: Exception, settings: Settings, timeout: Timeout, patience: asyncio.Timeout | None, way: Way | None = None
+) -> InfluxDBError:
+    """Say the library's exception as one of ours; `way` is that of a request which has no answer yet."""
     where = settings.where
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         msg = f"cannot connect to {where}: no answer within {timeout.connect} s"
@@ -28,7 +32,7 @@ def translated(error: Exception, settings: Settings, timeout: Timeout, way: Way 
         return TransportError(msg, maybe_received=False)
     if way is not None and way.is_being_opened:  # by a proxy, in the end
         return TransportError(f"cannot connect to {where}: {_line(error)}", maybe_received=False)
-    if isinstance(error, aiohttp.SocketTimeoutError) or (way is not None and way.patience.expired()):
+    if isinstance(error, aiohttp.SocketTimeoutError) or (patience is not None and patience.expired()):
         return TransportError(f"{where} was silent for {timeout.idle} s")
     if isinstance(error, TimeoutError):
         return TransportError(f"{where} did not finish within {timeout.total} s")

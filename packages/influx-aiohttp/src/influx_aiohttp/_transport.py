@@ -17,7 +17,7 @@ from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Se
 from yarl import URL
 
 from ._errors import FOREIGN, translated
-from ._way import TCPConnector, UnixConnector, Way
+from ._way import TCPConnector, UnixConnector, Way, is_small
 
 _log = logging.getLogger("influx_aiohttp")
 
@@ -53,21 +53,37 @@ class AiohttpTransport:
     async def send(self, request: Request) -> aiohttp.ClientResponse:
         """Send a request; give its answer, after which `done` is to be called."""
         session = self._opened_session()
+        timeout = request.timeout
+        way = Way(timeout.idle)
         self._under_way += 1
         try:
-            return await self._send(session, request)
-        except BaseException:
+            async with way.patience:
+                return await session.request(
+                    request.method,
+                    # yarl would encode parts of it anew
+                    URL(self._origin + request.target, encoded=True),
+                    headers=request.headers + self._headers,
+                    data=way.data(request.body),
+                    allow_redirects=False,
+                    auto_decompress=False,
+                    timeout=_client_timeout(timeout, has_proxy=bool(self._proxy), is_own=self._is_own),
+                    **self._proxy,
+                )
+        except BaseException as error:
             await self.done()
+            if isinstance(error, FOREIGN):
+                raise translated(error, self._settings, timeout, way.patience, way) from error
             raise
 
-    def arriving(self, answer: aiohttp.ClientResponse, timeout: Timeout) -> AsyncIterator[bytes]:
+    def arriving(self, content: aiohttp.StreamReader, timeout: Timeout) -> AsyncIterator[bytes]:
         """Give the body of an answer as it arrives."""
-        return _Arriving(answer, self._settings, timeout)
+        return _Arriving(content, self._settings, timeout)
 
     async def done(self) -> None:
         """Take note that an exchange has ended."""
         self._under_way -= 1
-        await self._close_when_done()
+        if self._closed:
+            await self._close_when_done()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -115,34 +131,16 @@ class AiohttpTransport:
             max_field_size=_LONGEST_FIELD,
         )
 
-    async def _send(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
-        timeout = request.timeout
-        way = Way(timeout.idle)
-        try:
-            async with way.patience:
-                return await session.request(
-                    request.method,
-                    # yarl would encode parts of it anew
-                    URL(self._origin + request.target, encoded=True),
-                    headers=request.headers + self._headers,
-                    data=way.data(request.body),
-                    allow_redirects=False,
-                    auto_decompress=False,
-                    timeout=_client_timeout(timeout, has_proxy=bool(self._proxy)),
-                    **self._proxy,
-                )
-        except FOREIGN as error:
-            raise translated(error, self._settings, timeout, way) from error
-
 
 @functools.lru_cache(maxsize=16)
-def _client_timeout(timeout: Timeout, *, has_proxy: bool) -> aiohttp.ClientTimeout:
+def _client_timeout(timeout: Timeout, *, has_proxy: bool, is_own: bool) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=timeout.total,
         # Only this bounds a proxy's consent; it counts the wait for a free connection as well.
         connect=timeout.connect if has_proxy else None,
         sock_connect=timeout.connect,
-        sock_read=timeout.idle,
+        # In a session of our own `Way` counts, and for less.
+        sock_read=None if is_own else timeout.idle,
     )
 
 
@@ -155,15 +153,16 @@ class _Exchange:
 
     async def __aenter__(self) -> Response[AsyncIterator[bytes]]:
         answer = self._answer = await self._transport.send(self._request)
-        return Response(
-            answer.status, Headers(answer.raw_headers), self._transport.arriving(answer, self._request.timeout)
-        )
+        body = self._transport.arriving(answer.content, self._request.timeout)
+        return Response(answer.status, Headers(answer.raw_headers), body)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        answer = self._answer
         try:
-            await self._answer.__aexit__(kind, error, traceback)
+            if not answer.closed or not is_small(self._request.body):  # or else it is over on both sides
+                await answer.__aexit__(kind, error, traceback)
         finally:
             await self._transport.done()
 
@@ -171,8 +170,8 @@ class _Exchange:
 class _Arriving:
     """The pieces of an answer's body as they arrive."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, settings: Settings, timeout: Timeout) -> None:
-        self._answer = answer
+    def __init__(self, content: aiohttp.StreamReader, settings: Settings, timeout: Timeout) -> None:
+        self._content = content
         self._settings = settings
         self._timeout = timeout
 
@@ -180,10 +179,15 @@ class _Arriving:
         return self
 
     async def __anext__(self) -> bytes:
+        content = self._content
+        patience: asyncio.Timeout | None = None
         try:
-            piece = await self._answer.content.readany()
+            piece = content.read_nowait()
+            if not piece and not content.at_eof():
+                async with asyncio.timeout(self._timeout.idle) as patience:
+                    piece = await content.readany()
         except FOREIGN as error:
-            raise translated(error, self._settings, self._timeout) from error
+            raise translated(error, self._settings, self._timeout, patience) from error
         if not piece:
             raise StopAsyncIteration
         return piece

@@ -15,6 +15,11 @@ from influx_proto.adapter import Body
 _SMALL = 64 * 1024
 
 
+def is_small(body: Body) -> bool:
+    """Whether a body is sent before anybody can have refused it."""
+    return isinstance(body, bytes) and len(body) <= _SMALL
+
+
 class Way:
     """The way of one request, from asking for a connection to the head of the answer.
 
@@ -42,9 +47,7 @@ class Way:
         """Give the body in a form that aiohttp sends piece after piece if it is large, and with its head otherwise."""
         if not isinstance(body, bytes):
             return _Pieces(body, self.go_on)
-        if len(body) <= _SMALL:
-            return body or None
-        return _Watched(body, self.go_on)
+        return (body or None) if is_small(body) else _Watched(body, self.go_on)
 
 
 class _Telling(aiohttp.BaseConnector):

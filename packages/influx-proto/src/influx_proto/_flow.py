@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from ._coding import decoded
 from ._errors import InfluxDBError, TransportError
@@ -124,29 +124,17 @@ class AsyncTransport(Clock, Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Returned(Generic[T]):
-    """What a flow returned."""
-
-    value: T
-
-
-def resume(flow: Flow[T], reply: object, error: InfluxDBError | None) -> Attempt | Returned[T]:
-    """Tell a flow what became of its attempt; give the next attempt, or what it returns."""
-    # Only the flow's own step stands inside this `try`: a StopIteration of a transport must not pass for a result.
-    try:
-        return flow.send(reply) if error is None else flow.throw(error)
-    except StopIteration as stop:
-        return Returned(cast("T", stop.value))
-    finally:
-        del error  # whose traceback leads here: a cycle, which would hold on to the data until it is collected
-
-
 def run(flow: Flow[T], transport: Transport) -> T:
     """Drive a flow over a blocking transport."""
+    reply: object = None
+    error: InfluxDBError | None = None
     try:
-        step = resume(flow, None, None)
-        while isinstance(step, Attempt):
+        while True:
+            # Only the flow's own step stands inside this `try`: a StopIteration of a transport is no result.
+            try:
+                step = flow.send(reply) if error is None else flow.throw(error)
+            except StopIteration as stop:
+                return cast("T", stop.value)
             if step.after:
                 transport.sleep(step.after)
             reply = error = None
@@ -154,18 +142,21 @@ def run(flow: Flow[T], transport: Transport) -> T:
                 reply = _exchange(step, transport)
             except InfluxDBError as raised:
                 error = raised
-            step = resume(flow, reply, error)
-        return step.value
     finally:
-        error = None  # as above
+        error = None  # whose traceback leads here: a cycle, which would hold on to the data until it is collected
         flow.close()
 
 
 async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
     """Drive a flow over an awaiting transport."""
+    reply: object = None
+    error: InfluxDBError | None = None
     try:
-        step = resume(flow, None, None)
-        while isinstance(step, Attempt):
+        while True:
+            try:  # as above
+                step = flow.send(reply) if error is None else flow.throw(error)
+            except StopIteration as stop:
+                return cast("T", stop.value)
             if step.after:
                 await transport.sleep(step.after)
             reply = error = None
@@ -173,10 +164,8 @@ async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
                 reply = await _aexchange(step, transport)
             except InfluxDBError as raised:
                 error = raised
-            step = resume(flow, reply, error)
-        return step.value
     finally:
-        error = None  # as above
+        error = None
         flow.close()
 
 

@@ -9,7 +9,7 @@ where text is not out of the ordinary.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 __all__ = ["end_of_line", "lines"]
@@ -54,8 +54,14 @@ def end_of_line(data: bytes, start: int) -> int:
     return len(data)
 
 
-def lines(data: bytes) -> Iterator[tuple[int, int]]:
+def lines(data: bytes) -> Iterable[tuple[int, int]]:
     """Give begin and end of each line, its LF apart; blank lines are among them."""
+    if b"\n" in data:
+        return _several(data)
+    return ((0, len(data)),) if data else ()
+
+
+def _several(data: bytes) -> Iterator[tuple[int, int]]:
     size = len(data)
     at = 0
     while at < size:

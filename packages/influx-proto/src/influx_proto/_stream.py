@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from ._coding import decoded
 from ._errors import InfluxDBError
-from ._flow import AsyncTransport, Attempt, Transport, attempts, resume
+from ._flow import AsyncTransport, Transport, attempts
 from ._observer import Exchange
 from ._op import Decoder
 from ._server import aauthorized, authorized
@@ -110,8 +110,8 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
     op = op.completed(settings)
     with ExitStack() as stack:
         with closing(attempts(op, settings.retry, transport.now)) as flow:
-            step = resume(flow, None, None)
-            while isinstance(step, Attempt):
+            step = next(flow)
+            while True:
                 if step.after:
                     transport.sleep(step.after)
                 items, error = None, None
@@ -128,10 +128,13 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
                     stack.close()
                     error = raised
                 try:
-                    step = resume(flow, items, error)
+                    step = flow.send(items) if error is None else flow.throw(error)
+                except StopIteration as stop:
+                    items = stop.value
+                    break
                 finally:
                     error = None  # whose traceback leads here, which would be a cycle
-        yield step.value
+        yield items
 
 
 @asynccontextmanager
@@ -139,8 +142,8 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
     op = op.completed(settings)
     async with AsyncExitStack() as stack:
         with closing(attempts(op, settings.retry, transport.now)) as flow:
-            step = resume(flow, None, None)
-            while isinstance(step, Attempt):
+            step = next(flow)
+            while True:
                 if step.after:
                     await transport.sleep(step.after)
                 items, error = None, None
@@ -157,10 +160,13 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
                     await stack.aclose()
                     error = raised
                 try:
-                    step = resume(flow, items, error)
+                    step = flow.send(items) if error is None else flow.throw(error)
+                except StopIteration as stop:
+                    items = stop.value
+                    break
                 finally:
                     error = None  # whose traceback leads here, which would be a cycle
-        yield step.value
+        yield items
 
 
 class _Items(Generic[T]):

@@ -43,7 +43,7 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_found", "_pairs")
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]] = ()) -> None:
-        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        pairs = fields if isinstance(fields, tuple) else fields.items() if isinstance(fields, Mapping) else fields
         self._pairs = cast("tuple[tuple[str, str] | tuple[bytes, bytes], ...]", tuple(pairs))
         self._found: dict[str, tuple[str, str]] | None = None
 
@@ -79,7 +79,7 @@ def _text(raw: str | bytes) -> str:
     return raw if isinstance(raw, str) else raw.decode(errors="replace")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)  # never altered; but a frozen one takes several times as long to make
 class Request:
     """One HTTP request, complete but for what a client adds: its server's path, its credentials, its settings."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -14,18 +14,20 @@ from ._op import Op
 from ._policy import FieldType, ObjectColumns
 from ._settings import Settings
 from ._time import wire_precision
-from ._wire import Repeat, Request, add_params
-from ._writes import WriteReceiver, Writes
+from ._wire import Repeat, Request
+from ._writes import WriteReceiver, Writes, write_target
 
 if TYPE_CHECKING:
     from ._encoder import Encoder
 
 
-def _params(db: str | None, rp: str | None, consistency: str | None) -> Sequence[tuple[str, str]]:
+def _params(db: str | None, rp: str | None, consistency: str | None) -> tuple[tuple[str, str], ...]:
+    if db is rp is consistency is None:
+        return ()
     if consistency is not None and consistency not in {"any", "one", "quorum", "all"}:
         msg = f"consistency: must be one of any, one, quorum, all, not {consistency!r}"
         raise ValueError(msg)
-    return given(db=db, rp=rp, consistency=consistency)
+    return tuple(given(db=db, rp=rp, consistency=consistency))
 
 
 def write_compressed(
@@ -60,8 +62,8 @@ def write_compressed(
         msg = "data: is not compressed with gzip"
         raise SerializationError(msg)
     unit = wire_precision("ns" if precision is None else precision)
-    target = add_params("/write", [*_params(db, rp, consistency), ("precision", unit)])
     headers = (("Content-Encoding", "gzip"),)
+    target = write_target(_params(db, rp, consistency), unit)
     request = Request("POST", target, headers, body, repeat=Repeat.UNLESS_RECEIVED, wants_db=db is None)
     return Op(request, WriteReceiver)
 
@@ -187,6 +189,7 @@ def write_batches(
     # Copies: what the caller does to theirs afterwards does not change a write that is under way.
     all_tags = {**(tags or {}), **extra_tags}
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
+    max_lines, max_bytes = limit("batch_lines", batch_lines), limit("batch_bytes", batch_bytes)
 
     def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, at_once: bool = False) -> Encoder:
         return _encoder_class()(
@@ -195,8 +198,8 @@ def write_batches(
             tag_columns=columns,
             object_columns=object_columns,
             tags={**settings.tags, **all_tags},
-            max_lines=limit("batch_lines", batch_lines),
-            max_bytes=limit("batch_bytes", batch_bytes),
+            max_lines=max_lines,
+            max_bytes=max_bytes,
             policy=settings.types.but(unsigned, nonfinite, field_types, integers_as_floats),
             stamp=stamp,
             at_once=at_once,
@@ -205,7 +208,7 @@ def write_batches(
     return Writes(
         data,
         make_encoder,
-        (tuple(params), db is None),
+        (params, db is None),
         stamp=stamp,
         find_rejected=find_rejected,
         in_flight=limit("in_flight", in_flight) or 1,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, aclosing
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias, TypeVar
 
@@ -38,13 +38,17 @@ class MakeEncoder(Protocol):
     ) -> Encoder: ...
 
 
-def write_op(batch: Batch, params: Sequence[tuple[str, str]], *, wants_db: bool) -> Op[bool]:
+@lru_cache(maxsize=64)
+def write_target(params: tuple[tuple[str, str], ...], precision: str) -> str:
+    """Give the target of a write with these parameters."""
+    return add_params("/write", [*params, ("precision", precision)])
+
+
+def write_op(batch: Batch, params: tuple[tuple[str, str], ...], *, wants_db: bool) -> Op[bool]:
     """Make the request that writes a batch."""
-    target = add_params("/write", [*params, ("precision", batch.precision)])
+    target = write_target(params, batch.precision)
     repeat = Repeat.ALWAYS if batch.timed else Repeat.UNLESS_RECEIVED
-    return Op(
-        Request("POST", target, body=batch.data, repeat=repeat, wants_db=wants_db, compressible=True), WriteReceiver
-    )
+    return Op(Request("POST", target, (), batch.data, repeat, wants_db, compressible=True), WriteReceiver)
 
 
 #: Of InfluxDB Enterprise, and of clusters made of 1.x.

@@ -9,6 +9,7 @@ import trio
 from influx_proto.adapter import Proxy, Settings
 
 from ._connection import Connection
+from ._socket import Socket
 
 
 class RefusedByProxyError(Exception):
@@ -25,7 +26,8 @@ async def connect(settings: Settings, context: ssl.SSLContext | None) -> Connect
         stream = await trio.open_tcp_stream(nearest.host, nearest.port)
     try:
         if context is None:
-            return Connection(stream, stream.socket)
+            socket = Socket(stream)
+            return Connection(socket, socket)
         if proxy is not None:
             await _tunnel(stream, server.netloc, proxy)
         # InfluxDB closes without TLS's goodbye; the framing of HTTP tells whether an answer is whole.

@@ -6,6 +6,7 @@ import math
 import select
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 import h11
 import trio
@@ -28,10 +29,24 @@ _GRACE = 0.05
 _EARLY = 1024 * 1024
 
 
+class Stream(Protocol):
+    """What a connection sends its bytes over, in pieces."""
+
+    async def send_all(self, data: bytes, /) -> None: ...
+    async def receive_some(self, max_bytes: int, /) -> bytes | bytearray: ...
+
+
+class Closable(Protocol):
+    """The socket below."""
+
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+
 class Connection:
     """An open connection. After each exchange `is_reusable` says whether it can carry another."""
 
-    def __init__(self, stream: trio.abc.Stream, socket: trio.socket.SocketType) -> None:
+    def __init__(self, stream: Stream, socket: Closable) -> None:
         self._stream = stream
         self._socket = socket
         self._poll = select.poll()
@@ -158,6 +173,7 @@ class Connection:
                     waiting.clear()
                     if go_on is not None:
                         go_on()
+                        await trio.lowlevel.checkpoint()  # a long upload is not alone
             waiting += send(h11.EndOfMessage()) or ()
             if any(waiting):
                 await self._stream.send_all(b"".join(waiting))

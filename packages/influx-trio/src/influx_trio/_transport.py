@@ -29,6 +29,7 @@ class TrioTransport:
         self._settings = settings
         self._context = settings.tls.context(ssl.create_default_context) if settings.server.ssl else None
         self._pool = Pool()
+        self._host = settings.server.netloc
         #: h11 checks a head field by field; that of one small write is like that of the next.
         self._head = functools.lru_cache(maxsize=64)(_head)
 
@@ -39,7 +40,8 @@ class TrioTransport:
     async def send(self, request: Request) -> tuple[Connection, Response[AsyncIterator[bytes]]]:
         """Send a request; give its answer, and the connection over which it arrives, which is to be given back."""
         settings, timeout = self._settings, request.timeout
-        deadline = math.inf if timeout.total is None else trio.current_time() + timeout.total
+        now = trio.current_time()
+        deadline = math.inf if timeout.total is None else now + timeout.total
 
         async def opened() -> Connection:
             patience = math.inf if timeout.connect is None else trio.current_time() + timeout.connect
@@ -91,7 +93,7 @@ class TrioTransport:
             target = server.origin + target
             headers += tuple(proxy.headers.items())
         size = 0 if request.method == "GET" else request.size
-        return self._head(request.method, target, (("Host", server.netloc), *headers), size)
+        return self._head(request.method, target, (("Host", self._host), *headers), size)
 
 
 def _head(method: str, target: str, headers: tuple[tuple[str, str], ...], size: int | None) -> h11.Request:
