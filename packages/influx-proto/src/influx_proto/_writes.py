@@ -138,11 +138,7 @@ class Writes:
 
     def flow(self, settings: Settings, clock: Clock) -> Flow[bool]:
         """Write batch after batch; an error says how much was stored before it."""
-        with _Account() as account:
-            deliver = self._deliverer(account, settings, clock)
-            for batch in self.batches(settings, clock):
-                yield from deliver(batch)
-        return True
+        return self._flow(self.batches(settings, clock), settings, clock)
 
     def run(
         self,
@@ -151,28 +147,23 @@ class Writes:
         background: Callable[[], tuple[Signal, Callable[[Callable[[], None]], object]] | None],
     ) -> bool:
         """Write batch after batch; where `background` gives threads, the next is made while others are on their way."""
-        encoder = self._encoder(settings, transport)
-        with _Account() as account:
+        batches = self._begun(settings, transport)
+        if isinstance(batches, list):
+            return run(self._flow(batches, settings, transport), transport)
+        beside = self._beside(background())
+        with _Account() as account, ExitStack() as stack:
             deliver = self._deliverer(account, settings, transport)
 
             def send(batch: Batch) -> None:
                 run(deliver(batch), transport)
 
-            full = iter(encoder.add(self._data))
-            first = next(full, None)
-            if first is None:  # all is one batch, as small writes are
-                for batch in encoder.close():
-                    send(batch)
-                return True
-            beside = self._beside(background())
-            with ExitStack() as stack:
-                put = send
-                if beside is not None:
-                    from ._in_flight import InFlight  # noqa: PLC0415 - only needed where there is much to write
+            put = send
+            if beside is not None:
+                from ._in_flight import InFlight  # noqa: PLC0415 - only needed where there is much to write
 
-                    put = stack.enter_context(InFlight(self._senders, send, *beside)).put
-                for batch in chain((first,), full, _rest(encoder)):
-                    put(batch)
+                put = stack.enter_context(InFlight(self._senders, send, *beside)).put
+            for batch in batches:
+                put(batch)
         return True
 
     async def arun(
@@ -182,31 +173,27 @@ class Writes:
         background: Callable[[], tuple[AsyncSignal, Background] | None],
     ) -> bool:
         """Do the same over an awaiting transport; the data may come from an asynchronous iterable."""
-        encoder = self._encoder(settings, transport)
+        if isinstance(self._data, AsyncIterable):
+            several = _read(self._encoder(settings, transport), self._data)
+        else:
+            batches = self._begun(settings, transport)
+            if isinstance(batches, list):
+                return await arun(self._flow(batches, settings, transport), transport)
+            several = _in_turn(batches)
+        beside = self._beside(background())
         with _Account() as account:
             deliver = self._deliverer(account, settings, transport)
 
             async def send(batch: Batch) -> None:
                 await arun(deliver(batch), transport)
 
-            if isinstance(self._data, AsyncIterable):
-                several: AsyncGenerator[Batch] = _read(encoder, self._data)
-            else:
-                full = iter(encoder.add(self._data))
-                first = next(full, None)
-                if first is None:  # as above
-                    for batch in encoder.close():
-                        await send(batch)
-                    return True
-                several = _in_turn(chain((first,), full, _rest(encoder)))
-            beside = self._beside(background())
-            async with aclosing(several) as batches, AsyncExitStack() as stack:
+            async with aclosing(several) as in_turn, AsyncExitStack() as stack:
                 put = send
                 if beside is not None:
                     from ._in_flight import AsyncInFlight  # noqa: PLC0415 - as above
 
                     put = (await stack.enter_async_context(AsyncInFlight(self._senders, send, *beside))).put
-                async for batch in batches:
+                async for batch in in_turn:
                     await put(batch)
         return True
 
@@ -231,6 +218,20 @@ class Writes:
         async with aclosing(_read(encoder, self._data, at_once=at_once)) as batches:
             async for batch in batches:
                 yield batch
+
+    def _begun(self, settings: Settings, clock: Clock) -> list[Batch] | Iterator[Batch]:
+        """Give the batches: a list if no batch became full, as of a small write; otherwise made as they are taken."""
+        encoder = self._encoder(settings, clock)
+        full = iter(encoder.add(self._data))
+        first = next(full, None)
+        return encoder.close() if first is None else chain((first,), full, _rest(encoder))
+
+    def _flow(self, batches: Iterable[Batch], settings: Settings, clock: Clock) -> Flow[bool]:
+        with _Account() as account:
+            deliver = self._deliverer(account, settings, clock)
+            for batch in batches:
+                yield from deliver(batch)
+        return True
 
     def _beside(self, background: BackgroundT | None) -> BackgroundT | None:
         if background is None and self._senders > 1:
