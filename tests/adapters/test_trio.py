@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -182,6 +183,33 @@ def test_cancelled_while_others_wait_for_their_turn() -> None:
     silent: Behaviour = [Receive(), Stall(30)]
     with ScriptedServer([*[silent] * MAX_CONNECTIONS, reply(204)]) as server:
         trio.run(main, server)
+
+
+def test_it_waits_in_each_run_of_trio() -> None:
+    """What looks after its connections ends with the run."""
+    with ScriptedServer([reply(204), [Receive(), Stall(30)]]) as server:
+        client = AsyncInfluxDBClient.from_url(server.url, retry=ONCE)
+        trio.run(client.ping)
+        with pytest.raises(TransportError, match=r"was silent for 0\.1 s"):
+            trio.run(partial(client.ping, timeout=0.1))
+
+
+def test_nothing_is_looked_after_when_nothing_is_awaited(influxd: Server) -> None:
+    def looking() -> int:
+        root = trio.lowlevel.current_root_task()
+        assert root is not None
+        return sum("look_after" in task.name for nursery in root.child_nurseries for task in nursery.child_tasks)
+
+    async def main() -> None:
+        async with AsyncInfluxDBClient.from_url(influxd.url, timeout=100) as client:
+            for _ in range(3):
+                await client.ping()
+            assert looking() == 1
+            await trio.sleep(101)
+            assert looking() == 0
+            await client.ping()
+
+    trio.run(main, clock=trio.testing.MockClock(rate=100))
 
 
 def test_waiting_for_a_connection_counts_in_the_total() -> None:

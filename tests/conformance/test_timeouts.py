@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import itertools
 import socket
+import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from influx_proto import RetryPolicy, Timeout, TransportError
 
 from tests.conformance.drivers import Driver
@@ -43,6 +48,21 @@ def test_idle(connect: Callable[..., Any], behaviour: Behaviour) -> None:
             with pytest.raises(TransportError, match=r"was silent for 0\.1 s") as caught:
                 client.query("SHOW DATABASES", **call)
             assert caught.value.maybe_received is True
+
+
+def test_waits_of_different_lengths(connect: Callable[..., Any]) -> None:
+    """A short one that begins within a long one is over first, and the long one goes on."""
+    with ScriptedServer([SILENT, SILENT, reply(204)]) as server, ThreadPoolExecutor() as pool:
+        client = connect(server.url, retry=ONCE, timeout=60)
+        long = pool.submit(client.ping, timeout=1.5)
+        server.wait_for(1)
+        with pytest.raises(TransportError, match=r"was silent for 0\.1 s"):
+            client.ping(timeout=0.1)
+        assert not long.done()
+        assert client.ping()
+        with pytest.raises(TransportError, match=r"was silent for 1\.5 s"):
+            long.result(30)
+        assert client.ping()
 
 
 def test_every_operation_takes_a_timeout(connect: Callable[..., Any]) -> None:
@@ -128,6 +148,31 @@ def test_a_server_that_accepts_and_says_nothing_in_tls(connect: Callable[..., An
         with pytest.raises(TransportError, match="cannot connect to") as caught:
             connect(url, retry=ONCE, timeout=Timeout(connect=0.2)).ping()
         assert caught.value.maybe_received is False
+
+
+def test_a_silent_server_behind_tls(connect: Callable[..., Any], tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+
+        def shake_hands() -> None:
+            with listening.accept()[0] as accepted, context.wrap_socket(accepted, server_side=True) as secured:
+                while secured.recv(1024):
+                    pass
+
+        ended = pool.submit(shake_hands)
+        client = connect(
+            f"https://127.0.0.1:{listening.getsockname()[1]}",
+            retry=ONCE,
+            verify=tmp_path / "ca.pem",
+            timeout=Timeout(idle=0.2),
+        )
+        with pytest.raises(TransportError, match=r"was silent for 0\.2 s"):
+            client.ping()
+        with suppress(OSError):  # no goodbye is waited for
+            ended.result(30)
 
 
 def test_an_upload_that_stalls(connect: Callable[..., Any]) -> None:

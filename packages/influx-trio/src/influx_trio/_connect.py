@@ -9,6 +9,7 @@ import trio
 from influx_proto.adapter import Proxy, Settings
 
 from ._connection import Connection
+from ._patience import Patience
 from ._socket import Socket
 
 
@@ -16,7 +17,7 @@ class RefusedByProxyError(Exception):
     """A proxy does not connect us; says why."""
 
 
-async def connect(settings: Settings, context: ssl.SSLContext | None) -> Connection:
+async def connect(settings: Settings, context: ssl.SSLContext | None, patience: Patience) -> Connection:
     """Open a connection; on any failure, cancellation among them, nothing stays open."""
     server, proxy = settings.server, settings.proxy
     if settings.unix_socket is not None:
@@ -27,13 +28,13 @@ async def connect(settings: Settings, context: ssl.SSLContext | None) -> Connect
     try:
         if context is None:
             socket = Socket(stream)
-            return Connection(socket, socket)
+            return Connection(socket, socket, patience)
         if proxy is not None:
             await _tunnel(stream, server.netloc, proxy)
         # InfluxDB closes without TLS's goodbye; the framing of HTTP tells whether an answer is whole.
         secured = trio.SSLStream(stream, context, server_hostname=server.host, https_compatible=True)
         await secured.do_handshake()
-        return Connection(secured, stream.socket)
+        return Connection(secured, stream.socket, patience)
     except BaseException:
         stream.socket.close()
         raise

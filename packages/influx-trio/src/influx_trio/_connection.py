@@ -12,6 +12,8 @@ import h11
 import trio
 from influx_proto.adapter import Request
 
+from ._patience import Patience
+
 _PIECE = 64 * 1024
 
 #: InfluxDB puts the text of an error into a header, up to 1024 bytes of it, and proxies add their own.
@@ -46,9 +48,10 @@ class Closable(Protocol):
 class Connection:
     """An open connection. After each exchange `is_reusable` says whether it can carry another."""
 
-    def __init__(self, stream: Stream, socket: Closable) -> None:
+    def __init__(self, stream: Stream, socket: Closable, patience: Patience) -> None:
         self._stream = stream
         self._socket = socket
+        self._patience = patience
         self._poll = select.poll()
         self._poll.register(socket.fileno(), select.POLLIN)
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
@@ -62,6 +65,8 @@ class Connection:
         #: Bytes of the current answer, whether its head was among them, and whether they ended too early.
         self.received = 0
         self.has_head = self.is_cut = False
+        #: Whether it was closed because nothing came for too long.
+        self.is_expired = False
         #: Since when nothing is under way, on trio's clock.
         self.idle_since = math.inf
 
@@ -85,6 +90,11 @@ class Connection:
         """Close the connection at once: without a goodbye of TLS, and without waiting, which may be cancelled."""
         self._socket.close()
 
+    def expire(self) -> None:
+        """Close it because nothing came for too long; who waits for it is told."""
+        self.is_expired = True
+        self.close()
+
     def reuse(self) -> None:
         """Make ready for another exchange."""
         self._http.start_next_cycle()
@@ -96,12 +106,14 @@ class Connection:
         self._deadline = deadline
         self.received = 0
         self.has_head = self.is_cut = False
-        with trio.CancelScope(deadline=self._until()) as scope:
+        self._begin_to_wait()
+        try:
             if isinstance(request.body, bytes) and len(request.body) <= _SMALL:
                 await self._send(head, (request.body,))
                 return await self._head()
-            return await self._upload(head, _pieces(request.body), scope)
-        raise trio.TooSlowError
+            return await self._upload(head, _pieces(request.body))
+        finally:
+            self._patience.end(self)
 
     async def receive(self) -> bytes:
         """Give what has come of the body, waiting for some if there is none; nothing at its end."""
@@ -125,11 +137,10 @@ class Connection:
             elif event is not h11.NEED_DATA or pieces:
                 break
             else:
-                with trio.fail_at(self._until()):
-                    await self._receive_more()
+                await self._receive_more()
         return b"".join(pieces)
 
-    async def _upload(self, head: h11.Request, pieces: Iterator[bytes], scope: trio.CancelScope) -> h11.Response:
+    async def _upload(self, head: h11.Request, pieces: Iterator[bytes]) -> h11.Response:
         """Send a body and listen meanwhile: a server that refuses it says so before it has read all of it."""
         failures: list[Exception] = []
         answers: list[h11.Response] = []
@@ -137,7 +148,7 @@ class Connection:
 
         async def send() -> None:
             try:
-                await self._send(head, pieces, lambda: setattr(scope, "deadline", self._until()))
+                await self._send(head, pieces, self._begin_to_wait)
             except Exception as error:  # noqa: BLE001 - raised below, without the group that a nursery makes of it
                 failures.append(error)
                 nursery.cancel_scope.cancel()
@@ -199,14 +210,18 @@ class Connection:
         return event  # type: ignore[return-value]  # NEED_DATA it is not
 
     async def _receive_more(self) -> None:
-        data = await self._stream.receive_some(_PIECE)
+        self._begin_to_wait()
+        try:
+            data = await self._stream.receive_some(_PIECE)
+        finally:
+            self._patience.end(self)
         self.received += len(data)
         self.is_cut = not data
         self._http.receive_data(bytes(data))
 
-    def _until(self) -> float:
-        """Say on trio's clock until when the next piece has to come."""
-        return min(trio.current_time() + self._idle, self._deadline)
+    def _begin_to_wait(self) -> None:
+        """Wait for the next piece from now on."""
+        self._patience.begin(self, min(trio.current_time() + self._idle, self._deadline))
 
 
 def _pieces(body: bytes | Iterable[bytes]) -> Iterator[bytes]:

@@ -23,7 +23,8 @@ def translated(
 ) -> InfluxDBError:
     """Say what failed on a connection, or without one while it was being opened, as one of our errors."""
     where = settings.where
-    if isinstance(error, trio.TooSlowError) and trio.current_time() >= deadline:
+    is_late = isinstance(error, trio.TooSlowError) or (connection is not None and connection.is_expired)
+    if is_late and trio.current_time() >= deadline:
         msg = f"{where} did not finish within {timeout.total} s"
         return TransportError(msg, maybe_received=connection is not None)
     if connection is None:
@@ -45,7 +46,7 @@ def _opening(error: Exception, where: str, timeout: Timeout) -> InfluxDBError:
 
 
 def _exchanging(error: Exception, where: str, timeout: Timeout, connection: Connection) -> InfluxDBError:
-    if isinstance(error, trio.TooSlowError):
+    if connection.is_expired:
         return TransportError(f"{where} was silent for {timeout.idle} s")
     if not connection.received:
         cause = "it closed the connection" if isinstance(error, h11.ProtocolError) else error.__cause__ or error

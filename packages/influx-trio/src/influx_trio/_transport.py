@@ -17,6 +17,7 @@ from influx_proto.adapter import Headers, Request, Response, Settings, Timeout
 from ._connect import connect
 from ._connection import Connection
 from ._errors import FOREIGN, translated
+from ._patience import Patience
 from ._pool import Pool
 
 _log = logging.getLogger("influx_trio")
@@ -29,6 +30,7 @@ class TrioTransport:
         self._settings = settings
         self._context = settings.tls.context(ssl.create_default_context) if settings.server.ssl else None
         self._pool = Pool()
+        self._patience = Patience()
         self._host = settings.server.netloc
         #: h11 checks a head field by field; that of one small write is like that of the next.
         self._head = functools.lru_cache(maxsize=64)(_head)
@@ -46,7 +48,7 @@ class TrioTransport:
         async def opened() -> Connection:
             patience = math.inf if timeout.connect is None else trio.current_time() + timeout.connect
             with trio.fail_at(min(patience, deadline)):
-                connection = await connect(settings, self._context)
+                connection = await connect(settings, self._context, self._patience)
             _log.debug("connected to %s", settings.where)
             return connection
 

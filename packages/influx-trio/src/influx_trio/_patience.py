@@ -1,0 +1,60 @@
+"""How long is waited for a server, on all connections of a client."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import trio
+
+
+class Waiting(Protocol):
+    """A connection on which something is awaited."""
+
+    def expire(self) -> None:
+        """End the wait, by closing it."""
+        ...
+
+
+class Patience:
+    """Closes connections on which nothing has come for too long.
+
+    One task looks after all of them, while there are any. A cancel scope around each wait would do the same; but trio
+    keeps those that are over by the thousand until their time has come, which makes a small write a tenth slower.
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[Waiting, float] = {}
+        #: What ends the task's sleep.
+        self._sleep = trio.CancelScope()
+        #: The run of trio to which the task belongs; another one after a fork, for instance, has none yet.
+        self._run: trio.lowlevel.TrioToken | None = None
+
+    def begin(self, connection: Waiting, until: float) -> None:
+        """Close a connection at a time on trio's clock, unless it is another one by then, or `end` was called."""
+        if until == math.inf:
+            self.end(connection)
+            return
+        self._until[connection] = until
+        run = trio.lowlevel.current_trio_token()
+        if run is not self._run:
+            self._run = run
+            self._sleep = trio.CancelScope(deadline=until)
+            trio.lowlevel.spawn_system_task(self._look_after_all)
+        elif until < self._sleep.deadline:
+            self._sleep.deadline = until
+
+    def end(self, connection: Waiting) -> None:
+        """Say that nothing is awaited any more."""
+        self._until.pop(connection, None)
+
+    async def _look_after_all(self) -> None:
+        while self._until:
+            with self._sleep:
+                await trio.sleep_forever()
+            now = trio.current_time()
+            for connection in [connection for connection, until in self._until.items() if until <= now]:
+                self.end(connection)
+                connection.expire()
+            self._sleep = trio.CancelScope(deadline=min(self._until.values(), default=now))
+        self._run = None
