@@ -27,6 +27,7 @@ def unavailable(**headers: str) -> ServerUnavailable:
     return ServerUnavailable(503, "later", Headers(headers))
 
 
+PING = ops.ping()
 READ = ops.query("SELECT v FROM m")
 CHANGE = ops.query("DROP DATABASE x")
 TIMED = ops.write("m v=1 1")
@@ -41,11 +42,11 @@ def half() -> float:
 def schedule(op: Op[Any], policy: RetryPolicy, errors: list[Exception]) -> list[float]:
     """The waits of a flow whose attempts fail with these errors and then succeed; a final -1 if it gave up."""
     clock = Clock()
-    flow = attempts(op, policy, clock)
+    flow = attempts(op.request, op.receiver, policy, clock)
     attempt = next(flow)
     waits: list[float] = []
     for error in errors:
-        assert attempt.op is op
+        assert attempt.request is op.request
         try:
             attempt = flow.throw(error)
         except type(error):
@@ -211,18 +212,19 @@ BOTH = pytest.mark.parametrize("awaiting", [False, True], ids=["run", "arun"])
 
 @BOTH
 def test_a_driver_does_what_the_flow_says(awaiting: bool) -> None:
-    ping = ops.ping()
     policy = RetryPolicy(backoff=1, random=half)
-    result, asked = drive(attempts(ping, policy, lambda: 0.0), TransportError("x"), [], awaiting=awaiting)
+    result, asked = drive(
+        attempts(PING.request, PING.receiver, policy, lambda: 0.0), TransportError("x"), [], awaiting=awaiting
+    )
     assert result.version == "1"
-    assert asked == [ping.request, 0.5, ping.request]
+    assert asked == [PING.request, 0.5, PING.request]
 
 
 @BOTH
 def test_a_flow_that_wants_nothing(awaiting: bool) -> None:
     def flow() -> Flow[int]:
         return 7
-        yield Attempt(ops.ping())
+        yield Attempt(PING.request, PING.receiver)
 
     assert drive(flow(), awaiting=awaiting) == (7, [])
 
@@ -230,7 +232,9 @@ def test_a_flow_that_wants_nothing(awaiting: bool) -> None:
 @BOTH
 def test_a_stop_iteration_of_a_transport_is_no_result(awaiting: bool) -> None:
     with pytest.raises(RuntimeError, match="StopIteration"):
-        drive(attempts(ops.ping(), RetryPolicy(), lambda: 0.0), StopIteration("bug"), awaiting=awaiting)
+        drive(
+            attempts(PING.request, PING.receiver, RetryPolicy(), lambda: 0.0), StopIteration("bug"), awaiting=awaiting
+        )
 
 
 @BOTH
@@ -239,7 +243,7 @@ def test_the_flow_is_closed_when_the_driver_is_interrupted(awaiting: bool) -> No
 
     def flow() -> Flow[None]:
         try:
-            yield Attempt(ops.ping())
+            yield Attempt(PING.request, PING.receiver)
         finally:
             closed.append(True)
 
@@ -260,7 +264,7 @@ def test_an_error_that_was_handled_is_gone_with_all_that_its_traceback_holds(awa
     transport: Any = Broken()
 
     def handled() -> weakref.ref[TransportError] | None:
-        flow = attempts(ops.ping(), RetryPolicy(attempts=1), transport.now)
+        flow = attempts(PING.request, PING.receiver, RetryPolicy(attempts=1), transport.now)
         try:
             arun(flow, transport).send(None) if awaiting else run(flow, transport)
         except TransportError as error:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any, ClassVar, Final, NoReturn
 
-from ._arguments import limit
 from ._batch import SKIPPED, Batch, has_time, is_point
 from ._errors import SerializationError
 from ._escape import encoded
@@ -85,8 +84,8 @@ class Encoder:
         self._tag_columns = tag_columns
         self._object_columns: ObjectColumns = object_columns
         self._text_precision = wire_precision(precision)
-        self._max_lines = limit("max_lines", max_lines) or _UNLIMITED
-        self._max_bytes = limit("max_bytes", max_bytes) or _UNLIMITED
+        self._max_lines = max_lines or _UNLIMITED
+        self._max_bytes = max_bytes or _UNLIMITED
         # What encodes a kind of input is made when there is some. What may be wrong with the arguments is told now.
         if measurement is not None or tags:
             _ = self._points

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from ._coding import decoded
 from ._errors import InfluxDBError, TransportError
@@ -19,27 +19,19 @@ from ._server import aauthorized, authorized
 from ._wire import Repeat
 
 if TYPE_CHECKING:
-    from ._op import Op
     from ._retry import RetryPolicy
-    from ._wire import Request, Response
+    from ._wire import Headers, Request, Response
 
 T = TypeVar("T")
-
-
-class AnyOp(Protocol):
-    """A request, and what is needed to read its answer: an `Op`, or a `StreamOp`."""
-
-    @property
-    def request(self) -> Request:
-        """The request to send."""
-        ...
 
 
 @dataclass(slots=True)  # never altered; but a frozen one takes several times as long to make, for every exchange
 class Attempt:
     """What a flow asks of its driver: wait, then do this exchange once."""
 
-    op: Any
+    request: Request
+    #: Makes what reads the answer, given its status and headers.
+    receiver: Callable[[int, Headers], Any]
     #: Seconds to wait before it.
     after: float = 0.0
     #: Which attempt at this exchange it is.
@@ -50,15 +42,17 @@ class Attempt:
 Flow: TypeAlias = Generator[Attempt, object, T]
 
 
-def attempts(op: AnyOp, policy: RetryPolicy, now: Callable[[], float]) -> Flow[Any]:
-    """Try `op` until it succeeds, fails for good, or the policy's budget is spent; `now` is a monotonic clock."""
+def attempts(
+    request: Request, receiver: Callable[[int, Headers], Any], policy: RetryPolicy, now: Callable[[], float]
+) -> Flow[Any]:
+    """Try until it succeeds, fails for good, or the policy's budget is spent; `now` is a monotonic clock."""
     began = now()
     after = 0.0
-    may_replace = op.request.repeat is Repeat.ALWAYS
+    may_replace = request.repeat is Repeat.ALWAYS
     attempt = number = 1
     while True:
         try:
-            return (yield Attempt(op, after, number))
+            return (yield Attempt(request, receiver, after, number))
         except InfluxDBError as error:
             if may_replace and isinstance(error, TransportError) and error.was_idle:
                 may_replace = False  # a server may close what is idle: over another connection, at once, and once
@@ -66,15 +60,15 @@ def attempts(op: AnyOp, policy: RetryPolicy, now: Callable[[], float]) -> Flow[A
                 number += 1
                 continue
             elapsed = now() - began
-            wait = policy.wait(error, op.request.repeat, attempt, elapsed)
+            wait = policy.wait(error, request.repeat, attempt, elapsed)
             if wait is None:
                 if attempt > 1:
                     error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
                 raise
-            if (watch := op.request.watch) is not None:
-                watch.tell("retrying", Retry(watch.server, operation(op.request), error, number, wait))
+            if (watch := request.watch) is not None:
+                watch.tell("retrying", Retry(watch.server, operation(request), error, number, wait))
             if (log := logger()) is not None:
-                log.info("%r failed: %s; attempt %d follows in %.2f s", op.request, error, attempt + 1, wait)
+                log.info("%r failed: %s; attempt %d follows in %.2f s", request, error, attempt + 1, wait)
             after = wait
             attempt += 1
             number += 1
@@ -134,7 +128,8 @@ def run(flow: Flow[T], transport: Transport) -> T:
             try:
                 step = flow.send(reply) if error is None else flow.throw(error)
             except StopIteration as stop:
-                return cast("T", stop.value)
+                result: T = stop.value
+                return result
             if step.after:
                 transport.sleep(step.after)
             reply = error = None
@@ -156,7 +151,8 @@ async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
             try:  # as above
                 step = flow.send(reply) if error is None else flow.throw(error)
             except StopIteration as stop:
-                return cast("T", stop.value)
+                result: T = stop.value
+                return result
             if step.after:
                 await transport.sleep(step.after)
             reply = error = None
@@ -170,10 +166,10 @@ async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
 
 
 def _exchange(step: Attempt, transport: Transport) -> Any:
-    op: Op[Any] = step.op
-    with Exchange(op.request, transport.now, step.number) as record, transport.open(authorized(op.request)) as response:
+    request = step.request
+    with Exchange(request, transport.now, step.number) as record, transport.open(authorized(request)) as response:
         record.status = response.status
-        receiver = op.receiver(response.status, response.headers)
+        receiver = step.receiver(response.status, response.headers)
         for data in response.body:
             if not record.received:
                 receiver = decoded(receiver, response.headers)
@@ -183,12 +179,13 @@ def _exchange(step: Attempt, transport: Transport) -> Any:
 
 
 async def _aexchange(step: Attempt, transport: AsyncTransport) -> Any:
-    op: Op[Any] = step.op
-    with Exchange(op.request, transport.now, step.number) as record:
-        request = op.request if op.request.token is None else await aauthorized(op.request)
+    request = step.request
+    with Exchange(request, transport.now, step.number) as record:
+        if request.token is not None:
+            request = await aauthorized(request)
         async with transport.open(request) as response:
             record.status = response.status
-            receiver = op.receiver(response.status, response.headers)
+            receiver = step.receiver(response.status, response.headers)
             async for data in response.body:
                 if not record.received:
                     receiver = decoded(receiver, response.headers)

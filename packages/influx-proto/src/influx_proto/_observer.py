@@ -36,8 +36,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_began", "_now", "_watch", "attempt", "error", "method", "note", "received", "seconds", "sent", "server",
-        "status", "target",
+        "_began", "_listens", "_now", "_watch", "attempt", "error", "method", "note", "received", "seconds", "sent",
+        "server", "status", "target",
     )  # fmt: skip
 
     def __init__(self, request: Request, now: Callable[[], float], attempt: int) -> None:
@@ -60,21 +60,22 @@ class Exchange:
         return _operation(self.target)
 
     def __enter__(self) -> Self:
-        self._began = self._now()
+        log = logger()
+        self._listens = self._watch is not None or (log is not None and log.isEnabledFor(_DEBUG))
+        if self._listens:
+            self._began = self._now()
         if self._watch is not None:
             self._watch.tell("started", self)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        log = logger()
-        listens = log is not None and log.isEnabledFor(_DEBUG)
-        if not listens and self._watch is None:
+        if not self._listens:
             return
         self.seconds = self._now() - self._began
         self.error = error
         if self._watch is not None:
             self._watch.tell("ended", self)
-        if log is not None and listens:
+        if (log := logger()) is not None:
             log.debug("%r", self)
 
     def __repr__(self) -> str:

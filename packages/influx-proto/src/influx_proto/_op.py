@@ -105,7 +105,7 @@ class Op(Generic[T]):
 
     def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
         """Say how a client with these settings does this: the request completed, with retries."""
-        return attempts(Op(settings.complete(self.request), self.receiver), settings.retry, clock.now)
+        return attempts(settings.complete(self.request), self.receiver, settings.retry, clock.now)
 
 
 class Operation(Protocol[T_co]):

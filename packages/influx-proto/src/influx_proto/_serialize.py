@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from ._arguments import limit
 from ._batch import BATCH_BYTES, BATCH_LINES
 from ._errors import SerializationError
 from ._policy import FieldType, ObjectColumns, TypePolicy
@@ -124,8 +125,8 @@ def serialize_batches(
         tag_columns=tag_columns,
         object_columns=object_columns,
         tags={**(tags or {}), **extra_tags},
-        max_lines=max_lines,
-        max_bytes=max_bytes,
+        max_lines=limit("max_lines", max_lines),
+        max_bytes=limit("max_bytes", max_bytes),
         policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
     )
     return (batch.data for batch in encoder.encode(data))

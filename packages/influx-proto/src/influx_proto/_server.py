@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from ._observer import Watch
 from ._timeout import Timeout
-from ._wire import Request, add_params
+from ._wire import Request, add_db
 
 DEFAULT_PORT = 8086
 
@@ -133,7 +133,7 @@ class Server:
         """Add path prefix, credentials and header fields, and `db` where the request wants one and has none."""
         target = self.path + request.target
         if db is not None and request.wants_db:
-            target = add_params(target, [("db", db)])
+            target = add_db(target, db)
         headers = request.headers + self.headers
         if self.authorization is not None:
             headers += (("Authorization", self.authorization),)

@@ -109,7 +109,7 @@ class _AsyncUnopened(AbstractAsyncContextManager[T]):
 def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Generator[Iterator[T]]:
     op = op.completed(settings)
     with ExitStack() as stack:
-        with closing(attempts(op, settings.retry, transport.now)) as flow:
+        with closing(attempts(op.request, op.decoder, settings.retry, transport.now)) as flow:
             step = next(flow)
             while True:
                 if step.after:
@@ -141,7 +141,7 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
 async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTransport) -> AsyncGenerator[AsyncIterator[T]]:
     op = op.completed(settings)
     async with AsyncExitStack() as stack:
-        with closing(attempts(op, settings.retry, transport.now)) as flow:
+        with closing(attempts(op.request, op.decoder, settings.retry, transport.now)) as flow:
             step = next(flow)
             while True:
                 if step.after:

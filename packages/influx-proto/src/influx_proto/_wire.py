@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
@@ -133,7 +134,18 @@ def _quoted(text: str) -> str:
 
 def add_params(target: str, params: Iterable[tuple[str, str]]) -> str:
     """Append parameters to a request target."""
-    encoded = encode_params(params)
-    if not encoded:
-        return target
-    return f"{target}{'&' if '?' in target else '?'}{encoded}"
+    return _with_encoded(target, encode_params(params))
+
+
+def add_db(target: str, name: str) -> str:
+    """Append the database to a request target."""
+    return _with_encoded(target, _encoded_db(name))
+
+
+@lru_cache(maxsize=64)  # a client has but few databases, and names one of them in every request
+def _encoded_db(name: str) -> str:
+    return encode_params([("db", name)])
+
+
+def _with_encoded(target: str, params: str) -> str:
+    return f"{target}{'&' if '?' in target else '?'}{params}" if params else target

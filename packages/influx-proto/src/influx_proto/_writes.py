@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, I
 from contextlib import AsyncExitStack, ExitStack, aclosing
 from functools import lru_cache, partial
 from itertools import chain
-from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, TypeVar
 
 from ._batch import Batch
 from ._deliver import deliver, deliver_accepted, partial_write
@@ -105,7 +105,7 @@ class Writes:
     ) -> None:
         # Wrong options are told at once, not when the first batch is due; the encoder may then be the one for it.
         self._first: Encoder | None = make_encoder(_PLAIN)
-        self._data = data
+        self._data: Any = data
         self._make_encoder = make_encoder
         #: Where it goes: the parameters of the request, and whether the client's database is one of them.
         self.target = target
@@ -173,7 +173,7 @@ class Writes:
         background: Callable[[], tuple[AsyncSignal, Background] | None],
     ) -> bool:
         """Do the same over an awaiting transport; the data may come from an asynchronous iterable."""
-        if isinstance(self._data, AsyncIterable):
+        if hasattr(self._data, "__aiter__"):
             several = _read(self._encoder(settings, transport), self._data)
         else:
             batches = self._begun(settings, transport)
@@ -210,7 +210,7 @@ class Writes:
 
     async def abatches(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> AsyncGenerator[Batch]:
         """Give the batches of data that may come from an asynchronous iterable; the generator is to be closed."""
-        if not isinstance(self._data, AsyncIterable):
+        if not hasattr(self._data, "__aiter__"):
             for batch in self.batches(settings, clock, at_once=at_once):
                 yield batch
             return

@@ -25,22 +25,22 @@ async def connect(settings: Settings, context: ssl.SSLContext | None, patience: 
     else:
         nearest = proxy or server
         stream = await trio.open_tcp_stream(nearest.host, nearest.port)
+    socket = Socket(stream, patience)
     try:
         if context is None:
-            socket = Socket(stream)
-            return Connection(socket, socket, patience)
+            return Connection(socket, socket)
         if proxy is not None:
-            await _tunnel(stream, server.netloc, proxy)
+            await _tunnel(socket, server.netloc, proxy)
         # InfluxDB closes without TLS's goodbye; the framing of HTTP tells whether an answer is whole.
-        secured = trio.SSLStream(stream, context, server_hostname=server.host, https_compatible=True)
+        secured = trio.SSLStream(socket, context, server_hostname=server.host, https_compatible=True)
         await secured.do_handshake()
-        return Connection(secured, stream.socket, patience)
+        return Connection(secured, socket)
     except BaseException:
-        stream.socket.close()
+        socket.close()
         raise
 
 
-async def _tunnel(stream: trio.SocketStream, target: str, proxy: Proxy) -> None:
+async def _tunnel(stream: trio.abc.Stream, target: str, proxy: Proxy) -> None:
     """Have a proxy connect us to the server; what follows are the server's bytes."""
     http = h11.Connection(h11.CLIENT)
     headers = [("Host", target), *proxy.headers.items()]
@@ -49,7 +49,7 @@ async def _tunnel(stream: trio.SocketStream, target: str, proxy: Proxy) -> None:
     while True:
         event = http.next_event()
         if event is h11.NEED_DATA:
-            http.receive_data(await stream.receive_some())
+            http.receive_data(bytes(await stream.receive_some()))
         elif isinstance(event, h11.Response):
             if event.status_code >= 300:
                 msg = f"it answers HTTP {event.status_code} {event.reason.decode(errors='replace')}"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import select
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator
 
 import h11
 import trio
 from influx_proto.adapter import Request
 
-from ._patience import Patience
+from ._socket import Socket
 
 _PIECE = 64 * 1024
 
@@ -31,27 +30,17 @@ _GRACE = 0.05
 _EARLY = 1024 * 1024
 
 
-class Stream(Protocol):
-    """What a connection sends its bytes over, in pieces."""
-
-    async def send_all(self, data: bytes, /) -> None: ...
-    async def receive_some(self, max_bytes: int, /) -> bytes | bytearray: ...
-
-
-class Closable(Protocol):
-    """The socket below."""
-
-    def fileno(self) -> int: ...
-    def close(self) -> None: ...
-
-
 class Connection:
-    """An open connection. After each exchange `is_reusable` says whether it can carry another."""
+    """An open connection. After each exchange `is_reusable` says whether it can carry another.
 
-    def __init__(self, stream: Stream, socket: Closable, patience: Patience) -> None:
+    Args:
+        stream: what it sends its bytes over: the socket itself, or TLS.
+        socket: the socket below.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, socket: Socket) -> None:
         self._stream = stream
         self._socket = socket
-        self._patience = patience
         self._poll = select.poll()
         self._poll.register(socket.fileno(), select.POLLIN)
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
@@ -59,14 +48,11 @@ class Connection:
         self._early: deque[bytes] = deque()
         #: What is wrong with the answer behind what was given of it; h11 tells it once only.
         self._failure: h11.RemoteProtocolError | None = None
-        self._idle = self._deadline = math.inf
         #: Whether an earlier exchange went well.
         self.was_used = False
         #: Bytes of the current answer, whether its head was among them, and whether they ended too early.
         self.received = 0
         self.has_head = self.is_cut = False
-        #: Whether it was closed because nothing came for too long.
-        self.is_expired = False
         #: Since when nothing is under way, on trio's clock.
         self.idle_since = math.inf
 
@@ -90,10 +76,10 @@ class Connection:
         """Close the connection at once: without a goodbye of TLS, and without waiting, which may be cancelled."""
         self._socket.close()
 
-    def expire(self) -> None:
-        """Close it because nothing came for too long; who waits for it is told."""
-        self.is_expired = True
-        self.close()
+    @property
+    def is_expired(self) -> bool:
+        """Whether it was closed because nothing came for too long."""
+        return self._socket.is_expired
 
     def reuse(self) -> None:
         """Make ready for another exchange."""
@@ -102,18 +88,15 @@ class Connection:
 
     async def exchange(self, head: h11.Request, request: Request, deadline: float) -> h11.Response:
         """Send a request and wait for the head of its answer, until `deadline` on trio's clock."""
-        self._idle = math.inf if request.timeout.idle is None else request.timeout.idle
-        self._deadline = deadline
+        idle = request.timeout.idle
+        self._socket.idle = math.inf if idle is None else idle
+        self._socket.deadline = deadline
         self.received = 0
         self.has_head = self.is_cut = False
-        self._begin_to_wait()
-        try:
-            if isinstance(request.body, bytes) and len(request.body) <= _SMALL:
-                await self._send(head, (request.body,))
-                return await self._head()
-            return await self._upload(head, _pieces(request.body))
-        finally:
-            self._patience.end(self)
+        if isinstance(request.body, bytes) and len(request.body) <= _SMALL:
+            await self._send(head, (request.body,))
+            return await self._head()
+        return await self._upload(head, _pieces(request.body))
 
     async def receive(self) -> bytes:
         """Give what has come of the body, waiting for some if there is none; nothing at its end."""
@@ -148,7 +131,7 @@ class Connection:
 
         async def send() -> None:
             try:
-                await self._send(head, pieces, self._begin_to_wait)
+                await self._send(head, pieces)
             except Exception as error:  # noqa: BLE001 - raised below, without the group that a nursery makes of it
                 failures.append(error)
                 nursery.cancel_scope.cancel()
@@ -171,20 +154,19 @@ class Connection:
             raise failures[0]
         return answers[0]
 
-    async def _send(self, head: h11.Request, pieces: Iterable[bytes], go_on: Callable[[], None] | None = None) -> None:
-        """Send a request, with its head and first piece in one; `go_on` is called after each."""
+    async def _send(self, head: h11.Request, pieces: Iterable[bytes]) -> None:
+        """Send a request, with its head and first piece in one."""
         self._is_sent = False
         send = self._http.send_with_data_passthrough  # large pieces are not copied into one with their framing
         waiting = list(send(head) or ())
         try:
-            for piece in pieces:
+            for number, piece in enumerate(pieces):
+                if number:
+                    await trio.lowlevel.checkpoint()  # a long upload is not alone
                 if piece:
                     waiting += send(h11.Data(data=piece)) or ()
                     await self._stream.send_all(b"".join(waiting))
                     waiting.clear()
-                    if go_on is not None:
-                        go_on()
-                        await trio.lowlevel.checkpoint()  # a long upload is not alone
             waiting += send(h11.EndOfMessage()) or ()
             if any(waiting):
                 await self._stream.send_all(b"".join(waiting))
@@ -210,18 +192,10 @@ class Connection:
         return event  # type: ignore[return-value]  # NEED_DATA it is not
 
     async def _receive_more(self) -> None:
-        self._begin_to_wait()
-        try:
-            data = await self._stream.receive_some(_PIECE)
-        finally:
-            self._patience.end(self)
+        data = await self._stream.receive_some(_PIECE)
         self.received += len(data)
         self.is_cut = not data
         self._http.receive_data(bytes(data))
-
-    def _begin_to_wait(self) -> None:
-        """Wait for the next piece from now on."""
-        self._patience.begin(self, min(trio.current_time() + self._idle, self._deadline))
 
 
 def _pieces(body: bytes | Iterable[bytes]) -> Iterator[bytes]:

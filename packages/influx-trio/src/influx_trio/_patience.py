@@ -9,7 +9,7 @@ import trio
 
 
 class Waiting(Protocol):
-    """A connection on which something is awaited."""
+    """What something is awaited on."""
 
     def expire(self) -> None:
         """End the wait, by closing it."""
