@@ -1,18 +1,20 @@
-"""Cancelled, a batch writer hands back at once what it has."""
+"""Batch writers of each kind of client: cancelled, crashed, and used by several."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import anyio
 import influx_aiohttp
 import influx_requests
 import influx_trio
 import pytest
 import trio
-from influx_proto import RetryPolicy, TransportError
+from influx_proto import RetryPolicy, TransportError, UndeliveredError
 from influx_proto._batcher import Receipt
 
 from tests.servers.influxd import Server
@@ -183,3 +185,90 @@ def test_an_asynchronous_source(influxd: Server, database: str) -> None:
                         await nowhere.ping()
 
     trio.run(main)
+
+
+# Used outside of its block, and left while others use it
+
+AWAITING = pytest.mark.parametrize(
+    ("backend", "kind"),
+    [("asyncio", influx_aiohttp.AsyncInfluxDBClient), ("trio", influx_trio.AsyncInfluxDBClient)],
+    ids=["aiohttp", "trio"],
+)
+
+
+def test_it_takes_lines_only_in_its_block(influxd: Server, database: str) -> None:
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        writer = client.batch_writer()
+        with pytest.raises(RuntimeError, match="must be entered"):
+            writer.write("m n=1 1")
+        with writer:
+            writer.write("m n=1 1")
+            with pytest.raises(RuntimeError, match="entered already"):
+                writer.__enter__()
+        for use in (writer.__enter__, lambda: writer.write("m n=2 2")):
+            with pytest.raises(RuntimeError, match="closed"):
+                use()
+        assert [point["n"] for point in client.query("SELECT n FROM m").points()] == [1]
+
+
+@AWAITING
+def test_it_takes_lines_only_in_its_block_awaiting(influxd: Server, database: str, backend: str, kind: Any) -> None:
+    async def main() -> None:
+        async with kind.from_url(influxd.url, database=database) as client:
+            writer = client.batch_writer()
+            with pytest.raises(RuntimeError, match="must be entered"):
+                await writer.write("m n=1 1")
+            async with writer:
+                await writer.write("m n=1 1")
+                with pytest.raises(RuntimeError, match="entered already"):
+                    await writer.__aenter__()
+            with pytest.raises(RuntimeError, match="closed"):
+                await writer.__aenter__()
+            with pytest.raises(RuntimeError, match="closed"):
+                await writer.write("m n=2 2")
+            assert [point["n"] for point in (await client.query("SELECT n FROM m")).points()] == [1]
+
+    anyio.run(main, backend=backend)
+
+
+@pytest.mark.parametrize("what", ["write", "flush"])
+@AWAITING
+def test_whoever_waits_is_told_when_it_is_left(backend: str, kind: Any, what: str) -> None:
+    async def use(writer: Any) -> None:
+        with pytest.raises(RuntimeError, match="closed"):
+            for n in range(20 if what == "write" else 1):
+                await writer.write(f"m n={n} {n}")
+            await writer.flush()
+
+    async def main() -> None:
+        with refused_port() as port, anyio.fail_after(20):
+            async with (
+                kind("127.0.0.1", port, database="db", retry=SOON) as client,
+                anyio.create_task_group() as others,
+            ):
+                with pytest.raises(UndeliveredError):
+                    async with client.batch_writer(max_pending=5, exit_timeout=0.1) as writer:
+                        others.start_soon(use, writer)
+                        await anyio.sleep(0.1)
+
+    anyio.run(main, backend=backend)
+
+
+@pytest.mark.parametrize("what", ["write", "flush"])
+def test_whoever_waits_in_a_thread_is_told_when_it_is_left(what: str) -> None:
+    def use(writer: Any) -> None:
+        with pytest.raises(RuntimeError, match="closed"):
+            for n in range(20 if what == "write" else 1):
+                writer.write(f"m n={n} {n}")
+            writer.flush()
+
+    with (
+        refused_port() as port,
+        influx_requests.InfluxDBClient("127.0.0.1", port, database="db", retry=SOON) as client,
+        ThreadPoolExecutor() as pool,
+    ):
+        with pytest.raises(UndeliveredError):
+            with client.batch_writer(max_pending=5, exit_timeout=0.1) as writer:
+                other = pool.submit(use, writer)
+                time.sleep(0.1)
+        other.result(20)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,12 +16,15 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
-from influx_proto import ProtocolError, RetryPolicy, Timeout, TransportError, ops
+from influx_proto import ProtocolError, RetryPolicy, Timeout, TransportError, WriteError, ops
 from influx_proto.adapter import MAX_CONNECTIONS
 from influx_trio import AsyncInfluxDBClient
+from influx_trio._connection import Connection
+from influx_trio._pool import Pool
 
+from tests.servers import scripted
 from tests.servers.influxd import Server
-from tests.servers.scripted import Behaviour, Receive, ScriptedServer, Send, Stall, chunked, reply, respond
+from tests.servers.scripted import Behaviour, Hold, Receive, ScriptedServer, Send, Stall, chunked, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -212,6 +218,79 @@ def test_nothing_is_looked_after_when_nothing_is_awaited(influxd: Server) -> Non
     trio.run(main, clock=trio.testing.MockClock(rate=100))
 
 
+def test_two_runs_at_once_are_refused() -> None:
+    """Not after something was sent, and without harm to the one that is right."""
+
+    async def second(client: AsyncInfluxDBClient) -> None:
+        with pytest.raises(RuntimeError, match="another run of trio"):
+            await client.ping()
+
+    async def main(server: ScriptedServer) -> None:
+        async with AsyncInfluxDBClient.from_url(server.url) as client, trio.open_nursery() as nursery:
+            nursery.start_soon(client.ping)
+            await trio.to_thread.run_sync(server.wait_for, 1)
+            await trio.to_thread.run_sync(trio.run, second, client)
+        assert len(server.requests) == 1
+
+    with ScriptedServer([[Receive(), Stall(0.3), Send(respond(204))]]) as server:
+        trio.run(main, server)
+
+
+def test_the_time_is_over_within_the_grace_of_an_upload() -> None:
+    """The head of an answer came early, and the total ends while the upload goes on."""
+
+    class Trickle:
+        def __iter__(self) -> Iterator[bytes]:
+            for _ in range(100_000):
+                time.sleep(0.001)
+                yield b"x" * 100
+
+    class AnswerLate:
+        def run(self, connection: scripted.Connection) -> None:
+            until = time.monotonic() + 0.28
+            while time.monotonic() < until:
+                connection.read()
+            connection.socket.sendall(respond(503, {"Content-Length": "100"}))
+            while connection.read():
+                pass
+
+    async def main(url: str) -> None:
+        op = ops.write("m v=1 1", db="db")
+        async with AsyncInfluxDBClient.from_url(url, retry=ONCE) as client:
+            with pytest.raises(TransportError, match=r"did not finish within 0\.3 s"):
+                await client.execute(
+                    replace(op, request=replace(op.request, body=Trickle())), timeout=Timeout(total=0.3)
+                )
+
+    with ScriptedServer([[Receive(body=False), AnswerLate()]]) as server:
+        trio.run(main, server.url)
+
+
+def test_a_closed_connection_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time was over in the same moment in which the answer was complete."""
+
+    def give_back(pool: Pool, connection: Connection) -> None:
+        connection._socket.expire()
+        original(pool, connection)
+
+    original = Pool.give_back
+
+    async def main(server: ScriptedServer) -> None:
+        async with AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client:
+            with monkeypatch.context() as patch:
+                patch.setattr(Pool, "give_back", give_back)
+                await client.ping()
+            # Whatever has its descriptor now.
+            streams = [socket.socketpair() for _ in range(3)]
+            await client.create_database("db")
+            for stream in itertools.chain.from_iterable(streams):
+                stream.close()
+
+    done = respond(200, {"Content-Type": "application/json"}, b'{"results":[{"statement_id":0}]}\n')
+    with ScriptedServer([[Receive(), Send(respond(204)), Hold()], [Receive(), Send(done)]]) as server:
+        trio.run(main, server)
+
+
 def test_waiting_for_a_connection_counts_in_the_total() -> None:
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client, trio.open_nursery() as nursery:
@@ -262,6 +341,28 @@ def test_an_error_in_a_streamed_body_is_ones_own(influxd: Server) -> None:
             await client.ping()
 
     trio.run(main)
+
+
+def test_an_answer_that_begins_early_does_not_end_the_upload() -> None:
+    """Its end comes when the request has come to its own, so that each waits for the other otherwise."""
+    size = 20_000_000
+    answer = respond(400, {"Content-Type": "application/json"}, b'{"error":"unable to parse"}\n')
+
+    class ReadRest:
+        def run(self, connection: scripted.Connection) -> None:
+            rest = size
+            while rest > 0:
+                data = connection.read()
+                assert data
+                rest -= len(data)
+
+    async def main(url: str) -> None:
+        async with AsyncInfluxDBClient.from_url(url, retry=ONCE, timeout=5) as client:
+            with pytest.raises(WriteError, match="unable to parse"):
+                await client.write(f'm s="{"x" * size}" 1', db="db", batch_bytes=None)
+
+    with ScriptedServer([[Receive(body=False), Send(answer[:-10]), ReadRest(), Send(answer[-10:])]]) as server:
+        trio.run(main, server.url)
 
 
 def test_a_head_that_is_too_long_is_refused() -> None:

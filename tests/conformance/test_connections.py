@@ -140,13 +140,14 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next(driver: Driver, co
 
 @pytest.mark.parametrize("end", [[Close()], [Reset()], [Stall(30)]], ids=["close", "reset", "keep"])
 @pytest.mark.parametrize("framing", ["length", "chunks"])
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "unannounced"])
 @pytest.mark.needs("early_answer")
 def test_an_early_answer_is_read(
-    driver: Driver, connect: Callable[..., Any], end: Behaviour, framing: str, influxd: Server
+    driver: Driver, connect: Callable[..., Any], end: Behaviour, framing: str, influxd: Server, *, announced: bool
 ) -> None:
-    """Whatever becomes of the rest of the body."""
+    """Whatever becomes of the rest of the body, and whether or not the server says that it will close."""
     body = b'{"error":"Request Entity Too Large"}\n'
-    refusal = respond(413, {**JSON, "Connection": "close"}, body)
+    refusal = respond(413, {**JSON, **({"Connection": "close"} if announced else {})}, body)
     with ScriptedServer([[Receive(body=False), Send(refusal), Stall(0.4), *end]]) as server:
         client = connect(server.url, retry=ONCE, timeout=5, gzip=False)
         with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):

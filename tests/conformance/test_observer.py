@@ -90,10 +90,12 @@ def test_what_gets_no_answer(connect: Callable[..., Any], observer: Recording) -
         client = connect(f"http://127.0.0.1:{port}", database="db", observer=observer, retry=RetryPolicy(attempts=2))
         with pytest.raises(TransportError):
             client.query("SELECT v FROM m")
-    assert [exchange.status for exchange in observer.exchanges] == [None, None]
+        with pytest.raises(TransportError), client.query_points("SELECT v FROM m"):
+            pass
+    assert [exchange.status for exchange in observer.exchanges] == [None] * 4
     assert all(isinstance(exchange.error, TransportError) for exchange in observer.exchanges)
     assert "no answer (TransportError)" in repr(observer.exchanges[0])
-    assert len(observer.retries) == 1
+    assert len(observer.retries) == 2
 
 
 def test_what_the_server_refuses(connect: Callable[..., Any], influxd: Server) -> None:
@@ -103,9 +105,12 @@ def test_what_the_server_refuses(connect: Callable[..., Any], influxd: Server) -
         client.write("m v=1 1")
     with pytest.raises(QueryError) as told:
         client.query("SELECT nothing FROM")
-    write, query = observer.exchanges
+    with pytest.raises(QueryError) as of_stream, client.query_points("SELECT nothing FROM"):
+        pass
+    write, query, stream = observer.exchanges
     assert (write.status, write.error) == (404, caught.value)
     assert (query.status, query.error) == (400, told.value)
+    assert (stream.status, stream.error) == (400, of_stream.value)
 
 
 def test_an_answer_that_is_cut(connect: Callable[..., Any], observer: Recording) -> None:

@@ -110,6 +110,14 @@ def test_total(driver: Driver, connect: Callable[..., Any]) -> None:
 
 
 @pytest.mark.needs("total")
+def test_total_of_what_says_nothing(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([[Receive(), Stall(30)]]) as server:
+        client = connect(server.url, retry=ONCE)
+        with pytest.raises(TransportError, match=r"did not finish within 0\.2 s"):
+            client.query("SHOW DATABASES", timeout=Timeout(total=0.2))
+
+
+@pytest.mark.needs("total")
 def test_total_of_a_stream(driver: Driver, connect: Callable[..., Any]) -> None:
     endless: list[Step] = [Receive(), Send(respond(200, {**JSON, "Transfer-Encoding": "chunked"}, b""))]
     line = b'{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time"],"values":[[1]],"partial":true}],'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import weakref
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -78,6 +79,11 @@ def test_the_total_time_is_bounded_waits_included() -> None:
     assert schedule(READ, policy, [unavailable()] * 99) == [0.5, 1, 2, 2, 2, 2, -1]
 
 
+def test_attempts_beyond_what_a_float_can_double() -> None:
+    policy = RetryPolicy(attempts=3000, backoff=0.001, max_backoff=2, max_total=None, random=half)
+    assert schedule(READ, policy, [unavailable()] * 2500)[-1] == 1
+
+
 def test_retry_after_wins_over_the_backoff() -> None:
     seconds = unavailable(**{"Retry-After": "7"})
     date = unavailable(**{"Date": "Mon, 23 Nov 2026 20:00:00 GMT", "Retry-After": "Mon, 23 Nov 2026 20:00:09 GMT"})
@@ -145,9 +151,11 @@ def test_a_wrong_policy_names_the_argument(wrong: dict[str, Any]) -> None:
 class Scripted:
     """A transport of both kinds whose answers are given; records what it was asked for."""
 
-    def __init__(self, *answers: Any) -> None:
+    def __init__(self, *answers: Any, status: int = 204, **headers: str) -> None:
         self.answers = list(answers)
         self.asked: list[Any] = []
+        self.status = status
+        self.headers = Headers({"X-Influxdb-Version": "1", **headers})
 
     def _answer(self) -> Any:
         answer = self.answers.pop(0)
@@ -168,7 +176,7 @@ class Blocking(Scripted):
     @contextmanager
     def open(self, request: Any) -> Iterator[Response[Iterator[bytes]]]:
         self.asked.append(request)
-        yield Response(204, Headers({"X-Influxdb-Version": "1"}), iter(self._answer()))
+        yield Response(self.status, self.headers, iter(self._answer()))
 
     def sleep(self, seconds: float) -> None:
         self.asked.append(seconds)
@@ -191,7 +199,7 @@ class Awaiting(Scripted):
     @asynccontextmanager
     async def open(self, request: Any) -> Any:
         self.asked.append(request)
-        yield Response(204, Headers({"X-Influxdb-Version": "1"}), Pieces(self._answer()))
+        yield Response(self.status, self.headers, Pieces(self._answer()))
 
     async def sleep(self, seconds: float) -> None:
         self.asked.append(seconds)
@@ -199,11 +207,11 @@ class Awaiting(Scripted):
     async def aclose(self) -> None: ...
 
 
-def drive(flow: Flow[Any], *answers: Any, awaiting: bool) -> tuple[Any, list[Any]]:
+def drive(flow: Flow[Any], *answers: Any, awaiting: bool, status: int = 204, **headers: str) -> tuple[Any, list[Any]]:
     if awaiting:
-        transport = Awaiting(*answers)
+        transport = Awaiting(*answers, status=status, **headers)
         return asyncio.run(arun(flow, transport)), transport.asked
-    blocking = Blocking(*answers)
+    blocking = Blocking(*answers, status=status, **headers)
     return run(flow, blocking), blocking.asked
 
 
@@ -218,6 +226,16 @@ def test_a_driver_does_what_the_flow_says(awaiting: bool) -> None:
     )
     assert result.version == "1"
     assert asked == [PING.request, 0.5, PING.request]
+
+
+@BOTH
+def test_an_empty_piece_is_no_beginning_of_a_compressed_answer(awaiting: bool) -> None:
+    query = ops.query("SHOW DATABASES")
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    pieces = [b"", b"", gzip.compress(b'{"results":[{"statement_id":0}]}')]
+    flow = attempts(query.request, query.receiver, RetryPolicy(), lambda: 0.0)
+    result, _ = drive(flow, pieces, awaiting=awaiting, status=200, **headers)
+    assert result.series == []
 
 
 @BOTH

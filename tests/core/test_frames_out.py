@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,7 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import QueryResult, ops
+from influx_proto import Headers, ProtocolError, QueryError, QueryResult, ops
 from influx_proto._cells import Cells
 from influx_proto._columns import distinct
 from influx_proto._pandas_result import ChunkFrames, FrameCollector, to_pandas, to_pandas_list
@@ -155,12 +157,12 @@ def test_times_as_text() -> None:
 
 @pytest.mark.parametrize("cell", [None, 1.5, True, []])
 def test_what_is_no_time(cell: Any) -> None:
-    with pytest.raises(ValueError, match="column time holds what is no time: "):
+    with pytest.raises(ProtocolError, match="column time holds what is no time: "):
         result(one("time v", [cell, 1])).to_pandas()
 
 
 def test_times_that_do_not_fit() -> None:
-    with pytest.raises(ValueError, match="does not fit int64 nanoseconds"):
+    with pytest.raises(ProtocolError, match="does not fit int64 nanoseconds"):
         result(one("time v", [1_600_000_000_000_000_000, 1]), epoch="s").to_pandas()
 
 
@@ -291,14 +293,14 @@ def test_series_of_different_columns() -> None:
 
 
 def test_rows_with_times_and_without_are_not_mixed() -> None:
-    with pytest.raises(ValueError, match="rows with times and rows without"):
+    with pytest.raises(ProtocolError, match="rows with times and rows without"):
         result(one("time v", [1, 2]), one("v", [1])).to_pandas()
 
 
 @pytest.mark.parametrize("row", [[1], [1, 2, 3], []])
 def test_rows_that_do_not_fit_the_columns(row: list[Any]) -> None:
     for rows in ([row], [[1, 2], row]):
-        with pytest.raises(ValueError, match="series 'm': a row has not a cell for each of the columns"):
+        with pytest.raises(ProtocolError, match="series 'm' has a row without a cell for each of its columns"):
             result(one("time v", *rows)).to_pandas()
 
 
@@ -364,6 +366,57 @@ def test_collecting_chunks_gives_the_frame_of_the_whole(whole: QueryResult, size
         collector.add(chunk)
     [frame] = collector.finish()
     pd.testing.assert_frame_equal(frame, to_pandas(whole), check_exact=True)
+
+
+@pytest.mark.parametrize("size", [4096, 1_000_000])
+@pytest.mark.parametrize("operation", ["query", "query_dataframes", "query_dataframe"])
+def test_a_statement_that_fails_behind_packed_rows(operation: str, size: int) -> None:
+    def document(first: int, *, more: bool) -> dict[str, Any]:
+        rows = [[first + n, float(n)] for n in range(10_000)]
+        series = {"name": "m", "columns": ["time", "v"], "values": rows, **({"partial": True} if more else {})}
+        return {"results": [{"statement_id": 0, "series": [series], **({"partial": True} if more else {})}]}
+
+    documents = [document(n * 10_000, more=n < 2) for n in range(3)]
+    documents.append({"results": [{"statement_id": 1, "error": "boom"}]})
+    body = b"".join(map(msgspec.msgpack.encode, documents))
+    receiver = getattr(ops, operation)("SELECT v FROM m; SELECT boom").receiver(
+        200, Headers({"Content-Type": "application/x-msgpack"})
+    )
+    with pytest.raises(QueryError, match="boom") as caught:
+        for at in range(0, len(body), size):
+            receiver.feed(body[at : at + size])
+        receiver.close()
+    partial = caught.value.partial_result
+    assert (None if partial is None else [len(one.values) for one in partial.series]) == (
+        [30_000] if operation == "query" else None
+    )
+
+
+MISSHAPEN = [
+    b'{"name":"m","columns":["time","v"],"values":[[1]]}',
+    b'{"name":"m","columns":["time","v"],"values":[[1,2,3]]}',
+    b'{"name":"m","columns":["time","v"],"values":[5]}',
+    b'{"name":"m","columns":["time","v"],"values":5}',
+    b'{"name":"m","columns":5,"values":[[1,2]]}',
+    b'{"name":"m","columns":["time","v"],"values":[[1,2]],"tags":["a"]}',
+    b'{"name":"m","columns":["time","v"],"values":[["x",2]]}',
+]
+
+
+@pytest.mark.parametrize("series", MISSHAPEN)
+def test_answers_of_another_shape(series: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    body = b'{"results":[{"series":[%b]}]}\n' % series
+    with pytest.raises(ProtocolError):
+        ops.query_dataframe("SELECT v FROM m").read(200, headers, body)
+    for epoch in ("ns", None):
+        with contextlib.suppress(ProtocolError):  # or else it can be looked at
+            found = ops.query("SELECT v FROM m", epoch=epoch).read(200, headers, body)
+            assert repr(found)
+            assert found._repr_html_()
+        decoder = ops.query_points("SELECT v FROM m", epoch=epoch).decoder(200, Headers(headers))
+        with contextlib.suppress(ProtocolError):
+            assert decoder.feed(body)
 
 
 @given(select_results(), st.integers(1, 3))

@@ -80,6 +80,8 @@ def test_no_proxy(host: str, no_proxy: str, exempt: bool) -> None:
         "http://p:0",
         "http://u:secret@",
         "http://u:secret@p:x",
+        "http://u:sec\uff1fsecret@p",
+        "http://u:12/secret@p",
     ],
 )
 def test_wrong_proxies(url: str) -> None:

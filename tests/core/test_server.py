@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from influx_proto import Request, Server
-from influx_proto._server import authorization, settings_from_env, settings_from_url
+from influx_proto._server import authorization, basic, settings_from_env, settings_from_url
 
 from examples.bring_your_own_http import InfluxDBClient
 
@@ -34,12 +34,54 @@ def test_urls(url: str, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "url",
     ["localhost:8086", "ftp://h", "http://", "", "http://h:port", "http://h:99999", "http://h?databse=x",
-     "http://u:secret@h:port", "http://u:secret@"],
+     "http://u:secret@h:port", "http://u:secret@", "http://u:secret#x@h", "http://u:secret/x@h", "http://u:secret?x@h",
+     "http://u:12/secret@h", "http://u:12?secret@h", "http://u:12#secret@h", "http://u:\uff1fsecret@h", "http://h#there",
+     "http://[::1:8086"],
 )  # fmt: skip
 def test_wrong_urls(url: str) -> None:
-    with pytest.raises(ValueError, match=r"^(url|host): ") as caught:
+    with pytest.raises(ValueError, match=r"^url: ") as caught:
         settings_from_url(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "arguments", "expected"),
+    [
+        ("http://u:p@h", {}, {"token": "Token t"}, "Token t"),
+        ("http://u:p@h", {"TOKEN": "Token t"}, {}, "Token t"),
+        ("http://h", {"USERNAME": "u", "PASSWORD": "p"}, {"token": "Token t"}, "Token t"),
+        ("http://h", {"TOKEN": "Token t"}, {"username": "u", "password": "p"}, basic("u", "p")),
+        # A password of one user is not that of another.
+        ("http://a:secret@h", {}, {"username": "b"}, basic("b", "")),
+        ("http://a:secret@h", {"USERNAME": "b", "PASSWORD": "p"}, {}, basic("b", "p")),
+        ("http://a@h", {"PASSWORD": "p"}, {}, basic("a", "p")),
+        ("http://h", {"PASSWORD": "p"}, {"username": "u"}, basic("u", "p")),
+        ("http://:p@h", {}, {}, basic("", "p")),
+        ("http://u:p@h", {}, {"username": None, "password": None, "token": None}, basic("u", "p")),
+    ],
+)
+def test_later_credentials_replace_earlier_ones(
+    url: str, environ: dict[str, str], arguments: dict[str, Any], expected: str
+) -> None:
+    environ = {"INFLUXDB_URL": url} | {f"INFLUXDB_{name}": value for name, value in environ.items()}
+    assert InfluxDBClient.from_env(environ, **arguments).settings.server.authorization == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "netloc"),
+    [("[::1]", "[::1]:8086"), ("::1", "[::1]:8086"), ("fe80::1%eth0", "[fe80::1%eth0]:8086"),
+     ("my_db", "my_db:8086"), ("db.example.", "db.example.:8086"), ("bücher.example", "bücher.example:8086")],
+)  # fmt: skip
+def test_hosts(host: str, netloc: str) -> None:
+    assert Server(host).netloc == netloc
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8086", "http://h:1", "::g", "[h]", "a..b", ".", "x" * 64, "a\\b", "a\tb", "h/p", "u@h", ""]
+)
+def test_wrong_hosts(host: str) -> None:
+    with pytest.raises(ValueError, match=r"^host: "):
+        Server(host)
 
 
 def test_from_url_makes_a_client() -> None:

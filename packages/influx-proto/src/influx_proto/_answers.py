@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from ._documents import DocumentDecoder, decoder_for
@@ -16,13 +17,13 @@ from ._wire import Headers
 T = TypeVar("T")
 
 #: What a statement may fail of that passes. Not so a query that took too long, which would again, or that was ended.
-_PASSING: Final = "max-concurrent-queries limit exceeded"
+_TRANSIENT: Final = "max-concurrent-queries limit exceeded"
 
 #: Bytes that are decoded at a time where rows are kept, as lists or packed: so many small series are as fast as few
 #: large ones, read as columns together or without the garbage collector looking through them again and again.
-_KEPT: Final = 256 * 1024
+_GATHERED: Final = 256 * 1024
 #: The same where rows are made something else at once: few, which the processor's cache has room for.
-_PASSING_BY: Final = 16 * 1024
+_PIECE: Final = 16 * 1024
 
 
 class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
@@ -46,7 +47,7 @@ def chunk_decoder(
     documents = decoder_for(headers.get("Content-Type"), packed=packed)
     if documents is None:
         return _NotInfluxDB(status, headers)
-    return _ChunkDecoder(documents, status, headers, epoch, _KEPT if gathered else 0)
+    return _ChunkDecoder(documents, status, headers, epoch, _GATHERED if gathered else 0)
 
 
 class Collected(Generic[T]):
@@ -61,15 +62,22 @@ class Collected(Generic[T]):
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""
-        for at in range(0, len(data), _PASSING_BY):
-            for chunk in self._decoder.feed(data[at : at + _PASSING_BY]):
-                self._add(chunk)
+        for at in range(0, len(data), _PIECE):
+            self._take(partial(self._decoder.feed, data[at : at + _PIECE]))
 
     def close(self) -> T:
         """Take the end of the answer."""
-        for chunk in self._decoder.close():
-            self._add(chunk)
+        self._take(self._decoder.close)
         return self._finish()
+
+    def _take(self, decode: Callable[[], Sequence[QueryResult]]) -> None:
+        try:
+            chunks = decode()
+        except QueryError as error:
+            error.partial_result = None  # of what was added the rows are gone
+            raise
+        for chunk in chunks:
+            self._add(chunk)
 
 
 class WholeResult:
@@ -149,7 +157,7 @@ class _ChunkDecoder:
             chunks += self._chunks(self._documents.close())
         if chunks and self._error is not None:
             # The end of the answer is the last chance to give chunks, so those before the error go with the error.
-            self._error.partial_result = join(chunks)
+            self._error.partial_result = join(map(_with_lists, chunks))
         self._raise_error()
         if self._unfinished is not None:
             msg = f"the answer ends in the middle of statement {self._unfinished}: the server or a proxy cut it short"
@@ -176,8 +184,11 @@ class _ChunkDecoder:
                 if "error" in result:
                     self._fail(str(result["error"]), statement)
                     break
-                if not all("columns" in series for series in result.get("series", ())):
-                    msg = f"not the shape of an InfluxDB answer: statement {statement} has a series without columns"
+                if not all(map(_is_series, result.get("series", ()))):
+                    msg = (
+                        f"not the shape of an InfluxDB answer: statement {statement} has a series without columns, or "
+                        "what should be its columns, tags or rows is something else"
+                    )
                     raise ProtocolError(msg)
                 self._follow(statement, result)
                 if self._epoch is None:
@@ -201,13 +212,30 @@ class _ChunkDecoder:
         kind = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
         self._error = kind(self._status, message, self._headers)
         self._error.statement_id = statement
-        self._error.retryable = message.startswith(_PASSING)
+        self._error.retryable = message.startswith(_TRANSIENT)
+
+
+def _is_series(series: dict[str, Any]) -> bool:
+    return (
+        isinstance(series.get("columns"), list)
+        and isinstance(series.get("tags", {}), dict)
+        and isinstance(series.get("values", []), Sequence)
+    )
+
+
+def _with_lists(chunk: QueryResult) -> QueryResult:
+    """Give a chunk with its rows as lists, be they packed or not."""
+    for part in chunk["results"]:
+        for series in part.get("series", ()):
+            if "values" in series:
+                series["values"] = list(series["values"])
+    return chunk
 
 
 def _give_times_as_text(result: dict[str, Any]) -> None:
     """Turn times that are integers although text was asked for, as they are in CSV, into what was asked for."""
     for series in result.get("series", ()):
-        if series["columns"][0] == "time":
+        if series["columns"][:1] == ["time"]:
             for row in series.get("values", ()):
-                if isinstance(row[0], int):
+                if isinstance(row, list) and row and isinstance(row[0], int):
                     row[0] = to_rfc3339(row[0])

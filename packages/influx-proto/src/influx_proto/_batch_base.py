@@ -60,6 +60,7 @@ class BatchWriterBase:
         if options.spool is not None and files is not None:
             self._spool = SpoolLog(options.spool, files, settings.database)
         self._open = True
+        self._is_entered = False
         self._is_away = False
         self._last_error: InfluxDBError | None = None
         #: Receipts that are not done, in their order.
@@ -174,17 +175,22 @@ class BatchWriterBase:
         return bool(dropped)
 
     def _entered(self) -> Generator[Step]:
-        """Take over what an earlier writer left in the spool; it leaves first."""
+        """Begin to take lines over, and first those that an earlier writer left in the spool."""
+        self._check_open()
+        if self._is_entered:
+            msg = "this batch writer was entered already"
+            raise RuntimeError(msg)
         spool = self._spool
         if spool is None:
+            self._is_entered = True
             return
-        self._check_open()
         found: list[Kept] = []
         try:
             yield lambda: found.extend(spool.open())
         except GeneratorExit:  # whoever enters was cancelled, or it failed
             spool.close()
             raise
+        self._is_entered = True
         receipt = self._receipt()
         for kept in found:
             self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number)
@@ -217,6 +223,7 @@ class BatchWriterBase:
                     msg = f"not all lines were stored within {timeout} s; {self.pending} are pending"
                     raise TransportError(msg) from self._last_error
                 yield None if left == math.inf else left
+                self._check_open()
 
     def _leaving(self, error: BaseException | None) -> Iterator[float | None]:
         """Yield, until all is settled or it takes too long; whoever was interrupted or cancelled leaves at once."""
@@ -323,8 +330,8 @@ class BatchWriterBase:
 
     def _check_entered(self) -> None:
         self._check_open()
-        if self._spool is not None and not self._spool.is_open:
-            msg = "this batch writer has a spool, and must be entered before it is written to"
+        if not self._is_entered:
+            msg = "this batch writer must be entered before it is written to: `with client.batch_writer() as writer:`"
             raise RuntimeError(msg)
 
     def __repr__(self) -> str:

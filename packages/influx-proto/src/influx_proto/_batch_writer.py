@@ -298,7 +298,10 @@ class AsyncBatchWriter(BatchWriterBase):
             try:
                 await self._stack.aclose()
             finally:
-                self._end(error)
+                try:
+                    self._end(error)
+                finally:
+                    self._signal.notify()  # others may wait for room, or for what is pending
 
     async def _tidy(self) -> None:
         """Delete from the spool what is settled; for the last batch nobody may have."""

@@ -21,7 +21,7 @@ from ._operations import Operations
 from ._policy import DEFAULT, FieldType
 from ._proxy import proxy_for
 from ._retry import RetryPolicy
-from ._server import DEFAULT_PORT, Server, authorization, settings_from_env, settings_from_url
+from ._server import DEFAULT_PORT, Server, authorization, settings_from_env, settings_from_url, settings_joined
 from ._settings import Settings
 from ._stream import StreamOp, aopen_stream, open_stream
 from ._timeout import Timeout, as_timeout
@@ -166,7 +166,7 @@ class _Face(Operations, Generic[SessionT]):
         Raises:
             ValueError: this is no such URL.
         """
-        return cls(**{**settings_from_url(url), **settings})
+        return cls(**settings_joined(settings_from_url(url), settings))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, /, **settings: Any) -> Self:
@@ -182,7 +182,7 @@ class _Face(Operations, Generic[SessionT]):
         Raises:
             ValueError: one of them is wrong.
         """
-        return cls(**{**settings_from_env(os.environ if environ is None else environ), **settings})
+        return cls(**settings_joined(settings_from_env(os.environ if environ is None else environ), settings))
 
     @property
     def db(self) -> str | None:

@@ -28,8 +28,9 @@ from itertools import chain, starmap
 from typing import TYPE_CHECKING, Any, Final
 
 from ._cells import PACKED, Cells, Column, Piece
+from ._errors import ProtocolError, SerializationError
 from ._packed_rows import PackedRows
-from ._result import same_statement
+from ._result import misshapen, same_statement
 from ._time import to_nanoseconds, unit
 from ._uninterrupted import uninterrupted
 
@@ -100,7 +101,7 @@ class Tables:
         """Take a chunk, or a whole result; the rows are not needed afterwards.
 
         Raises:
-            ValueError: a row does not fit the columns, or a time is none.
+            ProtocolError: a row does not fit the columns, or a time is none.
         """
         for part in chunk["results"]:
             if not same_statement(self._before, part):
@@ -162,7 +163,7 @@ class _Rows:
             self._timed = timed
         elif self._timed and not timed:
             msg = f"one statement answered rows with times and rows without: {header!r}"
-            raise ValueError(msg)
+            raise ProtocolError(msg)
         self._header = header
         names = distinct(header[1:], {"time"}) if self._timed else distinct(header, ())
         cells = [self._columns.setdefault(name, Cells()) for name in names]
@@ -234,11 +235,10 @@ def _transposed(rows: Sequence[Sequence[Any]], series: Mapping[str, Any]) -> lis
     try:
         zipped = chain.from_iterable(starmap(_ZIP, [rows]))
         columns: list[tuple[Any, ...]] = list(zipped) if len(rows) < _MANY else uninterrupted(list, zipped)
-    except ValueError:
+    except (ValueError, TypeError):
         columns = []
     if len(columns) != len(series["columns"]):
-        msg = f"series {series.get('name', '')!r}: a row has not a cell for each of the columns {series['columns']!r}"
-        raise ValueError(msg)
+        raise misshapen(series.get("name", ""), series["columns"])
     return columns
 
 
@@ -273,13 +273,17 @@ class _Times:
         if kinds <= {int}:
             times = cells if self._unit == 1 else [time * self._unit for time in cells]
         elif kinds <= {int, str}:
-            times = [time * self._unit if isinstance(time, int) else to_nanoseconds(time) for time in cells]
+            try:
+                times = [time * self._unit if isinstance(time, int) else to_nanoseconds(time) for time in cells]
+            except SerializationError as error:
+                msg = f"the column time holds what is no time: {error}"
+                raise ProtocolError(msg) from None
         else:
             names = ", ".join(sorted(kind.__name__ for kind in kinds - {int, str}))
             msg = f"the column time holds what is no time: {names}"
-            raise ValueError(msg)
+            raise ProtocolError(msg)
         try:
             self._nanoseconds.fromlist(times)
         except OverflowError:
             msg = "the column time holds a time that does not fit int64 nanoseconds; is the result's epoch right?"
-            raise ValueError(msg) from None
+            raise ProtocolError(msg) from None

@@ -82,7 +82,7 @@ def _series_block(where: str, series: Mapping[str, Any]) -> _Block:
     tags = ", ".join(f"{key}={value}" for key, value in sorted(series.get("tags", {}).items()))
     title = _short(f"{series.get('name', '')}{f' ({tags})' if tags else ''}", 200)
     columns = [_short(name, _SHOWN_CHARACTERS) for name in series["columns"][:_SHOWN_WIDTH]]
-    cells = [[_cell(cell) for cell in row[:_SHOWN_WIDTH]] for row in rows[:_SHOWN_ROWS]]
+    cells = [_cells(row, len(columns)) for row in rows[:_SHOWN_ROWS]]
     widths = (max(map(len, column)) + 2 for column in zip(columns, *cells, strict=True))
     fitting = max(1, sum(end - 2 <= _SHOWN_WIDTH for end in accumulate(widths)))
     more = []
@@ -105,6 +105,12 @@ def _aligned(block: _Block) -> list[str]:
         for row in ([block.columns, *block.rows] if block.columns else [])
     ]
     return [*lines, block.more] if block.more else lines
+
+
+def _cells(row: Any, width: int) -> list[str]:
+    # A row that does not fit the columns is shown for what it is: who looks at it wants to know why it fails.
+    shown = [_cell(cell) for cell in row[:width]] if isinstance(row, list) else [_cell(row)]
+    return shown + [""] * (width - len(shown))
 
 
 def _cell(cell: object) -> str:

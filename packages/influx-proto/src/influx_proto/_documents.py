@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ._wire import CSV, MESSAGE_PACK, media_type
+
 __all__ = ["DocumentDecoder", "can_be_packed", "decoder_for"]
 
 
@@ -50,27 +52,22 @@ def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDe
         A fresh decoder, or None where the type is missing or none of JSON, MessagePack and CSV.
     """
     # Each decoder is imported when the first of its answers comes: who only writes needs none of them.
-    match _media_type(content_type):
-        case "application/x-msgpack" | "application/msgpack":
-            from ._msgpack import MessagePackDocuments  # noqa: PLC0415 - see above
+    kind = media_type(content_type)
+    if kind in MESSAGE_PACK:
+        from ._msgpack import MessagePackDocuments  # noqa: PLC0415 - see above
 
-            return MessagePackDocuments(packed=packed)
-        case "application/json":
-            from ._json import JSONDocuments  # noqa: PLC0415 - see above
+        return MessagePackDocuments(packed=packed)
+    if kind == "application/json":
+        from ._json import JSONDocuments  # noqa: PLC0415 - see above
 
-            return JSONDocuments()
-        case "text/csv" | "application/csv":
-            from ._csv import CSVDocuments  # noqa: PLC0415 - see above
+        return JSONDocuments()
+    if kind in CSV:
+        from ._csv import CSVDocuments  # noqa: PLC0415 - see above
 
-            return CSVDocuments()
-        case _:
-            return None
+        return CSVDocuments()
+    return None
 
 
 def can_be_packed(content_type: str | None) -> bool:
     """Say whether the rows of such an answer are packed into columns where they may be: those of MessagePack."""
-    return _media_type(content_type) in {"application/x-msgpack", "application/msgpack"}
-
-
-def _media_type(content_type: str | None) -> str:
-    return (content_type or "").partition(";")[0].strip().lower()
+    return media_type(content_type) in MESSAGE_PACK

@@ -145,7 +145,7 @@ class QueryError(ResponseError):
 
     #: Which statement of the query failed, counted from 0; None where the query was refused as a whole.
     statement_id: int | None = None
-    #: The results of the statements before it.
+    #: The results of the statements before it; None where DataFrames or objects were to be made of them.
     partial_result: QueryResult | None = None
 
     def __str__(self) -> str:
@@ -196,9 +196,12 @@ class UndeliveredError(InfluxDBError):
     undelivered: Sequence[UndeliveredLines]
 
     def __init__(self, undelivered: Sequence[UndeliveredLines], cause: BaseException) -> None:
-        count = sum(some.lines for some in undelivered)
-        super().__init__(f"{count} lines were not delivered: {cause}")
+        super().__init__(undelivered, cause)  # of which it is made anew where it is copied or pickled
         self.undelivered = tuple(undelivered)
+
+    def __str__(self) -> str:
+        count = sum(some.lines for some in self.undelivered)
+        return f"{count} lines were not delivered: {self.args[1]}"
 
 
 class BufferFullError(InfluxDBError):

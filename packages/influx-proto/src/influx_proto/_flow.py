@@ -68,7 +68,7 @@ def attempts(
             if (watch := request.watch) is not None:
                 watch.tell("retrying", Retry(watch.server, operation(request), error, number, wait))
             if (log := logger()) is not None:
-                log.info("%r failed: %s; attempt %d follows in %.2f s", request, error, attempt + 1, wait)
+                log.info("%r failed: %s; attempt %d follows in %.2f s", request, error, number + 1, wait)
             after = wait
             attempt += 1
             number += 1
@@ -171,7 +171,7 @@ def _exchange(step: Attempt, transport: Transport) -> Any:
         record.status = response.status
         receiver = step.receiver(response.status, response.headers)
         for data in response.body:
-            if not record.received:
+            if data and not record.received:
                 receiver = decoded(receiver, response.headers)
             record.received += len(data)
             receiver.feed(data)
@@ -187,7 +187,7 @@ async def _aexchange(step: Attempt, transport: AsyncTransport) -> Any:
             record.status = response.status
             receiver = step.receiver(response.status, response.headers)
             async for data in response.body:
-                if not record.received:
+                if data and not record.received:
                     receiver = decoded(receiver, response.headers)
                 record.received += len(data)
                 receiver.feed(data)

@@ -97,7 +97,8 @@ class Retry:
     #: `ping`, `write` or `query`.
     operation: str
     error: InfluxDBError
-    #: The number of the attempt that failed.
+    #: The number of the attempt that failed, as `Exchange` has it. An attempt over a kept connection that the server
+    #: had closed counts as well, which it does not for a `RetryPolicy`.
     attempt: int
     #: Seconds until the next one.
     wait: float

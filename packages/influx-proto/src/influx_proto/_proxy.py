@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from ._server import Server
+from ._server import Server, basic, netloc, not_of_the_form, split_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Proxy:
     @property
     def netloc(self) -> str:
         """Host and port as a URL has them, an IPv6 address in brackets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return netloc(self.host, self.port)
 
     @property
     def url(self) -> str:
@@ -63,20 +62,14 @@ def proxy_for(server: Server, proxy: str | None, environ: Mapping[str, str]) -> 
 
 
 def _parsed(name: str, url: str) -> Proxy:
-    shown = repr(url) if "@" not in url else "its value"
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if parts.scheme != "http" or not parts.hostname or port == 0:
-        msg = f"{name}: {shown} is not of the form http://[user:password@]host[:port]; only HTTP proxies are known"
-        raise ValueError(msg)
+    found = split_url(url if "://" in url else f"http://{url}")
+    if found is None or found[0].scheme != "http":
+        raise ValueError(not_of_the_form(name, url, "http://[user:password@]host[:port]; only HTTP proxies are known"))
+    parts, port = found
     authorization = None
     if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
-    return Proxy(parts.hostname, 80 if port is None else port, authorization)
+        authorization = basic(unquote(parts.username), unquote(parts.password or ""))
+    return Proxy(parts.hostname or "", 80 if port is None else port, authorization)
 
 
 def _is_exempt(server: Server, no_proxy: str) -> bool:

@@ -20,7 +20,7 @@ from ._errors import (
     ServerUnavailable,
     WriteError,
 )
-from ._wire import Headers
+from ._wire import CSV, MESSAGE_PACK, Headers, media_type
 
 #: An error's body is kept up to this many bytes; a server's longest messages quote one line of 64 KiB.
 BODY_LIMIT = 4 * 1024 * 1024
@@ -123,10 +123,10 @@ def error_message(headers: Headers, body: bytes) -> str:
     """Find the server's text: in the body as JSON, MessagePack or CSV, else in `X-Influxdb-Error`, else plain text."""
     import msgspec  # noqa: PLC0415 - not needed where nothing fails, and slow to import
 
-    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    content_type = media_type(headers.get("Content-Type"))
     found: object = None
     try:
-        if content_type == "application/x-msgpack":
+        if content_type in MESSAGE_PACK:
             found = msgspec.msgpack.decode(body)
         elif body.lstrip()[:1] == b"{":
             found = msgspec.json.decode(body)
@@ -137,7 +137,7 @@ def error_message(headers: Headers, body: bytes) -> str:
             if isinstance(found.get(key), str) and found[key]:
                 return str(found[key])
     text = body.decode("utf-8", "replace").strip()
-    if content_type in {"text/csv", "application/csv"}:
+    if content_type in CSV:
         heading, _, text = text.partition("\n")
         if heading == "error" and text:
             return text.strip('"').replace('""', '"')

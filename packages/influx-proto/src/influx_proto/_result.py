@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from ._errors import ProtocolError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +95,11 @@ class QueryResult(Mapping[str, Any]):
         """
         for series in self.series:
             for row in series.values:
-                yield {**series.tags, **dict(zip(series.columns, row, strict=True))}
+                try:
+                    point = {**series.tags, **dict(zip(series.columns, row, strict=True))}
+                except (ValueError, TypeError):
+                    raise misshapen(series.name, series.columns) from None
+                yield point
 
     def to_pandas(self, *, measurement: bool | None = None) -> pd.DataFrame:
         """Give the only statement's result as one tidy pandas DataFrame: all series, one below the other.
@@ -150,6 +156,14 @@ class QueryResult(Mapping[str, Any]):
         from ._arrow_result import to_arrow  # noqa: PLC0415 - see above
 
         return to_arrow(self, measurement=measurement)
+
+
+def misshapen(series: str, columns: Sequence[str]) -> ProtocolError:
+    """Make the error for a row that does not fit the columns of its series."""
+    return ProtocolError(
+        f"not the shape of an InfluxDB answer: series {series!r} has a row without a cell for each of its columns "
+        f"{list(columns)!r}"
+    )
 
 
 def join(chunks: Iterable[QueryResult]) -> QueryResult:

@@ -62,7 +62,7 @@ class RetryPolicy:
         if asked is not None:
             wait = asked
         else:
-            wait = self.random() * min(self.max_backoff, self.backoff * 2.0 ** (attempt - 1))
+            wait = self.random() * min(self.max_backoff, self.backoff * 2.0 ** min(attempt - 1, 64))
         if self.max_total is not None and elapsed + wait > self.max_total:
             return None
         if self.on_retry is not None and self.on_retry(error, attempt, wait) is False:

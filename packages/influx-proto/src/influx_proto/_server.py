@@ -6,9 +6,11 @@ import base64
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
+from ._arguments import text
 from ._observer import Watch
 from ._timeout import Timeout
 from ._wire import Request, add_db
@@ -21,6 +23,8 @@ _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: Header fields that frame a message or concern its connection.
 _NOT_OURS = {"host", "content-length", "transfer-encoding", "connection", "content-encoding"}
 _URL_SETTINGS = {"database": "database", "db": "database"}
+_NOT_IN_HOSTS = frozenset('/\\@?#<>[]^|%"` ')
+_CREDENTIALS = ("username", "password", "token")
 
 
 def authorization(username: str | None, password: str | None, token: str | Callable[[], object] | None) -> str | None:
@@ -53,8 +57,17 @@ def authorization(username: str | None, password: str | None, token: str | Calla
     if ":" in username:
         msg = f"username: {username!r} contains ':', which HTTP's basic authentication cannot carry"
         raise ValueError(msg)
-    pair = f"{username}:{password or ''}".encode()
-    return f"Basic {base64.b64encode(pair).decode('ascii')}"
+    return basic(username, password or "")
+
+
+def basic(username: str, password: str) -> str:
+    """Give a header's value for HTTP's basic authentication."""
+    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode('ascii')}"
+
+
+def netloc(host: str, port: int) -> str:
+    """Write host and port as a URL has them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def authorized(request: Request) -> Request:
@@ -80,6 +93,30 @@ def _with_token(request: Request, token: object) -> Request:
     return replace(request, headers=(*request.headers, header), token=None)
 
 
+def _checked_host(host: str) -> str:
+    """Give a name or address, the latter without the brackets that it has in a URL."""
+    if ":" in host:
+        address = host.removeprefix("[").removesuffix("]")
+        try:
+            ip_address(address)
+        except ValueError:
+            msg = (
+                f"host: {host!r} is no IPv6 address; a port is an argument of its own, and a whole URL goes to from_url"
+            )
+            raise ValueError(msg) from None
+        return address
+    try:
+        host.encode("idna")
+    except UnicodeError:  # no name has empty parts, or parts of more than 63 characters
+        is_name = False
+    else:
+        is_name = bool(host) and host.isprintable() and not _NOT_IN_HOSTS.intersection(host)
+    if not is_name:
+        msg = f"host: {host!r} is not a host name or address (a whole URL goes to from_url)"
+        raise ValueError(msg)
+    return host
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """The address of a server and the credentials it is shown; the latter appear in no repr."""
@@ -95,9 +132,7 @@ class Server:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        if not self.host or any(character in self.host for character in "/@?# "):
-            msg = f"host: {self.host!r} is not a host name or address (a whole URL goes to from_url)"
-            raise ValueError(msg)
+        object.__setattr__(self, "host", _checked_host(text("host", self.host)))
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
             msg = f"port: must be an integer from 1 to 65535, not {self.port!r}"
             raise ValueError(msg)
@@ -114,7 +149,7 @@ class Server:
     @property
     def netloc(self) -> str:
         """Host and port as a URL has them, an IPv6 address in brackets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return netloc(self.host, self.port)
 
     @property
     def origin(self) -> str:
@@ -144,6 +179,24 @@ class Server:
         )  # fmt: skip
 
 
+def split_url(url: str) -> tuple[SplitResult, int | None] | None:
+    """Take a URL apart, and give its port; None where it has no host, or was misunderstood because of a password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    behind = parts.path + parts.query.partition("=")[0]
+    return (parts, port) if parts.hostname and port != 0 and not parts.fragment and "@" not in behind else None
+
+
+def not_of_the_form(name: str, url: str, form: str) -> str:
+    """Say of a URL that it is none, and not more of one that may have a password in it."""
+    if "@" not in url:
+        return f"{name}: {url!r} is not of the form {form}"
+    return f"{name}: is not of the form {form}; in a password, / ? # @ are written %2F %3F %23 %40"
+
+
 def settings_from_url(url: str) -> dict[str, Any]:
     """Read `https://user:password@host:port/prefix?database=name` as keyword arguments of a client.
 
@@ -152,16 +205,11 @@ def settings_from_url(url: str) -> dict[str, Any]:
     Raises:
         ValueError: this is no such URL; credentials are not repeated in the message.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        shown = url if "@" not in url else "it"
-        msg = f"url: {shown} is not of the form http[s]://[user:password@]host[:port][/prefix][?database=name]"
-        raise ValueError(msg)
-    try:
-        port = parts.port
-    except ValueError:
-        msg = f"url: the port of {parts.netloc.rpartition('@')[2]} is not a number from 1 to 65535"
-        raise ValueError(msg) from None
+    found = split_url(text("url", url))
+    if found is None or found[0].scheme not in {"http", "https"}:
+        form = "http[s]://[user:password@]host[:port][/prefix][?database=name]"
+        raise ValueError(not_of_the_form("url", url, form))
+    parts, port = found
     ssl = parts.scheme == "https"
     settings: dict[str, Any] = {
         "host": parts.hostname,
@@ -169,8 +217,8 @@ def settings_from_url(url: str) -> dict[str, Any]:
         "ssl": ssl,
         "path": parts.path,
     }
-    if parts.username:
-        settings["username"] = unquote(parts.username)
+    if parts.username or parts.password:
+        settings["username"] = unquote(parts.username or "")
         settings["password"] = unquote(parts.password or "")
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name not in _URL_SETTINGS:
@@ -186,8 +234,19 @@ def settings_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
     The single variables win over what the URL says; without any of them the server is `http://localhost:8086`.
     """
     settings = settings_from_url(environ["INFLUXDB_URL"]) if environ.get("INFLUXDB_URL") else {}
-    for name in ("database", "username", "password", "token"):
-        value = environ.get(f"INFLUXDB_{name.upper()}")
-        if value:
-            settings[name] = value
-    return settings
+    single = {name: environ.get(f"INFLUXDB_{name.upper()}") for name in ("database", *_CREDENTIALS)}
+    return settings_joined(settings, {name: value for name, value in single.items() if value})
+
+
+def settings_joined(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Join the settings of two sources, of which the later wins: its credentials replace those of the other.
+
+    A password without a user is for the user of the other source.
+    """
+    after = {name: value for name, value in after.items() if value is not None or name not in _CREDENTIALS}
+    replaced: set[str] = set()
+    if "token" in after:
+        replaced = {"username", "password"}
+    elif "username" in after:
+        replaced = {"token", "password"} if "username" in before else {"token"}
+    return {**{name: value for name, value in before.items() if name not in replaced}, **after}

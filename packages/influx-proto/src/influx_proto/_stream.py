@@ -116,16 +116,17 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
                     transport.sleep(step.after)
                 items, error = None, None
                 try:
-                    record = stack.enter_context(Exchange(op.request, transport.now, step.number))
-                    response = stack.enter_context(transport.open(authorized(op.request)))
-                    record.status = response.status
-                    decoder = decoded(op.decoder(response.status, response.headers), response.headers)
-                    items = _Items(response.body, decoder, record)
-                    if response.status != 200:
-                        for _ in items:  # to the error at its end
-                            pass
+                    with ExitStack() as opening:
+                        record = opening.enter_context(Exchange(op.request, transport.now, step.number))
+                        response = opening.enter_context(transport.open(authorized(op.request)))
+                        record.status = response.status
+                        decoder = decoded(op.decoder(response.status, response.headers), response.headers)
+                        items = _Items(response.body, decoder, record)
+                        if response.status != 200:
+                            for _ in items:  # to the error at its end
+                                pass
+                        stack.enter_context(opening.pop_all())
                 except InfluxDBError as raised:
-                    stack.close()
                     error = raised
                 try:
                     step = flow.send(items) if error is None else flow.throw(error)
@@ -148,16 +149,17 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
                     await transport.sleep(step.after)
                 items, error = None, None
                 try:
-                    record = stack.enter_context(Exchange(op.request, transport.now, step.number))
-                    response = await stack.enter_async_context(transport.open(await aauthorized(op.request)))
-                    record.status = response.status
-                    decoder = decoded(op.decoder(response.status, response.headers), response.headers)
-                    items = _AsyncItems(response.body, decoder, record)
-                    if response.status != 200:
-                        async for _ in items:  # to the error at its end
-                            pass
+                    async with AsyncExitStack() as opening:
+                        record = opening.enter_context(Exchange(op.request, transport.now, step.number))
+                        response = await opening.enter_async_context(transport.open(await aauthorized(op.request)))
+                        record.status = response.status
+                        decoder = decoded(op.decoder(response.status, response.headers), response.headers)
+                        items = _AsyncItems(response.body, decoder, record)
+                        if response.status != 200:
+                            async for _ in items:  # to the error at its end
+                                pass
+                        await stack.enter_async_context(opening.pop_all())
                 except InfluxDBError as raised:
-                    await stack.aclose()
                     error = raised
                 try:
                     step = flow.send(items) if error is None else flow.throw(error)

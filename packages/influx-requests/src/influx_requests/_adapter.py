@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import select
 import socket
 import ssl
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from io import BufferedIOBase
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import Any
 
 from influx_proto.adapter import MAX_CONNECTIONS, Settings
@@ -56,11 +56,18 @@ class _Answer(http.client.HTTPResponse):
             self.fp = file
 
 
+class _LastAnswer(_Answer):
+    """The answer to a request that was not sent to its end, so that nothing can follow it."""
+
+    def begin(self) -> None:
+        """Read the head, and close the connection to others: the answer can still be read to its end."""
+        super().begin()
+        self.will_close = True
+
+
 class _Connection(HTTPConnection):
-    response_class = _Answer
+    response_class: Any = _Answer
     _was_used = False
-    #: Whether a request was not sent to its end, so that nothing can follow it.
-    _is_cut = False
 
     def connect(self) -> None:
         """Connect, through a proxy and with TLS where that is asked for."""
@@ -79,20 +86,19 @@ class _Connection(HTTPConnection):
             else:
                 self._send_listening(self.sock, memoryview(data))
         except (ConnectionError, ssl.SSLEOFError) as error:
-            self._is_cut = True
+            self.response_class = _LastAnswer
             raise BrokenPipeError from error  # on which urllib3 looks for an answer, as it should
 
     def _send_listening(self, sock: socket.socket, data: memoryview) -> None:
-        poll = select.poll()
-        poll.register(sock, select.POLLIN | select.POLLOUT)
-        seconds = sock.gettimeout()
-        while data:
-            events = poll.poll(None if seconds is None else seconds * 1000)
-            if not events:
-                raise TimeoutError
-            if events[0][1] & select.POLLIN:
-                raise ConnectionAbortedError
-            data = data[sock.send(data) :]
+        with DefaultSelector() as selector:
+            selector.register(sock, EVENT_READ | EVENT_WRITE)
+            while data:
+                events = selector.select(sock.gettimeout())
+                if not events:
+                    raise TimeoutError
+                if events[0][1] & EVENT_READ:
+                    raise ConnectionAbortedError
+                data = data[sock.send(data) :]
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
         """Wait for the head of an answer."""
@@ -103,14 +109,13 @@ class _Connection(HTTPConnection):
             if was_used:
                 raise IdleConnectionError(str(error)) from error
             raise
-        self._was_used = True
-        if self._is_cut:
-            self.close()  # to others; this answer can be read to its end
+        self._was_used = self.sock is not None
         return answer
 
     def close(self) -> None:
         """Close; urllib3 may open it anew."""
-        self._was_used = self._is_cut = False
+        self._was_used = False
+        self.response_class = _Answer
         super().close()
 
 

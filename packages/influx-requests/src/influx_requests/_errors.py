@@ -27,12 +27,13 @@ def translated(error: Exception, settings: Settings, timeout: Timeout) -> Influx
 
     if is_any(NotConnectedError, NewConnectionError, ConnectTimeoutError, ProxyError):
         if is_any(TimeoutError) or not is_any(OSError):
-            reason = f"no answer within {timeout.connect} s"
+            message = f"cannot connect to {where}: no answer within {timeout.connect} s"
+            return _late(message, where, timeout, timeout.connect, maybe_received=False)
         return TransportError(f"cannot connect to {where}: {reason}", maybe_received=False)
     if is_any(SSLError):
         return TransportError(f"cannot talk TLS with {where}: {reason}", maybe_received=False)
     if is_any(TimeoutError, requests.Timeout):
-        return TransportError(f"{where} was silent for {timeout.idle} s")
+        return _late(f"{where} was silent for {timeout.idle} s", where, timeout, timeout.idle)
     if is_any(ConnectionError):  # http.client's for a connection that was closed before the answer among them
         return TransportError(f"{where} broke the connection: {reason}", was_idle=is_any(IdleConnectionError))
     if is_any(IncompleteRead, requests.exceptions.ChunkedEncodingError):
@@ -40,6 +41,15 @@ def translated(error: Exception, settings: Settings, timeout: Timeout) -> Influx
     if is_any(BadStatusLine, HTTPException, Garbled):
         return ProtocolError(f"what {where} answers is no HTTP: {reason}")
     return TransportError(f"{where}: {reason}")
+
+
+def _late(
+    message: str, where: str, timeout: Timeout, seconds: float | None, *, maybe_received: bool = True
+) -> TransportError:
+    """Make the error for a wait that is over; of two that began together it was the shorter one."""
+    if timeout.total is not None and (seconds is None or timeout.total < seconds):
+        message = f"{where} did not finish within {timeout.total} s"
+    return TransportError(message, maybe_received=maybe_received)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

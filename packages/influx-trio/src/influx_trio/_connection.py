@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import select
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -41,8 +40,6 @@ class Connection:
     def __init__(self, stream: trio.abc.Stream, socket: Socket) -> None:
         self._stream = stream
         self._socket = socket
-        self._poll = select.poll()
-        self._poll.register(socket.fileno(), select.POLLIN)
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
         self._is_sent = True
         self._early: deque[bytes] = deque()
@@ -64,13 +61,14 @@ class Connection:
             http.our_state is h11.DONE
             and http.their_state is h11.DONE
             and self._is_sent
+            and not self.is_expired
             and not http.trailing_data[0]  # what nobody asked for would be taken for the next answer
         )
 
     @property
     def is_stale(self) -> bool:
         """Whether the server has closed an idle connection, or sent what nobody asked for."""
-        return bool(self._poll.poll(0))
+        return self._socket.is_readable
 
     def close(self) -> None:
         """Close the connection at once: without a goodbye of TLS, and without waiting, which may be cancelled."""
@@ -127,6 +125,7 @@ class Connection:
         """Send a body and listen meanwhile: a server that refuses it says so before it has read all of it."""
         failures: list[Exception] = []
         answers: list[h11.Response] = []
+        early: list[bytes] = []
         sent = trio.Event()
 
         async def send() -> None:
@@ -145,13 +144,14 @@ class Connection:
                     await sent.wait()
                 room = _EARLY
                 while not self._is_sent and room > 0 and (piece := await self.receive()):
-                    self._early.append(piece)
+                    early.append(piece)
                     room -= len(piece)
             except Exception as error:  # noqa: BLE001 - as above
                 failures.append(error)
             nursery.cancel_scope.cancel()
         if failures:
             raise failures[0]
+        self._early.extend(early)
         return answers[0]
 
     async def _send(self, head: h11.Request, pieces: Iterable[bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Protocol
 
 import trio
@@ -27,18 +28,36 @@ class Patience:
         self._until: dict[Waiting, float] = {}
         #: What ends the task's sleep.
         self._sleep = trio.CancelScope()
-        #: The run of trio to which the task belongs; another one after a fork, for instance, has none yet.
+        self._is_looking = False
+        #: The run of trio to which the task belongs, and its process.
         self._run: trio.lowlevel.TrioToken | None = None
+        self._process = os.getpid()
+
+    def is_new_run(self) -> bool:
+        """Say whether this is another run of trio than the last time.
+
+        Raises:
+            RuntimeError: that one goes on, in another thread.
+        """
+        run = trio.lowlevel.current_trio_token()
+        if run is self._run:
+            return False
+        process = os.getpid()
+        if self._is_looking and self._process == process:
+            msg = "this client is in use in another run of trio; make one client for each"
+            raise RuntimeError(msg)
+        self._run, self._process = run, process
+        self._is_looking = False  # it may have been the task of a process that was forked
+        return True
 
     def begin(self, connection: Waiting, until: float) -> None:
-        """Close a connection at a time on trio's clock, unless it is another one by then, or `end` was called."""
+        """Close a connection at a time on trio's clock, unless this says another one by then, or `end` was called."""
         if until == math.inf:
             self.end(connection)
             return
         self._until[connection] = until
-        run = trio.lowlevel.current_trio_token()
-        if run is not self._run:
-            self._run = run
+        if not self._is_looking:
+            self._is_looking = True
             self._sleep = trio.CancelScope(deadline=until)
             trio.lowlevel.spawn_system_task(self._look_after_all)
         elif until < self._sleep.deadline:
@@ -49,12 +68,14 @@ class Patience:
         self._until.pop(connection, None)
 
     async def _look_after_all(self) -> None:
-        while self._until:
-            with self._sleep:
-                await trio.sleep_forever()
-            now = trio.current_time()
-            for connection in [connection for connection, until in self._until.items() if until <= now]:
-                self.end(connection)
-                connection.expire()
-            self._sleep = trio.CancelScope(deadline=min(self._until.values(), default=now))
-        self._run = None
+        try:
+            while self._until:
+                with self._sleep:
+                    await trio.sleep_forever()
+                now = trio.current_time()
+                for connection in [connection for connection, until in self._until.items() if until <= now]:
+                    self.end(connection)
+                    connection.expire()
+                self._sleep = trio.CancelScope(deadline=min(self._until.values(), default=now))
+        finally:
+            self._is_looking = False

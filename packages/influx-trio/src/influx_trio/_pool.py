@@ -12,7 +12,8 @@ from influx_proto.adapter import MAX_CONNECTIONS
 
 from ._connection import Connection
 
-#: Seconds after which an idle connection is closed: before most servers, and firewalls on the way, would do so.
+#: Seconds after which an idle connection is not used again, but closed by the next request: before most servers, and
+#: firewalls on the way, would close it.
 _KEEP = 60.0
 
 
@@ -51,6 +52,10 @@ class Pool:
     def close(self) -> None:
         """Close the idle connections; those in use are closed when they are given back."""
         self._closed = True
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses."""
         self._close_idle(since=math.inf)
 
     def _idle_connection(self) -> Connection | None:
@@ -60,7 +65,7 @@ class Pool:
         if self._process != os.getpid():
             # This is a fork: the parent goes on talking over the sockets, which are only closed here.
             self._process = os.getpid()
-            self._close_idle(since=math.inf)
+            self.close_idle()
         self._close_idle(since=trio.current_time() - _KEEP)
         while self._idle:
             connection = self._idle.pop()

@@ -43,7 +43,7 @@ class Socket(trio.abc.Stream):
             except BlockingIOError:
                 await self._wait(trio.lowlevel.wait_writable)
             except OSError as error:
-                raise trio.BrokenResourceError from error
+                raise self._failed() from error
         if self._waiting:  # for an answer, which cannot come before the request is sent
             self._be_patient()
 
@@ -60,16 +60,24 @@ class Socket(trio.abc.Stream):
             except BlockingIOError:  # it was announced too early, as is allowed
                 continue
             except OSError as error:
-                raise trio.BrokenResourceError from error
+                raise self._failed() from error
 
-    def fileno(self) -> int:
-        """Give the descriptor."""
-        return self._socket.fileno()
+    @property
+    def is_readable(self) -> bool:
+        """Whether something has come, or its end."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def close(self) -> None:
         """Close it at once; who waits for it is told."""
-        trio.lowlevel.notify_closing(self._socket)
-        self._socket.close()
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
 
     async def aclose(self) -> None:
         """Do the same as a checkpoint."""
@@ -82,6 +90,8 @@ class Socket(trio.abc.Stream):
         self.close()
 
     async def _wait(self, until_ready: Callable[[socket.socket], Awaitable[None]]) -> None:
+        if self._socket.fileno() < 0:
+            raise trio.ClosedResourceError
         self._waiting += 1
         self._be_patient()
         try:
@@ -90,6 +100,9 @@ class Socket(trio.abc.Stream):
             self._waiting -= 1
             if not self._waiting:
                 self._patience.end(self)
+
+    def _failed(self) -> trio.BrokenResourceError | trio.ClosedResourceError:
+        return trio.BrokenResourceError() if self._socket.fileno() >= 0 else trio.ClosedResourceError()
 
     def _be_patient(self) -> None:
         self._patience.begin(self, min(trio.current_time() + self.idle, self.deadline))

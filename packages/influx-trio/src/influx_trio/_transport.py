@@ -42,6 +42,8 @@ class TrioTransport:
     async def send(self, request: Request) -> tuple[Connection, Response[AsyncIterator[bytes]]]:
         """Send a request; give its answer, and the connection over which it arrives, which is to be given back."""
         settings, timeout = self._settings, request.timeout
+        if self._patience.is_new_run():
+            self._pool.close_idle()  # since when they are idle, another run's clock does not tell
         deadline = math.inf if timeout.total is None else trio.current_time() + timeout.total
 
         async def opened() -> Connection:

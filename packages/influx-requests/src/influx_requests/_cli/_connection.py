@@ -26,17 +26,17 @@ def client_for(options: argparse.Namespace, retry: RetryPolicy | None = None) ->
             msg = "--url: a password there is for all to see who can list processes; put it into INFLUXDB_PASSWORD"
             raise CommandError(msg, Exit.USAGE)
         environ["INFLUXDB_URL"] = options.url
+    if options.username is not None:
+        environ["INFLUXDB_USERNAME"] = options.username
+        environ.pop("INFLUXDB_TOKEN", None)  # who is named goes before a token
     given = {
         "retry": retry,
         "database": options.database,
-        "username": options.username,
         "password": _asked() if options.ask_password else None,
         "verify": False if options.insecure else options.ca,
         "timeout": options.timeout,
     }
     settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if options.username is not None:
-        settings["token"] = None  # who is named goes before a token of the environment
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -1,0 +1,59 @@
+"""Errors as values: what they say, and that all of them reach another process."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import influx_proto
+import pytest
+from influx_proto import (
+    BufferFullError,
+    Headers,
+    InfluxDBError,
+    PartialWriteError,
+    ProtocolError,
+    QueryError,
+    RejectedLine,
+    ResponseError,
+    SchemaError,
+    SerializationError,
+    SpoolError,
+    TransportError,
+    UndeliveredError,
+    UndeliveredLines,
+)
+
+PARTIAL = PartialWriteError(400, "partial write: x dropped=1", Headers({"A": "b"}), b"{}")
+PARTIAL.dropped = 1
+PARTIAL.rejected = (RejectedLine("m v=1", "x"),)
+QUERY = QueryError(200, "no", Headers({"A": "b"}), b"")
+QUERY.statement_id = 1
+
+ERRORS: list[InfluxDBError] = [
+    PARTIAL, QUERY, BufferFullError("full"), ProtocolError("cut", retryable=True), SchemaError("no field"),
+    SerializationError("row 0"), SpoolError("full", retryable=True), TransportError("gone", maybe_received=False),
+    UndeliveredError([UndeliveredLines("db", None, "ns", b"a b=1\nc d=2", 2)], TransportError("gone")),
+]  # fmt: skip
+
+
+def plain(error: InfluxDBError) -> dict[str, object]:
+    return {name: dict(value) if isinstance(value, Headers) else value for name, value in vars(error).items()}
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_it_can_be_pickled_and_copied(error: InfluxDBError) -> None:
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(other), str(other), plain(other)) == (type(error), str(error), plain(error))
+        assert other.retryable is error.retryable
+
+
+def test_no_kind_is_forgotten() -> None:
+    kinds = {kind for kind in vars(influx_proto).values() if isinstance(kind, type) and issubclass(kind, InfluxDBError)}
+    assert {kind for kind in kinds if not any(isinstance(error, kind) for error in ERRORS)} <= {
+        kind for kind in kinds if issubclass(kind, ResponseError)
+    }
+
+
+def test_undelivered_lines_are_counted() -> None:
+    assert str(ERRORS[-1]) == "2 lines were not delivered: gone"
