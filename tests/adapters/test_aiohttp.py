@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import socket
 import subprocess
 import sys
+import time
+import weakref
+from typing import Any
 
 import aiohttp
 import pytest
 from influx_aiohttp import AsyncInfluxDBClient
-from influx_proto import RetryPolicy, TransportError
+from influx_proto import QueryError, RetryPolicy, Timeout, TransportError
 
 from tests.servers.influxd import Server
 from tests.servers.scripted import Close, Receive, ScriptedServer, Send, Stall, reply
+
+ONCE = RetryPolicy(attempts=1)
 
 
 def test_a_client_can_be_made_outside_a_running_loop(influxd: Server, database: str) -> None:
@@ -60,7 +68,7 @@ def test_a_client_from_before_a_fork_says_so(influxd: Server) -> None:
     code = """
 import asyncio, os, sys
 from influx_aiohttp import AsyncInfluxDBClient
-from influx_proto import RetryPolicy, TransportError
+from influx_proto import QueryError, RetryPolicy, Timeout, TransportError
 client = AsyncInfluxDBClient.from_url(sys.argv[1])
 with asyncio.Runner() as runner:
     runner.run(client.ping())
@@ -103,3 +111,72 @@ def test_an_error_does_not_repeat_the_head_that_was_cut_short() -> None:
 
     with ScriptedServer([[Receive(), Send(b"HTTP/1.1 204 No Content\r\nX: y\r\n"), Close()]]) as server:
         asyncio.run(main(server.url))
+
+
+def test_a_session_that_raises_for_a_status(influxd: Server, database: str) -> None:
+    """It is not asked to: the server's text would be lost."""
+
+    async def main() -> None:
+        async with (
+            aiohttp.ClientSession(raise_for_status=True) as session,
+            AsyncInfluxDBClient.from_url(influxd.url, database=database, session=session) as client,
+        ):
+            with pytest.raises(QueryError, match="found SELEC"):
+                await client.query("SELEC")
+
+    asyncio.run(main())
+
+
+def test_a_finished_task_is_not_kept(influxd: Server, database: str) -> None:
+    """Not by a timer of a request of its own, which goes when its time has come."""
+
+    class Result:
+        pass
+
+    async def work(client: AsyncInfluxDBClient) -> Result:
+        await client.ping()
+        await client.write("m v=1 1")
+        return Result()
+
+    async def main() -> None:
+        async with AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
+            gc.collect()
+            gc.disable()
+            try:
+                kept = [weakref.ref(result) for result in await asyncio.gather(*(work(client) for _ in range(20)))]
+                await asyncio.sleep(0)
+                assert [each() for each in kept] == [None] * 20
+            finally:
+                gc.enable()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("addresses", [1, 3])
+def test_the_time_to_connect_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
+    """The lookup of the name, and each of its addresses."""
+
+    def look_up(*_: object, **__: object) -> list[Any]:
+        if addresses == 1:
+            time.sleep(1)
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n + 1}", listener.getsockname()[1]))
+            for n in range(addresses)
+        ]
+
+    async def main() -> None:
+        began = time.monotonic()
+        async with AsyncInfluxDBClient("db.example", 1, retry=ONCE, timeout=Timeout(connect=0.3)) as client:
+            with pytest.raises(TransportError, match=r"cannot connect to .* no answer within 0\.3 s"):
+                await client.ping()
+        assert time.monotonic() - began < 0.8
+
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("0.0.0.0", 0))
+        listener.listen(0)
+        for _ in range(3):  # its queue is full then
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", listener.getsockname()[1]))
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        asyncio.run(main())

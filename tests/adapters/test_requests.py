@@ -6,7 +6,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
+from influx_proto import QueryError
 from influx_requests import InfluxDBClient
 
 from tests.servers.influxd import Server
@@ -71,3 +73,13 @@ def test_a_session_of_ones_own_keeps_its_authentication() -> None:
         with InfluxDBClient.from_url(server.url, session=session) as client:
             client.ping()
     assert server.requests[0].headers["authorization"].startswith("Basic ")
+
+
+def test_a_session_that_raises_for_a_status(influxd: Server, database: str) -> None:
+    """What the server says is read all the same."""
+    with requests.Session() as session:
+        session.hooks["response"].append(lambda answer, **_: answer.raise_for_status())
+        with InfluxDBClient.from_url(influxd.url, database=database, session=session) as client:
+            assert client.ping().version
+            with pytest.raises(QueryError, match="found SELEC"):
+                client.query("SELEC")

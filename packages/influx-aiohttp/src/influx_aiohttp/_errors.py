@@ -19,19 +19,9 @@ def translated(
 ) -> InfluxDBError:
     """Say the library's exception as one of ours; `way` is that of a request which has no answer yet."""
     where = settings.where
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        msg = f"cannot connect to {where}: no answer within {timeout.connect} s"
-        return TransportError(msg, maybe_received=False)
-    if isinstance(error, aiohttp.ClientSSLError):
-        cause = error.__cause__ or error.__context__ or error
-        return TransportError(f"cannot talk TLS with {where}: {_line(cause)}", maybe_received=False)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return TransportError(f"cannot connect to {where}: {error.os_error}", maybe_received=False)
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        msg = f"cannot connect to {where}: it answers HTTP {error.status} {error.message}"
-        return TransportError(msg, maybe_received=False)
-    if way is not None and way.is_being_opened:  # by a proxy, in the end
-        return TransportError(f"cannot connect to {where}: {_line(error)}", maybe_received=False)
+    opening = _opening(error, where, timeout, way)
+    if opening is not None:
+        return TransportError(opening, maybe_received=False)
     if isinstance(error, aiohttp.SocketTimeoutError) or (patience is not None and patience.expired()):
         return TransportError(f"{where} was silent for {timeout.idle} s")
     if isinstance(error, TimeoutError):
@@ -41,6 +31,23 @@ def translated(
     if isinstance(error, (aiohttp.ClientResponseError, HttpProcessingError)):
         return ProtocolError(f"what {where} answers is no HTTP: {_line(error)}")
     return TransportError(f"{where} broke the connection: {_line(error)}", was_idle=way is not None and way.was_used)
+
+
+def _opening(error: Exception, where: str, timeout: Timeout, way: Way | None) -> str | None:
+    """Say what failed before there was a connection; None if there was one."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return f"cannot connect to {where}: no answer within {timeout.connect} s"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return f"cannot talk TLS with {where}: {_line(error.__cause__ or error.__context__ or error)}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect to {where}: {error.os_error}"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"cannot connect to {where}: it answers HTTP {error.status} {error.message}"
+    if way is None or not way.is_being_opened:
+        return None
+    if isinstance(error, TimeoutError):
+        return f"{where} did not finish within {timeout.total} s"
+    return f"cannot connect to {where}: {_line(error)}"  # by a proxy, in the end
 
 
 def _line(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import math
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -55,9 +56,10 @@ class AiohttpTransport:
         session = self._opened_session()
         timeout = request.timeout
         way = Way(timeout.idle)
+        patience = way.begin()
         self._under_way += 1
         try:
-            async with way.patience:
+            async with patience:
                 return await session.request(
                     request.method,
                     # yarl would encode parts of it anew
@@ -66,14 +68,17 @@ class AiohttpTransport:
                     data=way.data(request.body),
                     allow_redirects=False,
                     auto_decompress=False,
-                    timeout=_client_timeout(timeout, has_proxy=bool(self._proxy), is_own=self._is_own),
+                    raise_for_status=False,  # a session of the caller's may have it otherwise
+                    timeout=_client_timeout(timeout, is_own=self._is_own),
                     **self._proxy,
                 )
         except BaseException as error:
             await self.done()
             if isinstance(error, FOREIGN):
-                raise translated(error, self._settings, timeout, way.patience, way) from error
+                raise translated(error, self._settings, timeout, patience, way) from error
             raise
+        finally:
+            way.end()
 
     def arriving(self, content: aiohttp.StreamReader, timeout: Timeout) -> AsyncIterator[bytes]:
         """Give the body of an answer as it arrives."""
@@ -133,14 +138,13 @@ class AiohttpTransport:
 
 
 @functools.lru_cache(maxsize=16)
-def _client_timeout(timeout: Timeout, *, has_proxy: bool, is_own: bool) -> aiohttp.ClientTimeout:
+def _client_timeout(timeout: Timeout, *, is_own: bool) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=timeout.total,
-        # Only this bounds a proxy's consent; it counts the wait for a free connection as well.
-        connect=timeout.connect if has_proxy else None,
         sock_connect=timeout.connect,
-        # In a session of our own `Way` counts, and for less.
+        # In a session of our own `Way` measures this, at less cost.
         sock_read=None if is_own else timeout.idle,
+        ceil_threshold=math.inf,  # no time is rounded up
     )
 
 

@@ -23,7 +23,7 @@ def is_small(body: Body) -> bool:
 class Way:
     """The way of one request, from asking for a connection to the head of the answer.
 
-    `patience` is the context to send it in. aiohttp waits for ever to get rid of a piece of a body, and after a
+    `begin` gives the context to send it in. aiohttp waits for ever to get rid of a piece of a body, and after a
     provisional answer (1xx) for the one that should follow. Without our connectors, in a session of the caller's, it
     only counts from the first piece of a body, and nothing is known of the connection.
     """
@@ -33,15 +33,27 @@ class Way:
 
     def __init__(self, idle: float | None) -> None:
         self._idle = idle
-        self.patience = asyncio.timeout(None)
+        self._patience: asyncio.Timeout | None = None
         self.is_being_opened = False
         self.was_used = False
         Way.current.set(self)
 
+    def begin(self) -> asyncio.Timeout:
+        """Give the context to send the request in."""
+        self._patience = asyncio.timeout(None)
+        return self._patience
+
     def go_on(self) -> None:
         """Begin to wait anew."""
+        if self._patience is None:
+            msg = "the answer has come already"  # what is left of the body need not be sent
+            raise RuntimeError(msg)
         if self._idle is not None:
-            self.patience.reschedule(asyncio.get_running_loop().time() + self._idle)
+            self._patience.reschedule(asyncio.get_running_loop().time() + self._idle)
+
+    def end(self) -> None:
+        """Let go of the task: timers that are over, and do not go at once, know their context, and so this."""
+        self._patience = None
 
     def data(self, body: Body) -> bytes | io.BytesIO | AsyncIterator[bytes] | None:
         """Give the body in a form that aiohttp sends piece after piece if it is large, and with its head otherwise."""
@@ -64,6 +76,14 @@ class _Telling(aiohttp.BaseConnector):
         protocol.was_used = True
         way.go_on()
         return connection
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Any:
+        # aiohttp bounds each of a name's addresses, and neither the lookup before nor a proxy's consent behind.
+        try:
+            async with asyncio.timeout(timeout.sock_connect):
+                return await super()._create_connection(req, traces, timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
 
 
 class TCPConnector(_Telling, aiohttp.TCPConnector):

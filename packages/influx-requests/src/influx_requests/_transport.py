@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Generator, Iterator
@@ -14,8 +13,6 @@ from influx_proto.adapter import Headers, Request, Response, Settings, Timeout, 
 
 from ._adapter import SettingsAdapter
 from ._errors import FOREIGN, translated
-
-_log = logging.getLogger("influx_requests")
 
 _PIECE = 64 * 1024
 
@@ -41,7 +38,9 @@ class RequestsTransport:
         try:
             answer = self._send(session, request)
         except FOREIGN as error:
-            raise translated(error, self._settings, timeout) from error
+            if not isinstance(error, requests.HTTPError) or error.response is None:
+                raise translated(error, self._settings, timeout) from error
+            answer = error.response  # a hook of the caller's session raises for what is read here
         with answer:
             # HTTP's header fields are bytes; what InfluxDB puts into them is UTF-8.
             headers = Headers((name, value.encode("latin-1").decode(errors="replace"))

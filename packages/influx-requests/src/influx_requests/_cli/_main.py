@@ -111,7 +111,7 @@ def _log(*, verbose: bool) -> Generator[None]:
     """Tell on the standard error stream what the libraries have to say; what ends the program is said anyway."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in ("influx_proto", "influx_requests")]
+    loggers = [logging.getLogger(name) for name in ("influx_proto",)]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)
