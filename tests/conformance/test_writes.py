@@ -159,6 +159,33 @@ def test_wrong_types_for_all_writes(driver: Driver, argument: dict[str, Any]) ->
         driver.client_class(**argument)
 
 
+WEEK = 7 * 86400 * 10**9  # of which each has a shard of its own
+NOW = time.time_ns()
+
+
+@pytest.mark.parametrize(
+    ("before", "lines"),
+    [
+        (["m v=1.0,w=1i 1"], ["m new=t 11", "m w=3.5 12", "m new=1 15", "m v=4.5 16"]),
+        ([f"m v=1.0 {NOW}"], [f"m v=5i {NOW + 1}", f"m v=3.0 {NOW - 30 * WEEK}", f"m v=4.0 {NOW + 2}", "m v= 5"]),
+        (["m v=1.0,w=1.0 1", f"m v=1.0,w=1.0 {2 * WEEK}"], ["m v=5i 10", f"m w=5i {2 * WEEK + 10}", "m v=7.0 11"]),
+        (["m v=1.0,w=1.0 1", f"m v=1i {4 * WEEK}"], ["m v=5i 10", "m w=5i 11", f"m v=6i {4 * WEEK + 1}", "m v=7.0 12"]),
+        (["m v=2.0 1"], ["m v=2.5 2", 'm v=,s=" dropped=2" 3']),
+    ],
+    ids=["two conflicts", "conflict and too old", "two shards", "stored in another shard", "a count in the data"],
+)
+def test_no_line_is_lost_silently(client: Any, before: list[str], lines: list[str]) -> None:
+    """The server tells of one reason, in one shard, and how many points it dropped for that."""
+    client.create_retention_policy("rp", client.db, duration="2d" if before[0].endswith(str(NOW)) else "INF")
+    client.write(before, rp="rp")
+    with pytest.raises(PartialWriteError) as caught:
+        client.write(lines, rp="rp", find_rejected=True)
+    rejected = [line for line, _ in caught.value.rejected]
+    times = {point["time"] for point in client.query("SELECT * FROM rp.m").points()}
+    assert rejected == [line for line in lines if int(line.split(" ")[-1]) not in times]
+    assert caught.value.dropped == len(rejected)
+
+
 def test_what_a_cluster_keeps_for_another_node_is_not_sent_again(
     connect: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -97,12 +97,39 @@ def test_all_is_stored_but_what_cannot_be(kinds: list[str], max_body: int) -> No
         assert "missing fields" in one.reason if one.line.startswith("bad") else one.reason == CONFLICT
 
 
-@pytest.mark.parametrize("bad", [b"bad", b'm v="x" 5', b'm w=1,v="x" 5'])
-def test_what_the_text_names_is_not_looked_for(bad: bytes) -> None:
-    model = Model(frozenset({b"bad"}), frozenset({b'm v="x" 5', b'm w=1,v="x" 5'}))
+def test_what_the_text_names_is_not_looked_for() -> None:
+    model = Model(frozenset({b"bad"}))
+    rejected = run(deliver_accepted(batch_of(*GOOD[:50], b"bad", *GOOD[50:]), model.send))
+    assert [one.line for one in rejected] == ["bad"]
+    assert (model.requests, model.stored) == (1, GOOD)
+
+
+@pytest.mark.parametrize("bad", [b'm v="x" 5', b'm w=1,v="x" 5'])
+def test_what_seems_to_be_in_conflict_is_tried_once_more(bad: bytes) -> None:
+    """And the others as well: the server tells of one reason, and how many it dropped for that."""
+    model = Model(conflicting=frozenset({bad}))
     rejected = run(deliver_accepted(batch_of(*GOOD[:50], bad, *GOOD[50:]), model.send))
     assert [one.line for one in rejected] == [bad.decode()]
-    assert (model.requests, model.stored) == (1, GOOD)
+    assert (model.requests, model.stored) == (3, GOOD * 2)
+
+
+def test_several_reasons_of_which_the_server_tells_one() -> None:
+    bad, old = b'm v="x" 5', GOOD[7]
+    model = Model(conflicting=frozenset({bad}), too_old=frozenset({old}))
+    rejected = run(deliver_accepted(batch_of(*GOOD[:50], bad, *GOOD[50:]), model.send))
+    assert [one.line.encode() for one in rejected] == [old, bad]
+    assert set(model.stored) == {*GOOD} - {old}
+
+
+def test_what_is_refused_without_a_count_is_not_taken_for_stored() -> None:
+    def send(batch: Batch) -> Flow[bool]:
+        if GOOD[3] in list(batch):
+            raise refusal("write", 500, JSON, b'{"error":"partial write: points beyond retention policy"}')
+        return True
+        yield  # what makes it a generator
+
+    rejected = run(deliver_accepted(batch_of(*GOOD), send))
+    assert [one.line.encode() for one in rejected] == [GOOD[3]]
 
 
 def test_a_field_that_begins_with_two_types() -> None:
@@ -203,6 +230,12 @@ def test_what_is_known_of_the_lines_is_with_the_error() -> None:
     model = Model(conflicting=frozenset({b'm v="x" 9'}))
     with pytest.raises(PartialWriteError) as caught:
         list(deliver(batch_of(*GOOD, b'm v="x" 9'), model.send))
+    assert caught.value.rejected == ()
+    of_type, of_lines = caught.value.__notes__
+    assert of_type == "field_types={'v': 'float'} writes it as the type that it has"
+    assert of_lines.startswith("lines with this field in this type: 1, the first: 'm v=\"x\" 9'; ")
+    with pytest.raises(PartialWriteError) as caught:
+        list(deliver(batch_of(b'm v="x" 9'), model.send))
     assert caught.value.rejected == (RejectedLine('m v="x" 9', CONFLICT),)
 
 

@@ -13,7 +13,7 @@ a time replaces itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from ._batch import Batch
@@ -66,7 +66,13 @@ def deliver(batch: Batch, send: Send) -> Flow[None]:
         if halves is None:
             raise _line_too_large(error, batch) from None
     except WriteError as error:
-        error.rejected = tuple(_named(batch, error) or error.rejected)
+        rejected = _named(batch, error)
+        if rejected is not None:
+            error.rejected = tuple(rejected)
+        elif (conflicting := _conflicting(batch, error)) is not None:
+            lines, _ = conflicting
+            some = f"lines with this field in this type: {len(lines)}, the first: {shown(_text(lines[0]))}"
+            error.add_note(f"{some}; find_rejected=True finds all that are rejected")
         raise
     for half in halves or ():
         yield from deliver(half, send)
@@ -81,7 +87,7 @@ def deliver_accepted(batch: Batch, send: Send) -> Flow[list[RejectedLine]]:
     """
     search = _Search(send)
     yield from search.over(batch)
-    return search.rejected
+    return _in_order(search.rejected, batch)
 
 
 def partial_write(rejected: Sequence[RejectedLine]) -> PartialWriteError:
@@ -93,6 +99,16 @@ def partial_write(rejected: Sequence[RejectedLine]) -> PartialWriteError:
     return error
 
 
+def _in_order(rejected: list[RejectedLine], batch: Batch) -> list[RejectedLine]:
+    """Give them in the order of their lines in the batch."""
+    if len(rejected) < 2:
+        return rejected
+    found: dict[str, list[RejectedLine]] = {}
+    for one in rejected:
+        found.setdefault(one.line, []).append(one)
+    return [left.pop(0) for line in batch if (left := found.get(_text(line)))]
+
+
 class _Search:
     """Finds the lines that the server refuses."""
 
@@ -102,10 +118,9 @@ class _Search:
         self.rejected: list[RejectedLine] = []
 
     def over(self, batch: Batch) -> Flow[None]:
-        self._requests += 1
         halves = None
         try:
-            yield from self._send(batch)
+            yield from self._try(batch)
         except PayloadTooLarge as error:
             halves = batch.halves()
             if halves is None:
@@ -114,16 +129,44 @@ class _Search:
             if not _ABOUT_LINES.search(error.message):
                 raise
             rejected = _named(batch, error)
-            if rejected is None and not batch.timed:
-                raise
-            if rejected is None and self._requests >= _SEARCH:
-                rejected = _suspected(batch, error)
-            if rejected is None:
-                halves = batch.halves()
-            else:
+            if rejected is not None:
                 self.rejected += rejected
+                return
+            if not batch.timed:
+                raise
+            conflicting = _conflicting(batch, error)
+            if conflicting is not None and (yield from self._without(batch, *conflicting)):
+                return
+            if self._requests >= _SEARCH:
+                self.rejected += _suspected(batch, error)
+                return
+            halves = batch.halves()
         for half in halves or ():
             yield from self.over(half)
+
+    def _without(self, batch: Batch, suspects: list[bytes], reason: str) -> Flow[bool]:
+        """Look whether it is these lines that the server refuses, and if so, send the others by themselves.
+
+        It is certain where it refuses all of them once more, since then none of them was stored. Otherwise those that
+        were may have replaced what comes later in the batch, and all of it has to be sent again in its order.
+        """
+        refused = 0
+        try:
+            yield from self._try(_part(batch, suspects))
+        except PartialWriteError as error:
+            refused = error.dropped
+        except WriteError:
+            pass
+        if refused != len(suspects):
+            return False
+        self.rejected += [RejectedLine(_text(line), reason) for line in suspects]
+        refused_lines = set(suspects)
+        yield from self.over(_part(batch, [line for line in batch if line not in refused_lines]))
+        return True
+
+    def _try(self, batch: Batch) -> Flow[bool]:
+        self._requests += 1
+        return self._send(batch)
 
 
 def _line_too_large(error: PayloadTooLarge, batch: Batch) -> PayloadTooLarge:
@@ -138,42 +181,46 @@ def _only_line(batch: Batch) -> str:
 
 
 def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
-    """Give the lines that an error is about, if it tells which these are."""
+    """Give the lines that were refused, if it is certain which these are and that all others were stored.
+
+    How many points were dropped is said of one reason, and of one shard. It is certain if these are all there are. And
+    the server tells which lines it could not parse once it has stored all that it could.
+    """
     lines = [_text(line) for line in batch]
     dropped = error.dropped if isinstance(error, PartialWriteError) else 0
     if len(lines) in {1, dropped}:
         return [RejectedLine(line, _reason(error)) for line in lines]
     if dropped:
-        return _in_conflict(lines, batch.precision, error, dropped)
+        return None
     reasons: dict[str, list[str]] = {}
     for line, reason in error.rejected:
         reasons.setdefault(line.strip(_BLANK), []).append(reason)
     found = [RejectedLine(line, left.pop(0)) for line in lines if (left := reasons.get(line.strip(_BLANK)))]
     # A text that quotes lines is not easily taken apart, and a very long one is cut.
-    is_all = len(found) == len(error.rejected) and len(error.body) < BODY_LIMIT
+    is_all = bool(found) and len(found) == len(error.rejected) and len(error.body) < BODY_LIMIT
     return found if is_all and (isinstance(error, PartialWriteError) or len(found) == len(lines)) else None
 
 
-def _in_conflict(lines: Iterable[str], precision: str, error: WriteError, dropped: int) -> list[RejectedLine] | None:
-    """Give the lines that are in conflict with the type of a field, if these are as many as the server dropped.
-
-    Lines that it cannot parse are refused as well, and not mentioned where there is a conflict.
-    """
+def _conflicting(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | None:
+    """Give the lines that have a field with the type that the error complains of, if these are as many as it says."""
     conflict = _CONFLICT.search(error.message)
-    if conflict is None:
+    if conflict is None or not isinstance(error, PartialWriteError):
         return None
-    rejected: list[RejectedLine] = []
-    for line in lines:
+    found: list[bytes] = []
+    for line in batch:
         try:
-            [point] = parse_lines(line, precision=precision)
-        except SerializationError as refusal:
-            rejected.append(RejectedLine(line, refusal.place.reason if refusal.place else str(refusal)))
+            [point] = parse_lines(line, precision=batch.precision)
+        except SerializationError:  # which the server would say by itself
             continue
         value = point["fields"].get(conflict["field"])
         if point["measurement"] == conflict["measurement"] and _TYPES.get(type(value)) == conflict["type"]:
-            rejected.append(RejectedLine(line, _reason(error)))
-            dropped -= 1
-    return None if dropped else rejected
+            found.append(line)
+    return (found, _reason(error)) if found and len(found) == error.dropped else None
+
+
+def _part(batch: Batch, lines: Sequence[bytes]) -> Batch:
+    """Make a batch of some lines of another."""
+    return Batch(b"\n".join(lines), len(lines), batch.precision, batch.timed)
 
 
 def _suspected(batch: Batch, error: WriteError) -> list[RejectedLine]:

@@ -27,7 +27,11 @@ BODY_LIMIT = 4 * 1024 * 1024
 _QUOTED = 200
 
 #: Texts of a 500 that say what will not change by waiting.
-_PERMANENT = re.compile(r"retention policy not found|invalid UTF-8|database not found|gzip:")
+_PERMANENT = re.compile(
+    "retention policy not found|(?:beyond|outside) retention policy|field type conflict|unable to parse|invalid UTF-8"
+    "|database not found|gzip:"
+)
+_CONFLICT = re.compile(r'input field "(?P<field>.*?)" on .* already exists as type (?P<stored>\w+)', re.DOTALL)
 _DROPPED = re.compile(r"dropped=(\d+)")
 _REJECTED_LINE = re.compile(
     r"unable to parse '(?P<line>.*?)': (?P<reason>[^\n]*?)(?= dropped=\d+|\nunable to parse '|\Z)", re.DOTALL
@@ -85,9 +89,13 @@ def refusal(asked: Asked, status: int, headers: Headers, body: bytes) -> InfluxD
         error.rejected = tuple(
             RejectedLine(match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message)
         )
+    if isinstance(error, WriteError) and (conflict := _CONFLICT.search(message)):
+        error.add_note(
+            f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes it as the type that it has"
+        )
     if isinstance(error, PartialWriteError):
-        dropped = _DROPPED.search(message)
-        error.dropped = int(dropped[1]) if dropped else 0
+        dropped = _DROPPED.findall(message)  # the last is the server's own, others may be data that it quotes
+        error.dropped = int(dropped[-1]) if dropped else 0
     return error
 
 
