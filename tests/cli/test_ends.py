@@ -100,7 +100,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
         (["write", "-f", "csv", "--types", "a"], "'a' is not COLUMN=TYPE"),
         (["write", "--types", "a=int"], "--types: is for csv, not for lp"),
         (["write", "-f", "parquet"], "Parquet is read from files only"),
-        (["ping", "--url", "localhost"], "url: localhost is not of the form"),
+        (["ping", "--url", "localhost"], "url: 'localhost' is not of the form"),
         (["ping", "--timeout", "soon"], "'soon' is no number of seconds"),
         (["ping", "--ca", "missing.pem", "--url", "https://localhost"], "missing.pem"),
         (["ping", "--ca", "x", "--insecure"], "not allowed with argument"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from influx_requests import InfluxDBClient
 from influx_requests._cli import main
 
-from tests.cli.program import run
+from tests.cli.program import PROGRAM, run
 
 
 @pytest.fixture
@@ -187,6 +188,39 @@ def test_rejected_lines_are_told_with_their_numbers(
     assert last == "m.lp: 3 lines stored, 3 rejected"
     assert len(rows(client)) == 3
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("other", ["m.lp", "./m.lp", "link.lp"])
+def test_rejected_lines_do_not_replace_what_is_written(
+    here: Path, capsys: pytest.CaptureFixture[str], other: str
+) -> None:
+    (here / "m.lp").write_text(BAD)
+    (here / "link.lp").symlink_to(here / "m.lp")
+    assert main(["write", "m.lp", "--rejected", other]) == 2
+    assert "is a file that is to be written" in capsys.readouterr().err
+    assert (here / "m.lp").read_text() == BAD
+
+
+def test_rejected_lines_do_not_replace_the_standard_input(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "m.lp").write_text(BAD)
+    with (tmp_path / "m.lp").open() as file:
+        done = subprocess.run(
+            [PROGRAM, "write", "-", "--rejected", tmp_path / "m.lp"],
+            env=env,
+            stdin=file,
+            capture_output=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert (tmp_path / "m.lp").read_text() == BAD
+
+
+def test_a_byte_order_mark_is_no_data(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "m.lp").write_text("m v=1 1\n", encoding="utf-8-sig")
+    for command in ("write", "lint"):
+        assert main([command, "m.lp"]) == 1
+        assert "m.lp: begins with a byte order mark" in capsys.readouterr().err
+    assert client.query("SHOW MEASUREMENTS").series == []
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet"])

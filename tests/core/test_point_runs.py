@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
@@ -190,7 +191,7 @@ def test_whether_all_have_a_time(untimed: list[int], timed: bool) -> None:
 
 def test_stamped_points_are_stamped_one_by_one() -> None:
     many = points(100, time=None)
-    [batch] = Encoder(stamp=lambda: 5).encode(many)
+    [batch] = Encoder(stamp=itertools.count(5).__next__).encode(many)
     assert [int(line.rpartition(b" ")[2]) for line in batch.data.split(b"\n")] == list(range(5, 105))
 
 

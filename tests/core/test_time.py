@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import builtins
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError
+from influx_proto._stamps import Stamps
 from influx_proto._time import from_nanoseconds, to_nanoseconds, to_rfc3339, unit, wire_precision
 
 S = 1_000_000_000
@@ -274,3 +277,57 @@ def test_subclasses() -> None:
     assert to_nanoseconds(MyInt(5), "s") == 5 * S
     for _ in range(200):
         assert to_nanoseconds(type("Made", (int,), {})(1)) == 1
+
+
+# Times of the client
+
+
+def test_stamps_are_each_a_later_one() -> None:
+    stamps = Stamps()
+    clock = [5, 5, 5, 6, 100, 99, 100, 50, 200]
+    assert [stamps.next(partial(int, time)) for time in clock] == [5, 6, 7, 8, 100, 101, 102, 103, 200]
+
+
+def test_a_clock_that_was_wrong_is_not_followed() -> None:
+    stamps = Stamps()
+    year = 365 * 86400 * 10**9
+    assert [stamps.next(partial(int, time)) for time in (2 * year, year, year + 1)] == [2 * year, year, year + 1]
+
+
+def test_stamps_of_several_threads_are_all_different() -> None:
+    stamps = Stamps()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: stamps.next(lambda: 7), range(2000)))
+    assert sorted(found) == list(range(7, 2007))
+
+
+# Texts that only pandas reads
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2009-11-10 11:00:00.123456789 PM", "10-Nov-2009 23:00:00.123456789", "Nov 10 2009 23:00:00.1234567",
+        "10/11/2009 23:00:00.123456001", "2009/11/10 23:00:00.1234567891",
+    ],
+)  # fmt: skip
+def test_no_digit_is_lost(text: str) -> None:
+    with pytest.raises(SerializationError, match="finer than pandas reads it"):
+        to_nanoseconds(text)
+
+
+@pytest.mark.parametrize("text", ["2009/11/10 23:00:00.123456789", "2009/11/10 23:00:00.12345678900"])
+def test_digits_that_pandas_keeps(text: str) -> None:
+    assert to_nanoseconds(text) == to_nanoseconds("2009-11-10T23:00:00.123456789Z")
+    assert to_nanoseconds("Nov 10 1969 23:00:00.25") == to_nanoseconds("1969-11-10T23:00:00.25Z")
+
+
+@pytest.mark.parametrize("text", ["12:00 2009", "12:00 Nov 2009", "12:00 10 2009"])
+def test_what_a_text_does_not_tell_is_not_taken_from_the_clock(text: str) -> None:
+    with pytest.raises(SerializationError, match="is no time"):
+        to_nanoseconds(text)
+
+
+def test_a_time_without_a_unit() -> None:
+    with pytest.raises(SerializationError, match="it has no unit"):
+        to_nanoseconds(np.int64(5).view("M8"))

@@ -54,7 +54,8 @@ class Encoder:
         policy: what the caller decided about types.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type.
-        stamp: a clock, for points and lines that carry no time, in nanoseconds; without it the server stamps them.
+        stamp: gives the time of each point and line that carries none, in nanoseconds; without it the server stamps
+            them.
         at_once: whether each value of an iterable that makes its values as it is read is given away before the next is
             asked for, which may take its time; and what came before an error is given away before it is raised.
 
@@ -103,7 +104,6 @@ class Encoder:
         self._precision = "ns"
         self._timed = True
         self._stamp = stamp
-        self._last_stamp = -(2**63)
         self._at_once = at_once
         #: Full batches that were not given away yet.
         self._full: list[Batch] = []
@@ -286,9 +286,7 @@ class Encoder:
     def _add_line(self, line: bytes, *, timed: bool) -> None:
         """Add a line of our own, which is in nanoseconds."""
         if not timed and self._stamp is not None:
-            # Later than all before: of two points of a series at one time, one would be lost.
-            self._last_stamp = max(self._stamp(), self._last_stamp + 1)
-            line = b"%b %d" % (line, self._last_stamp)
+            line = b"%b %d" % (line, self._stamp())
             timed = True
         size = len(line) + 1
         if (

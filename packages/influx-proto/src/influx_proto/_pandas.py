@@ -172,7 +172,7 @@ def _numpy_column(name: str, array: Any) -> tuple[Column, Reader]:
 
     match array.dtype.kind:
         case "b" | "i" | "u":
-            column = Column(name, unsigned=array.dtype == "uint64")
+            column = Column(name, unsigned=array.dtype.kind == "u" and array.dtype.itemsize == 8)
             return column, Reader(lambda start, stop: array[start:stop].tolist(), numbers)
         case "f":
             return Column(name), Reader(lambda start, stop: _floats(array[start:stop]), numbers)

@@ -11,6 +11,7 @@ from ._policy import DEFAULT, TypePolicy
 from ._proxy import Proxy
 from ._retry import RetryPolicy
 from ._server import Server
+from ._stamps import Stamps
 from ._timeout import Timeout
 from ._tls import TLS
 from ._wire import Request
@@ -40,6 +41,8 @@ class Settings:
     tags: Mapping[str, object] = field(default_factory=dict)
     #: How the values of fields are written, where a single write does not say otherwise.
     types: TypePolicy = DEFAULT
+    #: The times of points that have none, where a write asks for the client's.
+    stamps: Stamps = field(default_factory=Stamps, repr=False, compare=False)
 
     @property
     def where(self) -> str:

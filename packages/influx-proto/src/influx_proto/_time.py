@@ -60,6 +60,8 @@ _NUMPY_UNITS: Final = {
 
 #: A time of day with its zone, and a year: what a date that is not ISO 8601 must not be alone, and must have.
 _CLOCK: Final = re.compile(r"\d{1,2}:\d\d\S*(?:\s*[+-]\d\d:?\d\d)?", re.ASCII)
+#: The digits behind the seconds.
+_FRACTION: Final = re.compile(r":\d\d[.,](\d+)", re.ASCII)
 _YEAR: Final = re.compile(r"(?<!\d)\d{4}(?!\d)", re.ASCII)
 
 
@@ -177,6 +179,9 @@ def _from_numpy(value: Any, _unit: int) -> int | None:
     name, count = numpy.datetime_data(value.dtype)
     if name in {"Y", "M"}:
         value, name, count = value.astype("datetime64[D]"), "D", 1
+    if name not in _NUMPY_UNITS:
+        msg = f"{shown(value)} is no time: it has no unit"
+        raise SerializationError(msg)
     numerator, denominator = _NUMPY_UNITS[name]
     return int(value.astype("int64")) * int(count) * numerator // denominator
 
@@ -229,13 +234,32 @@ def _from_other_text(value: str, unit: int) -> int:
             msg = f"{shown(value)} is no ISO 8601 time (2009-11-10T23:00:00Z); other forms are read where pandas is"
             raise SerializationError(msg) from None
         try:
-            timestamp: object = pd.Timestamp(value)
+            timestamp: Any = pd.Timestamp(value)
         except (ValueError, OverflowError):
             timestamp = pd.NaT
-        if timestamp is not pd.NaT:
-            return _from_pandas(timestamp, unit)
+        if timestamp is not pd.NaT and not _is_completed(value, timestamp):
+            fraction = _FRACTION.search(value)
+            ns = _from_pandas(timestamp, unit)
+            if fraction is None or int(fraction[1].ljust(9, "0")) == ns % _SECOND * 10 ** max(len(fraction[1]) - 9, 0):
+                return ns
+            msg = f"the time {shown(value)} is finer than pandas reads it; ISO 8601 is read to the nanosecond"
+            raise SerializationError(msg)
     msg = f"{shown(value)} is no time; a time as text is best written in ISO 8601: 2009-11-10T23:00:00Z"
     raise SerializationError(msg)
+
+
+def _is_completed(value: str, timestamp: Any) -> bool:
+    """Say whether pandas has taken the day or the month from the clock, because the text does not tell it."""
+    from dateutil.parser import parse  # type: ignore[import-untyped]  # noqa: PLC0415 - what pandas uses; has no types
+
+    try:
+        one, other = (parse(value, default=datetime(2000, number, number)) for number in (2, 3))  # noqa: DTZ001 - see `_EPOCH`
+    except (ValueError, OverflowError):
+        return False
+    # Where pandas knows by itself that it is not told, it takes the first.
+    return any(
+        getattr(one, part) != getattr(other, part) and getattr(timestamp, part) != 1 for part in ("month", "day")
+    )
 
 
 _CONVERTERS: Final[dict[type, Callable[[Any, int], int | None]]] = {

@@ -291,6 +291,9 @@ class FieldTexts(_Texts):
         if math.isinf(float(value)):
             msg = f"the Decimal {value:.3e} is too large for a 64-bit float"
             raise SerializationError(msg)
+        if value and not float(value):
+            msg = f"the Decimal {value:.3e} is too small for a 64-bit float, and would be stored as 0"
+            raise SerializationError(msg)
         # Written out, unless that were mostly zeros.
         text = f"{value:f}" if -20 <= value.adjusted() < 40 else str(value).lower().replace("e+", "e")
         return text.encode()

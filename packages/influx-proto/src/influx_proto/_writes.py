@@ -260,7 +260,8 @@ class Writes:
         as_it_is = not at_once and not self._stamp and not settings.tags and settings.types is _PLAIN.types
         if first is not None and as_it_is:
             return first
-        return self._make_encoder(settings, stamp=clock.time_ns if self._stamp else None, at_once=at_once)
+        stamp = partial(settings.stamps.next, clock.time_ns) if self._stamp else None
+        return self._make_encoder(settings, stamp=stamp, at_once=at_once)
 
 
 def _rest(encoder: Encoder) -> Iterator[Batch]:

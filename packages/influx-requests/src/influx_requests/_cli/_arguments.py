@@ -26,7 +26,7 @@ environment:
 
 exit codes:
   0 done; 1 data or the server's refusal; 2 wrong usage; 3 no InfluxDB answers; 4 access denied;
-  130 interrupted; 141 nobody reads the output
+  70 a mistake of this program; 130 interrupted; 141 nobody reads the output
 
 `influx-requests COMMAND --help` tells about a command.
 """
@@ -34,7 +34,7 @@ exit codes:
 _QUERY_EPILOG = """\
 examples:
   influx-requests query -d testdb "SELECT * FROM cpu LIMIT 10"
-  influx-requests query -d testdb "SELECT * FROM cpu WHERE host = $host" --params '{"host": "a"}'
+  influx-requests query -d testdb 'SELECT * FROM cpu WHERE host = $host' --params '{"host": "a"}'
   influx-requests query -d testdb --file report.influxql -o report.csv
   influx-requests query -d testdb "SELECT * FROM cpu GROUP BY *" -f lp > cpu.lp      (a copy, with tags and types)
   influx-requests query -d testdb "SELECT load FROM cpu GROUP BY host" --plot        (in the terminal)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import os
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -51,7 +53,24 @@ def opened(path: str) -> Generator[tuple[str, IO[bytes]]]:
         yield path, file
 
 
-def pieces(file: IO[bytes]) -> Iterator[bytes]:
-    """Read a file piece by piece, to its end."""
-    while piece := file.read(_PIECE):
+def is_same_file(path: Path, other: str) -> bool:
+    """Say whether a path leads to a file that is read, be it as the standard input."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(sys.stdin.fileno()) if other == STDIN else Path(other).stat())
+    except (OSError, ValueError):  # there is none yet; or the standard input is no file
+        return False
+
+
+def pieces(name: str, file: IO[bytes], *, begins: bool = True) -> Iterator[bytes]:
+    """Read line protocol piece by piece, from where the file stands to its end; `begins` says that this is its begin.
+
+    Raises:
+        CommandError: it begins with a byte order mark.
+    """
+    piece = file.read(_PIECE)
+    if begins and piece.startswith(codecs.BOM_UTF8):
+        msg = f"{name}: begins with a byte order mark, which InfluxDB would take for a part of the measurement"
+        raise CommandError(msg, Exit.REFUSED)
+    while piece:
         yield piece
+        piece = file.read(_PIECE)

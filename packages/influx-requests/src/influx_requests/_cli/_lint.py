@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> Exit:
     files = options.files or ["-"]
     for path in files:
         with opened(path) as (name, file):
-            for error in check_lines(pieces(file), precision=options.precision):
+            for error in check_lines(pieces(name, file), precision=options.precision):
                 problems += 1
                 if error.place is not None:
                     sys.stdout.write(_shown(name, error.place))

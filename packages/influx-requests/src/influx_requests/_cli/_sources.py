@@ -82,7 +82,7 @@ class LineProtocol:
         offset, number = begin
         lines: list[bytes] = []
         size = 0
-        for line in split_lines(pieces(self._file)):
+        for line in split_lines(pieces(self.name, self._file, begins=not begin.offset)):
             lines.append(line)
             size += len(line) + 1
             if len(lines) >= CHUNK_LINES or size >= _CHUNK_BYTES:

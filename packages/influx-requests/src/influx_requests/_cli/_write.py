@@ -6,6 +6,7 @@ import argparse
 import io
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from ._connection import client_for
 from ._console import CommandError, Exit, count, say
 from ._csv_source import CSVOptions, CSVSource
 from ._delivery import Delivery
-from ._files import STDIN, format_of, opened
+from ._files import STDIN, format_of, is_same_file, opened
 from ._parquet_source import ParquetSource
 from ._progress import ProgressFile, Reached
 from ._sources import JSONLines, LineProtocol, Source
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> Exit:
         client = stack.enter_context(client_for(options, retry))
         # All are looked at before anything is sent.
         jobs = [_job(path, options, client, stack) for path in files]
-        rejected = _rejected_file(options, stack)
+        rejected = _rejected_file(options, files, stack)
         refused = sum(_write(job, client, options.rp, rejected) for job in jobs)
         for job in jobs:
             if job.progress is not None:
@@ -152,10 +153,13 @@ def _copy(file: IO[bytes]) -> IO[bytes]:
     return copy
 
 
-def _rejected_file(options: argparse.Namespace, stack: ExitStack) -> TextIO | None:
+def _rejected_file(options: argparse.Namespace, files: Sequence[str], stack: ExitStack) -> TextIO | None:
     if options.rejected is None:
         return None
     path: Path = options.rejected
+    if any(is_same_file(path, file) for file in files):
+        msg = f"--rejected {path}: is a file that is to be written; it would be emptied"
+        raise CommandError(msg, Exit.USAGE)
     try:
         return stack.enter_context(path.open("a" if options.resume else "w", encoding="utf-8", newline=""))
     except OSError as error:
