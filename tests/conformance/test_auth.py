@@ -16,7 +16,7 @@ from typing import Any
 import influx_requests
 import pytest
 import trio.lowlevel
-from influx_proto import AuthenticationError, AuthorizationError, ResponseError, RetryPolicy, ops
+from influx_proto import AuthenticationError, AuthorizationError, ResponseError, RetryPolicy, TransportError, ops
 
 from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd, Server
@@ -118,6 +118,26 @@ def test_a_coroutine_function_gives_the_token_of_an_awaiting_client(
         else:
             client.ping()
             assert server.requests[0].headers["authorization"] == "Token abc"
+
+
+def test_a_token_that_cannot_be_had_now_is_tried_again(connect: Callable[..., Any]) -> None:
+    """A file of it is being replaced, for instance."""
+    tokens: list[Any] = [FileNotFoundError("token"), "t1"]
+
+    def token() -> str:
+        found = tokens.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return str(found)
+
+    with ScriptedServer([reply(204)]) as server:
+        client = connect(server.url, token=token, retry=RetryPolicy(backoff=0))
+        client.write("m v=1", db="db")
+        assert [request.headers["authorization"] for request in server.requests] == ["Token t1"]
+        tokens[:] = [FileNotFoundError("token")]
+        with pytest.raises(TransportError, match=r"gives the token failed: FileNotFoundError\('token'\)") as caught:
+            client.query("DROP DATABASE db")  # which is not tried again
+        assert caught.value.maybe_received is False
 
 
 def test_what_the_function_raises_is_ones_own(connect: Callable[..., Any]) -> None:

@@ -290,6 +290,72 @@ def test_what_will_never_be_taken_is_handed_back(driver: Driver, influxd: Server
     assert [(lines.db, lines.rp, lines.lines) for lines in caught.value.undelivered] == [("nowhere", None, 3)]
 
 
+def test_what_is_handed_back_does_not_pile_up(
+    driver: Driver, influxd: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    with driver.client(influxd.url, database="nowhere", retry=SOON) as client, pytest.raises(UndeliveredError):
+        with client.batch_writer(max_lines=10, max_pending=100) as writer:
+            with pytest.raises(BufferFullError, match=r"100 lines were handed back.* database not found"):
+                for n in range(1000):
+                    writer.write(f"m n={n} {n}")
+                    until(lambda: writer.pending < 10)
+            assert sum(some.lines for some in writer.undelivered) == 100
+            writer.undelivered.clear()
+            writer.write("m n=1 1")
+    assert "which are handed back: database not found" in caplog.text
+
+
+def test_what_is_handed_back_is_dropped_where_that_is_wanted(driver: Driver, influxd: Server) -> None:
+    told: list[InfluxDBError] = []
+    with (
+        driver.client(influxd.url, database="nowhere", retry=SOON) as client,
+        pytest.raises(UndeliveredError) as caught,
+    ):
+        with client.batch_writer(
+            max_lines=10, max_pending=100, when_full="drop_oldest", on_error=told.append
+        ) as writer:
+            for n in range(150):
+                writer.write(f"m n={n} {n}")
+                until(lambda: writer.pending < 10)
+    dropped = [lines for error in told if isinstance(error, UndeliveredError) for lines in error.undelivered]
+    assert sum(lines.lines for lines in dropped) == 100
+    assert sum(lines.lines for lines in caught.value.undelivered) == 50
+
+
+@pytest.mark.parametrize("asked", [{"Retry-After": "1"}, {}])
+def test_the_server_says_when_to_come_back(connect: Callable[..., Any], asked: dict[str, str]) -> None:
+    policy = RetryPolicy(attempts=1, max_backoff=0.01 if asked else 1.0, random=lambda: 1.0)
+    with ScriptedServer([reply(429, asked), reply(204)]) as server:
+        client = connect(server.url, database="db", retry=policy)
+        began = time.monotonic()
+        with client.batch_writer(max_delay=0) as writer:
+            writer.write("m n=1 1")
+        assert time.monotonic() - began >= 1
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("consistency", "all"), ("stamp", True), ("timeout", 5), ("find_rejected", True)]
+)
+def test_options_that_are_about_sending_are_no_tags(client: Any, option: str, value: Any) -> None:
+    with client.batch_writer() as writer:
+        with pytest.raises(TypeError, match=f"^{option}: is an option of a client's `write`"):
+            writer.write("m n=1 1", **{option: value})
+        writer.write({"measurement": "m", "fields": {"n": 1}, "time": 1}, tags={option: "a"})
+    assert client.query("SHOW SERIES").series[0].values == [[f"m,{option}=a"]]
+
+
+def test_options_that_are_about_lines(client: Any) -> None:
+    with client.batch_writer() as writer:
+        writer.write(
+            {"measurement": "m", "fields": {"n": 1, "x": float("inf"), "s": 1}, "time": 1},
+            nonfinite="omit",
+            field_types={"s": "string"},
+            integers_as_floats=True,
+        )
+    assert list(client.query("SELECT * FROM m").points()) == [{"time": 1, "n": 1.0, "s": "1"}]
+
+
 def test_a_full_buffer_makes_writers_wait(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(503), reply(204)]) as server:
         client = connect(server.url, database="db", retry=RetryPolicy(attempts=1, max_backoff=0.2))

@@ -410,3 +410,10 @@ def test_map() -> None:
     op = ops.query("SELECT 1").map(len).map(str)
     assert op.request == ops.query("SELECT 1").request
     assert answer(op) == "1"
+
+
+@pytest.mark.parametrize("explain", [admin.explain, admin.explain_analyze])
+def test_a_plan_is_of_one_statement(explain: Any) -> None:
+    with pytest.raises(ValueError, match=r"^q: must be one statement"):
+        explain("SELECT v FROM m; DROP DATABASE victim")
+    assert explain("SELECT v FROM m WHERE t = ';' -- ;\n;")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -134,10 +135,25 @@ def test_contradictory_credentials(credentials: tuple[Any, Any, Any], message: s
         ({"timeout": 0}, "timeout"),
         ({"database": ""}, "database"),
         ({"database": 5}, "database"),
+        ({"ssl": "false"}, "ssl"),
+        ({"gzip": "no"}, "gzip"),
+        ({"timeout": "5"}, "timeout"),
+        ({"timeout": (3, 5)}, "timeout"),
+        ({"cert": "client.pem"}, "cert"),
     ],
 )
 def test_a_wrong_argument_names_itself(arguments: dict[str, Any], name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}: "):
+        InfluxDBClient(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"host": 5}, {"username": 5}, {"username": "u", "password": b"p"}, {"token": b"t"}, {"proxy": 5}, {"path": None},
+     {"headers": "A: b"}, {"tags": "a"}, {"retry": 3}, {"observer": print}],
+)  # fmt: skip
+def test_an_argument_of_a_wrong_type_names_itself(arguments: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"^{next(reversed(arguments))}: must be "):
         InfluxDBClient(**arguments)
 
 
@@ -149,3 +165,19 @@ def test_complete() -> None:
     assert request.headers == (("H", "1"), ("Authorization", "Basic x"))
     assert server.complete(Request("GET", "/ping"), db="d").target == "/a%20b/ping"
     assert "Basic" not in repr(server) + repr(request)
+
+
+def test_a_client_is_not_pickled() -> None:
+    with pytest.raises(TypeError, match="cannot be copied or pickled; make one in each process"):
+        pickle.dumps(InfluxDBClient())
+
+
+def test_a_warning_is_about_the_line_that_asked_for_it() -> None:
+    for make in (
+        lambda: InfluxDBClient(ssl=True, verify=False),
+        lambda: InfluxDBClient.from_url("https://h", verify=False),
+        lambda: InfluxDBClient.from_env({"INFLUXDB_URL": "https://h"}, verify=False),
+    ):
+        with pytest.warns(UserWarning, match=r"^verify=False: ") as caught:
+            make()
+        assert caught[0].filename == __file__

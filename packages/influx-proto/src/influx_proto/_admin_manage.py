@@ -19,10 +19,10 @@ from ._admin_objects import (
     User,
 )
 from ._arguments import text
-from ._clauses import flag, identifier, integer, option, policy, several, statement, string, write_limits
+from ._clauses import flag, identifier, number, option, policy, several, statement, string, write_limits
 from ._op import Op
 from ._query import query
-from .influxql import Duration
+from .influxql import Duration, is_several
 
 #: What a user may be allowed to do with a database.
 Privilege: TypeAlias = Literal["read", "write", "all"]
@@ -307,7 +307,7 @@ def list_shard_groups() -> Op[list[ShardGroup]]:
 
 def drop_shard(shard_id: int) -> Op[None]:
     """Delete a shard with all its points; nothing happens if there is none."""
-    return _do("DROP SHARD", integer("shard_id", shard_id, 0))
+    return _do("DROP SHARD", number("shard_id", shard_id, 0))
 
 
 def list_queries() -> Op[list[RunningQuery]]:
@@ -321,7 +321,7 @@ def kill_query(qid: int) -> Op[None]:
     Raises:
         QueryError: there is no such query.
     """
-    return _do("KILL QUERY", integer("qid", qid, 0))
+    return _do("KILL QUERY", number("qid", qid, 0))
 
 
 def stats(module: str | None = None) -> Op[list[Statistics]]:
@@ -350,8 +350,9 @@ def explain(
 
     Raises:
         QueryError: the server refused the query.
+        ValueError: these are several statements.
     """
-    return query(f"EXPLAIN {text('q', q)}", db=db, rp=rp, params=params).map(objects.plan)
+    return query(f"EXPLAIN {_one(q)}", db=db, rp=rp, params=params).map(objects.plan)
 
 
 def explain_analyze(
@@ -367,8 +368,16 @@ def explain_analyze(
 
     Raises:
         QueryError: the server refused the query.
+        ValueError: these are several statements.
     """
-    return query(f"EXPLAIN ANALYZE {text('q', q)}", db=db, rp=rp, params=params).map(objects.plan)
+    return query(f"EXPLAIN ANALYZE {_one(q)}", db=db, rp=rp, params=params).map(objects.plan)
+
+
+def _one(q: str) -> str:
+    if is_several(text("q", q)):
+        msg = "q: must be one statement, of which the plan is given; a second one would be executed"
+        raise ValueError(msg)
+    return q
 
 
 def _do(*parts: str) -> Op[None]:

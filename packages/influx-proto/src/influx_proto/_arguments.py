@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 def text(name: str, value: object) -> str:
     """Check that an argument is text that can be encoded.
@@ -26,13 +29,77 @@ def given(**params: str | None) -> list[tuple[str, str]]:
     return [(name, text(name, value)) for name, value in params.items() if value is not None]
 
 
+def flag(name: str, value: object) -> bool:
+    """Check that an argument is a bool; what is true in Python otherwise may have been meant as its contrary.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, bool):
+        return value
+    msg = f"{name}: must be True or False, not {value!r}"
+    raise ValueError(msg)
+
+
+def integer(name: str, value: object, least: int) -> int:
+    """Check that an argument is an integer from `least` on.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+        return value
+    msg = f"{name}: must be an integer from {least} on, not {value!r}"
+    raise ValueError(msg)
+
+
 def limit(name: str, value: object) -> int | None:
     """Check that an argument is a positive integer, or None for no limit.
 
     Raises:
         ValueError: it is neither.
     """
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+    return None if value is None else integer(name, value, 1)
+
+
+def seconds(name: str, value: object) -> float:
+    """Check that an argument is a number of seconds, zero or more.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
         return value
-    msg = f"{name}: must be a positive integer or None, not {value!r}"
+    msg = f"{name}: must be a number of seconds from 0 on, not {value!r}"
     raise ValueError(msg)
+
+
+#: What `write` has as options that are about sending, so that they are no tags by keyword where there is none to do.
+_SENDING = frozenset({
+    "db", "rp", "consistency", "batch_lines", "batch_bytes", "stamp", "find_rejected", "in_flight", "timeout"
+})  # fmt: skip
+
+
+def joined_tags(tags: Mapping[str, object] | None, extra_tags: Mapping[str, object]) -> dict[str, object]:
+    """Join the tags of a call, given as a mapping and by keyword.
+
+    Raises:
+        TypeError: one by keyword is an option of `write` that this call has not.
+    """
+    if wrong := _SENDING.intersection(extra_tags):
+        name = min(wrong)
+        msg = f"{name}: is an option of a client's `write`, and none here; a tag of that name goes into `tags`"
+        raise TypeError(msg)
+    return {**mapping("tags", {} if tags is None else tags), **extra_tags}
+
+
+def mapping(name: str, value: object) -> Mapping[Any, Any]:
+    """Check that an argument is a mapping.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if isinstance(value, Mapping):
+        return value
+    msg = f"{name}: must be a mapping, not {type(value).__name__}"
+    raise TypeError(msg)

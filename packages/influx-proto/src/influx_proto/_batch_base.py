@@ -10,16 +10,26 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ._batch import Batch
 from ._batch_options import BatchOptions
 from ._batcher import Batcher, Receipt, Sealed
 from ._deliver import deliver_accepted, partial_write
-from ._errors import BufferFullError, InfluxDBError, RejectedLine, TransportError, UndeliveredError, UndeliveredLines
+from ._errors import (
+    BufferFullError,
+    InfluxDBError,
+    RejectedLine,
+    ResponseError,
+    TransportError,
+    UndeliveredError,
+    UndeliveredLines,
+)
 from ._flow import Clock, Flow
+from ._retry import retry_after
 from ._settings import Settings
 from ._spool import SpoolFiles, SpoolLog
 from ._spool_format import Kept
@@ -66,9 +76,10 @@ class BatchWriterBase:
         #: Receipts that are not done, in their order.
         self._under_way: dict[Receipt, None] = {}
         #: Receipts of which something was not stored, since the last time that somebody was told.
-        self._unreported: list[Receipt] = []
+        self._unreported: deque[Receipt] = deque(maxlen=options.max_pending)
         #: Lines that were handed back, because they could not be delivered.
         self.undelivered: list[UndeliveredLines] = []
+        self._handed_lines = 0
 
     @property
     def pending(self) -> int:
@@ -90,28 +101,15 @@ class BatchWriterBase:
         """How often a batch was put back after all attempts of the retry policy had failed."""
         return self._batcher.retried
 
-    def _writes(
-        self,
-        data: object,
-        measurement: str | None,
-        db: str | None,
-        rp: str | None,
-        precision: str | None,
-        tag_columns: Iterable[str],
-        tags: Mapping[str, object],
-    ) -> Writes:
+    def _writes(self, data: object, measurement: str | None, **options: Any) -> Writes:
         return write_batches(
             data,
             measurement,
-            db=db,
-            rp=rp,
-            precision=precision,
-            tag_columns=tag_columns,
-            tags=tags,
             batch_lines=min(self._options.max_lines, self._options.max_pending),
             batch_bytes=self._options.max_bytes,
             # A batch may be sent again at any time, which must not make other points of its lines.
             stamp=True,
+            **options,
         )
 
     def _receipt(self) -> Receipt:
@@ -132,6 +130,7 @@ class BatchWriterBase:
     def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Generator[Step]:
         """Take over a batch; yields while there is no room for it."""
         self._check_open()
+        self._check_handed_back()
         while not self._has_room(writes.target, batch):
             if self._make_room(batch.lines):
                 yield from self._tidied()
@@ -263,10 +262,15 @@ class BatchWriterBase:
                 self._is_away = True
                 _log.warning("%s takes no lines: %s; %d are pending", self._settings.where, error, self.pending)
             retry = self._settings.retry
-            self._batcher.put_back(sealed, self._clock.now() + retry.max_backoff * (1 + retry.random()) / 2)
+            asked = retry_after(error.headers) if isinstance(error, ResponseError) else None
+            wait = retry.max_backoff * (1 + retry.random()) / 2 if asked is None else asked
+            self._batcher.put_back(sealed, self._clock.now() + wait)
         else:
             self._batcher.fail(sealed, error)
             self.undelivered.append(self._handed_back(sealed))
+            if not self._handed_lines:
+                _log.warning("%s will not take lines, which are handed back: %s", self._settings.where, error)
+            self._handed_lines += sealed.batch.lines
         if self._options.on_error is not None:
             self._options.on_error(error)
         self._after(sealed)
@@ -293,7 +297,8 @@ class BatchWriterBase:
 
     def _report(self) -> None:
         """Raise what has gone wrong since the last report."""
-        unreported, self._unreported = self._unreported, []
+        unreported = list(self._unreported)
+        self._unreported.clear()
         for receipt in unreported:
             if receipt.error is not None:
                 raise receipt.error
@@ -327,6 +332,22 @@ class BatchWriterBase:
         if not self._open:
             msg = "this batch writer is closed"
             raise RuntimeError(msg)
+
+    def _check_handed_back(self) -> None:
+        """See that what was handed back does not pile up, which waiting would not change."""
+        most = self._options.max_pending
+        if self._handed_lines < most:
+            return
+        self._handed_lines = sum(some.lines for some in self.undelivered)  # some may have been taken from there
+        if self._handed_lines < most:
+            return
+        msg = f"{self._handed_lines} lines were handed back, and are in `undelivered` still: {self._last_error}"
+        if self._options.when_full != "drop_oldest":
+            raise BufferFullError(msg)
+        dropped, self.undelivered = self.undelivered, []
+        self._handed_lines = 0
+        if self._options.on_error is not None:
+            self._options.on_error(UndeliveredError(dropped, BufferFullError(msg)))
 
     def _check_entered(self) -> None:
         self._check_open()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from ._arguments import integer, seconds
 from ._batch import BATCH_BYTES
 from ._errors import InfluxDBError
 
@@ -41,9 +42,7 @@ class Spool:
         if not isinstance(self.directory, (str, os.PathLike)) or not os.fspath(self.directory):
             msg = f"directory: must be a path, not {self.directory!r}"
             raise ValueError(msg)
-        if not isinstance(self.max_bytes, int) or isinstance(self.max_bytes, bool) or self.max_bytes < 1:
-            msg = f"max_bytes: must be an integer from 1 on, not {self.max_bytes!r}"
-            raise ValueError(msg)
+        integer("max_bytes", self.max_bytes, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +61,20 @@ class BatchOptions:
 
     def __post_init__(self) -> None:
         for name in ("max_lines", "max_bytes", "max_pending"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                msg = f"{name}: must be an integer from 1 on, not {value!r}"
-                raise ValueError(msg)
+            integer(name, getattr(self, name), 1)
+        for name in ("max_delay", "exit_timeout"):
+            seconds(name, getattr(self, name))
+        for name in ("on_error", "on_progress"):
+            function = getattr(self, name)
+            if function is not None and not callable(function):
+                msg = f"{name}: must be a function, not {function!r}"
+                raise TypeError(msg)
         if self.spool is not None and not isinstance(self.spool, Spool):
             msg = f"spool: must be a Spool, not {self.spool!r}"
             raise ValueError(msg)
         if self.when_full not in get_args(WhenFull):
             msg = f"when_full: must be one of {', '.join(get_args(WhenFull))}, not {self.when_full!r}"
             raise ValueError(msg)
-        for name in ("max_delay", "exit_timeout"):
-            value = getattr(self, name)
-            if not value >= 0:
-                msg = f"{name}: must be a number of seconds from 0 on, not {value!r}"
-                raise ValueError(msg)
 
 
 def batch_options(
@@ -101,7 +99,8 @@ def batch_options(
         max_lines: lines in a batch at the most.
         max_bytes: bytes in a batch at the most, unless a single line is longer.
         max_delay: seconds for which a line waits for others at the most.
-        max_pending: lines that may be kept.
+        max_pending: lines that may be kept. As many more may have been handed back, because the server will not take
+            them; if nobody takes these out of the writer's `undelivered`, `write` raises a `BufferFullError`.
         when_full: what `write` does when there are more: `wait`; `raise` a `BufferFullError`; or `drop_oldest` lines,
             which `on_error` is handed in an `UndeliveredError`.
         exit_timeout: seconds that leaving the block may take to deliver what is there.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias
 
+from ._arguments import joined_tags
 from ._batch_base import BatchWriterBase, Step
 from ._batch_options import BatchOptions
 from ._batcher import Receipt, Sealed
 from ._errors import InfluxDBError
 from ._flow import AsyncTransport, Transport, arun, run
+from ._policy import FieldType, ObjectColumns
 from ._settings import Settings
 from ._spool import SpoolFiles
 
@@ -82,12 +84,18 @@ class BatchWriter(BatchWriterBase):
         rp: str | None = None,
         precision: str | None = None,
         tag_columns: Iterable[str] = (),
+        object_columns: ObjectColumns = "str",
         tags: Mapping[str, object] | None = None,
+        unsigned: bool | None = None,
+        nonfinite: Literal["raise", "omit"] | None = None,
+        field_types: Mapping[str, FieldType] | None = None,
+        integers_as_floats: bool | None = None,
         **extra_tags: object,
     ) -> Receipt:
         """Take over anything that a client's `write` takes, waiting while the buffer is full.
 
-        Points and lines without a time get the client's when they are taken over. The arguments are those of `write`.
+        Points and lines without a time get the client's when they are taken over. The arguments are those of `write`,
+        those apart that are about how it is sent.
 
         Returns:
             What will have become of it; `flush` waits for that.
@@ -95,9 +103,22 @@ class BatchWriter(BatchWriterBase):
         Raises:
             SerializationError: something cannot be written as it is; what came before it is taken over.
             SpoolError: lines could not be kept in the spool, and were not taken over.
-            RuntimeError: the writer is closed.
+            RuntimeError: the writer is closed, or was not entered.
         """
-        writes = self._writes(data, measurement, db, rp, precision, tag_columns, {**(tags or {}), **extra_tags})
+        writes = self._writes(
+            data,
+            measurement,
+            db=db,
+            rp=rp,
+            precision=precision,
+            tag_columns=tag_columns,
+            object_columns=object_columns,
+            tags=joined_tags(tags, extra_tags),
+            unsigned=unsigned,
+            nonfinite=nonfinite,
+            field_types=field_types,
+            integers_as_floats=integers_as_floats,
+        )
         with self._signal:
             receipt = self._receipt()
         try:
@@ -235,12 +256,18 @@ class AsyncBatchWriter(BatchWriterBase):
         rp: str | None = None,
         precision: str | None = None,
         tag_columns: Iterable[str] = (),
+        object_columns: ObjectColumns = "str",
         tags: Mapping[str, object] | None = None,
+        unsigned: bool | None = None,
+        nonfinite: Literal["raise", "omit"] | None = None,
+        field_types: Mapping[str, FieldType] | None = None,
+        integers_as_floats: bool | None = None,
         **extra_tags: object,
     ) -> Receipt:
         """Take over anything that a client's `write` takes, waiting while the buffer is full.
 
-        Points and lines without a time get the client's when they are taken over. The arguments are those of `write`.
+        Points and lines without a time get the client's when they are taken over. The arguments are those of `write`,
+        those apart that are about how it is sent.
 
         Returns:
             What will have become of it; `flush` waits for that.
@@ -248,9 +275,22 @@ class AsyncBatchWriter(BatchWriterBase):
         Raises:
             SerializationError: something cannot be written as it is; what came before it is taken over.
             SpoolError: lines could not be kept in the spool, and were not taken over.
-            RuntimeError: the writer is closed.
+            RuntimeError: the writer is closed, or was not entered.
         """
-        writes = self._writes(data, measurement, db, rp, precision, tag_columns, {**(tags or {}), **extra_tags})
+        writes = self._writes(
+            data,
+            measurement,
+            db=db,
+            rp=rp,
+            precision=precision,
+            tag_columns=tag_columns,
+            object_columns=object_columns,
+            tags=joined_tags(tags, extra_tags),
+            unsigned=unsigned,
+            nonfinite=nonfinite,
+            field_types=field_types,
+            integers_as_floats=integers_as_floats,
+        )
         receipt = self._receipt()
         try:
             async with aclosing(writes.abatches(self._settings, self._clock, at_once=True)) as batches:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from ._arguments import integer
 from ._arguments import limit as limited
 from .influxql import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
 
@@ -37,11 +38,8 @@ def string(argument: str, value: str) -> str:
     return quoted(argument, quote_string, value)
 
 
-def integer(argument: str, value: object, least: int) -> str:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        msg = f"{argument}: must be an integer from {least} on, not {value!r}"
-        raise ValueError(msg)
-    return str(int(value))
+def number(argument: str, value: object, least: int) -> str:
+    return str(int(integer(argument, value, least)))
 
 
 def option(words: str, argument: str, duration: Duration | None) -> str:
@@ -55,7 +53,7 @@ def policy(duration: Duration | None, replication: int | None, shard_duration: D
         raise ValueError(msg)
     return statement(
         option("DURATION", "duration", duration),
-        "" if replication is None else f"REPLICATION {integer('replication', replication, 1)}",
+        "" if replication is None else f"REPLICATION {number('replication', replication, 1)}",
         shards,
     )
 
@@ -141,4 +139,4 @@ def which(operation: str, measurement: Name | None, *conditions: Any) -> tuple[s
 
 def page(limit: int | None, offset: int | None) -> str:
     most = "" if limited("limit", limit) is None else f"LIMIT {limit}"
-    return statement(most, "" if offset is None else f"OFFSET {integer('offset', offset, 0)}")
+    return statement(most, "" if offset is None else f"OFFSET {number('offset', offset, 0)}")

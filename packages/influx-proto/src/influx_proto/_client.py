@@ -6,14 +6,16 @@ its transport is made.
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, cast
 
+from ._arguments import flag
 from ._flow import AsyncTransport, Transport, arun, run
 from ._observer import Observer
 from ._op import Operation
@@ -39,6 +41,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SessionT = TypeVar("SessionT")
+
+
+def _outside() -> int:
+    """Give the stack level of the first caller that is not of these packages."""
+    level = 0
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0].startswith("influx_"):
+        frame = frame.f_back
+        level += 1
+    return level
 
 
 class _Face(Operations, Generic[SessionT]):
@@ -110,7 +122,18 @@ class _Face(Operations, Generic[SessionT]):
 
         Raises:
             ValueError: an argument is wrong; the message begins with its name.
+            TypeError: the same, where it is of another type.
         """
+        for name, value, kind in (
+            ("retry", retry, RetryPolicy), ("observer", observer, Observer), ("headers", headers, Mapping),
+            ("tags", tags, Mapping), ("username", username, str), ("password", password, str), ("proxy", proxy, str),
+            ("path", path, str), ("token", None if callable(token) else token, str),
+        ):  # fmt: skip
+            if value is not None and not isinstance(value, kind):
+                msg = f"{name}: must be a {kind.__name__}, not {type(value).__name__}"
+                raise TypeError(msg)
+        flag("ssl", ssl)
+        flag("gzip", gzip)
         ask_for_token = token if callable(token) else None
         # Compressed answers take influxd longer to make than a fast network takes to carry them plain.
         own = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip" if gzip else "identity"}
@@ -132,8 +155,11 @@ class _Face(Operations, Generic[SessionT]):
         if session is not None and (unix_socket is not None or proxy or cert is not None or verify is not True):
             msg = "session: brings its own connections; set verify, cert, proxy and unix_socket there"
             raise ValueError(msg)
+        if cert is not None and not ssl and session is None:
+            msg = "cert: is for TLS, and the server is spoken to without; ssl=True, or https:// in a URL"
+            raise ValueError(msg)
         if verify is False and ssl:
-            warnings.warn("verify=False: whoever gets between can read and change everything", stacklevel=2)
+            warnings.warn("verify=False: whoever gets between can read and change everything", stacklevel=_outside())
         has_proxy = unix_socket is None and session is None
         self.settings = Settings(
             server=server,
@@ -195,6 +221,10 @@ class _Face(Operations, Generic[SessionT]):
             msg = f"database: must be a name or None, not {name!r}"
             raise ValueError(msg)
         self.settings = replace(self.settings, database=name)
+
+    def __reduce__(self) -> NoReturn:
+        msg = f"a {type(self).__name__} has connections, and cannot be copied or pickled; make one in each process"
+        raise TypeError(msg)
 
     def __repr__(self) -> str:
         state = ", closed" if self._closed else ""

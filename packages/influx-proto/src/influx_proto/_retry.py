@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
+from ._arguments import integer, seconds
 from ._errors import InfluxDBError, RateLimited, ResponseError, ServerUnavailable, TransportError
 from ._wire import Repeat
-
-#: HTTP's date format; the two older ones are long extinct.
-_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
 
 def _uniform() -> float:
@@ -37,22 +34,17 @@ class RetryPolicy:
     max_total: float | None = 60.0
     backoff: float = 0.1
     max_backoff: float = 15.0
-    #: Called before something is tried again, with the error, the number of the attempt that failed of it, and how many
-    #: seconds the next one waits. Where it returns False, nothing is tried again.
+    #: Called before something is tried again, with the error, the number of the attempt that failed with it, and how
+    #: many seconds the next one waits. Where it returns False, nothing is tried again.
     on_retry: Callable[[InfluxDBError, int, float], object] | None = field(default=None, repr=False)
     #: Gives a number from 0 up to 1.
     random: Callable[[], float] = field(default=_uniform, repr=False)
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            msg = f"retry: attempts must be at least 1, not {self.attempts!r}"
-            raise ValueError(msg)
-        if self.max_total is not None and self.max_total < 0:
-            msg = f"retry: max_total must not be negative, but is {self.max_total!r}"
-            raise ValueError(msg)
-        if self.backoff < 0 or self.max_backoff < 0:
-            msg = f"retry: backoff and max_backoff must not be negative, but are {self.backoff!r}, {self.max_backoff!r}"
-            raise ValueError(msg)
+        integer("attempts", self.attempts, 1)
+        for name in ("backoff", "max_backoff", "max_total"):
+            if name != "max_total" or self.max_total is not None:
+                seconds(name, getattr(self, name))
 
     def wait(self, error: InfluxDBError, repeat: Repeat, attempt: int, elapsed: float) -> float | None:
         """Say how many seconds to wait before trying again after `attempt` attempts, or None to give up."""
@@ -86,8 +78,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and seldom needed
+
     try:
-        wait = datetime.strptime(text, _HTTP_DATE) - datetime.strptime(headers.get("Date", ""), _HTTP_DATE)  # noqa: DTZ007 - both are GMT
-    except ValueError:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
+    except (ValueError, TypeError):  # one is no date, or without a zone
         return None
     return max(0.0, wait.total_seconds())

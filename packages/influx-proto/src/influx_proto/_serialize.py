@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from ._arguments import limit
+from ._arguments import joined_tags, limit
 from ._batch import BATCH_BYTES, BATCH_LINES
 from ._errors import SerializationError
 from ._policy import FieldType, ObjectColumns, TypePolicy
@@ -63,7 +63,7 @@ def serialize(
         precision=precision,
         tag_columns=tag_columns,
         object_columns=object_columns,
-        tags={**(tags or {}), **extra_tags},
+        tags=joined_tags(tags, extra_tags),
         policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
     )
     batches = list(encoder.encode(data))
@@ -124,7 +124,7 @@ def serialize_batches(
         precision=precision,
         tag_columns=tag_columns,
         object_columns=object_columns,
-        tags={**(tags or {}), **extra_tags},
+        tags=joined_tags(tags, extra_tags),
         max_lines=limit("max_lines", max_lines),
         max_bytes=limit("max_bytes", max_bytes),
         policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from ._arguments import text
+from ._errors import TransportError
 from ._observer import Watch
 from ._timeout import Timeout
 from ._wire import Request, add_db
@@ -71,16 +72,35 @@ def netloc(host: str, port: int) -> str:
 
 
 def authorized(request: Request) -> Request:
-    """Add the token that a client was told to ask for anew, over a blocking transport."""
-    return request if request.token is None else _with_token(request, request.token())
+    """Add the token that a client was told to ask for anew, over a blocking transport.
+
+    Raises:
+        TransportError: there is none to be had now: the function raised an OSError. Whatever else it raises is left.
+    """
+    if request.token is None:
+        return request
+    try:
+        token = request.token()
+    except OSError as error:
+        raise _no_token(error) from error
+    return _with_token(request, token)
 
 
 async def aauthorized(request: Request) -> Request:
-    """Add the token that a client was told to ask for anew, over an awaiting transport."""
+    """Add the token that a client was told to ask for anew, over an awaiting transport; errors are the same."""
     if request.token is None:
         return request
-    token = request.token()
-    return _with_token(request, await token if isinstance(token, Awaitable) else token)
+    try:
+        token = request.token()
+        if isinstance(token, Awaitable):
+            token = await token
+    except OSError as error:
+        raise _no_token(error) from error
+    return _with_token(request, token)
+
+
+def _no_token(error: Exception) -> TransportError:
+    return TransportError(f"the function that gives the token failed: {error!r}", maybe_received=False)
 
 
 def _with_token(request: Request, token: object) -> Request:
@@ -136,7 +156,8 @@ class Server:
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
             msg = f"port: must be an integer from 1 to 65535, not {self.port!r}"
             raise ValueError(msg)
-        path = quote("/" + self.path.strip("/") if self.path.strip("/") else "", safe="/%~!$&'()*+,;=:@-._")
+        parts = text("path", self.path).strip("/")
+        path = quote(f"/{parts}" if parts else "", safe="/%~!$&'()*+,;=:@-._")
         object.__setattr__(self, "path", path)
         for name, value in self.headers:
             if not _FIELD_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock  # noqa: PLC2701 - as functools does, without the whole of `threading`
 from collections.abc import Callable
-from threading import Lock
 from typing import Final
 
 #: Nanoseconds by which a clock may be behind the last time and still be gone ahead of.
 _BEHIND: Final = 1_000_000_000
 
-_LOCK: Final = Lock()
+_LOCK: Final = allocate_lock()
 
 
 class Stamps:

@@ -21,8 +21,10 @@ class Timeout:
 
     def __post_init__(self) -> None:
         for name in ("connect", "idle", "total"):
-            seconds = getattr(self, name)
-            if seconds is not None and not seconds > 0:
+            seconds: object = getattr(self, name)
+            if seconds is None:
+                continue
+            if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds > 0:
                 msg = f"timeout: {name} must be a positive number of seconds or None, not {seconds!r}"
                 raise ValueError(msg)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from ._arguments import given, limit
+from ._arguments import flag, given, limit, mapping
 from ._batch import BATCH_BYTES, BATCH_LINES
 from ._coding import GZIP_MAGIC
 from ._errors import SerializationError
@@ -57,6 +57,9 @@ def write_compressed(
         SerializationError: this is not compressed with gzip.
         WriteError: the server refused points.
     """
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        msg = f"data: must be bytes, not {type(data).__name__}"
+        raise SerializationError(msg)
     body = bytes(data)
     if not body.startswith(GZIP_MAGIC):
         msg = "data: is not compressed with gzip"
@@ -187,7 +190,7 @@ def write_batches(
         raise SerializationError(msg)
     params = _params(db, rp, consistency)
     # Copies: what the caller does to theirs afterwards does not change a write that is under way.
-    all_tags = {**(tags or {}), **extra_tags}
+    all_tags = {**mapping("tags", {} if tags is None else tags), **extra_tags}
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
     max_lines, max_bytes = limit("batch_lines", batch_lines), limit("batch_bytes", batch_bytes)
 
@@ -209,8 +212,8 @@ def write_batches(
         data,
         make_encoder,
         (params, db is None),
-        stamp=stamp,
-        find_rejected=find_rejected,
+        stamp=flag("stamp", stamp),
+        find_rejected=flag("find_rejected", find_rejected),
         in_flight=limit("in_flight", in_flight) or 1,
     )
 

@@ -256,6 +256,11 @@ def is_empty(q: str) -> bool:
     return not _bare(q).strip("; \t\r\n")
 
 
+def is_several(q: str) -> bool:
+    """Say whether a query has more than one statement."""
+    return bool(_bare(q).partition(";")[2].strip("; \t\r\n"))
+
+
 def is_about_diagnostics(q: str) -> bool:
     """Say whether a query has SHOW DIAGNOSTICS among its statements, and none that selects values."""
     bare = _bare(q)
