@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -173,11 +174,12 @@ def test_a_client_is_not_pickled() -> None:
 
 
 def test_a_warning_is_about_the_line_that_asked_for_it() -> None:
-    for make in (
+    makers: list[Callable[[], object]] = [
         lambda: InfluxDBClient(ssl=True, verify=False),
         lambda: InfluxDBClient.from_url("https://h", verify=False),
         lambda: InfluxDBClient.from_env({"INFLUXDB_URL": "https://h"}, verify=False),
-    ):
+    ]
+    for make in makers:
         with pytest.warns(UserWarning, match=r"^verify=False: ") as caught:
             make()
         assert caught[0].filename == __file__
