@@ -54,7 +54,7 @@ coverage: .venv/dev.stamp ## How much of the core its tests and conformance reac
 audit: .venv/audit.stamp ## Known vulnerabilities in what our packages need (asks a service of PyPI)
 	@.ci/audit $(args)
 
-format: .venv/dev.stamp ## Format the code and mend what ruff can mend
+format: .venv/dev.stamp ## Format the code and fix what ruff can fix
 	@$(python) -m ruff check --fix
 	@$(python) -m ruff format
 

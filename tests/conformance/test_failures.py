@@ -27,7 +27,7 @@ from influx_proto import (
     WriteError,
 )
 
-from tests.servers.influxd import Influxd
+from tests.servers.influxd import Influxd, Server
 from tests.servers.scripted import (
     Behaviour,
     Close,
@@ -96,6 +96,15 @@ def test_lines_that_cannot_be_parsed(client: Any) -> None:
     with pytest.raises(WriteError, match="unable to parse 'bad': missing fields") as caught:
         client.write("bad")
     assert caught.value.status == 400
+
+
+def test_there_is_nothing_at_that_path(connect: Callable[..., Any], influxd: Server) -> None:
+    """As with the URL of another client, in which a database stands there."""
+    client = connect(f"{influxd.url}/testdb", database="db")
+    for do in (lambda: client.query("SHOW DATABASES"), lambda: client.write("m v=1 1"), client.ping):
+        with pytest.raises(ProtocolError, match=r"there is no InfluxDB here .*404.*`database`") as caught:
+            do()
+        assert caught.value.retryable is False
 
 
 def test_a_partial_write(client: Any) -> None:

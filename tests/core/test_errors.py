@@ -22,6 +22,7 @@ from influx_proto import (
     TransportError,
     UndeliveredError,
     UndeliveredLines,
+    ops,
 )
 
 PARTIAL = PartialWriteError(400, "partial write: x dropped=1", Headers({"A": "b"}), b"{}")
@@ -57,3 +58,11 @@ def test_no_kind_is_forgotten() -> None:
 
 def test_undelivered_lines_are_counted() -> None:
     assert str(ERRORS[-1]) == "2 lines were not delivered: gone"
+
+
+def test_a_partial_write_of_influxdb_2() -> None:
+    text = b'{"code":"unprocessable entity","message":"failure writing points to database: partial write: x dropped=3"}'
+    headers = {"Content-Type": "application/json"}
+    with pytest.raises(PartialWriteError) as caught:
+        ops.write("m v=1 1").read(422, headers, text)
+    assert caught.value.dropped == 3

@@ -250,6 +250,7 @@ TIMES = pd.date_range("2024-01-01", periods=2)
     ("data", "options", "why"),
     [
         (pd.DataFrame({"v": [1]}), {}, r"DatetimeIndex, not a RangeIndex of int64: .*set_index"),
+        (pd.DataFrame({"v": [1]}, index=TIMES[:1]).reset_index(), {}, r"DatetimeIndex, not a RangeIndex of int64: .*"),
         (pd.DataFrame({"v": [1]}, index=[5]), {}, r"not a Index of int64: .*to_datetime\(frame.index, unit="),
         (pd.DataFrame({"v": [1]}, index=[0.5]), {}, "Index of float64: .*unit="),
         (pd.DataFrame({"v": [1]}, index=["2024-01-01"]), {}, "Index of .*: .*to_datetime"),
@@ -499,3 +500,10 @@ def test_slices_are_written_by_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert serialize(data, "m", tag_columns=["host"]).startswith(
         b'm,host=a\\ b x=0.1,n=1i,ok=true,s="x" 0\nm ok=false,s="y\\"" 1\nm,host=c x=2.0,n=3i,ok=true 2\n'
     )
+
+
+def test_unsigned_integers_in_another_order_of_bytes() -> None:
+    values = np.array([1, 2**63], dtype="uint64")
+    expected = serialize(pd.DataFrame({"v": values}, index=TIMES), "m", unsigned=True)
+    assert serialize(pd.DataFrame({"v": values.astype(">u8")}, index=TIMES), "m", unsigned=True) == expected
+    assert expected.startswith(b"m v=1u ")

@@ -262,7 +262,7 @@ def test_pushing() -> None:
 
 def test_a_value_alone_and_one_of_many() -> None:
     encoder = Encoder()
-    with pytest.raises(SerializationError, match=r"^the point has no field"):
+    with pytest.raises(SerializationError, match=r"^measurement 'm': the point has no field"):
         encoder.add(point(1, fields={}))
     assert list(encoder.add(point(1, fields={}), bulk=True)) == []
     with pytest.raises(SerializationError, match=r"^row 1: "):

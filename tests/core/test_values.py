@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import SerializationError
+from influx_proto import SerializationError, serialize
 from influx_proto._policy import TypePolicy
 from influx_proto._values import FieldTexts, TagTexts
 
@@ -364,3 +364,11 @@ def test_classes_made_at_run_time_do_not_pile_up() -> None:
     for _ in range(1100):
         assert texts.text(type("Made", (int,), {})(1)) == b"1i"
     assert len(texts) <= 1000
+
+
+@pytest.mark.parametrize("value", [Decimal("1e-400"), Decimal("-1e-330")])
+def test_a_decimal_that_would_become_nothing(value: Decimal) -> None:
+    with pytest.raises(SerializationError, match="too small for a 64-bit float"):
+        serialize({"measurement": "m", "fields": {"v": value}, "time": 1})
+    assert serialize({"measurement": "m", "fields": {"v": Decimal("1e-320")}, "time": 1}) == b"m v=1e-320 1"
+    assert serialize({"measurement": "m", "fields": {"v": Decimal("0e-400")}, "time": 1}).startswith(b"m v=0")

@@ -66,10 +66,14 @@ class Program:
         if number is not None:
             self.process.send_signal(number)
         ended = self.process.wait(DEADLINE)
-        for reader in self._readers:
-            reader.join()
+        self.read_to_the_end()
         assert ended == status, f"it ended with {ended}: {self.out}{self.err}"
         return self.out
+
+    def read_to_the_end(self) -> None:
+        """Wait until all is collected that it has printed."""
+        for reader in self._readers:
+            reader.join()
 
     def peak(self) -> int:
         """How many bytes of memory it has had at the most until now; 0 where it is over."""
@@ -105,9 +109,11 @@ def running(name: str, arguments: list[str], *, url: str, database: str, folder:
         stderr=subprocess.PIPE,
         text=True,
     )
+    program = Program(process)
     try:
-        yield Program(process)
+        yield program
     finally:
         process.kill()
+        program.read_to_the_end()
         with process:
             pass

@@ -120,7 +120,7 @@ class BatchWriterBase:
 
     def _stopped(self, receipt: Receipt, error: BaseException) -> None:
         if receipt.lines:
-            error.add_note(f"the {receipt.lines} lines before were taken over")
+            error.add_note(f"lines that were accepted before: {receipt.lines}")
 
     def _complete(self, receipt: Receipt) -> None:
         receipt.complete()

@@ -123,7 +123,7 @@ class Batcher:
         self.retried = 0
 
     def has_room(self, lines: int) -> bool:
-        """Whether so many lines may be added now; as many as they are if there are no others."""
+        """Whether so many lines may be added now; any number if nothing is pending."""
         return not self.pending or self.pending + lines <= self._max_pending
 
     def add(self, target: Target, batch: Batch, receipt: Receipt, now: float, record: int | None = None) -> None:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from ._batch import Batch
+from ._batch import SKIPPED, Batch
 from ._errors import PartialWriteError, PayloadTooLarge, RejectedLine, SerializationError, WriteError
 from ._flow import Flow
 from ._parse import parse_lines
@@ -45,7 +45,7 @@ _TYPES: Final[dict[type, str]] = {float: "float", int: "integer", bool: "boolean
 _AROUND_REASON: Final = re.compile(r"^partial write: | dropped=\d+.*$", re.DOTALL)
 
 #: What the server skips before a line.
-_BLANK: Final = " \t\0"
+_BLANK: Final = SKIPPED.decode()
 
 #: How many requests may be made to find the rejected lines of a batch before the rest is handed back as it is.
 _SEARCH: Final = 200

@@ -243,7 +243,8 @@ class Encoder:
         if line is not None:
             self._add_line(line, timed=point.get("time") is not None)
         elif not self._bulk:
-            msg = "the point has no field with a value"
+            name = point.get("measurement", self._measurement)
+            msg = f"measurement {shown(name)}: the point has no field with a value"
             raise SerializationError(msg)
 
     def _add_object(self, value: object, *, encoder: ObjectEncoder) -> None:
@@ -271,7 +272,7 @@ class Encoder:
         return max(self._max_lines - self._lines, 0) or self._max_lines
 
     def _add_run(self, run: Run) -> None:
-        """Add the lines of many objects of a decorated class."""
+        """Add the lines of many points of one class."""
         self._add_batch(Batch(run.data, run.lines, "ns", run.timed))
         self._row += run.lines - 1  # it is counted as one
 

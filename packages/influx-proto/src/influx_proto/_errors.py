@@ -201,7 +201,8 @@ class UndeliveredError(InfluxDBError):
 
     def __str__(self) -> str:
         count = sum(some.lines for some in self.undelivered)
-        return f"{count} lines were not delivered: {self.args[1]}"
+        were = "line was" if count == 1 else "lines were"
+        return f"{count} {were} not delivered: {self.args[1]}"
 
 
 class BufferFullError(InfluxDBError):

@@ -44,10 +44,10 @@ __all__ = [
 ]
 
 #: The longest series key with one field key that InfluxDB stores, four bytes between them.
-_LONGEST_KEY: Final = 65535
+LONGEST_KEY: Final = 65535
 
 #: Lines up to this length, without this in them, need no `check_line`.
-SHORT_LINE: Final = _LONGEST_KEY - 4
+SHORT_LINE: Final = LONGEST_KEY - 4
 SUSPICIOUS: Final = b"\\\\ "
 
 #: How many distinct tag values are remembered, and of what length.
@@ -93,6 +93,11 @@ def tag_key(key: object) -> str:
     text = _name(key, "tag key")
     _check_reserved(text, "tag")
     return _TAG_SPECIAL.sub(r"\\\g<0>", text)
+
+
+def before_tag(key: object) -> bytes:
+    """Give what stands before a tag's value; errors are those of `tag_key`."""
+    return b",%b=" % tag_key(key).encode()
 
 
 def tag_value(value: str) -> str:
@@ -160,10 +165,8 @@ def _check_key_length(line: bytes) -> None:
         longest = max(longest, len(found[1]))
         at = found.end()
     length = series + 4 + longest
-    if length > _LONGEST_KEY:
-        msg = (
-            f"measurement, tags and field key together have {length} bytes, and InfluxDB stores {_LONGEST_KEY} at most"
-        )
+    if length > LONGEST_KEY:
+        msg = f"measurement, tags and field key together have {length} bytes, and InfluxDB stores {LONGEST_KEY} at most"
         raise SerializationError(msg)
 
 

@@ -36,9 +36,9 @@ def _decoder(integer: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(value)
 
 
-#: Refuses integers beyond int64, which no look at the decoded values could do as cheaply.
 #: What the decoder raises; its own error is a ValueError as well only since msgspec 0.21.
 _GARBLED: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+#: Refuses integers beyond int64, which no look at the decoded values could do as cheaply.
 _DECODER: Final = _decoder(Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)])
 
 #: What lies between two braces: strings, which may hold braces themselves, and all the rest.

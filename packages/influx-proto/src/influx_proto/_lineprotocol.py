@@ -101,6 +101,10 @@ def lineprotocol(
         if not isinstance(cls, type):
             msg = f"@lineprotocol is for classes, not for {shown(cls)}"
             raise SchemaError(msg)
+        for name, given in (("schema", schema), ("extra_tags", extra_tags)):
+            if given is not None and not isinstance(given, Mapping):
+                msg = f"{name}: must be a mapping, not {type(given).__name__}"
+                raise SchemaError(msg)
         found = read_schema(cls, schema, extra_tags or {}, placeholder=placeholder, rm_none=rm_none)
         encode = _compiled(found, Options(None, (), "ns", unsigned=False, nonfinite="raise", floats=False)).line
 

@@ -51,8 +51,6 @@ class NumpyLines(ColumnLines):
         return _JsonLine()
 
     def _add_tag(self, line: _JsonLine, column: Any, before: bytes, without: bytes) -> None:
-        if not isinstance(column, tuple):
-            raise unusual()
         cells, places = column
         line.choose(tuple(self._tag_texts(cells, before, without)), places)
 

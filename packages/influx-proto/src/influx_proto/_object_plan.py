@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from ._errors import SerializationError
-from ._escape import TAG_VALUES, check_line, field_key, measurement, tag_key
+from ._escape import TAG_VALUES, before_tag, check_line, field_key, measurement
 from ._policy import FieldType, TypePolicy
 from ._schema import Attribute, Kind, Schema
 from ._shown import shown
@@ -64,9 +64,9 @@ class Plan:
         self.precision = options.precision
         self.measurement = None if schema.measurement is None else Piece(self, schema.measurement, self._name_text)
         constant = {**dict(options.tags), **schema.extra_tags}
-        whole = {key: _before_tag(key) + text for key, text in constant.items()}
+        whole = {key: before_tag(key) + text for key, text in constant.items()}
         own = {
-            tag.name: Piece(self, tag, TagTexts().text, _before_tag(tag.name), without=whole.get(tag.name, b""))
+            tag.name: Piece(self, tag, TagTexts().text, before_tag(tag.name), without=whole.get(tag.name, b""))
             for tag in schema.tags
         }
         #: In the order of the line: what differs, and what is the same in every point.
@@ -252,7 +252,3 @@ def _of_floats(text: Callable[[Any], bytes | None]) -> Callable[[Any], bytes | N
         return text(value)
 
     return of
-
-
-def _before_tag(key: str) -> bytes:
-    return b",%b=" % tag_key(key).encode()

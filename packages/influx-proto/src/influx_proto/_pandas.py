@@ -44,12 +44,14 @@ def read_pandas(frame: pd.DataFrame, _precision: str) -> Table:
             of the columns are not distinct texts.
     """
     names = column_names(frame.columns)
+    count = len(frame)
+    # Before the columns, of which one that cannot be written may be the times that are missing there. A frame without
+    # cells often has no proper index either.
+    times = _times(frame.index) if names and count else None
     found = [_column(name, frame.iloc[:, at]) for at, name in enumerate(names)]
     columns = [column for column, _ in found]
-    count = len(frame)
-    if not columns or not count:  # such a frame often has no proper index either
+    if times is None:
         return Table(columns, lambda _: iter(()))
-    times = _times(frame.index)
     readers = [reader for _, reader in found]
 
     def slices(rows: int) -> Iterator[Slice]:

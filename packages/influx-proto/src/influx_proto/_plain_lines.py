@@ -15,7 +15,8 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from ._scan import LONGEST_KEY, ScanError, scan_series
+from ._escape import LONGEST_KEY
+from ._scan import ScanError, scan_series
 from ._time import FIRST, LAST
 from ._values import FIRST_INTEGER, LAST_INTEGER
 

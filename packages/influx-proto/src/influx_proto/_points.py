@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from ._errors import SerializationError
-from ._escape import SHORT_LINE, SUSPICIOUS, TAG_VALUES, check_line, field_key, measurement, tag_key
+from ._escape import SHORT_LINE, SUSPICIOUS, TAG_VALUES, before_tag, check_line, field_key, measurement, tag_key
 from ._policy import TypePolicy
 from ._shown import shown
 from ._time import FIRST, LAST, to_nanoseconds, unit
@@ -60,7 +60,7 @@ class PointEncoder:
             try:
                 text = self._tag_texts.text(value)
                 if text is not None:
-                    self._common[key] = _before_tag(key) + text
+                    self._common[key] = before_tag(key) + text
             except SerializationError as error:
                 msg = f"tag {shown(key)} for all points: {error}"
                 raise SerializationError(msg) from None
@@ -197,7 +197,7 @@ class PointEncoder:
             common = self._common
             for key in own:
                 tag_key(key)
-            keys = [(key, _before_tag(key), common.get(key, b"")) for key in sorted({*own, *common})]
+            keys = [(key, before_tag(key), common.get(key, b"")) for key in sorted({*own, *common})]
         except SerializationError as error:
             raise (_located(error, name) if key is _NOTHING else _located(error, name, "tag", key)) from None
         if len(self._shapes) >= _REMEMBERED:
@@ -238,7 +238,7 @@ class PointEncoder:
             self._refuse_kind("fields", fields, name)
         keys = ", ".join(shown(key) for key in list(point)[:10])
         msg = f"a {type(point).__name__} without 'fields' is no point; its keys are {keys or 'none'}"
-        raise SerializationError(msg)
+        raise _located(SerializationError(msg), name)
 
     def _refuse_kind(self, what: str, value: object, name: object = None) -> NoReturn:
         msg = f"{what} must be a mapping, not {type(value).__name__} ({shown(value)})"
@@ -278,10 +278,6 @@ class Fields(dict[Any, tuple[bytes, FieldTexts]]):
             self.clear()
         self[key] = found
         return found
-
-
-def _before_tag(key: str) -> bytes:
-    return b",%b=" % tag_key(key).encode()
 
 
 _NOTHING: Final[Mapping[str, Any]] = {}

@@ -62,7 +62,7 @@ class TypePolicy:
         field_types: Mapping[str, FieldType] | None = None,
         integers_as_floats: bool | None = None,
     ) -> TypePolicy:
-        """Give the same with some options decided otherwise; None leaves one as it is, and so do `field_types` others'.
+        """Give the same with some options decided otherwise; None leaves one as it is, and `field_types` are merged.
 
         Raises:
             ValueError: an option has a value that it cannot have; the message begins with the option's name.

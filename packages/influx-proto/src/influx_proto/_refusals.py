@@ -32,6 +32,8 @@ _PERMANENT = re.compile(
     "|database not found|gzip:"
 )
 _CONFLICT = re.compile(r'input field "(?P<field>.*?)" on .* already exists as type (?P<stored>\w+)', re.DOTALL)
+#: InfluxDB 2 has words of its own before it.
+_PARTIAL = re.compile("(?:failure writing points to database: )?partial write")
 _DROPPED = re.compile(r"dropped=(\d+)")
 _REJECTED_LINE = re.compile(
     r"unable to parse '(?P<line>.*?)': (?P<reason>[^\n]*?)(?= dropped=\d+|\nunable to parse '|\Z)", re.DOTALL
@@ -73,6 +75,9 @@ def refusal(asked: Asked, status: int, headers: Headers, body: bytes) -> InfluxD
     kind = _kind(asked, status, headers)
     if kind is None:
         return not_influxdb(status, headers, body)
+    if status == 404 and body.strip() == b"404 page not found":  # Go's own words for an address that nobody has
+        msg = "there is no InfluxDB here (HTTP 404, page not found): `path` is what stands before /write and /query"
+        return ProtocolError(f"{msg}, and the name of a database goes into `database`")
     message = error_message(headers, body)
     if 300 <= status < 400:
         message = f"the server redirects to {headers.get('Location', 'nowhere')}: give the client that address"
@@ -82,21 +87,25 @@ def refusal(asked: Asked, status: int, headers: Headers, body: bytes) -> InfluxD
         kind = _by_operation(asked)
     if "database not found" in message:
         kind = DatabaseNotFound
-    if kind is WriteError and message.startswith("partial write"):
+    if kind is WriteError and _PARTIAL.match(message):
         kind = PartialWriteError
     error = kind(status, message, headers, body)
     if isinstance(error, WriteError):
-        error.rejected = tuple(
-            RejectedLine(match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message)
-        )
-    if isinstance(error, WriteError) and (conflict := _CONFLICT.search(message)):
+        _read_lines(error)
+    return error
+
+
+def _read_lines(error: WriteError) -> None:
+    """Take out of its text what the server says of single lines."""
+    message = error.message
+    error.rejected = tuple(RejectedLine(match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message))
+    if conflict := _CONFLICT.search(message):
         error.add_note(
             f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes it as the type that it has"
         )
     if isinstance(error, PartialWriteError):
         dropped = _DROPPED.findall(message)  # the last is the server's own, others may be data that it quotes
         error.dropped = int(dropped[-1]) if dropped else 0
-    return error
 
 
 def _by_operation(asked: Asked) -> type[ResponseError]:

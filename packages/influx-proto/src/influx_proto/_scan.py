@@ -12,12 +12,10 @@ import math
 import re
 from typing import Any, Final, NamedTuple
 
+from ._escape import LONGEST_KEY
 from ._time import FIRST, LAST
 
-__all__ = ["BOOLEANS", "LONGEST_KEY", "ScanError", "Series", "scan_line", "scan_series"]
-
-#: The longest series key with one field key, four bytes between them.
-LONGEST_KEY: Final = 65535
+__all__ = ["BOOLEANS", "ScanError", "Series", "scan_line", "scan_series"]
 
 BOOLEANS: Final = {text: text in {"t", "T", "true", "True", "TRUE"} for text in (
     "t", "T", "true", "True", "TRUE", "f", "F", "false", "False", "FALSE",

@@ -1,6 +1,7 @@
 """Answers that are read while they arrive, as context managers: leaving one lets go of its connection.
 
-Opening is tried again as any other attempt is, until the server has begun to answer well. What fails from then on is
+Opening is tried again as any other attempt is, until the server has begun to answer well; it is driven here and not by
+`run`, because the answer has to stay open. What fails from then on is
 raised to the reader, who has had a part of it.
 """
 

@@ -276,7 +276,7 @@ def _converter(kind: type) -> Callable[[Any, int], int | None]:
     found = _find(kind)
     if found is None:
         hint = "; a float cannot tell nanoseconds, take int(...) of it" if issubclass(kind, float) else ""
-        msg = f"a {kind.__qualname__} is no time{hint}"
+        msg = f"a value of type {kind.__qualname__} is no time{hint}"
         raise SerializationError(msg)
     if len(_CONVERTERS) > 100:  # classes made at run time must not pile up here
         return found

@@ -75,7 +75,7 @@ def quote_identifier(name: str) -> str:
 
     Raises:
         TypeError: it is no str.
-        ValueError: it is empty, which no name in InfluxDB can be, or has a sign in it that InfluxQL cannot express.
+        ValueError: it is empty, which no name in InfluxDB can be, or has a character that InfluxQL cannot express.
     """
     text = _checked(name, "an InfluxQL identifier")
     if not text:
@@ -89,7 +89,7 @@ def quote_string(text: str) -> str:
 
     Raises:
         TypeError: it is no str.
-        ValueError: it has a sign in it that InfluxQL cannot express; a bind parameter can.
+        ValueError: it has a character in it that InfluxQL cannot express; a bind parameter can.
     """
     return f"'{_escape(_checked(text, 'an InfluxQL string'), quote=chr(39))}'"
 

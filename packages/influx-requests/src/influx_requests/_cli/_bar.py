@@ -1,4 +1,4 @@
-"""A bar of progress at a terminal, where tqdm is installed."""
+"""A progress bar at a terminal, where tqdm is installed."""
 
 from __future__ import annotations
 

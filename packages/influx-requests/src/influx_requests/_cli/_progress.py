@@ -41,7 +41,6 @@ class ProgressFile:
     def __init__(self, path: Path, target: list[str | None], how: dict[str, Any]) -> None:
         self.path = path.with_name(f"{path.name}.influx-progress")
         self._file = path
-        self._target = target
         # As it is read back.
         self._about = json.loads(json.dumps({"file": identity(path), "to": target, "how": how}))
         self._is_usable = True

@@ -55,7 +55,7 @@ class Source(Protocol):
 
     #: What to call it in messages.
     name: str
-    #: What offsets count, for a bar of progress; and how much there is, where that is known.
+    #: What offsets count, for a progress bar; and how much there is, where that is known.
     unit: str
     total: int | None
 
