@@ -54,7 +54,7 @@ def test_a_full_disk(driver: Driver, influxd: Server, database: str, tmp_path: P
         assert int(taken) > 100
         assert cause == "OSError(27, 'File too large')"
         assert f"cannot write to {folder}/" in error
-        assert error.endswith("File too large; these 10 lines were not taken over")
+        assert error.endswith("File too large; these 10 lines were not accepted")
     assert stored(influxd, database, folder) == list(range(int(total)))
     assert [path.name for path in folder.iterdir()] == ["lock"]
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_undone_or_deleted(
         with client.batch_writer(spool=Spool(tmp_path, 800), max_delay=60.0) as writer:
             writer.write(LINES[0])
             second.mkdir()
-            with pytest.raises(SpoolError, match="Is a directory; these 1 lines were not taken over") as caught:
+            with pytest.raises(SpoolError, match="Is a directory; these 1 lines were not accepted") as caught:
                 writer.write(LINES[1])
             assert f"cannot write to {second}: " in str(caught.value)
             assert isinstance(caught.value, InfluxDBError)
@@ -126,7 +126,7 @@ def test_asyncio_cancelled_while_lines_are_kept(
                     goes_on.set()
                     with pytest.raises(asyncio.CancelledError) as caught:
                         await task
-                    assert caught.value.__notes__ == ["the 30 lines before were taken over"]
+                    assert caught.value.__notes__ == ["lines that were accepted before: 30"]
                     assert writer.pending == 30
 
     asyncio.run(main(), debug=True)

@@ -375,7 +375,7 @@ def test_a_full_buffer_that_raises(connect: Callable[..., Any]) -> None:
                 writer.write(points(5))
                 with pytest.raises(BufferFullError, match="keeps 10 lines, and has no room for 5 more") as full:
                     writer.write(list(points(10, 5)))
-                assert full.value.__notes__ == ["the 5 lines before were taken over"]
+                assert full.value.__notes__ == ["lines that were accepted before: 5"]
                 with pytest.raises(BufferFullError, match="keeps 10 lines, and has no room for 1 more") as full:
                     writer.write(points(10, 15))
                 assert not hasattr(full.value, "__notes__")
@@ -445,7 +445,7 @@ def test_what_came_before_an_error_is_taken_over(client: Any, data: Callable[[],
     with client.batch_writer() as writer:
         with pytest.raises(error, match=r"row 2|mine") as caught:
             writer.write(data())
-        assert caught.value.__notes__ == ["the 2 lines before were taken over"]
+        assert caught.value.__notes__ == ["lines that were accepted before: 2"]
         writer.write(points(1, 5))
     assert stored(client) == [0, 1, 5]
 

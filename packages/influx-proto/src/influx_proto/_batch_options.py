@@ -21,7 +21,7 @@ WhenFull: TypeAlias = Literal["wait", "raise", "drop_oldest"]
 class Spool:
     """Keep lines in a directory as well, until they are stored: `batch_writer(spool=Spool("/var/spool/metrics"))`.
 
-    Lines that were taken over outlive the process. The next batch writer with the same directory delivers them, before
+    Lines that were accepted outlive the process. The next batch writer with the same directory delivers them, before
     any others and in their order. Only one writer at a time may use a directory.
 
     Args:

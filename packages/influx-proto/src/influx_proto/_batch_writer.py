@@ -94,15 +94,15 @@ class BatchWriter(BatchWriterBase):
     ) -> Receipt:
         """Take over anything that a client's `write` takes, waiting while the buffer is full.
 
-        Points and lines without a time get the client's when they are taken over. The arguments are those of `write`,
+        Points and lines without a time get the client's when they are accepted. The arguments are those of `write`,
         those apart that are about how it is sent.
 
         Returns:
             What will have become of it; `flush` waits for that.
 
         Raises:
-            SerializationError: something cannot be written as it is; what came before it is taken over.
-            SpoolError: lines could not be kept in the spool, and were not taken over.
+            SerializationError: something cannot be written as it is; what came before it is accepted.
+            SpoolError: lines could not be kept in the spool, and were not accepted.
             RuntimeError: the writer is closed, or was not entered.
         """
         writes = self._writes(
@@ -123,7 +123,7 @@ class BatchWriter(BatchWriterBase):
             receipt = self._receipt()
         try:
             # The lock is not held while the caller's data are read, which may take any time.
-            for batch in writes.batches(self._settings, self._clock, at_once=True):
+            for batch in writes.batches(self._settings, self._clock, eager=True):
                 with self._signal:
                     self._do(self._put(writes, batch, receipt))
         except BaseException as error:
@@ -266,15 +266,15 @@ class AsyncBatchWriter(BatchWriterBase):
     ) -> Receipt:
         """Take over anything that a client's `write` takes, waiting while the buffer is full.
 
-        Points and lines without a time get the client's when they are taken over. The arguments are those of `write`,
+        Points and lines without a time get the client's when they are accepted. The arguments are those of `write`,
         those apart that are about how it is sent.
 
         Returns:
             What will have become of it; `flush` waits for that.
 
         Raises:
-            SerializationError: something cannot be written as it is; what came before it is taken over.
-            SpoolError: lines could not be kept in the spool, and were not taken over.
+            SerializationError: something cannot be written as it is; what came before it is accepted.
+            SpoolError: lines could not be kept in the spool, and were not accepted.
             RuntimeError: the writer is closed, or was not entered.
         """
         writes = self._writes(
@@ -293,7 +293,7 @@ class AsyncBatchWriter(BatchWriterBase):
         )
         receipt = self._receipt()
         try:
-            async with aclosing(writes.abatches(self._settings, self._clock, at_once=True)) as batches:
+            async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:
                 async for batch in batches:
                     await self._do(self._put(writes, batch, receipt))
         except BaseException as error:

@@ -42,7 +42,7 @@ class Receipt:
         return f"<{type(self).__name__} of {self.lines} lines, {state}>"
 
     def added(self, lines: int) -> None:
-        """Count lines that were taken over."""
+        """Count lines that were accepted."""
         self.lines += lines
         self._pending += lines
 

@@ -56,7 +56,7 @@ class Encoder:
             each by its own type.
         stamp: gives the time of each point and line that carries none, in nanoseconds; without it the server stamps
             them.
-        at_once: whether each value of an iterable that makes its values as it is read is given away before the next is
+        eager: whether each value of an iterable that makes its values as it is read is given away before the next is
             asked for, which may take its time; and what came before an error is given away before it is raised.
 
     Raises:
@@ -76,7 +76,7 @@ class Encoder:
         policy: TypePolicy | None = None,
         object_columns: ObjectColumns = "str",
         stamp: Callable[[], int] | None = None,
-        at_once: bool = False,
+        eager: bool = False,
     ) -> None:
         self._measurement = measurement
         self._precision_given = precision
@@ -104,7 +104,7 @@ class Encoder:
         self._precision = "ns"
         self._timed = True
         self._stamp = stamp
-        self._at_once = at_once
+        self._eager = eager
         #: Full batches that were not given away yet.
         self._full: list[Batch] = []
         #: Where we are: the number of the value in the flattened input, and whether it is one of many.
@@ -147,7 +147,7 @@ class Encoder:
         leaf = self._leaves.get(kind)
         if leaf is None:
             if kind in self._nodes or not self._is_leaf(kind):
-                return self._up_to_an_error(self._walk(item)) if self._at_once else self._walk(item)
+                return self._up_to_an_error(self._walk(item)) if self._eager else self._walk(item)
             leaf = self._leaves[kind]
         self._bulk = bulk
         try:
@@ -230,7 +230,7 @@ class Encoder:
         return False
 
     def _values(self, items: Iterable[object]) -> Iterator[object]:
-        if self._at_once and not isinstance(items, Collection):
+        if self._eager and not isinstance(items, Collection):
             return _with_pauses(items)
         return with_runs(items, self._lines_of, self._room)
 

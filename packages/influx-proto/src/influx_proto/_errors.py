@@ -214,7 +214,7 @@ class BufferFullError(InfluxDBError):
 class SpoolError(InfluxDBError):
     """The directory of a batch writer's spool cannot be used, or lines could not be kept in it.
 
-    Where the operating system says why, that is `__cause__`. Lines that were taken over before stay so. It is retryable
+    Where the operating system says why, that is `__cause__`. Lines that were accepted before stay so. It is retryable
     where there may be room, or the other writer gone, later.
     """
 

@@ -197,7 +197,7 @@ class SpoolLog:
             self._append(plan, done, sync=sync)
         except OSError as error:
             path, why = f"{self.directory}/{plan.segment.name}", error.strerror or error
-            msg = f"cannot write to {path}: {why}; these {lines} lines were not taken over"
+            msg = f"cannot write to {path}: {why}; these {lines} lines were not accepted"
             raise SpoolError(msg, retryable=True) from error
 
     def _append(self, plan: Written, done: list[Written], *, sync: bool) -> None:

@@ -194,7 +194,7 @@ def write_batches(
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
     max_lines, max_bytes = limit("batch_lines", batch_lines), limit("batch_bytes", batch_bytes)
 
-    def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, at_once: bool = False) -> Encoder:
+    def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False) -> Encoder:
         return _encoder_class()(
             measurement,
             precision="ns" if precision is None else precision,
@@ -205,7 +205,7 @@ def write_batches(
             max_bytes=max_bytes,
             policy=settings.types.but(unsigned, nonfinite, field_types, integers_as_floats),
             stamp=stamp,
-            at_once=at_once,
+            eager=eager,
         )
 
     return Writes(

@@ -34,7 +34,7 @@ class MakeEncoder(Protocol):
     """Makes the encoder of a write for a client's settings."""
 
     def __call__(
-        self, settings: Settings, *, stamp: Callable[[], int] | None = None, at_once: bool = False
+        self, settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False
     ) -> Encoder: ...
 
 
@@ -86,8 +86,8 @@ class WriteReceiver:
         return True
 
 
-#: What a client is told that is told nothing.
-_PLAIN = Settings()
+#: The settings of a client that was told nothing.
+_DEFAULTS = Settings()
 
 
 class Writes:
@@ -104,7 +104,7 @@ class Writes:
         in_flight: int,
     ) -> None:
         # Wrong options are told at once, not when the first batch is due; the encoder may then be the one for it.
-        self._first: Encoder | None = make_encoder(_PLAIN)
+        self._first: Encoder | None = make_encoder(_DEFAULTS)
         self._data: Any = data
         self._make_encoder = make_encoder
         #: Where it goes: the parameters of the request, and whether the client's database is one of them.
@@ -117,7 +117,7 @@ class Writes:
         if self._stamp:
             msg = "stamp: needs a client, which has a clock"
             raise ValueError(msg)
-        return map(self._op, self._make_encoder(Settings()).encode(self._data))
+        return map(self._op, self._make_encoder(_DEFAULTS).encode(self._data))
 
     def only(self) -> Op[bool]:
         """Give the one request of a write that was not divided.
@@ -197,25 +197,25 @@ class Writes:
                     await put(batch)
         return True
 
-    def batches(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> Iterator[Batch]:
+    def batches(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Iterator[Batch]:
         """Give the batches, made one by one as they are taken.
 
         Args:
             settings: the client's.
             clock: the client's.
-            at_once: what a source gives that makes its values as it is read, a generator for instance, is not kept
+            eager: what a source gives that makes its values as it is read, a generator for instance, is not kept
                 until a batch is full or the source ends.
         """
-        return self._encoder(settings, clock, at_once=at_once).encode(self._data)
+        return self._encoder(settings, clock, eager=eager).encode(self._data)
 
-    async def abatches(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> AsyncGenerator[Batch]:
+    async def abatches(self, settings: Settings, clock: Clock, *, eager: bool = False) -> AsyncGenerator[Batch]:
         """Give the batches of data that may come from an asynchronous iterable; the generator is to be closed."""
         if not hasattr(self._data, "__aiter__"):
-            for batch in self.batches(settings, clock, at_once=at_once):
+            for batch in self.batches(settings, clock, eager=eager):
                 yield batch
             return
-        encoder = self._encoder(settings, clock, at_once=at_once)
-        async with aclosing(_read(encoder, self._data, at_once=at_once)) as batches:
+        encoder = self._encoder(settings, clock, eager=eager)
+        async with aclosing(_read(encoder, self._data, eager=eager)) as batches:
             async for batch in batches:
                 yield batch
 
@@ -255,13 +255,13 @@ class Writes:
         params, wants_db = self.target
         return write_op(batch, params, wants_db=wants_db)
 
-    def _encoder(self, settings: Settings, clock: Clock, *, at_once: bool = False) -> Encoder:
+    def _encoder(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Encoder:
         first, self._first = self._first, None
-        as_it_is = not at_once and not self._stamp and not settings.tags and settings.types is _PLAIN.types
+        as_it_is = not eager and not self._stamp and not settings.tags and settings.types is _DEFAULTS.types
         if first is not None and as_it_is:
             return first
         stamp = partial(settings.stamps.next, clock.time_ns) if self._stamp else None
-        return self._make_encoder(settings, stamp=stamp, at_once=at_once)
+        return self._make_encoder(settings, stamp=stamp, eager=eager)
 
 
 def _rest(encoder: Encoder) -> Iterator[Batch]:
@@ -274,7 +274,7 @@ async def _in_turn(batches: Iterable[Batch]) -> AsyncGenerator[Batch]:
         yield batch
 
 
-async def _read(encoder: Encoder, data: AsyncIterable[object], *, at_once: bool = False) -> AsyncGenerator[Batch]:
+async def _read(encoder: Encoder, data: AsyncIterable[object], *, eager: bool = False) -> AsyncGenerator[Batch]:
     """Give the batches of an asynchronous iterable as they become full, and what is left in the end."""
     async with AsyncExitStack() as stack:
         if isinstance(data, AsyncGenerator):
@@ -283,7 +283,7 @@ async def _read(encoder: Encoder, data: AsyncIterable[object], *, at_once: bool 
         async for item in data:
             for batch in encoder.add(item, bulk=True):
                 yield batch
-            for batch in encoder.close() if at_once else ():
+            for batch in encoder.close() if eager else ():
                 yield batch
     for batch in encoder.close():
         yield batch

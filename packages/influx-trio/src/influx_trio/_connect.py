@@ -9,15 +9,15 @@ import trio
 from influx_proto.adapter import Proxy, Settings
 
 from ._connection import Connection
-from ._patience import Patience
 from ._socket import Socket
+from ._watchdog import Watchdog
 
 
 class RefusedByProxyError(Exception):
     """A proxy does not connect us; says why."""
 
 
-async def connect(settings: Settings, context: ssl.SSLContext | None, patience: Patience) -> Connection:
+async def connect(settings: Settings, context: ssl.SSLContext | None, watchdog: Watchdog) -> Connection:
     """Open a connection; on any failure, cancellation among them, nothing stays open."""
     server, proxy = settings.server, settings.proxy
     if settings.unix_socket is not None:
@@ -25,7 +25,7 @@ async def connect(settings: Settings, context: ssl.SSLContext | None, patience: 
     else:
         nearest = proxy or server
         stream = await trio.open_tcp_stream(nearest.host, nearest.port)
-    socket = Socket(stream, patience)
+    socket = Socket(stream, watchdog)
     try:
         if context is None:
             return Connection(socket, socket)

@@ -21,7 +21,7 @@ _LONGEST_HEAD = 64 * 1024
 _SMALL = 64 * 1024
 
 #: The states of a server that has sent the whole of its answer.
-_OVER = {h11.DONE, h11.MUST_CLOSE, h11.CLOSED}
+_ANSWER_COMPLETE = {h11.DONE, h11.MUST_CLOSE, h11.CLOSED}
 
 #: Seconds that a finished upload has to be noticed, before an answer counts as one that came early.
 _GRACE = 0.05
@@ -105,7 +105,7 @@ class Connection:
         http = self._http
         # InfluxDB sends chunks of a few KB: what reads the answer is told of all that are there at once.
         pieces: list[bytes] = []
-        while http.their_state not in _OVER:
+        while http.their_state not in _ANSWER_COMPLETE:
             try:
                 event = http.next_event()
             except h11.RemoteProtocolError as error:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from ._patience import Patience
+from ._watchdog import Watchdog
 
 _PIECE = 64 * 1024
 
@@ -21,10 +21,10 @@ class Socket(trio.abc.Stream):
     processor.
     """
 
-    def __init__(self, stream: trio.SocketStream, patience: Patience) -> None:
+    def __init__(self, stream: trio.SocketStream, watchdog: Watchdog) -> None:
         self._socket = socket.socket(fileno=stream.socket.detach())
         self._socket.setblocking(False)
-        self._patience = patience
+        self._watchdog = watchdog
         #: How many wait: to receive, and while a long request is being sent, to send.
         self._waiting = 0
         #: Seconds to wait before it is closed, anew with each piece that comes or goes; and when it is closed at the
@@ -45,7 +45,7 @@ class Socket(trio.abc.Stream):
             except OSError as error:
                 raise self._failed() from error
         if self._waiting:  # for an answer, which cannot come before the request is sent
-            self._be_patient()
+            self._arm()
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until a piece can be sent."""
@@ -93,16 +93,16 @@ class Socket(trio.abc.Stream):
         if self._socket.fileno() < 0:
             raise trio.ClosedResourceError
         self._waiting += 1
-        self._be_patient()
+        self._arm()
         try:
             await until_ready(self._socket)
         finally:
             self._waiting -= 1
             if not self._waiting:
-                self._patience.end(self)
+                self._watchdog.disarm(self)
 
     def _failed(self) -> trio.BrokenResourceError | trio.ClosedResourceError:
         return trio.BrokenResourceError() if self._socket.fileno() >= 0 else trio.ClosedResourceError()
 
-    def _be_patient(self) -> None:
-        self._patience.begin(self, min(trio.current_time() + self.idle, self.deadline))
+    def _arm(self) -> None:
+        self._watchdog.arm(self, min(trio.current_time() + self.idle, self.deadline))

@@ -17,8 +17,8 @@ from influx_proto.adapter import Headers, Request, Response, Settings, Timeout
 from ._connect import connect
 from ._connection import Connection
 from ._errors import FOREIGN, translated
-from ._patience import Patience
 from ._pool import Pool
+from ._watchdog import Watchdog
 
 _log = logging.getLogger("influx_trio")
 
@@ -30,7 +30,7 @@ class TrioTransport:
         self._settings = settings
         self._context = settings.tls.context(ssl.create_default_context) if settings.server.ssl else None
         self._pool = Pool()
-        self._patience = Patience()
+        self._watchdog = Watchdog()
         self._host = settings.server.netloc
         #: h11 checks a head field by field; that of one small write is like that of the next.
         self._head = functools.lru_cache(maxsize=64)(_head)
@@ -42,14 +42,14 @@ class TrioTransport:
     async def send(self, request: Request) -> tuple[Connection, Response[AsyncIterator[bytes]]]:
         """Send a request; give its answer, and the connection over which it arrives, which is to be given back."""
         settings, timeout = self._settings, request.timeout
-        if self._patience.is_new_run():
+        if self._watchdog.is_new_run():
             self._pool.close_idle()  # since when they are idle, another run's clock does not tell
         deadline = math.inf if timeout.total is None else trio.current_time() + timeout.total
 
         async def opened() -> Connection:
-            patience = math.inf if timeout.connect is None else trio.current_time() + timeout.connect
-            with trio.fail_at(min(patience, deadline)):
-                connection = await connect(settings, self._context, self._patience)
+            connected_by = math.inf if timeout.connect is None else trio.current_time() + timeout.connect
+            with trio.fail_at(min(connected_by, deadline)):
+                connection = await connect(settings, self._context, self._watchdog)
             _log.debug("connected to %s", settings.where)
             return connection
 

@@ -1,4 +1,4 @@
-"""How long is waited for a server, on all connections of a client."""
+"""Closes the connections of a client on which a server is silent for too long."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Waiting(Protocol):
         ...
 
 
-class Patience:
+class Watchdog:
     """Closes connections on which nothing has come for too long.
 
     One task looks after all of them, while there are any. A cancel scope around each wait would do the same; but trio
@@ -50,10 +50,10 @@ class Patience:
         self._is_looking = False  # it may have been the task of a process that was forked
         return True
 
-    def begin(self, connection: Waiting, until: float) -> None:
-        """Close a connection at a time on trio's clock, unless this says another one by then, or `end` was called."""
+    def arm(self, connection: Waiting, until: float) -> None:
+        """Close a connection at a time on trio's clock, unless it is armed anew or disarmed before."""
         if until == math.inf:
-            self.end(connection)
+            self.disarm(connection)
             return
         self._until[connection] = until
         if not self._is_looking:
@@ -63,7 +63,7 @@ class Patience:
         elif until < self._sleep.deadline:
             self._sleep.deadline = until
 
-    def end(self, connection: Waiting) -> None:
+    def disarm(self, connection: Waiting) -> None:
         """Say that nothing is awaited any more."""
         self._until.pop(connection, None)
 
@@ -74,7 +74,7 @@ class Patience:
                     await trio.sleep_forever()
                 now = trio.current_time()
                 for connection in [connection for connection, until in self._until.items() if until <= now]:
-                    self.end(connection)
+                    self.disarm(connection)
                     connection.expire()
                 self._sleep = trio.CancelScope(deadline=min(self._until.values(), default=now))
         finally:
