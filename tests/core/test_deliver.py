@@ -239,6 +239,14 @@ def test_what_is_known_of_the_lines_is_with_the_error() -> None:
     assert caught.value.rejected == (RejectedLine('m v="x" 9', CONFLICT),)
 
 
+def test_lines_that_end_in_cr_lf() -> None:
+    """It is not seen in the server's text, which quotes them."""
+    lines = [b"m v=1 1\r", b"m v=2 2\r"]
+    with pytest.raises(WriteError) as caught:
+        list(deliver(batch_of(*lines), Model(unparsable=frozenset(lines)).send))
+    assert "CR LF" in caught.value.__notes__[0]
+
+
 def test_quoted_lines_that_look_like_the_text_around_them() -> None:
     odd = b"x': missing fields unable to parse 'y dropped=3"
     model = Model(unparsable=frozenset({odd, b"bad"}))

@@ -66,6 +66,8 @@ def deliver(batch: Batch, send: Send) -> Flow[None]:
         if halves is None:
             raise _line_too_large(error, batch) from None
     except WriteError as error:
+        if b"\r\n" in batch.data:
+            error.add_note("there are lines that end in CR LF; InfluxDB takes the CR for a part of the line")
         rejected = _named(batch, error)
         if rejected is not None:
             error.rejected = tuple(rejected)
@@ -134,11 +136,11 @@ class _Search:
                 return
             if not batch.timed:
                 raise
-            conflicting = _conflicting(batch, error)
-            if conflicting is not None and (yield from self._without(batch, *conflicting)):
-                return
             if self._requests >= _SEARCH:
                 self.rejected += _suspected(batch, error)
+                return
+            conflicting = _conflicting(batch, error)
+            if conflicting is not None and (yield from self._without(batch, *conflicting)):
                 return
             halves = batch.halves()
         for half in halves or ():
