@@ -90,7 +90,7 @@ def joined_tags(tags: Mapping[str, object] | None, extra_tags: Mapping[str, obje
         name = min(wrong)
         msg = f"{name}: is an option of a client's `write`, and none here; a tag of that name goes into `tags`"
         raise TypeError(msg)
-    return {**mapping("tags", {} if tags is None else tags), **extra_tags}
+    return {**extra_tags} if tags is None else {**mapping("tags", tags), **extra_tags}
 
 
 def mapping(name: str, value: object) -> Mapping[Any, Any]:

@@ -190,7 +190,7 @@ def write_batches(
         raise SerializationError(msg)
     params = _params(db, rp, consistency)
     # Copies: what the caller does to theirs afterwards does not change a write that is under way.
-    all_tags = {**mapping("tags", {} if tags is None else tags), **extra_tags}
+    all_tags = extra_tags if tags is None else {**mapping("tags", tags), **extra_tags}
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
     max_lines, max_bytes = limit("batch_lines", batch_lines), limit("batch_bytes", batch_bytes)
 
@@ -212,8 +212,8 @@ def write_batches(
         data,
         make_encoder,
         (params, db is None),
-        stamp=flag("stamp", stamp),
-        find_rejected=flag("find_rejected", find_rejected),
+        stamp=stamp is not False and flag("stamp", stamp),
+        find_rejected=find_rejected is not False and flag("find_rejected", find_rejected),
         in_flight=limit("in_flight", in_flight) or 1,
     )
 
