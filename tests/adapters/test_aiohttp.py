@@ -152,13 +152,13 @@ def test_a_finished_task_is_not_kept(influxd: Server, database: str) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("addresses", [1, 3])
+@pytest.mark.parametrize("addresses", [1, 20])
 def test_the_time_to_connect_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
     """The lookup of the name, and each of its addresses."""
 
     def look_up(*_: object, **__: object) -> list[Any]:
         if addresses == 1:
-            time.sleep(1)
+            time.sleep(4)
         return [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n + 1}", listener.getsockname()[1]))
             for n in range(addresses)
@@ -169,7 +169,7 @@ def test_the_time_to_connect_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch, a
         async with AsyncInfluxDBClient("db.example", 1, retry=ONCE, timeout=Timeout(connect=0.3)) as client:
             with pytest.raises(TransportError, match=r"cannot connect to .* no answer within 0\.3 s"):
                 await client.ping()
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 3  # and not the lookup's four seconds, or the six of all addresses
 
     with socket.socket() as listener, contextlib.ExitStack() as stack:
         listener.bind(("0.0.0.0", 0))

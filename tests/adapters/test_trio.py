@@ -236,6 +236,21 @@ def test_two_runs_at_once_are_refused() -> None:
         trio.run(main, server)
 
 
+def test_a_run_that_takes_no_more_tasks_is_over(influxd: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a generator is closed after the main task; the client is good for the next run."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("Nursery is closed to new arrivals")
+
+    client = AsyncInfluxDBClient.from_url(influxd.url)
+    with monkeypatch.context() as patch:
+        patch.setattr(trio.lowlevel, "spawn_system_task", refuse)
+        with pytest.raises(RuntimeError, match="closed to new arrivals"):
+            trio.run(client.ping)
+    assert trio.run(client.ping).version
+    trio.run(client.aclose)
+
+
 def test_the_time_is_over_within_the_grace_of_an_upload() -> None:
     """The head of an answer came early, and the total ends while the upload goes on."""
 

@@ -949,4 +949,4 @@ def test_final_is_no_marker() -> None:
 @pytest.mark.parametrize("option", ["schema", "extra_tags"])
 def test_options_of_a_wrong_type(option: str) -> None:
     with pytest.raises(SchemaError, match=f"^{option}: must be a mapping, not str"):
-        lineprotocol(**{option: "x"})(type("P", (), {"__annotations__": {"x": INT}}))  # type: ignore[call-overload]
+        lineprotocol(**{option: "x"})(type("P", (), {"__annotations__": {"x": INT}}))  # type: ignore[call-overload]  # on purpose

@@ -38,6 +38,7 @@ def test_urls(url: str, expected: dict[str, Any]) -> None:
     ["localhost:8086", "ftp://h", "http://", "", "http://h:port", "http://h:99999", "http://h?databse=x",
      "http://u:secret@h:port", "http://u:secret@", "http://u:secret#x@h", "http://u:secret/x@h", "http://u:secret?x@h",
      "http://u:12/secret@h", "http://u:12?secret@h", "http://u:12#secret@h", "http://u:\uff1fsecret@h", "http://h#there",
+     "http://u:12?secret=x@h",
      "http://[::1:8086"],
 )  # fmt: skip
 def test_wrong_urls(url: str) -> None:

@@ -75,7 +75,8 @@ class BatchWriterBase:
         self._last_error: InfluxDBError | None = None
         #: Receipts that are not done, in their order.
         self._under_way: dict[Receipt, None] = {}
-        #: Receipts of which something was not stored, since the last time that somebody was told.
+        #: Receipts of which something was not stored, since the last time that somebody was told; the latest, so that
+        #: they do not pile up where nobody asks.
         self._unreported: deque[Receipt] = deque(maxlen=options.max_pending)
         #: Lines that were handed back, because they could not be delivered.
         self.undelivered: list[UndeliveredLines] = []
@@ -344,8 +345,10 @@ class BatchWriterBase:
         msg = f"{self._handed_lines} lines were handed back, and are in `undelivered` still: {self._last_error}"
         if self._options.when_full != "drop_oldest":
             raise BufferFullError(msg)
-        dropped, self.undelivered = self.undelivered, []
-        self._handed_lines = 0
+        dropped: list[UndeliveredLines] = []
+        while self._handed_lines >= most:
+            dropped.append(self.undelivered.pop(0))
+            self._handed_lines -= dropped[-1].lines
         if self._options.on_error is not None:
             self._options.on_error(UndeliveredError(dropped, BufferFullError(msg)))
 

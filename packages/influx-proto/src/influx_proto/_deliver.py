@@ -20,7 +20,7 @@ from ._batch import SKIPPED, Batch
 from ._errors import PartialWriteError, PayloadTooLarge, RejectedLine, SerializationError, WriteError
 from ._flow import Flow
 from ._parse import parse_lines
-from ._refusals import BODY_LIMIT
+from ._refusals import BODY_LIMIT, CONFLICT
 from ._shown import shown
 
 __all__ = ["deliver", "deliver_accepted", "partial_write"]
@@ -33,11 +33,6 @@ Send: TypeAlias = Callable[[Batch], Flow[bool]]
 _ABOUT_LINES: Final = re.compile(
     # A batch that is the first to have a field, and has it with two types, is refused as a whole in these bare words.
     "partial write|^field type conflict|unable to parse|invalid UTF-8|max key length exceeded|time outside range"
-)
-
-_CONFLICT: Final = re.compile(
-    r'field type conflict: input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is type (?P<type>\w+), ',
-    re.DOTALL,
 )
 
 _TYPES: Final[dict[type, str]] = {float: "float", int: "integer", bool: "boolean", str: "string"}
@@ -205,7 +200,7 @@ def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
 
 def _conflicting(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | None:
     """Give the lines that have a field with the type that the error complains of, if these are as many as it says."""
-    conflict = _CONFLICT.search(error.message)
+    conflict = CONFLICT.search(error.message)
     if conflict is None or not isinstance(error, PartialWriteError):
         return None
     found: list[bytes] = []

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from ._wire import CSV, MESSAGE_PACK, media_type
+__all__ = ["CSV", "MESSAGE_PACK", "DocumentDecoder", "can_be_packed", "decoder_for", "media_type"]
 
-__all__ = ["DocumentDecoder", "can_be_packed", "decoder_for"]
+#: The media types of two of the forms that answers have; the third is JSON.
+MESSAGE_PACK: Final = frozenset({"application/x-msgpack", "application/msgpack"})
+CSV: Final = frozenset({"text/csv", "application/csv"})
+
+
+def media_type(content_type: str | None) -> str:
+    """Give the type that a `Content-Type` names, in lower case and without its parameters."""
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 class DocumentDecoder(Protocol):

@@ -49,8 +49,8 @@ class Encoder:
         precision: the unit of times that are bare integers, and of the times in ready-made lines.
         tag_columns: the columns of a DataFrame that are tags.
         tags: tags for all points, ready-made lines apart; a point's own win.
-        max_lines: lines in one batch at the most; None for no limit.
-        max_bytes: bytes in one batch at the most, unless a single line is longer; None for no limit.
+        max_lines: lines in one batch at the most, checked by the caller; None for no limit.
+        max_bytes: bytes in one batch at the most, unless a single line is longer, as checked; None for no limit.
         policy: what the caller decided about types.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type.

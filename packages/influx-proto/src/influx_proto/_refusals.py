@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
+from ._documents import CSV, MESSAGE_PACK, media_type
 from ._errors import (
     AuthenticationError,
     AuthorizationError,
@@ -20,7 +21,7 @@ from ._errors import (
     ServerUnavailable,
     WriteError,
 )
-from ._wire import CSV, MESSAGE_PACK, Headers, media_type
+from ._wire import Headers
 
 #: An error's body is kept up to this many bytes; a server's longest messages quote one line of 64 KiB.
 BODY_LIMIT = 4 * 1024 * 1024
@@ -31,7 +32,12 @@ _PERMANENT = re.compile(
     "retention policy not found|(?:beyond|outside) retention policy|field type conflict|unable to parse|invalid UTF-8"
     "|database not found|gzip:"
 )
-_CONFLICT = re.compile(r'input field "(?P<field>.*?)" on .* already exists as type (?P<stored>\w+)', re.DOTALL)
+#: That a field is stored in another type there; names may hold anything.
+CONFLICT = re.compile(
+    r'field type conflict: input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is type (?P<type>\w+), '
+    r"already exists as type (?P<stored>\w+)",
+    re.DOTALL,
+)
 #: InfluxDB 2 has words of its own before it.
 _PARTIAL = re.compile("(?:failure writing points to database: )?partial write")
 _DROPPED = re.compile(r"dropped=(\d+)")
@@ -99,7 +105,7 @@ def _read_lines(error: WriteError) -> None:
     """Take out of its text what the server says of single lines."""
     message = error.message
     error.rejected = tuple(RejectedLine(match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message))
-    if conflict := _CONFLICT.search(message):
+    if conflict := CONFLICT.search(message):
         error.add_note(
             f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes it as the type that it has"
         )

@@ -207,15 +207,15 @@ def split_url(url: str) -> tuple[SplitResult, int | None] | None:
         port = parts.port
     except ValueError:
         return None
-    behind = parts.path + parts.query.partition("=")[0]
-    return (parts, port) if parts.hostname and port != 0 and not parts.fragment and "@" not in behind else None
+    is_cut = parts.fragment or "@" in parts.path + parts.query  # within a password, in which it was not escaped
+    return (parts, port) if parts.hostname and port != 0 and not is_cut else None
 
 
 def not_of_the_form(name: str, url: str, form: str) -> str:
     """Say of a URL that it is none, and not more of one that may have a password in it."""
     if "@" not in url:
         return f"{name}: {url!r} is not of the form {form}"
-    return f"{name}: is not of the form {form}; in a password, / ? # @ are written %2F %3F %23 %40"
+    return f"{name}: is not of the form {form}; in names and passwords, / ? # @ are written %2F %3F %23 %40"
 
 
 def settings_from_url(url: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Generic, TypeAlias, TypeVar, cast
+from typing import Generic, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 from ._observer import Watch
@@ -121,16 +121,6 @@ class Response(Generic[BodyT]):
     headers: Headers
     #: Pieces of the body as they arrive: an iterator for a blocking adapter, an asynchronous one otherwise.
     body: BodyT
-
-
-#: The media types of two of the forms that answers have; the third is JSON.
-MESSAGE_PACK: Final = frozenset({"application/x-msgpack", "application/msgpack"})
-CSV: Final = frozenset({"text/csv", "application/csv"})
-
-
-def media_type(content_type: str | None) -> str:
-    """Give the type that a `Content-Type` names, in lower case and without its parameters."""
-    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def encode_params(params: Iterable[tuple[str, str]]) -> str:

@@ -17,8 +17,7 @@ class Socket(trio.abc.Stream):
     """Takes over the socket of a stream, fails as that does, and knows how long to wait.
 
     `trio.SocketStream` lets all other tasks run after each piece that it sends, and looks for an answer before it waits
-    for one. Whoever sends a request waits for its answer next: without these a small write takes a sixth less of the
-    processor.
+    for one. Whoever sends a request waits for its answer next, so that both are done for nothing with each small write.
     """
 
     def __init__(self, stream: trio.SocketStream, watchdog: Watchdog) -> None:

@@ -21,7 +21,7 @@ class Watchdog:
     """Closes connections on which nothing has come for too long.
 
     One task looks after all of them, while there are any. A cancel scope around each wait would do the same; but trio
-    keeps those that are over by the thousand until their time has come, which makes a small write a tenth slower.
+    keeps those that are over by the thousand until their time has come, and looks through them.
     """
 
     def __init__(self) -> None:
@@ -57,9 +57,9 @@ class Watchdog:
             return
         self._until[connection] = until
         if not self._is_looking:
-            self._is_looking = True
             self._sleep = trio.CancelScope(deadline=until)
             trio.lowlevel.spawn_system_task(self._look_after_all)
+            self._is_looking = True  # not before: a run that is ending takes no more tasks
         elif until < self._sleep.deadline:
             self._sleep.deadline = until
 
