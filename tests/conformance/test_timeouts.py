@@ -77,7 +77,7 @@ def test_every_operation_takes_a_timeout(connect: Callable[..., Any]) -> None:
             lambda **timeout: client.query_points("SELECT v FROM m", **timeout).__enter__(),
         ):
             with pytest.raises(TransportError, match="was silent"):
-                call(timeout=0.05)
+                call(timeout=Timeout(idle=0.05))
         server.wait_for(6)
         assert len(server.requests) == 6
         assert not any("timeout" in request.target for request in server.requests)
