@@ -306,7 +306,7 @@ def test_operations_show_their_signature(driver: Driver) -> None:
     assert inspect.iscoroutinefunction(client.write) is not isinstance(client, Client)
     signature = inspect.signature(client.show_retention_policies)
     assert str(signature.replace(return_annotation=inspect.Signature.empty)) == (
-        "(db: str | None = None, *, timeout: float | influx_proto._timeout.Timeout | None = None)"
+        "(db: str | None = None, *, timeout: float | influx_proto.Timeout | None = None)"
     )
     assert signature.return_annotation is QueryResult
     assert inspect.signature(client.write).return_annotation is bool

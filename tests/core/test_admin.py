@@ -160,7 +160,7 @@ def test_statements(op: Op[Any], expected: str) -> None:
 def test_clients_have_every_operation(name: str) -> None:
     build = getattr(admin, name)
     assert getattr(Client, name) is getattr(AsyncClient, name) is build
-    assert str(inspect.signature(build, eval_str=True).return_annotation).startswith("influx_proto._op.Op[")
+    assert str(inspect.signature(build, eval_str=True).return_annotation).startswith("influx_proto.Op[")
 
 
 @pytest.mark.parametrize(

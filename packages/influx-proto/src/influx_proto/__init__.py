@@ -39,6 +39,7 @@ from ._op import Op
 from ._parse import check_lines, parse_lines, split_lines
 from ._ping import ServerInfo
 from ._policy import FieldType
+from ._public_names import set_public_module
 from ._result import QueryResult, Series
 from ._retry import RetryPolicy
 from ._schema import (
@@ -131,6 +132,8 @@ __all__ = [
     "split_lines",
 ]
 
+set_public_module(__name__, globals())
+
 
 def __getattr__(name: str) -> Any:
     """Import what few need when it is asked for, so that importing this package is fast for all."""
@@ -144,3 +147,8 @@ def __getattr__(name: str) -> Any:
         return Receipt
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    """List also the names that are imported when they are asked for, for `help` and completion."""
+    return sorted({*globals(), *__all__})

@@ -60,6 +60,8 @@ class BatchWriter(BatchWriterBase):
     It may be used from several threads at once.
     """
 
+    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
+
     def __init__(
         self,
         settings: Settings,
@@ -230,6 +232,8 @@ class AsyncBatchWriter(BatchWriterBase):
 
     It may be used from several tasks at once.
     """
+
+    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
 
     def __init__(
         self,

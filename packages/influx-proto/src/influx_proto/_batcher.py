@@ -22,6 +22,8 @@ __all__ = ["Batcher", "Receipt", "Sealed"]
 class Receipt:
     """What has become of one `write` to a batch writer."""
 
+    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
+
     def __init__(self) -> None:
         #: How many lines it has.
         self.lines = 0

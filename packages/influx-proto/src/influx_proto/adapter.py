@@ -34,6 +34,7 @@ from ._client import AsyncClient, Client
 from ._errors import InfluxDBError, ProtocolError, TransportError
 from ._flow import AsyncTransport, Transport, arun, run
 from ._proxy import Proxy
+from ._public_names import set_public_module
 from ._server import Server
 from ._settings import Settings
 from ._spool import SpoolFiles
@@ -68,3 +69,5 @@ __all__ = [
     "arun",
     "run",
 ]
+
+set_public_module(__name__, globals())

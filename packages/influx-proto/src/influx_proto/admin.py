@@ -80,6 +80,7 @@ from ._admin_stored import (
     tag_values_cardinality,
 )
 from ._clauses import Not
+from ._public_names import set_public_module
 
 __all__ = [
     "ContinuousQuery",
@@ -140,3 +141,5 @@ __all__ = [
     "tag_key_cardinality",
     "tag_values_cardinality",
 ]
+
+set_public_module(__name__, globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._clauses import identifier, policy, statement, write_limits
 from ._op import Op
 from ._ping import PingReceiver, ServerInfo
+from ._public_names import set_public_module
 from ._query import (
     query,
     query_as,
@@ -40,6 +41,8 @@ __all__ = [
     "write_batches",
     "write_compressed",
 ]
+
+set_public_module(__name__, globals())
 
 
 def ping() -> Op[ServerInfo]:

@@ -1,0 +1,68 @@
+"""Public classes and functions name the public module that exports them."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pydoc
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+
+import influx_proto
+import influx_proto.adapter
+import pytest
+from influx_proto import admin, influxql, ops
+
+MODULES = [influx_proto, admin, ops, influxql, influx_proto.adapter]
+
+
+def exported() -> Iterator[tuple[ModuleType, str]]:
+    for module in MODULES:
+        for name in module.__all__:
+            if isinstance(getattr(module, name), type | FunctionType):
+                yield module, name
+
+
+NAMES = [pytest.param(module, name, id=f"{module.__name__}.{name}") for module, name in exported()]
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES)
+def test_a_public_name_says_where_it_is_public(module: ModuleType, name: str) -> None:
+    value = getattr(module, name)
+    homes = {module.__name__, "influx_proto"} if name in influx_proto.__all__ else {module.__name__}
+    assert value.__module__ in homes
+    assert getattr(sys.modules[value.__module__], name) is value
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES)
+def test_public_classes_and_functions_can_be_pickled(module: ModuleType, name: str) -> None:
+    value = getattr(module, name)
+    assert pickle.loads(pickle.dumps(value)) is value
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.__name__))
+def test_help_shows_every_public_name(module: ModuleType) -> None:
+    out = io.StringIO()
+    pydoc.Helper(output=out).help(module)
+    missing = [name for name in module.__all__ if name != "__version__" and name not in out.getvalue()]
+    assert not missing
+
+
+def test_an_error_names_its_public_module_and_survives_pickling() -> None:
+    error = influx_proto.WriteError(400, "partial write", {"Request-Id": "1"}, b"{}")
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is influx_proto.WriteError
+    assert (copy.status, copy.message, copy.headers, copy.body) == (400, "partial write", {"Request-Id": "1"}, b"{}")
+    assert b"influx_proto._" not in pickle.dumps(error)
+
+
+@pytest.mark.parametrize("name", ["AsyncBatchWriter", "BatchWriter", "Receipt"])
+def test_lazily_exported_classes_name_their_public_module_before_they_are_asked_for(name: str) -> None:
+    program = (
+        "import sys, influx_proto._batch_writer\n"
+        f"print({{m.{name}.__module__ for m in list(sys.modules.values()) if {name!r} in vars(m)}})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'influx_proto'}\n"
