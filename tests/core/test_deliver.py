@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from influx_proto import (
     DatabaseNotFound,
     Headers,
+    InfluxDBError,
     PartialWriteError,
     PayloadTooLarge,
     RejectedLine,
@@ -22,9 +23,14 @@ from influx_proto._batch import Batch
 from influx_proto._deliver import deliver, deliver_accepted
 from influx_proto._flow import Flow
 from influx_proto._refusals import refusal
+from influx_proto._write_request import with_rejected_lines
 
 JSON = Headers({"Content-Type": "application/json"})
 CONFLICT = 'field type conflict: input field "v" on measurement "m" is type string, already exists as type float'
+
+
+def write_error(status: int, body: bytes) -> InfluxDBError:
+    return with_rejected_lines(refusal(WriteError, status, JSON, body))
 
 
 def batch_of(*lines: bytes, timed: bool = True) -> Batch:
@@ -45,10 +51,10 @@ class Model:
     def send(self, batch: Batch) -> Flow[bool]:
         self.requests += 1
         if len(batch.data) > self.max_body:
-            raise refusal("write", 413, JSON, b'{"error":"Request Entity Too Large"}')
+            raise write_error(413, b'{"error":"Request Entity Too Large"}')
         message = self._write(list(batch))
         if message:
-            raise refusal("write", 400, JSON, json.dumps({"error": message}).encode())
+            raise write_error(400, json.dumps({"error": message}).encode())
         return True
         yield  # what makes it a generator
 
@@ -124,7 +130,7 @@ def test_several_reasons_of_which_the_server_tells_one() -> None:
 def test_what_is_refused_without_a_count_is_not_taken_for_stored() -> None:
     def send(batch: Batch) -> Flow[bool]:
         if GOOD[3] in list(batch):
-            raise refusal("write", 500, JSON, b'{"error":"partial write: points beyond retention policy"}')
+            raise write_error(500, b'{"error":"partial write: points beyond retention policy"}')
         return True
         yield  # what makes it a generator
 
@@ -139,7 +145,7 @@ def test_a_field_that_begins_with_two_types() -> None:
     def send(batch: Batch) -> Flow[bool]:
         if not model.requests:
             model.requests = 1
-            raise refusal("write", 400, JSON, b'{"error":"field type conflict"}')
+            raise write_error(400, b'{"error":"field type conflict"}')
         return (yield from model.send(batch))
 
     rejected = run(deliver_accepted(batch_of(*GOOD[:50], b'm v="x" 5', *GOOD[50:]), send))

@@ -9,7 +9,6 @@ from typing import Literal
 
 import pytest
 from influx_proto import Headers, InfluxDBError, RetryPolicy, ops
-from influx_proto._refusals import refusal
 from influx_proto._wire import Repeat
 
 PAGE = Path(__file__).parents[2] / "docs" / "failures.md"
@@ -20,11 +19,10 @@ JSON = Headers({"Content-Type": "application/json"})
 
 
 def error_of(asked: Literal["write", "query"], status: int, text: str) -> InfluxDBError:
-    if status != 200:
-        return refusal(asked, status, JSON, json.dumps({"error": text}).encode())
-    body = json.dumps({"results": [{"statement_id": 0, "error": text}]}).encode()
+    read = ops.query("SELECT v FROM m").read if asked == "query" else ops.write("m v=1").read
+    answer = {"error": text} if status != 200 else {"results": [{"statement_id": 0, "error": text}]}
     with pytest.raises(InfluxDBError) as caught:
-        ops.query("SELECT v FROM m").read(200, JSON, body)
+        read(status, JSON, json.dumps(answer).encode())
     return caught.value
 
 

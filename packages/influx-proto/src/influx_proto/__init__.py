@@ -19,7 +19,6 @@ from ._errors import (
     PayloadTooLarge,
     Place,
     ProtocolError,
-    QueryError,
     RateLimited,
     RejectedLine,
     ResponseError,
@@ -41,6 +40,7 @@ from ._ping import ServerInfo
 from ._policy import FieldType
 from ._public_names import set_public_module
 from ._result import QueryResult, Series
+from ._result_errors import QueryError
 from ._retry import RetryPolicy
 from ._schema import (
     BOOL,

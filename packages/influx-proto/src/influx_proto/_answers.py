@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from ._documents import DocumentDecoder, decoder_for
-from ._errors import DatabaseNotFound, ProtocolError, QueryError
+from ._errors import DatabaseNotFound, ProtocolError
 from ._op import Decoder
 from ._refusals import Refusal, not_influxdb
 from ._result import QueryResult, join
+from ._result_errors import QueryError
 from ._time import to_rfc3339
 from ._wire import Headers
 
@@ -43,7 +44,7 @@ def chunk_decoder(
         gathered: whether chunks may wait until there are some more.
     """
     if status != 200:
-        return Refusal("query", status, headers)
+        return Refusal(QueryError, status, headers)
     documents = decoder_for(headers.get("Content-Type"), packed=packed)
     if documents is None:
         return _NotInfluxDB(status, headers)

@@ -34,7 +34,8 @@ from ._settings import Settings
 from ._spool import SpoolFiles, SpoolLog
 from ._spool_format import Kept
 from ._write import write_batches
-from ._writes import Target, Writes, write_op
+from ._write_request import Target, write_op
+from ._writes import Writes
 
 __all__ = ["BatchWriterBase", "Step"]
 

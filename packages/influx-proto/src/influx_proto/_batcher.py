@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ._batch import Batch
 from ._errors import InfluxDBError, RejectedLine
-from ._writes import Target
+from ._write_request import Target
 
 __all__ = ["Batcher", "Receipt", "Sealed"]
 

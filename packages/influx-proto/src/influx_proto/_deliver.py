@@ -20,8 +20,9 @@ from ._batch import SKIPPED, Batch
 from ._errors import PartialWriteError, PayloadTooLarge, RejectedLine, SerializationError, WriteError
 from ._flow import Flow
 from ._parse import parse_lines
-from ._refusals import BODY_LIMIT, CONFLICT
+from ._refusals import BODY_LIMIT
 from ._shown import shown
+from ._write_request import CONFLICT
 
 __all__ = ["deliver", "deliver_accepted", "partial_write"]
 

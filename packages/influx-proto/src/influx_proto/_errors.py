@@ -1,4 +1,4 @@
-"""Every exception that reaches a caller.
+"""Every exception that reaches a caller, except `QueryError`, which refers to results.
 
 They are split by whose fault it is: bad input (`SerializationError`, `SchemaError`), the way to the server
 (`TransportError`), something that is not InfluxDB (`ProtocolError`), and a server that said no (`ResponseError`).
@@ -8,10 +8,7 @@ They are split by whose fault it is: bad input (`SerializationError`, `SchemaErr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from ._result import QueryResult
+from typing import NamedTuple
 
 __all__ = [
     "AuthenticationError",
@@ -23,7 +20,6 @@ __all__ = [
     "PayloadTooLarge",
     "Place",
     "ProtocolError",
-    "QueryError",
     "RateLimited",
     "RejectedLine",
     "ResponseError",
@@ -138,19 +134,6 @@ class ServerUnavailable(ResponseError):
     """The server, or a proxy before it, cannot serve this now (502, 503, 504, and failures of a moment under 500)."""
 
     retryable = True
-
-
-class QueryError(ResponseError):
-    """A query, or one statement of it, failed."""
-
-    #: Which statement of the query failed, counted from 0; None where the query was refused as a whole.
-    statement_id: int | None = None
-    #: The results of the statements before it; None where DataFrames or objects were to be made of them.
-    partial_result: QueryResult | None = None
-
-    def __str__(self) -> str:
-        # Of a single statement the answer tells within a success, and its status would say nothing.
-        return super().__str__() if self.statement_id is None else f"{self.message} (statement {self.statement_id})"
 
 
 class RejectedLine(NamedTuple):

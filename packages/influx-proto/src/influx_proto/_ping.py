@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._errors import ResponseError
 from ._refusals import Refusal, not_influxdb
 from ._wire import Headers
 
@@ -28,7 +29,7 @@ class PingReceiver:
     def __init__(self, status: int, headers: Headers) -> None:
         self._status = status
         self._headers = headers
-        self._refusal = None if status in {200, 204} else Refusal("ping", status, headers)
+        self._refusal = None if status in {200, 204} else Refusal(ResponseError, status, headers)
         self._start = b""
 
     def feed(self, data: bytes) -> None:

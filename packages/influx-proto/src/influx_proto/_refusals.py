@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 from ._documents import CSV, MESSAGE_PACK, media_type
 from ._errors import (
@@ -11,15 +11,11 @@ from ._errors import (
     AuthorizationError,
     DatabaseNotFound,
     InfluxDBError,
-    PartialWriteError,
     PayloadTooLarge,
     ProtocolError,
-    QueryError,
     RateLimited,
-    RejectedLine,
     ResponseError,
     ServerUnavailable,
-    WriteError,
 )
 from ._wire import Headers
 
@@ -32,20 +28,6 @@ _PERMANENT = re.compile(
     "retention policy not found|(?:beyond|outside) retention policy|field type conflict|unable to parse|invalid UTF-8"
     "|database not found|gzip:"
 )
-#: That a field is stored in another type there; names may hold anything.
-CONFLICT = re.compile(
-    r'field type conflict: input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is type (?P<type>\w+), '
-    r"already exists as type (?P<stored>\w+)",
-    re.DOTALL,
-)
-#: InfluxDB 2 has words of its own before it.
-_PARTIAL = re.compile("(?:failure writing points to database: )?partial write")
-_DROPPED = re.compile(r"dropped=(\d+)")
-_REJECTED_LINE = re.compile(
-    r"unable to parse '(?P<line>.*?)': (?P<reason>[^\n]*?)(?= dropped=\d+|\nunable to parse '|\Z)", re.DOTALL
-)
-
-Asked = Literal["ping", "query", "write"]
 
 
 def not_influxdb(status: int, headers: Headers, body: bytes) -> ProtocolError:
@@ -59,8 +41,8 @@ def not_influxdb(status: int, headers: Headers, body: bytes) -> ProtocolError:
 class Refusal:
     """Receives an answer that is no success; its end is always an error."""
 
-    def __init__(self, asked: Asked, status: int, headers: Headers) -> None:
-        self._asked: Asked = asked
+    def __init__(self, error_class: type[ResponseError], status: int, headers: Headers) -> None:
+        self._error_class = error_class
         self._status = status
         self._headers = headers
         self._body = bytearray()
@@ -73,12 +55,23 @@ class Refusal:
 
     def close(self) -> Any:
         """Raise what the answer says."""
-        raise refusal(self._asked, self._status, self._headers, bytes(self._body))
+        raise self.error()
+
+    def error(self) -> InfluxDBError:
+        """Return the error that the response describes."""
+        return refusal(self._error_class, self._status, self._headers, bytes(self._body))
 
 
-def refusal(asked: Asked, status: int, headers: Headers, body: bytes) -> InfluxDBError:
-    """Make the error for an answer that is no success, by its status and text."""
-    kind = _kind(asked, status, headers)
+def refusal(error_class: type[ResponseError], status: int, headers: Headers, body: bytes) -> InfluxDBError:
+    """Return the error for a non-2xx response, by its status and text.
+
+    Args:
+        error_class: the class for errors that concern the operation itself.
+        status: the HTTP status.
+        headers: the headers of the response.
+        body: the body of the response.
+    """
+    kind = _kind(error_class, status, headers)
     if kind is None:
         return not_influxdb(status, headers, body)
     if status == 404 and body.strip() == b"404 page not found":  # Go's own words for an address that nobody has
@@ -90,35 +83,13 @@ def refusal(asked: Asked, status: int, headers: Headers, body: bytes) -> InfluxD
     elif not message:
         message = f"the server answered HTTP {status} without a text"
     if kind is ServerUnavailable and _PERMANENT.search(message):
-        kind = _by_operation(asked)
+        kind = error_class
     if "database not found" in message:
         kind = DatabaseNotFound
-    if kind is WriteError and _PARTIAL.match(message):
-        kind = PartialWriteError
-    error = kind(status, message, headers, body)
-    if isinstance(error, WriteError):
-        _read_lines(error)
-    return error
+    return kind(status, message, headers, body)
 
 
-def _read_lines(error: WriteError) -> None:
-    """Take out of its text what the server says of single lines."""
-    message = error.message
-    error.rejected = tuple(RejectedLine(match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message))
-    if conflict := CONFLICT.search(message):
-        error.add_note(
-            f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes it as the type that it has"
-        )
-    if isinstance(error, PartialWriteError):
-        dropped = _DROPPED.findall(message)  # the last is the server's own, others may be data that it quotes
-        error.dropped = int(dropped[-1]) if dropped else 0
-
-
-def _by_operation(asked: Asked) -> type[ResponseError]:
-    return {"ping": ResponseError, "query": QueryError, "write": WriteError}[asked]
-
-
-def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | None:
+def _kind(error_class: type[ResponseError], status: int, headers: Headers) -> type[ResponseError] | None:
     match status:
         case 401 | 407:
             return AuthenticationError
@@ -137,7 +108,7 @@ def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | 
         case _ if 300 <= status < 400:
             return ResponseError
         case _ if status >= 400:
-            return _by_operation(asked)
+            return error_class
         case _:
             return None
 

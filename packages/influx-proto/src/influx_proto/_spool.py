@@ -28,7 +28,7 @@ from ._spool_format import (
     where,
 )
 from ._spool_ledger import Ledger, Segment, Tidying, Written
-from ._writes import Target
+from ._write_request import Target
 
 __all__ = ["SpoolFiles", "SpoolLog"]
 

@@ -21,7 +21,7 @@ from typing import Final
 from zlib import crc32
 
 from ._batch import Batch
-from ._writes import Target
+from ._write_request import Target
 
 __all__ = [
     "HEADER",

@@ -15,7 +15,8 @@ from ._policy import FieldType, ObjectColumns
 from ._settings import Settings
 from ._time import wire_precision
 from ._wire import Repeat, Request
-from ._writes import WriteReceiver, Writes, write_target
+from ._write_request import WriteReceiver, write_target
+from ._writes import Writes
 
 if TYPE_CHECKING:
     from ._encoder import Encoder

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, aclosing
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from ._batch import Batch
 from ._deliver import deliver, deliver_accepted, partial_write
-from ._errors import InfluxDBError, RejectedLine, SerializationError, ServerUnavailable
+from ._errors import InfluxDBError, RejectedLine, SerializationError
 from ._flow import AsyncTransport, Clock, Flow, Transport, arun, run
-from ._observer import logger
 from ._op import Op
-from ._refusals import Refusal
 from ._settings import Settings
-from ._wire import Headers, Repeat, Request, add_params
+from ._write_request import Target, write_op
 
 if TYPE_CHECKING:
     from ._batch_writer import AsyncSignal, Background, Signal
     from ._encoder import Encoder
 
-__all__ = ["Target", "WriteReceiver", "Writes", "write_op"]
+__all__ = ["Writes"]
 
 BackgroundT = TypeVar("BackgroundT")
-
-#: Where lines go: the parameters of their request, and whether the client's database is one of them.
-Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
 
 
 class MakeEncoder(Protocol):
@@ -36,54 +31,6 @@ class MakeEncoder(Protocol):
     def __call__(
         self, settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False
     ) -> Encoder: ...
-
-
-@lru_cache(maxsize=64)
-def write_target(params: tuple[tuple[str, str], ...], precision: str) -> str:
-    """Give the target of a write with these parameters."""
-    return add_params("/write", [*params, ("precision", precision)])
-
-
-def write_op(batch: Batch, params: tuple[tuple[str, str], ...], *, wants_db: bool) -> Op[bool]:
-    """Make the request that writes a batch."""
-    target = write_target(params, batch.precision)
-    repeat = Repeat.ALWAYS if batch.timed else Repeat.UNLESS_RECEIVED
-    return Op(Request("POST", target, (), batch.data, repeat, wants_db, compressible=True), WriteReceiver)
-
-
-#: Of InfluxDB Enterprise, and of clusters made of 1.x.
-_QUEUED: Final = "hinted handoff queue not empty"
-
-
-class WriteReceiver:
-    """Receives the answer to a write, of which 204 is the only one that says that all is stored.
-
-    One error says that all will be. A node of a cluster that has to send points on to another, for which some are
-    waiting already, puts these behind them, in its queue on disk ("hinted handoff"), and tells of that as an error.
-    What is sent again then is queued again, and keeps the queue from becoming empty. So it is logged, and counts as
-    stored.
-    """
-
-    def __init__(self, status: int, headers: Headers) -> None:
-        self._status = status
-        self._refusal = Refusal("write", status, headers)
-
-    def feed(self, data: bytes) -> None:
-        """Take more bytes."""
-        self._refusal.feed(data)
-
-    def close(self) -> bool:
-        """Take the end of the answer."""
-        if self._status == 204:
-            return True
-        try:
-            self._refusal.close()
-        except ServerUnavailable as error:
-            if _QUEUED not in error.message or "dropped=" in error.message:
-                raise
-            if (log := logger()) is not None:
-                log.warning("a cluster's node keeps a write for another: %s", error.message)
-        return True
 
 
 #: The settings of a client that was told nothing.

@@ -1,0 +1,99 @@
+"""The request that writes a batch, and how its response is read."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from ._batch import Batch
+from ._errors import InfluxDBError, PartialWriteError, RejectedLine, ServerUnavailable, WriteError
+from ._observer import logger
+from ._op import Op
+from ._refusals import Refusal
+from ._wire import Headers, Repeat, Request, add_params
+
+__all__ = ["CONFLICT", "Target", "WriteReceiver", "with_rejected_lines", "write_op", "write_target"]
+
+#: Where lines go: the parameters of their request, and whether the client's database is one of them.
+Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
+
+#: That a field is stored in another type there; names may hold anything.
+CONFLICT = re.compile(
+    r'field type conflict: input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is type (?P<type>\w+), '
+    r"already exists as type (?P<stored>\w+)",
+    re.DOTALL,
+)
+#: InfluxDB 2 has words of its own before it.
+_PARTIAL = re.compile("(?:failure writing points to database: )?partial write")
+_DROPPED = re.compile(r"dropped=(\d+)")
+_REJECTED_LINE = re.compile(
+    r"unable to parse '(?P<line>.*?)': (?P<reason>[^\n]*?)(?= dropped=\d+|\nunable to parse '|\Z)", re.DOTALL
+)
+
+
+@lru_cache(maxsize=64)
+def write_target(params: tuple[tuple[str, str], ...], precision: str) -> str:
+    """Give the target of a write with these parameters."""
+    return add_params("/write", [*params, ("precision", precision)])
+
+
+def write_op(batch: Batch, params: tuple[tuple[str, str], ...], *, wants_db: bool) -> Op[bool]:
+    """Make the request that writes a batch."""
+    target = write_target(params, batch.precision)
+    repeat = Repeat.ALWAYS if batch.timed else Repeat.UNLESS_RECEIVED
+    return Op(Request("POST", target, (), batch.data, repeat, wants_db, compressible=True), WriteReceiver)
+
+
+#: Of InfluxDB Enterprise, and of clusters made of 1.x.
+_QUEUED: Final = "hinted handoff queue not empty"
+
+
+class WriteReceiver:
+    """Receives the answer to a write, of which 204 is the only one that says that all is stored.
+
+    One error says that all will be. A node of a cluster that has to send points on to another, for which some are
+    waiting already, puts these behind them, in its queue on disk ("hinted handoff"), and tells of that as an error.
+    What is sent again then is queued again, and keeps the queue from becoming empty. So it is logged, and counts as
+    stored.
+    """
+
+    def __init__(self, status: int, headers: Headers) -> None:
+        self._status = status
+        self._refusal = Refusal(WriteError, status, headers)
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes."""
+        self._refusal.feed(data)
+
+    def close(self) -> bool:
+        """Take the end of the answer."""
+        if self._status == 204:
+            return True
+        error = with_rejected_lines(self._refusal.error())
+        if not isinstance(error, ServerUnavailable) or _QUEUED not in error.message or "dropped=" in error.message:
+            raise error
+        if (log := logger()) is not None:
+            log.warning("a cluster's node keeps a write for another: %s", error.message)
+        return True
+
+
+def with_rejected_lines(error: InfluxDBError) -> InfluxDBError:
+    """Return the error of a write with the rejected lines that its message names.
+
+    A `WriteError` whose message says that part of the write was stored is returned as a `PartialWriteError`.
+    """
+    if not isinstance(error, WriteError):
+        return error
+    message = error.message
+    if type(error) is WriteError and _PARTIAL.match(message):
+        error = PartialWriteError(error.status, message, error.headers, error.body)
+    error.rejected = tuple(RejectedLine(match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message))
+    if conflict := CONFLICT.search(message):
+        error.add_note(
+            f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes it as the type that it has"
+        )
+    if isinstance(error, PartialWriteError):
+        dropped = _DROPPED.findall(message)  # the last is the server's own, others may be data that it quotes
+        error.dropped = int(dropped[-1]) if dropped else 0
+    return error
