@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from ._cells import Column
 from ._columns import Label, only_table
+from ._result_shape import Chunk
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from ._result import QueryResult
-
 __all__ = ["to_arrow", "to_polars"]
 
 
-def to_arrow(result: QueryResult, *, measurement: bool | None = None) -> Any:
+def to_arrow(result: Chunk, *, measurement: bool | None = None) -> Any:
     """Turn the result of one statement into one `pyarrow.Table`: all series, one below the other.
 
     Columns are, in this order: `time` (nanoseconds in UTC), where the rows have times; the measurement if
@@ -59,7 +58,7 @@ def _packed(pa: Any, kind: Any, values: Any) -> Any:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
-def to_polars(result: QueryResult, *, measurement: bool | None = None) -> pl.DataFrame:
+def to_polars(result: Chunk, *, measurement: bool | None = None) -> pl.DataFrame:
     """Turn the result of one statement into one polars DataFrame: all series, one below the other.
 
     Columns are, in this order: `time` (`Datetime("ns", "UTC")`), where the rows have times; the measurement if

@@ -25,17 +25,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, starmap
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ._cells import PACKED, Cells, Column, Piece
 from ._errors import ProtocolError, SerializationError
 from ._packed_rows import PackedRows
-from ._result import misshapen, same_statement
+from ._result_shape import Chunk, misshapen, same_statement
 from ._time import to_nanoseconds, unit
 from ._uninterrupted import uninterrupted
-
-if TYPE_CHECKING:
-    from ._result import QueryResult
 
 __all__ = ["Label", "Table", "Tables", "only_table", "tables"]
 
@@ -62,14 +59,14 @@ class Table:
     columns: list[Column]
 
 
-def tables(result: QueryResult, *, measurement: bool | None = None) -> list[Table]:
+def tables(result: Chunk, *, measurement: bool | None = None) -> list[Table]:
     """Give one table a statement; for `measurement` see `Tables`."""
     answer = Tables(measurement=measurement)
     answer.add(result)
     return answer.finish()
 
 
-def only_table(result: QueryResult, *, measurement: bool | None = None) -> Table:
+def only_table(result: Chunk, *, measurement: bool | None = None) -> Table:
     """Give the table of the only statement.
 
     Raises:
@@ -97,18 +94,26 @@ class Tables:
         self._statements: list[_Rows] = []
         self._before: Mapping[str, Any] = {}
 
-    def add(self, chunk: QueryResult) -> None:
+    def add(self, chunk: Chunk) -> None:
         """Take a chunk, or a whole result; the rows are not needed afterwards.
 
         Raises:
             ProtocolError: a row does not fit the columns, or a time is none.
         """
         for part in chunk["results"]:
-            if not same_statement(self._before, part):
-                self._statements.append(_Rows(chunk.epoch))
-            self._before = {key: value for key, value in part.items() if key != "series"}
-            for series in part.get("series", ()):
-                self._statements[-1].add(series)
+            self.add_entry(part, chunk.epoch)
+
+    def add_entry(self, part: Mapping[str, Any], epoch: str | None) -> None:
+        """Take one entry of a chunk's `results`.
+
+        Raises:
+            ProtocolError: a row does not fit the columns, or a time is none.
+        """
+        if not same_statement(self._before, part):
+            self._statements.append(_Rows(epoch))
+        self._before = {key: value for key, value in part.items() if key != "series"}
+        for series in part.get("series", ()):
+            self._statements[-1].add(series)
 
     def finish(self) -> list[Table]:
         """Give the tables, at the end."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._cells import Column, LastingKind, Texts
 from ._columns import Label, Table, Tables, only_table, tables
-from ._result import QueryResult, same_statement
+from ._result_shape import Chunk, same_statement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ChunkFrames", "FrameCollector", "to_pandas", "to_pandas_list"]
 
 
-def to_pandas(result: QueryResult, *, measurement: bool | None = None) -> pd.DataFrame:
+def to_pandas(result: Chunk, *, measurement: bool | None = None) -> pd.DataFrame:
     """Turn the result of one statement into one tidy DataFrame: all series, one below the other.
 
     The index is a `DatetimeIndex` in UTC called `time`; results that are not about times, as those of SHOW, have a
@@ -45,7 +45,7 @@ def to_pandas(result: QueryResult, *, measurement: bool | None = None) -> pd.Dat
     return _frame(only_table(result, measurement=measurement))
 
 
-def to_pandas_list(result: QueryResult, *, measurement: bool | None = None) -> list[pd.DataFrame]:
+def to_pandas_list(result: Chunk, *, measurement: bool | None = None) -> list[pd.DataFrame]:
     """Turn a result into a list of DataFrames, one a statement; see `to_pandas`."""
     return [_frame(table) for table in tables(result, measurement=measurement)]
 
@@ -63,13 +63,15 @@ class ChunkFrames:
         self._before: Mapping[str, Any] = {}
         self._kinds: defaultdict[str, LastingKind] = defaultdict(LastingKind)
 
-    def add(self, chunk: QueryResult) -> Iterator[pd.DataFrame]:
+    def add(self, chunk: Chunk) -> Iterator[pd.DataFrame]:
         """Take a chunk, which has rows of one series, and give its frame; none where its statement found nothing."""
         for part in chunk["results"]:
             if not same_statement(self._before, part):
                 self._kinds.clear()
             self._before = {key: value for key, value in part.items() if key != "series"}
-            table = only_table(QueryResult([part], epoch=chunk.epoch), measurement=self._measurement)
+            answer = Tables(measurement=self._measurement)
+            answer.add_entry(part, chunk.epoch)
+            [table] = answer.finish()
             if table.rows:
                 columns = [self._kinds[column.name].applied(column) for column in table.columns]
                 yield _frame(replace(table, columns=columns), nullable=True)
@@ -81,7 +83,7 @@ class FrameCollector:
     def __init__(self, *, measurement: bool | None = None) -> None:
         self._tables = Tables(measurement=measurement)
 
-    def add(self, chunk: QueryResult) -> None:
+    def add(self, chunk: Chunk) -> None:
         """Take a chunk."""
         self._tables.add(chunk)
 

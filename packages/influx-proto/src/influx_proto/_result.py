@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._errors import ProtocolError
+from ._result_shape import misshapen, same_statement
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["QueryResult", "Series", "join", "same_statement"]
+__all__ = ["QueryResult", "Series", "join"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +158,6 @@ class QueryResult(Mapping[str, Any]):
         return to_arrow(self, measurement=measurement)
 
 
-def misshapen(series: str, columns: Sequence[str]) -> ProtocolError:
-    """Make the error for a row that does not fit the columns of its series."""
-    return ProtocolError(
-        f"not the shape of an InfluxDB answer: series {series!r} has a row without a cell for each of its columns "
-        f"{list(columns)!r}"
-    )
-
-
 def join(chunks: Iterable[QueryResult]) -> QueryResult:
     """Join the chunks of an answer: one entry a statement, and series that were split over chunks whole again."""
     results: list[dict[str, Any]] = []
@@ -194,16 +186,6 @@ def join(chunks: Iterable[QueryResult]) -> QueryResult:
                     result.setdefault("series", []).append(whole)
                 split = whole if series.get("partial") else None
     return QueryResult(results, epoch=epoch)
-
-
-def same_statement(before: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
-    """Say whether an entry of `results` goes on with the statement of the entry before it, `{}` where there is none.
-
-    Not by `partial` where statements are numbered: SHOW TAG KEYS comes as an entry a measurement without it.
-    """
-    if "statement_id" in part:
-        return bool(before.get("statement_id") == part["statement_id"])
-    return bool(before.get("partial"))
 
 
 def _same_series(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
