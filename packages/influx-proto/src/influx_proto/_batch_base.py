@@ -28,11 +28,12 @@ from ._errors import (
     UndeliveredError,
     UndeliveredLines,
 )
-from ._flow import Clock, Flow
+from ._flow import Flow
 from ._retry import retry_after
 from ._settings import Settings
 from ._spool import SpoolFiles, SpoolLog
 from ._spool_format import Kept
+from ._transport import Clock
 from ._write import write_batches
 from ._write_request import Target, write_op
 from ._writes import Writes

@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
-from typing import Any, Literal, Protocol, Self, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AsyncExitStack, aclosing
+from typing import Literal, Self
 
 from ._arguments import joined_tags
 from ._batch_base import BatchWriterBase, Step
 from ._batch_options import BatchOptions
 from ._batcher import Receipt, Sealed
 from ._errors import InfluxDBError
-from ._flow import AsyncTransport, Transport, arun, run
+from ._flow import arun, run
 from ._policy import FieldType, ObjectColumns
 from ._settings import Settings
 from ._spool import SpoolFiles
+from ._transport import AsyncSignal, AsyncTransport, Background, InThread, Signal, Transport
 
-__all__ = ["AsyncBatchWriter", "AsyncSignal", "Background", "BatchWriter", "InThread", "Signal"]
-
-
-class Signal(Protocol):
-    """A lock, and a bell that wakes all who wait for it."""
-
-    def __enter__(self) -> object: ...
-    def __exit__(self, *_: object) -> object: ...
-    def notify(self) -> None:
-        """Wake all who wait; the lock is held."""
-        ...
-
-    def wait(self, seconds: float | None) -> None:
-        """Let go of the lock until somebody notifies, or for so many seconds; take it again."""
-        ...
-
-
-class AsyncSignal(Protocol):
-    """A bell that wakes all who wait for it."""
-
-    def notify(self) -> None:
-        """Wake all who wait."""
-        ...
-
-    async def wait(self, seconds: float | None) -> None:
-        """Wait until somebody notifies, or for so many seconds."""
-        ...
-
-
-#: Runs something beside the caller while its context is open, and ends it on leaving.
-Background: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], AbstractAsyncContextManager[object]]
-
-#: Calls a function where it may block, and returns when it has returned, never before. Who is cancelled meanwhile is so
-#: afterwards; who was before gets it done all the same.
-InThread: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
+__all__ = ["AsyncBatchWriter", "BatchWriter"]
 
 
 class BatchWriter(BatchWriterBase):

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, cast
 
 from ._arguments import flag
-from ._flow import AsyncTransport, Transport, arun, run
+from ._flow import arun, run
 from ._observer import Observer
 from ._op import Operation
 from ._operations import Operations
@@ -28,6 +28,7 @@ from ._settings import Settings
 from ._stream import StreamOp, aopen_stream, open_stream
 from ._timeout import Timeout, as_timeout
 from ._tls import TLS, Cert
+from ._transport import AsyncTransport, Transport
 from ._version import __version__
 from ._writes import Writes
 
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ._batch_options import BatchOptions
-    from ._batch_writer import AsyncBatchWriter, AsyncSignal, Background, BatchWriter, InThread, Signal
+    from ._batch_writer import AsyncBatchWriter, BatchWriter
     from ._spool import SpoolFiles
+    from ._transport import AsyncSignal, Background, InThread, Signal
 
 T = TypeVar("T")
 SessionT = TypeVar("SessionT")

@@ -7,20 +7,20 @@ else takes several exchanges are ordinary code with `try` and `yield from`, test
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ._coding import decoded
 from ._errors import InfluxDBError, TransportError
 from ._observer import Exchange, Retry, logger, operation
 from ._server import aauthorized, authorized
+from ._transport import AsyncTransport, Transport
 from ._wire import Repeat
 
 if TYPE_CHECKING:
     from ._retry import RetryPolicy
-    from ._wire import Headers, Request, Response
+    from ._wire import Headers, Request
 
 T = TypeVar("T")
 
@@ -72,50 +72,6 @@ def attempts(
             after = wait
             attempt += 1
             number += 1
-
-
-class Clock(Protocol):
-    """The clocks of an adapter; every transport is one."""
-
-    def now(self) -> float:
-        """Read a monotonic clock, in seconds."""
-        ...
-
-    def time_ns(self) -> int:
-        """Read the time of day, in nanoseconds since 1970 in UTC."""
-        ...
-
-
-class Transport(Clock, Protocol):
-    """What a blocking adapter supplies: the way to a server."""
-
-    def open(self, request: Request, /) -> AbstractContextManager[Response[Iterator[bytes]]]:
-        """Send a request; give status, headers and body as they arrive, and let go of the connection on leaving."""
-        ...
-
-    def sleep(self, seconds: float, /) -> None:
-        """Wait."""
-        ...
-
-    def close(self) -> None:
-        """Close what was opened; afterwards `open` raises."""
-        ...
-
-
-class AsyncTransport(Clock, Protocol):
-    """What an awaiting adapter supplies: the way to a server."""
-
-    def open(self, request: Request, /) -> AbstractAsyncContextManager[Response[AsyncIterator[bytes]]]:
-        """Send a request; give status, headers and body as they arrive, and let go of the connection on leaving."""
-        ...
-
-    async def sleep(self, seconds: float, /) -> None:
-        """Wait."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close what was opened; afterwards `open` raises."""
-        ...
 
 
 def run(flow: Flow[T], transport: Transport) -> T:

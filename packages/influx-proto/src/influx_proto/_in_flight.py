@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ._batch import Batch
-    from ._batch_writer import AsyncSignal, Background, Signal
+    from ._transport import AsyncSignal, Background, Signal
 
 __all__ = ["AsyncInFlight", "InFlight"]
 

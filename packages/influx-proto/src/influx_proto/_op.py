@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from ._flow import Clock, Flow, attempts
+from ._flow import Flow, attempts
+from ._transport import Clock
 from ._wire import Headers, Request
 
 if TYPE_CHECKING:

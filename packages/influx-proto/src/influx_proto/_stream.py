@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from ._coding import decoded
 from ._errors import InfluxDBError
-from ._flow import AsyncTransport, Transport, attempts
+from ._flow import attempts
 from ._observer import Exchange
 from ._op import Decoder
 from ._server import aauthorized, authorized
 from ._settings import Settings
+from ._transport import AsyncTransport, Transport
 from ._wire import Headers, Request
 
 if TYPE_CHECKING:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from ._batch import Batch
 from ._deliver import deliver, deliver_accepted, partial_write
 from ._errors import InfluxDBError, RejectedLine, SerializationError
-from ._flow import AsyncTransport, Clock, Flow, Transport, arun, run
+from ._flow import Flow, arun, run
 from ._op import Op
 from ._settings import Settings
+from ._transport import AsyncTransport, Clock, Transport
 from ._write_request import Target, write_op
 
 if TYPE_CHECKING:
-    from ._batch_writer import AsyncSignal, Background, Signal
     from ._encoder import Encoder
+    from ._transport import AsyncSignal, Background, Signal
 
 __all__ = ["Writes"]
 

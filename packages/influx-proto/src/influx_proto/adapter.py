@@ -29,20 +29,25 @@ Closing lets what is under way finish; what would begin then raises RuntimeError
 The conformance suite in `tests/conformance` holds an adapter to all of this.
 """
 
-from ._batch_writer import AsyncSignal, Background, InThread, Signal
 from ._client import AsyncClient, Client
 from ._errors import InfluxDBError, ProtocolError, TransportError
-from ._flow import AsyncTransport, Transport, arun, run
+from ._flow import arun, run
 from ._proxy import Proxy
 from ._public_names import set_public_module
 from ._server import Server
 from ._settings import Settings
 from ._spool import SpoolFiles
 from ._timeout import Timeout
+from ._transport import (
+    MAX_CONNECTIONS,
+    AsyncSignal,
+    AsyncTransport,
+    Background,
+    InThread,
+    Signal,
+    Transport,
+)
 from ._wire import Body, Headers, Request, Response
-
-#: How many connections a client has at the most; further requests wait for one to be free.
-MAX_CONNECTIONS = 100
 
 __all__ = [
     "MAX_CONNECTIONS",

@@ -1,0 +1,90 @@
+"""What an adapter supplies: transports, and what runs in the background."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Protocol, TypeAlias
+
+from ._wire import Request, Response
+
+#: How many connections a client has at the most; further requests wait for one to be free.
+MAX_CONNECTIONS = 100
+
+
+class Clock(Protocol):
+    """The clocks of an adapter; every transport is one."""
+
+    def now(self) -> float:
+        """Read a monotonic clock, in seconds."""
+        ...
+
+    def time_ns(self) -> int:
+        """Read the time of day, in nanoseconds since 1970 in UTC."""
+        ...
+
+
+class Transport(Clock, Protocol):
+    """What a blocking adapter supplies: the way to a server."""
+
+    def open(self, request: Request, /) -> AbstractContextManager[Response[Iterator[bytes]]]:
+        """Send a request; give status, headers and body as they arrive, and let go of the connection on leaving."""
+        ...
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+        ...
+
+    def close(self) -> None:
+        """Close what was opened; afterwards `open` raises."""
+        ...
+
+
+class AsyncTransport(Clock, Protocol):
+    """What an awaiting adapter supplies: the way to a server."""
+
+    def open(self, request: Request, /) -> AbstractAsyncContextManager[Response[AsyncIterator[bytes]]]:
+        """Send a request; give status, headers and body as they arrive, and let go of the connection on leaving."""
+        ...
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what was opened; afterwards `open` raises."""
+        ...
+
+
+class Signal(Protocol):
+    """A lock, and a bell that wakes all who wait for it."""
+
+    def __enter__(self) -> object: ...
+    def __exit__(self, *_: object) -> object: ...
+    def notify(self) -> None:
+        """Wake all who wait; the lock is held."""
+        ...
+
+    def wait(self, seconds: float | None) -> None:
+        """Let go of the lock until somebody notifies, or for so many seconds; take it again."""
+        ...
+
+
+class AsyncSignal(Protocol):
+    """A bell that wakes all who wait for it."""
+
+    def notify(self) -> None:
+        """Wake all who wait."""
+        ...
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait until somebody notifies, or for so many seconds."""
+        ...
+
+
+#: Runs something beside the caller while its context is open, and ends it on leaving.
+Background: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], AbstractAsyncContextManager[object]]
+
+#: Calls a function where it may block, and returns when it has returned, never before. Who is cancelled meanwhile is so
+#: afterwards; who was before gets it done all the same.
+InThread: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
