@@ -17,11 +17,18 @@ from ._timeout import Timeout
 if TYPE_CHECKING:
     from ._batch_options import BatchOptions
     from ._batch_writer import AsyncBatchWriter, BatchWriter
-    from ._client import AsyncClient, Client
 
 P = ParamSpec("P")
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
+
+
+class BoundClient:
+    """Base of clients whose operations block."""
+
+
+class BoundAsyncClient:
+    """Base of clients whose operations are coroutines."""
 
 
 class Bound(Protocol[P, R_co]):
@@ -52,7 +59,7 @@ class _Binding(Generic[P, T]):
         self._name = name
         self._qualname = f"{owner.__qualname__}.{name}"
 
-    def _bound(self, client: Client[Any] | AsyncClient[Any] | None) -> object:
+    def _bound(self, client: BoundClient | BoundAsyncClient | None) -> object:
         if client is None:
             return self.build
         awaiting = hasattr(client, "__aenter__")
@@ -81,22 +88,22 @@ class method(_Binding[P, Operation[T]], Generic[P, T]):  # noqa: N801 - reads as
     @overload
     def __get__(self, client: None, owner: type, /) -> Callable[P, Operation[T]]: ...
     @overload
-    def __get__(self, client: Client[Any], owner: type | None = None, /) -> Bound[P, T]: ...
+    def __get__(self, client: BoundClient, owner: type | None = None, /) -> Bound[P, T]: ...
     @overload
-    def __get__(self, client: AsyncClient[Any], owner: type | None = None, /) -> Bound[P, Coroutine[Any, Any, T]]: ...
-    def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
+    def __get__(self, client: BoundAsyncClient, owner: type | None = None, /) -> Bound[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, client: BoundClient | BoundAsyncClient | None, owner: type | None = None, /) -> object:
         return self._bound(client)
 
     def _function(self, *, awaiting: bool) -> Callable[..., object]:
         build: Callable[..., Operation[T]] = self.build
 
-        def call(client: Client[Any], /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
-            return client.execute(build(*args, **kwargs), timeout=timeout)
+        def call(client: Any, /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
+            result: T = client.execute(build(*args, **kwargs), timeout=timeout)
+            return result
 
-        async def acall(
-            client: AsyncClient[Any], /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any
-        ) -> T:
-            return await client.execute(build(*args, **kwargs), timeout=timeout)
+        async def acall(client: Any, /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
+            result: T = await client.execute(build(*args, **kwargs), timeout=timeout)
+            return result
 
         return acall if awaiting else call
 
@@ -116,22 +123,20 @@ class stream(_Binding[P, StreamOp[T]], Generic[P, T]):  # noqa: N801 - as above
     def __get__(self, client: None, owner: type, /) -> Callable[P, StreamOp[T]]: ...
     @overload
     def __get__(
-        self, client: Client[Any], owner: type | None = None, /
+        self, client: BoundClient, owner: type | None = None, /
     ) -> Bound[P, AbstractContextManager[Iterator[T]]]: ...
     @overload
     def __get__(
-        self, client: AsyncClient[Any], owner: type | None = None, /
+        self, client: BoundAsyncClient, owner: type | None = None, /
     ) -> Bound[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
-    def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
+    def __get__(self, client: BoundClient | BoundAsyncClient | None, owner: type | None = None, /) -> object:
         return self._bound(client)
 
     def _function(self, *, awaiting: bool) -> Callable[..., object]:
         del awaiting  # each face has a `stream` of its own
         build: Callable[..., StreamOp[T]] = self.build
 
-        def call(
-            client: Client[Any] | AsyncClient[Any], /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any
-        ) -> object:
+        def call(client: Any, /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> object:
             return client.stream(build(*args, **kwargs), timeout=timeout)
 
         return call
@@ -150,17 +155,17 @@ class writer(_Binding[P, "BatchOptions"], Generic[P]):  # noqa: N801 - as above
     @overload
     def __get__(self, client: None, owner: type, /) -> Callable[P, BatchOptions]: ...
     @overload
-    def __get__(self, client: Client[Any], owner: type | None = None, /) -> Callable[P, BatchWriter]: ...
+    def __get__(self, client: BoundClient, owner: type | None = None, /) -> Callable[P, BatchWriter]: ...
     @overload
-    def __get__(self, client: AsyncClient[Any], owner: type | None = None, /) -> Callable[P, AsyncBatchWriter]: ...
-    def __get__(self, client: Client[Any] | AsyncClient[Any] | None, owner: type | None = None, /) -> object:
+    def __get__(self, client: BoundAsyncClient, owner: type | None = None, /) -> Callable[P, AsyncBatchWriter]: ...
+    def __get__(self, client: BoundClient | BoundAsyncClient | None, owner: type | None = None, /) -> object:
         return self._bound(client)
 
     def _function(self, *, awaiting: bool) -> Callable[..., object]:
         del awaiting  # as above
         build: Callable[..., BatchOptions] = self.build
 
-        def call(client: Client[Any] | AsyncClient[Any], /, *args: Any, **kwargs: Any) -> object:
+        def call(client: Any, /, *args: Any, **kwargs: Any) -> object:
             return client.write_in_batches(build(*args, **kwargs))
 
         return call

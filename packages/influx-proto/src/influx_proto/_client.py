@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, cast
 
 from ._arguments import flag
+from ._bound import BoundAsyncClient, BoundClient
 from ._flow import arun, run
 from ._observer import Observer
 from ._op import Operation
@@ -248,7 +249,7 @@ class _Face(Operations, Generic[SessionT]):
         return background
 
 
-class Client(_Face[SessionT]):
+class Client(_Face[SessionT], BoundClient):
     """The blocking face. An adapter says how its transport is made."""
 
     _transport: Transport
@@ -301,7 +302,7 @@ class Client(_Face[SessionT]):
         self.close()
 
 
-class AsyncClient(_Face[SessionT]):
+class AsyncClient(_Face[SessionT], BoundAsyncClient):
     """The awaiting face. An adapter says how its transport is made."""
 
     _transport: AsyncTransport
