@@ -15,7 +15,6 @@ Times of an answer that was asked for without `epoch` are turned into the text t
 from __future__ import annotations
 
 import re
-import struct
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any, Final
@@ -24,10 +23,10 @@ import msgspec
 
 from ._errors import ProtocolError
 from ._json import in_json_shape
-from ._time import to_rfc3339
+from ._msgpack_format import COUNT, GARBLED, SIZES, WIDTH, Walk, extension
 from ._uninterrupted import uninterrupted
 
-__all__ = ["SIZES", "MessagePackDocuments", "Walk"]
+__all__ = ["MessagePackDocuments"]
 
 #: How a document begins: a map of one key.
 _RESULTS: Final = b"\x81\xa7results"
@@ -189,18 +188,6 @@ def _check_beginning(head: bytes) -> None:
     raise ProtocolError(f"the answer is not InfluxDB's MessagePack: {_excerpt(head)}")
 
 
-def extension(code: int, data: memoryview) -> str:
-    """Read a time: whole seconds since 1970, rounded down, and the nanoseconds after them."""
-    if code != 5 or len(data) != 12:
-        raise ProtocolError(f"InfluxDB's MessagePack has no extension {code} of {len(data)} bytes")
-    seconds, nanoseconds = _TIME.unpack(data)
-    return to_rfc3339(seconds * 1_000_000_000 + nanoseconds)
-
-
-#: What the decoder raises. Its own error is a ValueError as well only since msgspec 0.21.
-GARBLED: Final = (msgspec.DecodeError, ValueError, TypeError, OverflowError, RecursionError)
-
-_TIME: Final = struct.Struct(">qi")
 _EXTENSION: Final = b"\xc7\x0c\x05"
 _DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=extension)
 
@@ -216,71 +203,6 @@ def _decode(data: bytearray) -> Any:
         raise ProtocolError(f"the answer is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
 
 
-# What the first byte of an item says: how many bytes the item has (SIZES), or in how many bytes its length follows
-# (_WIDTH), and for a length of items instead of bytes how many of them make one (_ITEMS).
-
-SIZES: Final = [0] * 256
-_WIDTH: Final = [0] * 256
-_ITEMS: Final = [0] * 256
-_COUNT: Final = [0] * 256  # items inside, where the first byte tells it
-
-
-def _describe() -> None:
-    for byte in (*range(0x80), *range(0xE0, 0x100), 0xC0, 0xC2, 0xC3):  # small integers, nil, booleans
-        SIZES[byte] = 1
-    for low in range(16):  # maps and arrays
-        SIZES[0x80 | low] = SIZES[0x90 | low] = 1
-        _COUNT[0x80 | low] = 2 * low
-        _COUNT[0x90 | low] = low
-    for low in range(32):  # strings
-        SIZES[0xA0 | low] = 1 + low
-    for byte, size in enumerate((4, 8, 1, 2, 4, 8, 1, 2, 4, 8), 0xCA):  # floats, unsigned and signed integers
-        SIZES[byte] = 1 + size
-    for power in range(5):  # extensions of 1, 2, 4, 8, 16 bytes and their type
-        SIZES[0xD4 + power] = 2 + (1 << power)
-    for first in (0xC4, 0xC7, 0xD9):  # bytes, extensions, strings
-        for power in range(3):
-            _WIDTH[first + power] = 1 << power
-    for first, items in ((0xDC, 1), (0xDE, 2)):  # arrays, maps
-        for power in range(2):
-            _WIDTH[first + power] = 2 << power
-            _ITEMS[first + power] = items
-
-
-_describe()
-
-
-class Walk:
-    """A walk over the items of one message, that can wait for more bytes anywhere."""
-
-    def __init__(self, at: int = 0) -> None:
-        self.at = at
-        self._missing = 1  # items until the message is complete
-
-    def over(self, data: bytes | bytearray) -> bool:
-        """Go as far as the bytes reach, and say whether the message is complete; `at` is then its end."""
-        at, missing, length = self.at, self._missing, len(data)
-        while missing and at < length:
-            first = data[at]
-            if size := SIZES[first]:
-                end = at + size
-                inside = _COUNT[first]
-            elif width := _WIDTH[first]:
-                end = at + 1 + width
-                number = int.from_bytes(data[at + 1 : end], "big")
-                inside = number * _ITEMS[first]
-                if not _ITEMS[first]:
-                    end += number + (0xC7 <= first <= 0xC9)  # an extension's type is not counted in its length
-            else:
-                raise ProtocolError(f"the answer is not MessagePack: it has a byte {first:#x}")
-            if end > length:
-                break
-            at = end
-            missing += inside - 1
-        self.at, self._missing = at, missing
-        return not missing
-
-
 def _value(data: bytearray, at: int) -> tuple[Any, int]:
     """Decode the item at `at` of a complete message; the slow way, which takes text that is not UTF-8.
 
@@ -289,9 +211,9 @@ def _value(data: bytearray, at: int) -> tuple[Any, int]:
     """
     first = data[at]
     if size := SIZES[first]:
-        end, number = at + size, _COUNT[first]
+        end, number = at + size, COUNT[first]
     else:
-        end = at + 1 + _WIDTH[first]
+        end = at + 1 + WIDTH[first]
         number = int.from_bytes(data[at + 1 : end], "big")
     if 0xA0 <= first <= 0xBF:
         return data[at + 1 : end].decode("utf-8", "replace"), end

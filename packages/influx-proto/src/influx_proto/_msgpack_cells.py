@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ._cells import Piece, PieceKind, Texts
-from ._msgpack import SIZES
+from ._msgpack_format import SIZES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

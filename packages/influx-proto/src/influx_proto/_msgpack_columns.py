@@ -21,8 +21,8 @@ import msgspec
 import numpy as np
 
 from ._errors import ProtocolError
-from ._msgpack import GARBLED, extension
 from ._msgpack_cells import CellSource
+from ._msgpack_format import GARBLED, extension
 from ._packed_rows import PackedRows
 
 if TYPE_CHECKING:
