@@ -66,7 +66,7 @@ def attempts(
                     error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
                 raise
             if (watch := request.watch) is not None:
-                watch.tell("retrying", Retry(watch.server, operation(request), error, number, wait))
+                watch.tell("retrying", Retry(watch.server, operation(request.target), error, number, wait))
             if (log := logger()) is not None:
                 log.info("%r failed: %s; attempt %d follows in %.2f s", request, error, number + 1, wait)
             after = wait
@@ -121,9 +121,14 @@ async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
         flow.close()
 
 
+def exchange_of(request: Request, now: Callable[[], float], attempt: int) -> Exchange:
+    """Return the record of one attempt at a request."""
+    return Exchange(request.method, request.target, request.size, request.watch, now, attempt)
+
+
 def _exchange(step: Attempt, transport: Transport) -> Any:
     request = step.request
-    with Exchange(request, transport.now, step.number) as record, transport.open(authorized(request)) as response:
+    with exchange_of(request, transport.now, step.number) as record, transport.open(authorized(request)) as response:
         record.status = response.status
         receiver = step.receiver(response.status, response.headers)
         for data in response.body:
@@ -136,7 +141,7 @@ def _exchange(step: Attempt, transport: Transport) -> Any:
 
 async def _aexchange(step: Attempt, transport: AsyncTransport) -> Any:
     request = step.request
-    with Exchange(request, transport.now, step.number) as record:
+    with exchange_of(request, transport.now, step.number) as record:
         if request.token is not None:
             request = await aauthorized(request)
         async with transport.open(request) as response:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from ._errors import InfluxDBError
-    from ._wire import Request
 
 __all__ = ["Exchange", "Observer", "Retry", "Watch", "logger", "operation"]
 
@@ -40,14 +39,16 @@ class Exchange:
         "server", "status", "target",
     )  # fmt: skip
 
-    def __init__(self, request: Request, now: Callable[[], float], attempt: int) -> None:
+    def __init__(
+        self, method: str, target: str, size: int | None, watch: Watch | None, now: Callable[[], float], attempt: int
+    ) -> None:
         self._now = now
-        self._watch = watch = request.watch
+        self._watch = watch
         self.server = "" if watch is None else watch.server
-        self.method = request.method
-        self.target = request.target
+        self.method = method
+        self.target = target
         self.attempt = attempt
-        self.sent = request.size
+        self.sent = size
         self.status: int | None = None
         self.received = 0
         self.seconds = 0.0
@@ -57,7 +58,7 @@ class Exchange:
     @property
     def operation(self) -> str:
         """What was asked for: `ping`, `write` or `query`."""
-        return _operation(self.target)
+        return operation(self.target)
 
     def __enter__(self) -> Self:
         log = logger()
@@ -138,12 +139,8 @@ class Watch:
             logging.getLogger("influx_proto").exception("%r failed in %s", self._observer, what)
 
 
-def operation(request: Request) -> str:
-    """Say what a request asks for: `ping`, `write` or `query`."""
-    return _operation(request.target)
-
-
-def _operation(target: str) -> str:
+def operation(target: str) -> str:
+    """Return the operation that a request's target names: `ping`, `write` or `query`."""
     return target.partition("?")[0].rpartition("/")[2]
 
 

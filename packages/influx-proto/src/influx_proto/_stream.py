@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from ._coding import decoded
 from ._errors import InfluxDBError
-from ._flow import attempts
+from ._flow import attempts, exchange_of
 from ._observer import Exchange
 from ._op import Decoder
 from ._server import aauthorized, authorized
@@ -119,7 +119,7 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
                 items, error = None, None
                 try:
                     with ExitStack() as opening:
-                        record = opening.enter_context(Exchange(op.request, transport.now, step.number))
+                        record = opening.enter_context(exchange_of(op.request, transport.now, step.number))
                         response = opening.enter_context(transport.open(authorized(op.request)))
                         record.status = response.status
                         decoder = decoded(op.decoder(response.status, response.headers), response.headers)
@@ -152,7 +152,7 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
                 items, error = None, None
                 try:
                     async with AsyncExitStack() as opening:
-                        record = opening.enter_context(Exchange(op.request, transport.now, step.number))
+                        record = opening.enter_context(exchange_of(op.request, transport.now, step.number))
                         response = await opening.enter_async_context(transport.open(await aauthorized(op.request)))
                         record.status = response.status
                         decoder = decoded(op.decoder(response.status, response.headers), response.headers)
