@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import _msgpack
+from influx_proto import _msgpack, _msgpack_format
 from influx_proto._errors import ProtocolError
 from influx_proto._msgpack import MessagePackDocuments
 
@@ -348,9 +348,10 @@ def test_work_is_linear(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -
 
     decoder = MessagePackDocuments()
     buffer = decoder._buffer = Buffer()
-    sizes = Counted(_msgpack.SIZES)
+    sizes = Counted(_msgpack_format.SIZES)
     decodes = Decoder(_msgpack._DECODER)
     monkeypatch.setattr(_msgpack, "SIZES", sizes)
+    monkeypatch.setattr(_msgpack_format, "SIZES", sizes)
     monkeypatch.setattr(_msgpack, "_DECODER", decodes)
     got = [item for at in range(0, len(answer), size) for item in decoder.feed(answer[at : at + size])]
     assert len(got + decoder.close()) == len(documents)
