@@ -30,7 +30,7 @@ from influx_proto import serialize_batches
 Way: TypeAlias = Callable[[], object]
 
 TAGS = ["host", "region"]
-ARROW = "influx_proto._arrow_lines"
+ARROW = "influx_proto._encode.frames.vectorized_arrow"
 
 
 def mixed(count: int, chance: Any) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import influx_trio
 import pytest
 import trio
 from influx_proto import RetryPolicy, TransportError, UndeliveredError
-from influx_proto._batcher import Receipt
+from influx_proto._batch.batcher import Receipt
 
 from tests.servers.influxd import Server
 from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port

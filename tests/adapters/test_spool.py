@@ -17,7 +17,7 @@ import influx_trio
 import pytest
 import trio
 from influx_proto import InfluxDBError, RetryPolicy, Spool, SpoolError
-from influx_proto._spool_format import mark_record, read_segment
+from influx_proto._batch.spool.format import mark_record, read_segment
 
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
 from tests.conformance.drivers import DRIVERS, Driver

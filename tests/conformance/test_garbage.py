@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from influx_proto import FLOAT, TAG, TIMEINT, lineprotocol
-from influx_proto._values import FieldTexts
+from influx_proto._line_protocol.values import FieldTexts
 
 POINT = {"measurement": "m", "tags": {"t": "a"}, "fields": {"v": 1.5}, "time": 1}
 

@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from influx_proto import QueryError, iterpoints, ops
-from influx_proto._pandas_result import ChunkFrames, FrameCollector
+from influx_proto._result.to_pandas import ChunkFrames, FrameCollector
 
 MAX, MIN = (1 << 63) - 1, -(1 << 63)
 STR = pd.Series(["a"]).dtype

@@ -13,8 +13,8 @@ import attrs
 import msgspec
 import pytest
 from influx_proto import SerializationError
-from influx_proto._lineprotocol import lineprotocol
-from influx_proto._schema import (
+from influx_proto._encode.classes.decorator import lineprotocol
+from influx_proto._encode.classes.schema import (
     BOOL,
     DECIMAL,
     ENUM,
@@ -28,7 +28,7 @@ from influx_proto._schema import (
     TIMEINT,
     TIMESTR,
 )
-from influx_proto._typed_rows import instances
+from influx_proto._query.typed import instances
 
 
 class Color(Enum):

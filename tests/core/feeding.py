@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from hypothesis import strategies as st
-from influx_proto._documents import DocumentDecoder
+from influx_proto._decode.document import DocumentDecoder
 from influx_proto._errors import ProtocolError
 
 Make = Callable[[], DocumentDecoder]

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pandas as pd
 import pytest
 from influx_proto import Op, ProtocolError, QueryError, admin, ops
-from influx_proto._wire import Repeat
+from influx_proto._http.messages import Repeat
 from influx_proto.adapter import AsyncClient, Client
 from influx_proto.admin import (
     ContinuousQuery,

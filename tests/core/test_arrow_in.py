@@ -57,7 +57,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Call
     made, has_pyarrow = WAYS[request.param]
     if not has_pyarrow:
         monkeypatch.setitem(sys.modules, "pyarrow", None)  # importing it fails then
-        monkeypatch.setitem(sys.modules, "influx_proto._arrow_lines", None)  # which has imported it already
+        monkeypatch.setitem(
+            sys.modules, "influx_proto._encode.frames.vectorized_arrow", None
+        )  # which has imported it already
     return made
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import InfluxDBError, RejectedLine, TransportError
-from influx_proto._batch import Batch
-from influx_proto._batcher import Batcher, Receipt, Sealed
+from influx_proto._batch.batcher import Batcher, Receipt, Sealed
+from influx_proto._encode.batch import Batch
 
 HERE = ((("rp", "a"),), True)
 THERE = ((("db", "b"),), False)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import Headers, ProtocolError, Request
-from influx_proto._coding import THRESHOLD, compressed, decoded
+from influx_proto._http.compression import THRESHOLD, compressed, decoded
 
 
 class Reader:

@@ -18,8 +18,9 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from influx_proto import SerializationError, _table, serialize, serialize_batches
-from influx_proto._column_lines import ColumnLines
+from influx_proto import SerializationError, serialize, serialize_batches
+from influx_proto._encode.frames import encoder as _table
+from influx_proto._encode.frames.vectorized import ColumnLines
 
 
 @contextmanager
@@ -525,7 +526,7 @@ def test_slices_fill_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     def unexpected(columns: object) -> bytes:
         raise AssertionError(columns)
 
-    monkeypatch.setattr("influx_proto._table.joined_lines", unexpected)
+    monkeypatch.setattr("influx_proto._encode.frames.encoder.joined_lines", unexpected)
     for limit in (5000, 10_000, 15_000):
         batches = list(serialize_batches(many(30_000), "m", tag_columns=["t"], max_lines=limit))
         assert len(batches) == 30_000 // min(limit, 10_000) or limit == 15_000
@@ -541,7 +542,8 @@ import numpy, pandas, influx_proto
 rows = 300
 frame = pandas.DataFrame({"t": ["a b"] * rows, "v": numpy.arange(rows) / 7}, pandas.date_range("2024", periods=rows))
 print(influx_proto.serialize(frame, "m", tag_columns=["t"]))
-print(*[name in sys.modules for name in ("influx_proto._arrow_lines", "influx_proto._numpy_lines")], file=sys.stderr)
+paths = [f"influx_proto._encode.frames.{name}" for name in ("vectorized_arrow", "vectorized_numpy")]
+print(*[path in sys.modules for path in paths], file=sys.stderr)
 """
     found = [
         subprocess.run([sys.executable, "-c", code, *missing], capture_output=True, text=True, check=True)

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import _csv
-from influx_proto._csv import CSVDocuments
-from influx_proto._documents import decoder_for
+from influx_proto._decode import csv as _csv
+from influx_proto._decode.csv import CSVDocuments
+from influx_proto._decode.formats import decoder_for
+from influx_proto._decode.json import JSONDocuments
+from influx_proto._decode.msgpack import MessagePackDocuments
 from influx_proto._errors import ProtocolError
-from influx_proto._json import JSONDocuments
-from influx_proto._msgpack import MessagePackDocuments
 
 from .feeding import PLACES, byte_by_byte, cut, every_way, exact, feed, feed_until_error
 

@@ -19,11 +19,11 @@ from influx_proto import (
     TransportError,
     WriteError,
 )
-from influx_proto._batch import Batch
-from influx_proto._deliver import deliver, deliver_accepted
-from influx_proto._flow import Flow
-from influx_proto._refusals import refusal
-from influx_proto._write_request import with_rejected_lines
+from influx_proto._encode.batch import Batch
+from influx_proto._http.error_response import refusal
+from influx_proto._runtime.flow import Flow
+from influx_proto._write.delivery import deliver, deliver_accepted
+from influx_proto._write.request import with_rejected_lines
 
 JSON = Headers({"Content-Type": "application/json"})
 CONFLICT = 'field type conflict: input field "v" on measurement "m" is type string, already exists as type float'

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError
-from influx_proto._escape import TagValues, check_line, field_key, measurement, string_value, tag_key, tag_value
-from influx_proto._lines import end_of_line, lines
+from influx_proto._line_protocol.escape import (
+    TagValues,
+    check_line,
+    field_key,
+    measurement,
+    string_value,
+    tag_key,
+    tag_value,
+)
+from influx_proto._line_protocol.split import end_of_line, lines
 
 NAMES = [measurement, tag_key, tag_value, field_key]
 #: Texts in which what matters to line protocol is common, and anything else possible.
@@ -118,7 +126,7 @@ def test_an_error_shows_long_names_in_part() -> None:
 
 
 def test_tag_values_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._escape._REMEMBERED", 3)
+    monkeypatch.setattr("influx_proto._line_protocol.escape._REMEMBERED", 3)
     values = TagValues()
     for number in range(10):
         assert values[f"a {number}"] == f"a\\ {number}".encode()

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from influx_proto import Headers, InfluxDBError, Op, ProtocolError, RetryPolicy, ServerUnavailable, TransportError, ops
-from influx_proto._flow import Attempt, Flow, arun, attempts, run
-from influx_proto._retry import retry_after
-from influx_proto._wire import Repeat, Response
+from influx_proto._http.messages import Repeat, Response
+from influx_proto._runtime.flow import Attempt, Flow, arun, attempts, run
+from influx_proto._runtime.retry import retry_after
 
 
 class Clock:

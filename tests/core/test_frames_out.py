@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import Headers, ProtocolError, QueryError, QueryResult, ops
-from influx_proto._cells import Cells
-from influx_proto._columns import distinct
-from influx_proto._pandas_result import ChunkFrames, FrameCollector, to_pandas, to_pandas_list
+from influx_proto._result.column import Cells
+from influx_proto._result.table import distinct
+from influx_proto._result.to_pandas import ChunkFrames, FrameCollector, to_pandas, to_pandas_list
 from influx_proto._time import to_nanoseconds, unit
 
 from tests.core.results import one, result, select_results

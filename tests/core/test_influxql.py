@@ -15,11 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError
+from influx_proto._influxql.classify import is_about_diagnostics, is_empty
 from influx_proto.influxql import (
     Duration,
     encode_bind_parameters,
-    is_about_diagnostics,
-    is_empty,
     is_read,
     quote_duration,
     quote_identifier,

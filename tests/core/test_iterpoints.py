@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 from influx_proto import QueryResult
-from influx_proto._iterpoints import iterpoints
+from influx_proto._result.iterpoints import iterpoints
 
 from tests.core.results import one, result, select_results
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import _json
+from influx_proto._decode import json as _json
+from influx_proto._decode.json import JSONDocuments
 from influx_proto._errors import ProtocolError
-from influx_proto._json import JSONDocuments
 
 from .feeding import (
     DOCUMENTS,

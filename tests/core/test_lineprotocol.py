@@ -20,11 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SchemaError, SerializationError, serialize, serialize_batches
-from influx_proto._encoder import Encoder
-from influx_proto._lineprotocol import lineprotocol, object_encoder
-from influx_proto._object_plan import Plan
-from influx_proto._policy import TypePolicy
-from influx_proto._schema import (
+from influx_proto._encode.classes.decorator import lineprotocol, object_encoder
+from influx_proto._encode.classes.plan import Plan
+from influx_proto._encode.classes.schema import (
     BOOL,
     DECIMAL,
     ENUM,
@@ -38,6 +36,8 @@ from influx_proto._schema import (
     TIMEINT,
     TIMESTR,
 )
+from influx_proto._encode.encoder import Encoder
+from influx_proto._line_protocol.options import TypePolicy
 
 #: To type checkers, a namedtuple that is no statement of its own is a tuple of anything.
 named: Any = collections.namedtuple  # noqa: PYI024 - the form to test

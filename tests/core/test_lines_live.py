@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize
-from influx_proto._parse import parse_lines
+from influx_proto._line_protocol.parse import parse_lines
 from influx_proto._time import to_rfc3339
 from influx_proto.influxql import quote_identifier
 

@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import _msgpack, _msgpack_format
+from influx_proto._decode import msgpack as _msgpack
+from influx_proto._decode import msgpack_format as _msgpack_format
+from influx_proto._decode.msgpack import MessagePackDocuments
 from influx_proto._errors import ProtocolError
-from influx_proto._msgpack import MessagePackDocuments
 
 from .feeding import (
     DOCUMENTS,

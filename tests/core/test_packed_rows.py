@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import Headers, InfluxDBError, Op, QueryResult, ops
+from influx_proto._decode.msgpack import MessagePackDocuments
 from influx_proto._errors import ProtocolError
-from influx_proto._msgpack import MessagePackDocuments
-from influx_proto._packed_rows import PackedRows
+from influx_proto._result.packed import PackedRows
 
 from .feeding import PLACES, byte_by_byte, cut, exact
 
@@ -27,8 +27,8 @@ MSGPACK = Headers({"Content-Type": "application/x-msgpack"})
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """So that small examples go the same way as large answers."""
     with monkeypatch.context() as patch:
-        patch.setattr("influx_proto._msgpack._LARGE", 0)
-        patch.setattr("influx_proto._msgpack_columns._FEWEST_ROWS", 1)
+        patch.setattr("influx_proto._decode.msgpack._LARGE", 0)
+        patch.setattr("influx_proto._decode.msgpack_columns._FEWEST_ROWS", 1)
         yield
 
 
@@ -89,7 +89,7 @@ def document(rows: Sequence[list[Any]], columns: Sequence[str], *, more: bool = 
 def one_by_one(data: bytes) -> tuple[str, str, bool]:
     """Decode in the ordinary way, which is right by definition."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("influx_proto._msgpack._LARGE", 1 << 60)
+        patch.setattr("influx_proto._decode.msgpack._LARGE", 1 << 60)
         return decode(data, columns=False)
 
 
@@ -221,7 +221,7 @@ def test_frames_of_many_series(chunks: list[bytes], portion: int, places: list[i
     data = b"".join(chunks)
     outcomes: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("influx_proto._answers._GATHERED", portion)
+        patch.setattr("influx_proto._query.response._GATHERED", portion)
         for pieces, op in (
             ([data], ops.query("SELECT 1").map(QueryResult.to_pandas_list)),
             (cut(data, places), ops.query_dataframes("SELECT 1")),

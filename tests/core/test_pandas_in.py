@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, serialize_batches
-from influx_proto._encoder import Encoder
-from influx_proto._points import PointEncoder
+from influx_proto._encode.encoder import Encoder
+from influx_proto._encode.points import PointEncoder
 
 NS = 1_700_000_000_000_000_999
 NAIVE = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive ones are accepted, and mean UTC

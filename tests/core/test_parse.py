@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from influx_proto import Place, SerializationError, check_lines, serialize, serialize_batches, split_lines
-from influx_proto._lines import end_of_line
-from influx_proto._parse import parse_lines
-from influx_proto._plain_lines import PlainReader
-from influx_proto._scan import ScanError, scan_line
+from influx_proto._line_protocol.parse import parse_lines
+from influx_proto._line_protocol.parse_fast import PlainReader
+from influx_proto._line_protocol.scan import ScanError, scan_line
+from influx_proto._line_protocol.split import end_of_line
 
 FIRST, LAST = -9223372036854775806, 9223372036854775806
 
@@ -207,7 +207,7 @@ def test_tags_are_the_points_own() -> None:
 
 
 def test_many_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._plain_lines._REMEMBERED", 3)
+    monkeypatch.setattr("influx_proto._line_protocol.parse_fast._REMEMBERED", 3)
     assert [point["tags"]["a"] for point in parse("".join(f"m,a={n} v=1\n" for n in range(10)))] == list("0123456789")
 
 

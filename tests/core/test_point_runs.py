@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, serialize_batches
-from influx_proto._encoder import Encoder
-from influx_proto._points import PointEncoder
+from influx_proto._encode.encoder import Encoder
+from influx_proto._encode.points import PointEncoder
 
 NOON = datetime(2020, 1, 1, 12, tzinfo=UTC)
 
@@ -212,8 +212,8 @@ def test_a_generator_may_use_one_mapping_again() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._point_runs._REMEMBERED_SHAPES", 2)
-    monkeypatch.setattr("influx_proto._point_runs._REMEMBERED_SERIES", 3)
+    monkeypatch.setattr("influx_proto._encode.points_columnar._REMEMBERED_SHAPES", 2)
+    monkeypatch.setattr("influx_proto._encode.points_columnar._REMEMBERED_SERIES", 3)
     encoder = Encoder()
     run = encoder._lines_of(dict)
     assert run is not None

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from influx_proto import SerializationError
-from influx_proto._points import PointEncoder, point_encoder
-from influx_proto._policy import TypePolicy
+from influx_proto._encode.points import PointEncoder, point_encoder
+from influx_proto._line_protocol.options import TypePolicy
 
 
 class Key(enum.StrEnum):
@@ -182,7 +182,7 @@ def test_an_encoder_is_that_of_an_earlier_write_only_where_all_is_the_same() -> 
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._points._REMEMBERED", 3)
+    monkeypatch.setattr("influx_proto._encode.points._REMEMBERED", 3)
     encoder = PointEncoder("m", {}, "ns", TypePolicy())
     for number in range(10):
         assert encoder.line({"tags": {f"t{number}": "x"}, "fields": {f"f{number}": 1}}) is not None

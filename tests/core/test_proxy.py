@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from influx_proto import Server
-from influx_proto._proxy import Proxy, proxy_for
+from influx_proto._http.proxy import Proxy, proxy_for
 
 HTTP = Server("db.example.com", 8086)
 HTTPS = Server("db.example.com", 8086, ssl=True)

@@ -61,7 +61,7 @@ def test_an_error_names_its_public_module_and_survives_pickling() -> None:
 @pytest.mark.parametrize("name", ["AsyncBatchWriter", "BatchWriter", "Receipt"])
 def test_lazily_exported_classes_name_their_public_module_before_they_are_asked_for(name: str) -> None:
     program = (
-        "import sys, influx_proto._batch_writer\n"
+        "import sys, influx_proto._batch.async_writer, influx_proto._batch.writer\n"
         f"print({{m.{name}.__module__ for m in list(sys.modules.values()) if {name!r} in vars(m)}})"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

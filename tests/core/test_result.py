@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import QueryResult, Series
-from influx_proto._result import join
+from influx_proto._result.result import join
 
 from tests.core.feeding import DOCUMENTS
 from tests.core.results import one, result, select_results

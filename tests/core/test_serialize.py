@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, serialize_batches
-from influx_proto._batch import Batch
-from influx_proto._encoder import Encoder
+from influx_proto._encode.batch import Batch
+from influx_proto._encode.encoder import Encoder
 
 
 def point(number: int, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from influx_proto import Request, Server
-from influx_proto._server import authorization, basic, settings_from_env, settings_from_url
+from influx_proto._client.config import settings_from_env, settings_from_url
+from influx_proto._http.auth import authorization, basic
 
 from examples.bring_your_own_http import InfluxDBClient
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import Spool
-from influx_proto._batch import Batch
-from influx_proto._spool_format import (
+from influx_proto._batch.spool.format import (
     HEADER,
     Kept,
     UnknownVersion,
@@ -22,7 +21,8 @@ from influx_proto._spool_format import (
     size_of_lines,
     where,
 )
-from influx_proto._spool_ledger import Ledger, Segment
+from influx_proto._batch.spool.segments import Ledger, Segment
+from influx_proto._encode.batch import Batch
 
 TARGETS: st.SearchStrategy[Any] = st.tuples(
     st.lists(st.tuples(st.sampled_from(["db", "rp", "consistency"]), st.text())).map(tuple), st.booleans()

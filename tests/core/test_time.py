@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError
-from influx_proto._stamps import Stamps
+from influx_proto._runtime.settings import Stamps
 from influx_proto._time import from_nanoseconds, to_nanoseconds, to_rfc3339, unit, wire_precision
 
 S = 1_000_000_000

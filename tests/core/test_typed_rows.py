@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import QueryResult, SchemaError, SerializationError, ops
-from influx_proto._lineprotocol import lineprotocol
-from influx_proto._schema import (
+from influx_proto._encode.classes.decorator import lineprotocol
+from influx_proto._encode.classes.schema import (
     BOOL,
     DECIMAL,
     ENUM,
@@ -29,7 +29,7 @@ from influx_proto._schema import (
     TIMEINT,
     TIMESTR,
 )
-from influx_proto._typed_rows import instances
+from influx_proto._query.typed import instances
 
 
 class Color(Enum):

@@ -11,8 +11,8 @@ from operator import methodcaller
 import msgspec
 import pytest
 from influx_proto import Headers, ops
-from influx_proto._msgpack import MessagePackDocuments
-from influx_proto._uninterrupted import uninterrupted
+from influx_proto._decode.msgpack import MessagePackDocuments
+from influx_proto._gc_pause import uninterrupted
 
 ROWS = [[n, n / 7] for n in range(20_000)]
 ANSWER = {"results": [{"statement_id": 0, "series": [{"name": "m", "columns": ["time", "v"], "values": ROWS}]}]}
@@ -86,7 +86,7 @@ def test_documents_that_need_python_are_decoded_with_it(collector: bool) -> None
     head = b"\x81\xa7results\x91\x81\xa6series\x91\x82\xa7columns\x91\xa4time\xa6values\xdc\x03\xe8"
     data = head + (b"\x91" + time) * 1000
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("influx_proto._msgpack._DECODER", msgspec.msgpack.Decoder(ext_hook=is_on))
+        patch.setattr("influx_proto._decode.msgpack._DECODER", msgspec.msgpack.Decoder(ext_hook=is_on))
         decoder = MessagePackDocuments()
         [document] = decoder.feed(data) + decoder.close()
     assert len(document["results"][0]["series"][0]["values"]) == 1000

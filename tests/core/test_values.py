@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize
-from influx_proto._policy import TypePolicy
-from influx_proto._values import FieldTexts, TagTexts
+from influx_proto._line_protocol.options import TypePolicy
+from influx_proto._line_protocol.values import FieldTexts, TagTexts
 
 
 class Colour(enum.Enum):

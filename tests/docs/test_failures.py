@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 from influx_proto import Headers, InfluxDBError, RetryPolicy, ops
-from influx_proto._wire import Repeat
+from influx_proto._http.messages import Repeat
 
 PAGE = Path(__file__).parents[2] / "docs" / "failures.md"
 ROWS: list[tuple[str, ...]] = re.findall(

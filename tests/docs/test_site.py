@@ -12,7 +12,7 @@ import influx_aiohttp
 import influx_requests
 import influx_trio
 import pytest
-from influx_proto._operations import Operations
+from influx_proto._client.operations import Operations
 from influx_proto.adapter import Client
 from sphinx.util.inventory import InventoryFile
 

@@ -12,8 +12,8 @@ from typing import Annotated, NamedTuple, Optional, assert_type
 import attrs
 import msgspec
 from influx_proto import QueryResult, serialize
-from influx_proto._lineprotocol import lineprotocol
-from influx_proto._schema import (
+from influx_proto._encode.classes.decorator import lineprotocol
+from influx_proto._encode.classes.schema import (
     BOOL,
     DECIMAL,
     ENUM,
@@ -27,7 +27,7 @@ from influx_proto._schema import (
     TIMEINT,
     TIMESTR,
 )
-from influx_proto._typed_rows import instances
+from influx_proto._query.typed import instances
 
 
 class Color(Enum):

@@ -8,7 +8,24 @@ to write another is in `influx_proto.adapter`.
 from typing import TYPE_CHECKING, Any
 
 from . import admin, influxql, ops
-from ._batch_options import Spool
+from ._admin.server import ServerInfo
+from ._batch.options import Spool
+from ._encode.classes.decorator import lineprotocol
+from ._encode.classes.schema import (
+    BOOL,
+    DECIMAL,
+    ENUM,
+    FLOAT,
+    INT,
+    MEASUREMENT,
+    STR,
+    TAG,
+    TAGENUM,
+    TIMEDT,
+    TIMEINT,
+    TIMESTR,
+)
+from ._encode.serialize import serialize, serialize_batches
 from ._errors import (
     AuthenticationError,
     AuthorizationError,
@@ -31,41 +48,25 @@ from ._errors import (
     UndeliveredLines,
     WriteError,
 )
-from ._iterpoints import iterpoints
-from ._lineprotocol import lineprotocol
-from ._observer import Exchange, Observer, Retry
-from ._op import Op
-from ._parse import check_lines, parse_lines, split_lines
-from ._ping import ServerInfo
-from ._policy import FieldType
+from ._http.messages import Headers, Request
+from ._http.observer import Exchange, Observer, Retry
+from ._http.server import Server
+from ._http.timeout import Timeout
+from ._line_protocol.options import FieldType
+from ._line_protocol.parse import check_lines, parse_lines, split_lines
 from ._public_names import set_public_module
-from ._result import QueryResult, Series
-from ._result_errors import QueryError
-from ._retry import RetryPolicy
-from ._schema import (
-    BOOL,
-    DECIMAL,
-    ENUM,
-    FLOAT,
-    INT,
-    MEASUREMENT,
-    STR,
-    TAG,
-    TAGENUM,
-    TIMEDT,
-    TIMEINT,
-    TIMESTR,
-)
-from ._serialize import serialize, serialize_batches
-from ._server import Server
-from ._stream import StreamOp
-from ._timeout import Timeout
+from ._result.errors import QueryError
+from ._result.iterpoints import iterpoints
+from ._result.result import QueryResult, Series
+from ._runtime.op import Op
+from ._runtime.retry import RetryPolicy
+from ._runtime.stream import StreamOp
 from ._version import __version__
-from ._wire import Headers, Request
 
 if TYPE_CHECKING:
-    from ._batch_writer import AsyncBatchWriter, BatchWriter
-    from ._batcher import Receipt
+    from ._batch.async_writer import AsyncBatchWriter
+    from ._batch.batcher import Receipt
+    from ._batch.writer import BatchWriter
 
 __all__ = [
     "BOOL",
@@ -137,12 +138,16 @@ set_public_module(__name__, globals())
 
 def __getattr__(name: str) -> Any:
     """Import what few need when it is asked for, so that importing this package is fast for all."""
-    if name in {"AsyncBatchWriter", "BatchWriter"}:
-        from . import _batch_writer  # noqa: PLC0415 - see above
+    if name == "AsyncBatchWriter":
+        from ._batch.async_writer import AsyncBatchWriter  # noqa: PLC0415 - see above
 
-        return getattr(_batch_writer, name)
+        return AsyncBatchWriter
+    if name == "BatchWriter":
+        from ._batch.writer import BatchWriter  # noqa: PLC0415 - see above
+
+        return BatchWriter
     if name == "Receipt":
-        from ._batcher import Receipt  # noqa: PLC0415 - see above
+        from ._batch.batcher import Receipt  # noqa: PLC0415 - see above
 
         return Receipt
     msg = f"module {__name__!r} has no attribute {name!r}"

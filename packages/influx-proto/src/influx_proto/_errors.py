@@ -10,29 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = [
-    "AuthenticationError",
-    "AuthorizationError",
-    "BufferFullError",
-    "DatabaseNotFound",
-    "InfluxDBError",
-    "PartialWriteError",
-    "PayloadTooLarge",
-    "Place",
-    "ProtocolError",
-    "RateLimited",
-    "RejectedLine",
-    "ResponseError",
-    "SchemaError",
-    "SerializationError",
-    "ServerUnavailable",
-    "SpoolError",
-    "TransportError",
-    "UndeliveredError",
-    "UndeliveredLines",
-    "WriteError",
-]
-
 
 class InfluxDBError(Exception):
     """The base of all errors of this client family."""

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from operator import call
 from typing import TypeVar
 
-__all__ = ["uninterrupted"]
-
 S = TypeVar("S")
 T = TypeVar("T")
 

@@ -13,9 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 from ._errors import SerializationError
-from ._shown import shown
-
-__all__ = ["from_nanoseconds", "to_nanoseconds", "to_rfc3339", "unit", "wire_precision"]
+from ._repr import shown
 
 #: The first and the last nanosecond that InfluxDB stores: int64 without its three extremes.
 FIRST: Final = -9223372036854775806

@@ -29,25 +29,18 @@ Closing lets what is under way finish; what would begin then raises RuntimeError
 The conformance suite in `tests/conformance` holds an adapter to all of this.
 """
 
-from ._client import AsyncClient, Client
+from ._batch.spool.log import SpoolFiles
+from ._client.async_client import AsyncClient
+from ._client.client import Client
 from ._errors import InfluxDBError, ProtocolError, TransportError
-from ._flow import arun, run
-from ._proxy import Proxy
+from ._http.messages import Body, Headers, Request, Response
+from ._http.proxy import Proxy
+from ._http.server import Server
+from ._http.timeout import Timeout
 from ._public_names import set_public_module
-from ._server import Server
-from ._settings import Settings
-from ._spool import SpoolFiles
-from ._timeout import Timeout
-from ._transport import (
-    MAX_CONNECTIONS,
-    AsyncSignal,
-    AsyncTransport,
-    Background,
-    InThread,
-    Signal,
-    Transport,
-)
-from ._wire import Body, Headers, Request, Response
+from ._runtime.flow import arun, run
+from ._runtime.settings import Settings
+from ._runtime.transport import MAX_CONNECTIONS, AsyncSignal, AsyncTransport, Background, InThread, Signal, Transport
 
 __all__ = [
     "MAX_CONNECTIONS",

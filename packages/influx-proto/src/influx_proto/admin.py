@@ -17,55 +17,29 @@ What several of them take:
 
 from __future__ import annotations
 
-from ._admin_manage import (
-    Privilege,
-    alter_retention_policy,
-    create_continuous_query,
-    create_retention_policy,
-    create_subscription,
-    create_user,
-    diagnostics,
-    drop_continuous_query,
-    drop_retention_policy,
-    drop_shard,
-    drop_subscription,
-    drop_user,
-    explain,
-    explain_analyze,
-    grant,
-    grant_admin,
-    kill_query,
-    list_continuous_queries,
-    list_databases,
-    list_grants,
-    list_queries,
-    list_retention_policies,
-    list_shard_groups,
-    list_shards,
-    list_subscriptions,
-    list_users,
-    revoke,
-    revoke_admin,
-    set_password,
-    stats,
-)
-from ._admin_objects import (
+from ._admin.continuous_queries import (
     ContinuousQuery,
-    Diagnostics,
-    FieldKey,
-    Grant,
-    RetentionPolicy,
-    RunningQuery,
-    SeriesKey,
-    Shard,
-    ShardGroup,
-    Statistics,
     Subscription,
+    create_continuous_query,
+    create_subscription,
+    drop_continuous_query,
+    drop_subscription,
+    list_continuous_queries,
+    list_subscriptions,
+)
+from ._admin.databases import (
+    RetentionPolicy,
+    alter_retention_policy,
+    create_retention_policy,
+    drop_retention_policy,
+    list_databases,
+    list_retention_policies,
+)
+from ._admin.series import (
+    FieldKey,
+    SeriesKey,
     TagKey,
     TagValue,
-    User,
-)
-from ._admin_stored import (
     delete,
     drop_series,
     field_key_cardinality,
@@ -79,7 +53,37 @@ from ._admin_stored import (
     tag_key_cardinality,
     tag_values_cardinality,
 )
-from ._clauses import Not
+from ._admin.server import (
+    Diagnostics,
+    RunningQuery,
+    Shard,
+    ShardGroup,
+    Statistics,
+    diagnostics,
+    drop_shard,
+    explain,
+    explain_analyze,
+    kill_query,
+    list_queries,
+    list_shard_groups,
+    list_shards,
+    stats,
+)
+from ._admin.users import (
+    Grant,
+    Privilege,
+    User,
+    create_user,
+    drop_user,
+    grant,
+    grant_admin,
+    list_grants,
+    list_users,
+    revoke,
+    revoke_admin,
+    set_password,
+)
+from ._influxql.clauses import Not
 from ._public_names import set_public_module
 
 __all__ = [

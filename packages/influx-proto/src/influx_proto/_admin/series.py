@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from . import _admin_objects as objects
-from ._admin_objects import FieldKey, SeriesKey, TagKey, TagValue
-from ._clauses import Name, Not, Tags, flag, from_, matches, page, statement, where, which, with_key
-from ._op import Op
-from ._query import query
-from ._result import QueryResult
-from .influxql import quote_identifier
+from .._errors import ProtocolError
+from .._influxql.clauses import (
+    Name,
+    Not,
+    Tags,
+    flag,
+    from_,
+    identifier,
+    matches,
+    page,
+    statement,
+    where,
+    which,
+    with_key,
+)
+from .._influxql.quote import quote_identifier
+from .._line_protocol.scan import ScanError, scan_series
+from .._query.query import (
+    query,
+)
+from .._result.result import QueryResult
+from .._runtime.op import Op
+from .rows import read_names, read_nothing, rows
 
 
 def list_measurements(
@@ -26,7 +43,7 @@ def list_measurements(
     Of a database that does not exist it gives none.
     """
     only = "" if measurement is None else f"WITH MEASUREMENT {matches('measurement', measurement, quote_identifier)}"
-    return _ask("SHOW MEASUREMENTS", only, where(tags), page(limit, offset), db=db).map(objects.names)
+    return _ask("SHOW MEASUREMENTS", only, where(tags), page(limit, offset), db=db).map(read_names)
 
 
 def list_series(
@@ -44,7 +61,7 @@ def list_series(
     A span of time is rounded to shards: series that have points in one of these.
     """
     clauses = from_(measurement), where(tags, start, end), page(limit, offset)
-    return _ask("SHOW SERIES", *clauses, db=db).map(objects.series_keys)
+    return _ask("SHOW SERIES", *clauses, db=db).map(_read_series_keys)
 
 
 def list_tag_keys(
@@ -62,7 +79,7 @@ def list_tag_keys(
     A span of time is rounded to shards, and ignored where the server keeps its index of series in memory.
     """
     clauses = from_(measurement), where(tags, start, end), page(limit, offset)
-    return _ask("SHOW TAG KEYS", *clauses, db=db).map(objects.tag_keys)
+    return _ask("SHOW TAG KEYS", *clauses, db=db).map(_read_tag_keys)
 
 
 def list_tag_values(
@@ -92,14 +109,14 @@ def list_tag_values(
         offset: see `influx_proto.admin`.
     """
     clauses = from_(measurement), with_key(key), where(tags, start, end), page(limit, offset)
-    return _ask("SHOW TAG VALUES", *clauses, db=db).map(objects.tag_values)
+    return _ask("SHOW TAG VALUES", *clauses, db=db).map(_read_tag_values)
 
 
 def list_field_keys(
     measurement: Name | None = None, *, db: str | None = None, limit: int | None = None, offset: int | None = None
 ) -> Op[list[FieldKey]]:
     """Give the fields that points have, by measurement; `influx_proto.admin` tells the arguments."""
-    return _ask("SHOW FIELD KEYS", from_(measurement), page(limit, offset), db=db).map(objects.field_keys)
+    return _ask("SHOW FIELD KEYS", from_(measurement), page(limit, offset), db=db).map(_read_field_keys)
 
 
 # How much of it there is.
@@ -174,7 +191,7 @@ def delete(
     Raises:
         ValueError: nothing says which. All points of a database are those of `re.compile("")`.
     """
-    return _ask("DELETE", *which("delete", measurement, tags, start, end), db=db).map(objects.nothing)
+    return _ask("DELETE", *which("delete", measurement, tags, start, end), db=db).map(read_nothing)
 
 
 def drop_series(measurement: Name | None = None, *, tags: Tags | None = None, db: str | None = None) -> Op[None]:
@@ -183,12 +200,95 @@ def drop_series(measurement: Name | None = None, *, tags: Tags | None = None, db
     Raises:
         ValueError: nothing says which. All series of a database are those of `re.compile("")`.
     """
-    return _ask("DROP SERIES", *which("drop_series", measurement, tags), db=db).map(objects.nothing)
+    return _ask("DROP SERIES", *which("drop_series", measurement, tags), db=db).map(read_nothing)
 
 
 def _cardinality(what: str, exact: object, *clauses: str, db: str | None) -> Op[int]:
-    return _ask("SHOW", what, flag("exact", exact, "EXACT"), "CARDINALITY", *clauses, db=db).map(objects.cardinality)
+    return _ask("SHOW", what, flag("exact", exact, "EXACT"), "CARDINALITY", *clauses, db=db).map(_read_cardinality)
 
 
 def _ask(*clauses: str, db: str | None) -> Op[QueryResult]:
     return query(statement(*clauses), db=db)
+
+
+class SeriesKey(NamedTuple):
+    """What makes a series: a measurement and tags."""
+
+    measurement: str
+    tags: Mapping[str, str]
+
+
+class TagKey(NamedTuple):
+    """A tag that points of a measurement have."""
+
+    measurement: str
+    key: str
+
+
+class TagValue(NamedTuple):
+    """A value that a tag has in a measurement."""
+
+    measurement: str
+    key: str
+    value: str
+
+
+class FieldKey(NamedTuple):
+    """A field that points of a measurement have. With different types in several shards it comes once for each."""
+
+    measurement: str
+    key: str
+    #: `float`, `integer`, `unsigned`, `string` or `boolean`.
+    type: str
+
+
+def _read_series_keys(result: QueryResult) -> list[SeriesKey]:
+    """Read the answer to SHOW SERIES, which has the keys as line protocol writes them."""
+    return [_series_key(row["key"]) for _, row in rows(result)]
+
+
+def _read_tag_keys(result: QueryResult) -> list[TagKey]:
+    """Read the answer to SHOW TAG KEYS."""
+    return [TagKey(series.name, row["tagKey"]) for series, row in rows(result)]
+
+
+def _read_tag_values(result: QueryResult) -> list[TagValue]:
+    """Read the answer to SHOW TAG VALUES."""
+    return [TagValue(series.name, row["key"], row["value"]) for series, row in rows(result)]
+
+
+def _read_field_keys(result: QueryResult) -> list[FieldKey]:
+    """Read the answer to SHOW FIELD KEYS."""
+    return [FieldKey(series.name, row["fieldKey"], row["fieldType"]) for series, row in rows(result)]
+
+
+def _read_cardinality(result: QueryResult) -> int:
+    """Read the answer to SHOW ... CARDINALITY: one number, or one for each measurement."""
+    total = 0
+    for _, row in rows(result):
+        total += row["cardinality estimation"] if "cardinality estimation" in row else row["count"]
+    return total
+
+
+def _series_key(text: str) -> SeriesKey:
+    try:
+        measurement, tags, _ = scan_series(text.encode() + b" ", 0)
+    except ScanError as error:
+        msg = f"{text!r} is no key of a series: {error.reason}"
+        raise ProtocolError(msg) from None
+    return SeriesKey(measurement, tags)
+
+
+def drop_measurement(measurement: str, db: str | None = None) -> Op[QueryResult]:
+    """Delete a measurement with all its points; nothing happens if there is none."""
+    return query(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db)
+
+
+def show_measurements(db: str | None = None) -> Op[QueryResult]:
+    """List the measurements of a database."""
+    return query("SHOW MEASUREMENTS", db=db)
+
+
+def select_all(measurement: str, db: str | None = None) -> Op[QueryResult]:
+    """Get all points of a measurement."""
+    return query(f"SELECT * FROM {identifier('measurement', measurement)}", db=db)  # noqa: S608 - it is quoted

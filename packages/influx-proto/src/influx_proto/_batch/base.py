@@ -15,11 +15,8 @@ from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
-from ._batch import Batch
-from ._batch_options import BatchOptions
-from ._batcher import Batcher, Receipt, Sealed
-from ._deliver import deliver_accepted, partial_write
-from ._errors import (
+from .._encode.batch import Batch
+from .._errors import (
     BufferFullError,
     InfluxDBError,
     RejectedLine,
@@ -28,17 +25,18 @@ from ._errors import (
     UndeliveredError,
     UndeliveredLines,
 )
-from ._flow import Flow
-from ._retry import retry_after
-from ._settings import Settings
-from ._spool import SpoolFiles, SpoolLog
-from ._spool_format import Kept
-from ._transport import Clock
-from ._write import write_batches
-from ._write_request import Target, write_op
-from ._writes import Writes
-
-__all__ = ["BatchWriterBase", "Step"]
+from .._runtime.flow import Flow
+from .._runtime.retry import retry_after
+from .._runtime.settings import Settings
+from .._runtime.transport import Clock
+from .._write.delivery import deliver_accepted, partial_write
+from .._write.operation import Writes
+from .._write.request import Target, write_op
+from .._write.write import write_batches
+from .batcher import Batcher, Receipt, Sealed
+from .options import BatchOptions
+from .spool.format import Kept
+from .spool.log import SpoolFiles, SpoolLog
 
 _log = logging.getLogger("influx_proto")
 

@@ -12,11 +12,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ._batch import Batch
-from ._errors import InfluxDBError, RejectedLine
-from ._write_request import Target
-
-__all__ = ["Batcher", "Receipt", "Sealed"]
+from .._encode.batch import Batch
+from .._errors import InfluxDBError, RejectedLine
+from .._write.request import Target
 
 
 class Receipt:

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from ._arguments import integer, seconds
-from ._batch import BATCH_BYTES
-from ._errors import InfluxDBError
-
-__all__ = ["BatchOptions", "Spool", "WhenFull", "batch_options"]
+from .._checks import integer, seconds
+from .._encode.batch import BATCH_BYTES
+from .._errors import InfluxDBError
 
 #: What is done with further lines when the buffer is full.
 WhenFull: TypeAlias = Literal["wait", "raise", "drop_oldest"]

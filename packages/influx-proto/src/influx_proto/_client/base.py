@@ -10,37 +10,27 @@ import inspect
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar
 
-from ._arguments import flag
-from ._bound import BoundAsyncClient, BoundClient
-from ._flow import arun, run
-from ._observer import Observer
-from ._op import Operation
-from ._operations import Operations
-from ._policy import DEFAULT, FieldType
-from ._proxy import proxy_for
-from ._retry import RetryPolicy
-from ._server import DEFAULT_PORT, Server, authorization, settings_from_env, settings_from_url, settings_joined
-from ._settings import Settings
-from ._stream import StreamOp, aopen_stream, open_stream
-from ._timeout import Timeout, as_timeout
-from ._tls import TLS, Cert
-from ._transport import AsyncTransport, Transport
-from ._version import __version__
-from ._writes import Writes
+from .._checks import flag
+from .._http.auth import authorization
+from .._http.observer import Observer
+from .._http.proxy import proxy_for
+from .._http.server import DEFAULT_PORT, Server
+from .._http.timeout import Timeout, as_timeout
+from .._http.tls import TLS, Cert
+from .._line_protocol.options import DEFAULT, FieldType
+from .._runtime.retry import RetryPolicy
+from .._runtime.settings import Settings
+from .._version import __version__
+from .config import settings_from_env, settings_from_url, settings_joined
+from .operations import Operations
 
 if TYPE_CHECKING:
     from ssl import SSLContext
-    from types import TracebackType
 
-    from ._batch_options import BatchOptions
-    from ._batch_writer import AsyncBatchWriter, BatchWriter
-    from ._spool import SpoolFiles
-    from ._transport import AsyncSignal, Background, InThread, Signal
 
 T = TypeVar("T")
 SessionT = TypeVar("SessionT")
@@ -56,7 +46,7 @@ def _outside() -> int:
     return level
 
 
-class _Face(Operations, Generic[SessionT]):
+class BaseClient(Operations, Generic[SessionT]):
     """What both faces are told, and remember."""
 
     #: Names the adapter and its HTTP library in the `User-Agent` header.
@@ -247,111 +237,3 @@ class _Face(Operations, Generic[SessionT]):
             msg = f"{type(self).__name__} has no batch writer"
             raise TypeError(msg)
         return background
-
-
-class Client(_Face[SessionT], BoundClient):
-    """The blocking face. An adapter says how its transport is made."""
-
-    _transport: Transport
-
-    @abstractmethod
-    def _make_transport(self, settings: Settings, session: SessionT | None) -> Transport:
-        """Make the transport, which opens nothing yet."""
-
-    def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
-        """Do an operation, such as an `Op` of one's own."""
-        settings = self._settings_for(timeout)
-        if isinstance(operation, Writes):  # which may send several requests at a time
-            return cast("T", operation.run(settings, self._transport, self._background))
-        return run(operation.flow(settings, self._transport), self._transport)
-
-    def stream(self, op: StreamOp[T], *, timeout: float | Timeout | None = None) -> AbstractContextManager[Iterator[T]]:
-        """Open a stream, such as a `StreamOp` of one's own."""
-        return open_stream(op, self._settings_for(timeout), self._transport)
-
-    def write_in_batches(self, options: BatchOptions) -> BatchWriter:
-        """Make a batch writer of options of one's own; see `batch_writer`."""
-        from ._batch_writer import BatchWriter  # noqa: PLC0415 - not needed by those who do without
-
-        files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
-        needed = self._needed(self._background())
-        return BatchWriter(self._settings_for(None), self._transport, options, *needed, files)
-
-    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]] | None:
-        """Give a signal, and how to start a thread beside the caller's, if the transport can be used from several."""
-        return None
-
-    def _spool_files(self, directory: str) -> SpoolFiles:
-        """Give the files of a directory, in which a batch writer is to keep lines; nothing is done with them yet."""
-        msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
-        raise TypeError(msg)
-
-    def close(self) -> None:
-        """Close the connections; afterwards every operation raises RuntimeError. Closing again does nothing."""
-        if not self._closed:
-            self._closed = True
-            self._transport.close()
-
-    def __enter__(self) -> Self:
-        self._settings_for(None)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class AsyncClient(_Face[SessionT], BoundAsyncClient):
-    """The awaiting face. An adapter says how its transport is made."""
-
-    _transport: AsyncTransport
-
-    @abstractmethod
-    def _make_transport(self, settings: Settings, session: SessionT | None) -> AsyncTransport:
-        """Make the transport, which opens nothing yet; there may be no event loop."""
-
-    async def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
-        """Do an operation, such as an `Op` of one's own."""
-        settings = self._settings_for(timeout)
-        if isinstance(operation, Writes):  # as above, and may have to wait for its data
-            return cast("T", await operation.arun(settings, self._transport, self._background))
-        return await arun(operation.flow(settings, self._transport), self._transport)
-
-    def stream(
-        self, op: StreamOp[T], *, timeout: float | Timeout | None = None
-    ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
-        """Open a stream, such as a `StreamOp` of one's own."""
-        return aopen_stream(op, self._settings_for(timeout), self._transport)
-
-    def write_in_batches(self, options: BatchOptions) -> AsyncBatchWriter:
-        """Make a batch writer of options of one's own; see `batch_writer`."""
-        from ._batch_writer import AsyncBatchWriter  # noqa: PLC0415 - not needed by those who do without
-
-        files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
-        needed = self._needed(self._background())
-        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *needed, files)
-
-    def _background(self) -> tuple[AsyncSignal, Background] | None:
-        """Give a signal, and how to run a task beside the caller's."""
-        return None
-
-    def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
-        """Give the files of a directory, in which a batch writer is to keep lines, and how to use them in a thread."""
-        msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
-        raise TypeError(msg)
-
-    async def aclose(self) -> None:
-        """Close the connections; afterwards every operation raises RuntimeError. Closing again does nothing."""
-        if not self._closed:
-            self._closed = True
-            await self._transport.aclose()
-
-    async def __aenter__(self) -> Self:
-        self._settings_for(None)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()

@@ -10,13 +10,14 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from ._op import Operation
-from ._stream import StreamOp
-from ._timeout import Timeout
+from .._http.timeout import Timeout
+from .._runtime.op import Operation
+from .._runtime.stream import StreamOp
 
 if TYPE_CHECKING:
-    from ._batch_options import BatchOptions
-    from ._batch_writer import AsyncBatchWriter, BatchWriter
+    from .._batch.async_writer import AsyncBatchWriter
+    from .._batch.options import BatchOptions
+    from .._batch.writer import BatchWriter
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -16,9 +16,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ._errors import ProtocolError
-
-__all__ = ["CSVDocuments"]
+from .._errors import ProtocolError
 
 #: Rows in one document; as many as InfluxDB puts into a chunk.
 _ROWS: Final = 10_000

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-__all__ = ["CSV", "MESSAGE_PACK", "DocumentDecoder", "can_be_packed", "decoder_for", "media_type"]
-
-#: The media types of two of the forms that answers have; the third is JSON.
-MESSAGE_PACK: Final = frozenset({"application/x-msgpack", "application/msgpack"})
-CSV: Final = frozenset({"text/csv", "application/csv"})
-
-
-def media_type(content_type: str | None) -> str:
-    """Give the type that a `Content-Type` names, in lower case and without its parameters."""
-    return (content_type or "").partition(";")[0].strip().lower()
+from .._errors import ProtocolError
 
 
 class DocumentDecoder(Protocol):
@@ -48,33 +39,24 @@ class DocumentDecoder(Protocol):
         ...
 
 
-def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDecoder | None:
-    """Make a decoder for an answer.
+def in_json_shape(document: Any) -> dict[str, Any]:
+    """Bring a decoded document to the one shape that all formats share, in place.
 
-    Args:
-        content_type: the answer's `Content-Type`; its parameters and letter case do not matter.
-        packed: whether rows may be packed into columns, where there are many and it can be done fast.
+    Empty `series` and `values` are left out, as InfluxDB does in JSON and not in MessagePack. An answer without any
+    statement, `{}` in JSON, gets its empty `results`.
 
-    Returns:
-        A fresh decoder, or None where the type is missing or none of JSON, MessagePack and CSV.
+    Raises:
+        ProtocolError: the document is not a mapping, or its results are not lists of mappings.
     """
-    # Each decoder is imported when the first of its answers comes: who only writes needs none of them.
-    kind = media_type(content_type)
-    if kind in MESSAGE_PACK:
-        from ._msgpack import MessagePackDocuments  # noqa: PLC0415 - see above
-
-        return MessagePackDocuments(packed=packed)
-    if kind == "application/json":
-        from ._json import JSONDocuments  # noqa: PLC0415 - see above
-
-        return JSONDocuments()
-    if kind in CSV:
-        from ._csv import CSVDocuments  # noqa: PLC0415 - see above
-
-        return CSVDocuments()
-    return None
-
-
-def can_be_packed(content_type: str | None) -> bool:
-    """Say whether the rows of such an answer are packed into columns where they may be: those of MessagePack."""
-    return media_type(content_type) in MESSAGE_PACK
+    try:
+        if not document:
+            document["results"] = []
+        for result in document.get("results", ()):
+            if not result.get("series", True):
+                del result["series"]
+            for series in result.get("series", ()):
+                if not series.get("values", True):
+                    del series["values"]
+    except (AttributeError, TypeError):
+        raise ProtocolError(f"not the shape of an InfluxDB answer: {str(document)[:200]}") from None
+    return document  # type: ignore[no-any-return]  # it behaved like one above

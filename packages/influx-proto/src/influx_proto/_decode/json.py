@@ -19,10 +19,9 @@ from typing import Annotated, Any, Final, cast
 
 import msgspec
 
-from ._errors import ProtocolError
-from ._uninterrupted import uninterrupted
-
-__all__ = ["JSONDocuments", "in_json_shape"]
+from .._errors import ProtocolError
+from .._gc_pause import uninterrupted
+from .document import in_json_shape
 
 #: How much of an answer that is none is quoted.
 _EXCERPT: Final = 400
@@ -186,29 +185,6 @@ class JSONDocuments:
                 f"ask for MessagePack: {_excerpt(line)}"
             )
         raise ProtocolError(f"the answer is not JSON: {_excerpt(text)}")
-
-
-def in_json_shape(document: Any) -> dict[str, Any]:
-    """Bring a decoded document to the one shape that all formats share, in place.
-
-    Empty `series` and `values` are left out, as InfluxDB does in JSON and not in MessagePack. An answer without any
-    statement, `{}` in JSON, gets its empty `results`.
-
-    Raises:
-        ProtocolError: the document is not a mapping, or its results are not lists of mappings.
-    """
-    try:
-        if not document:
-            document["results"] = []
-        for result in document.get("results", ()):
-            if not result.get("series", True):
-                del result["series"]
-            for series in result.get("series", ()):
-                if not series.get("values", True):
-                    del series["values"]
-    except (AttributeError, TypeError):
-        raise ProtocolError(f"not the shape of an InfluxDB answer: {str(document)[:_EXCERPT]}") from None
-    return document  # type: ignore[no-any-return]  # it behaved like one above
 
 
 def _decode(data: bytearray) -> dict[str, Any]:

@@ -21,12 +21,10 @@ from typing import Any, Final
 
 import msgspec
 
-from ._errors import ProtocolError
-from ._json import in_json_shape
-from ._msgpack_format import COUNT, GARBLED, SIZES, WIDTH, Walk, extension
-from ._uninterrupted import uninterrupted
-
-__all__ = ["MessagePackDocuments"]
+from .._errors import ProtocolError
+from .._gc_pause import uninterrupted
+from .document import in_json_shape
+from .msgpack_format import COUNT, GARBLED, SIZES, WIDTH, Walk, extension
 
 #: How a document begins: a map of one key.
 _RESULTS: Final = b"\x81\xa7results"
@@ -153,7 +151,7 @@ class MessagePackDocuments:
         data = bytes(self._buffer[: ends[-1]])
         found = {}
         if self._packed:
-            from ._msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for who asked for it
+            from .msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for who asked for it
 
             found = read_packed(data, ends)
         if not found and _EXTENSION not in data:  # which would need Python

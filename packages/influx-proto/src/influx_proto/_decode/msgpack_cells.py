@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ._cells import Piece, PieceKind, Texts
-from ._msgpack_format import SIZES
+from .._result.column import Piece, PieceKind, Texts
+from .msgpack_format import SIZES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     Places: TypeAlias = NDArray[np.intp]
     Bytes: TypeAlias = NDArray[np.uint8]
     Flags: TypeAlias = NDArray[np.bool_]
-
-__all__ = ["CellSource"]
 
 #: Views look this far beyond a cell.
 _PADDING: Final = bytes(64)

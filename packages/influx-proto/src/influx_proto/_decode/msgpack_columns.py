@@ -20,15 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from ._errors import ProtocolError
-from ._msgpack_cells import CellSource
-from ._msgpack_format import GARBLED, extension
-from ._packed_rows import PackedRows
+from .._errors import ProtocolError
+from .._result.packed import PackedRows
+from .msgpack_cells import CellSource
+from .msgpack_format import GARBLED, extension
 
 if TYPE_CHECKING:
-    from ._msgpack_cells import Places
-
-__all__ = ["read_packed"]
+    from .msgpack_cells import Places
 
 #: Fewer are decoded faster one by one.
 _FEWEST_ROWS: Final = 500

@@ -7,10 +7,8 @@ from typing import Final
 
 import msgspec
 
-from ._errors import ProtocolError
-from ._time import to_rfc3339
-
-__all__ = ["COUNT", "GARBLED", "SIZES", "WIDTH", "Walk", "extension"]
+from .._errors import ProtocolError
+from .._time import to_rfc3339
 
 
 def extension(code: int, data: memoryview) -> str:

@@ -6,12 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ._lines import lines
-
-__all__ = ["BATCH_BYTES", "BATCH_LINES", "SKIPPED", "Batch", "has_time", "is_point"]
-
-#: What the server skips at the beginning of a line, and a space at its end.
-SKIPPED: Final = b" \t\0\n"
+from .._line_protocol.split import is_point, lines
 
 #: How much one request has if the caller does not say: what InfluxDB takes in fastest, and what leaves room below the
 #: 25 MB that it refuses unless configured otherwise.
@@ -50,18 +45,3 @@ class Batch:
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         return ((begin, end) for begin, end in lines(self.data) if is_point(self.data[begin:end]))
-
-
-def is_point(line: bytes) -> bool:
-    """Whether a line is one that the server reads: neither blank nor a comment."""
-    line = line.strip(SKIPPED)
-    return bool(line) and not line.startswith(b"#")
-
-
-def has_time(line: bytes) -> bool:
-    r"""Whether a line ends in a time; for a line with LFs in its strings, the same is true of its last piece.
-
-    A string field ends in a quote, so digits after the last space are the time. What is no valid line is refused by the
-    server whatever is said here.
-    """
-    return line.rpartition(b" ")[2].removeprefix(b"-").isdigit()

@@ -8,24 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ._escape import SHORT_LINE, string_value
-from ._policy import TypePolicy
-from ._runs import classes_of
-from ._time import FIRST, LAST, to_nanoseconds
-from ._values import FieldTexts, number_encoder
-
-__all__ = [
-    "FIELDS",
-    "TIMES",
-    "AtOnce",
-    "Column",
-    "LineColumns",
-    "integer_times",
-    "joined_lines",
-    "line_columns",
-    "read_column",
-    "separate_lines",
-]
+from .._line_protocol.escape import SHORT_LINE, string_value
+from .._line_protocol.options import TypePolicy
+from .._line_protocol.values import FieldTexts, number_encoder
+from .._time import FIRST, LAST, to_nanoseconds
+from .grouping import classes_of
 
 #: Gives the texts of values that are all of one class; None if one of them has to be looked at.
 _Texter: TypeAlias = Callable[[Sequence[Any]], Sequence[bytes] | None]

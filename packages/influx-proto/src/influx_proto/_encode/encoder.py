@@ -10,22 +10,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any, ClassVar, Final, NoReturn
 
-from ._batch import SKIPPED, Batch, has_time, is_point
-from ._errors import SerializationError
-from ._escape import encoded
-from ._lineprotocol import ObjectEncoder, object_encoder
-from ._lines import lines
-from ._point_runs import PointRunEncoder
-from ._points import PointEncoder, point_encoder
-from ._policy import DEFAULT, ObjectColumns, TypePolicy
-from ._runs import Lines, Run, with_runs
-from ._shown import shown
-from ._slices import Table
-from ._table import TableEncoder
-from ._table_kinds import is_table, table_reader
-from ._time import wire_precision
-
-__all__ = ["Encoder"]
+from .._errors import SerializationError
+from .._line_protocol.escape import encoded
+from .._line_protocol.options import DEFAULT, ObjectColumns, TypePolicy
+from .._line_protocol.split import SKIPPED, has_time, is_point, lines
+from .._repr import shown
+from .._time import wire_precision
+from .batch import Batch
+from .classes.decorator import ObjectEncoder, object_encoder
+from .frames.detect import is_table, table_reader
+from .frames.encoder import TableEncoder
+from .frames.model import Table
+from .grouping import Lines, Run, with_runs
+from .points import PointEncoder, point_encoder
+from .points_columnar import PointRunEncoder
 
 _UNLIMITED: Final = 2**63
 

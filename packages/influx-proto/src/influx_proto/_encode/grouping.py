@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
-__all__ = ["Lines", "Run", "classes_of", "with_runs"]
-
 #: How many points are written at a time: enough that what is done once for all of them does not count, and few enough
 #: that they stay in the processor's caches.
 _LONGEST_RUN: Final = 500

@@ -11,14 +11,21 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
-from ._errors import SerializationError
-from ._escape import SHORT_LINE, SUSPICIOUS, TAG_VALUES, before_tag, check_line, field_key, measurement, tag_key
-from ._policy import TypePolicy
-from ._shown import shown
-from ._time import FIRST, LAST, to_nanoseconds, unit
-from ._values import FieldTexts, TagTexts, number_encoder
-
-__all__ = ["Fields", "PointEncoder", "point_encoder"]
+from .._errors import SerializationError
+from .._line_protocol.escape import (
+    SHORT_LINE,
+    SUSPICIOUS,
+    TAG_VALUES,
+    before_tag,
+    check_line,
+    field_key,
+    measurement,
+    tag_key,
+)
+from .._line_protocol.options import TypePolicy
+from .._line_protocol.values import FieldTexts, TagTexts, number_encoder
+from .._repr import shown
+from .._time import FIRST, LAST, to_nanoseconds, unit
 
 #: Series, shapes and field keys that are remembered. Where there are more, all are forgotten and learned anew.
 _REMEMBERED: Final = 4096

@@ -7,10 +7,10 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
-from ._errors import SerializationError
-from ._escape import SUSPICIOUS
-from ._points import PointEncoder
-from ._run_columns import (
+from .._errors import SerializationError
+from .._line_protocol.escape import SUSPICIOUS
+from .._time import unit
+from .columnar import (
     FIELDS,
     TIMES,
     Column,
@@ -21,10 +21,8 @@ from ._run_columns import (
     read_column,
     separate_lines,
 )
-from ._runs import classes_of
-from ._time import unit
-
-__all__ = ["PointRunEncoder", "Shape"]
+from .grouping import classes_of
+from .points import PointEncoder
 
 #: Shapes, and of each the series, that are remembered.
 _REMEMBERED_SHAPES: Final = 256

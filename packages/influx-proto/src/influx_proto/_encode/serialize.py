@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from ._arguments import joined_tags, limit
-from ._batch import BATCH_BYTES, BATCH_LINES
-from ._errors import SerializationError
-from ._policy import FieldType, ObjectColumns, TypePolicy
-from ._time import wire_precision
-
-__all__ = ["serialize", "serialize_batches"]
+from .._checks import joined_tags, limit
+from .._errors import SerializationError
+from .._line_protocol.options import FieldType, ObjectColumns, TypePolicy
+from .._time import wire_precision
+from .batch import BATCH_BYTES, BATCH_LINES
 
 
 def serialize(
@@ -56,7 +54,7 @@ def serialize(
         SerializationError: a point cannot be written as it is; says which and why.
         ValueError: an argument is not what it must be.
     """
-    from ._encoder import Encoder  # noqa: PLC0415 - as in `_write`
+    from .encoder import Encoder  # noqa: PLC0415 - as in `_write`
 
     encoder = Encoder(
         measurement,
@@ -117,7 +115,7 @@ def serialize_batches(
             whole.
         ValueError: an argument is not what it must be.
     """
-    from ._encoder import Encoder  # noqa: PLC0415 - as in `_write`
+    from .encoder import Encoder  # noqa: PLC0415 - as in `_write`
 
     encoder = Encoder(
         measurement,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar, cast
 
-from ._errors import ProtocolError
-from ._wire import Headers, Request
+from .._errors import ProtocolError
+from .messages import Headers, Request
 
 T = TypeVar("T")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ._documents import CSV, MESSAGE_PACK, media_type
-from ._errors import (
+from .._errors import (
     AuthenticationError,
     AuthorizationError,
     DatabaseNotFound,
@@ -17,7 +16,7 @@ from ._errors import (
     ResponseError,
     ServerUnavailable,
 )
-from ._wire import Headers
+from .messages import CSV, MESSAGE_PACK, Headers, media_type
 
 #: An error's body is kept up to this many bytes; a server's longest messages quote one line of 64 KiB.
 BODY_LIMIT = 4 * 1024 * 1024

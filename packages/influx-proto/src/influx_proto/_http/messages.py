@@ -10,11 +10,11 @@ import enum
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, TypeAlias, TypeVar, cast
+from typing import Final, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
-from ._observer import Watch
-from ._timeout import Timeout
+from .observer import Watch
+from .timeout import Timeout
 
 Body: TypeAlias = bytes | Iterable[bytes]
 
@@ -149,3 +149,15 @@ def _encoded_db(name: str) -> str:
 
 def _with_encoded(target: str, params: str) -> str:
     return f"{target}{'&' if '?' in target else '?'}{params}" if params else target
+
+
+#: The media types of two of the forms that answers have; the third is JSON.
+MESSAGE_PACK: Final = frozenset({"application/x-msgpack", "application/msgpack"})
+
+
+CSV: Final = frozenset({"text/csv", "application/csv"})
+
+
+def media_type(content_type: str | None) -> str:
+    """Give the type that a `Content-Type` names, in lower case and without its parameters."""
+    return (content_type or "").partition(";")[0].strip().lower()

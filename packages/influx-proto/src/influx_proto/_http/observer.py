@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 if TYPE_CHECKING:
     from logging import Logger
 
-    from ._errors import InfluxDBError
-
-__all__ = ["Exchange", "Observer", "Retry", "Watch", "logger", "operation"]
+    from .._errors import InfluxDBError
 
 _DEBUG = 10  # `logging.DEBUG`
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote
 
-from ._server import Server, basic, netloc, not_of_the_form, split_url
+from .auth import basic
+from .server import Server, netloc, not_of_the_form, split_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,115 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
-from ._arguments import text
-from ._errors import TransportError
-from ._observer import Watch
-from ._timeout import Timeout
-from ._wire import Request, add_db
+from .._checks import text
+from .messages import Request, add_db
+from .observer import Watch
+from .timeout import Timeout
 
 DEFAULT_PORT = 8086
 
-_JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
-_SCHEMED_TOKEN = re.compile(r"(?:Bearer|Token) \S+")
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: Header fields that frame a message or concern its connection.
 _NOT_OURS = {"host", "content-length", "transfer-encoding", "connection", "content-encoding"}
-_URL_SETTINGS = {"database": "database", "db": "database"}
 _NOT_IN_HOSTS = frozenset('/\\@?#<>[]^|%"` ')
-_CREDENTIALS = ("username", "password", "token")
-
-
-def authorization(username: str | None, password: str | None, token: str | Callable[[], object] | None) -> str | None:
-    """Give the value of the `Authorization` header, or None without credentials, or where a function gives the token.
-
-    A token that is a JSON web token goes out as `Bearer`, which is what InfluxDB 1.x verifies with its shared secret;
-    any other as `Token`, which is what 1.8 and later take (`Token user:password`, or a 2.x or 3.x API token). A token
-    that names its scheme (`"Bearer abc"`) is sent as it is.
-
-    Raises:
-        ValueError: the credentials contradict each other or cannot be carried by HTTP.
-    """
-    if token is not None:
-        if username is not None or password is not None:
-            msg = "token: give either a token or a username and password, not both"
-            raise ValueError(msg)
-        if callable(token):
-            return None
-        if not token or not token.isascii() or not token.isprintable():
-            msg = "token: must be printable ASCII text, and not empty"
-            raise ValueError(msg)
-        if _SCHEMED_TOKEN.fullmatch(token):
-            return token
-        return f"{'Bearer' if _JWT.fullmatch(token) else 'Token'} {token}"
-    if username is None:
-        if password is not None:
-            msg = "password: given without a username"
-            raise ValueError(msg)
-        return None
-    if ":" in username:
-        msg = f"username: {username!r} contains ':', which HTTP's basic authentication cannot carry"
-        raise ValueError(msg)
-    return basic(username, password or "")
-
-
-def basic(username: str, password: str) -> str:
-    """Give a header's value for HTTP's basic authentication."""
-    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode('ascii')}"
 
 
 def netloc(host: str, port: int) -> str:
     """Write host and port as a URL has them."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def authorized(request: Request) -> Request:
-    """Add the token that a client was told to ask for anew, over a blocking transport.
-
-    Raises:
-        TransportError: there is none to be had now: the function raised an OSError. Whatever else it raises is left.
-    """
-    if request.token is None:
-        return request
-    try:
-        token = request.token()
-    except OSError as error:
-        raise _no_token(error) from error
-    return _with_token(request, token)
-
-
-async def aauthorized(request: Request) -> Request:
-    """Add the token that a client was told to ask for anew, over an awaiting transport; errors are the same."""
-    if request.token is None:
-        return request
-    try:
-        token = request.token()
-        if isinstance(token, Awaitable):
-            token = await token
-    except OSError as error:
-        raise _no_token(error) from error
-    return _with_token(request, token)
-
-
-def _no_token(error: Exception) -> TransportError:
-    return TransportError(f"the function that gives the token failed: {error!r}", maybe_received=False)
-
-
-def _with_token(request: Request, token: object) -> Request:
-    if isinstance(token, Coroutine):
-        token.close()  # nobody will await it
-    if not isinstance(token, str):
-        msg = f"token: the function has to give text, not a {type(token).__name__}"
-        raise TypeError(msg)
-    header = ("Authorization", authorization(None, None, token) or "")
-    return replace(request, headers=(*request.headers, header), token=None)
 
 
 def _checked_host(host: str) -> str:
@@ -216,58 +129,3 @@ def not_of_the_form(name: str, url: str, form: str) -> str:
     if "@" not in url:
         return f"{name}: {url!r} is not of the form {form}"
     return f"{name}: is not of the form {form}; in names and passwords, / ? # @ are written %2F %3F %23 %40"
-
-
-def settings_from_url(url: str) -> dict[str, Any]:
-    """Read `https://user:password@host:port/prefix?database=name` as keyword arguments of a client.
-
-    A URL without a port means its scheme's own: 443 for https, and InfluxDB's 8086 for http.
-
-    Raises:
-        ValueError: this is no such URL; credentials are not repeated in the message.
-    """
-    found = split_url(text("url", url))
-    if found is None or found[0].scheme not in {"http", "https"}:
-        form = "http[s]://[user:password@]host[:port][/prefix][?database=name]"
-        raise ValueError(not_of_the_form("url", url, form))
-    parts, port = found
-    ssl = parts.scheme == "https"
-    settings: dict[str, Any] = {
-        "host": parts.hostname,
-        "port": port if port is not None else (443 if ssl else DEFAULT_PORT),
-        "ssl": ssl,
-        "path": parts.path,
-    }
-    if parts.username or parts.password:
-        settings["username"] = unquote(parts.username or "")
-        settings["password"] = unquote(parts.password or "")
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in _URL_SETTINGS:
-            msg = f"url: unknown parameter {name!r}; known are {', '.join(_URL_SETTINGS)}"
-            raise ValueError(msg)
-        settings[_URL_SETTINGS[name]] = value
-    return settings
-
-
-def settings_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Read `INFLUXDB_URL`, `INFLUXDB_DATABASE`, `INFLUXDB_USERNAME`, `INFLUXDB_PASSWORD` and `INFLUXDB_TOKEN`.
-
-    The single variables win over what the URL says; without any of them the server is `http://localhost:8086`.
-    """
-    settings = settings_from_url(environ["INFLUXDB_URL"]) if environ.get("INFLUXDB_URL") else {}
-    single = {name: environ.get(f"INFLUXDB_{name.upper()}") for name in ("database", *_CREDENTIALS)}
-    return settings_joined(settings, {name: value for name, value in single.items() if value})
-
-
-def settings_joined(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Join the settings of two sources, of which the later wins: its credentials replace those of the other.
-
-    A password without a user is for the user of the other source.
-    """
-    after = {name: value for name, value in after.items() if value is not None or name not in _CREDENTIALS}
-    replaced: set[str] = set()
-    if "token" in after:
-        replaced = {"username", "password"}
-    elif "username" in after:
-        replaced = {"token", "password"} if "username" in before else {"token"}
-    return {**{name: value for name, value in before.items() if name not in replaced}, **after}

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ._arguments import integer
-from ._arguments import limit as limited
-from .influxql import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
+from .._checks import integer
+from .._checks import limit as limited
+from .quote import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
 
 #: A name, or a pattern for all that it finds something in.
 Name: TypeAlias = str | re.Pattern[str]

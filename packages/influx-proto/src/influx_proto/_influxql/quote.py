@@ -1,50 +1,21 @@
-"""InfluxQL text: quoting what users give, and telling reads from statements that change something.
-
-No user text is ever pasted into a statement: what the client itself composes goes through the `quote_...` functions
-here, and values in queries go through bind parameters.
-"""
+"""Quoting of what users give: names, strings, patterns, durations and times."""
 
 from __future__ import annotations
 
-import math
 import re
-import sys
-from collections.abc import Callable, Mapping
-from datetime import date, timedelta
-from decimal import Decimal
-from enum import Enum
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final, TypeAlias, TypeVar
 
-from ._errors import SerializationError
-from ._policy import TypePolicy
-from ._shown import shown
-from ._time import to_nanoseconds
-from ._values import FieldTexts
-
-__all__ = [
-    "Duration",
-    "encode_bind_parameters",
-    "is_read",
-    "quote_duration",
-    "quote_identifier",
-    "quote_regex",
-    "quote_string",
-    "quote_time",
-]
+from .._errors import SerializationError
+from .._repr import shown
+from .._time import to_nanoseconds
 
 #: How long something is: a `timedelta`, whole seconds, or as InfluxQL writes it (`"1h30m"`).
 Duration: TypeAlias = timedelta | int | str
 
 ValueT = TypeVar("ValueT")
 
-_QUOTED_OR_COMMENT = re.compile(
-    r"""--[^\n]* | /\*.*?\*/ | "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'""",
-    re.DOTALL | re.VERBOSE,
-)
-_READ = re.compile(r"[\s;]*(?:SELECT|SHOW|EXPLAIN)\b", re.IGNORECASE)
-_ONLY_SHOW = re.compile(r"(?:[\s;]*+SHOW\b[^;]*+)*+[\s;]*+", re.IGNORECASE)
-_DIAGNOSTICS = re.compile(r"\bSHOW\s+DIAGNOSTICS\b", re.IGNORECASE)
-_CHANGE = re.compile(r"\b(?:ALTER|CREATE|DELETE|DROP|GRANT|INTO|KILL|REVOKE|SET)\b", re.IGNORECASE)
 
 #: InfluxQL's units in nanoseconds, the longest that is written first.
 _UNITS: Final = {
@@ -59,9 +30,8 @@ _UNITS: Final = {
     "\N{MICRO SIGN}": 1_000,
 }
 _DURATION: Final = re.compile("([0-9]+)(ns|ms|[usmhdw\N{MICRO SIGN}])")
-_LONGEST: Final = 2**63 - 1
+LONGEST: Final = 2**63 - 1
 
-_FLOATS: Final = FieldTexts(TypePolicy())
 
 #: What cannot stand in a regular expression between slashes, escaped or not, and what stands there instead.
 _IN_REGEX: Final = re.compile(r"\\(.)?|[/\n\r\0]", re.DOTALL)
@@ -109,7 +79,7 @@ def quote_regex(pattern: str | re.Pattern[str]) -> str:
         TypeError: it is neither, or a pattern of bytes.
         ValueError: it ends in a lone backslash, begins with a `*`, or has the flag `re.VERBOSE`, which RE2 lacks.
     """
-    text = _regex_text(pattern)
+    text = regex_text(pattern)
     if text.startswith("*"):  # with the slash before it, it would begin a comment
         msg = "an InfluxQL regular expression must not begin with '*': there is nothing to repeat"
         raise ValueError(msg)
@@ -128,7 +98,7 @@ def quote_duration(duration: Duration) -> str:
     """
     if isinstance(duration, str) and duration.upper() == "INF":
         return "INF"
-    ns = _duration_ns(duration)
+    ns = duration_ns(duration)
     unit = next(unit for unit, size in _UNITS.items() if ns % size == 0) if ns else "s"
     return f"{ns // _UNITS[unit]}{unit}"
 
@@ -180,7 +150,7 @@ def _escape(text: str, quote: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace(quote, "\\" + quote)
 
 
-def _regex_text(pattern: object) -> str:
+def regex_text(pattern: object) -> str:
     if isinstance(pattern, str):
         text, flags = pattern, ""
     elif isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
@@ -193,7 +163,7 @@ def _regex_text(pattern: object) -> str:
         kind = "a pattern of bytes" if isinstance(pattern, re.Pattern) else type(pattern).__name__
         msg = f"an InfluxQL regular expression must be a str or a pattern of re, not {kind}"
         raise TypeError(msg)
-    return f"(?{flags}){_encodable(text)}" if flags else _encodable(text)
+    return f"(?{flags}){encodable(text)}" if flags else encodable(text)
 
 
 def _escape_in_regex(found: re.Match[str]) -> str:
@@ -204,7 +174,7 @@ def _escape_in_regex(found: re.Match[str]) -> str:
     return _REGEX_ESCAPES.get(found[1] or found[0], found[0])
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -213,7 +183,7 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _duration_ns(duration: object) -> int:
+def duration_ns(duration: object) -> int:
     if isinstance(duration, timedelta):
         ns = _timedelta_ns(duration)
     elif isinstance(duration, int) and not isinstance(duration, bool):
@@ -227,7 +197,7 @@ def _duration_ns(duration: object) -> int:
     else:
         msg = f"a duration must be a timedelta, an int of seconds or a str, not {type(duration).__name__}"
         raise TypeError(msg)
-    if not 0 <= ns <= _LONGEST:
+    if not 0 <= ns <= LONGEST:
         msg = f"the duration {shown(duration)} is {'negative' if ns < 0 else 'longer than InfluxDB can count'}"
         raise ValueError(msg)
     return ns
@@ -237,119 +207,3 @@ def _timedelta_ns(duration: Any) -> int:
     if hasattr(duration, "as_unit"):  # pandas' subclass, with nanoseconds that its base does not know of
         return int(duration.as_unit("ns").value)
     return int(duration // timedelta(microseconds=1)) * 1_000
-
-
-def is_read(q: str) -> bool:
-    """Say whether a query only reads.
-
-    Where that cannot be told for certain without parsing InfluxQL whole, the answer is False: the query is then sent
-    as a POST and not repeated, which is right for reads as well.
-    """
-    bare = _bare(q)
-    # A slash divides or begins a regular expression, in which a quote is no quote. Only a parser could tell, so every
-    # word counts, those inside quotes included.
-    return _READ.match(bare) is not None and _CHANGE.search(q if "/" in bare else bare) is None
-
-
-def is_empty(q: str) -> bool:
-    """Say whether a query has no statement, but at the most comments."""
-    return not _bare(q).strip("; \t\r\n")
-
-
-def is_several(q: str) -> bool:
-    """Say whether a query has more than one statement."""
-    return bool(_bare(q).partition(";")[2].strip("; \t\r\n"))
-
-
-def is_about_diagnostics(q: str) -> bool:
-    """Say whether a query has SHOW DIAGNOSTICS among its statements, and none that selects values."""
-    bare = _bare(q)
-    return _DIAGNOSTICS.search(bare) is not None and _ONLY_SHOW.fullmatch(bare) is not None
-
-
-def _bare(q: str) -> str:
-    """Give a query without its comments, and with nothing between its quotes."""
-    return _QUOTED_OR_COMMENT.sub(lambda found: " " if found[0][0] in "-/" else "''", q)
-
-
-def encode_bind_parameters(params: Mapping[str, object]) -> str:
-    """Encode bind parameters (`$name` in the query) as the JSON that InfluxDB reads.
-
-    What can be bound:
-
-    - `str`, `bool`, `int` and `float`, and numpy's kinds of these. A float is written with a decimal point, without
-      which the server takes a number for an integer;
-    - `decimal.Decimal`: its digits, as a float;
-    - members of an `Enum`: their name;
-    - `datetime` (naive means UTC), `date`, `numpy.datetime64` and `pandas.Timestamp`: nanoseconds since 1970 UTC, which
-      compare with `time` exactly;
-    - from InfluxDB 1.8 on: `timedelta`, for `time > now() - $age` and `GROUP BY time($every)`; and Python's patterns,
-      for `host =~ $pattern`, see `quote_regex`.
-
-    Raises:
-        TypeError: a name or value is of another type.
-        ValueError: a number is infinite or not a number, or an integer of more than 64 bits; a time is out of range.
-    """
-    if not isinstance(params, Mapping):
-        msg = f"params: must be a mapping of names to values, not {type(params).__name__}"
-        raise TypeError(msg)
-    pairs: list[str] = []
-    for name, value in params.items():
-        if not isinstance(name, str):
-            msg = f"params: names must be str, not {type(name).__name__}"
-            raise TypeError(msg)
-        pairs.append(f"{quoted('params', _json_text, name)}:{quoted(f'params: {name!r}', _bound, value)}")
-    return "{" + ",".join(pairs) + "}"
-
-
-def _json_text(text: str) -> str:
-    import json  # noqa: PLC0415 - not needed by those who bind nothing
-
-    return json.dumps(_encodable(text), ensure_ascii=False)
-
-
-def _bound(value: object) -> str:
-    value = _plain(value)
-    if isinstance(value, str):
-        return _json_text(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        if not -_LONGEST - 1 <= value <= _LONGEST:
-            msg = f"{shown(value)} does not fit into 64 bits"
-            raise ValueError(msg)
-        return str(int(value))
-    if isinstance(value, timedelta):
-        return f'{{"duration":{_duration_ns(value)}}}'
-    if isinstance(value, re.Pattern):
-        return f'{{"regex":{_json_text(_regex_text(value))}}}'
-    if isinstance(value, float | Decimal) or _is_numpy(value, "floating"):
-        return _bound_float(value)
-    msg = f"a {type(value).__name__} cannot be bound: only text, numbers, booleans, times, durations and patterns can"
-    raise TypeError(msg)
-
-
-def _plain(value: Any) -> Any:
-    """Give names for members of an `Enum`, nanoseconds for times, and Python's for numpy's integers and booleans."""
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, date) or _is_numpy(value, "datetime64"):
-        return int(quote_time(value))
-    if _is_numpy(value, "bool_") or (_is_numpy(value, "integer") and not _is_numpy(value, "timedelta64")):
-        return value.item()
-    return value
-
-
-def _is_numpy(value: object, kind: str) -> bool:
-    numpy = sys.modules.get("numpy")  # without it there can be no value of its kinds
-    return numpy is not None and isinstance(value, getattr(numpy, kind))
-
-
-def _bound_float(value: Any) -> str:
-    """Give the digits that line protocol has for it, with the decimal point that makes it a float here."""
-    text = _FLOATS[type(value)](value) if math.isfinite(value) else None
-    if text is None:
-        msg = f"{value} is nothing that InfluxQL can express"
-        raise ValueError(msg)
-    mantissa, exponent, power = text.decode().partition("e")
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}{exponent}{power}"

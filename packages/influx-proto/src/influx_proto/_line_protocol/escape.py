@@ -27,21 +27,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ._errors import SerializationError
-from ._lines import end_of_line
-from ._shown import shown
-
-__all__ = [
-    "TAG_VALUES",
-    "TagValues",
-    "check_line",
-    "encoded",
-    "field_key",
-    "measurement",
-    "string_value",
-    "tag_key",
-    "tag_value",
-]
+from .._errors import SerializationError
+from .._repr import shown
+from .split import end_of_line
 
 #: The longest series key with one field key that InfluxDB stores, four bytes between them.
 LONGEST_KEY: Final = 65535

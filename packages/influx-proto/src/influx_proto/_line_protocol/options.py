@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-__all__ = ["DEFAULT", "FieldType", "ObjectColumns", "TypePolicy"]
-
 #: The types that InfluxDB has for fields.
 FieldType: TypeAlias = Literal["float", "integer", "unsigned", "string", "boolean"]
 

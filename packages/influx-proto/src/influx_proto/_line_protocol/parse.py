@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from ._errors import Place, SerializationError
-from ._lines import end_of_line, lines
-from ._scan import ScanError, scan_line
-from ._time import unit
+from .._errors import Place, SerializationError
+from .._time import unit
+from .scan import ScanError, scan_line
+from .split import end_of_line, lines
 
 if TYPE_CHECKING:
-    from ._plain_lines import Point
-
-__all__ = ["check_lines", "parse_lines", "split_lines"]
+    from .parse_fast import Point
 
 #: Bytes that are looked at in one go.
 _WINDOW: Final = 1 << 18
@@ -146,7 +144,7 @@ class _Reader:
         self._unit = unit
         self._unsigned = unsigned
         self._refused = refused
-        from ._plain_lines import PlainReader  # noqa: PLC0415 - not needed by those who only write, and slow to import
+        from .parse_fast import PlainReader  # noqa: PLC0415 - not needed by those who only write, and slow to import
 
         self._plain = PlainReader(unit)
         self._lines_before = 0

@@ -15,12 +15,10 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from ._escape import LONGEST_KEY
-from ._scan import ScanError, scan_series
-from ._time import FIRST, LAST
-from ._values import FIRST_INTEGER, LAST_INTEGER
-
-__all__ = ["PlainReader", "Point"]
+from .._time import FIRST, LAST
+from .escape import LONGEST_KEY
+from .scan import ScanError, scan_series
+from .values import FIRST_INTEGER, LAST_INTEGER
 
 Point: TypeAlias = dict[str, Any]
 

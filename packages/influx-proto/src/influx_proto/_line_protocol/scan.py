@@ -12,10 +12,8 @@ import math
 import re
 from typing import Any, Final, NamedTuple
 
-from ._escape import LONGEST_KEY
-from ._time import FIRST, LAST
-
-__all__ = ["BOOLEANS", "ScanError", "Series", "scan_line", "scan_series"]
+from .._time import FIRST, LAST
+from .escape import LONGEST_KEY
 
 BOOLEANS: Final = {text: text in {"t", "T", "true", "True", "TRUE"} for text in (
     "t", "T", "true", "True", "TRUE", "f", "F", "false", "False", "FALSE",

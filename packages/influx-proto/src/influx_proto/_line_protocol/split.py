@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-__all__ = ["end_of_line", "lines"]
-
 #: The bytes that matter to the cutting; what is between them is skipped.
 _MARK: Final = re.compile(rb'[\\ =,"\n]')
 
@@ -74,3 +72,22 @@ def _several(data: bytes) -> Iterator[tuple[int, int]]:
             end = plain.end() if plain else end_of_line(data, at)
         yield at, end
         at = end + 1
+
+
+#: What the server skips at the beginning of a line, and a space at its end.
+SKIPPED: Final = b" \t\0\n"
+
+
+def is_point(line: bytes) -> bool:
+    """Whether a line is one that the server reads: neither blank nor a comment."""
+    line = line.strip(SKIPPED)
+    return bool(line) and not line.startswith(b"#")
+
+
+def has_time(line: bytes) -> bool:
+    r"""Whether a line ends in a time; for a line with LFs in its strings, the same is true of its last piece.
+
+    A string field ends in a quote, so digits after the last space are the time. What is no valid line is refused by the
+    server whatever is said here.
+    """
+    return line.rpartition(b" ")[2].removeprefix(b"-").isdigit()

@@ -29,12 +29,10 @@ from enum import Enum
 from functools import cache
 from typing import Any, Final, NoReturn, TypeAlias
 
-from ._errors import SerializationError
-from ._escape import string_value, tag_value
-from ._policy import FieldType, TypePolicy
-from ._shown import shown
-
-__all__ = ["FieldTexts", "TagTexts", "float_text", "number_encoder"]
+from .._errors import SerializationError
+from .._repr import shown
+from .escape import string_value, tag_value
+from .options import FieldType, TypePolicy
 
 #: Gives the text of a value, or None for one that is missing.
 Texter: TypeAlias = Callable[[Any], bytes | None]

@@ -7,15 +7,16 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
-from ._answers import Collected, WholeResult, chunk_decoder
-from ._arguments import given, limit, text
-from ._documents import can_be_packed
-from ._op import Decoder, FlatMap, Op
-from ._result import QueryResult
-from ._stream import StreamOp
-from ._time import wire_precision
-from ._wire import Headers, Repeat, Request, add_params, encode_params
-from .influxql import encode_bind_parameters, is_about_diagnostics, is_empty, is_read
+from .._checks import given, limit, text
+from .._decode.formats import can_be_packed
+from .._http.messages import Headers, Repeat, Request, add_params, encode_params
+from .._influxql.bind import encode_bind_parameters
+from .._influxql.classify import is_about_diagnostics, is_empty, is_read
+from .._result.result import QueryResult
+from .._runtime.op import Decoder, FlatMap, Op
+from .._runtime.stream import StreamOp
+from .._time import wire_precision
+from .response import Collected, WholeResult, chunk_decoder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,7 +221,7 @@ def query_as(
         QueryError: as `query`.
         ProtocolError: as `query`.
     """
-    from ._typed_rows import instances  # noqa: PLC0415 - not needed by those who want no objects
+    from .typed import instances  # noqa: PLC0415 - not needed by those who want no objects
 
     instances(cls, QueryResult([]))  # a class that will not do is told before anything is sent
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
@@ -228,7 +229,7 @@ def query_as(
 
 
 def _collected_instances(status: int, headers: Headers, *, cls: type[T]) -> Collected[list[T]]:
-    from ._typed_rows import instances  # noqa: PLC0415 - as above
+    from .typed import instances  # noqa: PLC0415 - as above
 
     found: list[T] = []
 
@@ -241,7 +242,7 @@ def _collected_instances(status: int, headers: Headers, *, cls: type[T]) -> Coll
 def _collected_frames(
     status: int, headers: Headers, *, measurement: bool | None, finish: Callable[[list[pd.DataFrame]], T]
 ) -> Collected[T]:
-    from ._pandas_result import FrameCollector  # noqa: PLC0415 - not needed by those who want no frames
+    from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - not needed by those who want no frames
 
     frames = FrameCollector(measurement=measurement)
     gathered = can_be_packed(headers.get("Content-Type"))
@@ -267,7 +268,7 @@ def _only_frame(frames: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _frames_of_chunks(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[pd.DataFrame]:
-    from ._pandas_result import ChunkFrames  # noqa: PLC0415 - as above
+    from .._result.to_pandas import ChunkFrames  # noqa: PLC0415 - as above
 
     decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
     return FlatMap(decoder, ChunkFrames(measurement=measurement).add)

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from ._documents import DocumentDecoder, decoder_for
-from ._errors import DatabaseNotFound, ProtocolError
-from ._op import Decoder
-from ._refusals import Refusal, not_influxdb
-from ._result import QueryResult, join
-from ._result_errors import QueryError
-from ._time import to_rfc3339
-from ._wire import Headers
+from .._decode.document import DocumentDecoder
+from .._decode.formats import decoder_for
+from .._errors import DatabaseNotFound, ProtocolError
+from .._http.error_response import Refusal, not_influxdb
+from .._http.messages import Headers
+from .._result.errors import QueryError
+from .._result.result import QueryResult, join
+from .._runtime.op import Decoder
+from .._time import to_rfc3339
 
 T = TypeVar("T")
 

@@ -24,14 +24,12 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
-from ._errors import SchemaError, SerializationError
-from ._result import QueryResult, Series
-from ._schema import Attribute, Kind, Schema, schema_of
-from ._shown import shown
-from ._time import from_nanoseconds, to_nanoseconds, to_rfc3339
-from ._values import float_text
-
-__all__ = ["instances"]
+from .._encode.classes.schema import Attribute, Kind, Schema, schema_of
+from .._errors import SchemaError, SerializationError
+from .._line_protocol.values import float_text
+from .._repr import shown
+from .._result.result import QueryResult, Series
+from .._time import from_nanoseconds, to_nanoseconds, to_rfc3339
 
 T = TypeVar("T")
 

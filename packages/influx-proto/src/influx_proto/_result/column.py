@@ -16,8 +16,6 @@ from itertools import chain, repeat
 from operator import is_
 from typing import Any, Final, Literal, TypeAlias, cast
 
-__all__ = ["PACKED", "Cells", "Column", "Kind", "LastingKind", "Piece", "PieceKind", "Texts"]
-
 #: `other`: cells of several kinds, or of none that InfluxDB stores; they are kept as they are.
 Kind = Literal["int", "uint", "float", "bool", "str", "other"]
 

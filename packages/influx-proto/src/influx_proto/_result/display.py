@@ -7,8 +7,6 @@ from html import escape
 from itertools import accumulate
 from typing import Any, Final, NamedTuple, TypeAlias
 
-__all__ = ["as_html", "as_text"]
-
 Results: TypeAlias = Sequence[Mapping[str, Any]]
 
 _SHOWN_SERIES: Final = 5

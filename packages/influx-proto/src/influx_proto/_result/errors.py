@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._errors import ResponseError
+from .._errors import ResponseError
 
 if TYPE_CHECKING:
-    from ._result import QueryResult
-
-__all__ = ["QueryError"]
+    from .result import QueryResult
 
 
 class QueryError(ResponseError):

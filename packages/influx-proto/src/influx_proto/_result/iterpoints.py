@@ -6,9 +6,7 @@ import inspect
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast, overload
 
-from ._shown import shown
-
-__all__ = ["iterpoints"]
+from .._repr import shown
 
 T = TypeVar("T")
 

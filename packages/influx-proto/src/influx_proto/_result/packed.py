@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from ._cells import Piece
-
-__all__ = ["PackedRows"]
+from .column import Piece
 
 
 @dataclass(frozen=True, slots=True, eq=False)

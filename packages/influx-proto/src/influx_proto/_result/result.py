@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._result_shape import misshapen, same_statement
+from .shape import misshapen, same_statement
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-
-__all__ = ["QueryResult", "Series", "join"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +62,12 @@ class QueryResult(Mapping[str, Any]):
     __hash__ = None  # type: ignore[assignment]  # mutable inside, as dict is
 
     def __repr__(self) -> str:
-        from ._display import as_text  # noqa: PLC0415 - not needed by those who show no result
+        from .display import as_text  # noqa: PLC0415 - not needed by those who show no result
 
         return as_text(self._results)
 
     def _repr_html_(self) -> str:
-        from ._display import as_html  # noqa: PLC0415 - see above
+        from .display import as_html  # noqa: PLC0415 - see above
 
         return as_html(self._results)
 
@@ -117,7 +115,7 @@ class QueryResult(Mapping[str, Any]):
         Raises:
             ValueError: the result is of no statement, or of several: `to_pandas_list` gives a frame for each.
         """
-        from ._pandas_result import to_pandas  # noqa: PLC0415 - not needed by those who want no frame
+        from .to_pandas import to_pandas  # noqa: PLC0415 - not needed by those who want no frame
 
         return to_pandas(self, measurement=measurement)
 
@@ -127,7 +125,7 @@ class QueryResult(Mapping[str, Any]):
         Args:
             measurement: see `to_pandas`.
         """
-        from ._pandas_result import to_pandas_list  # noqa: PLC0415 - see above
+        from .to_pandas import to_pandas_list  # noqa: PLC0415 - see above
 
         return to_pandas_list(self, measurement=measurement)
 
@@ -140,7 +138,7 @@ class QueryResult(Mapping[str, Any]):
         Raises:
             ValueError: as `to_pandas`, or a column has cells of several kinds.
         """
-        from ._arrow_result import to_polars  # noqa: PLC0415 - see above
+        from .to_arrow import to_polars  # noqa: PLC0415 - see above
 
         return to_polars(self, measurement=measurement)
 
@@ -153,7 +151,7 @@ class QueryResult(Mapping[str, Any]):
         Raises:
             ValueError: as `to_pandas`, or a column has cells of several kinds.
         """
-        from ._arrow_result import to_arrow  # noqa: PLC0415 - see above
+        from .to_arrow import to_arrow  # noqa: PLC0415 - see above
 
         return to_arrow(self, measurement=measurement)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ._errors import ProtocolError
-
-__all__ = ["Chunk", "misshapen", "same_statement"]
+from .._errors import ProtocolError
 
 
 class Chunk(Protocol):

@@ -27,14 +27,12 @@ from functools import partial
 from itertools import chain, starmap
 from typing import Any, Final
 
-from ._cells import PACKED, Cells, Column, Piece
-from ._errors import ProtocolError, SerializationError
-from ._packed_rows import PackedRows
-from ._result_shape import Chunk, misshapen, same_statement
-from ._time import to_nanoseconds, unit
-from ._uninterrupted import uninterrupted
-
-__all__ = ["Label", "Table", "Tables", "only_table", "tables"]
+from .._errors import ProtocolError, SerializationError
+from .._gc_pause import uninterrupted
+from .._time import to_nanoseconds, unit
+from .column import PACKED, Cells, Column, Piece
+from .packed import PackedRows
+from .shape import Chunk, misshapen, same_statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._cells import Column
-from ._columns import Label, only_table
-from ._result_shape import Chunk
+from .column import Column
+from .shape import Chunk
+from .table import Label, only_table
 
 if TYPE_CHECKING:
     import polars as pl
-
-__all__ = ["to_arrow", "to_polars"]
 
 
 def to_arrow(result: Chunk, *, measurement: bool | None = None) -> Any:

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ._cells import Column, LastingKind, Texts
-from ._columns import Label, Table, Tables, only_table, tables
-from ._result_shape import Chunk, same_statement
+from .column import Column, LastingKind, Texts
+from .shape import Chunk, same_statement
+from .table import Label, Table, Tables, only_table, tables
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["ChunkFrames", "FrameCollector", "to_pandas", "to_pandas_list"]
 
 
 def to_pandas(result: Chunk, *, measurement: bool | None = None) -> pd.DataFrame:

@@ -11,16 +11,16 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from ._coding import decoded
-from ._errors import InfluxDBError, TransportError
-from ._observer import Exchange, Retry, logger, operation
-from ._server import aauthorized, authorized
-from ._transport import AsyncTransport, Transport
-from ._wire import Repeat
+from .._errors import InfluxDBError, TransportError
+from .._http.auth import aauthorized, authorized
+from .._http.compression import decoded
+from .._http.messages import Repeat
+from .._http.observer import Exchange, Retry, logger, operation
+from .transport import AsyncTransport, Transport
 
 if TYPE_CHECKING:
-    from ._retry import RetryPolicy
-    from ._wire import Headers, Request
+    from .._http.messages import Headers, Request
+    from .retry import RetryPolicy
 
 T = TypeVar("T")
 

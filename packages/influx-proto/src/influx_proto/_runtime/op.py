@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from ._flow import Flow, attempts
-from ._transport import Clock
-from ._wire import Headers, Request
+from .._http.messages import Headers, Request
+from .flow import Flow, attempts
+from .transport import Clock
 
 if TYPE_CHECKING:
-    from ._settings import Settings
+    from .settings import Settings
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ._arguments import integer, seconds
-from ._errors import InfluxDBError, RateLimited, ResponseError, ServerUnavailable, TransportError
-from ._wire import Repeat
+from .._checks import integer, seconds
+from .._errors import InfluxDBError, RateLimited, ResponseError, ServerUnavailable, TransportError
+from .._http.messages import Repeat
 
 
 def _uniform() -> float:

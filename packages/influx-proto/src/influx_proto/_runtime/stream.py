@@ -21,15 +21,15 @@ from contextlib import (
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from ._coding import decoded
-from ._errors import InfluxDBError
-from ._flow import attempts, exchange_of
-from ._observer import Exchange
-from ._op import Decoder
-from ._server import aauthorized, authorized
-from ._settings import Settings
-from ._transport import AsyncTransport, Transport
-from ._wire import Headers, Request
+from .._errors import InfluxDBError
+from .._http.auth import aauthorized, authorized
+from .._http.compression import decoded
+from .._http.messages import Headers, Request
+from .._http.observer import Exchange
+from .flow import attempts, exchange_of
+from .op import Decoder
+from .settings import Settings
+from .transport import AsyncTransport, Transport
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
-from ._wire import Request, Response
+from .._http.messages import Request, Response
 
 #: How many connections a client has at the most; further requests wait for one to be free.
 MAX_CONNECTIONS = 100

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ._batch import Batch
-    from ._transport import AsyncSignal, Background, Signal
-
-__all__ = ["AsyncInFlight", "InFlight"]
+    from .._encode.batch import Batch
+    from .._runtime.transport import AsyncSignal, Background, Signal
 
 
 class _State:

@@ -16,16 +16,14 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from ._batch import SKIPPED, Batch
-from ._errors import PartialWriteError, PayloadTooLarge, RejectedLine, SerializationError, WriteError
-from ._flow import Flow
-from ._parse import parse_lines
-from ._refusals import BODY_LIMIT
-from ._shown import shown
-from ._write_request import CONFLICT
-
-__all__ = ["deliver", "deliver_accepted", "partial_write"]
-
+from .._encode.batch import Batch
+from .._errors import PartialWriteError, PayloadTooLarge, RejectedLine, SerializationError, WriteError
+from .._http.error_response import BODY_LIMIT
+from .._line_protocol.parse import parse_lines
+from .._line_protocol.split import SKIPPED
+from .._repr import shown
+from .._runtime.flow import Flow
+from .request import CONFLICT
 
 #: Says how a batch is sent, tried again where that may help.
 Send: TypeAlias = Callable[[Batch], Flow[bool]]

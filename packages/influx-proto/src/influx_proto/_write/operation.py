@@ -8,20 +8,18 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from ._batch import Batch
-from ._deliver import deliver, deliver_accepted, partial_write
-from ._errors import InfluxDBError, RejectedLine, SerializationError
-from ._flow import Flow, arun, run
-from ._op import Op
-from ._settings import Settings
-from ._transport import AsyncTransport, Clock, Transport
-from ._write_request import Target, write_op
+from .._encode.batch import Batch
+from .._errors import InfluxDBError, RejectedLine, SerializationError
+from .._runtime.flow import Flow, arun, run
+from .._runtime.op import Op
+from .._runtime.settings import Settings
+from .._runtime.transport import AsyncTransport, Clock, Transport
+from .delivery import deliver, deliver_accepted, partial_write
+from .request import Target, write_op
 
 if TYPE_CHECKING:
-    from ._encoder import Encoder
-    from ._transport import AsyncSignal, Background, Signal
-
-__all__ = ["Writes"]
+    from .._encode.encoder import Encoder
+    from .._runtime.transport import AsyncSignal, Background, Signal
 
 BackgroundT = TypeVar("BackgroundT")
 
@@ -107,7 +105,7 @@ class Writes:
 
             put = send
             if beside is not None:
-                from ._in_flight import InFlight  # noqa: PLC0415 - only needed where there is much to write
+                from .concurrent import InFlight  # noqa: PLC0415 - only needed where there is much to write
 
                 put = stack.enter_context(InFlight(self._senders, send, *beside)).put
             for batch in batches:
@@ -138,7 +136,7 @@ class Writes:
             async with aclosing(several) as in_turn, AsyncExitStack() as stack:
                 put = send
                 if beside is not None:
-                    from ._in_flight import AsyncInFlight  # noqa: PLC0415 - as above
+                    from .concurrent import AsyncInFlight  # noqa: PLC0415 - as above
 
                     put = (await stack.enter_async_context(AsyncInFlight(self._senders, send, *beside))).put
                 async for batch in in_turn:

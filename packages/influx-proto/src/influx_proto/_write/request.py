@@ -6,14 +6,12 @@ import re
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from ._batch import Batch
-from ._errors import InfluxDBError, PartialWriteError, RejectedLine, ServerUnavailable, WriteError
-from ._observer import logger
-from ._op import Op
-from ._refusals import Refusal
-from ._wire import Headers, Repeat, Request, add_params
-
-__all__ = ["CONFLICT", "Target", "WriteReceiver", "with_rejected_lines", "write_op", "write_target"]
+from .._encode.batch import Batch
+from .._errors import InfluxDBError, PartialWriteError, RejectedLine, ServerUnavailable, WriteError
+from .._http.error_response import Refusal
+from .._http.messages import Headers, Repeat, Request, add_params
+from .._http.observer import logger
+from .._runtime.op import Op
 
 #: Where lines go: the parameters of their request, and whether the client's database is one of them.
 Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]

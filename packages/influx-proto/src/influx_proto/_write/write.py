@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from ._arguments import flag, given, limit, mapping
-from ._batch import BATCH_BYTES, BATCH_LINES
-from ._coding import GZIP_MAGIC
-from ._errors import SerializationError
-from ._op import Op
-from ._policy import FieldType, ObjectColumns
-from ._settings import Settings
-from ._time import wire_precision
-from ._wire import Repeat, Request
-from ._write_request import WriteReceiver, write_target
-from ._writes import Writes
+from .._checks import flag, given, limit, mapping
+from .._encode.batch import BATCH_BYTES, BATCH_LINES
+from .._errors import SerializationError
+from .._http.compression import GZIP_MAGIC
+from .._http.messages import Repeat, Request
+from .._line_protocol.options import FieldType, ObjectColumns
+from .._runtime.op import Op
+from .._runtime.settings import Settings
+from .._time import wire_precision
+from .operation import Writes
+from .request import WriteReceiver, write_target
 
 if TYPE_CHECKING:
-    from ._encoder import Encoder
+    from .._encode.encoder import Encoder
 
 
 def _params(db: str | None, rp: str | None, consistency: str | None) -> tuple[tuple[str, str], ...]:
@@ -221,6 +221,6 @@ def write_batches(
 
 @cache  # an import is felt in every small write
 def _encoder_class() -> type[Encoder]:
-    from ._encoder import Encoder  # noqa: PLC0415 - not needed by those who only read, and slow to import
+    from .._encode.encoder import Encoder  # noqa: PLC0415 - not needed by those who only read, and slow to import
 
     return Encoder

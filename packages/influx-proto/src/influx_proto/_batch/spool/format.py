@@ -20,22 +20,8 @@ from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
-from ._batch import Batch
-from ._write_request import Target
-
-__all__ = [
-    "HEADER",
-    "Kept",
-    "Reading",
-    "UnknownVersion",
-    "lines_record",
-    "mark_record",
-    "name_of",
-    "number_of",
-    "read_segment",
-    "size_of_lines",
-    "where",
-]
+from ..._encode.batch import Batch
+from ..._write.request import Target
 
 _VERSION: Final = 1
 

@@ -13,24 +13,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
-from ._batch import Batch
-from ._batch_options import Spool
-from ._errors import SpoolError
-from ._spool_format import (
-    Kept,
-    Reading,
-    UnknownVersion,
-    lines_record,
-    name_of,
-    number_of,
-    read_segment,
-    size_of_lines,
-    where,
-)
-from ._spool_ledger import Ledger, Segment, Tidying, Written
-from ._write_request import Target
-
-__all__ = ["SpoolFiles", "SpoolLog"]
+from ..._encode.batch import Batch
+from ..._errors import SpoolError
+from ..._write.request import Target
+from ..options import Spool
+from .format import Kept, Reading, UnknownVersion, lines_record, name_of, number_of, read_segment, size_of_lines, where
+from .segments import Ledger, Segment, Tidying, Written
 
 _log = logging.getLogger("influx_proto")
 

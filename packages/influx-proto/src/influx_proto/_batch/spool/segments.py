@@ -11,9 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ._spool_format import HEADER, mark_record, name_of
-
-__all__ = ["Ledger", "Segment", "Tidying", "Written"]
+from .format import HEADER, mark_record, name_of
 
 
 @dataclass(slots=True)

@@ -18,15 +18,13 @@ from functools import lru_cache, partial
 from types import CodeType
 from typing import Any, Final
 
-from ._errors import SerializationError
-from ._escape import SHORT_LINE, SUSPICIOUS, string_value
-from ._object_plan import FIELD_TYPES, Piece, Plan
-from ._policy import TypePolicy
-from ._schema import Kind
-from ._time import FIRST, LAST, to_nanoseconds, unit
-from ._values import FIRST_INTEGER, LAST_INTEGER, FieldTexts, number_encoder
-
-__all__ = ["compile_columns", "compile_line"]
+from ..._errors import SerializationError
+from ..._line_protocol.escape import SHORT_LINE, SUSPICIOUS, string_value
+from ..._line_protocol.options import TypePolicy
+from ..._line_protocol.values import FIRST_INTEGER, LAST_INTEGER, FieldTexts, number_encoder
+from ..._time import FIRST, LAST, to_nanoseconds, unit
+from .plan import FIELD_TYPES, Piece, Plan
+from .schema import Kind
 
 
 def compile_line(plan: Plan) -> Callable[[Any], bytes | None]:

@@ -6,16 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from ._errors import SerializationError
-from ._escape import SUSPICIOUS, string_value
-from ._object_code import compile_columns
-from ._object_plan import FIELD_TYPES, Piece, Plan
-from ._run_columns import FIELDS, TIMES, AtOnce, Column, integer_times, joined_lines, line_columns, read_column
-from ._runs import classes_of
-from ._schema import PLAIN, Attribute, Kind
-from ._time import unit
-
-__all__ = ["RunEncoder"]
+from ..._errors import SerializationError
+from ..._line_protocol.escape import SUSPICIOUS, string_value
+from ..._time import unit
+from ..columnar import FIELDS, TIMES, AtOnce, Column, integer_times, joined_lines, line_columns, read_column
+from ..grouping import classes_of
+from .codegen import compile_columns
+from .plan import FIELD_TYPES, Piece, Plan
+from .schema import PLAIN, Attribute, Kind
 
 #: Series that are remembered.
 _REMEMBERED: Final = 65536

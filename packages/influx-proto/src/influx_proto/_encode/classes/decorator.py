@@ -14,17 +14,15 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar, overload
 
-from ._errors import SchemaError, SerializationError
-from ._object_code import compile_line
-from ._object_plan import Options, Plan
-from ._object_runs import RunEncoder
-from ._policy import TypePolicy
-from ._runs import Lines
-from ._schema import ATTRIBUTE, Schema, read_schema, schema_of
-from ._shown import shown
-from ._values import TagTexts
-
-__all__ = ["ObjectEncoder", "lineprotocol", "object_encoder"]
+from ..._errors import SchemaError, SerializationError
+from ..._line_protocol.options import TypePolicy
+from ..._line_protocol.values import TagTexts
+from ..._repr import shown
+from ..grouping import Lines
+from .codegen import compile_line
+from .columnar import RunEncoder
+from .plan import Options, Plan
+from .schema import ATTRIBUTE, Schema, read_schema, schema_of
 
 T = TypeVar("T")
 

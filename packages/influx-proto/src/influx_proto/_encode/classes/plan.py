@@ -14,15 +14,13 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal
 
-from ._errors import SerializationError
-from ._escape import TAG_VALUES, before_tag, check_line, field_key, measurement
-from ._policy import FieldType, TypePolicy
-from ._schema import Attribute, Kind, Schema
-from ._shown import shown
-from ._time import to_nanoseconds
-from ._values import FieldTexts, TagTexts, number_encoder
-
-__all__ = ["FIELD_TYPES", "Options", "Piece", "Plan"]
+from ..._errors import SerializationError
+from ..._line_protocol.escape import TAG_VALUES, before_tag, check_line, field_key, measurement
+from ..._line_protocol.options import FieldType, TypePolicy
+from ..._line_protocol.values import FieldTexts, TagTexts, number_encoder
+from ..._repr import shown
+from ..._time import to_nanoseconds
+from .schema import Attribute, Kind, Schema
 
 #: Measurements and classes of values that are remembered.
 _REMEMBERED: Final = 4096

@@ -25,31 +25,10 @@ from decimal import Decimal
 from enum import Enum, Flag
 from typing import Annotated, Any, ClassVar, Final, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from ._errors import SchemaError, SerializationError
-from ._escape import field_key, measurement, tag_key
-from ._shown import shown
-from ._values import TagTexts
-
-__all__ = [
-    "BOOL",
-    "DECIMAL",
-    "ENUM",
-    "FLOAT",
-    "INT",
-    "MEASUREMENT",
-    "PLAIN",
-    "STR",
-    "TAG",
-    "TAGENUM",
-    "TIMEDT",
-    "TIMEINT",
-    "TIMESTR",
-    "Attribute",
-    "Kind",
-    "Schema",
-    "read_schema",
-    "schema_of",
-]
+from ..._errors import SchemaError, SerializationError
+from ..._line_protocol.escape import field_key, measurement, tag_key
+from ..._line_protocol.values import TagTexts
+from ..._repr import shown
 
 #: The attribute of a decorated class that holds its schema.
 ATTRIBUTE: Final = "__lineprotocol__"

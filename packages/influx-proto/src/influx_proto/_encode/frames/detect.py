@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._arrow import read_arrow
-from ._pandas import is_frame, read_pandas
-from ._slices import Table
-
-__all__ = ["is_table", "table_reader"]
+from .model import Table
+from .read_arrow import read_arrow
+from .read_pandas import is_frame, read_pandas
 
 
 def table_reader(kind: type) -> Callable[[Any, str], Table] | None:

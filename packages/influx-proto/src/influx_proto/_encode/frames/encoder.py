@@ -19,20 +19,18 @@ from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ._errors import SerializationError
-from ._point_runs import Shape
-from ._points import PointEncoder
-from ._policy import FieldType, ObjectColumns, TypePolicy
-from ._run_columns import joined_lines
-from ._shown import shown
-from ._slices import Codes, Column, Reader, Slice, Table
-from ._time import FIRST, LAST, to_rfc3339
-from ._values import FieldTexts
+from ..._errors import SerializationError
+from ..._line_protocol.options import FieldType, ObjectColumns, TypePolicy
+from ..._line_protocol.values import FieldTexts
+from ..._repr import shown
+from ..._time import FIRST, LAST, to_rfc3339
+from ..columnar import joined_lines
+from ..points import PointEncoder
+from ..points_columnar import Shape
+from .model import Codes, Column, Reader, Slice, Table
 
 if TYPE_CHECKING:
-    from ._column_lines import ColumnLines
-
-__all__ = ["TableEncoder", "column_names"]
+    from .vectorized import ColumnLines
 
 #: Rows that are values of Python at a time.
 _ROWS: Final = 1000
@@ -153,24 +151,6 @@ class TableEncoder:
         return table, rows
 
 
-def column_names(names: Iterable[object]) -> list[str]:
-    """Check the names of a table's columns.
-
-    Raises:
-        SerializationError: one of them is no text, or two are the same.
-    """
-    found: dict[str, None] = {}
-    for name in names:
-        if not isinstance(name, str):
-            msg = f"the name of a column must be a str, not {type(name).__name__} ({shown(name)}); rename it"
-            raise SerializationError(msg)
-        if name in found:
-            msg = f"two columns are called {shown(name)}; of two fields or tags of that name one would be lost"
-            raise SerializationError(msg)
-        found[name] = None
-    return list(found)
-
-
 class _Rows:
     """Makes points of the rows of a table.
 
@@ -280,9 +260,9 @@ class _Rows:
 
 def _column_lines() -> type[ColumnLines]:
     try:
-        from ._arrow_lines import ArrowLines  # noqa: PLC0415 - for those who have the libraries for it
+        from .vectorized_arrow import ArrowLines  # noqa: PLC0415 - for those who have the libraries for it
     except ImportError:
-        from ._numpy_lines import NumpyLines  # noqa: PLC0415 - as above
+        from .vectorized_numpy import NumpyLines  # noqa: PLC0415 - as above
 
         return NumpyLines
     return ArrowLines

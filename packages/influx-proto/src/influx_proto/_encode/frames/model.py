@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-__all__ = ["Codes", "Column", "Reader", "Slice", "Slices", "Table"]
+from ..._errors import SerializationError
+from ..._repr import shown
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +67,21 @@ class Table:
 
     columns: Sequence[Column]
     slices: Slices
+
+
+def column_names(names: Iterable[object]) -> list[str]:
+    """Check the names of a table's columns.
+
+    Raises:
+        SerializationError: one of them is no text, or two are the same.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        if not isinstance(name, str):
+            msg = f"the name of a column must be a str, not {type(name).__name__} ({shown(name)}); rename it"
+            raise SerializationError(msg)
+        if name in found:
+            msg = f"two columns are called {shown(name)}; of two fields or tags of that name one would be lost"
+            raise SerializationError(msg)
+        found[name] = None
+    return list(found)

@@ -13,16 +13,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ._errors import SerializationError
-from ._shown import shown
-from ._slices import Codes, Column, Reader, Slice, Table
-from ._table import column_names
-from ._time import unit
+from ..._errors import SerializationError
+from ..._repr import shown
+from ..._time import unit
+from .model import Codes, Column, Reader, Slice, Table, column_names
 
 if TYPE_CHECKING:
     import polars as pl
-
-__all__ = ["arrow_column", "read_arrow", "with_codes"]
 
 #: Gives the cells, or the times, of a slice of a column.
 Convert: TypeAlias = Callable[[Any], Sequence[Any]]

@@ -14,17 +14,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ._arrow import arrow_column, with_codes
-from ._errors import SerializationError
-from ._shown import shown
-from ._slices import Codes, Column, Reader, Slice, Table
-from ._table import column_names
-from ._time import unit
+from ..._errors import SerializationError
+from ..._repr import shown
+from ..._time import unit
+from .model import Codes, Column, Reader, Slice, Table, column_names
+from .read_arrow import arrow_column, with_codes
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["is_frame", "read_pandas"]
 
 
 def is_frame(kind: type) -> bool:

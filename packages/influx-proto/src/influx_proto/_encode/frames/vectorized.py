@@ -19,24 +19,12 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from ._errors import SerializationError
-from ._escape import SHORT_LINE, SUSPICIOUS
-from ._points import PointEncoder
-from ._slices import Codes, Reader, Slice
-from ._time import FIRST, LAST
-from ._values import LAST_INTEGER, FieldTexts
-
-__all__ = [
-    "FEW",
-    "CodedField",
-    "ColumnLines",
-    "Field",
-    "Line",
-    "Numbers",
-    "distinct",
-    "field_of_array",
-    "unusual",
-]
+from ..._errors import SerializationError
+from ..._line_protocol.escape import SHORT_LINE, SUSPICIOUS
+from ..._line_protocol.values import LAST_INTEGER, FieldTexts
+from ..._time import FIRST, LAST
+from ..points import PointEncoder
+from .model import Codes, Reader, Slice
 
 #: Up to so many texts are few beside the rows.
 FEW: Final = 1000

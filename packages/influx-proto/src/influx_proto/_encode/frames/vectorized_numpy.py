@@ -14,11 +14,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from ._column_lines import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array, unusual
-from ._slices import Codes, Reader
-from ._values import FieldTexts, number_encoder
-
-__all__ = ["NumpyLines"]
+from ..._line_protocol.values import FieldTexts, number_encoder
+from .model import Codes, Reader
+from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array, unusual
 
 
 class NumpyLines(ColumnLines):

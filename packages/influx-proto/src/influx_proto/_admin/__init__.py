@@ -1,0 +1,1 @@
+"""Statements that manage a server, with their result objects, by subject."""

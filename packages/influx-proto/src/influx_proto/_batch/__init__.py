@@ -1,0 +1,1 @@
+"""Batch writers, which collect lines and deliver them in the background."""

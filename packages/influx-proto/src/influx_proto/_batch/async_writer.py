@@ -1,0 +1,173 @@
+"""The batch writer of async clients, which delivers in a task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import AsyncExitStack, aclosing
+from typing import Literal, Self
+
+from .._checks import joined_tags
+from .._errors import InfluxDBError
+from .._line_protocol.options import FieldType, ObjectColumns
+from .._runtime.flow import arun
+from .._runtime.settings import Settings
+from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread
+from .base import BatchWriterBase, Step
+from .batcher import Receipt
+from .options import BatchOptions
+from .spool.log import SpoolFiles
+
+
+class AsyncBatchWriter(BatchWriterBase):
+    """Writes in batches, in a task beside the caller's: `async with client.batch_writer() as writer: ...`.
+
+    It may be used from several tasks at once.
+    """
+
+    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: AsyncTransport,
+        options: BatchOptions,
+        signal: AsyncSignal,
+        background: Background,
+        files: tuple[SpoolFiles, InThread] | None = None,
+    ) -> None:
+        super().__init__(settings, transport, options, signal.notify, files[0] if files else None)
+        self._transport = transport
+        self._signal = signal
+        self._background = background
+        self._in_thread = files[1] if files else None
+        self._stack = AsyncExitStack()
+
+    async def write(
+        self,
+        data: object,
+        measurement: str | None = None,
+        *,
+        db: str | None = None,
+        rp: str | None = None,
+        precision: str | None = None,
+        tag_columns: Iterable[str] = (),
+        object_columns: ObjectColumns = "str",
+        tags: Mapping[str, object] | None = None,
+        unsigned: bool | None = None,
+        nonfinite: Literal["raise", "omit"] | None = None,
+        field_types: Mapping[str, FieldType] | None = None,
+        integers_as_floats: bool | None = None,
+        **extra_tags: object,
+    ) -> Receipt:
+        """Take over anything that a client's `write` takes, waiting while the buffer is full.
+
+        Points and lines without a time get the client's when they are accepted. The arguments are those of `write`,
+        those apart that are about how it is sent.
+
+        Returns:
+            What will have become of it; `flush` waits for that.
+
+        Raises:
+            SerializationError: something cannot be written as it is; what came before it is accepted.
+            SpoolError: lines could not be kept in the spool, and were not accepted.
+            RuntimeError: the writer is closed, or was not entered.
+        """
+        writes = self._writes(
+            data,
+            measurement,
+            db=db,
+            rp=rp,
+            precision=precision,
+            tag_columns=tag_columns,
+            object_columns=object_columns,
+            tags=joined_tags(tags, extra_tags),
+            unsigned=unsigned,
+            nonfinite=nonfinite,
+            field_types=field_types,
+            integers_as_floats=integers_as_floats,
+        )
+        receipt = self._receipt()
+        try:
+            async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:
+                async for batch in batches:
+                    await self._do(self._put(writes, batch, receipt))
+        except BaseException as error:
+            self._stopped(receipt, error)
+            raise
+        finally:
+            self._complete(receipt)
+        return receipt
+
+    async def flush(self, *, timeout: float | None = None) -> None:
+        """Wait until everything that was written before is stored.
+
+        Args:
+            timeout: for how many seconds at the most; None for as long as it takes.
+
+        Raises:
+            TransportError: the time is over; what is pending stays so.
+            InfluxDBError: something was not, since the last time that this raised: the server rejected lines
+                (`PartialWriteError`), or will not take them for another reason.
+        """
+        for seconds in self._flushed(timeout):
+            await self._signal.wait(seconds)
+        self._report()
+
+    async def __aenter__(self) -> Self:
+        await self._do(self._entered())
+        if self._spool is not None:
+            self._stack.callback(self._spool.close)
+            self._stack.push_async_callback(self._tidy)
+        await self._stack.enter_async_context(self._background(self._run))
+        return self
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        try:
+            for seconds in self._leaving(error):
+                await self._signal.wait(seconds)
+        except BaseException as interruption:
+            error = interruption
+            raise
+        finally:
+            self._open = False
+            try:
+                await self._stack.aclose()
+            finally:
+                try:
+                    self._end(error)
+                finally:
+                    self._signal.notify()  # others may wait for room, or for what is pending
+
+    async def _tidy(self) -> None:
+        """Delete from the spool what is settled; for the last batch nobody may have."""
+        if self._spool is not None and not self._spool.busy:
+            await self._do(self._tidied())
+
+    async def _do(self, steps: Generator[Step]) -> None:
+        try:
+            for step in steps:
+                if callable(step) and self._in_thread is not None:
+                    await self._in_thread(step)
+                elif not callable(step):
+                    await self._signal.wait(step)
+        finally:
+            steps.close()
+
+    async def _run(self) -> None:
+        """Deliver, until this is cancelled."""
+        while True:
+            now = self._clock.now()
+            sealed = self._batcher.take(now)
+            if sealed is None:
+                due = self._batcher.due
+                await self._signal.wait(None if due == math.inf else max(due - now, 0.0))
+                continue
+            try:
+                rejected = await arun(self._delivery(sealed), self._transport)
+            except InfluxDBError as error:
+                self._not_delivered(sealed, error)
+            else:
+                self._delivered(sealed, rejected)
+            await self._do(self._tidied())
+            self._signal.notify()

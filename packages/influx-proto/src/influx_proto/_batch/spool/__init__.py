@@ -1,0 +1,1 @@
+"""The spool of a batch writer: lines that survive a restart."""

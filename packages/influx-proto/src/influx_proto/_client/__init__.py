@@ -1,0 +1,1 @@
+"""The client classes and the operations bound to them."""

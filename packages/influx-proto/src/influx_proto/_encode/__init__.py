@@ -1,0 +1,1 @@
+"""From points, objects and tables to batches of line protocol."""

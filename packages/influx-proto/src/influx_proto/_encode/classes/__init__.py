@@ -1,0 +1,1 @@
+"""From objects of a class to lines, by its annotations."""

@@ -1,0 +1,1 @@
+"""From tables to lines: pandas, polars and Arrow."""

@@ -1,0 +1,1 @@
+"""HTTP as values: requests, responses, and what a connection needs to know."""

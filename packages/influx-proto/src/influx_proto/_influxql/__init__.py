@@ -1,0 +1,1 @@
+"""InfluxQL text: quoting, bind parameters, classification and clauses."""

@@ -1,0 +1,1 @@
+"""Queries: building the requests and reading the responses."""

@@ -1,0 +1,1 @@
+"""The results of queries, and their views as tables and frames."""

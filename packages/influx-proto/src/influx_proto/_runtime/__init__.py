@@ -1,0 +1,1 @@
+"""The execution of an operation: attempts, retries, streams and settings."""

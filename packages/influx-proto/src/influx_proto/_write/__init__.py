@@ -1,0 +1,1 @@
+"""Writes: building the requests and delivering the batches."""
