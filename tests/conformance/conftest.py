@@ -43,3 +43,13 @@ def connect(driver: Driver) -> Iterator[Callable[..., Any]]:
 def client(connect: Callable[..., Any], influxd: Server, database: str) -> Any:
     """A client for the real server, with a fresh database selected."""
     return connect(influxd.url, database=database)
+
+
+def use(client: Any) -> None:
+    """Ping, write and read over a client."""
+    assert client.ping().version
+    client.create_database("db")
+    assert client.write([f"m v={n}i {n}" for n in range(500)], db="db") is True
+    with client.query_points("SELECT v FROM m", db="db", chunk_size=100) as points:
+        assert [point["v"] for point in points] == list(range(500))
+    client.drop_database("db")

@@ -1,4 +1,4 @@
-"""The ways to a server: unix sockets, and proxies from the argument and from the environment."""
+"""Proxies, from the argument and from the environment, and header fields of the client's own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 import trustme
 from influx_proto import AuthenticationError, RetryPolicy, TransportError
 
+from tests.conformance.conftest import use
 from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd, Server
 from tests.servers.proxy import Proxy
@@ -19,54 +20,6 @@ from tests.servers.scripted import Close, Receive, Reset, ScriptedServer, Send, 
 
 ONCE = RetryPolicy(attempts=1)
 CREDENTIALS = f"Basic {base64.b64encode('us er:p@ß'.encode()).decode()}"
-
-
-def use(client: Any) -> None:
-    assert client.ping().version
-    client.create_database("db")
-    assert client.write([f"m v={n}i {n}" for n in range(500)], db="db") is True
-    with client.query_points("SELECT v FROM m", db="db", chunk_size=100) as points:
-        assert [point["v"] for point in points] == list(range(500))
-    client.drop_database("db")
-
-
-# Unix sockets
-
-
-@pytest.fixture(scope="module")
-def socket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    with Influxd(unix_socket=tmp_path_factory.mktemp("socket") / "influx d.sock") as server:
-        yield server
-
-
-def test_unix_socket(driver: Driver, connect: Callable[..., Any], socket_server: Influxd) -> None:
-    if "unix_socket" in driver.lacks:
-        with pytest.raises(NotImplementedError, match="unix_socket"):
-            connect("http://localhost", unix_socket=socket_server.unix_socket)
-        return
-    use(connect("http://localhost:1", unix_socket=socket_server.unix_socket))
-    use(connect("http://localhost:1", unix_socket=str(socket_server.unix_socket)))
-
-
-@pytest.mark.needs("unix_socket")
-def test_no_unix_socket(driver: Driver, connect: Callable[..., Any], tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path / "none", tmp_path / "file"):
-        with pytest.raises(TransportError, match=f"cannot connect to {path}: ") as caught:
-            connect("http://localhost", unix_socket=path, retry=ONCE).ping()
-        assert caught.value.maybe_received is False
-
-
-def test_a_unix_socket_is_of_this_machine(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    for other in ({"ssl": True}, {"proxy": "http://p"}):
-        with pytest.raises(ValueError, match=r"^unix_socket: "):
-            driver.client_class(unix_socket="/s", **other)
-    if "unix_socket" not in driver.lacks:
-        monkeypatch.setenv("HTTP_PROXY", "http://p")
-        assert driver.client_class(unix_socket="/s").settings.proxy is None
-
-
-# Proxies
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from influx_proto._decode.json import JSONDocuments
 from influx_proto._decode.msgpack import MessagePackDocuments
 from influx_proto._errors import ProtocolError
 
-from .feeding import PLACES, byte_by_byte, cut, every_way, exact, feed, feed_until_error
+from tests.core.decode.conftest import PLACES, byte_by_byte, cut, every_way, exact, feed, feed_until_error
 
 # What InfluxDB 1.6.7 sent.
 

@@ -11,7 +11,7 @@ from influx_proto._decode import json as _json
 from influx_proto._decode.json import JSONDocuments
 from influx_proto._errors import ProtocolError
 
-from .feeding import (
+from tests.core.decode.conftest import (
     DOCUMENTS,
     PLACES,
     Documents,

@@ -14,7 +14,7 @@ from influx_proto._decode import msgpack_format as _msgpack_format
 from influx_proto._decode.msgpack import MessagePackDocuments
 from influx_proto._errors import ProtocolError
 
-from .feeding import (
+from tests.core.decode.conftest import (
     DOCUMENTS,
     PLACES,
     Documents,

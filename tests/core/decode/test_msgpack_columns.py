@@ -16,7 +16,7 @@ from influx_proto._decode.msgpack import MessagePackDocuments
 from influx_proto._errors import ProtocolError
 from influx_proto._result.packed import PackedRows
 
-from .feeding import PLACES, byte_by_byte, cut, exact
+from tests.core.decode.conftest import PLACES, byte_by_byte, cut, exact
 
 T = TypeVar("T")
 

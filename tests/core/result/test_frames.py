@@ -22,8 +22,8 @@ from influx_proto._result.table import distinct
 from influx_proto._result.to_pandas import ChunkFrames, FrameCollector, to_pandas, to_pandas_list
 from influx_proto._time import to_nanoseconds, unit
 
-from tests.core.results import one, result, select_results
-from tests.core.test_result import chunks_of
+from tests.core.result.conftest import one, result, select_results
+from tests.core.result.test_result import chunks_of
 
 MAX, MIN = (1 << 63) - 1, -(1 << 63)
 STR = pd.Series(["a"]).dtype

@@ -10,7 +10,7 @@ from hypothesis import given
 from influx_proto import QueryResult
 from influx_proto._result.iterpoints import iterpoints
 
-from tests.core.results import one, result, select_results
+from tests.core.result.conftest import one, result, select_results
 
 RESULT = QueryResult([
     {"statement_id": 0, "series": [one("time v", [1, 1.5], [2, None], host="a"), one("time v", [3, 2.5], host="b")]},

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from influx_proto import QueryResult, Series
 from influx_proto._result.result import join
 
-from tests.core.feeding import DOCUMENTS
-from tests.core.results import one, result, select_results
+from tests.core.decode.conftest import DOCUMENTS
+from tests.core.result.conftest import one, result, select_results
 
 TWO = QueryResult([
     {
