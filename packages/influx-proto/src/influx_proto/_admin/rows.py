@@ -1,9 +1,9 @@
-"""What the server tells about itself, as objects, and reading them out of the answers to SHOW statements.
+"""Rows of SHOW results by column, and what their values mean.
 
 Columns are found by name: versions of InfluxDB have more or fewer of them, in another order.
 """
 
-# Without `from __future__ import annotations`, which would make classes of NamedTuple several times slower to import.
+from __future__ import annotations
 
 import re
 from collections.abc import Iterator

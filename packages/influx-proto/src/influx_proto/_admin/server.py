@@ -1,4 +1,4 @@
-"""Statements about databases, users, what runs on the server, and the server itself. See `admin`."""
+"""The server itself: ping, shards, running queries, statistics and plans."""
 
 from __future__ import annotations
 

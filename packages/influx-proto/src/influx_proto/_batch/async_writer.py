@@ -1,4 +1,4 @@
-"""The batch writer of async clients, which delivers in a task."""
+"""The batch writer of async clients, which delivers in a task; `base` has what both batch writers share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blocking and the awaiting batch writer: `_batch_base` says what they do, here is how they wait."""
+"""The batch writer of sync clients, which delivers in a thread; `base` has what both batch writers share."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Both faces of a client, blocking and awaiting. Neither knows an event loop or an HTTP library.
 
-Each operation is bound to both of them once, in `_operations`. An adapter subclasses the face it needs and says how
+Each operation is bound to both of them once, in `operations`. An adapter subclasses the face it needs and says how
 its transport is made.
 """
 

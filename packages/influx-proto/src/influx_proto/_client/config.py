@@ -10,8 +10,6 @@ from .._checks import text
 from .._http.server import DEFAULT_PORT, not_of_the_form, split_url
 
 _URL_SETTINGS = {"database": "database", "db": "database"}
-
-
 _CREDENTIALS = ("username", "password", "token")
 
 

@@ -54,7 +54,7 @@ def serialize(
         SerializationError: a point cannot be written as it is; says which and why.
         ValueError: an argument is not what it must be.
     """
-    from .encoder import Encoder  # noqa: PLC0415 - as in `_write`
+    from .encoder import Encoder  # noqa: PLC0415 - slow to import
 
     encoder = Encoder(
         measurement,
@@ -115,7 +115,7 @@ def serialize_batches(
             whole.
         ValueError: an argument is not what it must be.
     """
-    from .encoder import Encoder  # noqa: PLC0415 - as in `_write`
+    from .encoder import Encoder  # noqa: PLC0415 - slow to import
 
     encoder = Encoder(
         measurement,

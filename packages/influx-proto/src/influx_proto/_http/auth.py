@@ -11,8 +11,6 @@ from .._errors import TransportError
 from .messages import Request
 
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
-
-
 _SCHEMED_TOKEN = re.compile(r"(?:Bearer|Token) \S+")
 
 

@@ -153,8 +153,6 @@ def _with_encoded(target: str, params: str) -> str:
 
 #: The media types of two of the forms that answers have; the third is JSON.
 MESSAGE_PACK: Final = frozenset({"application/x-msgpack", "application/msgpack"})
-
-
 CSV: Final = frozenset({"text/csv", "application/csv"})
 
 

@@ -1,6 +1,6 @@
 """Line protocol to points: what InfluxDB 1.x accepts is accepted, what it refuses is refused, for the same reason.
 
-There are two ways. `_plain_lines` reads many lines at a time, if all of them are such as clients write; `_scan` reads
+There are two ways. `parse_fast` reads many lines at a time, if all of them are such as clients write; `scan` reads
 any line, and follows the server step by step where the grammar does not tell what the server does.
 """
 

@@ -1,4 +1,4 @@
-"""What is done, as generators, and the two loops that drive them; `_stream` has two more.
+"""What is done, as generators, and the two loops that drive them; `stream` has two more.
 
 A flow yields an `Attempt` (an exchange, and how long to wait before it), is sent the result of the exchange or has
 its error thrown into it, and returns the result of the whole. Retries, the batches of a large write and whatever

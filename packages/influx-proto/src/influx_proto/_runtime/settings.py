@@ -19,8 +19,6 @@ from .retry import RetryPolicy
 
 #: Nanoseconds by which a clock may be behind the last time and still be gone ahead of.
 _BEHIND: Final = 1_000_000_000
-
-
 _LOCK: Final = allocate_lock()
 
 

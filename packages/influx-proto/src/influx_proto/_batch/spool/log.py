@@ -1,8 +1,8 @@
 """A spool: a directory with the lines that a batch writer was given and that are not settled yet.
 
-What is written and deleted, and in which bytes, is decided in `_spool_ledger` and `_spool_format`; an adapter's
+What is written and deleted, and in which bytes, is decided in `segments` and `format`; an adapter's
 `SpoolFiles` does it. Over an event loop that is done in a thread: whatever touches files is a function here that is
-yielded to those who wait (see `_batch_base`), one at a time.
+yielded to those who wait (see `base`), one at a time.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ What all points of a class have in common, escaped names and constant tags, beco
 arguments, by the shortest way to the text of a value that keeps the promise of its annotation. Where one does not, with
 None that was not announced, with numpy's numbers, with something wrong, the object goes to the `Plan`.
 
-What takes the attributes of many objects is compiled as well, for `_object_runs`.
+What takes the attributes of many objects is compiled as well, for `columnar`.
 
 No text of anybody becomes code: attributes are Python's identifiers, and all else are values that the code refers to.
 """

@@ -1,8 +1,8 @@
 """Classes whose objects are points: the decorator, and how a write finds what encodes its objects.
 
-A class is read once (`_schema`). For each set of options with which its objects are written there is a plan
-(`_object_plan`), which knows how anything is written or why it is not; and made of it, what is fast: an expression for
-a single object (`_object_code`), and columns for many (`_object_runs`). All of them take the texts of values from where
+A class is read once (`schema`). For each set of options with which its objects are written there is a plan
+(`plan`), which knows how anything is written or why it is not; and made of it, what is fast: an expression for
+a single object (`codegen`), and columns for many (`columnar`). All of them take the texts of values from where
 mappings take them, so the bytes are the same.
 """
 

@@ -4,9 +4,9 @@ A table is named columns and, row by row, times. Its rows are written as mapping
 order and otherwise one by one, so names, values, tags and times are under the same rules and give the same bytes.
 Tables are read in slices of rows: memory stays flat however long they are.
 
-There are several ways to the same bytes, and here is where one is taken. A slice is written column by column, where
-pyarrow and orjson are installed by these (`_arrow_lines`) and otherwise by numpy (`_numpy_lines`); if it is given back,
-as a run of points (`_point_runs`); and if that does not do either, row by row, which is where all errors come from.
+There are several ways to the same bytes, and here is where one is taken. A slice is written column by column: by
+pyarrow and orjson where these are installed (`vectorized_arrow`), otherwise by numpy (`vectorized_numpy`). If neither
+can, it is written as many points are (`points_columnar`), and last row by row, which is where all errors come from.
 
 Cells of an object column are of any type. They are written as text, `str(cell)`, which is the one place where that is
 done; or each by its own type (`infer`), and then all of them must come to one type of field.

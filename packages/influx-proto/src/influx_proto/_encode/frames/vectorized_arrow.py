@@ -1,4 +1,4 @@
-"""Columns to texts, all rows at once, by pyarrow and orjson. Imports both, so it is imported only to write a table.
+"""Slices of tables to lines by pyarrow and orjson, all rows at once. Imported only when a table is written.
 
 Texts are Arrow's binary arrays: one buffer with all texts, and where each begins. orjson writes a column of numbers to
 one buffer with commas between them, which is such an array already. The digits are those that all floats of
