@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from .._checks import text
+from .._http.timeout import Timeout
 from .._influxql.clauses import identifier, option, several, statement, string
 from .._influxql.quote import Duration
 from .._query.query import query
@@ -54,9 +55,13 @@ def _read_subscriptions(result: QueryResult) -> list[Subscription]:
     ]
 
 
-def list_continuous_queries() -> Op[list[ContinuousQuery]]:
-    """Give the continuous queries of all databases."""
-    return query("SHOW CONTINUOUS QUERIES").map(_read_continuous_queries)
+def list_continuous_queries(*, timeout: float | Timeout | None = None) -> Op[list[ContinuousQuery]]:
+    """Give the continuous queries of all databases.
+
+    Args:
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW CONTINUOUS QUERIES", timeout=timeout).map(_read_continuous_queries)
 
 
 def create_continuous_query(
@@ -67,6 +72,7 @@ def create_continuous_query(
     resample_every: Duration | None = None,
     resample_for: Duration | None = None,
     params: Mapping[str, object] | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[None]:
     """Have the server run a query again and again; nothing happens if the same exists.
 
@@ -77,6 +83,7 @@ def create_continuous_query(
         resample_every: how often it is run; None for as often as a new interval of `GROUP BY time` begins.
         resample_for: for how long an interval is computed again after it began; None for its own length.
         params: values for `$name` in the query, which are fixed with it.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: it exists otherwise, or the server refuses the query.
@@ -87,21 +94,37 @@ def create_continuous_query(
     begin = f"BEGIN\n{text('q', q)}\nEND"
     resample = "RESAMPLE" if every or length else ""
     head = ("CREATE CONTINUOUS QUERY", identifier("name", name), "ON", identifier("db", db))
-    return query(statement(*head, resample, every, length, begin), params=params).map(read_nothing)
+    return query(statement(*head, resample, every, length, begin), params=params, timeout=timeout).map(read_nothing)
 
 
-def drop_continuous_query(name: str, db: str) -> Op[None]:
-    """Delete a continuous query; nothing happens if there is none."""
-    return change("DROP CONTINUOUS QUERY", identifier("name", name), "ON", identifier("db", db))
+def drop_continuous_query(name: str, db: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+    """Delete a continuous query; nothing happens if there is none.
+
+    Args:
+        name: the name.
+        db: the database.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return change("DROP CONTINUOUS QUERY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
 
 
-def list_subscriptions() -> Op[list[Subscription]]:
-    """Give the subscriptions of all databases."""
-    return query("SHOW SUBSCRIPTIONS").map(_read_subscriptions)
+def list_subscriptions(*, timeout: float | Timeout | None = None) -> Op[list[Subscription]]:
+    """Give the subscriptions of all databases.
+
+    Args:
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW SUBSCRIPTIONS", timeout=timeout).map(_read_subscriptions)
 
 
 def create_subscription(
-    name: str, db: str, rp: str, destinations: str | Iterable[str], *, mode: Literal["all", "any"] = "all"
+    name: str,
+    db: str,
+    rp: str,
+    destinations: str | Iterable[str],
+    *,
+    mode: Literal["all", "any"] = "all",
+    timeout: float | Timeout | None = None,
 ) -> Op[None]:
     """Have the server send a copy of what is written somewhere else, too.
 
@@ -111,6 +134,7 @@ def create_subscription(
         rp: the retention policy of it.
         destinations: URLs that begin with `http://`, `https://` or `udp://`.
         mode: whether `all` of them get it, or in turns `any` one.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: there is no such database or policy, or a subscription of this name, or the server refuses a URL.
@@ -121,13 +145,25 @@ def create_subscription(
         raise ValueError(msg)
     policy = f"{identifier('db', db)}.{identifier('rp', rp)}"
     target = f"DESTINATIONS {mode.upper()} {', '.join(urls)}"
-    return change("CREATE SUBSCRIPTION", identifier("name", name), "ON", policy, target)
+    return change("CREATE SUBSCRIPTION", identifier("name", name), "ON", policy, target, timeout=timeout)
 
 
-def drop_subscription(name: str, db: str, rp: str) -> Op[None]:
+def drop_subscription(name: str, db: str, rp: str, *, timeout: float | Timeout | None = None) -> Op[None]:
     """Delete a subscription.
+
+    Args:
+        name: the name.
+        db: the database.
+        rp: the retention policy.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: there is none.
     """
-    return change("DROP SUBSCRIPTION", identifier("name", name), "ON", f"{identifier('db', db)}.{identifier('rp', rp)}")
+    return change(
+        "DROP SUBSCRIPTION",
+        identifier("name", name),
+        "ON",
+        f"{identifier('db', db)}.{identifier('rp', rp)}",
+        timeout=timeout,
+    )

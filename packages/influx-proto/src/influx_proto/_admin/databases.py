@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
+from .._http.timeout import Timeout
 from .._influxql.clauses import flag, identifier, policy, statement, write_limits
 from .._influxql.quote import Duration
 from .._query.query import query
@@ -47,14 +48,25 @@ def _read_retention_policies(result: QueryResult) -> list[RetentionPolicy]:
     ]
 
 
-def list_databases() -> Op[list[str]]:
-    """Give the names of the databases that this user may see."""
-    return query("SHOW DATABASES").map(read_names)
+def list_databases(*, timeout: float | Timeout | None = None) -> Op[list[str]]:
+    """Give the names of the databases that this user may see.
+
+    Args:
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW DATABASES", timeout=timeout).map(read_names)
 
 
-def list_retention_policies(db: str | None = None) -> Op[list[RetentionPolicy]]:
-    """Give the retention policies of a database."""
-    return query("SHOW RETENTION POLICIES", db=db).map(_read_retention_policies)
+def list_retention_policies(
+    db: str | None = None, *, timeout: float | Timeout | None = None
+) -> Op[list[RetentionPolicy]]:
+    """Give the retention policies of a database.
+
+    Args:
+        db: the database; the client's own if None.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW RETENTION POLICIES", db=db, timeout=timeout).map(_read_retention_policies)
 
 
 def create_retention_policy(
@@ -67,6 +79,7 @@ def create_retention_policy(
     default: bool = False,
     future_write_limit: Duration | None = None,
     past_write_limit: Duration | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[None]:
     """Create a retention policy; nothing happens if it exists with the same settings.
 
@@ -79,13 +92,16 @@ def create_retention_policy(
         default: make it the one for writes and queries that name none.
         future_write_limit: how far ahead of now points may be; None for any. InfluxDB knows it from 1.12 on.
         past_write_limit: how far behind now points may be; None for any. InfluxDB knows it from 1.12 on.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: there is no such database, the policy exists with other settings, or the server refuses these.
     """
     settings = policy("INF" if duration is None else duration, replication, shard_duration)
     options = settings, flag("default", default, "DEFAULT"), write_limits(future_write_limit, past_write_limit)
-    return change("CREATE RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options)
+    return change(
+        "CREATE RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options, timeout=timeout
+    )
 
 
 def alter_retention_policy(
@@ -98,6 +114,7 @@ def alter_retention_policy(
     default: bool = False,
     future_write_limit: Duration | None = None,
     past_write_limit: Duration | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[None]:
     """Change the settings of a retention policy that are given, and leave the others.
 
@@ -110,6 +127,7 @@ def alter_retention_policy(
         default: make it the one for writes and queries that name none.
         future_write_limit: how far ahead of now points may be, `"INF"` for any. InfluxDB knows it from 1.12 on.
         past_write_limit: how far behind now points may be, `"INF"` for any. InfluxDB knows it from 1.12 on.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         ValueError: nothing is to be changed.
@@ -120,15 +138,22 @@ def alter_retention_policy(
     if not any(options):
         msg = "alter_retention_policy: say what to change: duration, replication, shard_duration, default or a limit"
         raise ValueError(msg)
-    return change("ALTER RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options)
+    return change(
+        "ALTER RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options, timeout=timeout
+    )
 
 
-def drop_retention_policy(name: str, db: str) -> Op[None]:
+def drop_retention_policy(name: str, db: str, *, timeout: float | Timeout | None = None) -> Op[None]:
     """Delete a retention policy with all its points; nothing happens if there is none.
 
     Without its default policy a database takes no writes that name none.
+
+    Args:
+        name: the name.
+        db: the database.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return change("DROP RETENTION POLICY", identifier("name", name), "ON", identifier("db", db))
+    return change("DROP RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
 
 
 def create_database(
@@ -140,6 +165,7 @@ def create_database(
     future_write_limit: Duration | None = None,
     past_write_limit: Duration | None = None,
     name: str | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[QueryResult]:
     """Create a database; nothing happens if it exists.
 
@@ -154,6 +180,7 @@ def create_database(
         future_write_limit: how far ahead of now points may be, `"INF"` for any; of InfluxDB 1.12 and later.
         past_write_limit: how far behind now points may be, `"INF"` for any; of InfluxDB 1.12 and later.
         name: the policy's name, `autogen` otherwise.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the database exists with another policy, or the server refuses the settings.
@@ -163,19 +190,35 @@ def create_database(
         write_limits(future_write_limit, past_write_limit),
         "" if name is None else f"NAME {identifier('name', name)}",
     )
-    return query(statement("CREATE DATABASE", identifier("db", db), f"WITH {settings}" if settings else ""))
+    return query(
+        statement("CREATE DATABASE", identifier("db", db), f"WITH {settings}" if settings else ""), timeout=timeout
+    )
 
 
-def drop_database(db: str) -> Op[QueryResult]:
-    """Delete a database with all that is in it; nothing happens if there is none."""
-    return query(f"DROP DATABASE {identifier('db', db)}")
+def drop_database(db: str, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+    """Delete a database with all that is in it; nothing happens if there is none.
+
+    Args:
+        db: the database.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query(f"DROP DATABASE {identifier('db', db)}", timeout=timeout)
 
 
-def show_databases() -> Op[QueryResult]:
-    """List the databases that this user may see."""
-    return query("SHOW DATABASES")
+def show_databases(*, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+    """List the databases that this user may see.
+
+    Args:
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW DATABASES", timeout=timeout)
 
 
-def show_retention_policies(db: str | None = None) -> Op[QueryResult]:
-    """List the retention policies of a database."""
-    return query("SHOW RETENTION POLICIES", db=db)
+def show_retention_policies(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+    """List the retention policies of a database.
+
+    Args:
+        db: the database; the client's own if None.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW RETENTION POLICIES", db=db, timeout=timeout)

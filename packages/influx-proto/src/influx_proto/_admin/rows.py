@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from .._errors import ProtocolError
+from .._http.timeout import Timeout
 from .._influxql.clauses import statement
 from .._query.query import query
 from .._result.result import QueryResult, Series
@@ -69,6 +70,6 @@ def read_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def change(*parts: str) -> Op[None]:
+def change(*parts: str, timeout: float | Timeout | None) -> Op[None]:
     """Return the operation of a statement that has no result."""
-    return query(statement(*parts)).map(read_nothing)
+    return query(statement(*parts), timeout=timeout).map(read_nothing)

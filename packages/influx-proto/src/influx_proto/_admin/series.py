@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from .._errors import ProtocolError
+from .._http.timeout import Timeout
 from .._influxql.clauses import (
     Name,
     Not,
@@ -37,13 +38,14 @@ def list_measurements(
     tags: Tags | None = None,
     limit: int | None = None,
     offset: int | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[list[str]]:
     """Give the names of measurements; `influx_proto.admin` tells the arguments.
 
     Of a database that does not exist it gives none.
     """
     only = "" if measurement is None else f"WITH MEASUREMENT {matches('measurement', measurement, quote_identifier)}"
-    return _ask("SHOW MEASUREMENTS", only, where(tags), page(limit, offset), db=db).map(read_names)
+    return _ask("SHOW MEASUREMENTS", only, where(tags), page(limit, offset), db=db, timeout=timeout).map(read_names)
 
 
 def list_series(
@@ -55,13 +57,14 @@ def list_series(
     end: object = None,
     limit: int | None = None,
     offset: int | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[list[SeriesKey]]:
     """Give series; `influx_proto.admin` tells the arguments.
 
     A span of time is rounded to shards: series that have points in one of these.
     """
     clauses = from_(measurement), where(tags, start, end), page(limit, offset)
-    return _ask("SHOW SERIES", *clauses, db=db).map(_read_series_keys)
+    return _ask("SHOW SERIES", *clauses, db=db, timeout=timeout).map(_read_series_keys)
 
 
 def list_tag_keys(
@@ -73,13 +76,14 @@ def list_tag_keys(
     end: object = None,
     limit: int | None = None,
     offset: int | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[list[TagKey]]:
     """Give the tags that series have, by measurement; `influx_proto.admin` tells the arguments.
 
     A span of time is rounded to shards, and ignored where the server keeps its index of series in memory.
     """
     clauses = from_(measurement), where(tags, start, end), page(limit, offset)
-    return _ask("SHOW TAG KEYS", *clauses, db=db).map(_read_tag_keys)
+    return _ask("SHOW TAG KEYS", *clauses, db=db, timeout=timeout).map(_read_tag_keys)
 
 
 def list_tag_values(
@@ -92,6 +96,7 @@ def list_tag_values(
     end: object = None,
     limit: int | None = None,
     offset: int | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[list[TagValue]]:
     """Give the values that tags have, by measurement; `influx_proto.admin` tells the other arguments.
 
@@ -107,49 +112,72 @@ def list_tag_values(
         end: see `influx_proto.admin`.
         limit: see `influx_proto.admin`.
         offset: see `influx_proto.admin`.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
     clauses = from_(measurement), with_key(key), where(tags, start, end), page(limit, offset)
-    return _ask("SHOW TAG VALUES", *clauses, db=db).map(_read_tag_values)
+    return _ask("SHOW TAG VALUES", *clauses, db=db, timeout=timeout).map(_read_tag_values)
 
 
 def list_field_keys(
-    measurement: Name | None = None, *, db: str | None = None, limit: int | None = None, offset: int | None = None
+    measurement: Name | None = None,
+    *,
+    db: str | None = None,
+    limit: int | None = None,
+    offset: int | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[list[FieldKey]]:
     """Give the fields that points have, by measurement; `influx_proto.admin` tells the arguments."""
-    return _ask("SHOW FIELD KEYS", from_(measurement), page(limit, offset), db=db).map(_read_field_keys)
+    return _ask("SHOW FIELD KEYS", from_(measurement), page(limit, offset), db=db, timeout=timeout).map(
+        _read_field_keys
+    )
 
 
 # How much of it there is.
 
 
 def series_cardinality(
-    measurement: Name | None = None, *, db: str | None = None, tags: Tags | None = None, exact: bool = False
+    measurement: Name | None = None,
+    *,
+    db: str | None = None,
+    tags: Tags | None = None,
+    exact: bool = False,
+    timeout: float | Timeout | None = None,
 ) -> Op[int]:
     """Count series; `influx_proto.admin` tells the arguments.
 
     Without `exact` the number of all series of a database is an estimate, which takes far less of the server's time.
     """
-    return _cardinality("SERIES", exact, from_(measurement), where(tags), db=db)
+    return _cardinality("SERIES", exact, from_(measurement), where(tags), db=db, timeout=timeout)
 
 
 def measurement_cardinality(
-    measurement: Name | None = None, *, db: str | None = None, tags: Tags | None = None, exact: bool = False
+    measurement: Name | None = None,
+    *,
+    db: str | None = None,
+    tags: Tags | None = None,
+    exact: bool = False,
+    timeout: float | Timeout | None = None,
 ) -> Op[int]:
     """Count measurements; `influx_proto.admin` tells the arguments.
 
     Without `exact` the number of all measurements of a database is an estimate.
     """
-    return _cardinality("MEASUREMENT", exact, from_(measurement), where(tags), db=db)
+    return _cardinality("MEASUREMENT", exact, from_(measurement), where(tags), db=db, timeout=timeout)
 
 
 def tag_key_cardinality(
-    measurement: Name | None = None, *, db: str | None = None, tags: Tags | None = None, exact: bool = False
+    measurement: Name | None = None,
+    *,
+    db: str | None = None,
+    tags: Tags | None = None,
+    exact: bool = False,
+    timeout: float | Timeout | None = None,
 ) -> Op[int]:
     """Count the tags that series have; `influx_proto.admin` tells the arguments.
 
     A tag counts once for each measurement that has it.
     """
-    return _cardinality("TAG KEY", exact, from_(measurement), where(tags), db=db)
+    return _cardinality("TAG KEY", exact, from_(measurement), where(tags), db=db, timeout=timeout)
 
 
 def tag_values_cardinality(
@@ -159,20 +187,27 @@ def tag_values_cardinality(
     db: str | None = None,
     tags: Tags | None = None,
     exact: bool = False,
+    timeout: float | Timeout | None = None,
 ) -> Op[int]:
     """Count the values that tags have; see `list_tag_values` for the arguments.
 
     A value counts once for each measurement and tag that have it.
     """
-    return _cardinality("TAG VALUES", exact, from_(measurement), with_key(key), where(tags), db=db)
+    return _cardinality("TAG VALUES", exact, from_(measurement), with_key(key), where(tags), db=db, timeout=timeout)
 
 
-def field_key_cardinality(measurement: Name | None = None, *, db: str | None = None, exact: bool = False) -> Op[int]:
+def field_key_cardinality(
+    measurement: Name | None = None,
+    *,
+    db: str | None = None,
+    exact: bool = False,
+    timeout: float | Timeout | None = None,
+) -> Op[int]:
     """Count the fields that points have; `influx_proto.admin` tells the arguments.
 
     A field counts once for each measurement that has it.
     """
-    return _cardinality("FIELD KEY", exact, from_(measurement), db=db)
+    return _cardinality("FIELD KEY", exact, from_(measurement), db=db, timeout=timeout)
 
 
 # Deleting.
@@ -185,30 +220,39 @@ def delete(
     start: object = None,
     end: object = None,
     db: str | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[None]:
     """Delete points from all retention policies of a database; `influx_proto.admin` tells the arguments.
 
     Raises:
         ValueError: nothing says which. All points of a database are those of `re.compile("")`.
     """
-    return _ask("DELETE", *which("delete", measurement, tags, start, end), db=db).map(read_nothing)
+    return _ask("DELETE", *which("delete", measurement, tags, start, end), db=db, timeout=timeout).map(read_nothing)
 
 
-def drop_series(measurement: Name | None = None, *, tags: Tags | None = None, db: str | None = None) -> Op[None]:
+def drop_series(
+    measurement: Name | None = None,
+    *,
+    tags: Tags | None = None,
+    db: str | None = None,
+    timeout: float | Timeout | None = None,
+) -> Op[None]:
     """Delete series with all their points; `influx_proto.admin` tells the arguments.
 
     Raises:
         ValueError: nothing says which. All series of a database are those of `re.compile("")`.
     """
-    return _ask("DROP SERIES", *which("drop_series", measurement, tags), db=db).map(read_nothing)
+    return _ask("DROP SERIES", *which("drop_series", measurement, tags), db=db, timeout=timeout).map(read_nothing)
 
 
-def _cardinality(what: str, exact: object, *clauses: str, db: str | None) -> Op[int]:
-    return _ask("SHOW", what, flag("exact", exact, "EXACT"), "CARDINALITY", *clauses, db=db).map(_read_cardinality)
+def _cardinality(what: str, exact: object, *clauses: str, db: str | None, timeout: float | Timeout | None) -> Op[int]:
+    return _ask("SHOW", what, flag("exact", exact, "EXACT"), "CARDINALITY", *clauses, db=db, timeout=timeout).map(
+        _read_cardinality
+    )
 
 
-def _ask(*clauses: str, db: str | None) -> Op[QueryResult]:
-    return query(statement(*clauses), db=db)
+def _ask(*clauses: str, db: str | None, timeout: float | Timeout | None) -> Op[QueryResult]:
+    return query(statement(*clauses), db=db, timeout=timeout)
 
 
 class SeriesKey(NamedTuple):
@@ -279,16 +323,35 @@ def _series_key(text: str) -> SeriesKey:
     return SeriesKey(measurement, tags)
 
 
-def drop_measurement(measurement: str, db: str | None = None) -> Op[QueryResult]:
-    """Delete a measurement with all its points; nothing happens if there is none."""
-    return query(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db)
+def drop_measurement(
+    measurement: str, db: str | None = None, *, timeout: float | Timeout | None = None
+) -> Op[QueryResult]:
+    """Delete a measurement with all its points; nothing happens if there is none.
+
+    Args:
+        measurement: the measurement.
+        db: the database; the client's own if None.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
 
 
-def show_measurements(db: str | None = None) -> Op[QueryResult]:
-    """List the measurements of a database."""
-    return query("SHOW MEASUREMENTS", db=db)
+def show_measurements(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+    """List the measurements of a database.
+
+    Args:
+        db: the database; the client's own if None.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW MEASUREMENTS", db=db, timeout=timeout)
 
 
-def select_all(measurement: str, db: str | None = None) -> Op[QueryResult]:
-    """Get all points of a measurement."""
-    return query(f"SELECT * FROM {identifier('measurement', measurement)}", db=db)  # noqa: S608 - it is quoted
+def select_all(measurement: str, db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+    """Get all points of a measurement.
+
+    Args:
+        measurement: the measurement.
+        db: the database; the client's own if None.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query(f"SELECT * FROM {identifier('measurement', measurement)}", db=db, timeout=timeout)  # noqa: S608 - it is quoted

@@ -10,6 +10,7 @@ from .._checks import text
 from .._errors import ResponseError
 from .._http.error_response import Refusal, not_influxdb
 from .._http.messages import Headers, Request
+from .._http.timeout import Timeout, as_timeout
 from .._influxql.classify import is_several
 from .._influxql.clauses import number, statement, string
 from .._query.query import query
@@ -29,50 +30,85 @@ from .rows import Row, change, read_duration, read_time, rows
 # The server itself.
 
 
-def list_shards() -> Op[list[Shard]]:
-    """Give the shards of all databases."""
-    return query("SHOW SHARDS").map(_read_shards)
+def list_shards(*, timeout: float | Timeout | None = None) -> Op[list[Shard]]:
+    """Give the shards of all databases.
+
+    Args:
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW SHARDS", timeout=timeout).map(_read_shards)
 
 
-def list_shard_groups() -> Op[list[ShardGroup]]:
-    """Give the shard groups of all databases."""
-    return query("SHOW SHARD GROUPS").map(_read_shard_groups)
+def list_shard_groups(*, timeout: float | Timeout | None = None) -> Op[list[ShardGroup]]:
+    """Give the shard groups of all databases.
+
+    Args:
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW SHARD GROUPS", timeout=timeout).map(_read_shard_groups)
 
 
-def drop_shard(shard_id: int) -> Op[None]:
-    """Delete a shard with all its points; nothing happens if there is none."""
-    return change("DROP SHARD", number("shard_id", shard_id, 0))
+def drop_shard(shard_id: int, *, timeout: float | Timeout | None = None) -> Op[None]:
+    """Delete a shard with all its points; nothing happens if there is none.
+
+    Args:
+        shard_id: the number of the shard, from `list_shards`.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return change("DROP SHARD", number("shard_id", shard_id, 0), timeout=timeout)
 
 
-def list_queries() -> Op[list[RunningQuery]]:
-    """Give the queries that the server is executing, this one included."""
-    return query("SHOW QUERIES").map(_read_running_queries)
+def list_queries(*, timeout: float | Timeout | None = None) -> Op[list[RunningQuery]]:
+    """Give the queries that the server is executing, this one included.
+
+    Args:
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query("SHOW QUERIES", timeout=timeout).map(_read_running_queries)
 
 
-def kill_query(qid: int) -> Op[None]:
+def kill_query(qid: int, *, timeout: float | Timeout | None = None) -> Op[None]:
     """End a query that is running, by the number that `list_queries` tells.
+
+    Args:
+        qid: the number of the query, from `list_queries`.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: there is no such query.
     """
-    return change("KILL QUERY", number("qid", qid, 0))
+    return change("KILL QUERY", number("qid", qid, 0), timeout=timeout)
 
 
-def stats(module: str | None = None) -> Op[list[Statistics]]:
+def stats(module: str | None = None, *, timeout: float | Timeout | None = None) -> Op[list[Statistics]]:
     """Give what the server has counted since it was started; of one module (`"httpd"`), or of all.
 
     The module `indexes`, which costs the server some time, is only given where it is named.
+
+    Args:
+        module: the module, such as `httpd`; None for all.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(statement("SHOW STATS", _for(module))).map(_read_statistics)
+    return query(statement("SHOW STATS", _for(module)), timeout=timeout).map(_read_statistics)
 
 
-def diagnostics(module: str | None = None) -> Op[list[Diagnostics]]:
-    """Give what the server tells about its version, settings and state; of one module (`"build"`), or of all."""
-    return query(statement("SHOW DIAGNOSTICS", _for(module))).map(_read_diagnostics)
+def diagnostics(module: str | None = None, *, timeout: float | Timeout | None = None) -> Op[list[Diagnostics]]:
+    """Give what the server tells about its version, settings and state; of one module (`"build"`), or of all.
+
+    Args:
+        module: the module, such as `httpd`; None for all.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+    """
+    return query(statement("SHOW DIAGNOSTICS", _for(module)), timeout=timeout).map(_read_diagnostics)
 
 
 def explain(
-    q: str, *, db: str | None = None, rp: str | None = None, params: Mapping[str, object] | None = None
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    params: Mapping[str, object] | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[str]:
     """Give the server's plan for a query, as lines of text.
 
@@ -81,16 +117,22 @@ def explain(
         db: the database of measurements that name none; the client's own where it is None.
         rp: the retention policy of measurements that name none.
         params: values for `$name` in the query.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the server refused the query.
         ValueError: these are several statements.
     """
-    return query(f"EXPLAIN {_one(q)}", db=db, rp=rp, params=params).map(_read_plan)
+    return query(f"EXPLAIN {_one(q)}", db=db, rp=rp, params=params, timeout=timeout).map(_read_plan)
 
 
 def explain_analyze(
-    q: str, *, db: str | None = None, rp: str | None = None, params: Mapping[str, object] | None = None
+    q: str,
+    *,
+    db: str | None = None,
+    rp: str | None = None,
+    params: Mapping[str, object] | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[str]:
     """Execute a query and give what the server did for it and how long that took, as lines of text.
 
@@ -99,12 +141,13 @@ def explain_analyze(
         db: the database of measurements that name none; the client's own where it is None.
         rp: the retention policy of measurements that name none.
         params: values for `$name` in the query.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the server refused the query.
         ValueError: these are several statements.
     """
-    return query(f"EXPLAIN ANALYZE {_one(q)}", db=db, rp=rp, params=params).map(_read_plan)
+    return query(f"EXPLAIN ANALYZE {_one(q)}", db=db, rp=rp, params=params, timeout=timeout).map(_read_plan)
 
 
 def _one(q: str) -> str:
@@ -283,10 +326,13 @@ class PingReceiver:
         return ServerInfo(self._headers)
 
 
-def ping() -> Op[ServerInfo]:
+def ping(*, timeout: float | Timeout | None = None) -> Op[ServerInfo]:
     """Ask the server whether it is there and who it is.
+
+    Args:
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Returns:
         The headers of the answer, with `.version` and `.build`.
     """
-    return Op(Request("GET", "/ping"), PingReceiver)
+    return Op(Request("GET", "/ping"), PingReceiver, as_timeout(timeout))

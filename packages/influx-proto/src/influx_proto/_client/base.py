@@ -230,7 +230,7 @@ class BaseClient(Operations, Generic[SessionT]):
         if self._closed:
             msg = f"{self!r} is closed; make a new one"
             raise RuntimeError(msg)
-        return self.settings if timeout is None else replace(self.settings, timeout=as_timeout(timeout))
+        return self.settings.with_timeout(as_timeout(timeout))
 
     def _needed(self, background: T | None) -> T:
         if background is None:

@@ -1,16 +1,12 @@
-"""Operations bound to a client: each is written once, as a builder, and called on both faces."""
+"""Descriptors that bind the builder of an operation to the sync and the async client as a method."""
 
 from __future__ import annotations
 
-import functools
 import inspect
-import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from types import MethodType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ForwardRef, Generic, ParamSpec, TypeVar, get_args, overload
 
-from .._http.timeout import Timeout
 from .._runtime.op import Operation
 from .._runtime.stream import StreamOp
 
@@ -21,184 +17,173 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-R_co = TypeVar("R_co", covariant=True)
 
 
 class BoundClient:
-    """Base of clients whose operations block."""
+    """Base of `Client`: the overloads below tell the clients apart by it."""
 
 
 class BoundAsyncClient:
-    """Base of clients whose operations are coroutines."""
+    """Base of `AsyncClient`: the overloads below tell the clients apart by it."""
 
 
-class Bound(Protocol[P, R_co]):
-    """An operation of a client: its builder's arguments, and `timeout` for this call alone.
-
-    (Types have no way to add a keyword to the arguments of another function. So that those of calls without `timeout`
-    are checked all the same, calls with one are a case of their own.)
-    """
-
-    @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-    @overload
-    def __call__(self, *args: Any, timeout: float | Timeout | None, **kwargs: Any) -> R_co: ...
+SyncT = TypeVar("SyncT", bound=BoundClient)
+AsyncT = TypeVar("AsyncT", bound=BoundAsyncClient)
 
 
 class _Binding(Generic[P, T]):
-    """Gives a builder on the class, and a method on a client, as functions do."""
+    """Base of the descriptors.
+
+    The first access replaces the descriptor, in `Client` or `AsyncClient`, by an ordinary function. So the class has
+    functions, as `help`, `inspect` and `unittest.mock.create_autospec` expect, and importing the package creates none.
+
+    Args:
+        build: the builder; its parameters and docstring become those of the method.
+    """
 
     def __init__(self, build: Callable[P, T]) -> None:
-        self.build = build
-        self.__doc__ = build.__doc__
-        #: The function behind the method: of the blocking face and of the awaiting one.
-        self._functions: dict[bool, Callable[..., object]] = {}
+        self._build = build
         self._name = build.__name__
-        self._qualname = build.__qualname__
+        self.__doc__ = build.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
-        self._qualname = f"{owner.__qualname__}.{name}"
 
-    def _bound(self, client: BoundClient | BoundAsyncClient | None) -> object:
-        if client is None:
-            return self.build
-        awaiting = hasattr(client, "__aenter__")
-        function = self._functions.get(awaiting)
-        if function is None:  # made when it is first used, since most programs use few of them
-            function = functools.wraps(self.build)(self._function(awaiting=awaiting))
-            function.__name__, function.__qualname__ = self._name, self._qualname
-            function.__signature__ = self._signature(awaiting=awaiting)  # type: ignore[attr-defined]  # how functions carry one
-            self._functions[awaiting] = function
-        return MethodType(function, client)
+    def _get(self, client: object, owner: type | None) -> Any:
+        owner = type(client) if owner is None else owner
+        for base in owner.__mro__:
+            if BoundClient in base.__bases__ or BoundAsyncClient in base.__bases__:
+                function = vars(base).get(self._name)
+                if function is None:
+                    function = self._function_for(base)
+                    setattr(base, self._name, function)
+                return function.__get__(client, owner)
+        return self  # accessed on a base of both clients, as `inspect` does
 
-    def _function(self, *, awaiting: bool) -> Callable[..., object]:
+    def _function_for(self, base: type) -> Callable[..., object]:
+        """Create the method of `Client` or `AsyncClient`."""
+        is_async = issubclass(base, BoundAsyncClient)
+        function = self._function(is_async=is_async)
+        signature = inspect.signature(self._build, eval_str=True)
+        client = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        function.__name__ = self._name
+        function.__qualname__ = f"{base.__qualname__}.{self._name}"
+        function.__module__ = base.__module__
+        function.__doc__ = self.__doc__
+        function.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions may have one
+            parameters=[client, *signature.parameters.values()],
+            return_annotation=self._returned(signature.return_annotation, is_async=is_async),
+        )
+        return function
+
+    def _function(self, *, is_async: bool) -> Callable[..., object]:
         raise NotImplementedError
 
-    def _signature(self, *, awaiting: bool) -> inspect.Signature:
+    def _returned(self, built: object, *, is_async: bool) -> object:
+        """Return the type that the method returns, or that awaiting it returns, from the type the builder returns."""
         raise NotImplementedError
 
 
-class method(_Binding[P, Operation[T]], Generic[P, T]):  # noqa: N801 - reads as the decorators `property` and `classmethod` do
-    """Binds a builder of operations to both faces.
-
-    On a blocking client it is a method that returns the result, on an awaiting client a coroutine method of it, and on
-    the class the builder itself.
-    """
-
-    @overload
-    def __get__(self, client: None, owner: type, /) -> Callable[P, Operation[T]]: ...
-    @overload
-    def __get__(self, client: BoundClient, owner: type | None = None, /) -> Bound[P, T]: ...
-    @overload
-    def __get__(self, client: BoundAsyncClient, owner: type | None = None, /) -> Bound[P, Coroutine[Any, Any, T]]: ...
-    def __get__(self, client: BoundClient | BoundAsyncClient | None, owner: type | None = None, /) -> object:
-        return self._bound(client)
-
-    def _function(self, *, awaiting: bool) -> Callable[..., object]:
-        build: Callable[..., Operation[T]] = self.build
-
-        def call(client: Any, /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
-            result: T = client.execute(build(*args, **kwargs), timeout=timeout)
-            return result
-
-        async def acall(client: Any, /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> T:
-            result: T = await client.execute(build(*args, **kwargs), timeout=timeout)
-            return result
-
-        return acall if awaiting else call
-
-    def _signature(self, *, awaiting: bool) -> inspect.Signature:
-        del awaiting  # both faces give the same, one of them as a coroutine
-        return _signature_of(self.build, _result(self.build), has_timeout=True)
+def _parameter_of(built: Any) -> Any:
+    """Return `T` of an `Op[T]`, of a `StreamOp[T]` or of a subclass of `Operation[T]`."""
+    (parameter,) = get_args(built) or get_args(built.__orig_bases__[0])
+    # A type of an optional library is a forward reference; its name is returned.
+    return parameter.__forward_arg__ if isinstance(parameter, ForwardRef) else parameter
 
 
-class stream(_Binding[P, StreamOp[T]], Generic[P, T]):  # noqa: N801 - as above
-    """Binds a builder of streams to both faces: a method that gives a context manager of an iterator.
-
-    On a blocking client that is `with ... as items: for item in items`, on an awaiting client `async with` and
-    `async for`; on the class it is the builder itself.
-    """
+class method(_Binding[P, Operation[T]], Generic[P, T]):  # noqa: N801 - reads like `property` and `classmethod`
+    """Binds a builder of operations: a method of `Client` and a coroutine method of `AsyncClient`."""
 
     @overload
-    def __get__(self, client: None, owner: type, /) -> Callable[P, StreamOp[T]]: ...
+    def __get__(self, client: None, owner: type[SyncT], /) -> Callable[Concatenate[SyncT, P], T]: ...
     @overload
     def __get__(
-        self, client: BoundClient, owner: type | None = None, /
-    ) -> Bound[P, AbstractContextManager[Iterator[T]]]: ...
+        self, client: None, owner: type[AsyncT], /
+    ) -> Callable[Concatenate[AsyncT, P], Coroutine[Any, Any, T]]: ...
+    @overload
+    def __get__(self, client: BoundClient, owner: type | None = None, /) -> Callable[P, T]: ...
     @overload
     def __get__(
         self, client: BoundAsyncClient, owner: type | None = None, /
-    ) -> Bound[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
-    def __get__(self, client: BoundClient | BoundAsyncClient | None, owner: type | None = None, /) -> object:
-        return self._bound(client)
+    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, client: object, owner: type | None = None, /) -> object:
+        return self._get(client, owner)
 
-    def _function(self, *, awaiting: bool) -> Callable[..., object]:
-        del awaiting  # each face has a `stream` of its own
-        build: Callable[..., StreamOp[T]] = self.build
+    def _function(self, *, is_async: bool) -> Callable[..., object]:
+        build: Callable[..., Operation[T]] = self._build
 
-        def call(client: Any, /, *args: Any, timeout: float | Timeout | None = None, **kwargs: Any) -> object:
-            return client.stream(build(*args, **kwargs), timeout=timeout)
+        def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return self.execute(build(*args, **kwargs))
+
+        async def call_async(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return await self.execute(build(*args, **kwargs))
+
+        return call_async if is_async else call
+
+    def _returned(self, built: object, *, is_async: bool) -> object:
+        del is_async  # the signature of a coroutine function has the awaited type
+        return _parameter_of(built)
+
+
+class stream(_Binding[P, StreamOp[T]], Generic[P, T]):  # noqa: N801 - as above
+    """Binds a builder of streams: a method that returns a context manager, of an iterator or an async iterator."""
+
+    @overload
+    def __get__(
+        self, client: None, owner: type[SyncT], /
+    ) -> Callable[Concatenate[SyncT, P], AbstractContextManager[Iterator[T]]]: ...
+    @overload
+    def __get__(
+        self, client: None, owner: type[AsyncT], /
+    ) -> Callable[Concatenate[AsyncT, P], AbstractAsyncContextManager[AsyncIterator[T]]]: ...
+    @overload
+    def __get__(
+        self, client: BoundClient, owner: type | None = None, /
+    ) -> Callable[P, AbstractContextManager[Iterator[T]]]: ...
+    @overload
+    def __get__(
+        self, client: BoundAsyncClient, owner: type | None = None, /
+    ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
+    def __get__(self, client: object, owner: type | None = None, /) -> object:
+        return self._get(client, owner)
+
+    def _function(self, *, is_async: bool) -> Callable[..., object]:
+        del is_async  # each client has its own `stream`
+        build: Callable[..., StreamOp[T]] = self._build
+
+        def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return self.stream(build(*args, **kwargs))
 
         return call
 
-    def _signature(self, *, awaiting: bool) -> inspect.Signature:
-        item: Any = _result(self.build)
-        context: Any = (
-            AbstractAsyncContextManager[AsyncIterator[item]] if awaiting else AbstractContextManager[Iterator[item]]
-        )
-        return _signature_of(self.build, context, has_timeout=True)
+    def _returned(self, built: object, *, is_async: bool) -> object:
+        item: Any = _parameter_of(built)
+        return AbstractAsyncContextManager[AsyncIterator[item]] if is_async else AbstractContextManager[Iterator[item]]
 
 
 class writer(_Binding[P, "BatchOptions"], Generic[P]):  # noqa: N801 - as above
-    """Binds what makes the options of a batch writer to both faces: a method that gives their batch writer."""
+    """Binds the options of a batch writer: a method that returns a `BatchWriter` or an `AsyncBatchWriter`."""
 
     @overload
-    def __get__(self, client: None, owner: type, /) -> Callable[P, BatchOptions]: ...
+    def __get__(self, client: None, owner: type[SyncT], /) -> Callable[Concatenate[SyncT, P], BatchWriter]: ...
+    @overload
+    def __get__(self, client: None, owner: type[AsyncT], /) -> Callable[Concatenate[AsyncT, P], AsyncBatchWriter]: ...
     @overload
     def __get__(self, client: BoundClient, owner: type | None = None, /) -> Callable[P, BatchWriter]: ...
     @overload
     def __get__(self, client: BoundAsyncClient, owner: type | None = None, /) -> Callable[P, AsyncBatchWriter]: ...
-    def __get__(self, client: BoundClient | BoundAsyncClient | None, owner: type | None = None, /) -> object:
-        return self._bound(client)
+    def __get__(self, client: object, owner: type | None = None, /) -> object:
+        return self._get(client, owner)
 
-    def _function(self, *, awaiting: bool) -> Callable[..., object]:
-        del awaiting  # as above
-        build: Callable[..., BatchOptions] = self.build
+    def _function(self, *, is_async: bool) -> Callable[..., object]:
+        del is_async  # each client creates its own writer
+        build: Callable[..., BatchOptions] = self._build
 
-        def call(client: Any, /, *args: Any, **kwargs: Any) -> object:
-            return client.write_in_batches(build(*args, **kwargs))
+        def call(self: Any, /, **options: Any) -> Any:
+            return self._new_batch_writer(build(**options))
 
         return call
 
-    def _signature(self, *, awaiting: bool) -> inspect.Signature:
-        return _signature_of(self.build, "AsyncBatchWriter" if awaiting else "BatchWriter", has_timeout=False)
-
-
-def _signature_of(build: Callable[..., Any], result: object, *, has_timeout: bool) -> inspect.Signature:
-    """Give the signature of a method: the builder's, but of a client, and returning what the client makes of it."""
-    parameters = [
-        parameter.replace(annotation=_resolved(parameter.annotation, build))
-        for parameter in inspect.signature(build).parameters.values()
-    ]
-    if has_timeout:
-        at = sum(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters)
-        timeout = inspect.Parameter(
-            "timeout", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=float | Timeout | None
-        )
-        parameters.insert(at, timeout)
-    client = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    return inspect.Signature([client, *parameters], return_annotation=result)
-
-
-def _result(build: Callable[..., Any]) -> object:
-    """Give the type of what an operation results in."""
-    result = re.sub(r"^(?:Op|Operation|StreamOp)\[(.*)\]$", r"\1", inspect.signature(build).return_annotation)
-    return _resolved("bool" if result == "Writes" else result, build)
-
-
-def _resolved(annotation: str, build: Callable[..., Any]) -> object:
-    try:
-        return eval(annotation, build.__globals__)  # noqa: S307 - an annotation of this package
-    except NameError:  # a type of pandas, which is not imported for it
-        return annotation
+    def _returned(self, built: object, *, is_async: bool) -> object:
+        del built
+        return "AsyncBatchWriter" if is_async else "BatchWriter"

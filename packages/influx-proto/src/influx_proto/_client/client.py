@@ -37,18 +37,27 @@ class Client(BaseClient[SessionT], BoundClient):
         """Make the transport, which opens nothing yet."""
 
     def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
-        """Do an operation, such as an `Op` of one's own."""
+        """Execute an operation, such as an `Op` that you built yourself.
+
+        Args:
+            operation: what a builder of `ops` or `admin` returns.
+            timeout: replaces the client's timeout, in seconds or as a `Timeout`, unless the operation has its own.
+        """
         settings = self._settings_for(timeout)
         if isinstance(operation, Writes):  # which may send several requests at a time
             return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 
     def stream(self, op: StreamOp[T], *, timeout: float | Timeout | None = None) -> AbstractContextManager[Iterator[T]]:
-        """Open a stream, such as a `StreamOp` of one's own."""
+        """Open a stream, such as a `StreamOp` that you built yourself.
+
+        Args:
+            op: what a builder of streams returns.
+            timeout: replaces the client's timeout, in seconds or as a `Timeout`, unless the stream has its own.
+        """
         return open_stream(op, self._settings_for(timeout), self._transport)
 
-    def write_in_batches(self, options: BatchOptions) -> BatchWriter:
-        """Make a batch writer of options of one's own; see `batch_writer`."""
+    def _new_batch_writer(self, options: BatchOptions) -> BatchWriter:
         from .._batch.writer import BatchWriter  # noqa: PLC0415 - not needed by those who do without
 
         files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))

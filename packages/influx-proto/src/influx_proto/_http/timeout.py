@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import overload
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Timeout:
                 raise ValueError(msg)
 
 
-def as_timeout(timeout: float | Timeout) -> Timeout:
+@overload
+def as_timeout(timeout: None) -> None: ...
+@overload
+def as_timeout(timeout: float | Timeout) -> Timeout: ...
+def as_timeout(timeout: float | Timeout | None) -> Timeout | None:
     """Read a bare number of seconds as the wait to connect and between two pieces of an answer."""
-    return timeout if isinstance(timeout, Timeout) else Timeout(connect=timeout, idle=timeout)
+    return timeout if timeout is None or isinstance(timeout, Timeout) else Timeout(connect=timeout, idle=timeout)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 from .._checks import given, limit, text
 from .._decode.formats import can_be_packed
 from .._http.messages import Headers, Repeat, Request, add_params, encode_params
+from .._http.timeout import Timeout, as_timeout
 from .._influxql.bind import encode_bind_parameters
 from .._influxql.classify import is_about_diagnostics, is_empty, is_read
 from .._result.result import QueryResult
@@ -20,6 +21,9 @@ from .response import Collected, WholeResult, chunk_decoder
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: A forward reference, so that importing this module does not import pandas.
+DataFrame: TypeAlias = "pd.DataFrame"
 
 T = TypeVar("T")
 
@@ -42,7 +46,8 @@ def query(
     rp: str | None = None,
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    timeout: float | Timeout | None = None,
 ) -> Op[QueryResult]:
     """Run InfluxQL: one statement or several, separated by semicolons.
 
@@ -57,6 +62,7 @@ def query(
         format: what to ask the server for: `msgpack`, which keeps all types apart and is the fastest; `json`, which
             cannot tell whole floats from integers; or `csv`, which hides the errors of single statements. What the
             server sends instead is understood as well.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the server refused the query or one of its statements; what came before is with the error.
@@ -65,7 +71,7 @@ def query(
         ProtocolError: the answer is not InfluxDB's, or not complete.
     """
     request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=None, answer_format=format)
-    return Op(request, partial(WholeResult, epoch=epoch))
+    return Op(request, partial(WholeResult, epoch=epoch), as_timeout(timeout))
 
 
 def query_chunks(
@@ -76,7 +82,8 @@ def query_chunks(
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    timeout: float | Timeout | None = None,
 ) -> StreamOp[QueryResult]:
     """Run a query and give its result in parts, as they arrive: `with client.query_chunks(q) as chunks: ...`.
 
@@ -90,13 +97,14 @@ def query_chunks(
         params: see `query`.
         chunk_size: rows in one part at the most.
         format: see `query`.
+        timeout: see `query`.
 
     Raises:
         QueryError: as `query`, once the parts before it have been given.
         ProtocolError: the answer is not InfluxDB's, or ends too early.
     """
     request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, answer_format=format)
-    return StreamOp(request, partial(chunk_decoder, epoch=epoch))
+    return StreamOp(request, partial(chunk_decoder, epoch=epoch), as_timeout(timeout))
 
 
 def query_points(
@@ -107,7 +115,8 @@ def query_points(
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    timeout: float | Timeout | None = None,
 ) -> StreamOp[dict[str, Any]]:
     """Run a query and give its points as they arrive: `with client.query_points(q) as points: ...`.
 
@@ -121,12 +130,15 @@ def query_points(
         params: see `query`.
         chunk_size: rows that are held in memory at the most.
         format: see `query`.
+        timeout: see `query`.
 
     Raises:
         QueryError: as `query`, once the points before it have been given.
         ProtocolError: the answer is not InfluxDB's, or ends too early.
     """
-    chunks = query_chunks(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, format=format)
+    chunks = query_chunks(
+        q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, format=format, timeout=timeout
+    )
     return _mapped(chunks, QueryResult.points)
 
 
@@ -137,8 +149,9 @@ def query_dataframe(
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
     measurement: bool | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
-) -> Op[pd.DataFrame]:
+    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    timeout: float | Timeout | None = None,
+) -> Op[DataFrame]:
     """Run a query of one statement and give its result as one tidy pandas DataFrame; see `QueryResult.to_pandas`.
 
     Args:
@@ -148,6 +161,7 @@ def query_dataframe(
         params: see `query`.
         measurement: whether the frame has a column `measurement`; None: where it tells several apart.
         format: see `query`.
+        timeout: see `query`.
 
     Raises:
         ValueError: the query is of several statements: `query_dataframes` gives a frame for each.
@@ -157,7 +171,8 @@ def query_dataframe(
     """
     _check_pandas()
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
-    return Op(request, partial(_collected_frames, measurement=measurement, finish=_only_frame))
+    receiver = partial(_collected_frames, measurement=measurement, finish=_only_frame)
+    return Op(request, receiver, as_timeout(timeout))
 
 
 def query_dataframes(
@@ -167,12 +182,14 @@ def query_dataframes(
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
     measurement: bool | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
-) -> Op[list[pd.DataFrame]]:
+    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    timeout: float | Timeout | None = None,
+) -> Op[list[DataFrame]]:
     """Run a query of any number of statements and give a pandas DataFrame for each; otherwise as `query_dataframe`."""
     _check_pandas()
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
-    return Op(request, partial(_collected_frames, measurement=measurement, finish=list))
+    receiver = partial(_collected_frames, measurement=measurement, finish=list)
+    return Op(request, receiver, as_timeout(timeout))
 
 
 def query_dataframe_chunks(
@@ -183,8 +200,9 @@ def query_dataframe_chunks(
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
     measurement: bool | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
-) -> StreamOp[pd.DataFrame]:
+    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    timeout: float | Timeout | None = None,
+) -> StreamOp[DataFrame]:
     """Run a query and give its result in parts, as they arrive, each as a pandas DataFrame; see `query_chunks`.
 
     The frames of a statement can be put together. A column keeps its type, in which cells may be missing: `Int64`,
@@ -192,8 +210,8 @@ def query_dataframe_chunks(
     another type than its first.
     """
     _check_pandas()
-    chunks = query_chunks(q, db=db, rp=rp, params=params, chunk_size=chunk_size, format=format)
-    return StreamOp(chunks.request, partial(_frames_of_chunks, measurement=measurement))
+    chunks = query_chunks(q, db=db, rp=rp, params=params, chunk_size=chunk_size, format=format, timeout=timeout)
+    return StreamOp(chunks.request, partial(_frames_of_chunks, measurement=measurement), chunks.timeout)
 
 
 def query_as(
@@ -203,7 +221,8 @@ def query_as(
     db: str | None = None,
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - what everybody calls it
+    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    timeout: float | Timeout | None = None,
 ) -> Op[list[T]]:
     """Run a query and make an object of each row: what was written as such objects comes back as it was.
 
@@ -214,6 +233,7 @@ def query_as(
         rp: see `query`.
         params: see `query`.
         format: see `query`.
+        timeout: see `query`.
 
     Raises:
         SchemaError: the class is not decorated, or does not say how its objects are made.
@@ -225,7 +245,7 @@ def query_as(
 
     instances(cls, QueryResult([]))  # a class that will not do is told before anything is sent
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
-    return Op(request, partial(_collected_instances, cls=cls))
+    return Op(request, partial(_collected_instances, cls=cls), as_timeout(timeout))
 
 
 def _collected_instances(status: int, headers: Headers, *, cls: type[T]) -> Collected[list[T]]:
@@ -240,7 +260,7 @@ def _collected_instances(status: int, headers: Headers, *, cls: type[T]) -> Coll
 
 
 def _collected_frames(
-    status: int, headers: Headers, *, measurement: bool | None, finish: Callable[[list[pd.DataFrame]], T]
+    status: int, headers: Headers, *, measurement: bool | None, finish: Callable[[list[DataFrame]], T]
 ) -> Collected[T]:
     from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - not needed by those who want no frames
 
@@ -259,7 +279,7 @@ def _check_pandas() -> None:
         raise ImportError(msg) from error
 
 
-def _only_frame(frames: list[pd.DataFrame]) -> pd.DataFrame:
+def _only_frame(frames: list[DataFrame]) -> DataFrame:
     if len(frames) != 1:
         count = len(frames)
         msg = f"q: the query is of {count} statements, and query_dataframe of one; query_dataframes takes any number"
@@ -267,7 +287,7 @@ def _only_frame(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return frames[0]
 
 
-def _frames_of_chunks(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[pd.DataFrame]:
+def _frames_of_chunks(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[DataFrame]:
     from .._result.to_pandas import ChunkFrames  # noqa: PLC0415 - as above
 
     decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
@@ -275,7 +295,10 @@ def _frames_of_chunks(status: int, headers: Headers, *, measurement: bool | None
 
 
 def _mapped(chunks: StreamOp[QueryResult], function: Callable[[QueryResult], Iterable[T]]) -> StreamOp[T]:
-    return StreamOp(chunks.request, lambda status, headers: FlatMap(chunks.decoder(status, headers), function))
+    def decoder(status: int, headers: Headers) -> Decoder[T]:
+        return FlatMap(chunks.decoder(status, headers), function)
+
+    return StreamOp(chunks.request, decoder, chunks.timeout)
 
 
 def _query_request(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .._http.messages import Headers, Request
+from .._http.timeout import Timeout
 from .flow import Flow, attempts
 from .transport import Clock
 
@@ -82,6 +83,8 @@ class Op(Generic[T]):
     request: Request
     #: Makes the receiver of an answer, given its status and headers.
     receiver: Callable[[int, Headers], Receiver[T]]
+    #: Replaces the client's timeout; None for the client's.
+    timeout: Timeout | None = None
 
     def read(self, status: int, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes) -> T:
         """Read a whole answer.
@@ -102,11 +105,13 @@ class Op(Generic[T]):
     def map(self, function: Callable[[T], U]) -> Op[U]:
         """Give the same operation with another result: what `function` makes of this one's."""
         receiver = self.receiver
-        return Op(self.request, lambda status, headers: _Mapped(receiver(status, headers), function))
+        return Op(self.request, lambda status, headers: _Mapped(receiver(status, headers), function), self.timeout)
 
     def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
         """Say how a client with these settings does this: the request completed, with retries."""
-        return attempts(settings.complete(self.request), self.receiver, settings.retry, clock.now)
+        return attempts(
+            settings.with_timeout(self.timeout).complete(self.request), self.receiver, settings.retry, clock.now
+        )
 
 
 class Operation(Protocol[T_co]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock  # noqa: PLC2701 - as functools does, without the whole of `threading`
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .._http.compression import compressed
@@ -74,6 +74,10 @@ class Settings:
             return self.unix_socket
         through = "" if self.proxy is None else f" (through the proxy {self.proxy.netloc})"
         return self.server.netloc + through
+
+    def with_timeout(self, timeout: Timeout | None) -> Settings:
+        """Return the settings with another timeout; None changes nothing."""
+        return self if timeout is None else replace(self, timeout=timeout)
 
     def complete(self, request: Request) -> Request:
         """Make a request ready to be sent: all that is in it then is what goes over the wire, the token apart."""

@@ -26,6 +26,7 @@ from .._http.auth import aauthorized, authorized
 from .._http.compression import decoded
 from .._http.messages import Headers, Request
 from .._http.observer import Exchange
+from .._http.timeout import Timeout
 from .flow import attempts, exchange_of
 from .op import Decoder
 from .settings import Settings
@@ -48,10 +49,12 @@ class StreamOp(Generic[T]):
     request: Request
     #: Makes the decoder of an answer, given its status and headers.
     decoder: Callable[[int, Headers], Decoder[T]]
+    #: Replaces the client's timeout; None for the client's.
+    timeout: Timeout | None = None
 
     def completed(self, settings: Settings) -> StreamOp[T]:
         """Give the same for a client with these settings."""
-        return replace(self, request=settings.complete(self.request))
+        return replace(self, request=settings.with_timeout(self.timeout).complete(self.request))
 
 
 def open_stream(op: StreamOp[T], settings: Settings, transport: Transport) -> AbstractContextManager[Iterator[T]]:

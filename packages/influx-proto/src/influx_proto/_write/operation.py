@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from .._encode.batch import Batch
 from .._errors import InfluxDBError, RejectedLine, SerializationError
+from .._http.timeout import Timeout
 from .._runtime.flow import Flow, arun, run
-from .._runtime.op import Op
+from .._runtime.op import Op, Operation
 from .._runtime.settings import Settings
 from .._runtime.transport import AsyncTransport, Clock, Transport
 from .delivery import deliver, deliver_accepted, partial_write
@@ -36,7 +37,7 @@ class MakeEncoder(Protocol):
 _DEFAULTS = Settings()
 
 
-class Writes:
+class Writes(Operation[bool]):
     """The requests of one write, made one by one while they are sent; iterating it gives their `Op`s."""
 
     def __init__(
@@ -48,6 +49,7 @@ class Writes:
         stamp: bool,
         find_rejected: bool,
         in_flight: int,
+        timeout: Timeout | None = None,
     ) -> None:
         # Wrong options are told at once, not when the first batch is due; the encoder may then be the one for it.
         self._first: Encoder | None = make_encoder(_DEFAULTS)
@@ -58,6 +60,7 @@ class Writes:
         self._stamp = stamp
         self._find_rejected = find_rejected
         self._senders = in_flight
+        self._timeout = timeout
 
     def __iter__(self) -> Iterator[Op[bool]]:
         if self._stamp:
@@ -199,7 +202,7 @@ class Writes:
 
     def _op(self, batch: Batch) -> Op[bool]:
         params, wants_db = self.target
-        return write_op(batch, params, wants_db=wants_db)
+        return write_op(batch, params, wants_db=wants_db, timeout=self._timeout)
 
     def _encoder(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Encoder:
         first, self._first = self._first, None

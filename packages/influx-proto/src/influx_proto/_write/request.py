@@ -11,6 +11,7 @@ from .._errors import InfluxDBError, PartialWriteError, RejectedLine, ServerUnav
 from .._http.error_response import Refusal
 from .._http.messages import Headers, Repeat, Request, add_params
 from .._http.observer import logger
+from .._http.timeout import Timeout
 from .._runtime.op import Op
 
 #: Where lines go: the parameters of their request, and whether the client's database is one of them.
@@ -36,11 +37,13 @@ def write_target(params: tuple[tuple[str, str], ...], precision: str) -> str:
     return add_params("/write", [*params, ("precision", precision)])
 
 
-def write_op(batch: Batch, params: tuple[tuple[str, str], ...], *, wants_db: bool) -> Op[bool]:
-    """Make the request that writes a batch."""
+def write_op(
+    batch: Batch, params: tuple[tuple[str, str], ...], *, wants_db: bool, timeout: Timeout | None = None
+) -> Op[bool]:
+    """Return the operation that writes a batch."""
     target = write_target(params, batch.precision)
     repeat = Repeat.ALWAYS if batch.timed else Repeat.UNLESS_RECEIVED
-    return Op(Request("POST", target, (), batch.data, repeat, wants_db, compressible=True), WriteReceiver)
+    return Op(Request("POST", target, (), batch.data, repeat, wants_db, compressible=True), WriteReceiver, timeout)
 
 
 #: Of InfluxDB Enterprise, and of clusters made of 1.x.

@@ -11,6 +11,7 @@ from .._encode.batch import BATCH_BYTES, BATCH_LINES
 from .._errors import SerializationError
 from .._http.compression import GZIP_MAGIC
 from .._http.messages import Repeat, Request
+from .._http.timeout import Timeout, as_timeout
 from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.op import Op
 from .._runtime.settings import Settings
@@ -38,6 +39,7 @@ def write_compressed(
     rp: str | None = None,
     precision: str | None = None,
     consistency: str | None = None,
+    timeout: float | Timeout | None = None,
 ) -> Op[bool]:
     """Write lines that are compressed with gzip already: a file of them, for instance. They are not looked into.
 
@@ -50,6 +52,7 @@ def write_compressed(
         rp: the retention policy; the database's default where it is None.
         precision: the unit of the times: `ns` (the default), `u`, `ms`, `s`, `m` or `h`.
         consistency: for a cluster: `any`, `one`, `quorum` or `all`.
+        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Returns:
         True.
@@ -69,7 +72,7 @@ def write_compressed(
     headers = (("Content-Encoding", "gzip"),)
     target = write_target(_params(db, rp, consistency), unit)
     request = Request("POST", target, headers, body, repeat=Repeat.UNLESS_RECEIVED, wants_db=db is None)
-    return Op(request, WriteReceiver)
+    return Op(request, WriteReceiver, as_timeout(timeout))
 
 
 def write(
@@ -87,6 +90,7 @@ def write(
     nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
     integers_as_floats: bool | None = None,
+    timeout: float | Timeout | None = None,
     **extra_tags: object,
 ) -> Op[bool]:
     """Write points in one request, however many there are; see `write_batches`, which a client's `write` is.
@@ -113,6 +117,7 @@ def write(
         nonfinite=nonfinite,
         field_types=field_types,
         integers_as_floats=integers_as_floats,
+        timeout=timeout,
         **extra_tags,
     )
     return writes.only()
@@ -138,6 +143,7 @@ def write_batches(
     nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
     integers_as_floats: bool | None = None,
+    timeout: float | Timeout | None = None,
     **extra_tags: object,
 ) -> Writes:
     """Write points: in one request, or in several where there are many.
@@ -174,6 +180,7 @@ def write_batches(
         field_types: the type of single fields, whatever is handed over: `{"temperature": "float"}` writes 21 as
             `21.0`. One of `float`, `integer`, `unsigned`, `string`, `boolean`. The client's hold for all others.
         integers_as_floats: write all integers as floats.
+        timeout: replaces the client's timeout for each request of this call, in seconds or as a `Timeout`.
         extra_tags: more tags for all points, by keyword.
 
     Returns:
@@ -216,6 +223,7 @@ def write_batches(
         stamp=stamp is not False and flag("stamp", stamp),
         find_rejected=find_rejected is not False and flag("find_rejected", find_rejected),
         in_flight=limit("in_flight", in_flight) or 1,
+        timeout=as_timeout(timeout),
     )
 
 

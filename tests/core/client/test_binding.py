@@ -1,0 +1,126 @@
+"""Operations as methods of the clients: seen by `help`, `inspect`, mocks and type checkers like ordinary functions."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import pydoc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any
+from unittest.mock import AsyncMock, create_autospec
+
+import influx_aiohttp
+import influx_requests
+import pytest
+from influx_proto import QueryResult, Timeout, admin, ops
+from influx_proto.adapter import AsyncClient, Client
+
+CLIENTS = [influx_requests.InfluxDBClient, influx_aiohttp.AsyncInfluxDBClient]
+#: What the clients name `write` is the builder that may need several requests.
+BUILDERS = {
+    **{name: getattr(ops, name) for name in ops.__all__},
+    "write": ops.write_batches,
+    **{
+        name: getattr(admin, name)
+        for name in admin.__all__
+        if inspect.isfunction(getattr(admin, name)) and hasattr(Client, name)
+    },
+}
+NOT_BOUND = {"write_batches"}
+OPERATIONS = sorted(BUILDERS.keys() - NOT_BOUND)
+
+
+@pytest.mark.parametrize("client_class", CLIENTS)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_method_has_the_parameters_and_the_docstring_of_its_builder(client_class: type, name: str) -> None:
+    function = getattr(client_class, name)
+    built = inspect.signature(BUILDERS[name])
+    first, *others = inspect.signature(function).parameters.values()
+    assert first.name == "self"
+    assert [(each.name, each.kind, each.default) for each in others] == [
+        (each.name, each.kind, each.default) for each in built.parameters.values()
+    ]
+    assert function.__doc__ == BUILDERS[name].__doc__
+    assert function.__name__ == name
+    assert inspect.signature(function).return_annotation is not inspect.Signature.empty
+
+
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_every_builder_has_a_timeout(name: str) -> None:
+    timeout = inspect.signature(BUILDERS[name]).parameters["timeout"]
+    assert timeout.kind is inspect.Parameter.KEYWORD_ONLY
+    assert timeout.default is None
+
+
+def test_a_builder_passes_its_timeout_on() -> None:
+    assert ops.ping(timeout=5).timeout == Timeout(connect=5, idle=5)
+    assert ops.write("m v=1", timeout=Timeout(total=3)).timeout == Timeout(total=3)
+    assert [op.timeout for op in ops.write_batches("m v=1", timeout=3)] == [Timeout(connect=3, idle=3)]
+    assert ops.query_points("SELECT v FROM m", timeout=5).timeout == Timeout(connect=5, idle=5)
+    assert admin.list_users(timeout=5).timeout == Timeout(connect=5, idle=5)
+    assert admin.drop_user("u").timeout is None
+
+
+def test_on_the_class_of_an_async_client_an_operation_is_a_coroutine_function() -> None:
+    assert inspect.iscoroutinefunction(influx_aiohttp.AsyncInfluxDBClient.query)
+    assert inspect.iscoroutinefunction(AsyncClient.write)
+    assert not inspect.iscoroutinefunction(influx_aiohttp.AsyncInfluxDBClient.query_points)  # a context manager
+    assert not inspect.iscoroutinefunction(influx_requests.InfluxDBClient.query)
+
+
+def test_return_types() -> None:
+    def returned(function: Any) -> object:
+        return inspect.signature(function).return_annotation
+
+    assert returned(Client.query) == returned(AsyncClient.query) == QueryResult
+    assert returned(Client.write) is bool
+    assert returned(Client.list_users) == list[admin.User]
+    assert returned(Client.query_dataframe) == "pd.DataFrame"
+    assert returned(Client.query_chunks) == AbstractContextManager[Iterator[QueryResult]]
+    assert returned(AsyncClient.query_chunks) == AbstractAsyncContextManager[AsyncIterator[QueryResult]]
+    assert returned(Client.batch_writer) == "BatchWriter"
+    assert returned(AsyncClient.batch_writer) == "AsyncBatchWriter"
+
+
+def test_help_shows_what_a_call_returns() -> None:
+    text = pydoc.plain(pydoc.render_doc(influx_aiohttp.AsyncInfluxDBClient))
+    (query,) = (line for line in text.splitlines() if " query(" in line)
+    assert query.strip(" |").startswith("async query(self, /, q: str, ")
+    assert query.endswith("-> influx_proto.QueryResult")
+    assert "-> Op[" not in text
+
+
+@pytest.mark.parametrize("spec", [influx_aiohttp.AsyncInfluxDBClient, influx_aiohttp.AsyncInfluxDBClient()])
+def test_a_mock_of_an_async_client_is_awaitable_and_checks_arguments(spec: Any) -> None:
+    mock = create_autospec(spec, instance=True)
+    assert isinstance(mock.query, AsyncMock)
+    mock.query.return_value = "result"
+    assert asyncio.run(mock.query("SELECT v FROM m", db="d")) == "result"
+    with pytest.raises(TypeError, match="database"):
+        mock.query("SELECT v FROM m", database="d")
+
+
+def test_a_mock_of_a_sync_client_checks_arguments() -> None:
+    mock = create_autospec(influx_requests.InfluxDBClient, instance=True)
+    mock.drop_database("d")
+    with pytest.raises(TypeError, match="db"):
+        mock.drop_database()
+
+
+def test_a_subclass_overrides_an_operation_and_calls_it_by_super() -> None:
+    class Counting(influx_requests.InfluxDBClient):
+        calls = 0
+
+        def execute(self, operation: Any, **_: Any) -> Any:
+            return operation
+
+        def ping(self, **arguments: Any) -> Any:
+            self.calls += 1
+            return super().ping(**arguments)
+
+    with Counting() as client:
+        client.ping(timeout=1)
+        assert client.calls == 1
+        operation: Any = Counting.query(client, "SELECT v FROM m")
+        assert operation.request.method == "GET"
