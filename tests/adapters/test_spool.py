@@ -347,9 +347,3 @@ def test_a_client_without_a_spool(influxd: Server, tmp_path: Path) -> None:
     with HTTPClientInfluxDBClient.from_url(influxd.url) as client:
         with pytest.raises(TypeError, match=f"cannot keep lines in {tmp_path}: it has no spool"):
             client.batch_writer(spool=Spool(tmp_path))
-
-
-def test_all_adapters_have_the_same_files() -> None:
-    """Each package stands alone, so that each has them."""
-    texts = {path.read_text() for path in ROOT.glob("packages/*/src/*/_files.py")}
-    assert len(texts) == 1

@@ -14,6 +14,9 @@ FORBIDDEN = {
     "socket", "ssl", "asyncio", "trio", "selectors", "select", "subprocess", "threading", "concurrent",
     "multiprocessing",     "http", "aiohttp", "requests", "urllib3", "h11", "httpx", "anyio", "time",
 }  # fmt: skip
+#: What touches files, and the one module that does. Adapters get it from `influx_proto.adapter`.
+FILES = {"fcntl", "glob", "io", "mmap", "pathlib", "shutil", "tempfile"}
+TOUCHES_FILES = "_batch/spool/directory.py"
 #: What is imported when somebody reads or writes, or hands over or asks for something of it.
 OPTIONAL = {"msgspec", "orjson", "pandas", "numpy", "pyarrow", "polars"}
 FOLDER = Path(influx_proto.__file__).parent
@@ -33,8 +36,16 @@ def test_no_module_imports_io(path: Path) -> None:
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             imported.add((node.module or "").partition(".")[0])
     assert not imported & FORBIDDEN
+    if path != FOLDER / TOUCHES_FILES:
+        assert not imported & FILES
     names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
     assert "open" not in names
+
+
+def test_only_adapters_get_what_touches_files() -> None:
+    name = TOUCHES_FILES.removesuffix(".py").replace("/", ".")
+    assert f"influx_proto.{name}" not in loaded_by("influx_proto", "influx_proto._batch.writer")
+    assert f"influx_proto.{name}" in loaded_by("influx_proto.adapter")
 
 
 def loaded_by(*modules: str) -> set[str]:

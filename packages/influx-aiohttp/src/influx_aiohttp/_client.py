@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import aiohttp
-from influx_proto.adapter import AsyncClient, AsyncSignal, Background, InThread, Settings, SpoolFiles
+from influx_proto.adapter import AsyncClient, AsyncSignal, Background, InThread, Settings, SpoolDirectory, SpoolFiles
 
 from ._background import Signal, background, in_thread
-from ._files import Files
 from ._transport import AiohttpTransport
 from ._version import __version__
 
@@ -27,4 +26,4 @@ class AsyncInfluxDBClient(AsyncClient[aiohttp.ClientSession]):
         return Signal(), background
 
     def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
-        return Files(directory), in_thread
+        return SpoolDirectory(directory), in_thread

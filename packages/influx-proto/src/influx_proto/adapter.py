@@ -29,6 +29,7 @@ Closing lets what is under way finish; what would begin then raises RuntimeError
 The conformance suite in `tests/conformance` holds an adapter to all of this.
 """
 
+from ._batch.spool.directory import SpoolDirectory
 from ._batch.spool.log import SpoolFiles
 from ._client.async_client import AsyncClient
 from ._client.client import Client
@@ -60,6 +61,7 @@ __all__ = [
     "Server",
     "Settings",
     "Signal",
+    "SpoolDirectory",
     "SpoolFiles",
     "Timeout",
     "Transport",

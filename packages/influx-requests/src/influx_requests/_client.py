@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import requests
-from influx_proto.adapter import Client, Settings, SpoolFiles
+from influx_proto.adapter import Client, Settings, SpoolDirectory, SpoolFiles
 
 from ._background import Signal, start
-from ._files import Files
 from ._transport import RequestsTransport
 from ._version import __version__
 
@@ -28,4 +27,4 @@ class InfluxDBClient(Client[requests.Session]):
         return Signal(), start
 
     def _spool_files(self, directory: str) -> SpoolFiles:
-        return Files(directory)
+        return SpoolDirectory(directory)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 
 import trio
-from influx_proto.adapter import AsyncClient, AsyncSignal, Background, InThread, Settings, SpoolFiles
+from influx_proto.adapter import AsyncClient, AsyncSignal, Background, InThread, Settings, SpoolDirectory, SpoolFiles
 
 from ._background import Signal, background, in_thread
-from ._files import Files
 from ._transport import TrioTransport
 from ._version import __version__
 
@@ -31,4 +30,4 @@ class AsyncInfluxDBClient(AsyncClient[None]):
         return Signal(), background
 
     def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
-        return Files(directory), in_thread
+        return SpoolDirectory(directory), in_thread

@@ -1,4 +1,7 @@
-"""The files of a batch writer's spool."""
+"""The directory of a batch writer's spool, on the file system.
+
+The one module of the core that touches files. No other imports it: `adapter` exports it for adapters.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,12 @@ from io import FileIO
 from pathlib import Path
 
 
-class Files:
-    """The files of a directory, which is locked by an flock of `lock` in it."""
+class SpoolDirectory:
+    """Reads and writes the files of a directory, and locks it by an flock of `lock` in it: a `SpoolFiles`.
+
+    Args:
+        directory: the path of the directory.
+    """
 
     def __init__(self, directory: str) -> None:
         self._directory = Path(directory).absolute()  # also for a program that goes elsewhere later
