@@ -6,7 +6,7 @@ args ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # each step announced and ended before the next
-.PHONY: help quickstart test lint types pytest docs bench matrix coverage audit format clean
+.PHONY: help quickstart test lint types pytest docs bench matrix newest oldest lock coverage audit format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,15 @@ bench: .venv/bench.stamp ## Compare with other clients and curl; writes benchmar
 matrix: ## The tests over several Pythons, with the newest and the oldest dependencies: make matrix PYTHONS=python3.12
 	@PYTHONS="$(PYTHONS)" .ci/matrix
 
+newest: ## Run the tests against the newest releases of all dependencies: make newest args="-k write"
+	@.ci/newest $(args)
+
+oldest: ## Run the tests against the lower bounds of all direct dependencies
+	@.ci/oldest $(args)
+
+lock: .venv/dev.stamp ## Update uv.lock to the newest releases
+	@$(python) -m uv lock --upgrade
+
 coverage: .venv/dev.stamp ## How much of the core its tests and conformance reach; less than 95 % is a failure
 	@$(python) -m pytest -q tests/core tests/conformance -k "not (conformance and (aiohttp or http.client))" --cov --cov-report=
 	@$(python) -m coverage report --include="packages/influx-proto/*" --skip-covered --fail-under=95
@@ -62,7 +71,7 @@ clean: ## Remove everything that was made here
 	rm -rf .venv .cache .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist quickstart.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# .venv with one of pyproject.toml's dependency groups in it, made again when a pyproject.toml has changed.
-.venv/%.stamp: .ci/setup pyproject.toml $(wildcard packages/*/pyproject.toml)
+# .venv with one of pyproject.toml's dependency groups, at the releases in uv.lock. Synced again when one of these files changes.
+.venv/%.stamp: .ci/setup .ci/requirements.txt uv.lock pyproject.toml $(wildcard packages/*/pyproject.toml)
 	@.ci/setup $*
 	@touch $@

@@ -54,11 +54,18 @@ def test_without_the_extras_all_but_they_works(env: dict[str, str], client: Infl
         done = run(env, "query", "SELECT * FROM m", "-f", kind)
         assert "1 line stored" in run(env, "write", "-f", kind, "-", stdin=done.stdout).stderr
     run(env, "lint", stdin="m v=1")
-    for arguments, extra in ((["--plot"], "plot"), (["--plot", "a.png"], "plot"), (["-o", "a.parquet"], "parquet")):
+    for arguments, library in (
+        (["--plot"], "uniplot"),
+        (["--plot", "a.png"], "matplotlib"),
+        (["-o", "a.parquet"], "pyarrow"),
+    ):
         done = run(env, "query", "SELECT * FROM m", *arguments, code=2)
-        assert f"pip install 'influx-requests[{extra}]'" in done.stderr
+        assert f"needs {library}; install {library}" in done.stderr
     (tmp_path / "x.parquet").write_text("")
-    assert "influx-requests[parquet]" in run(env, "write", tmp_path / "x.parquet", "--measurement", "m", code=2).stderr
+    assert (
+        "Parquet needs pyarrow; install pyarrow"
+        in run(env, "write", tmp_path / "x.parquet", "--measurement", "m", code=2).stderr
+    )
 
 
 @pytest.mark.parametrize("command", [[], ["ping"], ["query"], ["write"], ["lint"]], ids=lambda command: command)

@@ -13,6 +13,8 @@ import tomllib
 import venv
 import zipfile
 from collections.abc import Callable
+from email.parser import Parser
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ OWN = {
 }
 HEAVY = {"numpy", "pandas", "polars", "pyarrow", "orjson", "matplotlib", "tqdm"}
 
+UV = (sys.executable, "-m", "uv", "--quiet", "pip")
 PANDAS_EXTRA = {"numpy", "pandas", "pyarrow", "orjson"}
 
 
@@ -62,18 +65,24 @@ def project_of(package: str) -> dict[str, Any]:
     return project
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of each package's sdist, and of the wheel that was built from that."""
-    folder = tmp_path_factory.mktemp("built")
-    for package in PACKAGES:
-        run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT / "packages" / package)
-    return folder
+def own(built: Path, package: str, extra: str = "") -> list[str]:
+    """Return requirements for a package and the core that name our wheels by path, so no index can supply them."""
+    extras = {"influx-proto": "", package: f"[{extra}]" if extra else ""}
+    return [f"{name}{extras[name]} @ {only(built, f'{module_of(name)}-*.whl').as_uri()}" for name in extras]
 
 
 @pytest.fixture(scope="module")
-def install(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """`install(package)` gives a Python of an empty environment into which pip has installed that package."""
+def constraints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file that holds the dependencies at their releases in this environment."""
+    releases = {each.metadata["Name"]: each.version for each in distributions()}
+    path = tmp_path_factory.mktemp("constraints") / "constraints.txt"
+    path.write_text("".join(f"{name}=={version}\n" for name, version in releases.items() if name not in PACKAGES))
+    return path
+
+
+@pytest.fixture(scope="module")
+def install(built: Path, constraints: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`install(package)` returns the Python of a new environment that contains that package and its dependencies."""
     made: dict[str, Path] = {}
 
     def install(package: str) -> Path:
@@ -81,8 +90,9 @@ def install(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
             folder = tmp_path_factory.mktemp(package)
             venv.create(folder, with_pip=False)
             made[package] = folder / "bin" / "python"
-            pip = (sys.executable, "-m", "pip", "--python", made[package])
-            run(*pip, "install", "--quiet", "--find-links", built, package)
+            run(
+                *UV, "install", "--python", made[package], "--constraint", constraints, *own(built, package), cwd=folder
+            )
         return made[package]
 
     return install
@@ -169,12 +179,27 @@ def test_only_what_is_needed_is_installed(install: Callable[[str], Path], packag
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_an_extra_brings_what_the_core_uses(install: Callable[[str], Path], built: Path, package: str) -> None:
-    """Resolved by pip as for a user, but not installed."""
-    pip = (sys.executable, "-m", "pip", "--python", install(package), "--quiet")
-    options = ("--dry-run", "--ignore-installed", "--report", "-", "--find-links", built)
-    found = json.loads(run(*pip, "install", *options, f"{package}[pandas]"))["install"]
-    assert {each["metadata"]["name"].lower() for each in found} >= {package, "influx-proto", *PANDAS_EXTRA}
+def test_an_extra_brings_what_the_core_uses(built: Path, constraints: Path, package: str, tmp_path: Path) -> None:
+    (tmp_path / "requirements.in").write_text("\n".join(own(built, package, "pandas")))
+    resolve = (*UV, "compile", "--no-header", "--no-annotate", "--python", sys.executable, "--constraint", constraints)
+    resolved = [*map(Requirement, run(*resolve, "requirements.in", cwd=tmp_path).splitlines())]
+    assert {each.name for each in resolved} >= {package, "influx-proto", *PANDAS_EXTRA}
+    assert {each.name for each in resolved if each.url} == {package, "influx-proto"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_extras_install_without_orjson_where_it_has_no_wheels(built: Path, package: str) -> None:
+    wheel = zipfile.ZipFile(only(built, f"{module_of(package)}-*.whl"))
+    [metadata] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    requirements = map(Requirement, Parser().parsestr(wheel.read(metadata).decode()).get_all("Requires-Dist", []))
+    for requirement in requirements:
+        if requirement.name == "orjson":
+            assert requirement.marker
+            for version, wanted in (("3.11", True), ("3.14", True), ("3.15", False)):
+                assert (
+                    any(requirement.marker.evaluate({"python_version": version, "extra": extra}) for extra in EXTRAS)
+                    == wanted
+                )
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -210,7 +235,7 @@ def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", *built.glob("*.whl"))
+    run(*UV, "install", "--python", python, "--no-deps", *built.glob("*.whl"))
     site = only(folder, "lib/python*/site-packages")
     # Only the folder: editable installs in it are not looked at from here.
     (site / "libraries.pth").write_text(str(Path(pytest.__file__).parents[1]) + "\n")

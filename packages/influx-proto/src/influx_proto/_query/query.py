@@ -275,7 +275,7 @@ def _check_pandas() -> None:
     try:
         import_module("pandas")
     except ImportError as error:
-        msg = "DataFrames need pandas, which is not installed: pip install 'influx-proto[pandas]'"
+        msg = "DataFrames need pandas; install pandas"
         raise ImportError(msg) from error
 
 

@@ -67,11 +67,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def needed(module: str, extra: str, what: str) -> Any:
-    """Import what only a part of the program needs."""
+def needed(module: str, what: str) -> Any:
+    """Import an optional dependency of `what`."""
     try:
         return import_module(module)
     except ImportError:
         package = module.partition(".")[0]
-        msg = f"{what} needs {package}, which is not installed: pip install 'influx-requests[{extra}]'"
+        msg = f"{what} needs {package}; install {package}"
         raise CommandError(msg, Exit.USAGE) from None

@@ -14,8 +14,8 @@ class ParquetOutput:
     """Writes parts as they come, once each column has had a value, which tells its type."""
 
     def __init__(self, path: Path) -> None:
-        self._pa = needed("pyarrow", "parquet", "--format parquet")
-        self._parquet = needed("pyarrow.parquet", "parquet", "--format parquet")
+        self._pa = needed("pyarrow", "--format parquet")
+        self._parquet = needed("pyarrow.parquet", "--format parquet")
         self._path = path
         self._waiting: list[Any] = []
         self._types: dict[str, Any] = {}

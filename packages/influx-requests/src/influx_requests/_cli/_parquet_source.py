@@ -29,9 +29,9 @@ class ParquetSource:
         time_column: str,
         precision: str,
     ) -> None:
-        self._pa = needed("pyarrow", "parquet", "Parquet")
-        self._compute = needed("pyarrow.compute", "parquet", "Parquet")
-        parquet = needed("pyarrow.parquet", "parquet", "Parquet")
+        self._pa = needed("pyarrow", "Parquet")
+        self._compute = needed("pyarrow.compute", "Parquet")
+        parquet = needed("pyarrow.parquet", "Parquet")
         self.name = path
         try:
             self._file = parquet.ParquetFile(path)

@@ -37,8 +37,8 @@ class Plot:
             msg = f"--plot {path}: an image ends in .png, .svg or .pdf; and --plot comes after the query"
             raise CommandError(msg, Exit.USAGE)
         # What is not installed is told before anything is asked.
-        self._library = needed("matplotlib.figure" if path else "uniplot", "plot", "--plot")
-        self._numpy = needed("numpy", "plot", "--plot")
+        self._library = needed("matplotlib.figure" if path else "uniplot", "--plot")
+        self._numpy = needed("numpy", "--plot")
         self._path = path
         self._fields: dict[str, dict[str, _Curve]] = {}
 
@@ -96,7 +96,7 @@ class Plot:
             axes.spines[["top", "right"]].set_visible(False)
             if 1 < len(curves) <= _MOST_CURVES:
                 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-        dates = needed("matplotlib.dates", "plot", "--plot")
+        dates = needed("matplotlib.dates", "--plot")
         locator = dates.AutoDateLocator()
         all_axes[-1].xaxis.set_major_locator(locator)
         all_axes[-1].xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))

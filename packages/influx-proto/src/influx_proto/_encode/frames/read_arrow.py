@@ -127,10 +127,7 @@ def _to_polars(value: Any) -> pl.DataFrame:
     try:
         import polars as pl  # noqa: PLC0415 - as above
     except ImportError:
-        msg = (
-            f"a {type(value).__name__} is written by way of pyarrow or polars, and neither is installed: "
-            "pip install 'influx-proto[polars]'"
-        )
+        msg = f"a table of type {type(value).__name__} needs pyarrow or polars; install pyarrow"
         raise SerializationError(msg) from None
     try:
         return pl.DataFrame(value)
