@@ -29,12 +29,12 @@ types: .venv/dev.stamp ## Check types with mypy and pyright, both strict
 	@echo "== pyright"
 	@$(python) -m pyright
 
-pytest: .venv/dev.stamp ## Run the tests alone: make pytest args="-k write"
+pytest: .venv/dev.stamp ## Run the tests alone, on all cores: make pytest args="-k write"; args="-n 0" for one process
 	@echo "== pytest"
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m tests.servers.nginx --install
 	@$(python) -m tests.servers.victoriametrics --install
-	@$(python) -m pytest $(args)
+	@$(python) -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal $(args)
 
 docs: .venv/docs.stamp ## Build the documentation in build/docs; warnings and broken links are errors
 	@$(python) -m sphinx --fail-on-warning --fresh-env --quiet -b html -d build/doctrees docs build/docs

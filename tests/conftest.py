@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,23 @@ from tests.servers.influxd import Server, execute, running_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# How fast a machine is, and what else it does meanwhile, is no property of ours.
-settings.register_profile("whatever the speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("whatever the speed")
+# The default is "derandomized": the same examples in every run. `pytest --hypothesis-profile random` draws new ones.
+# No profile has a deadline, since a loaded machine would exceed any.
+for _name, _derandomize in (("derandomized", True), ("random", False)):
+    settings.register_profile(
+        _name, derandomize=_derandomize, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+settings.load_profile("derandomized")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Raise an error for test ids that differ between processes: pytest-xdist needs the same ones in every worker.
+
+    An id with a memory address is rejected here. pytest-xdist compares the ids of its workers, each of which has a hash
+    seed of its own, and so finds ids that depend on the order of a set.
+    """
+    if unstable := [item.nodeid for item in items if re.search(r"\bat 0x[0-9a-f]{6,}", item.nodeid)]:
+        raise pytest.UsageError(f"test ids contain memory addresses; pass ids= to parametrize: {', '.join(unstable)}")
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,49 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import influx_requests
+import pytest
 
 from tests.servers.influxd import Influxd
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_port_is_kept_while_no_influxd_runs() -> None:
+    with Influxd() as server:
+        server.kill()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((server.host, server.port), timeout=5)
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((server.host, server.port))
+        before = server.url
+        server.start()
+        assert server.url == before
+
+
+def test_nothing_is_left_when_the_tests_are_killed() -> None:
+    code = (
+        "from tests.servers.influxd import Influxd\n"
+        "with Influxd() as server: print(server.folder, server.port, flush=True); input()"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        folder, port = process.stdout.readline().split()
+        assert Path(folder).is_dir()
+        process.kill()
+    deadline = time.monotonic() + 20
+    while Path(folder).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(port)), timeout=5)
 
 
 def test_killed_in_the_midst_of_an_entry_of_its_log() -> None:

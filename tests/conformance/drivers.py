@@ -40,14 +40,17 @@ class Driver:
     lacks: frozenset[Feature] = frozenset()
 
     @contextlib.contextmanager
-    def client(self, url: str, **settings: Any) -> Iterator[Any]:
-        """Give an open client of this class for a server, to be used as a blocking one, and close it at the end."""
+    def client(self, url: str, *, debug: bool = True, **settings: Any) -> Iterator[Any]:
+        """Give an open client of this class for a server, to be used as a blocking one, and close it at the end.
+
+        `debug` is asyncio's debug mode.
+        """
         made = self.client_class.from_url(url, **settings)
         if isinstance(made, Client):
             with made:
                 yield made
             return
-        options = {"debug": True} if self.backend == "asyncio" else {}
+        options = {"debug": debug} if self.backend == "asyncio" else {}
         with start_blocking_portal(self.backend or "asyncio", options) as portal:
             client = _Blocking(made, portal)
             portal.call(made.__aenter__)

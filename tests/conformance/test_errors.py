@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -188,7 +189,7 @@ def test_a_body_that_is_too_large(connect: Callable[..., Any]) -> None:
         None,
         object(),
     ],
-    ids=repr,
+    ids=lambda point: re.sub(r" at 0x\w+", "", repr(point)),
 )
 def test_what_cannot_be_written_is_not_sent(connect: Callable[..., Any], point: object) -> None:
     with ScriptedServer([reply(204)]) as server:

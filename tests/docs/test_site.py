@@ -16,6 +16,8 @@ from influx_proto._client.operations import Operations
 from influx_proto.adapter import Client
 from sphinx.util.inventory import InventoryFile
 
+from tests.once import build_once
+
 ROOT = Path(__file__).parents[2]
 PUBLIC_MODULES = (
     "influx_proto",
@@ -27,17 +29,22 @@ PUBLIC_MODULES = (
 CLIENTS = (influx_requests.InfluxDBClient, influx_aiohttp.AsyncInfluxDBClient, influx_trio.AsyncInfluxDBClient)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as `make docs` builds it."""
-    made = tmp_path_factory.mktemp("site")
-    command = ["-m", "sphinx", "--fail-on-warning", "--quiet", "-b", "html", "-d", str(made / "doctrees")]
+    return build_once(tmp_path_factory, "site", build_site) / "html"
+
+
+def build_site(folder: Path) -> None:
+    command = ["-m", "sphinx", "--fail-on-warning", "--quiet", "-b", "html", "-d", str(folder / "doctrees")]
     run = subprocess.run(
-        [sys.executable, *command, str(ROOT / "docs"), str(made / "html")], capture_output=True, text=True, check=False
+        [sys.executable, *command, str(ROOT / "docs"), str(folder / "html")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert not run.stderr + run.stdout
     assert run.returncode == 0
-    return made / "html"
 
 
 @pytest.fixture(scope="module")

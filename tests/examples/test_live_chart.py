@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import time
 import urllib.error
 import urllib.parse
@@ -15,15 +14,10 @@ from influx_requests import InfluxDBClient
 
 from tests.examples.programs import started
 from tests.servers.influxd import Influxd
+from tests.servers.ports import reserve_port
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def free_port() -> int:
-    with socket.create_server(("localhost", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
 
 
 def ask(port: int, path: str) -> tuple[int, Any]:
@@ -37,7 +31,11 @@ def ask(port: int, path: str) -> tuple[int, Any]:
 
 
 def test_live_chart(tmp_path: Path) -> None:
-    port = free_port()
+    with reserve_port("127.0.0.1") as reserved:
+        check_live_chart(reserved.getsockname()[1], tmp_path)
+
+
+def check_live_chart(port: int, tmp_path: Path) -> None:
     host = "a' OR host =~ /./ OR host = 'b"  # what somebody may try
     now = time.time_ns()
     points = [

@@ -15,12 +15,10 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.error
@@ -30,6 +28,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from tests.servers.debian import NotToBeHadError, unpacked
+from tests.servers.folders import make_data_folder
+from tests.servers.leash import release_leash, start_leash
+from tests.servers.ports import reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -60,6 +61,9 @@ class Server(Protocol):
 class Influxd:
     """A real influxd on a free port of the loopback, its data in a temporary folder that is gone at the end.
 
+    The port stays reserved from `__enter__` to `__exit__`. While no influxd runs, connections are refused, and `start`
+    gets the same port again.
+
     `https` is the files of a certificate and its key. `http` overrides values of the configuration's section of that
     name, `sections` those of any other: `Influxd(http={"max-body-size": 1000}, sections={"data": {...}})`.
     """
@@ -76,7 +80,7 @@ class Influxd:
         http: Mapping[str, Option] | None = None,
         sections: Mapping[str, Mapping[str, Option]] | None = None,
     ) -> None:
-        self.port = 0  # the system chooses one at the first start, so no two servers can want the same
+        self.port = 0  # chosen on entering
         self.unix_socket = unix_socket
         self.scheme = "https" if https else "http"
         self._http: dict[str, Option] = {"log-enabled": False, "auth-enabled": auth}
@@ -93,16 +97,20 @@ class Influxd:
         self._leash: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="influxd-"))
+        self._reserved = reserve_port(self.host)
+        self.port = self._reserved.getsockname()[1]
+        self.folder = make_data_folder("influxd-")
         try:
             self.start()
         except BaseException:
+            self._reserved.close()
             shutil.rmtree(self.folder)
             raise
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
+        self._reserved.close()
         shutil.rmtree(self.folder)
 
     @property
@@ -119,17 +127,12 @@ class Influxd:
         if self._process is not None:
             raise InfluxdError("influxd runs already")
         self._mend_log()
-        deadline = time.monotonic() + START_DEADLINE
-        while True:
-            self._launch()
-            try:
-                return self._wait_until_ready(deadline)
-            except BaseException:
-                self.kill()
-                # Only at a second start, when somebody got hold of the port meanwhile, and perhaps lets go of it.
-                if "address already in use" not in self.log or time.monotonic() > deadline:
-                    raise
-            time.sleep(POLL)
+        self._launch()
+        try:
+            self._wait_until_ready(time.monotonic() + START_DEADLINE)
+        except BaseException:
+            self.kill()
+            raise
 
     def stop(self) -> None:
         """Ask it to leave, as an administrator does; nothing is lost."""
@@ -141,10 +144,11 @@ class Influxd:
 
     def kill(self) -> None:
         """End it on the spot, as a crash does. Its folder stays."""
-        for process in (self._process, self._leash):  # the leash last: it still stands for the process until then
-            if process is not None:
-                with process:
-                    process.kill()
+        if self._process is not None:
+            with self._process as process:
+                process.kill()
+        if self._leash is not None:  # after the process, which must not outlive this one
+            release_leash(self._leash)
         self._process = self._leash = None
 
     def _mend_log(self) -> None:
@@ -176,15 +180,7 @@ class Influxd:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
             )
-        # However this process ends, its end of the pipe is closed then; the shell reads that and tidies up.
-        # (Linux's PR_SET_PDEATHSIG would do so too early, at the end of the *thread* that called.)
-        self._leash = subprocess.Popen(
-            ["/bin/sh", "-c", 'read -r _; kill -9 "$0"; rm -rf "$1"', str(self._process.pid), self.folder],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._leash = start_leash(self._process, self.folder)
 
     def _write_config(self) -> Path:
         address: dict[str, Option] = {"bind-address": f"{self.host}:{self.port}"}
@@ -219,10 +215,6 @@ class Influxd:
                 raise InfluxdError(f"influxd does not answer after {START_DEADLINE:.0f} s. Its log:\n{self._tail()}")
 
     def _is_ready(self) -> bool:
-        if not self.port:
-            if not (listening := re.search(r'"Listening on HTTP".* addr=[\d.]+:(\d+)', self.log)):
-                return False
-            self.port = int(listening[1])
         if self.unix_socket is not None and not self.unix_socket.exists():
             return False
         connection = (

@@ -14,13 +14,15 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from tests.servers.debian import unpacked
+from tests.servers.folders import make_data_folder
+from tests.servers.leash import release_leash, start_leash
+from tests.servers.ports import reserve_port
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 10.0
@@ -77,10 +79,9 @@ class Nginx:
         return f"https://localhost:{self.port}/influx"
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="nginx-"))
-        with socket.socket() as bound:  # nginx cannot be asked for any free port
-            bound.bind((self.host, 0))
-            self.port = bound.getsockname()[1]
+        self._folder = make_data_folder("nginx-")
+        self._reserved = reserve_port(self.host)
+        self.port = self._reserved.getsockname()[1]
         asked = "" if self._client_ca is None else f"ssl_client_certificate {self._client_ca}; ssl_verify_client on;"
         (self._folder / "nginx.conf").write_text(
             _CONFIGURATION.format(
@@ -102,6 +103,7 @@ class Nginx:
                 stderr=file,
                 start_new_session=True,
             )
+        self._leash = start_leash(self._process, self._folder)
         try:
             self._wait_until_ready(log)
         except BaseException:
@@ -116,6 +118,8 @@ class Nginx:
                 process.wait(STOP_DEADLINE)
             except subprocess.TimeoutExpired:
                 process.kill()
+        release_leash(self._leash)
+        self._reserved.close()
         shutil.rmtree(self._folder)
 
     def _wait_until_ready(self, log: Path) -> None:

@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.parse
 import urllib.request
@@ -21,6 +20,9 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from tests.servers.debian import unpacked
+from tests.servers.folders import make_data_folder
+from tests.servers.leash import release_leash, start_leash
+from tests.servers.ports import reserve_port
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 10.0
@@ -49,10 +51,9 @@ class VictoriaMetrics:
         return f"http://{self.host}:{self.port}"
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="victoriametrics-"))
-        with socket.socket() as bound:  # it can take any free port, but does not say which
-            bound.bind((self.host, 0))
-            self.port = bound.getsockname()[1]
+        self._folder = make_data_folder("victoriametrics-")
+        self._reserved = reserve_port(self.host)
+        self.port = self._reserved.getsockname()[1]
         command: list[str | Path] = [
             find_victoriametrics(),
             f"-httpListenAddr={self.host}:{self.port}",
@@ -65,6 +66,7 @@ class VictoriaMetrics:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
             )
+        self._leash = start_leash(self._process, self._folder)
         try:
             self._wait_until_ready(log)
         except BaseException:
@@ -79,6 +81,8 @@ class VictoriaMetrics:
                 process.wait(STOP_DEADLINE)
             except subprocess.TimeoutExpired:
                 process.kill()
+        release_leash(self._leash)
+        self._reserved.close()
         shutil.rmtree(self._folder)
 
     def samples(self, database: str) -> list[Sample]:

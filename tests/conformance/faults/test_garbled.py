@@ -44,9 +44,11 @@ def garbage() -> Iterator[Callable[[], list[str]]]:
         return [each.__name__ for each in classes if each.__module__.startswith("influx_") and each is not FieldTexts]
 
     gc.collect()
+    gc.freeze()  # what exists before the operation: looking through all of it again takes long
     gc.disable()
     yield found
     gc.enable()
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize(
