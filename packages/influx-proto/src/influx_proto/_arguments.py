@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ._extra_tags import check_extra_tags
+
 
 def text(name: str, value: object) -> str:
     """Check that an argument is text that can be encoded.
@@ -74,23 +76,22 @@ def seconds(name: str, value: object) -> float:
     raise ValueError(msg)
 
 
-#: What `write` has as options that are about sending, so that they are no tags by keyword where there is none to do.
-_SENDING = frozenset({
-    "db", "rp", "consistency", "batch_lines", "batch_bytes", "stamp", "find_rejected", "in_flight", "timeout"
-})  # fmt: skip
-
-
 def joined_tags(tags: Mapping[str, object] | None, extra_tags: Mapping[str, object]) -> dict[str, object]:
-    """Join the tags of a call, given as a mapping and by keyword.
+    """Join the tags of a call, passed as a mapping and by keyword.
 
     Raises:
-        TypeError: one by keyword is an option of `write` that this call has not.
+        TypeError: `tags` is not a mapping, or a keyword cannot be meant as a tag.
     """
-    if wrong := _SENDING.intersection(extra_tags):
-        name = min(wrong)
-        msg = f"{name}: is an option of a client's `write`, and none here; a tag of that name goes into `tags`"
-        raise TypeError(msg)
+    if extra_tags:
+        check_extra_tags(extra_tags)
     return {**extra_tags} if tags is None else {**mapping("tags", tags), **extra_tags}
+
+
+def not_for_lines(measurement: object, tags: object, field_types: object) -> str | None:
+    """Return the name of the first argument that is passed and that raw line protocol would ignore, or None."""
+    if measurement is not None:
+        return "measurement"
+    return "tags" if tags else "field_types" if field_types else None
 
 
 def mapping(name: str, value: object) -> Mapping[Any, Any]:

@@ -56,6 +56,8 @@ class Encoder:
             each by its own type.
         stamp: gives the time of each point and line that carries none, in nanoseconds; without it the server stamps
             them.
+        not_for_lines: the argument of this call that raw line protocol would ignore, if there is one: `tags`, for
+            instance. The defaults of a client do not count.
         eager: whether each value of an iterable that makes its values as it is read is given away before the next is
             asked for, which may take its time; and what came before an error is given away before it is raised.
 
@@ -76,6 +78,7 @@ class Encoder:
         policy: TypePolicy | None = None,
         object_columns: ObjectColumns = "str",
         stamp: Callable[[], int] | None = None,
+        not_for_lines: str | None = None,
         eager: bool = False,
     ) -> None:
         self._measurement = measurement
@@ -104,6 +107,7 @@ class Encoder:
         self._precision = "ns"
         self._timed = True
         self._stamp = stamp
+        self._not_for_lines = not_for_lines
         self._eager = eager
         #: Full batches that were not given away yet.
         self._full: list[Batch] = []
@@ -304,10 +308,18 @@ class Encoder:
             self._timed = False
 
     def _add_str(self, text: str) -> None:
-        self._add_text(encoded(text, "text"), self._text_precision)
+        self._add_raw(encoded(text, "text"))
 
     def _add_bytes(self, data: bytes | bytearray | memoryview) -> None:
-        self._add_text(bytes(data), self._text_precision)
+        self._add_raw(bytes(data))
+
+    def _add_raw(self, data: bytes) -> None:
+        """Add raw line protocol, which is sent as it is."""
+        if self._not_for_lines is not None:
+            name = self._not_for_lines
+            msg = f"{name}: has no effect on raw line protocol; remove {name}, or write mappings instead of lines"
+            raise SerializationError(msg)
+        self._add_text(data, self._text_precision)
 
     def _add_batch(self, batch: Batch) -> None:
         """Add lines that were encoded elsewhere and counted there."""
