@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from influx_proto import SerializationError
 
+from tests.conformance.drivers import Driver
 from tests.servers.scripted import ScriptedServer, reply
 
 POINT = {"measurement": "m", "fields": {"v": 1}, "time": 1}
@@ -53,3 +55,38 @@ def test_a_batch_writer_refuses_the_same(connect: Callable[..., Any]) -> None:
                 writer.write("m v=1 1", room="hall")
             writer.write(POINT, room="hall")
         assert [request.body for request in server.requests] == [b"m,room=hall v=1i 1"]
+
+
+INCOMPLETE = ["m,path=C:\\", 'log msg="cut 1', 'log msg="cut 1\n']
+
+
+@pytest.mark.parametrize("text", INCOMPLETE)
+def test_raw_lines_do_not_swallow_others(client: Any, driver: Driver, text: str, tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_text(f"{text}\nm v=2 2\n")
+
+    async def arriving() -> AsyncIterator[str]:
+        yield text
+
+    with file.open() as opened:
+        several: list[Any] = [text, [text, POINT], (item for item in (text, POINT)), opened]
+        if driver.backend is not None:
+            several.append(arriving())
+        for data in several:
+            with pytest.raises(SerializationError, match="is incomplete"):
+                client.write(data)
+    assert client.write("m v=3 3") is True
+    assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [3.0]
+    assert client.show_measurements().series[0].values == [["m"]]
+
+
+@pytest.mark.needs("background")
+@pytest.mark.parametrize("text", INCOMPLETE)
+def test_callers_of_a_batch_writer_do_not_merge(client: Any, text: str) -> None:
+    with client.batch_writer() as writer:
+        with pytest.raises(SerializationError, match="is incomplete"):
+            writer.write(text)
+        writer.write("m v=3 3")
+        with pytest.raises(SerializationError, match="is incomplete"):
+            writer.write(["m v=4 4", text])
+    assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [3.0, 4.0]

@@ -95,7 +95,8 @@ def test_misspelt_options_are_refused(build: Callable[..., object], name: str, r
 
 @pytest.mark.parametrize("name", TAGS)
 def test_everyday_tags_stay_tags(name: str) -> None:
-    assert serialize(POINT, **{name: "x"}) == f"m,{name}=x v=1i 1".encode()
+    options: dict[str, Any] = {name: "x"}
+    assert serialize(POINT, **options) == f"m,{name}=x v=1i 1".encode()
 
 
 @pytest.mark.parametrize("name", [*PEERS, *MISSPELT, "db", "timeout"])

@@ -14,7 +14,7 @@ from ._batch import SKIPPED, Batch, has_time, is_point
 from ._errors import SerializationError
 from ._escape import encoded
 from ._lineprotocol import ObjectEncoder, object_encoder
-from ._lines import lines
+from ._lines import incomplete_line, lines
 from ._point_runs import PointRunEncoder
 from ._points import PointEncoder, point_encoder
 from ._policy import DEFAULT, ObjectColumns, TypePolicy
@@ -314,10 +314,22 @@ class Encoder:
         self._add_raw(bytes(data))
 
     def _add_raw(self, data: bytes) -> None:
-        """Add raw line protocol, which is sent as it is."""
+        """Add raw line protocol, which is sent as it is.
+
+        Raises:
+            SerializationError: it ends within a line, which would swallow the line that is sent after it.
+        """
         if self._not_for_lines is not None:
             name = self._not_for_lines
             msg = f"{name}: has no effect on raw line protocol; remove {name}, or write mappings instead of lines"
+            raise SerializationError(msg)
+        if (found := incomplete_line(data)) is not None:
+            begin, reason = found
+            line = data[begin : begin + 1000].decode(errors="replace")
+            msg = (
+                f"the line {shown(line)} is incomplete: {reason}; pass complete lines, "
+                "such as the whole text of a file or what split_lines yields"
+            )
             raise SerializationError(msg)
         self._add_text(data, self._text_precision)
 

@@ -102,7 +102,10 @@ def check_extra_tags(names: Iterable[str]) -> None:
     for name in names:
         advice = advice_for(name)
         if advice is not None:
-            msg = f"{name}: not accepted as a tag by keyword, {advice}; for a tag of that name pass tags={{{name!r}: ...}}"
+            msg = (
+                f"{name}: not accepted as a tag by keyword, {advice}; "
+                f"for a tag of that name pass tags={{{name!r}: ...}}"
+            )
             raise TypeError(msg)
 
 
