@@ -90,3 +90,20 @@ def test_callers_of_a_batch_writer_do_not_merge(client: Any, text: str) -> None:
         with pytest.raises(SerializationError, match="is incomplete"):
             writer.write(["m v=4 4", text])
     assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [3.0, 4.0]
+
+
+def test_times_that_can_be_read_in_two_ways(client: Any) -> None:
+    client.write("m v=1 1")
+    for text in ("11.02.2024", "Sat Mar 30 2019 21:00:00 GMT+0100"):
+        with pytest.raises(SerializationError, match="can be read in two ways"):
+            client.write({**POINT, "time": text})
+        with pytest.raises(ValueError, match=r"^end: .*can be read in two ways"):
+            client.delete("m", end=text)
+        with pytest.raises(ValueError, match=r"^start: .*can be read in two ways"):
+            client.list_series(start=text)
+    client.write([{**POINT, "time": "2017"}, {**POINT, "time": "2017-03"}])
+    assert [row[0] for row in client.query("SELECT v FROM m").series[0].values] == [
+        1, 1_483_228_800_000_000_000, 1_488_326_400_000_000_000
+    ]  # fmt: skip
+    client.delete("m", end="2017-03")
+    assert len(client.query("SELECT v FROM m").series[0].values) == 1
