@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import builtins
+import time as clock_module
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -115,7 +117,10 @@ def test_times(value: object, ns: int | None) -> None:
         ("23:00:00.1234", "no time"),
         ("Nov 10", "no time"),
         ("1257894000", "no time"),
-        ("2009", "no time"),
+        ("2009", 1230768000 * S),
+        ("2009-11", 1257033600 * S),
+        ("2009-13", "no time"),
+        ("2009-11T23", "no time"),
         ("yesterday 2009", "no time"),
         ("٢٠٠٩-11-10", "no time"),
         ("\ud800", "no time"),
@@ -308,7 +313,7 @@ def test_stamps_of_several_threads_are_all_different() -> None:
     "text",
     [
         "2009-11-10 11:00:00.123456789 PM", "10-Nov-2009 23:00:00.123456789", "Nov 10 2009 23:00:00.1234567",
-        "10/11/2009 23:00:00.123456001", "2009/11/10 23:00:00.1234567891",
+        "13/11/2009 23:00:00.123456001", "2009/11/10 23:00:00.1234567891",
     ],
 )  # fmt: skip
 def test_no_digit_is_lost(text: str) -> None:
@@ -320,6 +325,57 @@ def test_no_digit_is_lost(text: str) -> None:
 def test_digits_that_pandas_keeps(text: str) -> None:
     assert to_nanoseconds(text) == to_nanoseconds("2009-11-10T23:00:00.123456789Z")
     assert to_nanoseconds("Nov 10 1969 23:00:00.25") == to_nanoseconds("1969-11-10T23:00:00.25Z")
+
+
+AMBIGUOUS = [
+    "11.02.2024", "05/03/2024", "1/2/2024 3:04:05", "11-02-2024", "11 02 2024", "2.11.2024 5:00 PM",
+    "11.02.2024T23:00:00+01:00", "Mon 11.02.2024", "11.02.2024 2023", "2024/13/02", "02 2024 11",
+    "Sat Mar 30 2019 21:00:00 GMT+0100", "Sat Mar 30 2019 21:00:00 GMT+0100 (CET)", "2019-03-30 21:00:00 UTC+1",
+    "2019-03-30 21:00:00 EST-5", "30 Mar 2019 21:00 UTC +01:00", "2019-03-30T21:00:00Z+01:00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", AMBIGUOUS)
+def test_what_can_be_read_in_two_ways(text: str) -> None:
+    with pytest.raises(SerializationError, match=r"can be read in two ways: .*ISO 8601"):
+        to_nanoseconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("13.02.2024", "2024-02-13"),
+        ("02/13/2024", "2024-02-13"),
+        ("02.02.2024", "2024-02-02"),
+        ("2024/02/11", "2024-02-11"),
+        ("2024.2.11 10:00", "2024-02-11T10:00"),
+        ("11 Feb 2024", "2024-02-11"),
+        ("Feb 11, 2024 11:00 PM +0100", "2024-02-11T22:00"),
+        ("11-Feb-2024 10:00", "2024-02-11T10:00"),
+        ("Sat Mar 30 2019 21:00:00 +0100 (CET)", "2019-03-30T20:00"),
+        ("Sat Mar 30 21:00:00 +0100 2019", "2019-03-30T20:00"),
+    ],
+)
+def test_what_can_be_read_in_one_way(text: str, iso: str) -> None:
+    assert to_nanoseconds(text) == to_nanoseconds(iso)
+
+
+@pytest.mark.parametrize("text", ["2019-03-30 21:00 CET", "30 Mar 2019 21:00 EST", "02.2024", "2024 at 5"])
+def test_what_depends_on_the_machine(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_module, "tzname", ("CET", "EST"))
+    with pytest.raises(SerializationError, match="is no time"):
+        to_nanoseconds(text)
+
+
+@given(st.integers(1, 28), st.integers(1, 12), st.sampled_from("./- "), st.sampled_from(["", " 10:11", " 10:11:12Z"]))
+def test_day_and_month_in_figures(day: int, month: int, separator: str, clock: str) -> None:
+    for text in (f"{day}{separator}{month}{separator}2024", f"{month:02}{separator}{day:02}{separator}2024"):
+        if day <= 12 and day != month:
+            with pytest.raises(SerializationError, match="two ways"):
+                to_nanoseconds(text + clock)
+        else:
+            with warnings.catch_warnings(action="ignore"):  # pandas warns of the order that it finds
+                assert to_nanoseconds(text + clock) == to_nanoseconds(f"2024-{month:02}-{day:02}{clock}")
 
 
 @pytest.mark.parametrize("text", ["12:00 2009", "12:00 Nov 2009", "12:00 10 2009"])

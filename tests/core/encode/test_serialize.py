@@ -283,6 +283,6 @@ def test_a_batch_can_be_added() -> None:
 @pytest.mark.parametrize("function", [serialize, serialize_batches])
 def test_options_of_a_client_are_no_tags(function: Callable[..., Any], option: str) -> None:
     point = {"measurement": "m", "fields": {"v": 1}, "time": 1}
-    with pytest.raises(TypeError, match=f"^{option}: is an option of a client's `write`"):
+    with pytest.raises(TypeError, match=f"^{option}: .*is an option of a client's `write`"):
         function(point, **{option: "a"})
     assert serialize(point, tags={option: "a"}) == f"m,{option}=a v=1i 1".encode()

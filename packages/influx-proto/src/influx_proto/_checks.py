@@ -74,25 +74,6 @@ def seconds(name: str, value: object) -> float:
     raise ValueError(msg)
 
 
-#: What `write` has as options that are about sending, so that they are no tags by keyword where there is none to do.
-_SENDING = frozenset({
-    "db", "rp", "consistency", "batch_lines", "batch_bytes", "stamp", "find_rejected", "in_flight", "timeout"
-})  # fmt: skip
-
-
-def joined_tags(tags: Mapping[str, object] | None, extra_tags: Mapping[str, object]) -> dict[str, object]:
-    """Join the tags of a call, given as a mapping and by keyword.
-
-    Raises:
-        TypeError: one by keyword is an option of `write` that this call has not.
-    """
-    if wrong := _SENDING.intersection(extra_tags):
-        name = min(wrong)
-        msg = f"{name}: is an option of a client's `write`, and none here; a tag of that name goes into `tags`"
-        raise TypeError(msg)
-    return {**extra_tags} if tags is None else {**mapping("tags", tags), **extra_tags}
-
-
 def mapping(name: str, value: object) -> Mapping[Any, Any]:
     """Check that an argument is a mapping.
 

@@ -62,6 +62,19 @@ _CLOCK: Final = re.compile(r"\d{1,2}:\d\d\S*(?:\s*[+-]\d\d:?\d\d)?", re.ASCII)
 _FRACTION: Final = re.compile(r":\d\d[.,](\d+)", re.ASCII)
 _YEAR: Final = re.compile(r"(?<!\d)\d{4}(?!\d)", re.ASCII)
 
+#: The numbers of a date, and an offset apart; its words; and what follows an offset in parentheses, as its name.
+_NUMBER: Final = re.compile(r"(?<![\d+])\d+", re.ASCII)
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_MONTH_AND_CLOCK: Final = re.compile(r"\d{4}(?:-\d\d)?[Tt]", re.ASCII)
+_ZONE_NAME: Final = re.compile(r"(?<=\d)\s*\([A-Za-z ]+\)\s*\Z")
+#: A name before an offset. JavaScript's `GMT+0100` is east of Greenwich, that of POSIX and pandas is west of it.
+_NAME_AND_OFFSET: Final = re.compile(r"([^\W\d_]+)\s*[+-]\s*\d")
+
+_MONTHS: Final = frozenset({"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"})
+#: Words that a date may have, by their first letters and whole. Zones by other names depend on the machine.
+_MONTHS_AND_DAYS: Final = _MONTHS | {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
+_WORDS: Final = frozenset({"am", "pm", "a", "p", "m", "t", "z", "utc", "gmt", "st", "nd", "rd", "th", "of", "h", "s"})
+
 
 def wire_precision(precision: object, argument: str = "precision") -> str:
     """Give the name that InfluxDB has for a precision: `ns`, `u`, `ms`, `s`, `m` or `h`.
@@ -94,16 +107,16 @@ def to_nanoseconds(value: object, precision: str = "ns") -> int | None:
 
     Args:
         value: a `datetime` (naive means UTC), a `date` (its midnight), `numpy.datetime64`, `pandas.Timestamp`, text in
-            ISO 8601 down to the nanosecond, any other date that `pandas.Timestamp` can read where pandas is installed,
-            or an integer.
+            ISO 8601 down to the nanosecond (also a year or a month alone), any other date that `pandas.Timestamp` can
+            read where pandas is installed and that has one reading, or an integer.
         precision: the unit of integers.
 
     Returns:
         None where there is no time: for None and for NaT, numpy's and pandas'.
 
     Raises:
-        SerializationError: the value tells no time, or one that InfluxDB cannot store (it has 1677-09-21 to
-            2262-04-11).
+        SerializationError: the value tells no time, or can be read in two ways (`11.02.2024`, `GMT+0100`), or is
+            outside of what InfluxDB stores (1677-09-21 to 2262-04-11).
         ValueError: there is no such precision.
     """
     kind = type(value)
@@ -188,7 +201,8 @@ def _from_numpy(value: Any, _unit: int) -> int | None:
 def _iso_8601() -> re.Pattern[str]:
     return re.compile(
         r"""
-        (?P<date> \d{4}-\d\d-\d\d | \d{8} | \d{4}-W\d\d-\d | \d{4}W\d{3} )
+        (?P<month> \d{4} (?:-\d\d)? )
+        | (?P<date> \d{4}-\d\d-\d\d | \d{8} | \d{4}-W\d\d-\d | \d{4}W\d{3} )
         (?: [Tt ]
             (?P<hour>\d\d) (?: :(?P<minute>\d\d) (?: :(?P<second>\d\d) (?:[.,](?P<fraction>\d+))? )?
                              | (?P<minute_>\d\d) (?: (?P<second_>\d\d) (?:[.,](?P<fraction_>\d+))? )? )?
@@ -204,7 +218,7 @@ def _from_text(value: str, unit: int) -> int:
     if found is None:
         return _from_other_text(value, unit)
     try:
-        day = date.fromisoformat(found["date"])
+        day = date.fromisoformat(found["date"] or f"{found['month']}-01-01"[:10])
     except ValueError as error:
         msg = f"{shown(value)} is no time: {error}"
         raise SerializationError(msg) from None
@@ -224,8 +238,12 @@ def _from_text(value: str, unit: int) -> int:
 
 
 def _from_other_text(value: str, unit: int) -> int:
+    ambiguity = _ambiguity(value)
+    if ambiguity is not None:
+        msg = f"the time {shown(value)} can be read in two ways: {ambiguity}; use ISO 8601: 2009-11-10T23:00:00Z"
+        raise SerializationError(msg)
     # pandas would take the day, or the year, that is missing in a text from the clock of this machine.
-    if _YEAR.search(_CLOCK.sub(" ", value)) and not value.isdecimal():
+    if _YEAR.search(_CLOCK.sub(" ", value)) and not value.isdecimal() and _has_known_words(value):
         try:
             import pandas as pd  # noqa: PLC0415 - not needed for ISO 8601, and slow to import
         except ImportError:
@@ -235,7 +253,7 @@ def _from_other_text(value: str, unit: int) -> int:
             timestamp: Any = pd.Timestamp(value)
         except (ValueError, OverflowError):
             timestamp = pd.NaT
-        if timestamp is not pd.NaT and not _is_completed(value, timestamp):
+        if timestamp is not pd.NaT and _has_year(value, timestamp) and not _is_completed(value, timestamp):
             fraction = _FRACTION.search(value)
             ns = _from_pandas(timestamp, unit)
             if fraction is None or int(fraction[1].ljust(9, "0")) == ns % _SECOND * 10 ** max(len(fraction[1]) - 9, 0):
@@ -244,6 +262,41 @@ def _from_other_text(value: str, unit: int) -> int:
             raise SerializationError(msg)
     msg = f"{shown(value)} is no time; a time as text is best written in ISO 8601: 2009-11-10T23:00:00Z"
     raise SerializationError(msg)
+
+
+def _has_year(value: str, timestamp: Any) -> bool:
+    """Whether pandas has read a number of four digits as the year."""
+    return f"{timestamp.year:04}" in _YEAR.findall(_CLOCK.sub(" ", value))
+
+
+def _has_known_words(value: str) -> bool:
+    """Whether all words mean the same on every machine; the names of zones do not, nor does a `T` after a month."""
+    if _MONTH_AND_CLOCK.match(value):
+        return False
+    words = map(str.lower, _WORD.findall(_ZONE_NAME.sub("", value)))
+    return all(word in _WORDS or word[:3] in _MONTHS_AND_DAYS for word in words)
+
+
+def _ambiguity(value: str) -> str | None:
+    """Return what can be read in two ways in a date that is not ISO 8601, or None."""
+    value = _ZONE_NAME.sub("", value)
+    for found in _NAME_AND_OFFSET.finditer(value):
+        name = found[1].lower()
+        if name[:3] not in _MONTHS_AND_DAYS and name not in {"am", "pm", "a", "p", "m", "t"}:
+            return f"the offset after {found[1]!r} may be east or west of it"
+    if any(word[:3].lower() in _MONTHS for word in _WORD.findall(value)):
+        return None
+    numbers = _NUMBER.findall(_CLOCK.sub(" ", value))
+    years = [number for number in numbers if len(number) == 4]
+    if len(years) > 1:
+        return "more than one number may be the year"
+    if years and numbers[0] != years[0]:
+        one, other, *_ = map(int, [number for number in numbers if len(number) <= 2] + ["0", "0"])
+        if 1 <= one <= 12 and 1 <= other <= 12 and one != other:
+            return "as day and month, or as month and day"
+    elif len(numbers) > 2 and int(numbers[1]) > 12:
+        return "as year, month and day, or as year, day and month"
+    return None
 
 
 def _is_completed(value: str, timestamp: Any) -> bool:

@@ -360,7 +360,8 @@ def test_the_callers_frame_is_untouched() -> None:
 
 def test_frames_among_others() -> None:
     """Numbers in errors go on over what was there before."""
-    data: list[Any] = ["m v=0i 0", frame(v=[1, 2]), {"measurement": "m", "fields": {"v": 3}, "time": 3}, frame(v=[4])]
+    first, last = ({"measurement": "m", "fields": {"v": number}, "time": number} for number in (0, 3))
+    data: list[Any] = [first, frame(v=[1, 2]), last, frame(v=[4])]
     assert serialize(data, "m") == b"m v=0i 0\nm v=1i 1\nm v=2i 2\nm v=3i 3\nm v=4i 1"
     with pytest.raises(SerializationError, match=r"^row 5: cannot write"):
         serialize([*data, object()], "m")

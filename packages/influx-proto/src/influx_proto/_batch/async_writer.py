@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from typing import Literal, Self
 
-from .._checks import joined_tags
+from .._encode.extra_tags import joined_tags
 from .._errors import InfluxDBError
 from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.flow import arun

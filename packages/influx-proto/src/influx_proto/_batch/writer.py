@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Literal, Self
 
-from .._checks import joined_tags
+from .._encode.extra_tags import joined_tags
 from .._errors import InfluxDBError
 from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.flow import run

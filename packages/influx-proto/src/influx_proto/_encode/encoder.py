@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, NoReturn
 from .._errors import SerializationError
 from .._line_protocol.escape import encoded
 from .._line_protocol.options import DEFAULT, ObjectColumns, TypePolicy
-from .._line_protocol.split import SKIPPED, has_time, is_point, lines
+from .._line_protocol.split import SKIPPED, has_time, incomplete_line, is_point, lines
 from .._repr import shown
 from .._time import wire_precision
 from .batch import Batch
@@ -54,6 +54,8 @@ class Encoder:
             each by its own type.
         stamp: gives the time of each point and line that carries none, in nanoseconds; without it the server stamps
             them.
+        not_for_lines: the argument of this call that raw line protocol would ignore, if there is one: `tags`, for
+            instance. The defaults of a client do not count.
         eager: whether each value of an iterable that makes its values as it is read is given away before the next is
             asked for, which may take its time; and what came before an error is given away before it is raised.
 
@@ -74,6 +76,7 @@ class Encoder:
         policy: TypePolicy | None = None,
         object_columns: ObjectColumns = "str",
         stamp: Callable[[], int] | None = None,
+        not_for_lines: str | None = None,
         eager: bool = False,
     ) -> None:
         self._measurement = measurement
@@ -102,6 +105,7 @@ class Encoder:
         self._precision = "ns"
         self._timed = True
         self._stamp = stamp
+        self._not_for_lines = not_for_lines
         self._eager = eager
         #: Full batches that were not given away yet.
         self._full: list[Batch] = []
@@ -302,10 +306,30 @@ class Encoder:
             self._timed = False
 
     def _add_str(self, text: str) -> None:
-        self._add_text(encoded(text, "text"), self._text_precision)
+        self._add_raw(encoded(text, "text"))
 
     def _add_bytes(self, data: bytes | bytearray | memoryview) -> None:
-        self._add_text(bytes(data), self._text_precision)
+        self._add_raw(bytes(data))
+
+    def _add_raw(self, data: bytes) -> None:
+        """Add raw line protocol, which is sent as it is.
+
+        Raises:
+            SerializationError: it ends within a line, which would swallow the line that is sent after it.
+        """
+        if self._not_for_lines is not None:
+            name = self._not_for_lines
+            msg = f"{name}: has no effect on raw line protocol; remove {name}, or write mappings instead of lines"
+            raise SerializationError(msg)
+        if (found := incomplete_line(data)) is not None:
+            begin, reason = found
+            line = data[begin : begin + 1000].decode(errors="replace")
+            msg = (
+                f"the line {shown(line)} is incomplete: {reason}; pass complete lines, "
+                "such as the whole text of a file or what split_lines yields"
+            )
+            raise SerializationError(msg)
+        self._add_text(data, self._text_precision)
 
     def _add_batch(self, batch: Batch) -> None:
         """Add lines that were encoded elsewhere and counted there."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from .._checks import joined_tags, limit
+from .._checks import limit
 from .._errors import SerializationError
 from .._line_protocol.options import FieldType, ObjectColumns, TypePolicy
 from .._time import wire_precision
 from .batch import BATCH_BYTES, BATCH_LINES
+from .extra_tags import joined_tags, not_for_lines
 
 
 def serialize(
@@ -36,7 +37,8 @@ def serialize(
             others fields, and missing cells are left out.
         measurement: the measurement of points that name none.
         precision: the unit of times that are bare integers. The lines have nanoseconds, ready-made ones what they had.
-        tags: tags for all points, ready-made lines apart; a point's own win.
+        tags: tags for all points; a tag of the point takes precedence. Raw line protocol has its own tags: `tags`,
+            `measurement` and `field_types` beside it raise.
         tag_columns: the columns of a DataFrame that are tags.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type, which has to be one in a column.
@@ -45,7 +47,7 @@ def serialize(
         field_types: the type of single fields: `{"temperature": "float"}` writes 21 as `21.0`. One of `float`,
             `integer`, `unsigned`, `string`, `boolean`.
         integers_as_floats: write all integers as floats.
-        extra_tags: more tags for all points, by keyword.
+        extra_tags: more tags for all points, by keyword; `tags` also accepts the names of options.
 
     Returns:
         The lines, with an LF between them; nothing where there are none.
@@ -53,15 +55,18 @@ def serialize(
     Raises:
         SerializationError: a point cannot be written as it is; says which and why.
         ValueError: an argument is not what it must be.
+        TypeError: a keyword cannot be meant as a tag.
     """
     from .encoder import Encoder  # noqa: PLC0415 - slow to import
 
+    all_tags = joined_tags(tags, extra_tags)
     encoder = Encoder(
         measurement,
         precision=precision,
         tag_columns=tag_columns,
         object_columns=object_columns,
-        tags=joined_tags(tags, extra_tags),
+        tags=all_tags,
+        not_for_lines=not_for_lines(measurement, all_tags, field_types),
         policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
     )
     batches = list(encoder.encode(data))
@@ -105,7 +110,7 @@ def serialize_batches(
         nonfinite: as for `serialize`.
         field_types: as for `serialize`.
         integers_as_floats: as for `serialize`.
-        extra_tags: more tags for all points, by keyword.
+        extra_tags: more tags for all points, by keyword; `tags` also accepts the names of options.
 
     Returns:
         The batches; each has lines of one precision, `ns` for points and the caller's for ready-made lines.
@@ -114,15 +119,18 @@ def serialize_batches(
         SerializationError: a point cannot be written as it is; says which and why. Batches that were given before are
             whole.
         ValueError: an argument is not what it must be.
+        TypeError: a keyword cannot be meant as a tag.
     """
     from .encoder import Encoder  # noqa: PLC0415 - slow to import
 
+    all_tags = joined_tags(tags, extra_tags)
     encoder = Encoder(
         measurement,
         precision=precision,
         tag_columns=tag_columns,
         object_columns=object_columns,
-        tags=joined_tags(tags, extra_tags),
+        tags=all_tags,
+        not_for_lines=not_for_lines(measurement, all_tags, field_types),
         max_lines=limit("max_lines", max_lines),
         max_bytes=limit("max_bytes", max_bytes),
         policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),

@@ -28,8 +28,44 @@ _PLAIN_LINE: Final = re.compile(
 )
 
 
+#: Any number of complete lines that are plain, or have neither quote nor backslash.
+_PLAIN_LINES: Final = re.compile(rb"(?: (?: [^\"\\\n]*+ | %b ) \n )*+" % _PLAIN_LINE.pattern, re.VERBOSE | re.DOTALL)
+
+#: Why text is incomplete.
+UNCLOSED: Final = "a quoted string is not closed"
+ESCAPED_END: Final = "the backslash at its end escapes the end of the line"
+
+
 def end_of_line(data: bytes, start: int) -> int:
     """Give the index of the LF that ends the line which begins at `start`, or the length of the data."""
+    return _scan_line(data, start)[0]
+
+
+def incomplete_line(data: bytes) -> tuple[int, str] | None:
+    """Find a last line that would go on in whatever follows the data.
+
+    Returns:
+        Where the line begins, and why it is incomplete; None if all lines are complete.
+    """
+    if b'"' not in data and b"\\" not in data:
+        return None
+    size = len(data)
+    at = 0
+    while True:
+        found = _PLAIN_LINES.match(data, at)
+        assert found is not None  # noqa: S101 - it matches anything, and be it nothing
+        at = found.end()
+        if at >= size:
+            return None
+        end, reason = _scan_line(data, at)
+        if reason is not None:
+            return at, reason
+        at = end + 1
+
+
+def _scan_line(data: bytes, start: int) -> tuple[int, str | None]:
+    """Return the index of the LF that ends a line, or the length of the data, and why the line is incomplete."""
+    size = len(data)
     fields = quoted = False
     ahead = 0  # how many more `=` than `,`
     at = start
@@ -38,9 +74,11 @@ def end_of_line(data: bytes, start: int) -> int:
         match mark[0]:
             case b"\\":
                 at += 1
+                if at >= size and data[at - 1 :] in {b"", b"\n"}:
+                    return size, UNCLOSED if quoted else ESCAPED_END
             case b"\n":
                 if not quoted:
-                    return at - 1
+                    return at - 1, None
             case b" ":
                 fields = True
             case b'"':
@@ -49,7 +87,7 @@ def end_of_line(data: bytes, start: int) -> int:
             case sign:
                 if fields and not quoted:
                     ahead += 1 if sign == b"=" else -1
-    return len(data)
+    return size, UNCLOSED if quoted else None
 
 
 def lines(data: bytes) -> Iterable[tuple[int, int]]:

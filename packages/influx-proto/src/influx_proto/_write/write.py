@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from .._checks import flag, given, limit, mapping
+from .._checks import flag, given, limit
 from .._encode.batch import BATCH_BYTES, BATCH_LINES
+from .._encode.extra_tags import joined_tags, not_for_lines
 from .._errors import SerializationError
 from .._http.compression import GZIP_MAGIC
 from .._http.messages import Repeat, Request
@@ -163,7 +164,8 @@ def write_batches(
         tag_columns: the columns of a DataFrame that are tags.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type, which has to be one in a column.
-        tags: tags for all points, ready-made lines apart, besides the client's own; a point's own wins.
+        tags: tags for all points, besides the client's own; a tag of the point takes precedence. Raw line protocol has
+            its own tags: `tags`, `measurement` and `field_types` beside it raise.
         batch_lines: lines in one request at the most; None for no limit.
         batch_bytes: bytes in one request at the most, unless a single line is longer; None for no limit.
         stamp: give points and lines that carry no time the client's, each a later one. Otherwise the server gives all
@@ -181,12 +183,14 @@ def write_batches(
             `21.0`. One of `float`, `integer`, `unsigned`, `string`, `boolean`. The client's hold for all others.
         integers_as_floats: write all integers as floats.
         timeout: replaces the client's timeout for each request of this call, in seconds or as a `Timeout`.
-        extra_tags: more tags for all points, by keyword.
+        extra_tags: more tags for all points, by keyword. A keyword that is an option elsewhere, or one edit from an
+            option, raises; `tags` accepts every name.
 
     Returns:
         True. Nothing is sent where there is nothing to write.
 
     Raises:
+        TypeError: a keyword cannot be meant as a tag.
         SerializationError: a point cannot be written as it is; says which and why. Of its batch nothing was sent.
         WriteError: the server refused points: `PartialWriteError` if it stored the others, `PayloadTooLarge` if a
             single line is too large for it; what is too large otherwise is written in parts.
@@ -198,7 +202,7 @@ def write_batches(
         raise SerializationError(msg)
     params = _params(db, rp, consistency)
     # Copies: what the caller does to theirs afterwards does not change a write that is under way.
-    all_tags = extra_tags if tags is None else {**mapping("tags", tags), **extra_tags}
+    all_tags = joined_tags(tags, extra_tags)
     columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
     max_lines, max_bytes = limit("batch_lines", batch_lines), limit("batch_bytes", batch_bytes)
 
@@ -213,6 +217,7 @@ def write_batches(
             max_bytes=max_bytes,
             policy=settings.types.but(unsigned, nonfinite, field_types, integers_as_floats),
             stamp=stamp,
+            not_for_lines=not_for_lines(measurement, all_tags, field_types),
             eager=eager,
         )
 

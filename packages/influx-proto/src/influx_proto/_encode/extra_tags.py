@@ -1,0 +1,161 @@
+"""Extra tags by keyword, and the names that are refused as such.
+
+`write(..., room="hall")` accepts any keyword as a tag, so a misspelt or foreign option must not become one. Refused are
+the options of the client and of its methods, the options of other libraries, and names one edit from an option. A name
+stays a tag if it is an option only of the client's address or of administration, and a common tag: see `COMMON_TAGS`.
+`tags={...}` accepts every name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from .._checks import mapping
+
+__all__ = ["COMMON_TAGS", "advice_for", "check_extra_tags"]
+
+#: Options of the client and its methods that are accepted as tags, since programs use them as such.
+COMMON_TAGS: Final = frozenset({
+    "admin", "default", "duration", "end", "exact", "host", "key", "limit", "mode", "module", "name", "offset", "path",
+    "port", "start", "user",
+})  # fmt: skip
+
+#: Options by the callable that has them.
+_OPTIONS: Final = {
+    "a client's `write`": (
+        "batch_bytes", "batch_lines", "consistency", "db", "field_types", "find_rejected", "in_flight",
+        "integers_as_floats", "measurement", "nonfinite", "object_columns", "precision", "rp", "stamp", "tag_columns",
+        "tags", "timeout", "unsigned",
+    ),
+    "`batch_writer`": (
+        "exit_timeout", "max_bytes", "max_delay", "max_lines", "max_pending", "on_error", "on_progress", "spool",
+        "when_full",
+    ),
+    "queries": ("chunk_size", "cls", "epoch", "format", "params", "q"),
+    "the client": (
+        "cert", "gzip", "headers", "observer", "password", "proxy", "retry", "session", "ssl", "token", "unix_socket",
+        "username", "verify",
+    ),
+    "administration": (
+        "destinations", "future_write_limit", "past_write_limit", "privilege", "qid", "replication", "resample_every",
+        "resample_for", "shard_duration", "shard_id",
+    ),
+}  # fmt: skip
+
+#: Options of other libraries, and the client's database: what to pass instead.
+_INSTEAD: Final = {
+    "database": "`write` selects the database with db=",
+    "bucket": "`write` selects the database with db= and the retention policy with rp=",
+    "org": "`write` selects the database with db=",
+    "retention_policy": "`write` selects the retention policy with rp=",
+    "time_precision": "the option is precision=",
+    "write_precision": "the option is precision=",
+    "batch_size": "`write` has batch_lines=, `batch_writer` has max_lines=",
+    "protocol": "the type of the data selects the format; str and bytes are line protocol",
+    "record": "pass the data as the first argument",
+    "dataframe": "pass the data as the first argument",
+    "points": "pass the data as the first argument",
+    "measurement_name": "the option is measurement=",
+    "record_measurement_name": "the option is measurement=",
+    "record_measurement_key": "the option is measurement=",
+    "record_time_key": "the time of a mapping is its 'time'",
+    "record_tag_keys": "the tags of a mapping are its 'tags'",
+    "record_field_keys": "the fields of a mapping are its 'fields'",
+    "table_name": "the option is measurement=",
+    "symbols": "the option is tag_columns=",
+    "field_columns": "all columns that tag_columns= does not list are fields",
+    "time_column": "the time of a DataFrame is its index, that of an Arrow table its column 'time'",
+    "timestamp_column": "the time of a DataFrame is its index, that of an Arrow table its column 'time'",
+    "numeric_precision": "numbers are written in full",
+    "global_tags": "the option is tags=",
+    "default_tags": "the option is tags=",
+}
+
+#: The same for all names that begin so.
+_INSTEAD_OF_PREFIX: Final = {
+    "data_frame_tag": "the option is tag_columns=",
+    "data_frame_measurement": "the option is measurement=",
+    "data_frame": "pass the DataFrame as the first argument; the options are measurement= and tag_columns=",
+    "tag_key": "the option is tag_columns=",
+}
+
+_ADVICE: Final = {
+    **{name: f"it is an option of {owner}" for owner, names in _OPTIONS.items() for name in names},
+    **_INSTEAD,
+}
+
+#: Names that are compared up to one edit. Not the short ones, to which common tags are close: `dc` and `ip`.
+_MISSPELT: Final = tuple(
+    name
+    for name in _ADVICE
+    if "_" in name or name in {"database", "username", "password"} or name in _OPTIONS["a client's `write`"]
+    if len(name) > 2
+)
+
+
+def check_extra_tags(names: Iterable[str]) -> None:
+    """Check that keywords can be meant as tags.
+
+    Raises:
+        TypeError: one is an option, or is likely to be meant as one.
+    """
+    for name in names:
+        advice = advice_for(name)
+        if advice is not None:
+            msg = (
+                f"{name}: not accepted as a tag by keyword, {advice}; "
+                f"for a tag of that name pass tags={{{name!r}: ...}}"
+            )
+            raise TypeError(msg)
+
+
+@lru_cache(maxsize=1024)
+def advice_for(name: str) -> str | None:
+    """Return the remedy for a keyword that cannot be meant as a tag, or None if it can."""
+    if name in COMMON_TAGS:
+        return None
+    key = name.lower()
+    if key in _ADVICE:
+        return _ADVICE[key] if key == name else f"did you mean {key}=? {_ADVICE[key]}"
+    for prefix, advice in _INSTEAD_OF_PREFIX.items():
+        if key.startswith(prefix):
+            return advice
+    for option in _MISSPELT:
+        if _is_one_edit(key, option):
+            return f"did you mean {option}=? {_ADVICE[option]}"
+    return None
+
+
+def _is_one_edit(one: str, other: str) -> bool:
+    """Whether one letter added, removed or replaced, or two neighbours swapped, make one name of the other."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    shorter = min(len(one), len(other))
+    begin = 0
+    while begin < shorter and one[begin] == other[begin]:
+        begin += 1
+    end = 0
+    while end < shorter - begin and one[-1 - end] == other[-1 - end]:
+        end += 1
+    one, other = one[begin : len(one) - end], other[begin : len(other) - end]
+    return max(len(one), len(other)) <= 1 or (len(one) == 2 and one == other[::-1])
+
+
+def joined_tags(tags: Mapping[str, object] | None, extra_tags: Mapping[str, object]) -> dict[str, object]:
+    """Join the tags of a call, passed as a mapping and by keyword.
+
+    Raises:
+        TypeError: `tags` is not a mapping, or a keyword cannot be meant as a tag.
+    """
+    if extra_tags:
+        check_extra_tags(extra_tags)
+    return {**extra_tags} if tags is None else {**mapping("tags", tags), **extra_tags}
+
+
+def not_for_lines(measurement: object, tags: object, field_types: object) -> str | None:
+    """Return the name of the first argument that is passed and that raw line protocol would ignore, or None."""
+    if measurement is not None:
+        return "measurement"
+    return "tags" if tags else "field_types" if field_types else None

@@ -1,0 +1,134 @@
+"""Extra tags by keyword: a misspelt or foreign option never becomes a tag."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import influx_aiohttp
+import influx_requests
+import influx_trio
+import pytest
+from influx_proto import SerializationError, serialize, serialize_batches
+from influx_proto._client.operations import Operations
+from influx_proto._encode.extra_tags import COMMON_TAGS, advice_for
+from influx_proto.adapter import Client
+from influx_proto.ops import write, write_batches
+
+POINT = {"measurement": "m", "fields": {"v": 1}, "time": 1}
+WRITERS = [serialize, serialize_batches, write, write_batches]
+TAGS = [
+    "room", "region", "site", "asset_class", "sensor", "device", "dc", "ip", "env", "location", "host", "port",
+    "path", "name", "user", "unit", "date", "rate", "state", "symbol", "source", "type", "station", "region_id",
+    "cpu", "interface", "city", "country", "server", "application", "rack_id", "exchange", "currency", "status",
+    "id",
+]  # fmt: skip
+
+
+def options_of_ours() -> set[str]:
+    """Return every parameter of the clients, their methods and the functions that encode."""
+    functions: list[Callable[..., Any]] = [
+        influx_aiohttp.AsyncInfluxDBClient.__init__,
+        influx_trio.AsyncInfluxDBClient.__init__,
+        influx_requests.InfluxDBClient.__init__,
+        serialize,
+        serialize_batches,
+        *(function for name, function in inspect.getmembers(Client, inspect.isfunction) if name in vars(Operations)),
+    ]
+    names = {name for function in functions for name in inspect.signature(function).parameters}
+    return names - {"self", "data", "extra_tags", "settings"}
+
+
+@pytest.mark.parametrize("name", sorted(options_of_ours()))
+def test_an_option_of_the_client_or_its_methods_is_no_tag(name: str) -> None:
+    assert (advice_for(name) is None) == (name in COMMON_TAGS)
+
+
+PEERS = [
+    "database", "time_precision", "retention_policy", "batch_size", "protocol", "field_columns", "bucket", "org",
+    "write_precision", "record", "data_frame_measurement_name", "data_frame_tag_columns",
+    "data_frame_timestamp_column", "data_frame_timestamp_timezone", "tag_keys", "tag_key", "tag_key_columns",
+    "dataframe", "points", "numeric_precision", "record_tag_keys", "measurement_name",
+]  # fmt: skip
+
+MISSPELT = {
+    "precison": "precision",
+    "presicion": None,
+    "precisoin": "precision",
+    "measurment": "measurement",
+    "tag": "tags",
+    "tag_column": "tag_columns",
+    "tagcolumns": "tag_columns",
+    "databse": "db",
+    "unsined": "unsigned",
+    "nonfinit": "nonfinite",
+    "field_type": "field_types",
+    "Precision": "precision",
+    "DB": "db",
+    "RP": "rp",
+    "batch_line": "batch_lines",
+    "max_line": "max_lines",
+    "chunksize": "chunk_size",
+    "on_eror": "on_error",
+}
+
+
+@pytest.mark.parametrize("build", WRITERS)
+@pytest.mark.parametrize("name", [*PEERS, "chunk_size", "epoch", "username", "password", "token", "max_delay"])
+def test_foreign_options_are_refused(build: Callable[..., object], name: str) -> None:
+    if name in inspect.signature(build).parameters:
+        return
+    with pytest.raises(TypeError, match=rf"^{name}: .*tags={{'{name}': \.\.\.}}$"):
+        build(POINT, **{name: "x"})
+
+
+@pytest.mark.parametrize("build", WRITERS)
+@pytest.mark.parametrize(("name", "right"), MISSPELT.items())
+def test_misspelt_options_are_refused(build: Callable[..., object], name: str, right: str | None) -> None:
+    if right is None:  # two edits
+        build(POINT, **{name: "x"})
+        return
+    with pytest.raises(TypeError, match=rf"^{name}: .*\b{right}\b.*tags={{"):
+        build(POINT, **{name: "x"})
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_everyday_tags_stay_tags(name: str) -> None:
+    options: dict[str, Any] = {name: "x"}
+    assert serialize(POINT, **options) == f"m,{name}=x v=1i 1".encode()
+
+
+@pytest.mark.parametrize("name", [*PEERS, *MISSPELT, "db", "timeout"])
+def test_tags_accepts_every_name(name: str) -> None:
+    assert serialize(POINT, tags={name: "x"}) == f"m,{name}=x v=1i 1".encode()
+
+
+def test_what_the_message_says() -> None:
+    with pytest.raises(TypeError) as caught:
+        serialize(POINT, time_precision="s")
+    assert str(caught.value) == (
+        "time_precision: not accepted as a tag by keyword, the option is precision=; "
+        "for a tag of that name pass tags={'time_precision': ...}"
+    )
+
+
+@pytest.mark.parametrize(
+    "data", ["m v=1", b"m v=1", bytearray(b"m v=1"), ["m v=1"], [POINT, "m v=1"], {"a": b"m v=1"}.values()]
+)
+@pytest.mark.parametrize(
+    ("argument", "options"),
+    [
+        ("measurement", {"measurement": "n"}),
+        ("tags", {"tags": {"room": "hall"}}),
+        ("tags", {"room": "hall"}),
+        ("field_types", {"field_types": {"v": "float"}}),
+    ],
+)
+def test_raw_lines_do_not_ignore_arguments(data: object, argument: str, options: dict[str, Any]) -> None:
+    with pytest.raises(SerializationError, match=rf"(^|: ){argument}: has no effect on raw line protocol"):
+        serialize(data, **options)
+
+
+def test_nothing_passed_beside_raw_lines() -> None:
+    assert serialize("m v=1", None, tags={}, field_types={}) == b"m v=1"
