@@ -121,7 +121,9 @@ class MessagePackDocuments:
                         break
                     try:
                         document = ready.pop(end, None) or _DECODER.decode(buffer[begin:end])
-                    except GARBLED:
+                    except ProtocolError:
+                        raise
+                    except Exception:  # noqa: BLE001 - the class of the decoder's error depends on its version
                         self._walk = Walk(begin)
                         ready.clear()
                         continue
@@ -159,7 +161,7 @@ class MessagePackDocuments:
             found = read_packed(data, ends)
         if not found and _EXTENSION not in data:  # which would need Python
             parts = [data[begin:end] for begin, end in pairwise([0, *ends])]
-            with suppress(ProtocolError, *GARBLED):  # told by the one that is wrong, after those before it
+            with suppress(Exception):  # raised again by the document at fault, after those before it
                 documents = uninterrupted(list, map(_DECODER.decode, parts))
                 found = dict(zip(ends, documents, strict=True))
         return found
@@ -168,7 +170,9 @@ class MessagePackDocuments:
         """Take the buffer as one document, if it is exactly that."""
         try:
             document = self._read_together([len(self._buffer)]).get(len(self._buffer)) or _DECODER.decode(self._buffer)
-        except GARBLED:
+        except ProtocolError:
+            raise
+        except Exception:  # noqa: BLE001 - as above
             return False
         documents.append(in_json_shape(document))
         self._buffer.clear()
@@ -197,22 +201,24 @@ def extension(code: int, data: memoryview) -> str:
     return to_rfc3339(seconds * 1_000_000_000 + nanoseconds)
 
 
-#: What the decoder raises. Its own error is a ValueError as well only since msgspec 0.21.
-GARBLED: Final = (msgspec.DecodeError, ValueError, TypeError, OverflowError, RecursionError)
-
 _TIME: Final = struct.Struct(">qi")
 _EXTENSION: Final = b"\xc7\x0c\x05"
 _DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=extension)
 
 
 def _decode(data: bytearray) -> Any:
-    """Decode one complete message."""
+    """Decode one complete message; text that is not UTF-8 gets replacement characters.
+
+    msgspec rejects such text, with a class of exception that depends on its version. So any failure leads to the slow
+    way, which fails for every other reason that the decoder has.
+    """
     try:
-        try:
-            return _DECODER.decode(data)
-        except UnicodeDecodeError:
+        return _DECODER.decode(data)
+    except ProtocolError:
+        raise
+    except Exception as error:
+        with suppress(Exception):
             return _value(data, 0)[0]
-    except GARBLED as error:
         raise ProtocolError(f"the answer is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
 
 
