@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 
+from ._arrow import is_text
 from ._arrow_texts import (
     ArrowLine,
     binary,
@@ -19,7 +20,7 @@ from ._arrow_texts import (
     widened,
 )
 from ._column_lines import FEW, ColumnLines, Field, distinct, field_of_array
-from ._slices import Codes, Reader, Slice
+from ._slices import Codes, Reader
 from ._values import FieldTexts
 
 __all__ = ["ArrowLines"]
@@ -29,12 +30,6 @@ _TEXT: Final = {str, type(None)}
 
 class ArrowLines(ColumnLines):
     """Writes the slices of a table; see `ColumnLines`."""
-
-    def lines(self, rows: Slice) -> tuple[bytes, int] | None:
-        try:
-            return super().lines(rows)
-        except (UnicodeEncodeError, pa.ArrowException):
-            return None
 
     def _column(self, reader: Reader, start: int, stop: int, texts: FieldTexts | None) -> Any:
         """Read a column: as an array of either kind where its texts are made of it, as codes, or as cells."""
@@ -48,7 +43,7 @@ class ArrowLines(ColumnLines):
             if not _TEXT.issuperset(map(type, cells)) or not (texts is None or str in texts.natural):
                 return list(cells)
             column = pa.array(cells, pa.string())
-        if pa.types.is_string(column.type) or str(column.type) in {"large_string", "string_view"}:
+        if is_text(column.type):
             column = binary(column)
         return column if _can_be_written(column.type, texts) else list(reader.cells(start, stop))
 

@@ -91,9 +91,7 @@ class ArrowLine(Line):
             if not len(all_places):
                 return b""
         texts = pa.concat_arrays([_array_of(tuple(self._few)), *self._arrays])
-        data = compute.take(texts, pa.array(all_places.ravel()), boundscheck=False).buffers()[2]
-        lines: bytes = data.slice(1).to_pybytes()
-        return lines
+        return _content(compute.take(texts, pa.array(all_places.ravel()), boundscheck=False), skipped=1)
 
 
 @lru_cache(maxsize=32)  # nearly all slices of a table have the same few texts
@@ -198,11 +196,15 @@ def binary(texts: Any) -> Any:
     return texts.cast(_BINARY)
 
 
-def _content(texts: Any) -> bytes:
-    """Give all texts one after the other."""
+def _content(texts: Any, skipped: int = 0) -> bytes:
+    """Give all texts one after the other, but for the first bytes.
+
+    The offsets say where the texts begin and end; the buffer may be longer.
+    """
     ends = _ends(texts)
     data = texts.buffers()[2]
-    found: bytes = b"" if data is None else data.slice(ends[0], ends[-1] - ends[0]).to_pybytes()
+    begin, end = int(ends[0]) + skipped, int(ends[-1])
+    found: bytes = b"" if data is None else data.slice(begin, end - begin).to_pybytes()
     return found
 
 
