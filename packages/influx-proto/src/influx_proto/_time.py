@@ -284,14 +284,14 @@ def _converter(kind: type) -> Callable[[Any, int], int | None]:
 
 
 def _find(kind: type) -> Callable[[Any, int], int | None] | None:
-    root = kind.__module__.partition(".")[0]
-    if root == "pandas" and kind.__name__ in {"NaTType", "NAType"}:
+    pandas = sys.modules.get("pandas")
+    if kind in {type(getattr(pandas, name, None)) for name in ("NA", "NaT")}:
         return _from_none
-    if root == "numpy":
+    if issubclass(kind, getattr(sys.modules.get("numpy"), "generic", ())):
         return _find_numpy(kind)
     if issubclass(kind, datetime):
         # pandas.Timestamp, and subclasses of it, have nanoseconds that datetime does not know of.
-        return _from_pandas if hasattr(kind, "as_unit") else _from_datetime
+        return _from_pandas if issubclass(kind, getattr(pandas, "Timestamp", ())) else _from_datetime
     if issubclass(kind, bool):
         return None
     return next((_CONVERTERS[base] for base in (int, str, date) if issubclass(kind, base)), None)
