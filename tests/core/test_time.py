@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 import time as clock_module
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -378,10 +379,29 @@ def test_day_and_month_in_figures(day: int, month: int, separator: str, clock: s
                 assert to_nanoseconds(text + clock) == to_nanoseconds(f"2024-{month:02}-{day:02}{clock}")
 
 
-@pytest.mark.parametrize("text", ["12:00 2009", "12:00 Nov 2009", "12:00 10 2009"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12:00 2009", "12:00 Nov 2009", "12:00 10 2009", "2009 10pm", "Nov 2009 10 pm", "Nov 2009 12:00 UTC+3",
+        "2009.11", "11.2009", "12:00 November 2009", "Friday 2009 12:00",
+    ],
+)  # fmt: skip
 def test_what_a_text_does_not_tell_is_not_taken_from_the_clock(text: str) -> None:
     with pytest.raises(SerializationError, match="is no time"):
         to_nanoseconds(text)
+
+
+@pytest.mark.parametrize("text", ["2009/11", "11/2009", "11-2009", "Nov 2009", "2009 November", "Nov-2009"])
+def test_a_month_begins_with_its_first_day(text: str) -> None:
+    assert to_nanoseconds(text) == to_nanoseconds("2009-11-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "text", ["10 Nov 2009", "10th of November, 2009", "Nov 10 2009", "Tue, 10 Nov 2009", "10Nov2009", "2009/11/10"]
+)
+def test_days_are_told_without_the_parser_of_pandas(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dateutil.parser", None)  # which another release of pandas may do without
+    assert to_nanoseconds(f"{text} 11 PM") == to_nanoseconds("2009-11-10T23:00:00Z")
 
 
 def test_a_time_without_a_unit() -> None:

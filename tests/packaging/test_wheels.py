@@ -33,10 +33,10 @@ EXTRAS = {"arrow", "pandas", "polars"}
 EXTRAS_OF_ONE = {"influx-requests": {"cli", "parquet", "plot"}}
 #: What a package brings in; the libraries under it may bring in more, but never what stands with another package.
 OWN = {
-    "influx-proto": {"msgspec"},
+    "influx-proto": {"msgspec", "wcwidth"},
     "influx-aiohttp": {"influx-proto", "aiohttp"},
     "influx-trio": {"influx-proto", "trio", "h11"},
-    "influx-requests": {"influx-proto", "requests", "urllib3"},
+    "influx-requests": {"influx-proto", "requests", "urllib3", "wcwidth"},
 }
 HEAVY = {"numpy", "pandas", "polars", "pyarrow", "orjson", "matplotlib", "tqdm"}
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import html.parser
 import pickle
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import QueryResult, Series
+from influx_proto._result.display import _width
 from influx_proto._result.result import join
+from wcwidth import wcswidth
 
 from tests.core.decode.conftest import DOCUMENTS
 from tests.core.result.conftest import one, result, select_results
@@ -190,6 +193,28 @@ def test_repr_of_much() -> None:
     assert wide.endswith("\n    and 2 more rows, 75 more columns")
     assert max(map(len, wide.splitlines())) == 117
     assert len(repr(result(one(f"{'long' * 30} v", [1, 2])))) < 200
+
+
+WIDE = [
+    "\u65e5\u672c",
+    "e\u0301",
+    "\u0e19\u0e49\u0e33",
+    "\U0001f469\u200d\U0001f467",
+    "\u2600\ufe0f",
+    "\u1160",
+    "plain",
+]
+
+
+def test_columns_are_aligned_in_terminal_cells() -> None:
+    header, *rows = repr(result(one("\u6642 v", *[[text, 7] for text in WIDE]))).splitlines()[2:]
+    assert {wcswidth(line[: line.index(end)]) for line, end in [(header, "v"), *((row, "7") for row in rows)]} == {
+        wcswidth(header[:-1])
+    }
+
+
+def test_no_printable_character_is_without_a_width() -> None:
+    assert all(_width(character) >= 0 for character in map(chr, range(sys.maxunicode + 1)) if character.isprintable())
 
 
 class Markup(html.parser.HTMLParser):

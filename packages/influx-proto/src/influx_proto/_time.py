@@ -61,6 +61,15 @@ _CLOCK: Final = re.compile(r"\d{1,2}:\d\d\S*(?:\s*[+-]\d\d:?\d\d)?", re.ASCII)
 #: The digits behind the seconds.
 _FRACTION: Final = re.compile(r":\d\d[.,](\d+)", re.ASCII)
 _YEAR: Final = re.compile(r"(?<!\d)\d{4}(?!\d)", re.ASCII)
+#: An hour without minutes, and an offset in whole hours.
+_HOUR: Final = re.compile(r"\d{1,2}\s*(?:[ap]\.?m\b|h)|(?:GMT|UTC)\s*[+-]\d{1,2}(?![\d:])", re.ASCII | re.IGNORECASE)
+#: What tells a day or a month.
+_MONTH: Final = r"(?<!\d)\d{1,2}(?!\d)|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_DAY_OR_MONTH: Final = re.compile(_MONTH, re.ASCII | re.IGNORECASE)
+#: A month or a quarter, of which pandas takes the first day.
+_MONTH_ALONE: Final = re.compile(
+    rf"\d{{4}}[-/ ](?:{_MONTH})|(?:{_MONTH})[-/ ]\d{{4}}|\d{{4}}-?Q[1-4]|[1-4]Q-?\d{{4}}", re.ASCII | re.IGNORECASE
+)
 
 #: The numbers of a date, and an offset apart; its words; and what follows an offset in parentheses, as its name.
 _NUMBER: Final = re.compile(r"(?<![\d+])\d+", re.ASCII)
@@ -251,9 +260,9 @@ def _from_other_text(value: str, unit: int) -> int:
             raise SerializationError(msg) from None
         try:
             timestamp: Any = pd.Timestamp(value)
-        except (ValueError, OverflowError):
+        except Exception:  # noqa: BLE001 - of pandas, or of the parser that it uses
             timestamp = pd.NaT
-        if timestamp is not pd.NaT and _has_year(value, timestamp) and not _is_completed(value, timestamp):
+        if timestamp is not pd.NaT and _has_year(value, timestamp) and not _is_completed(value):
             fraction = _FRACTION.search(value)
             ns = _from_pandas(timestamp, unit)
             if fraction is None or int(fraction[1].ljust(9, "0")) == ns % _SECOND * 10 ** max(len(fraction[1]) - 9, 0):
@@ -299,18 +308,12 @@ def _ambiguity(value: str) -> str | None:
     return None
 
 
-def _is_completed(value: str, timestamp: Any) -> bool:
-    """Say whether pandas has taken the day or the month from the clock, because the text does not tell it."""
-    from dateutil.parser import parse  # type: ignore[import-untyped]  # noqa: PLC0415 - what pandas uses; has no types
-
-    try:
-        one, other = (parse(value, default=datetime(2000, number, number)) for number in (2, 3))  # noqa: DTZ001 - see `_EPOCH`
-    except (ValueError, OverflowError):
+def _is_completed(value: str) -> bool:
+    """Say whether a text does not tell its day or its month, which pandas may then take from the clock."""
+    if _MONTH_ALONE.fullmatch(value):
         return False
-    # Where pandas knows by itself that it is not told, it takes the first.
-    return any(
-        getattr(one, part) != getattr(other, part) and getattr(timestamp, part) != 1 for part in ("month", "day")
-    )
+    told = _YEAR.sub(" ", _CLOCK.sub(" ", _HOUR.sub(" ", value)), count=1)
+    return len(_DAY_OR_MONTH.findall(told)) < 2
 
 
 _CONVERTERS: Final[dict[type, Callable[[Any, int], int | None]]] = {
@@ -335,14 +338,14 @@ def _converter(kind: type) -> Callable[[Any, int], int | None]:
 
 
 def _find(kind: type) -> Callable[[Any, int], int | None] | None:
-    root = kind.__module__.partition(".")[0]
-    if root == "pandas" and kind.__name__ in {"NaTType", "NAType"}:
+    pandas = sys.modules.get("pandas")
+    if kind in {type(getattr(pandas, name, None)) for name in ("NA", "NaT")}:
         return _from_none
-    if root == "numpy":
+    if issubclass(kind, getattr(sys.modules.get("numpy"), "generic", ())):
         return _find_numpy(kind)
     if issubclass(kind, datetime):
         # pandas.Timestamp, and subclasses of it, have nanoseconds that datetime does not know of.
-        return _from_pandas if hasattr(kind, "as_unit") else _from_datetime
+        return _from_pandas if issubclass(kind, getattr(pandas, "Timestamp", ())) else _from_datetime
     if issubclass(kind, bool):
         return None
     return next((_CONVERTERS[base] for base in (int, str, date) if issubclass(kind, base)), None)

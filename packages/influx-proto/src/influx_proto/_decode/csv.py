@@ -209,7 +209,7 @@ def _values(cells: Sequence[str]) -> list[Any]:
         # What is made of these characters and is a number in JSON is the same number here.
         if "" in cells:
             text = ",".join([cell or "null" for cell in cells]).encode()
-        with suppress(msgspec.DecodeError):
+        with suppress(Exception):  # the cells are read one by one instead
             numbers: list[Any] = _NUMBERS.decode(b"[" + text + b"]")
             if len(numbers) == len(cells):  # no cell has a comma
                 return numbers

@@ -24,7 +24,7 @@ import msgspec
 from .._errors import ProtocolError
 from .._gc_pause import uninterrupted
 from .document import in_json_shape
-from .msgpack_format import COUNT, GARBLED, SIZES, WIDTH, Walk, extension
+from .msgpack_format import COUNT, SIZES, WIDTH, Walk, extension
 
 #: How a document begins: a map of one key.
 _RESULTS: Final = b"\x81\xa7results"
@@ -118,7 +118,9 @@ class MessagePackDocuments:
                         break
                     try:
                         document = ready.pop(end, None) or _DECODER.decode(buffer[begin:end])
-                    except GARBLED:
+                    except ProtocolError:
+                        raise
+                    except Exception:  # noqa: BLE001 - the class of the decoder's error depends on its version
                         self._walk = Walk(begin)
                         ready.clear()
                         continue
@@ -156,7 +158,7 @@ class MessagePackDocuments:
             found = read_packed(data, ends)
         if not found and _EXTENSION not in data:  # which would need Python
             parts = [data[begin:end] for begin, end in pairwise([0, *ends])]
-            with suppress(ProtocolError, *GARBLED):  # told by the one that is wrong, after those before it
+            with suppress(Exception):  # raised again by the document at fault, after those before it
                 documents = uninterrupted(list, map(_DECODER.decode, parts))
                 found = dict(zip(ends, documents, strict=True))
         return found
@@ -165,7 +167,9 @@ class MessagePackDocuments:
         """Take the buffer as one document, if it is exactly that."""
         try:
             document = self._read_together([len(self._buffer)]).get(len(self._buffer)) or _DECODER.decode(self._buffer)
-        except GARBLED:
+        except ProtocolError:
+            raise
+        except Exception:  # noqa: BLE001 - as above
             return False
         documents.append(in_json_shape(document))
         self._buffer.clear()
@@ -191,13 +195,18 @@ _DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook
 
 
 def _decode(data: bytearray) -> Any:
-    """Decode one complete message."""
+    """Decode one complete message; text that is not UTF-8 gets replacement characters.
+
+    msgspec rejects such text, with a class of exception that depends on its version. So any failure leads to the slow
+    way, which fails for every other reason that the decoder has.
+    """
     try:
-        try:
-            return _DECODER.decode(data)
-        except UnicodeDecodeError:
+        return _DECODER.decode(data)
+    except ProtocolError:
+        raise
+    except Exception as error:
+        with suppress(Exception):
             return _value(data, 0)[0]
-    except GARBLED as error:
         raise ProtocolError(f"the answer is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
 
 

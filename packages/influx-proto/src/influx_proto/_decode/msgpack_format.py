@@ -5,8 +5,6 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-import msgspec
-
 from .._errors import ProtocolError
 from .._time import to_rfc3339
 
@@ -18,9 +16,6 @@ def extension(code: int, data: memoryview) -> str:
     seconds, nanoseconds = _TIME.unpack(data)
     return to_rfc3339(seconds * 1_000_000_000 + nanoseconds)
 
-
-#: What the decoder raises. Its own error is a ValueError as well only since msgspec 0.21.
-GARBLED: Final = (msgspec.DecodeError, ValueError, TypeError, OverflowError, RecursionError)
 
 _TIME: Final = struct.Struct(">qi")
 

@@ -120,11 +120,12 @@ def error_message(headers: Headers, body: bytes) -> str:
     found: object = None
     try:
         if content_type in MESSAGE_PACK:
-            found = msgspec.msgpack.decode(body)
+            found = msgspec.msgpack.decode(body, type=dict[str, msgspec.Raw])
+            found = {key: _string(bytes(value)) for key, value in found.items()}
         elif body.lstrip()[:1] == b"{":
-            found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        pass  # cut or garbled: the header has the text too, and the body stays with the error
+            found = msgspec.json.decode(body.decode("utf-8", "replace"))
+    except Exception:  # noqa: BLE001, S110 - truncated or malformed: the header has the text too, the error the body
+        pass
     if isinstance(found, dict):
         for key in ("error", "message"):
             if isinstance(found.get(key), str) and found[key]:
@@ -135,3 +136,10 @@ def error_message(headers: Headers, body: bytes) -> str:
         if heading == "error" and text:
             return text.strip('"').replace('""', '"')
     return headers.get("X-Influxdb-Error") or text
+
+
+def _string(item: bytes) -> str | None:
+    """Decode a MessagePack string, with replacement characters where it is not UTF-8; None for any other item."""
+    first = item[0]
+    head = 1 if 0xA0 <= first <= 0xBF else {0xD9: 2, 0xDA: 3, 0xDB: 5}.get(first)
+    return None if head is None else item[head:].decode("utf-8", "replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, TypeVar
@@ -204,6 +205,8 @@ def duration_ns(duration: object) -> int:
 
 
 def _timedelta_ns(duration: Any) -> int:
-    if hasattr(duration, "as_unit"):  # pandas' subclass, with nanoseconds that its base does not know of
+    pandas: Any = sys.modules.get("pandas")
+    # pandas' subclass has nanoseconds that its base does not know of.
+    if pandas is not None and isinstance(duration, pandas.Timedelta):
         return int(duration.as_unit("ns").value)
     return int(duration // timedelta(microseconds=1)) * 1_000

@@ -23,11 +23,11 @@ from __future__ import annotations
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from .._errors import SerializationError
 from .._repr import shown
@@ -64,7 +64,49 @@ def number_encoder() -> Callable[[Any], bytes]:
     """
     import msgspec  # noqa: PLC0415 - slow to import, and not needed before something is written
 
-    return msgspec.json.Encoder().encode
+    encode = msgspec.json.Encoder().encode
+    # msgspec documents neither its spelling of numbers nor that it puts no space between them.
+    try:
+        is_as_expected = all(encode(known) == _encode_numbers(known) for known in _KNOWN_NUMBERS)
+    except Exception:  # noqa: BLE001 - an encoder that raises is not used either
+        is_as_expected = False
+    return encode if is_as_expected else _encode_numbers
+
+
+def _encode_numbers(value: object) -> bytes:
+    """Encode as `number_encoder` does, without msgspec."""
+    if isinstance(value, list | tuple):
+        return b"[%b]" % b",".join([_encode_numbers(item) for item in cast("Sequence[object]", value)])
+    if isinstance(value, int):
+        return b"%d" % value
+    if not isinstance(value, float):
+        msg = f"cannot encode a {type(value).__name__} as a number"
+        raise TypeError(msg)
+    mantissa, _, exponent = float.__repr__(value).partition("e")
+    if not math.isfinite(value):
+        return b"null"
+    if not exponent:
+        return mantissa.encode()
+    if exponent == "-05":  # the only exponent that `repr` writes and JSON encoders do not
+        sign = "-" if value < 0 else ""
+        return f"{sign}0.0000{mantissa.lstrip('-').replace('.', '')}".encode()
+    return f"{mantissa}e{int(exponent)}".encode()
+
+
+#: Numbers of every spelling, on which the encoder is checked before its first use.
+_KNOWN_FLOATS: Final = (
+    0.0, -0.0, 1.0, -0.1, 1 / 3, 123456.789, 1e15, 9007199254740993.0, 1e16, -1.5e16, 1e17, 1e21, 1.2345e22, 1e-4,
+    1e-5, -1.5e-5, 1e-6, 1.5e-7, 1e100, -1e-100, 5e-324, 1.7976931348623157e308,
+)  # fmt: skip
+_KNOWN_INTEGERS: Final = (0, 7, -1, 1_600_000_000_000_000_000, -(2**63), 2**63 - 1, 2**64 - 1)
+_KNOWN_NUMBERS: Final[Sequence[object]] = (
+    *_KNOWN_FLOATS,
+    *_KNOWN_INTEGERS,
+    [*_KNOWN_FLOATS, math.nan, math.inf, -math.inf],
+    list(_KNOWN_INTEGERS),
+    (0.5, 5, math.nan),
+    [],
+)
 
 
 def float_text(value: float) -> bytes | None:
@@ -106,10 +148,10 @@ class _Texts(dict[type, Texter], ABC):
         """Find the function for a class by what the class is derived from."""
         if issubclass(kind, Enum):
             return self._enum
-        root = kind.__module__.partition(".")[0]
-        if root == "pandas" and kind.__name__ in {"NAType", "NaTType"}:
+        pandas = sys.modules.get("pandas")
+        if kind in {type(getattr(pandas, name, None)) for name in ("NA", "NaT")}:
             return _missing
-        if root == "numpy":
+        if issubclass(kind, getattr(sys.modules.get("numpy"), "generic", ())):
             return self._find_numpy(kind)
         for base, text in ((bool, self._bool), (int, self._int), (float, self._float), (str, self._str)):
             if issubclass(kind, base):

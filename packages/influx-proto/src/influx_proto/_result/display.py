@@ -12,7 +12,7 @@ Results: TypeAlias = Sequence[Mapping[str, Any]]
 _SHOWN_SERIES: Final = 5
 _SHOWN_ROWS: Final = 5
 _SHOWN_CHARACTERS: Final = 40
-#: Of all columns together, with what is between them.
+#: Of all columns together, in terminal cells, with what is between them.
 _SHOWN_WIDTH: Final = 116
 
 
@@ -81,7 +81,7 @@ def _series_block(where: str, series: Mapping[str, Any]) -> _Block:
     title = _short(f"{series.get('name', '')}{f' ({tags})' if tags else ''}", 200)
     columns = [_short(name, _SHOWN_CHARACTERS) for name in series["columns"][:_SHOWN_WIDTH]]
     cells = [_cells(row, len(columns)) for row in rows[:_SHOWN_ROWS]]
-    widths = (max(map(len, column)) + 2 for column in zip(columns, *cells, strict=True))
+    widths = (max(map(_width, column)) + 2 for column in zip(columns, *cells, strict=True))
     fitting = max(1, sum(end - 2 <= _SHOWN_WIDTH for end in accumulate(widths)))
     more = []
     if len(rows) > _SHOWN_ROWS:
@@ -97,9 +97,9 @@ def _series_block(where: str, series: Mapping[str, Any]) -> _Block:
 
 
 def _aligned(block: _Block) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(block.columns, *block.rows, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(block.columns, *block.rows, strict=True)]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in ([block.columns, *block.rows] if block.columns else [])
     ]
     return [*lines, block.more] if block.more else lines
@@ -121,6 +121,15 @@ def _short(text: str, longest: int) -> str:
     start = text[: longest + 1]
     text = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in start)
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def _width(text: str) -> int:
+    """Return the number of terminal cells that printable text occupies."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # noqa: PLC0415 - has large tables, and most text is ASCII
+
+    return wcswidth(text)
 
 
 def _count(number: int, noun: str) -> str:

@@ -101,10 +101,11 @@ def _polars_column(column: Column) -> pl.Series:
 
 def _lists(column: Column, library: str) -> list[Any]:
     """Give the cells if they are lists, as SHOW SUBSCRIPTIONS has them: the only cells that are not scalar."""
-    kinds = {type(cell).__name__ for cell in column.values if cell is not None}
-    if kinds != {"list"}:
+    kinds = {type(cell) for cell in column.values if cell is not None}
+    if kinds != {list}:
+        names = sorted(kind.__name__ for kind in kinds)
         msg = (
-            f"column {column.name!r} holds {' and '.join(sorted(kinds))} that have no common type in {library}; "
+            f"column {column.name!r} holds {' and '.join(names)} that have no common type in {library}; "
             "to_pandas gives them as they are"
         )
         raise ValueError(msg)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from enum import IntEnum
 from importlib import import_module
 from typing import Any
@@ -53,13 +52,12 @@ def printable(text: str) -> str:
 
 
 def width(text: str) -> int:
-    """Give the cells of a terminal that printable text takes."""
+    """Return the number of terminal cells that printable text occupies."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
-        for character in text
-    )
+    from wcwidth import wcswidth  # noqa: PLC0415 - has large tables, and most text is ASCII
+
+    return wcswidth(text)
 
 
 def count(number: int, noun: str) -> str:

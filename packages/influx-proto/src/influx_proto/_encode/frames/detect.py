@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,9 @@ def table_reader(kind: type) -> Callable[[Any, str], Table] | None:
     """Find what reads the tables of a class, if it is one of tables."""
     if is_frame(kind):
         return read_pandas
-    name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
-    # Columns have a stream as well; of polars' first versions, frames have none.
-    if (hasattr(kind, "__arrow_c_stream__") and not name.endswith(".Series")) or name == "polars.DataFrame":
-        return read_arrow
-    return None
+    columns = tuple(getattr(sys.modules.get(library), "Series", ()) for library in ("pandas", "polars"))
+    # Columns have a stream as well.
+    return read_arrow if hasattr(kind, "__arrow_c_stream__") and not issubclass(kind, columns) else None
 
 
 def is_table(kind: type) -> bool:

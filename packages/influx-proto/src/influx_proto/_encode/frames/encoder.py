@@ -15,6 +15,7 @@ done; or each by its own type (`infer`), and then all of them must come to one t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -207,6 +208,8 @@ class _Rows:
             kind = _column_lines()
         except ImportError:
             return None
+        if kind is None:
+            return None
         tags = dict(zip(self._tag_names, self._tags, strict=True))
         fields = dict(zip(self._field_names, self._fields, strict=True))
         try:
@@ -258,14 +261,18 @@ class _Rows:
                 raise SerializationError(msg)
 
 
-def _column_lines() -> type[ColumnLines]:
-    try:
-        from .vectorized_arrow import ArrowLines  # noqa: PLC0415 - for those who have the libraries for it
-    except ImportError:
-        from .vectorized_numpy import NumpyLines  # noqa: PLC0415 - as above
+def _column_lines() -> type[ColumnLines] | None:
+    """Find the class of the fastest encoder that can be imported and encodes as rows are."""
+    from .check import encodes_like_rows  # noqa: PLC0415 - imports numpy
 
-        return NumpyLines
-    return ArrowLines
+    with suppress(ImportError):
+        from .vectorized_arrow import ArrowLines  # noqa: PLC0415 - for those who have the libraries for it
+
+        if encodes_like_rows(ArrowLines, strings=True):
+            return ArrowLines
+    from .vectorized_numpy import NumpyLines  # noqa: PLC0415 - as above
+
+    return NumpyLines if encodes_like_rows(NumpyLines, strings=False) else None
 
 
 class _OneType:

@@ -47,9 +47,9 @@ def read_arrow(value: Any, precision: str) -> Table:
         return _read_polars(_to_polars(value), precision)
     try:
         reader = pa.RecordBatchReader.from_stream(value)
-    except pa.ArrowInvalid as error:
+    except Exception as error:  # the class is pyarrow's or the producer's
         msg = f"a {type(value).__name__} is no table: {error}"
-        raise SerializationError(msg) from None
+        raise SerializationError(msg) from error
     fields = list(reader.schema)
     names = column_names(field.name for field in fields)
     at = _time_column(names)
@@ -117,10 +117,16 @@ def arrow_column(name: str, kind: Any) -> tuple[Column, Convert]:
         or types.is_float64(plain)
         or types.is_decimal(plain)
         or types.is_null(plain)
-        or str(plain) in {"string", "large_string", "string_view"}  # of which not every pyarrow knows the last
+        or is_text(plain)
     ):
         return Column(name, unsigned=types.is_uint64(plain)), _to_list
     raise _wrong_column(name, plain, temporal=types.is_temporal(plain))
+
+
+def is_text(kind: Any) -> bool:
+    """Say whether an Arrow type is one of strings."""
+    types = _pyarrow().types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _to_polars(value: Any) -> pl.DataFrame:
@@ -131,9 +137,9 @@ def _to_polars(value: Any) -> pl.DataFrame:
         raise SerializationError(msg) from None
     try:
         return pl.DataFrame(value)
-    except (TypeError, pl.exceptions.SchemaError) as error:
+    except Exception as error:  # the class is polars' or the producer's
         msg = f"a {type(value).__name__} is no table that polars {pl.__version__} can read: {error}"
-        raise SerializationError(msg) from None
+        raise SerializationError(msg) from error
 
 
 def _read_polars(frame: pl.DataFrame, precision: str) -> Table:
@@ -170,7 +176,7 @@ def _polars_column(name: str, kind: pl.DataType) -> tuple[Column, Convert]:
 
     known = (pl.Boolean, pl.Decimal, pl.String, pl.Categorical, pl.Enum, pl.Null)
     if kind.is_float() and kind != pl.Float64:
-        return Column(name), _narrow_floats(name, str(kind).lower())
+        return Column(name), _narrow_floats(name, "float32" if kind == pl.Float32 else "float16")
     if kind.is_numeric() or isinstance(kind, known):
         return Column(name, unsigned=kind == pl.UInt64), _to_list
     raise _wrong_column(name, kind, temporal=kind.is_temporal())
@@ -222,7 +228,7 @@ def _counts(array: Any, ns: int) -> tuple[Any, int] | None:
         return None
     try:
         return array.cast(pa.int64()).to_numpy(), ns
-    except pa.ArrowInvalid:  # too large for a time
+    except Exception:  # noqa: BLE001 - a time is too large; the rows are encoded one by one, which says where
         return None
 
 

@@ -19,7 +19,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
 
 from ..._line_protocol.escape import STRING_ESCAPED, TAG_ESCAPED, TAG_UNCERTAIN
 from ..._line_protocol.values import FieldTexts
-from .model import Codes, Reader, Slice
+from .model import Codes, Reader
+from .read_arrow import is_text
 from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array
 
 #: Its functions are made when it is imported, so no type checker knows them.
@@ -81,9 +82,7 @@ class ArrowLine(Line):
             if not len(all_places):
                 return b""
         texts = pa.concat_arrays([_array_of(tuple(self._few)), *self._arrays])
-        data = compute.take(texts, pa.array(all_places.ravel()), boundscheck=False).buffers()[2]
-        lines: bytes = data.slice(1).to_pybytes()
-        return lines
+        return _content(compute.take(texts, pa.array(all_places.ravel()), boundscheck=False), skipped=1)
 
 
 @lru_cache(maxsize=32)  # nearly all slices of a table have the same few texts
@@ -188,11 +187,15 @@ def binary(texts: Any) -> Any:
     return texts.cast(_BINARY)
 
 
-def _content(texts: Any) -> bytes:
-    """Give all texts one after the other."""
+def _content(texts: Any, skipped: int = 0) -> bytes:
+    """Give all texts one after the other, but for the first bytes.
+
+    The offsets say where the texts begin and end; the buffer may be longer.
+    """
     ends = _ends(texts)
     data = texts.buffers()[2]
-    found: bytes = b"" if data is None else data.slice(ends[0], ends[-1] - ends[0]).to_pybytes()
+    begin, end = int(ends[0]) + skipped, int(ends[-1])
+    found: bytes = b"" if data is None else data.slice(begin, end - begin).to_pybytes()
     return found
 
 
@@ -206,12 +209,6 @@ _TEXT: Final = {str, type(None)}
 class ArrowLines(ColumnLines):
     """Writes the slices of a table; see `ColumnLines`."""
 
-    def lines(self, rows: Slice) -> tuple[bytes, int] | None:
-        try:
-            return super().lines(rows)
-        except (UnicodeEncodeError, pa.ArrowException):
-            return None
-
     def _column(self, reader: Reader, start: int, stop: int, texts: FieldTexts | None) -> Any:
         """Read a column: as an array of either kind where its texts are made of it, as codes, or as cells."""
         column = reader.array(start, stop)
@@ -224,7 +221,7 @@ class ArrowLines(ColumnLines):
             if not _TEXT.issuperset(map(type, cells)) or not (texts is None or str in texts.natural):
                 return list(cells)
             column = pa.array(cells, pa.string())
-        if pa.types.is_string(column.type) or str(column.type) in {"large_string", "string_view"}:
+        if is_text(column.type):
             column = binary(column)
         return column if _can_be_written(column.type, texts) else list(reader.cells(start, stop))
 

@@ -1,0 +1,120 @@
+"""Check of the column-wise encoders of tables against the encoder of single rows.
+
+They rely on what no library documents: how orjson and msgspec spell numbers and separate them, and how the buffers of
+Arrow are laid out. A release that changes this would silently alter lines. So an encoder first encodes known rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, partial
+from typing import Any, Final
+
+import numpy as np
+
+from ..._line_protocol.options import TypePolicy
+from ..points import PointEncoder
+from .model import Reader, Slice
+from .vectorized import ColumnLines
+
+__all__ = ["encodes_like_rows"]
+
+_FLOATS: Final = (
+    0.1, -0.0, 1.0, 1 / 3, 1e15, 1e16, -1.5e16, 1e21, 1e-4, 1e-5, -1.5e-5, 1e-6, 1.5e-7, 5e-324, 1.7976931348623157e308,
+)  # fmt: skip
+_INTEGERS: Final = (0, 7, -1, 10, 1_600_000_000_000_000_000, -(2**63), 2**63 - 1)
+_STRINGS: Final = ("", "a", 'quote"', "back\\slash", "a, b=c", "\N{LATIN SMALL LETTER E WITH ACUTE}")
+_TAGS: Final = ("a", "comma,", "equals=", "space ", "\N{LATIN SMALL LETTER E WITH ACUTE}", "x" * 40)
+_TIMES: Final = (0, -1, 1_600_000_000_000_000_000, -9223372036854775806, 9223372036854775806)
+
+#: Rows of which each has all cells, and how many there are with those that miss some.
+_COMPLETE: Final = len(_FLOATS)
+_ALL: Final = 3 * _COMPLETE
+
+
+@cache
+def encodes_like_rows(kind: type[ColumnLines], *, strings: bool) -> bool:
+    """Say whether a column-wise encoder encodes known rows exactly as the encoder of single rows does.
+
+    Args:
+        kind: the encoder's class.
+        strings: whether it also encodes strings and floats of 32 bits.
+    """
+    tags = {"plain": _cells(_TAGS[:1] * _ALL), "tag": _cells(_with_gaps(_TAGS, 2))}
+    fields = {
+        "float": _array(_FLOATS, np.float64, 3),
+        "integer": _array(_INTEGERS, np.int64, 4),
+        "small": _array((0, 1, 127), np.uint8, 5),
+        "boolean": _array((True, False), np.bool_, 6),
+    }
+    if strings:
+        fields["string"] = _cells(_with_gaps(_STRINGS, 7))
+        fields["narrow"] = _array((0.1, 1e16, 1.5e-7, 3.4028235e38, 1e-45), np.float32, 8)
+    points = PointEncoder("m", {}, "ns", TypePolicy())
+    try:
+        readers = [*tags.values(), *fields.values()]
+        places = {name: at for at, name in enumerate([*tags, *fields])}
+        encoder = kind(points, "m", {name: places[name] for name in tags}, {name: places[name] for name in fields})
+        times = _times()
+        for stop in (_COMPLETE, _ALL):
+            lines = _lines(points, tags, fields, times.cells(0, stop))
+            if encoder.lines(Slice(0, stop, times, readers)) != (b"\n".join(lines), len(lines)):
+                return False
+    except Exception:  # noqa: BLE001 - an encoder that raises is not used either
+        return False
+    return True
+
+
+def _lines(
+    points: PointEncoder, tags: dict[str, Reader], fields: dict[str, Reader], times: Sequence[Any]
+) -> list[bytes]:
+    """Encode rows one by one, without those that have no field."""
+    tag_cells, field_cells = (
+        [reader.cells(0, len(times)) for reader in readers.values()] for readers in (tags, fields)
+    )
+    lines = [
+        points.line({
+            "time": time,
+            "tags": {name: cells[row] for name, cells in zip(tags, tag_cells, strict=True)},
+            "fields": {name: cells[row] for name, cells in zip(fields, field_cells, strict=True)},
+        })
+        for row, time in enumerate(times)
+    ]
+    return [line for line in lines if line is not None]
+
+
+def _with_gaps(values: Sequence[Any], every: int) -> list[Any]:
+    """Repeat values; after the complete rows some are missing, and all in the last row."""
+    return [
+        None if row == _ALL - 1 or (row >= _COMPLETE and row % every == 0) else values[row % len(values)]
+        for row in range(_ALL)
+    ]
+
+
+def _cells(cells: Sequence[Any]) -> Reader:
+    return Reader(lambda start, stop: cells[start:stop], lambda _start, _stop: None)
+
+
+def _array(values: Sequence[Any], dtype: Any, every: int) -> Reader:
+    cells = _with_gaps(values, every)
+    mask = np.array([cell is None for cell in cells])
+    filled = np.array([values[0] if cell is None else cell for cell in cells], dtype)
+    if filled.dtype.kind == "f":
+        filled[mask] = np.nan
+
+    def array(start: int, stop: int) -> Any:
+        part = filled[start:stop]
+        missing = mask[start:stop]
+        return np.ma.array(part, mask=missing) if part.dtype.kind != "f" and missing.any() else part
+
+    typed = [None if missing else value for missing, value in zip(mask, filled, strict=True)]
+    return Reader(lambda start, stop: typed[start:stop], array)
+
+
+def _times() -> Reader:
+    times = np.array([_TIMES[row % len(_TIMES)] for row in range(_ALL)], np.int64)
+    return Reader(lambda start, stop: times[start:stop].tolist(), partial(_part_of, times))
+
+
+def _part_of(times: Any, start: int, stop: int) -> tuple[Any, int]:
+    return times[start:stop], 1
