@@ -266,3 +266,8 @@ def test_wrong_names_of_bind_parameters() -> None:
         encode_bind_parameters({1: 2})  # type: ignore[dict-item]  # on purpose
     with pytest.raises(ValueError, match=r"^params: .* lone surrogate"):
         encode_bind_parameters({"\ud800": 2})
+
+
+@pytest.mark.parametrize("pattern", [r"\\", r"a\\", r"\\\\", r"C:\\"])
+def test_a_backslash_does_not_swallow_the_closing_slash(pattern: str) -> None:
+    assert quote_regex(pattern) == f"/{pattern}(?:)/"

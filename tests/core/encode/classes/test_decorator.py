@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import collections
 import dataclasses
 import itertools
@@ -17,7 +18,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from influx_proto import SchemaError, SerializationError, serialize, serialize_batches
 from influx_proto._encode.classes.decorator import lineprotocol, object_encoder
@@ -950,3 +951,56 @@ def test_final_is_no_marker() -> None:
 def test_options_of_a_wrong_type(option: str) -> None:
     with pytest.raises(SchemaError, match=f"^{option}: must be a mapping, not str"):
         lineprotocol(**{option: "x"})(type("P", (), {"__annotations__": {"x": INT}}))  # type: ignore[call-overload]  # on purpose
+
+
+# Names are data.
+
+
+def with_names(field: str, tag: str, time: str) -> Any:
+    """Make a class with annotations of any names."""
+    cls = type("Point", (), {"__annotations__": {field: FLOAT, tag: TAG, time: TIMEINT}})
+    return lineprotocol(cls)
+
+
+HOSTILE = [
+    "x if HIT.append(1) else o.x", "x); HIT.append(1); (o.x", "x\n    HIT.append(1)", "class", "None", "\u2102", "a.b",
+    "{v}", "%b", "c1", "o", "general", "'", '"', "x\r", "__x",
+]  # fmt: skip
+
+
+#: Any text but the attributes that Python itself has, as `__dict__`, which cannot be set to a number.
+NAMES = st.text(min_size=1).filter(lambda name: not hasattr(object(), name) and not name.startswith("__"))
+
+
+@given(st.lists(NAMES | st.sampled_from(HOSTILE), min_size=3, max_size=3, unique=True), st.integers(1, 9))
+@example(HOSTILE[:3], 8)
+def test_names_never_become_code(names: list[str], count: int) -> None:
+    seen: list[object] = []
+    compiled: list[str] = []
+    original = builtins.compile
+
+    def watch(source: Any, *rest: Any) -> Any:
+        compiled.append(str(source))
+        return original(source, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builtins, "HIT", seen, raising=False)
+        patch.setattr(builtins, "compile", watch)
+        try:
+            cls = with_names(*names)
+        except SchemaError:
+            return  # a name that no line can hold
+        points = [cls() for _ in range(count * 4)]
+        for number, point in enumerate(points):
+            for name, value in zip(names, (number + 0.5, "v", number), strict=True):
+                setattr(point, name, value)
+        mappings = [
+            {"measurement": "Point", "fields": {names[0]: n + 0.5}, "tags": {names[1]: "v"}, "time": n}
+            for n in range(count * 4)
+        ]
+        assert serialize(points) == serialize(mappings)
+        assert points[0].to_lineprotocol() == serialize(mappings[0])
+    assert not seen
+    for name in names:
+        if len(name) > 8 and not (name.isascii() and name.isidentifier()):
+            assert not any(name in source for source in compiled)

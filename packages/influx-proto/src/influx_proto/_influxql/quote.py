@@ -84,7 +84,9 @@ def quote_regex(pattern: str | re.Pattern[str]) -> str:
     if text.startswith("*"):  # with the slash before it, it would begin a comment
         msg = "an InfluxQL regular expression must not begin with '*': there is nothing to repeat"
         raise ValueError(msg)
-    return f"/{_IN_REGEX.sub(_escape_in_regex, text)}/"
+    quoted_pattern = _IN_REGEX.sub(_escape_in_regex, text)
+    # InfluxDB takes a backslash before the closing slash for its escape, even after another; the empty group separates.
+    return f"/{quoted_pattern}(?:)/" if quoted_pattern.endswith("\\") else f"/{quoted_pattern}/"
 
 
 def quote_duration(duration: Duration) -> str:

@@ -6,11 +6,14 @@ None that was not announced, with numpy's numbers, with something wrong, the obj
 
 What takes the attributes of many objects is compiled as well, for `columnar`.
 
-No text of anybody becomes code: attributes are Python's identifiers, and all else are values that the code refers to.
+No text of a schema becomes code. The code contains the name of an attribute only if it is a plain identifier, as nearly
+all are; `getattr` reads any other, with the name as a value that the code refers to.
 """
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -40,11 +43,29 @@ def compile_columns(names: Iterable[str]) -> Callable[[Sequence[Any]], Sequence[
 
     It takes half the time of `operator.attrgetter`.
     """
-    columns = "".join(f"[o.{name} for o in objects], " for name in names)
     found: dict[str, Any] = {}
-    exec(_code(f"def columns(objects):\n    return ({columns})\n"), found)  # noqa: S102 - names are identifiers
+    columns = "".join(f"[{_attribute_code(name, found)} for o in objects], " for name in names)
+    exec(_code(f"def columns(objects):\n    return ({columns})\n"), found)  # noqa: S102 - see `_attribute_code`
     function: Callable[[Sequence[Any]], Sequence[Sequence[Any]]] = found["columns"]
     return function
+
+
+#: Names that Python reads as the very same attribute; it normalizes other letters.
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def _attribute_code(name: str, values: dict[str, Any]) -> str:
+    """Return the code that reads an attribute of `o`.
+
+    Args:
+        name: the name, whatever it contains.
+        values: what the code refers to; a name that does not become code is added to it.
+    """
+    if type(name) is str and _PLAIN_NAME.fullmatch(name) and not keyword.iskeyword(name):
+        return f"o.{name}"
+    constant = f"n{len(values)}"
+    values[constant] = str.__str__(name)
+    return f"getattr(o, {constant})"
 
 
 @lru_cache(maxsize=512)
@@ -113,7 +134,7 @@ class _Source:
         lines = []
         if fields := self._plan.schema.tuple_fields:
             lines.append(f"{', '.join(variables.pop(name, '_') for name in fields)}, = o")
-        return lines + [f"{variable} = o.{name}" for name, variable in variables.items()]
+        return lines + [f"{variable} = {_attribute_code(name, self._globals)}" for name, variable in variables.items()]
 
     def _add_fields(self) -> list[str]:
         """Add the fields; give the lines of code that stand before the expression.

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from operator import attrgetter
+from functools import lru_cache, partial
 from typing import Any, TypeVar, overload
 
 from ..._errors import SchemaError, SerializationError
@@ -179,8 +178,12 @@ def object_encoder(
 @lru_cache(maxsize=512)
 def _compiled(schema: Schema, options: Options) -> ObjectEncoder:
     plan = Plan(schema, options)
-    time = attrgetter(schema.time.name) if schema.time else _no_time
+    time = partial(_attribute, name=schema.time.name) if schema.time else _no_time
     return ObjectEncoder(compile_line(plan), RunEncoder(plan).lines, time, _no_field(schema))
+
+
+def _attribute(point: object, name: str) -> object:
+    return getattr(point, name)  # not by `attrgetter`, to which a dot in a name has a meaning
 
 
 def _no_time(_point: object) -> None:
