@@ -15,7 +15,7 @@ from ._result import QueryResult
 from ._stream import StreamOp
 from ._time import wire_precision
 from ._wire import Headers, Repeat, Request, add_params, encode_params
-from .influxql import encode_bind_parameters, is_about_diagnostics, is_empty, is_read
+from .influxql import encode_bind_parameters, is_about_diagnostics, is_empty, is_read, statement_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,13 +149,14 @@ def query_dataframe(
         format: see `query`.
 
     Raises:
-        ValueError: the query is of several statements: `query_dataframes` gives a frame for each.
+        ValueError: the query has several statements, and is not sent; `query_dataframes` returns a frame for each.
         QueryError: as `query`.
         ProtocolError: as `query`.
         ImportError: pandas is not installed.
     """
     _check_pandas()
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
+    _check_one(statement_count(q))
     return Op(request, partial(_collected_frames, measurement=measurement, finish=_only_frame))
 
 
@@ -259,11 +260,14 @@ def _check_pandas() -> None:
 
 
 def _only_frame(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    if len(frames) != 1:
-        count = len(frames)
+    _check_one(len(frames))
+    return frames[0]
+
+
+def _check_one(count: int) -> None:
+    if count != 1:
         msg = f"q: the query is of {count} statements, and query_dataframe of one; query_dataframes takes any number"
         raise ValueError(msg)
-    return frames[0]
 
 
 def _frames_of_chunks(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[pd.DataFrame]:

@@ -15,8 +15,8 @@ Missing values (None, NaN, `pandas.NA`, `NaT`) have no text; the functions give 
 Anything else is refused, `bytes` included, for which InfluxDB has no type: `str()` of it would rarely be what is meant.
 
 A tag value is text. What has one exact text without a choice to make is accepted for it: `str`, members of an `Enum`,
-integers (`5`) and booleans (`True`, as other Python clients write them). Floats are not: an integer column with a missing value becomes one of floats in
-pandas, and the tag `1` would be another series from then on, called `1.0`.
+integers (`5`) and booleans (`True`, as other Python clients write them). Floats are not: an integer column with a
+missing value becomes one of floats in pandas, and the tag `1` would be another series from then on, called `1.0`.
 """
 
 from __future__ import annotations

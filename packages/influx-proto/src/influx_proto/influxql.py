@@ -37,10 +37,17 @@ Duration: TypeAlias = timedelta | int | str
 
 ValueT = TypeVar("ValueT")
 
+#: A comment or quoted text. One that does not end reaches to the end of the query, so that nothing is read twice.
 _QUOTED_OR_COMMENT = re.compile(
-    r"""--[^\n]* | /\*.*?\*/ | "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'""",
+    r"""--[^\n]*+(?P<end>) | /\*(?:[^*]|\*(?!/))*+(?:\*/(?P<end_>))?
+    | "(?:[^"\\]|\\.)*+(?:"(?P<end__>))? | '(?:[^'\\]|\\.)*+(?:'(?P<end___>))?""",
     re.DOTALL | re.VERBOSE,
 )
+#: What a statement is made of: a comment, quoted text, a word, or any other sign.
+_LEXEME = re.compile(rf"(?:{_QUOTED_OR_COMMENT.pattern}) | (?P<word>\w++) | (?P<sign>\S)", re.DOTALL | re.VERBOSE)
+_REGEX_LITERAL = re.compile(r"/(?:[^/\\\n]|\\.)*+/")
+#: Words before a regular expression; after any other a slash divides.
+_BEFORE_REGEX = frozenset({"SELECT", "FROM", "BY", "WHERE", "AND", "OR", "IN", "DISTINCT"})
 _READ = re.compile(r"[\s;]*(?:SELECT|SHOW|EXPLAIN)\b", re.IGNORECASE)
 _ONLY_SHOW = re.compile(r"(?:[\s;]*+SHOW\b[^;]*+)*+[\s;]*+", re.IGNORECASE)
 _DIAGNOSTICS = re.compile(r"\bSHOW\s+DIAGNOSTICS\b", re.IGNORECASE)
@@ -261,6 +268,31 @@ def is_several(q: str) -> bool:
     return bool(_bare(q).partition(";")[2].strip("; \t\r\n"))
 
 
+def statement_count(q: str) -> int:
+    """Count the statements of a query, by the semicolons outside of text, comments and regular expressions."""
+    if ";" not in q:
+        return 0 if is_empty(q) else 1
+    count = at = 0
+    has_words = is_operand = False
+    while found := _LEXEME.search(q, at):
+        at = found.end()
+        word, sign = found["word"], found["sign"]
+        if sign == ";":
+            count += has_words
+            has_words = is_operand = False
+        elif sign is not None:
+            has_words = True
+            if sign == "/" and not is_operand and (literal := _REGEX_LITERAL.match(q, at - 1)):
+                at = literal.end()
+                is_operand = True
+            else:
+                is_operand = sign in ")*"
+        elif word is not None or found[0][0] not in "-/":  # not a comment
+            has_words = True
+            is_operand = word is None or word.upper() not in _BEFORE_REGEX
+    return count + has_words
+
+
 def is_about_diagnostics(q: str) -> bool:
     """Say whether a query has SHOW DIAGNOSTICS among its statements, and none that selects values."""
     bare = _bare(q)
@@ -269,7 +301,13 @@ def is_about_diagnostics(q: str) -> bool:
 
 def _bare(q: str) -> str:
     """Give a query without its comments, and with nothing between its quotes."""
-    return _QUOTED_OR_COMMENT.sub(lambda found: " " if found[0][0] in "-/" else "''", q)
+    return _QUOTED_OR_COMMENT.sub(_blanked, q)
+
+
+def _blanked(found: re.Match[str]) -> str:
+    if found.lastindex is None:  # it does not end: the server rejects the query, and every word counts
+        return found[0]
+    return " " if found[0][0] in "-/" else "''"
 
 
 def encode_bind_parameters(params: Mapping[str, object]) -> str:
@@ -280,7 +318,7 @@ def encode_bind_parameters(params: Mapping[str, object]) -> str:
     - `str`, `bool`, `int` and `float`, and numpy's kinds of these. A float is written with a decimal point, without
       which the server takes a number for an integer;
     - `decimal.Decimal`: its digits, as a float;
-    - members of an `Enum`: their name;
+    - members of an `Enum`: their value where they are also `str` or `int`, and otherwise their name;
     - `datetime` (naive means UTC), `date`, `numpy.datetime64` and `pandas.Timestamp`: nanoseconds since 1970 UTC, which
       compare with `time` exactly;
     - from InfluxDB 1.8 on: `timedelta`, for `time > now() - $age` and `GROUP BY time($every)`; and Python's patterns,
@@ -330,9 +368,9 @@ def _bound(value: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Give names for members of an `Enum`, nanoseconds for times, and Python's for numpy's integers and booleans."""
+    """Return a member's value or name, a time's nanoseconds, and Python's integers and booleans for numpy's."""
     if isinstance(value, Enum):
-        return value.name
+        return str.__str__(value) if isinstance(value, str) else int(value) if isinstance(value, int) else value.name
     if isinstance(value, date) or _is_numpy(value, "datetime64"):
         return int(quote_time(value))
     if _is_numpy(value, "bool_") or (_is_numpy(value, "integer") and not _is_numpy(value, "timedelta64")):
