@@ -20,7 +20,7 @@ from ._batch import SKIPPED, Batch
 from ._errors import PartialWriteError, PayloadTooLarge, RejectedLine, SerializationError, WriteError
 from ._flow import Flow
 from ._parse import parse_lines
-from ._refusals import BODY_LIMIT, CONFLICT
+from ._refusals import BODY_LIMIT, find_conflict
 from ._shown import shown
 
 __all__ = ["deliver", "deliver_accepted", "partial_write"]
@@ -200,7 +200,7 @@ def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
 
 def _conflicting(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | None:
     """Give the lines that have a field with the type that the error complains of, if these are as many as it says."""
-    conflict = CONFLICT.search(error.message)
+    conflict = find_conflict(error.message)
     if conflict is None or not isinstance(error, PartialWriteError):
         return None
     found: list[bytes] = []
