@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto._refusals import find_conflict, rejected_lines
+from influx_proto._refusals import error_message, find_conflict, rejected_lines
+from influx_proto._wire import Headers
 
 # The definitions, which take quadratic time and more.
 CONFLICT = re.compile(
@@ -56,3 +57,12 @@ def test_steps_grow_with_the_text(part: str) -> None:
         Counted.searched = 0
         read(text)
         assert Counted.searched <= 6 * len(text)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [("application/json", b'{"error":' + b"[" * 100_000), ("application/x-msgpack", b"\x91" * 100_000)],
+)
+def test_deep_nesting_does_not_hide_the_error(content_type: str, body: bytes) -> None:
+    headers = Headers([("Content-Type", content_type), ("X-Influxdb-Error", "no")])
+    assert error_message(headers, body) == "no"

@@ -199,7 +199,7 @@ def error_message(headers: Headers, body: bytes) -> str:
             found = msgspec.msgpack.decode(body)
         elif body.lstrip()[:1] == b"{":
             found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # cut or garbled: the header has the text too, and the body stays with the error
     if isinstance(found, dict):
         for key in ("error", "message"):
