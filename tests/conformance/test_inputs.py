@@ -107,3 +107,11 @@ def test_times_that_can_be_read_in_two_ways(client: Any) -> None:
     ]  # fmt: skip
     client.delete("m", end="2017-03")
     assert len(client.query("SELECT v FROM m").series[0].values) == 1
+
+
+def test_a_dataframe_of_several_statements_is_not_queried(client: Any) -> None:
+    client.write("m v=1 1")
+    for q in ("SELECT v FROM m; DROP MEASUREMENT m", 'SELECT v FROM m WHERE p =~ /"/; DROP MEASUREMENT m --"'):
+        with pytest.raises(ValueError, match=r"^q: the query is of 2 statements"):
+            client.query_dataframe(q)
+    assert len(client.query_dataframe("SELECT v FROM m WHERE p !~ /a;b/;")) == 1

@@ -53,7 +53,7 @@ def line(
          "m,B=3,a=2,b=1,é=4 v=1i"),
         ({"measurement": "m", "tags": {"a": None, "b": "", "c": math.nan, "d": pd.NA}, "fields": {"v": 1}}, "m v=1i"),
         ({"measurement": "m", "tags": {"a": 0, "b": False, "c": Key.HOST}, "fields": {"v": 1}},
-         "m,a=0,b=false,c=HOST v=1i"),
+         "m,a=0,b=False,c=host v=1i"),
         ({"measurement": "m", "tags": {Key.HOST: "a"}, "fields": {Key.HOST: 1}}, "m,host=a host=1i"),
         ({"measurement": "a b,c", "tags": {"d e": "f=g"}, "fields": {"h i": "j"}}, 'a\\ b\\,c,d\\ e=f\\=g h\\ i="j"'),
         ({"measurement": "m", "fields": {"b": 1, "a": 0.5, "c": False, "d": "", "e": None, "f": math.nan}},
@@ -105,7 +105,7 @@ def test_the_policy_by_field() -> None:
 
 def test_equal_values_of_different_types_stay_different() -> None:
     encoder = PointEncoder("m", {}, "ns", TypePolicy())
-    for value, text in [("1", b"1"), (1, b"1"), (True, b"true"), (Key.HOST, b"HOST"), ("host", b"host")] * 2:
+    for value, text in [("1", b"1"), (1, b"1"), (True, b"True"), (Key.HOST, b"host"), ("host", b"host")] * 2:
         assert encoder.line({"tags": {"t": value}, "fields": {"v": 1}}) == b"m,t=%b v=1i" % text
 
 
@@ -170,8 +170,8 @@ def test_an_encoder_is_that_of_an_earlier_write_only_where_all_is_the_same() -> 
         ("m", {"a": "1"}, "ns", TypePolicy(field_types={"w": "float"}), b"m,a=1 v=1i 5"),
         ("m", {"a": "1"}, "s", TypePolicy(integers_as_floats=True), b"m,a=1 v=1.0 5000000000"),
         ("m", {"a": 1}, "ns", TypePolicy(), b"m,a=1 v=1i 5"),
-        ("m", {"a": True}, "ns", TypePolicy(), b"m,a=true v=1i 5"),
-        ("m", {Key.HOST: Key.HOST}, "ns", TypePolicy(), b"m,host=HOST v=1i 5"),
+        ("m", {"a": True}, "ns", TypePolicy(), b"m,a=True v=1i 5"),
+        ("m", {Key.HOST: Key.HOST}, "ns", TypePolicy(), b"m,host=host v=1i 5"),
         ("m", {"host": "host"}, "ns", TypePolicy(), b"m,host=host v=1i 5"),
         (Key.HOST, {}, "ns", TypePolicy(), b"host v=1i 5"),
     ]

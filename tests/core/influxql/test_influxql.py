@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError
-from influx_proto._influxql.classify import is_about_diagnostics, is_empty
+from influx_proto._influxql.classify import _LEXEME, _QUOTED_OR_COMMENT, is_about_diagnostics, is_empty, statement_count
 from influx_proto.influxql import (
     Duration,
     encode_bind_parameters,
@@ -226,7 +227,7 @@ def test_bind_parameters() -> None:
 
 @pytest.mark.parametrize(
     ("value", "encoded"),
-    [(Color.RED, '"RED"'), (Decimal("0.10"), "0.10"), (Decimal(5), "5.0"), (Decimal("1E+50"), "1.0e50"),
+    [(Color.RED, '1'), (Decimal("0.10"), "0.10"), (Decimal(5), "5.0"), (Decimal("1E+50"), "1.0e50"),
      (Decimal("-1E-30"), "-1.0e-30"), (np.str_("a"), '"a"'), (np.int8(-5), "-5"), (np.uint64(5), "5"),
      (np.float64(2), "2.0"), (np.float32(0.1), "0.1"), (np.float16(3), "3.0"), (np.False_, "false"), (-0.0, "-0.0"),
      (datetime.fromisoformat("1970-01-01T00:00:00.000001"), "1000"), (date(1970, 1, 2), "86400000000000"),
@@ -271,3 +272,38 @@ def test_wrong_names_of_bind_parameters() -> None:
 @pytest.mark.parametrize("pattern", [r"\\", r"a\\", r"\\\\", r"C:\\"])
 def test_a_backslash_does_not_swallow_the_closing_slash(pattern: str) -> None:
     assert quote_regex(pattern) == f"/{pattern}(?:)/"
+
+
+@pytest.mark.parametrize(
+    ("q", "count"),
+    [
+        ("SELECT 1", 1),
+        ("SELECT 1;", 1),
+        (";;SELECT 1 ; ; -- ;\n", 1),
+        ("SELECT 1; SELECT 2", 2),
+        ("SELECT 1;SELECT 2;SELECT 3;", 3),
+        ("SELECT ';' FROM \"a;b\" /* ; */ -- ;", 1),
+        ("SELECT v FROM m WHERE h =~ /a;b/", 1),
+        ('SELECT v FROM m WHERE h =~ /\\/;"/; DROP MEASUREMENT m', 2),
+        ("SELECT /a;b/, /c;d/ FROM /e;f/, db.rp./g;h/ GROUP BY /i;j/", 1),
+        ("SELECT a / 2 FROM m; SELECT b / 2 FROM m", 2),
+        ('SELECT (a) / 2 FROM m; SELECT "b" / 2 FROM m', 2),
+        ("SELECT ';", 1),
+        ("; /* ; */ ;", 0),
+    ],
+)
+def test_statements_are_counted(q: str, count: int) -> None:
+    assert statement_count(q) == count
+
+
+@given(
+    st.lists(st.sampled_from(["/*", "*/", "/", "*", "--", "\\", '"', "'", "\n", ";", "a", "SELECT ", " "]), max_size=30)
+)
+def test_each_character_of_a_query_is_read_once(parts: list[str]) -> None:
+    """What begins with a quote or comment is one match, to the end of the query at most: no place is a second start."""
+    q = "".join(parts)
+    for pattern in (_QUOTED_OR_COMMENT, _LEXEME):
+        matches = list(pattern.finditer(q))
+        assert all(one.end() <= other.start() for one, other in itertools.pairwise(matches))
+        unfinished = [found for found in matches if found[0][:2] == "/*" or found[0][0] in "\"'"]
+        assert all(found.lastindex is not None or found.end() == len(q) for found in unfinished)

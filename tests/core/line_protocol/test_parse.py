@@ -82,7 +82,7 @@ def exact(points: list[dict[str, Any]]) -> str:
         ('m a\\ b\\=c\\,d"e\\"f=1', "m", {}, {'a b=c,d"e"f': 1.0}, None),
         ("m\\\\a\\b,t\\c=\\\\d v\\e=1", "m\\\\a\\b", {"t\\c": "\\\\d"}, {"v\\e": 1.0}, None),
         ("m,t==x v=1", "m", {"t": "=x"}, {"v": 1.0}, None),
-        ("m v=1,v=2i", "m", {}, {"v": 2}, None),
+        ("m v=1i,v=2i", "m", {}, {"v": 2}, None),
         ("m v=1,time=5", "m", {}, {"v": 1.0}, None),
         ("m,a=# #=1", "m", {"a": "#"}, {"#": 1.0}, None),
         ("m v=1 9223372036854775806", "m", {}, {"v": 1.0}, LAST),
@@ -335,3 +335,19 @@ def test_lines_are_cut_as_they_are_read(text: str, size: int) -> None:
         expected.append(data[at:end])
         at = end + 1
     assert found == expected
+
+
+@pytest.mark.parametrize("line", ['0 \\\\="="', 'm \\0=","=3,"="\'', 'm a=1,\\\\="="'])
+def test_lines_that_crash_the_server_are_refused(line: str) -> None:
+    """A backslash before a `=` makes the server's scanners disagree, and one quote remains as a value."""
+    [error] = check_lines(line)
+    assert "unbalanced quotes" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("line", "types"), [("m t=1i,t=1 1", ("float", "integer")), ('m a=1,t="x",t=true', ("boolean", "string"))]
+)
+def test_a_field_with_two_types_is_refused(line: str, types: tuple[str, str]) -> None:
+    [error] = check_lines(line)
+    assert f'field type conflict: input field "t" is type {types[0]}, already exists as type {types[1]}' in str(error)
+    assert list(check_lines("m t=1,t=2 1")) == []

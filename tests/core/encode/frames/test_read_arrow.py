@@ -208,7 +208,7 @@ def test_type_policy(way: Callable[[Any], Any], cells: Any, options: dict[str, A
 def test_tags(way: Callable[[Any], Any]) -> None:
     data = table(h=["a b,c=d", None, ""], i=[1, None, 3], b=[True, False, None], v=[1, 2, None])
     assert serialize(way(data), "m, n", tag_columns=["i", "h", "b"], tags={"h": "x"}, z=1) == (
-        b"m\\,\\ n,b=true,h=a\\ b\\,c\\=d,i=1,z=1 v=1i 1\nm\\,\\ n,b=false,h=x,z=1 v=2i 2"
+        b"m\\,\\ n,b=True,h=a\\ b\\,c\\=d,i=1,z=1 v=1i 1\nm\\,\\ n,b=False,h=x,z=1 v=2i 2"
     )
 
 
@@ -254,7 +254,7 @@ def test_a_stream_is_read_while_it_is_written() -> None:
 
 
 def test_tables_among_others(way: Callable[[Any], Any]) -> None:
-    data = ["m v=0i 0", way(table(v=[1, 2])), [way(table(v=[3]))]]
+    data = [{"measurement": "m", "fields": {"v": 0}, "time": 0}, way(table(v=[1, 2])), [way(table(v=[3]))]]
     assert serialize(data, "m") == b"m v=0i 0\nm v=1i 1\nm v=2i 2\nm v=3i 1"
     with pytest.raises(SerializationError, match=r"^row 3 .*infinite"):
         serialize([*data[:1], way(table(v=[1, 2])), way(table(v=[math.inf]))], "m")

@@ -190,7 +190,7 @@ def test_numbers_as_tags() -> None:
     data = frame(i=[1, 2], b=[True, False], n=pd.array([1, None], dtype="Int64"), o=[1, None], v=[1, 2])
     data["o"] = data["o"].astype(object)
     assert serialize(data[["i", "b", "n", "v"]], "m", tag_columns=["n", "i", "b"]) == (
-        b"m,b=true,i=1,n=1 v=1i 1\nm,b=false,i=2 v=2i 2"
+        b"m,b=True,i=1,n=1 v=1i 1\nm,b=False,i=2 v=2i 2"
     )
     with pytest.raises(SerializationError, match=r"row 0 .*'m', tag 'v': a float \(1.0\) .*a tag is text"):
         serialize(frame(v=[1.0], w=[1]), "m", tag_columns=["v"])
@@ -230,7 +230,7 @@ def test_object_columns_of_mixed_types_with_a_policy() -> None:
     assert inferred(data, field_types={"v": "float"}) == b"m v=1.0 1\nm v=1.5 2"
     # Tags are text whatever the type was.
     tags = frame(t=pd.Series([1, "a", True], dtype=object), v=[1, 2, 3])
-    assert inferred(tags, tag_columns=["t"]) == b"m,t=1 v=1i 1\nm,t=a v=2i 2\nm,t=true v=3i 3"
+    assert inferred(tags, tag_columns=["t"]) == b"m,t=1 v=1i 1\nm,t=a v=2i 2\nm,t=True v=3i 3"
     with pytest.raises(SerializationError, match=r"^row 0 .*field 'v': a list"):
         inferred(frame(v=[[1]]))
 

@@ -11,7 +11,7 @@ from .._errors import ResponseError
 from .._http.error_response import Refusal, not_influxdb
 from .._http.messages import Headers, Request
 from .._http.timeout import Timeout, as_timeout
-from .._influxql.classify import is_several
+from .._influxql.classify import statement_count
 from .._influxql.clauses import number, statement, string
 from .._query.query import query
 from .._result.result import QueryResult
@@ -151,7 +151,7 @@ def explain_analyze(
 
 
 def _one(q: str) -> str:
-    if is_several(text("q", q)):
+    if statement_count(text("q", q)) > 1:
         msg = "q: must be one statement, of which the plan is given; a second one would be executed"
         raise ValueError(msg)
     return q

@@ -27,7 +27,7 @@ def encode_bind_parameters(params: Mapping[str, object]) -> str:
     - `str`, `bool`, `int` and `float`, and numpy's kinds of these. A float is written with a decimal point, without
       which the server takes a number for an integer;
     - `decimal.Decimal`: its digits, as a float;
-    - members of an `Enum`: their name;
+    - members of an `Enum`: their value where they are also `str` or `int`, and otherwise their name;
     - `datetime` (naive means UTC), `date`, `numpy.datetime64` and `pandas.Timestamp`: nanoseconds since 1970 UTC, which
       compare with `time` exactly;
     - from InfluxDB 1.8 on: `timedelta`, for `time > now() - $age` and `GROUP BY time($every)`; and Python's patterns,
@@ -77,9 +77,9 @@ def _bound(value: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Give names for members of an `Enum`, nanoseconds for times, and Python's for numpy's integers and booleans."""
+    """Return a member's value or name, a time's nanoseconds, and Python's integers and booleans for numpy's."""
     if isinstance(value, Enum):
-        return value.name
+        return str.__str__(value) if isinstance(value, str) else int(value) if isinstance(value, int) else value.name
     if isinstance(value, date) or _is_numpy(value, "datetime64"):
         return int(quote_time(value))
     if _is_numpy(value, "bool_") or (_is_numpy(value, "integer") and not _is_numpy(value, "timedelta64")):

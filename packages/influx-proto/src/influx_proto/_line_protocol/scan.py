@@ -31,11 +31,15 @@ _VALUE: Final = re.compile(rb"[^, ]*+")
 #: The value of a field, up to the comma: here a backslash hides a quote or a backslash and nothing else.
 _FIELD_VALUE: Final = re.compile(rb'(?:\\["\\]|"(?:\\["\\]|[^"])*+(?:"|\Z)|[^",])*+', re.DOTALL)
 
+_CLOSED: Final = re.compile(rb'"(?:\\["\\]|[^"])*+"', re.DOTALL)
+
 _INTEGER: Final = re.compile(rb"-?[0-9]+i")
 _UNSIGNED: Final = re.compile(rb"[0-9]+u")
 _FLOAT: Final = re.compile(rb"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 #: What the server takes for a float at first sight, and only then tries to read.
 _LIKE_FLOAT: Final = re.compile(rb"-?(?:[0-9]|(?<!^)[eE]|(?<=[eE])[+-])*+(?:\.(?:[0-9]|[eE]|(?<=[eE])[+-])*+)?")
+
+_TYPES: Final = {float: "float", int: "integer", bool: "boolean", str: "string"}
 
 _ESCAPED_IN_NAME: Final = re.compile(rb'\\([,= "])')
 _ESCAPED_IN_MEASUREMENT: Final = re.compile(rb"\\([, ])")
@@ -208,7 +212,13 @@ def _read_fields(line: bytes, between: tuple[int, int], series: int, *, unsigned
         key = _text(_ESCAPED_IN_NAME.sub(rb"\1", raw), at)
         value = _FIELD_VALUE.match(line, equals + 1, end)
         assert value is not None  # noqa: S101 - as above
-        fields[key] = _read_value(value[0], equals + 1, unsigned=unsigned)
+        read = _read_value(value[0], equals + 1, unsigned=unsigned)
+        if key in fields and type(fields[key]) is not type(read):
+            one, other = _TYPES[type(read)], _TYPES[type(fields[key])]
+            raise ScanError(
+                f'field type conflict: input field "{key}" is type {one}, already exists as type {other}', at
+            )
+        fields[key] = read
         at = value.end() + 1
     return fields
 
@@ -216,6 +226,8 @@ def _read_fields(line: bytes, between: tuple[int, int], series: int, *, unsigned
 def _read_value(text: bytes, at: int, *, unsigned: bool) -> Any:
     first = text[:1]
     if first == b'"':
+        if _CLOSED.match(text) is None:  # the server panics
+            raise ScanError("unbalanced quotes", at)
         # Whatever comes last is taken for the closing quote.
         return _text(_ESCAPED_IN_STRING.sub(rb"\1", text[1:-1]), at + 1)
     if (boolean := BOOLEANS.get(text.decode("latin-1"))) is not None:

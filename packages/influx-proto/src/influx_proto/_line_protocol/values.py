@@ -9,13 +9,14 @@ Missing values (None, NaN, `pandas.NA`, `NaT`) have no text; the functions give 
   not every server that speaks line protocol can read;
 - `decimal.Decimal`: its digits, as a float field;
 - `str` and `numpy.str_`: themselves;
-- members of an `Enum`: their name.
+- members of an `Enum`: their value where they are also `str` or `int` (`StrEnum`, `IntEnum`), and otherwise their
+  name.
 
 Anything else is refused, `bytes` included, for which InfluxDB has no type: `str()` of it would rarely be what is meant.
 
 A tag value is text. What has one exact text without a choice to make is accepted for it: `str`, members of an `Enum`,
-integers (`5`) and booleans (`true`). Floats are not: an integer column with a missing value becomes one of floats in
-pandas, and the tag `1` would be another series from then on, called `1.0`.
+integers (`5`) and booleans (`True`, as other Python clients write them). Floats are not: an integer column with a
+missing value becomes one of floats in pandas, and the tag `1` would be another series from then on, called `1.0`.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ class _Texts(dict[type, Texter], ABC):
     def _find(self, kind: type) -> Texter:
         """Find the function for a class by what the class is derived from."""
         if issubclass(kind, Enum):
-            return self._enum
+            return self._str_enum if issubclass(kind, str) else self._int if issubclass(kind, int) else self.name
         pandas = sys.modules.get("pandas")
         if kind in {type(getattr(pandas, name, None)) for name in ("NA", "NaT")}:
             return _missing
@@ -176,7 +177,15 @@ class _Texts(dict[type, Texter], ABC):
     def _numpy_time(self, value: Any) -> bytes | None:
         return None if sys.modules["numpy"].isnat(value) else self._refuse(value)
 
-    def _enum(self, value: Enum) -> bytes | None:
+    def _str_enum(self, value: Any) -> bytes | None:
+        return self._str(str.__str__(value))
+
+    def name(self, value: Enum) -> bytes | None:
+        """Return the encoded name of a member.
+
+        Raises:
+            SerializationError: it has none, as combined flags, or cannot be written.
+        """
         name: str | None = value.name
         if name is None:
             msg = f"{shown(value)} has no name to be written by"
@@ -380,7 +389,7 @@ class TagTexts(_Texts):
         return _digits(int(value))
 
     def _bool(self, value: Any) -> bytes | None:
-        return b"true" if value else b"false"
+        return b"True" if value else b"False"
 
     def _refuse(self, value: Any) -> bytes | None:
         msg = f"a {type(value).__name__} ({shown(value)}) is no tag value; a tag is text: convert it to str"

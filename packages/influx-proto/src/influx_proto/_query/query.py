@@ -12,7 +12,7 @@ from .._decode.formats import can_be_packed
 from .._http.messages import Headers, Repeat, Request, add_params, encode_params
 from .._http.timeout import Timeout, as_timeout
 from .._influxql.bind import encode_bind_parameters
-from .._influxql.classify import is_about_diagnostics, is_empty, is_read
+from .._influxql.classify import is_about_diagnostics, is_empty, is_read, statement_count
 from .._result.result import QueryResult
 from .._runtime.op import Decoder, FlatMap, Op
 from .._runtime.stream import StreamOp
@@ -164,13 +164,14 @@ def query_dataframe(
         timeout: see `query`.
 
     Raises:
-        ValueError: the query is of several statements: `query_dataframes` gives a frame for each.
+        ValueError: the query has several statements, and is not sent; `query_dataframes` returns a frame for each.
         QueryError: as `query`.
         ProtocolError: as `query`.
         ImportError: pandas is not installed.
     """
     _check_pandas()
     request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
+    _check_one(statement_count(q))
     receiver = partial(_collected_frames, measurement=measurement, finish=_only_frame)
     return Op(request, receiver, as_timeout(timeout))
 
@@ -280,11 +281,14 @@ def _check_pandas() -> None:
 
 
 def _only_frame(frames: list[DataFrame]) -> DataFrame:
-    if len(frames) != 1:
-        count = len(frames)
+    _check_one(len(frames))
+    return frames[0]
+
+
+def _check_one(count: int) -> None:
+    if count != 1:
         msg = f"q: the query is of {count} statements, and query_dataframe of one; query_dataframes takes any number"
         raise ValueError(msg)
-    return frames[0]
 
 
 def _frames_of_chunks(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[DataFrame]:

@@ -23,7 +23,7 @@ from .._line_protocol.parse import parse_lines
 from .._line_protocol.split import SKIPPED
 from .._repr import shown
 from .._runtime.flow import Flow
-from .request import CONFLICT
+from .request import find_conflict
 
 #: Says how a batch is sent, tried again where that may help.
 Send: TypeAlias = Callable[[Batch], Flow[bool]]
@@ -199,7 +199,7 @@ def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
 
 def _conflicting(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | None:
     """Give the lines that have a field with the type that the error complains of, if these are as many as it says."""
-    conflict = CONFLICT.search(error.message)
+    conflict = find_conflict(error.message)
     if conflict is None or not isinstance(error, PartialWriteError):
         return None
     found: list[bytes] = []

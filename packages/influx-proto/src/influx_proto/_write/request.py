@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -17,18 +18,17 @@ from .._runtime.op import Op
 #: Where lines go: the parameters of their request, and whether the client's database is one of them.
 Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
 
-#: That a field is stored in another type there; names may hold anything.
-CONFLICT = re.compile(
-    r'field type conflict: input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is type (?P<type>\w+), '
-    r"already exists as type (?P<stored>\w+)",
-    re.DOTALL,
-)
+#: The parts of the message that a field is stored in another type; names may contain anything.
+_CONFLICT: Final = 'field type conflict: input field "'
+_CONFLICT_PLACE: Final = '" on measurement "'
+_CONFLICT_TYPES: Final = re.compile(r'" is type (\w++), already exists as type (\w++)')
 #: InfluxDB 2 has words of its own before it.
 _PARTIAL = re.compile("(?:failure writing points to database: )?partial write")
 _DROPPED = re.compile(r"dropped=(\d+)")
-_REJECTED_LINE = re.compile(
-    r"unable to parse '(?P<line>.*?)': (?P<reason>[^\n]*?)(?= dropped=\d+|\nunable to parse '|\Z)", re.DOTALL
-)
+#: What begins and ends a rejected line in a message, which quotes it as it is, line feeds and quotes included.
+_UNPARSABLE: Final = "unable to parse '"
+_LINE_END: Final = "': "
+_REASON_END: Final = re.compile(r" dropped=\d")
 
 
 @lru_cache(maxsize=64)
@@ -89,8 +89,8 @@ def with_rejected_lines(error: InfluxDBError) -> InfluxDBError:
     message = error.message
     if type(error) is WriteError and _PARTIAL.match(message):
         error = PartialWriteError(error.status, message, error.headers, error.body)
-    error.rejected = tuple(RejectedLine(match["line"], match["reason"]) for match in _REJECTED_LINE.finditer(message))
-    if conflict := CONFLICT.search(message):
+    error.rejected = tuple(rejected_lines(message))
+    if conflict := find_conflict(message):
         error.add_note(
             f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes it as the type that it has"
         )
@@ -98,3 +98,49 @@ def with_rejected_lines(error: InfluxDBError) -> InfluxDBError:
         dropped = _DROPPED.findall(message)  # the last is the server's own, others may be data that it quotes
         error.dropped = int(dropped[-1]) if dropped else 0
     return error
+
+
+def find_conflict(message: str) -> dict[str, str] | None:
+    """Return `field`, `measurement`, `type` and `stored` of the first field type conflict in a message."""
+    begin = message.find(_CONFLICT)
+    field = begin + len(_CONFLICT)
+    end = message.find(_CONFLICT_PLACE, field)
+    if begin < 0 or end < 0:
+        return None
+    measurement = end + len(_CONFLICT_PLACE)
+    types = _CONFLICT_TYPES.search(message, measurement)
+    if types is None:
+        return None
+    return {
+        "field": message[field:end],
+        "measurement": message[measurement : types.start()],
+        "type": types[1],
+        "stored": types[2],
+    }
+
+
+def rejected_lines(message: str) -> Iterator[RejectedLine]:
+    """Find the lines that a message quotes, each with the reason.
+
+    The line may hold what ends it. So the first end counts after which a reason is complete: it ends at `dropped=`, at
+    the next rejected line or with the message. No part of the message is read twice.
+    """
+    at = 0
+    while (start := message.find(_UNPARSABLE, at)) >= 0:
+        line = row = start + len(_UNPARSABLE)
+        while True:
+            end = message.find(_LINE_END, row)
+            if end < 0:
+                return  # nor is there a complete reason for any line that begins later
+            reason = end + len(_LINE_END)
+            stop = message.find("\n", reason)
+            row_end = len(message) if stop < 0 else stop
+            if found := _REASON_END.search(message, reason, row_end):
+                at = found.start()
+            elif stop < 0 or message.startswith(_UNPARSABLE, stop + 1):
+                at = row_end
+            else:
+                row = stop  # all ends in this row have the same incomplete reason
+                continue
+            yield RejectedLine(message[line:end], message[reason:at])
+            break

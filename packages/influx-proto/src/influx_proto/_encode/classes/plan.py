@@ -64,7 +64,9 @@ class Plan:
         constant = {**dict(options.tags), **schema.extra_tags}
         whole = {key: before_tag(key) + text for key, text in constant.items()}
         own = {
-            tag.name: Piece(self, tag, TagTexts().text, before_tag(tag.name), without=whole.get(tag.name, b""))
+            tag.name: Piece(
+                self, tag, _by_name(TagTexts(), tag), before_tag(tag.name), without=whole.get(tag.name, b"")
+            )
             for tag in schema.tags
         }
         #: In the order of the line: what differs, and what is the same in every point.
@@ -77,7 +79,7 @@ class Plan:
             natural = FIELD_TYPES[field.kind]
             if pin in {None, natural} and not (options.floats and pin is None and field.kind is Kind.INT):
                 self.usual.add(field)
-            text = FieldTexts(policy, pin).text
+            text = _by_name(FieldTexts(policy, pin), field)
             before = b",%b=" % field_key(field.name).encode()
             self.fields.append(Piece(self, field, _of_floats(text) if field.kind is Kind.FLOAT else text, before))
         true = FieldTexts(policy, pins.get("_")).text(value=True) if schema.placeholder else None
@@ -192,9 +194,8 @@ class _Accepted(dict[type, bool]):
             return True  # whatever a tag may be
         if self._kind in {Kind.TAGENUM, Kind.ENUM}:
             return issubclass(kind, self._enum)
-        # A member of an `IntEnum` is an integer, but it is by their names that members are written.
         yes, no = _CLASSES[self._kind]
-        return _is_one(kind, yes) and not _is_one(kind, (*no, Enum))
+        return _is_one(kind, yes) and not _is_one(kind, no)
 
 
 #: The classes that a kind takes, and those it does not although they are derived from them; numpy's by name.
@@ -238,6 +239,13 @@ class _Names(dict[str, bytes]):
             self.clear()
         self[name] = escaped
         return escaped
+
+
+def _by_name(texts: FieldTexts | TagTexts, attribute: Attribute) -> Callable[[Any], bytes | None]:
+    """Return the function for an attribute's values: of a `TAGENUM` or `ENUM` the name of the member is written."""
+    if attribute.kind not in {Kind.TAGENUM, Kind.ENUM}:
+        return texts.text
+    return lambda value: texts.name(value) if isinstance(value, Enum) else texts.text(value)
 
 
 def _of_floats(text: Callable[[Any], bytes | None]) -> Callable[[Any], bytes | None]:

@@ -335,6 +335,8 @@ def _as_texts(column: Reader) -> Reader:
 def _as_text(cell: Any) -> str | None:
     if type(cell) is str:
         return cell
+    if isinstance(cell, str):  # a member of an `Enum` that is also a str is written by value
+        return str.__str__(cell)
     try:
         if _any_value.text(cell) is None:
             return None  # and not "None", "nan" or "NaT"

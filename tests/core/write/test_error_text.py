@@ -1,0 +1,69 @@
+"""What is read out of the text of error responses: in one pass, whatever the text quotes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto._http.error_response import error_message
+from influx_proto._http.messages import Headers
+from influx_proto._write.request import find_conflict, rejected_lines
+
+# The definitions, which take quadratic time and more.
+CONFLICT = re.compile(
+    r'field type conflict: input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is type (?P<type>\w+), '
+    r"already exists as type (?P<stored>\w+)",
+    re.DOTALL,
+)
+LINE = re.compile(
+    r"unable to parse '(?P<line>.*?)': (?P<reason>[^\n]*?)(?= dropped=\d+|\nunable to parse '|\Z)", re.DOTALL
+)
+PARTS = [
+    "unable to parse '", "': ", "\n", " dropped=", "1", "x", 'field type conflict: input field "', '" on measurement "',
+    '" is type ', ", already exists as type ", "float",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=20))
+def test_what_is_found_is_what_the_definitions_find(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert [(one.line, one.reason) for one in rejected_lines(text)] == LINE.findall(text)
+    found = CONFLICT.search(text)
+    assert find_conflict(text) == (None if found is None else found.groupdict())
+
+
+class Counted(str):
+    """Text that counts the characters that are searched."""
+
+    searched = 0
+
+    def find(self, *args: Any) -> int:
+        found = super().find(*args)
+        Counted.searched += (len(self) if found < 0 else found) - (args[1] if len(args) > 1 else 0)
+        return found
+
+
+def read(text: str) -> None:
+    list(rejected_lines(text))
+    find_conflict(text)
+
+
+@pytest.mark.parametrize("part", [*PARTS, "': \n", "unable to parse 'm': x\n", "unable to parse '': \n", "': ': x\n"])
+def test_steps_grow_with_the_text(part: str) -> None:
+    for begin in ("", "unable to parse '", 'field type conflict: input field "'):
+        text = Counted(begin + part * 5_000 + "!\n!")
+        Counted.searched = 0
+        read(text)
+        assert Counted.searched <= 6 * len(text)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [("application/json", b'{"error":' + b"[" * 100_000), ("application/x-msgpack", b"\x91" * 100_000)],
+)
+def test_deep_nesting_does_not_hide_the_error(content_type: str, body: bytes) -> None:
+    headers = Headers([("Content-Type", content_type), ("X-Influxdb-Error", "no")])
+    assert error_message(headers, body) == "no"
