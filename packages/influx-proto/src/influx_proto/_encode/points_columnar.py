@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
+from .._bounded_cache import BoundedCache
 from .._errors import SerializationError
 from .._line_protocol.escape import SUSPICIOUS
 from .._time import unit
@@ -49,7 +50,7 @@ class PointRunEncoder:
     def __init__(self, points: PointEncoder, precision: str) -> None:
         self._points = points
         self._precision = precision
-        self._shapes: dict[_ShapeKey, Shape] = {}
+        self._shapes: BoundedCache[_ShapeKey, Shape] = BoundedCache(_REMEMBERED_SHAPES)
 
     def lines(self, points: _Points) -> tuple[bytes, bool] | None:
         """Give the lines of a run, and whether all have a time; None if it has to be written point by point."""
@@ -101,9 +102,7 @@ class PointRunEncoder:
         """Give the columns of points of one shape, and whether all have a time."""
         shape = self._shapes.get(key)
         if shape is None:
-            if len(self._shapes) >= _REMEMBERED_SHAPES:
-                self._shapes.clear()
-            shape = self._shapes[key] = Shape(self._points, *key, self._precision)
+            shape = self._shapes.remember(key, Shape(self._points, *key, self._precision))
         times = [point.get("time") for point in points]
         columns = shape.columns(
             [tuple(point["tags"].values()) for point in points] if key[1] else None,
@@ -159,11 +158,11 @@ class Shape:
         return line_columns(series, columns, time)
 
 
-class _Series(dict[tuple[str | None, ...], bytes]):
+class _Series(BoundedCache[tuple[str | None, ...], bytes]):
     """Measurement and tags by the values of the tags."""
 
     def __init__(self, points: PointEncoder, measurement: str, keys: Sequence[str]) -> None:
-        super().__init__()
+        super().__init__(_REMEMBERED_SERIES)
         self._points = points
         self._measurement = measurement
         self._keys = keys
@@ -173,10 +172,7 @@ class _Series(dict[tuple[str | None, ...], bytes]):
         if SUSPICIOUS in series:  # may hide the end of the line, together with what comes after it
             msg = "this has to be looked at with its fields"
             raise SerializationError(msg)
-        if len(self) >= _REMEMBERED_SERIES:
-            self.clear()
-        self[values] = series
-        return series
+        return self.remember(values, series)
 
 
 class _Field:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
+from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
 from ..._line_protocol.escape import SUSPICIOUS, string_value
 from ..._time import unit
@@ -65,11 +66,11 @@ def _unpacked(objects: Sequence[Any]) -> Sequence[Sequence[Any]]:
     return list(zip(*objects, strict=True))
 
 
-class _Series(dict[tuple[Any, ...], bytes]):
+class _Series(BoundedCache[tuple[Any, ...], bytes]):
     """The series of objects, measurement and tags, by the values of their attributes."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__()
+        super().__init__(_REMEMBERED)
         constant = plan.names[plan.default_name] if plan.measurement is None else plan.measurement
         self._parts = [constant, *plan.tags]
         pieces = [part for part in self._parts if isinstance(part, Piece)]
@@ -93,10 +94,7 @@ class _Series(dict[tuple[Any, ...], bytes]):
         if SUSPICIOUS in series:  # may hide the end of the line, together with what comes after it
             msg = "this has to be looked at with its fields"
             raise SerializationError(msg)
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[key] = series
-        return series
+        return self.remember(key, series)
 
 
 class _Column:
