@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
+from .._checks import choice
 from .._influxql.clauses import flag, identifier, string
 from .._query.query import query
 from .._result.result import QueryResult
@@ -139,9 +140,7 @@ def revoke_admin(user: str) -> Op[None]:
 
 
 def _privilege(privilege: str) -> str:
-    if privilege not in {"read", "write", "all"}:
-        msg = f"privilege: must be 'read', 'write' or 'all', not {privilege!r}"
-        raise ValueError(msg)
+    choice("privilege", privilege, ("read", "write", "all"))
     return privilege.upper()
 
 

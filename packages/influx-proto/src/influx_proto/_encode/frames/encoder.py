@@ -19,6 +19,7 @@ from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ..._checks import choice
 from ..._errors import SerializationError
 from ..._line_protocol.options import FieldType, ObjectColumns, TypePolicy
 from ..._line_protocol.values import FieldTexts
@@ -71,9 +72,7 @@ class TableEncoder:
         if isinstance(tag_columns, str):
             msg = f"tag_columns: must be names of columns in a list or the like, not the str {shown(tag_columns)}"
             raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
-        if object_columns not in {"str", "infer"}:
-            msg = f"object_columns: must be 'str' or 'infer', not {object_columns!r}"
-            raise ValueError(msg)
+        choice("object_columns", object_columns, ("str", "infer"))
         self._name = name
         self._tags = tags
         self._policy = policy
