@@ -22,7 +22,7 @@ from .columnar import (
     read_column,
     separate_lines,
 )
-from .grouping import classes_of
+from .grouping import NotColumnar, classes_of
 from .points import PointEncoder
 
 #: Shapes, and of each the series, that are remembered.
@@ -63,7 +63,7 @@ class PointRunEncoder:
                 data = None if columns is None else joined_lines(columns)
                 return None if data is None else (data, timed)
             return self._mixed(keys, points)
-        except SerializationError:
+        except (NotColumnar, SerializationError):
             return None
 
     def _shape_keys(self, points: _Points) -> list[_ShapeKey] | None:
@@ -142,15 +142,15 @@ class Shape:
             times: the times.
 
         Raises:
-            SerializationError: a point cannot be written, or not together with the others.
+            NotColumnar: a point cannot be encoded together with the others.
+            SerializationError: a point cannot be encoded.
         """
         if tags is None:
             series = [self._series[()]] * len(times)
         else:
             # Another type may equal a text, or another type, and be written otherwise.
             if not {str, type(None)}.issuperset(map(type, chain.from_iterable(tags))):
-                msg = "these have to be looked at one by one"
-                raise SerializationError(msg)
+                raise NotColumnar
             series = list(map(self._series.__getitem__, tags))
         columns = [field.texts(values) for field, values in zip(self._fields, fields, strict=True)]
         timed = classes_of(times) != {type(None)}
@@ -170,8 +170,7 @@ class _Series(BoundedCache[tuple[str | None, ...], bytes]):
     def __missing__(self, values: tuple[str | None, ...]) -> bytes:
         series = self._points.make_series(self._measurement, dict(zip(self._keys, values, strict=True)))
         if SUSPICIOUS in series:  # may hide the end of the line, together with what comes after it
-            msg = "this has to be looked at with its fields"
-            raise SerializationError(msg)
+            raise NotColumnar
         return self.remember(values, series)
 
 

@@ -11,7 +11,7 @@ from ..._errors import SerializationError
 from ..._line_protocol.escape import SUSPICIOUS, string_value
 from ..._time import unit
 from ..columnar import FIELDS, TIMES, AtOnce, Column, integer_times, joined_lines, line_columns, read_column
-from ..grouping import classes_of
+from ..grouping import NotColumnar, classes_of
 from .codegen import compile_columns
 from .plan import FIELD_TYPES, Piece, Plan
 from .schema import PLAIN, Attribute, Kind
@@ -42,7 +42,7 @@ class RunEncoder:
         """Give the lines of a run, and whether all have a time; None if it has to be written object by object."""
         try:
             return self._lines(objects)
-        except (SerializationError, AttributeError):
+        except (NotColumnar, SerializationError, AttributeError):
             return None
 
     def _lines(self, objects: Sequence[Any]) -> tuple[bytes, bool] | None:
@@ -79,21 +79,19 @@ class _Series(BoundedCache[tuple[Any, ...], bytes]):
         self._kinds = [{piece.attribute.enum or str, type(None)} for piece in pieces]
 
     def texts(self, columns: Sequence[Sequence[Any]], count: int) -> Sequence[bytes]:
-        """Give the series of each object; raises SerializationError where one cannot be written, or not at once."""
+        """Give the series of each object; raises NotColumnar or SerializationError."""
         if not columns:
             return [self[()]] * count
         for values, kinds in zip(columns, self._kinds, strict=True):
             if not kinds >= classes_of(values):
-                msg = "these have to be looked at one by one"
-                raise SerializationError(msg)
+                raise NotColumnar
         return list(map(self.__getitem__, zip(*columns, strict=True)))
 
     def __missing__(self, key: tuple[Any, ...]) -> bytes:
         values = iter(key)
         series = b"".join([part(next(values)) if isinstance(part, Piece) else part for part in self._parts])
         if SUSPICIOUS in series:  # may hide the end of the line, together with what comes after it
-            msg = "this has to be looked at with its fields"
-            raise SerializationError(msg)
+            raise NotColumnar
         return self.remember(key, series)
 
 

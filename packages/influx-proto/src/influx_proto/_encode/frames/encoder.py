@@ -26,6 +26,7 @@ from ..._line_protocol.values import FieldTexts
 from ..._repr import shown
 from ..._time import FIRST, LAST, to_rfc3339
 from ..columnar import joined_lines
+from ..grouping import NotColumnar
 from ..points import PointEncoder
 from ..points_columnar import Shape
 from .model import Codes, Column, Reader, Slice, Table
@@ -210,7 +211,7 @@ class _Rows:
         fields = dict(zip(self._field_names, self._fields, strict=True))
         try:
             return kind(encoder, self._measurement, tags, fields)
-        except SerializationError:
+        except (NotColumnar, SerializationError):
             return None
 
     def texts(self, part: Slice) -> Slice:
@@ -229,7 +230,7 @@ class _Rows:
             if self._shape is None:
                 self._shape = Shape(encoder, self._measurement, self._tag_names, self._field_names, "ns")
             found = self._shape.columns(tags, [cells[at] for at in self._fields], times)
-        except SerializationError:
+        except (NotColumnar, SerializationError):
             return None
         return None if found is None else joined_lines(found)
 
