@@ -13,7 +13,7 @@ import influx_proto
 import pytest
 
 LAYERS = [
-    {"_checks", "_errors", "_gc_pause", "_public_names", "_repr", "_version"},
+    {"_bounded_cache", "_checks", "_errors", "_gc_pause", "_public_names", "_repr", "_version"},
     {"_http", "_time"},
     {"_line_protocol", "_result"},
     {"_decode", "_encode", "_influxql", "_runtime"},

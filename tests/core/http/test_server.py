@@ -138,8 +138,6 @@ def test_contradictory_credentials(credentials: tuple[Any, Any, Any], message: s
         ({"timeout": 0}, "timeout"),
         ({"database": ""}, "database"),
         ({"database": 5}, "database"),
-        ({"ssl": "false"}, "ssl"),
-        ({"gzip": "no"}, "gzip"),
         ({"timeout": "5"}, "timeout"),
         ({"timeout": (3, 5)}, "timeout"),
         ({"cert": "client.pem"}, "cert"),
@@ -153,7 +151,8 @@ def test_a_wrong_argument_names_itself(arguments: dict[str, Any], name: str) -> 
 @pytest.mark.parametrize(
     "arguments",
     [{"host": 5}, {"username": 5}, {"username": "u", "password": b"p"}, {"token": b"t"}, {"proxy": 5}, {"path": None},
-     {"headers": "A: b"}, {"tags": "a"}, {"retry": 3}, {"observer": print}],
+     {"headers": "A: b"}, {"tags": "a"}, {"retry": 3}, {"observer": print},
+     {"ssl": "false"}, {"gzip": "no"}],
 )  # fmt: skip
 def test_an_argument_of_a_wrong_type_names_itself(arguments: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"^{next(reversed(arguments))}: must be "):

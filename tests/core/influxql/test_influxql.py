@@ -261,7 +261,7 @@ def test_what_cannot_be_bound(value: object, error: type[Exception]) -> None:
 
 
 def test_wrong_names_of_bind_parameters() -> None:
-    with pytest.raises(TypeError, match=r"^params: must be a mapping of names to values, not list"):
+    with pytest.raises(TypeError, match=r"^params: must be a mapping, not list"):
         encode_bind_parameters(["a"])  # type: ignore[arg-type]  # that is the point
     with pytest.raises(TypeError, match=r"^params: names must be str, not int"):
         encode_bind_parameters({1: 2})  # type: ignore[dict-item]  # on purpose

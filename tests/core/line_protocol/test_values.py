@@ -339,17 +339,17 @@ def test_no_tags(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "value"),
+    ("argument", "value", "error"),
     [
-        ("unsigned", 1),
-        ("integers_as_floats", None),
-        ("nonfinite", "keep"),
-        ("field_types", ["a"]),
-        ("field_types", {"a": "int"}),
+        ("unsigned", 1, TypeError),
+        ("integers_as_floats", None, TypeError),
+        ("nonfinite", "keep", ValueError),
+        ("field_types", ["a"], TypeError),
+        ("field_types", {"a": "int"}, ValueError),
     ],
 )
-def test_wrong_options_are_named(argument: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"^{argument}: "):
+def test_wrong_options_are_named(argument: str, value: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"^{argument}: "):
         TypePolicy(**{argument: value})  # type: ignore[arg-type] # that is the point
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -30,15 +30,26 @@ def given(**params: str | None) -> list[tuple[str, str]]:
 
 
 def flag(name: str, value: object) -> bool:
-    """Check that an argument is a bool; what is true in Python otherwise may have been meant as its contrary.
+    """Return the argument if it is a bool; other values are rejected, since `"no"` is true in Python.
 
     Raises:
-        ValueError: it is not.
+        TypeError: it is not a bool.
     """
     if isinstance(value, bool):
         return value
     msg = f"{name}: must be True or False, not {value!r}"
-    raise ValueError(msg)
+    raise TypeError(msg)
+
+
+def choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Check that an argument is one of some words.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value not in (known := tuple(choices)):
+        msg = f"{name}: must be one of {', '.join(known)}, not {value!r}"
+        raise ValueError(msg)
 
 
 def integer(name: str, value: object, least: int) -> int:

@@ -28,7 +28,7 @@ def without(*modules: str) -> Iterator[pytest.MonkeyPatch]:
     """Make the import of modules of ours fail, as it does where the libraries for them are not installed."""
     with pytest.MonkeyPatch.context() as patch:
         for module in modules:
-            patch.setitem(sys.modules, f"influx_proto.{module}", None)
+            patch.setitem(sys.modules, f"influx_proto._encode.frames.{module}", None)
         yield patch
 
 
@@ -59,11 +59,11 @@ def outcome(data: object, options: dict[str, Any]) -> bytes | str:
 
 def by_all(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool, bool]:
     """Write it all ways; give the outcome, whether Arrow wrote all of it, and whether numpy did."""
-    with without("_arrow_lines", "_numpy_lines"):
+    with without("vectorized_arrow", "vectorized_numpy"):
         expected = outcome(data, options)
     with watched() as by_arrow:
         assert outcome(data, options) == expected
-    with without("_arrow_lines"), watched() as by_numpy:
+    with without("vectorized_arrow"), watched() as by_numpy:
         assert outcome(data, options) == expected
     return expected, all(by_arrow) and bool(by_arrow), all(by_numpy) and bool(by_numpy)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from .._checks import text
+from .._checks import choice, text
 from .._http.timeout import Timeout
 from .._influxql.clauses import identifier, option, several, statement, string
 from .._influxql.quote import Duration
@@ -140,9 +140,7 @@ def create_subscription(
         QueryError: there is no such database or policy, or a subscription of this name, or the server refuses a URL.
     """
     urls = [string("destinations", url) for url in several("destinations", destinations)]
-    if mode not in {"all", "any"}:
-        msg = f"mode: must be 'all' or 'any', not {mode!r}"
-        raise ValueError(msg)
+    choice("mode", mode, ("all", "any"))
     policy = f"{identifier('db', db)}.{identifier('rp', rp)}"
     target = f"DESTINATIONS {mode.upper()} {', '.join(urls)}"
     return change("CREATE SUBSCRIPTION", identifier("name", name), "ON", policy, target, timeout=timeout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
+from .._checks import choice
 from .._http.timeout import Timeout
 from .._influxql.clauses import flag, identifier, string
 from .._query.query import query
@@ -179,9 +180,7 @@ def revoke_admin(user: str, *, timeout: float | Timeout | None = None) -> Op[Non
 
 
 def _privilege(privilege: str) -> str:
-    if privilege not in {"read", "write", "all"}:
-        msg = f"privilege: must be 'read', 'write' or 'all', not {privilege!r}"
-        raise ValueError(msg)
+    choice("privilege", privilege, ("read", "write", "all"))
     return privilege.upper()
 
 

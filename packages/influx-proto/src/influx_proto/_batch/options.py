@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from .._checks import integer, seconds
+from .._checks import choice, integer, seconds
 from .._encode.batch import BATCH_BYTES
 from .._errors import InfluxDBError
 
@@ -70,9 +70,7 @@ class BatchOptions:
         if self.spool is not None and not isinstance(self.spool, Spool):
             msg = f"spool: must be a Spool, not {self.spool!r}"
             raise ValueError(msg)
-        if self.when_full not in get_args(WhenFull):
-            msg = f"when_full: must be one of {', '.join(get_args(WhenFull))}, not {self.when_full!r}"
-            raise ValueError(msg)
+        choice("when_full", self.when_full, get_args(WhenFull))
 
 
 def batch_options(

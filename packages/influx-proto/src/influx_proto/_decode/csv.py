@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from .._errors import ProtocolError
+from .document import PushDecoder
 
 #: Rows in one document; as many as InfluxDB puts into a chunk.
 _ROWS: Final = 10_000
@@ -34,7 +35,7 @@ _NUMBERS: Final = msgspec.json.Decoder(
 _TAG: Final = re.compile(r"((?:[^\\,=]|\\[,= ]|\\)*+)=((?:\\[,= ]|[^,])*+)(?:,|\Z)", re.DOTALL)
 
 
-class CSVDocuments:
+class CSVDocuments(PushDecoder):
     """A push decoder of CSV answers, chunked or not (`DocumentDecoder`).
 
     Every document holds rows of one series, at most 10 000 of them, marked like a chunk: `partial` in the series where
@@ -46,7 +47,7 @@ class CSVDocuments:
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()  # begins with a record that is not complete yet
+        super().__init__()
         self._seen = 0  # line feeds were looked for up to here
         self._counted = 0  # quotes were counted up to here
         self._quoted = False  # whether what was counted ends inside a quoted cell
@@ -55,48 +56,20 @@ class CSVDocuments:
         self._series: tuple[str, str] | None = None  # name and tags cell of the rows below
         self._rows: list[list[str]] = []
         self._documents: list[dict[str, Any]] = []
-        self._failure: ProtocolError | None = None
 
-    def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Take the next bytes of the answer.
+    def _take(self, documents: list[dict[str, Any]]) -> None:
+        self._documents = documents
+        for record in self._records():
+            self._take_record(record)
 
-        Returns:
-            The documents that these bytes complete.
-
-        Raises:
-            ProtocolError: the answer is not InfluxDB's CSV. Documents before the fault are returned first.
-        """
-        if self._failure is not None:
-            raise self._failure
-        self._buffer += data
-        try:
-            for record in self._records():
-                self._take(record)
-        except ProtocolError as error:
-            self._failure = error
-            if not self._documents:
-                raise
-        documents, self._documents = self._documents, []
-        return documents
-
-    def close(self) -> list[dict[str, Any]]:
-        """Take the end of the answer.
-
-        Returns:
-            The document with the last rows.
-
-        Raises:
-            ProtocolError: the answer stops inside a line, or is not InfluxDB's CSV.
-        """
-        if self._failure is not None:
-            raise self._failure
+    def _finish(self, documents: list[dict[str, Any]]) -> None:
+        self._documents = documents
         if self._buffer or self._header == ["error"]:
             raise ProtocolError(f"the answer was cut inside a line of CSV: {_excerpt(self._buffer)}", retryable=True)
         if self._block < 0:
-            return [{"results": [{"statement_id": 0}]}]
-        self._finish_block()
-        documents, self._documents = self._documents, []
-        return documents
+            documents.append({"results": [{"statement_id": 0}]})
+        else:
+            self._finish_block()
 
     def _records(self) -> list[str]:
         """Take the complete records off the buffer; a line feed inside quotes is part of a cell."""
@@ -120,7 +93,7 @@ class CSVDocuments:
         self._counted -= begin
         return records
 
-    def _take(self, record: str) -> None:
+    def _take_record(self, record: str) -> None:
         record = record.removesuffix("\r")  # InfluxDB 3; a cell of 1.x that ends with one is in quotes
         cells = _cells(record)
         if self._header == ["error"]:

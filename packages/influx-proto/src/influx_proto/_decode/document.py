@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Protocol
 
 from .._errors import ProtocolError
@@ -37,6 +38,60 @@ class DocumentDecoder(Protocol):
             ProtocolError: the answer stops inside a document, or is not in this format.
         """
         ...
+
+
+class PushDecoder:
+    """Base of the push decoders: a buffer, and an error that waits until the documents before it were returned."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()  # begins with a document that is not complete yet
+        self._empty = True  # whether no document was returned so far
+        self._failure: ProtocolError | None = None
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """Take the next bytes of the response.
+
+        Returns:
+            The documents that are now known to be complete.
+
+        Raises:
+            ProtocolError: the response is not in this format. Documents before the error are returned first.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._buffer += data
+        documents: list[dict[str, Any]] = []
+        try:
+            self._take(documents)
+        except ProtocolError as error:
+            self._failure = error
+            if not documents:
+                raise
+        self._empty = self._empty and not documents
+        return documents
+
+    def close(self) -> list[dict[str, Any]]:
+        """Take the end of the response.
+
+        Returns:
+            The documents that only the end could show to be complete.
+
+        Raises:
+            ProtocolError: the response is truncated, or not in this format.
+        """
+        if self._failure is not None:
+            raise self._failure
+        documents: list[dict[str, Any]] = []
+        self._finish(documents)
+        return documents
+
+    @abstractmethod
+    def _take(self, documents: list[dict[str, Any]]) -> None:
+        """Move the complete documents from the buffer to the list."""
+
+    @abstractmethod
+    def _finish(self, documents: list[dict[str, Any]]) -> None:
+        """Move what is left in the buffer to the list."""
 
 
 def in_json_shape(document: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import msgspec
 
 from .._errors import ProtocolError
 from .._gc_pause import uninterrupted
-from .document import in_json_shape
+from .document import PushDecoder, in_json_shape
 
 #: How much of an answer that is none is quoted.
 _EXCERPT: Final = 400
@@ -47,7 +47,7 @@ _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
 _QUOTE, _OPEN, _CLOSE = b'"{}'
 
 
-class JSONDocuments:
+class JSONDocuments(PushDecoder):
     """A push decoder of JSON answers, chunked or not (`DocumentDecoder`).
 
     Integers are exact within int64 and uint64; beyond them they are floats, since InfluxDB prints the float 1e20 as
@@ -55,59 +55,26 @@ class JSONDocuments:
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()  # begins with a document that is not complete yet, or with the space before it
+        super().__init__()
         self._seen = 0  # so many bytes of it were looked at
         self._by_line = True
         self._depth = 0  # of braces, where the scanner stands
         self._in_string = False
-        self._empty = True
-        self._failure: ProtocolError | None = None
 
-    def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Take the next bytes of the answer.
+    def _take(self, documents: list[dict[str, Any]]) -> None:
+        if self._by_line:
+            self._take_lines(documents)
+        if not self._by_line:
+            self._scan(documents)
 
-        Returns:
-            The documents that these bytes complete.
-
-        Raises:
-            ProtocolError: the answer is not JSON. Documents before the fault are returned first.
-        """
-        if self._failure is not None:
-            raise self._failure
-        self._buffer += data
-        documents: list[dict[str, Any]] = []
-        try:
-            if self._by_line:
-                self._take_lines(documents)
-            if not self._by_line:
-                self._scan(documents)
-        except ProtocolError as error:
-            self._failure = error
-            if not documents:
-                raise
-        self._empty = self._empty and not documents
-        return documents
-
-    def close(self) -> list[dict[str, Any]]:
-        """Take the end of the answer.
-
-        Returns:
-            The last document, where only the end could tell that it is complete.
-
-        Raises:
-            ProtocolError: the answer is empty, stops inside a document, or is not JSON.
-        """
-        if self._failure is not None:
-            raise self._failure
+    def _finish(self, documents: list[dict[str, Any]]) -> None:
         # What ends the answer without a line feed ends as if there were one; it changes nothing inside a document.
-        documents = self.feed(b"\n")
-        if self._failure is not None:
-            raise self._failure
+        self._buffer += b"\n"
+        self._take(documents)
         if self._buffer.strip():
             raise ProtocolError(f"the answer was cut inside a JSON document: {_excerpt(self._buffer)}", retryable=True)
-        if self._empty:
+        if self._empty and not documents:
             raise ProtocolError("the answer is empty where JSON was announced", retryable=True)
-        return documents
 
     def _take_lines(self, documents: list[dict[str, Any]]) -> None:
         buffer = self._buffer

@@ -23,7 +23,7 @@ import msgspec
 
 from .._errors import ProtocolError
 from .._gc_pause import uninterrupted
-from .document import in_json_shape
+from .document import PushDecoder, in_json_shape
 from .msgpack_format import COUNT, SIZES, WIDTH, Walk, extension
 
 #: How a document begins: a map of one key.
@@ -39,7 +39,7 @@ _TRIES: Final = 2
 _LARGE: Final = 8192
 
 
-class MessagePackDocuments:
+class MessagePackDocuments(PushDecoder):
     """A push decoder of MessagePack answers, chunked or not (`DocumentDecoder`).
 
     Integers, floats and times are exact. Text that is not UTF-8 gets replacement characters.
@@ -50,48 +50,13 @@ class MessagePackDocuments:
     """
 
     def __init__(self, *, packed: bool = False) -> None:
+        super().__init__()
         self._packed = packed
-        self._buffer = bytearray()  # begins with a document that is not complete yet
         self._seen = 0  # from here on the next document's beginning is looked for
         self._tries = _TRIES
         self._walk: Walk | None = None  # over the items of the first document, once a proposal has failed
-        self._empty = True
-        self._failure: ProtocolError | None = None
 
-    def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Take the next bytes of the answer.
-
-        Returns:
-            The documents that are now known to be complete.
-
-        Raises:
-            ProtocolError: the answer is not InfluxDB's MessagePack. Documents before the fault are returned first.
-        """
-        if self._failure is not None:
-            raise self._failure
-        self._buffer += data
-        documents: list[dict[str, Any]] = []
-        try:
-            self._take(documents)
-        except ProtocolError as error:
-            self._failure = error
-            if not documents:
-                raise
-        self._empty = self._empty and not documents
-        return documents
-
-    def close(self) -> list[dict[str, Any]]:
-        """Take the end of the answer.
-
-        Returns:
-            The last document, where only the end could tell that it is complete.
-
-        Raises:
-            ProtocolError: the answer is empty, stops inside a document, or is not InfluxDB's MessagePack.
-        """
-        if self._failure is not None:
-            raise self._failure
-        documents: list[dict[str, Any]] = []
+    def _finish(self, documents: list[dict[str, Any]]) -> None:
         while self._buffer and not self._try_whole(documents):
             before = len(documents)
             self._walk = self._walk or Walk()
@@ -100,7 +65,6 @@ class MessagePackDocuments:
                 raise ProtocolError(f"the answer was cut inside a MessagePack document: {_excerpt(self._buffer)}")
         if self._empty and not documents:
             raise ProtocolError("the answer is empty where MessagePack was announced")
-        return documents
 
     def _take(self, documents: list[dict[str, Any]]) -> None:
         """Take the complete documents off the buffer."""

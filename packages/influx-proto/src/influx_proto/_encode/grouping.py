@@ -18,6 +18,10 @@ _LONGEST_RUN: Final = 500
 _SHORTEST_RUN: Final = 8
 
 
+class NotColumnar(Exception):
+    """Raised where values cannot be encoded column by column; they are then encoded one at a time."""
+
+
 class Run(NamedTuple):
     """The lines of many points."""
 

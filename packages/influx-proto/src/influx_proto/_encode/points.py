@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
+from .._bounded_cache import BoundedCache
 from .._errors import SerializationError
 from .._line_protocol.escape import (
     SHORT_LINE,
@@ -72,10 +73,12 @@ class PointEncoder:
                 msg = f"tag {shown(key)} for all points: {error}"
                 raise SerializationError(msg) from None
         #: Series by measurement, tag keys and tag values, where all of these are str.
-        self._known: dict[tuple[str, ...], bytes] = {}
+        self._known: BoundedCache[tuple[str, ...], bytes] = BoundedCache(_REMEMBERED)
         #: By measurement and tag keys: the measurement's text, and in the order of the line each key, the text before
         #: its value, and the text where the point has no value for it.
-        self._shapes: dict[tuple[str, ...], tuple[bytes, list[tuple[str, bytes, bytes]]]] = {}
+        self._shapes: BoundedCache[tuple[str, ...], tuple[bytes, list[tuple[str, bytes, bytes]]]] = BoundedCache(
+            _REMEMBERED
+        )
 
     def line(self, point: Mapping[str, Any]) -> bytes | None:
         """Give the line of a point, or None if no field is left when those without a value are left out.
@@ -148,9 +151,7 @@ class PointEncoder:
         if series is None:
             series = self.make_series(name, tags)
             if len(series) <= _LONGEST_REMEMBERED:
-                if len(self._known) >= _REMEMBERED:
-                    self._known.clear()
-                self._known[key] = series
+                self._known.remember(key, series)
         return series
 
     def make_series(self, name: str, tags: Mapping[str, Any]) -> bytes:
@@ -207,10 +208,7 @@ class PointEncoder:
             keys = [(key, before_tag(key), common.get(key, b"")) for key in sorted({*own, *common})]
         except SerializationError as error:
             raise (_located(error, name) if key is _NOTHING else _located(error, name, "tag", key)) from None
-        if len(self._shapes) >= _REMEMBERED:
-            self._shapes.clear()
-        self._shapes[shape] = text, keys
-        return text, keys
+        return self._shapes.remember(shape, (text, keys))
 
     def time_text(self, time: object) -> bytes:
         """Give the text of a point's time, with the space before it; nothing where it has none.
@@ -269,11 +267,11 @@ def _learned(name: str | None, tags: tuple[tuple[str, str], ...], precision: str
     return PointEncoder(name, dict(tags), precision, policy)
 
 
-class Fields(dict[Any, tuple[bytes, FieldTexts]]):
+class Fields(BoundedCache[Any, tuple[bytes, FieldTexts]]):
     """By field key: the text before the value, and the texts of values."""
 
     def __init__(self, policy: TypePolicy) -> None:
-        super().__init__()
+        super().__init__(_REMEMBERED)
         self._any = FieldTexts(policy)
         #: The texts by which a float is what JSON has for it; not so where it is pinned to another type.
         self.plain_float = self._any
@@ -281,10 +279,7 @@ class Fields(dict[Any, tuple[bytes, FieldTexts]]):
 
     def __missing__(self, key: object) -> tuple[bytes, FieldTexts]:
         found = field_key(key).encode() + b"=", self._pinned.get(key, self._any) if isinstance(key, str) else self._any
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[key] = found
-        return found
+        return self.remember(key, found)
 
 
 _NOTHING: Final[Mapping[str, Any]] = {}

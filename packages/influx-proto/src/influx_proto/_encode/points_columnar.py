@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
+from .._bounded_cache import BoundedCache
 from .._errors import SerializationError
 from .._line_protocol.escape import SUSPICIOUS
 from .._time import unit
@@ -21,7 +22,7 @@ from .columnar import (
     read_column,
     separate_lines,
 )
-from .grouping import classes_of
+from .grouping import NotColumnar, classes_of
 from .points import PointEncoder
 
 #: Shapes, and of each the series, that are remembered.
@@ -49,7 +50,7 @@ class PointRunEncoder:
     def __init__(self, points: PointEncoder, precision: str) -> None:
         self._points = points
         self._precision = precision
-        self._shapes: dict[_ShapeKey, Shape] = {}
+        self._shapes: BoundedCache[_ShapeKey, Shape] = BoundedCache(_REMEMBERED_SHAPES)
 
     def lines(self, points: _Points) -> tuple[bytes, bool] | None:
         """Give the lines of a run, and whether all have a time; None if it has to be written point by point."""
@@ -62,7 +63,7 @@ class PointRunEncoder:
                 data = None if columns is None else joined_lines(columns)
                 return None if data is None else (data, timed)
             return self._mixed(keys, points)
-        except SerializationError:
+        except (NotColumnar, SerializationError):
             return None
 
     def _shape_keys(self, points: _Points) -> list[_ShapeKey] | None:
@@ -101,9 +102,7 @@ class PointRunEncoder:
         """Give the columns of points of one shape, and whether all have a time."""
         shape = self._shapes.get(key)
         if shape is None:
-            if len(self._shapes) >= _REMEMBERED_SHAPES:
-                self._shapes.clear()
-            shape = self._shapes[key] = Shape(self._points, *key, self._precision)
+            shape = self._shapes.remember(key, Shape(self._points, *key, self._precision))
         times = [point.get("time") for point in points]
         columns = shape.columns(
             [tuple(point["tags"].values()) for point in points] if key[1] else None,
@@ -143,15 +142,15 @@ class Shape:
             times: the times.
 
         Raises:
-            SerializationError: a point cannot be written, or not together with the others.
+            NotColumnar: a point cannot be encoded together with the others.
+            SerializationError: a point cannot be encoded.
         """
         if tags is None:
             series = [self._series[()]] * len(times)
         else:
             # Another type may equal a text, or another type, and be written otherwise.
             if not {str, type(None)}.issuperset(map(type, chain.from_iterable(tags))):
-                msg = "these have to be looked at one by one"
-                raise SerializationError(msg)
+                raise NotColumnar
             series = list(map(self._series.__getitem__, tags))
         columns = [field.texts(values) for field, values in zip(self._fields, fields, strict=True)]
         timed = classes_of(times) != {type(None)}
@@ -159,11 +158,11 @@ class Shape:
         return line_columns(series, columns, time)
 
 
-class _Series(dict[tuple[str | None, ...], bytes]):
+class _Series(BoundedCache[tuple[str | None, ...], bytes]):
     """Measurement and tags by the values of the tags."""
 
     def __init__(self, points: PointEncoder, measurement: str, keys: Sequence[str]) -> None:
-        super().__init__()
+        super().__init__(_REMEMBERED_SERIES)
         self._points = points
         self._measurement = measurement
         self._keys = keys
@@ -171,12 +170,8 @@ class _Series(dict[tuple[str | None, ...], bytes]):
     def __missing__(self, values: tuple[str | None, ...]) -> bytes:
         series = self._points.make_series(self._measurement, dict(zip(self._keys, values, strict=True)))
         if SUSPICIOUS in series:  # may hide the end of the line, together with what comes after it
-            msg = "this has to be looked at with its fields"
-            raise SerializationError(msg)
-        if len(self) >= _REMEMBERED_SERIES:
-            self.clear()
-        self[values] = series
-        return series
+            raise NotColumnar
+        return self.remember(values, series)
 
 
 class _Field:

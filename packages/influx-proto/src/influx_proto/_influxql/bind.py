@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
+from .._checks import mapping
 from .._line_protocol.options import TypePolicy
 from .._line_protocol.values import FieldTexts
 from .._repr import shown
@@ -37,11 +38,8 @@ def encode_bind_parameters(params: Mapping[str, object]) -> str:
         TypeError: a name or value is of another type.
         ValueError: a number is infinite or not a number, or an integer of more than 64 bits; a time is out of range.
     """
-    if not isinstance(params, Mapping):
-        msg = f"params: must be a mapping of names to values, not {type(params).__name__}"
-        raise TypeError(msg)
     pairs: list[str] = []
-    for name, value in params.items():
+    for name, value in mapping("params", params).items():
         if not isinstance(name, str):
             msg = f"params: names must be str, not {type(name).__name__}"
             raise TypeError(msg)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from .._checks import integer
+from .._checks import flag as checked_flag
+from .._checks import integer, mapping
 from .._checks import limit as limited
 from .quote import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
 
@@ -66,11 +67,7 @@ def write_limits(future: Duration | None, past: Duration | None) -> str:
 
 
 def flag(argument: str, value: object, words: str) -> str:
-    # Not by its truth: `admin="no"` must not make an admin.
-    if not isinstance(value, bool):
-        msg = f"{argument}: must be True or False, not {value!r}"
-        raise TypeError(msg)
-    return words if value else ""
+    return words if checked_flag(argument, value) else ""
 
 
 def several(argument: str, values: str | Iterable[str]) -> list[str]:
@@ -108,10 +105,7 @@ def with_key(key: Name | Not | Iterable[str]) -> str:
 
 
 def where(tags: Tags | None, start: object = None, end: object = None) -> str:
-    if tags is not None and not isinstance(tags, Mapping):
-        msg = f"tags: must be a mapping of names to values, not {type(tags).__name__}"
-        raise TypeError(msg)
-    conditions = [_tag_condition(key, value) for key, value in (tags or {}).items()]
+    conditions = [] if tags is None else [_tag_condition(key, value) for key, value in mapping("tags", tags).items()]
     if start is not None:
         conditions.append(f"time >= {quoted('start', quote_time, start)}")
     if end is not None:

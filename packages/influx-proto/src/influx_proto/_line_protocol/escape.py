@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from .._bounded_cache import BoundedCache
 from .._errors import SerializationError
 from .._repr import shown
 from .split import end_of_line
@@ -211,19 +212,18 @@ def encoded(text: str, what: str) -> bytes:
         raise SerializationError(msg) from None
 
 
-class TagValues(dict[str, bytes]):
-    """Escaped tag values by plain ones. When it is full it forgets all: simple, and as good as any order.
+class TagValues(BoundedCache[str, bytes]):
+    """Escaped tag values by plain ones.
 
     A value that is no `str` exactly must not be looked up: it could equal one and yet be written otherwise.
     """
 
+    def __init__(self) -> None:
+        super().__init__(_REMEMBERED)
+
     def __missing__(self, value: str) -> bytes:
         escaped = tag_value(value).encode()
-        if len(value) <= _LONGEST_REMEMBERED:
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[value] = escaped
-        return escaped
+        return self.remember(value, escaped) if len(value) <= _LONGEST_REMEMBERED else escaped
 
 
 #: Those of the whole process.

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from .._checks import choice, flag, mapping
+
 #: The types that InfluxDB has for fields.
 FieldType: TypeAlias = Literal["float", "integer", "unsigned", "string", "boolean"]
 
@@ -20,6 +22,7 @@ class TypePolicy:
     """How the values of fields are written where there is a choice.
 
     Raises:
+        TypeError: an option has a value of another type; the message begins with the option's name.
         ValueError: an option has a value that it cannot have; the message begins with the option's name.
     """
 
@@ -35,21 +38,10 @@ class TypePolicy:
 
     def __post_init__(self) -> None:
         for name in ("unsigned", "integers_as_floats"):
-            value: object = getattr(self, name)
-            if not isinstance(value, bool):
-                msg = f"{name}: must be True or False, not {value!r}"
-                raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
-        if self.nonfinite not in {"raise", "omit"}:
-            msg = f"nonfinite: must be 'raise' or 'omit', not {self.nonfinite!r}"
-            raise ValueError(msg)
-        pins: object = self.field_types
-        if not isinstance(pins, Mapping):
-            msg = f"field_types: must be a mapping of field names to types, not {type(pins).__name__}"
-            raise ValueError(msg)  # noqa: TRY004 - as above
-        for key, kind in self.field_types.items():
-            if kind not in _FIELD_TYPES:
-                msg = f"field_types: {key!r} must be one of {', '.join(_FIELD_TYPES)}, not {kind!r}"
-                raise ValueError(msg)
+            flag(name, getattr(self, name))
+        choice("nonfinite", self.nonfinite, ("raise", "omit"))
+        for key, kind in mapping("field_types", self.field_types).items():
+            choice(f"field_types: {key!r}", kind, _FIELD_TYPES)
         # A copy: what the caller does to theirs afterwards cannot turn a field's type in the middle of a stream.
         object.__setattr__(self, "field_types", dict(self.field_types))
 

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from .._bounded_cache import BoundedCache
 from .._time import FIRST, LAST
 from .escape import LONGEST_KEY
 from .scan import ScanError, scan_series
@@ -96,8 +97,11 @@ class PlainReader:
         return None if known and (min(known) < FIRST or max(known) > LAST) else times
 
 
-class _Series(dict[str, tuple[str, dict[str, str]]]):
+class _Series(BoundedCache[str, tuple[str, dict[str, str]]]):
     """Measurement and tags by the text that they have in lines."""
+
+    def __init__(self) -> None:
+        super().__init__(_REMEMBERED)
 
     def __missing__(self, text: str) -> tuple[str, dict[str, str]]:
         # A backslash before another makes the server's scanners disagree about where a line ends.
@@ -109,10 +113,7 @@ class _Series(dict[str, tuple[str, dict[str, str]]]):
             raise ValueError(text) from error
         if end != len(text.encode()) or "time" in tags:
             raise ValueError(text)
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[text] = measurement, tags
-        return measurement, tags
+        return self.remember(text, (measurement, tags))
 
 
 def _are_values(strings: Sequence[str], rest: str) -> bool:

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
-from .._checks import given, limit, text
+from .._checks import choice, given, limit, text
 from .._decode.formats import can_be_packed
 from .._http.messages import Headers, Repeat, Request, add_params, encode_params
 from .._http.timeout import Timeout, as_timeout
@@ -315,9 +315,7 @@ def _query_request(
     chunk_size: int | None,
     answer_format: AnswerFormat,
 ) -> Request:
-    if answer_format not in _ACCEPT:
-        msg = f"format: must be one of {', '.join(_ACCEPT)}, not {answer_format!r}"
-        raise ValueError(msg)
+    choice("format", answer_format, _ACCEPT)
     if is_empty(text("q", q)):
         msg = "q: the query is empty"
         raise ValueError(msg)

@@ -1,4 +1,4 @@
-"""What is done, as generators, and the two loops that drive them; `stream` has two more.
+"""What is done, as generators, and the two loops that drive them.
 
 A flow yields an `Attempt` (an exchange, and how long to wait before it), is sent the result of the exchange or has
 its error thrown into it, and returns the result of the whole. Retries, the batches of a large write and whatever
@@ -7,7 +7,7 @@ else takes several exchanges are ordinary code with `try` and `yield from`, test
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -74,53 +74,6 @@ def attempts(
             number += 1
 
 
-def run(flow: Flow[T], transport: Transport) -> T:
-    """Drive a flow over a blocking transport."""
-    reply: object = None
-    error: InfluxDBError | None = None
-    try:
-        while True:
-            # Only the flow's own step stands inside this `try`: a StopIteration of a transport is no result.
-            try:
-                step = flow.send(reply) if error is None else flow.throw(error)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            if step.after:
-                transport.sleep(step.after)
-            reply = error = None
-            try:
-                reply = _exchange(step, transport)
-            except InfluxDBError as raised:
-                error = raised
-    finally:
-        error = None  # whose traceback leads here: a cycle, which would hold on to the data until it is collected
-        flow.close()
-
-
-async def arun(flow: Flow[T], transport: AsyncTransport) -> T:
-    """Drive a flow over an awaiting transport."""
-    reply: object = None
-    error: InfluxDBError | None = None
-    try:
-        while True:
-            try:  # as above
-                step = flow.send(reply) if error is None else flow.throw(error)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            if step.after:
-                await transport.sleep(step.after)
-            reply = error = None
-            try:
-                reply = await _aexchange(step, transport)
-            except InfluxDBError as raised:
-                error = raised
-    finally:
-        error = None
-        flow.close()
-
-
 def exchange_of(request: Request, now: Callable[[], float], attempt: int) -> Exchange:
     """Return the record of one attempt at a request."""
     return Exchange(request.method, request.target, request.size, request.watch, now, attempt)
@@ -153,3 +106,60 @@ async def _aexchange(step: Attempt, transport: AsyncTransport) -> Any:
                 record.received += len(data)
                 receiver.feed(data)
             return receiver.close()
+
+
+def run(flow: Flow[T], transport: Transport, exchange: Callable[[Attempt, Transport], object] = _exchange) -> T:
+    """Drive a flow over a blocking transport.
+
+    Args:
+        flow: yields the attempts.
+        transport: where requests are sent.
+        exchange: makes one attempt, and returns what the flow receives for it.
+    """
+    reply: object = None
+    error: InfluxDBError | None = None
+    try:
+        while True:
+            # Only the flow's own step stands inside this `try`: a StopIteration of a transport is no result.
+            try:
+                step = flow.send(reply) if error is None else flow.throw(error)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            if step.after:
+                transport.sleep(step.after)
+            reply = error = None
+            try:
+                reply = exchange(step, transport)
+            except InfluxDBError as raised:
+                error = raised
+    finally:
+        error = None  # whose traceback leads here: a cycle, which would hold on to the data until it is collected
+        flow.close()
+
+
+async def arun(
+    flow: Flow[T],
+    transport: AsyncTransport,
+    exchange: Callable[[Attempt, AsyncTransport], Awaitable[object]] = _aexchange,
+) -> T:
+    """Drive a flow over an async transport; the arguments are those of `run`."""
+    reply: object = None
+    error: InfluxDBError | None = None
+    try:
+        while True:
+            try:  # as above
+                step = flow.send(reply) if error is None else flow.throw(error)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            if step.after:
+                await transport.sleep(step.after)
+            reply = error = None
+            try:
+                reply = await exchange(step, transport)
+            except InfluxDBError as raised:
+                error = raised
+    finally:
+        error = None
+        flow.close()

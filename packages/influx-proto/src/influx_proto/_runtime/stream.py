@@ -1,8 +1,7 @@
 """Answers that are read while they arrive, as context managers: leaving one lets go of its connection.
 
-Opening is tried again as any other attempt is, until the server has begun to answer well; it is driven here and not by
-`run`, because the answer has to stay open. What fails from then on is
-raised to the reader, who has had a part of it.
+Opening is an attempt like any other: it is retried until the server has begun to send a 200 response. What fails from
+then on is raised to the reader, who has received a part of it.
 """
 
 from __future__ import annotations
@@ -15,19 +14,17 @@ from contextlib import (
     AsyncExitStack,
     ExitStack,
     asynccontextmanager,
-    closing,
     contextmanager,
 )
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from .._errors import InfluxDBError
 from .._http.auth import aauthorized, authorized
 from .._http.compression import decoded
 from .._http.messages import Headers, Request
 from .._http.observer import Exchange
 from .._http.timeout import Timeout
-from .flow import attempts, exchange_of
+from .flow import Attempt, arun, attempts, exchange_of, run
 from .op import Decoder
 from .settings import Settings
 from .transport import AsyncTransport, Transport
@@ -114,66 +111,42 @@ class _AsyncUnopened(AbstractAsyncContextManager[T]):
 def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Generator[Iterator[T]]:
     op = op.completed(settings)
     with ExitStack() as stack:
-        with closing(attempts(op.request, op.decoder, settings.retry, transport.now)) as flow:
-            step = next(flow)
-            while True:
-                if step.after:
-                    transport.sleep(step.after)
-                items, error = None, None
-                try:
-                    with ExitStack() as opening:
-                        record = opening.enter_context(exchange_of(op.request, transport.now, step.number))
-                        response = opening.enter_context(transport.open(authorized(op.request)))
-                        record.status = response.status
-                        decoder = decoded(op.decoder(response.status, response.headers), response.headers)
-                        items = _Items(response.body, decoder, record)
-                        if response.status != 200:
-                            for _ in items:  # to the error at its end
-                                pass
-                        stack.enter_context(opening.pop_all())
-                except InfluxDBError as raised:
-                    error = raised
-                try:
-                    step = flow.send(items) if error is None else flow.throw(error)
-                except StopIteration as stop:
-                    items = stop.value
-                    break
-                finally:
-                    error = None  # whose traceback leads here, which would be a cycle
-        yield items
+
+        def exchange(step: Attempt, transport: Transport) -> _Items[T]:
+            with ExitStack() as opening:
+                record = opening.enter_context(exchange_of(step.request, transport.now, step.number))
+                response = opening.enter_context(transport.open(authorized(step.request)))
+                record.status = response.status
+                decoder = decoded(op.decoder(response.status, response.headers), response.headers)
+                items = _Items(response.body, decoder, record)
+                if response.status != 200:
+                    for _ in items:  # to the error at its end
+                        pass
+                stack.enter_context(opening.pop_all())  # the response stays open
+            return items
+
+        yield run(attempts(op.request, op.decoder, settings.retry, transport.now), transport, exchange)
 
 
 @asynccontextmanager
 async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTransport) -> AsyncGenerator[AsyncIterator[T]]:
     op = op.completed(settings)
     async with AsyncExitStack() as stack:
-        with closing(attempts(op.request, op.decoder, settings.retry, transport.now)) as flow:
-            step = next(flow)
-            while True:
-                if step.after:
-                    await transport.sleep(step.after)
-                items, error = None, None
-                try:
-                    async with AsyncExitStack() as opening:
-                        record = opening.enter_context(exchange_of(op.request, transport.now, step.number))
-                        response = await opening.enter_async_context(transport.open(await aauthorized(op.request)))
-                        record.status = response.status
-                        decoder = decoded(op.decoder(response.status, response.headers), response.headers)
-                        items = _AsyncItems(response.body, decoder, record)
-                        if response.status != 200:
-                            async for _ in items:  # to the error at its end
-                                pass
-                        await stack.enter_async_context(opening.pop_all())
-                except InfluxDBError as raised:
-                    error = raised
-                try:
-                    step = flow.send(items) if error is None else flow.throw(error)
-                except StopIteration as stop:
-                    items = stop.value
-                    break
-                finally:
-                    error = None  # whose traceback leads here, which would be a cycle
-        yield items
+
+        async def exchange(step: Attempt, transport: AsyncTransport) -> _AsyncItems[T]:
+            async with AsyncExitStack() as opening:
+                record = opening.enter_context(exchange_of(step.request, transport.now, step.number))
+                response = await opening.enter_async_context(transport.open(await aauthorized(step.request)))
+                record.status = response.status
+                decoder = decoded(op.decoder(response.status, response.headers), response.headers)
+                items = _AsyncItems(response.body, decoder, record)
+                if response.status != 200:
+                    async for _ in items:  # to the error at its end
+                        pass
+                await stack.enter_async_context(opening.pop_all())  # the response stays open
+            return items
+
+        yield await arun(attempts(op.request, op.decoder, settings.retry, transport.now), transport, exchange)
 
 
 class _Items(Generic[T]):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from .._checks import flag, given, limit
+from .._checks import choice, flag, given, limit
 from .._encode.batch import BATCH_BYTES, BATCH_LINES
 from .._encode.extra_tags import joined_tags, not_for_lines
 from .._errors import SerializationError
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 def _params(db: str | None, rp: str | None, consistency: str | None) -> tuple[tuple[str, str], ...]:
     if db is rp is consistency is None:
         return ()
-    if consistency is not None and consistency not in {"any", "one", "quorum", "all"}:
-        msg = f"consistency: must be one of any, one, quorum, all, not {consistency!r}"
-        raise ValueError(msg)
+    if consistency is not None:
+        choice("consistency", consistency, ("any", "one", "quorum", "all"))
     return tuple(given(db=db, rp=rp, consistency=consistency))
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
+from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
 from ..._line_protocol.escape import SUSPICIOUS, string_value
 from ..._time import unit
 from ..columnar import FIELDS, TIMES, AtOnce, Column, integer_times, joined_lines, line_columns, read_column
-from ..grouping import classes_of
+from ..grouping import NotColumnar, classes_of
 from .codegen import compile_columns
 from .plan import FIELD_TYPES, Piece, Plan
 from .schema import PLAIN, Attribute, Kind
@@ -41,7 +42,7 @@ class RunEncoder:
         """Give the lines of a run, and whether all have a time; None if it has to be written object by object."""
         try:
             return self._lines(objects)
-        except (SerializationError, AttributeError):
+        except (NotColumnar, SerializationError, AttributeError):
             return None
 
     def _lines(self, objects: Sequence[Any]) -> tuple[bytes, bool] | None:
@@ -65,11 +66,11 @@ def _unpacked(objects: Sequence[Any]) -> Sequence[Sequence[Any]]:
     return list(zip(*objects, strict=True))
 
 
-class _Series(dict[tuple[Any, ...], bytes]):
+class _Series(BoundedCache[tuple[Any, ...], bytes]):
     """The series of objects, measurement and tags, by the values of their attributes."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__()
+        super().__init__(_REMEMBERED)
         constant = plan.names[plan.default_name] if plan.measurement is None else plan.measurement
         self._parts = [constant, *plan.tags]
         pieces = [part for part in self._parts if isinstance(part, Piece)]
@@ -78,25 +79,20 @@ class _Series(dict[tuple[Any, ...], bytes]):
         self._kinds = [{piece.attribute.enum or str, type(None)} for piece in pieces]
 
     def texts(self, columns: Sequence[Sequence[Any]], count: int) -> Sequence[bytes]:
-        """Give the series of each object; raises SerializationError where one cannot be written, or not at once."""
+        """Give the series of each object; raises NotColumnar or SerializationError."""
         if not columns:
             return [self[()]] * count
         for values, kinds in zip(columns, self._kinds, strict=True):
             if not kinds >= classes_of(values):
-                msg = "these have to be looked at one by one"
-                raise SerializationError(msg)
+                raise NotColumnar
         return list(map(self.__getitem__, zip(*columns, strict=True)))
 
     def __missing__(self, key: tuple[Any, ...]) -> bytes:
         values = iter(key)
         series = b"".join([part(next(values)) if isinstance(part, Piece) else part for part in self._parts])
         if SUSPICIOUS in series:  # may hide the end of the line, together with what comes after it
-            msg = "this has to be looked at with its fields"
-            raise SerializationError(msg)
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[key] = series
-        return series
+            raise NotColumnar
+        return self.remember(key, series)
 
 
 class _Column:

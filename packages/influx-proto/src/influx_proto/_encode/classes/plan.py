@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal
 
+from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
 from ..._line_protocol.escape import TAG_VALUES, before_tag, check_line, field_key, measurement
 from ..._line_protocol.options import FieldType, TypePolicy
@@ -172,24 +173,22 @@ class Piece:
             raise SerializationError(msg) from None
 
 
-class _Accepted(dict[type, bool]):
+class _Accepted(BoundedCache[type, bool]):
     """Whether an attribute takes values of a class."""
 
     def __init__(self, attribute: Attribute) -> None:
-        super().__init__({type(None): True})
+        super().__init__(_REMEMBERED)
         self._kind = attribute.kind
         self._enum = attribute.enum or Enum
         #: What a value has to be.
         self.name = attribute.kind.name if attribute.enum is None else attribute.enum.__name__
 
     def __missing__(self, kind: type) -> bool:
-        found = self._find(kind)
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[kind] = found
-        return found
+        return self.remember(kind, self._find(kind))
 
     def _find(self, kind: type) -> bool:
+        if kind is type(None):
+            return True
         if self._kind is Kind.TAG:
             return True  # whatever a tag may be
         if self._kind in {Kind.TAGENUM, Kind.ENUM}:
@@ -230,15 +229,14 @@ def _is_missing(value: object) -> bool:
         return False
 
 
-class _Names(dict[str, bytes]):
+class _Names(BoundedCache[str, bytes]):
     """Escaped measurements by plain ones."""
 
+    def __init__(self) -> None:
+        super().__init__(_REMEMBERED)
+
     def __missing__(self, name: str) -> bytes:
-        escaped = measurement(name).encode()
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[name] = escaped
-        return escaped
+        return self.remember(name, measurement(name).encode())
 
 
 def _by_name(texts: FieldTexts | TagTexts, attribute: Attribute) -> Callable[[Any], bytes | None]:

@@ -20,12 +20,14 @@ from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ..._checks import choice
 from ..._errors import SerializationError
 from ..._line_protocol.options import FieldType, ObjectColumns, TypePolicy
 from ..._line_protocol.values import FieldTexts
 from ..._repr import shown
 from ..._time import FIRST, LAST, to_rfc3339
 from ..columnar import joined_lines
+from ..grouping import NotColumnar
 from ..points import PointEncoder
 from ..points_columnar import Shape
 from .model import Codes, Column, Reader, Slice, Table
@@ -72,9 +74,7 @@ class TableEncoder:
         if isinstance(tag_columns, str):
             msg = f"tag_columns: must be names of columns in a list or the like, not the str {shown(tag_columns)}"
             raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
-        if object_columns not in {"str", "infer"}:
-            msg = f"object_columns: must be 'str' or 'infer', not {object_columns!r}"
-            raise ValueError(msg)
+        choice("object_columns", object_columns, ("str", "infer"))
         self._name = name
         self._tags = tags
         self._policy = policy
@@ -214,7 +214,7 @@ class _Rows:
         fields = dict(zip(self._field_names, self._fields, strict=True))
         try:
             return kind(encoder, self._measurement, tags, fields)
-        except SerializationError:
+        except (NotColumnar, SerializationError):
             return None
 
     def texts(self, part: Slice) -> Slice:
@@ -233,7 +233,7 @@ class _Rows:
             if self._shape is None:
                 self._shape = Shape(encoder, self._measurement, self._tag_names, self._field_names, "ns")
             found = self._shape.columns(tags, [cells[at] for at in self._fields], times)
-        except SerializationError:
+        except (NotColumnar, SerializationError):
             return None
         return None if found is None else joined_lines(found)
 

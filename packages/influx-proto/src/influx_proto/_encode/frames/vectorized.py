@@ -19,10 +19,10 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from ..._errors import SerializationError
 from ..._line_protocol.escape import SHORT_LINE, SUSPICIOUS
 from ..._line_protocol.values import LAST_INTEGER, FieldTexts
 from ..._time import FIRST, LAST
+from ..grouping import NotColumnar
 from ..points import PointEncoder
 from .model import Codes, Reader, Slice
 
@@ -205,13 +205,13 @@ class Numbers:
         """Make one of floats of 64 bits, of which NaN are missing.
 
         Raises:
-            SerializationError: they have to be looked at one by one.
+            NotColumnar: they have to be encoded one at a time.
         """
         finite = np.isfinite(values)
         if finite.all():
             return cls(None, values)
         if not texts.omits_infinite and np.isinf(values).any():
-            raise unusual()
+            raise NotColumnar
         return cls(finite, values)
 
     @classmethod
@@ -219,20 +219,20 @@ class Numbers:
         """Make one of integers.
 
         Raises:
-            SerializationError: they have to be looked at one by one.
+            NotColumnar: they have to be encoded one at a time.
         """
         first, last = int(values.min()), int(values.max())
         match texts.number:
             case "float":
                 if max(-first, last) > _EXACT:
-                    raise unusual()
+                    raise NotColumnar
                 return cls(present, values.astype(np.float64))
             case "unsigned" if first >= 0:
                 return cls(present, values, b"u")
             case None | "integer" if last <= LAST_INTEGER:
                 return cls(present, values, b"i")
             case _:
-                raise unusual()
+                raise NotColumnar
 
     def write(self, line: Line, key: bytes, earlier: Any) -> None:
         """Add the field to lines; see `Field`."""
@@ -261,7 +261,7 @@ class ColumnLines(ABC):
         self._tags = tags
         self._name, self._keys = points.shape((measurement, *tags))
         if SUSPICIOUS in self._name + b"".join(before + without for _, before, without in self._keys):
-            raise unusual()
+            raise NotColumnar
         self._fields = [(at, *points.fields[name]) for name, at in fields.items()]
         self._texts: dict[int, FieldTexts] = {at: texts for at, _, texts in self._fields}
 
@@ -321,20 +321,15 @@ class ColumnLines(ABC):
         """Give what stands in a line for each of some values of a tag."""
         texts = [self._points.tag_text(value) for value in values]
         if any(text is not None and SUSPICIOUS in text for text in texts):
-            raise unusual()
+            raise NotColumnar
         return [without if text is None else before + text for text in texts]
-
-
-def unusual() -> SerializationError:
-    """Make what is raised to give a slice back; nobody sees it."""
-    return SerializationError("these have to be looked at one by one")
 
 
 def field_of_array(column: Any, texts: FieldTexts) -> Field:
     """Make a field of an array of numpy with booleans, integers or floats of 64 bits; what is masked is missing.
 
     Raises:
-        SerializationError: the cells have to be looked at one by one.
+        NotColumnar: the cells have to be encoded one at a time.
     """
     values, present = (column.data, ~column.mask) if isinstance(column, np.ma.MaskedArray) else (column, None)
     match values.dtype.kind:
@@ -348,7 +343,7 @@ def field_of_array(column: Any, texts: FieldTexts) -> Field:
         case "f" if values.dtype == np.float64 and float in texts.natural:
             return Numbers.floats(values, texts)
         case _:
-            raise unusual()
+            raise NotColumnar
 
 
 def distinct(column: Codes) -> tuple[list[Any], Any]:
@@ -364,8 +359,8 @@ def distinct(column: Codes) -> tuple[list[Any], Any]:
 def _times(rows: Slice) -> Any:
     found = rows.times.array(rows.start, rows.stop)
     if found is None:
-        raise unusual()
+        raise NotColumnar
     counts, unit = found
     if int(counts.min()) * unit < FIRST or int(counts.max()) * unit > LAST:
-        raise unusual()
+        raise NotColumnar
     return counts if unit == 1 else counts * unit

@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 
 from ..._line_protocol.values import FieldTexts, number_encoder
+from ..grouping import NotColumnar
 from .model import Codes, Reader
-from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array, unusual
+from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array
 
 
 class NumpyLines(ColumnLines):
@@ -34,9 +35,9 @@ class NumpyLines(ColumnLines):
         elif isinstance(column, np.ndarray):
             return column
         else:
-            raise unusual()
+            raise NotColumnar
         if len(cells) > FEW:
-            raise unusual()
+            raise NotColumnar
         return cells, places
 
     def _field(self, column: Any, texts: FieldTexts) -> Field:
@@ -56,7 +57,7 @@ class NumpyLines(ColumnLines):
 def _distinct_texts(cells: Sequence[Any]) -> tuple[list[Any], Any]:
     """Give the distinct cells of a column of texts, and for each row the place of its cell among them."""
     if not {str, type(None)}.issuperset(map(type, cells)):  # others may equal a text and be written otherwise
-        raise unusual()
+        raise NotColumnar
     known = {cell: place for place, cell in enumerate(dict.fromkeys(cells))}
     return list(known), np.array([known[cell] for cell in cells], np.int32)
 
