@@ -6,7 +6,7 @@ args ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # each step announced and ended before the next
-.PHONY: help quickstart test lint types pytest docs bench matrix newest oldest lock coverage audit format clean
+.PHONY: help quickstart test lint types pytest docs bench matrix newest oldest wheels lock dist coverage audit format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,11 +17,20 @@ quickstart: .venv/quickstart.stamp ## Sample this machine, write and query it th
 
 test: lint types pytest ## Lint, check types and run every test
 
-lint: .venv/dev.stamp ## Check style and formatting with ruff
+lint: .venv/dev.stamp ## Check style and formatting with ruff, the hosted workflows, and that uv.lock is current
 	@echo "== ruff check"
 	@$(python) -m ruff check
 	@echo "== ruff format --check"
 	@$(python) -m ruff format --check
+	@echo "== workflows"
+	@$(python) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(python) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(python) -m check_jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
+	@$(python) -m check_jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+	@$(python) -m check_jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	@.venv/bin/zizmor --offline --quiet .github
+	@echo "== uv lock --check"
+	@$(python) -m uv lock --check --quiet
 
 types: .venv/dev.stamp ## Check types with mypy and pyright, both strict
 	@echo "== mypy"
@@ -53,12 +62,19 @@ newest: ## Run the tests against the newest releases of all dependencies: make n
 oldest: ## Run the tests against the lower bounds of all direct dependencies
 	@.ci/oldest $(args)
 
+wheels: ## Run the tests against the built wheels, without the sources
+	@.ci/wheels $(args)
+
 lock: .venv/dev.stamp ## Update uv.lock to the newest releases
 	@$(python) -m uv lock --upgrade
 
 coverage: .venv/dev.stamp ## How much of the core its tests and conformance reach; less than 95 % is a failure
 	@$(python) -m pytest -q tests/core tests/conformance -k "not (conformance and (aiohttp or http.client))" --cov --cov-report=
 	@$(python) -m coverage report --include="packages/influx-proto/*" --skip-covered --fail-under=95
+
+dist: .venv/dev.stamp ## Build the wheels and sdists in dist
+	@rm -rf dist
+	@for package in packages/*/; do $(python) -m build --no-isolation --outdir dist $$package || exit; done
 
 audit: .venv/audit.stamp ## Known vulnerabilities in what our packages need (asks a service of PyPI)
 	@.ci/audit $(args)

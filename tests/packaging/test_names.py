@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -68,3 +72,87 @@ def test_an_adapter_is_installed_together_with_the_core() -> None:
     ]
     assert commands
     assert all("./packages/influx-proto" in command for command in commands)
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("names", ROOT / ".ci" / "names.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def project(organization: str | None = None, **roles: str) -> dict[str, Any]:
+    """Return a response of PyPI's JSON API."""
+    return {
+        "info": {"name": "Influx_Proto"},
+        "ownership": {
+            "organization": organization,
+            "roles": [{"user": user, "role": role} for user, role in roles.items()],
+        },
+    }
+
+
+@pytest.mark.parametrize("ours", [project("we"), project(we="Owner"), project("we", other="Owner")])
+def test_a_name_of_ours_may_be_published(script: ModuleType, ours: Any) -> None:
+    assert script.problem("influx-proto", ours, owner="we", new=set()) is None
+
+
+@pytest.mark.parametrize(
+    ("foreign", "why"),
+    [
+        (project(ttm="Owner"), "belongs to ttm, not to we"),
+        (project(we="Maintainer"), "belongs to an unknown user"),
+        (project("they"), "belongs to they"),
+        (project("we") | {"info": {"name": "influx"}}, "returned influx"),
+        ({"info": {"name": "influx-proto"}}, "does not contain the owners"),
+        (project("we") | {"ownership": None}, "does not contain the owners"),
+        ({}, "does not contain the owners"),
+        ([], "does not contain the owners"),
+        (None, "is not registered"),
+    ],
+)
+def test_a_name_that_is_not_ours_must_not_be_published(script: ModuleType, foreign: Any, why: str) -> None:
+    assert why in script.problem("influx-proto", foreign, owner="we", new={"influx-trio"})
+
+
+def test_a_new_name_passes_only_while_it_is_unregistered(script: ModuleType) -> None:
+    assert script.problem("influx-proto", None, owner="we", new={"influx-proto"}) is None
+    assert script.problem("influx-proto", project(ttm="Owner"), owner="we", new={"influx-proto"})
+
+
+def test_the_names_of_distributions(script: ModuleType, built: Path) -> None:
+    found = script.distributions([path.name for path in built.iterdir()])
+    assert found == {"influx-proto", "influx-aiohttp", "influx-trio", "influx-requests"}
+    assert script.distributions(["a_b.c-1.0rc1.tar.gz", "d-1-py3-none-any.whl"]) == {"a-b-c", "d"}
+    with pytest.raises(ValueError, match=r"x\.exe is neither a wheel nor an sdist"):
+        script.distributions(["x.exe"])
+
+
+@pytest.mark.parametrize("failure", [OSError("no route to host"), ValueError("not JSON")])
+def test_a_failed_request_prevents_the_release(
+    script: ModuleType,
+    built: Path,
+    failure: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fetch(name: str) -> Any:
+        raise failure
+
+    monkeypatch.setattr(script, "fetch", fetch)
+    monkeypatch.setattr(sys, "argv", ["names.py", str(built), "--owner", "we"])
+    assert script.main() == 1
+    assert str(failure) in capsys.readouterr().err
+
+
+def test_an_empty_folder_and_an_empty_owner_prevent_the_release(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["names.py", str(tmp_path), "--owner", "we"])
+    assert script.main() == 1
+    monkeypatch.setattr(sys, "argv", ["names.py", str(tmp_path), "--owner", ""])
+    with pytest.raises(SystemExit):
+        script.main()

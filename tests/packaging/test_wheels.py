@@ -152,6 +152,36 @@ def test_there_is_one_version(built: Path, package: str) -> None:
         assert getattr(module, name).user_agent.startswith(f"{package}/{__version__} ")
 
 
+def test_the_citation_and_the_changelog_have_the_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {__version__}\n" in citation
+    [date] = re.findall(r'^date-released: "(\S+)"$', citation, re.MULTILINE)
+    assert f"\n## {__version__} - {date}\n" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_classifiers_are_what_the_workflows_test(package: str) -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    [pythons] = re.findall(r"python: \[(.*)\]", workflow)
+    [systems] = re.findall(r"os: \[(.*)\]", workflow)
+    classifiers = project_of(package)["classifiers"]
+    prefix = "Programming Language :: Python :: 3."
+    assert [f'"3.{each.removeprefix(prefix)}"' for each in classifiers if each.startswith(prefix)] == pythons.split(
+        ", "
+    )
+    expected = {"windows": "Microsoft :: Windows", "macos": "MacOS"}
+    tested = {expected[each.partition("-")[0]] for each in systems.split(", ")} | {"POSIX :: Linux"}
+    prefix = "Operating System :: "
+    assert {each.removeprefix(prefix) for each in classifiers if each.startswith(prefix)} == tested
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_packages_have_the_same_authors_and_addresses(package: str) -> None:
+    for key in ("authors", "urls", "requires-python"):
+        assert project_of(package)[key] == project_of("influx-proto")[key]
+    assert f"repository-code: {project_of(package)['urls']['Repository']}\n" in (ROOT / "CITATION.cff").read_text()
+
+
 @pytest.mark.parametrize("package", ADAPTERS)
 def test_an_adapter_needs_the_core_it_is_released_with_or_a_later_compatible_one(package: str) -> None:
     [core] = [each for each in map(Requirement, project_of(package)["dependencies"]) if each.name == "influx-proto"]

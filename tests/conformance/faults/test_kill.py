@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -16,8 +17,10 @@ from tests.servers.influxd import Influxd
 
 pytestmark = pytest.mark.needs("background")
 
-KILLS = 4
-POINTS = 40_000
+#: How many times as long as in `make test`; the nightly job sets it.
+FACTOR = int(os.environ.get("TORTURE_FACTOR", "1"))
+KILLS = 4 * FACTOR
+POINTS = 40_000 * FACTOR
 AT_ONCE = 500
 
 
@@ -65,7 +68,7 @@ def test_kills_of_the_process_that_writes(driver: Driver, tmp_path: Path) -> Non
     """What `write` returned for is there in the end, once, as it was written; the server is killed as well."""
     with Influxd() as server, driver.client(server.url) as client:
         client.create_database(spooler.DATABASE)
-        outcome = spooler.torture(driver.name, server, tmp_path, lives=4, seconds=0.3)
+        outcome = spooler.torture(driver.name, server, tmp_path, lives=4 * FACTOR, seconds=0.3)
         assert (outcome.lost, outcome.more, outcome.altered) == (0, 0, 0)
-        assert outcome.taken > 4 * spooler.AT_ONCE
+        assert outcome.taken > 4 * FACTOR * spooler.AT_ONCE
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
