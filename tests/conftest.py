@@ -26,8 +26,8 @@ settings.load_profile("derandomized")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Raise an error for test ids that differ between processes: pytest-xdist needs the same ones in every worker.
 
-    An id with a memory address is rejected here. pytest-xdist compares the ids of its workers, each of which has a hash
-    seed of its own, and so finds ids that depend on the order of a set.
+    An id with a memory address is rejected here. pytest-xdist compares the ids of its workers. Each worker has its own
+    hash seed, so ids that depend on the order of a set differ.
     """
     if unstable := [item.nodeid for item in items if re.search(r"\bat 0x[0-9a-f]{6,}", item.nodeid)]:
         raise pytest.UsageError(f"test ids contain memory addresses; pass ids= to parametrize: {', '.join(unstable)}")

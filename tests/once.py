@@ -13,7 +13,7 @@ import pytest
 def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
     """Return a folder that `build` filled: called by one worker of a test run while the others wait for it."""
     base = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own in that of the test run
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has its own folder in that of the test run
         base = base.parent
     folder = base / name
     done = base / f"{name}.done"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +19,7 @@ import trio
 from influx_proto import RetryPolicy, TransportError, UndeliveredError
 from influx_proto._batch.batcher import Receipt
 
+from tests.adapters.cancelling import cancelled_when_received
 from tests.servers.influxd import Server
 from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port
 
@@ -57,7 +60,7 @@ def test_trio() -> None:
         with ScriptedServer([[Receive(), Stall(60)]]) as server:
             async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
                 writer = client.batch_writer(max_lines=10)
-                with trio.move_on_after(0.3) as scope:
+                async with cancelled_when_received(server, 1) as scope:
                     async with writer:
                         await writer.write(LINES)
                         await trio.sleep(60)
@@ -74,8 +77,9 @@ def test_trio_cancelled_while_leaving() -> None:
         with refused_port() as port:
             url = f"http://127.0.0.1:{port}"
             async with influx_trio.AsyncInfluxDBClient.from_url(url, database="db", retry=SOON) as client:
-                writer = client.batch_writer()
-                with trio.move_on_after(0.3) as scope:
+                scope = trio.CancelScope()
+                writer = client.batch_writer(max_delay=60, on_error=lambda _: scope.cancel())
+                with scope:
                     async with writer:
                         await writer.write(LINES)
                 assert scope.cancelled_caught
@@ -249,14 +253,23 @@ def test_whoever_waits_is_told_when_it_is_left(backend: str, kind: Any, what: st
                 with pytest.raises(UndeliveredError):
                     async with client.batch_writer(max_pending=5, exit_timeout=0.1) as writer:
                         others.start_soon(use, writer)
-                        await anyio.sleep(0.1)
+                        await anyio.wait_all_tasks_blocked()
+                        assert writer.pending
 
     anyio.run(main, backend=backend)
 
 
+def waits(thread: int) -> bool:
+    """Whether a thread waits for a lock or a condition."""
+    return sys._current_frames()[thread].f_code.co_filename == threading.__file__
+
+
 @pytest.mark.parametrize("what", ["write", "flush"])
 def test_whoever_waits_in_a_thread_is_told_when_it_is_left(what: str) -> None:
+    threads: list[int] = []
+
     def use(writer: Any) -> None:
+        threads.append(threading.get_ident())
         with pytest.raises(RuntimeError, match="closed"):
             for n in range(20 if what == "write" else 1):
                 writer.write(f"m n={n} {n}")
@@ -270,5 +283,8 @@ def test_whoever_waits_in_a_thread_is_told_when_it_is_left(what: str) -> None:
         with pytest.raises(UndeliveredError):
             with client.batch_writer(max_pending=5, exit_timeout=0.1) as writer:
                 other = pool.submit(use, writer)
-                time.sleep(0.1)
+                deadline = time.monotonic() + 20
+                while not (writer.pending and waits(threads[0])):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.001)
         other.result(20)

@@ -13,6 +13,7 @@ import influx_trio
 import pytest
 import trio
 
+from tests.adapters.cancelling import cancelled_when_received
 from tests.servers.scripted import Behaviour, Receive, ScriptedServer, Stall, reply
 
 STALLED: Sequence[Behaviour] = [reply(204), [Receive(), Stall(60)]]
@@ -43,7 +44,7 @@ def test_trio() -> None:
     async def main() -> None:
         with ScriptedServer(STALLED) as server:
             async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
-                with trio.move_on_after(0.3) as scope:
+                async with cancelled_when_received(server, 3) as scope:
                     await client.write(lines(), batch_lines=10, in_flight=2)
                 assert scope.cancelled_caught
 

@@ -16,10 +16,12 @@ import influx_requests
 import influx_trio
 import pytest
 import trio
+import trio.testing
 from influx_proto import InfluxDBError, RetryPolicy, Spool, SpoolError
 from influx_proto._batch.spool.format import mark_record, read_segment
 
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
+from tests.adapters.cancelling import cancelled_when_received
 from tests.conformance.drivers import DRIVERS, Driver
 from tests.servers.influxd import Server
 from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port
@@ -149,7 +151,9 @@ def test_trio_cancelled_while_lines_are_kept(
                         nursery.start_soon(writer.write, LINES)
                         await trio.to_thread.run_sync(slow.begun.wait, 20)
                         nursery.cancel_scope.cancel()
-                        threading.Timer(0.1, goes_on.set).start()
+                        with trio.CancelScope(shield=True):
+                            await trio.testing.wait_all_tasks_blocked()
+                        goes_on.set()
                     assert writer.pending == 30
 
     trio.run(main)
@@ -212,7 +216,7 @@ def test_trio_cancelled(influxd: Server, database: str, tmp_path: Path) -> None:
         with ScriptedServer([[Receive(), Stall(60)]]) as server:
             async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database=database) as client:
                 writer = client.batch_writer(spool=Spool(tmp_path), max_lines=10)
-                with trio.move_on_after(0.3) as scope:
+                async with cancelled_when_received(server, 1) as scope:
                     async with writer:
                         await writer.write(LINES)
                         await trio.sleep(60)

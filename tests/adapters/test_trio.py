@@ -22,6 +22,7 @@ from influx_trio import AsyncInfluxDBClient
 from influx_trio._connection import Connection
 from influx_trio._pool import Pool
 
+from tests.adapters.cancelling import cancelled_when_received
 from tests.servers import scripted
 from tests.servers.influxd import Server
 from tests.servers.scripted import Behaviour, Hold, Receive, ScriptedServer, Send, Stall, chunked, reply, respond
@@ -58,7 +59,7 @@ def test_a_cancelled_call_leaves_no_socket_and_a_usable_client(answer: Behaviour
             await trio.to_thread.run_sync(server.wait_for, 1)
             nursery.cancel_scope.cancel()
         async with AsyncInfluxDBClient.from_url(server.url) as client:
-            with trio.move_on_after(0.2) as scope:
+            async with cancelled_when_received(server, 2) as scope:
                 await client.ping()
             assert scope.cancelled_caught
             assert await client.ping()
@@ -178,7 +179,7 @@ def test_cancelled_while_others_wait_for_their_turn() -> None:
 
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url) as client:
-            with trio.move_on_after(0.3):
+            async with cancelled_when_received(server, MAX_CONNECTIONS):
                 async with trio.open_nursery() as nursery:
                     for _ in range(MAX_CONNECTIONS + 50):
                         nursery.start_soon(client.ping)
@@ -197,7 +198,7 @@ def test_it_waits_in_each_run_of_trio() -> None:
         client = AsyncInfluxDBClient.from_url(server.url, retry=ONCE)
         trio.run(client.ping)
         with pytest.raises(TransportError, match=r"was silent for 0\.1 s"):
-            trio.run(partial(client.ping, timeout=0.1))
+            trio.run(partial(client.ping, timeout=Timeout(idle=0.1)))
 
 
 def test_nothing_is_looked_after_when_nothing_is_awaited(influxd: Server) -> None:
@@ -412,8 +413,9 @@ def test_waits_follow_trios_clock() -> None:
     """Retries and timeouts are virtual under a mock clock: an hour of them passes at once."""
 
     async def main(url: str) -> None:
-        async with AsyncInfluxDBClient.from_url(url) as client:
+        retry, timeout = RetryPolicy(max_total=None), Timeout(connect=None)  # the clock makes connecting seem slow
+        async with AsyncInfluxDBClient.from_url(url, retry=retry, timeout=timeout) as client:
             assert await client.ping()
 
     with ScriptedServer([reply(503, {"Retry-After": "50"}), reply(204)]) as server:
-        trio.run(main, server.url, clock=trio.testing.MockClock(rate=1000))
+        trio.run(main, server.url, clock=trio.testing.MockClock(rate=100))

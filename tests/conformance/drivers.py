@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+import anyio
 import influx_aiohttp
 import influx_requests
 import influx_trio
@@ -100,6 +101,13 @@ class _Blocking:
 
 async def _next(items: Any, end: object) -> Any:
     return await anext(items, end)
+
+
+def let_event_loop_run(client: Any) -> None:
+    """Let the event loop of an async client, if it is one, process what its sockets have received by now."""
+    if isinstance(client, _Blocking):
+        for _ in range(3):
+            client._portal.call(anyio.sleep, 0)
 
 
 def at_once(*calls: Callable[[], Any]) -> Sequence[Any]:

@@ -24,6 +24,7 @@ from influx_proto import (
     RetryPolicy,
     SerializationError,
     ServerUnavailable,
+    Timeout,
     TransportError,
     WriteError,
 )
@@ -350,7 +351,7 @@ def test_a_statement_that_changes_the_server_is_not_repeated(connect: Callable[.
 
 def test_a_silent_server(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(), Stall(30)]]) as server:
-        client = connect(server.url, retry=ONCE, timeout=0.2)
+        client = connect(server.url, retry=ONCE, timeout=Timeout(idle=0.2))
         began = time.monotonic()
         with pytest.raises(TransportError, match=rf"127.0.0.1:{server.port}.*0\.2"):
             client.ping()
@@ -360,7 +361,7 @@ def test_a_silent_server(connect: Callable[..., Any]) -> None:
 def test_a_server_that_falls_silent(connect: Callable[..., Any]) -> None:
     head = respond(200, {**JSON, "Content-Length": "100"}, b'{"results"')
     with ScriptedServer([[Receive(), Send(head), Stall(30)]]) as server:
-        client = connect(server.url, retry=ONCE, timeout=0.2)
+        client = connect(server.url, retry=ONCE, timeout=Timeout(idle=0.2))
         with pytest.raises(TransportError):
             client.query("SHOW DATABASES")
 

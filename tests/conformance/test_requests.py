@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from influx_proto import ops
 
+from tests.conformance.drivers import let_event_loop_run
 from tests.servers.scripted import Behaviour, Close, Drip, Receive, ScriptedServer, Send, chunked, reply, respond
 
 JSON = {"Content-Type": "application/json"}
@@ -162,11 +163,18 @@ def test_answers_in_any_framing(connect: Callable[..., Any], framing: str) -> No
 
 def test_a_connection_that_the_server_closed_is_not_used_again(connect: Callable[..., Any]) -> None:
     """Not even for a statement that must not be sent twice."""
-    closing: Behaviour = [Receive(), Send(respond(204)), Close()]
+    closed = threading.Event()
+
+    class Report:
+        def run(self, connection: object) -> None:
+            closed.set()
+
+    closing: Behaviour = [Receive(), Send(respond(204)), Close(), Report()]
     with ScriptedServer([closing, reply(200, JSON, EMPTY)]) as server:
         client = connect(server.url)
         client.ping()
-        time.sleep(0.1)  # for the news of it to arrive
+        assert closed.wait(20)
+        let_event_loop_run(client)
         client.drop_database("db")
     assert [request.method for request in server.requests] == ["GET", "POST"]
 

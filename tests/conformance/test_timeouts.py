@@ -94,7 +94,7 @@ def test_a_wrong_timeout_names_itself(connect: Callable[..., Any]) -> None:
 
 def test_a_long_answer_that_keeps_coming_is_not_cut(connect: Callable[..., Any]) -> None:
     with ScriptedServer([STEADY]) as server:
-        assert connect(server.url, retry=ONCE, timeout=0.3).query("SHOW DATABASES").series == []
+        assert connect(server.url, retry=ONCE, timeout=Timeout(idle=0.3)).query("SHOW DATABASES").series == []
 
 
 def test_total(driver: Driver, connect: Callable[..., Any]) -> None:
@@ -190,4 +190,6 @@ def test_a_silent_server_behind_tls(connect: Callable[..., Any], tmp_path: Path)
 def test_an_upload_that_stalls(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(body=False), Stall(30)]]) as server:
         with pytest.raises(TransportError, match=f"127.0.0.1:{server.port}"):
-            connect(server.url, retry=ONCE, timeout=0.3).write(f'm s="{"x" * 20_000_000}" 1', db="db", batch_bytes=None)
+            connect(server.url, retry=ONCE, timeout=Timeout(idle=0.3)).write(
+                f'm s="{"x" * 20_000_000}" 1', db="db", batch_bytes=None
+            )

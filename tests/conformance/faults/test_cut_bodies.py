@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from influx_proto import InfluxDBError, ProtocolError, ResponseError, RetryPolicy, TransportError, WriteError
+from influx_proto import InfluxDBError, ProtocolError, ResponseError, RetryPolicy, Timeout, TransportError, WriteError
 
 from tests.conformance.drivers import Driver
 from tests.servers.scripted import (
@@ -35,6 +35,7 @@ from tests.servers.scripted import (
 )
 
 ONCE = RetryPolicy(attempts=1)
+STALL = Timeout(idle=0.2)  # connecting may take longer
 JSON = {"Content-Type": "application/json", "X-Influxdb-Version": "1.6.7"}
 BODY = b'{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time","v"],"values":[[1,2]]}]}]}\n'
 PACKED = (
@@ -170,7 +171,7 @@ def test_cut_at_every_byte(connect_plain: Callable[..., Any], driver: Driver, an
 def test_stalled_at_every_byte(connect_plain: Callable[..., Any], answer: Answer) -> None:
     sizes = range(len(answer.data))
     began = time.monotonic()
-    found = outcomes(connect_plain, answer.do, [(Send(answer.data[:size]), Stall(20)) for size in sizes], timeout=0.2)
+    found = outcomes(connect_plain, answer.do, [(Send(answer.data[:size]), Stall(20)) for size in sizes], timeout=STALL)
     assert time.monotonic() - began < 20
     check(answer, sizes, found)
 
