@@ -169,6 +169,35 @@ def _streamed(size: int) -> Any:
     return replace(op, request=replace(op.request, body=Pieces()))
 
 
+@pytest.mark.needs("provisional")
+@pytest.mark.parametrize("size", [10, 3_000_000], ids=["small", "large"])
+@pytest.mark.parametrize("cut", [0, 5, 20, 40], ids=["whole", "in its version", "before its header", "in its header"])
+def test_a_provisional_response_does_not_end_an_upload(connect: Callable[..., Any], size: int, cut: int) -> None:
+    """In one piece, or with its end behind the request."""
+    hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
+
+    class ReceiveBody:
+        def run(self, connection: Any) -> None:
+            connection._read_exactly(int(connection.request.headers["content-length"]))
+
+    def exchange() -> Behaviour:
+        first, last = (hints, b"") if not cut else (hints[:cut], hints[cut:])
+        return [Receive(body=False), Send(first), ReceiveBody(), Send(last + respond(204))]
+
+    with ScriptedServer([[*exchange(), *exchange()]]) as server:
+        client = connect(server.url, retry=ONCE, timeout=10, gzip=False)
+        for _ in range(2):
+            assert client.write(f'm s="{"x" * size}" 1', db="db", batch_bytes=None) is True
+        assert server.connections == 1
+
+
+def test_a_server_that_is_asked_to_expect_a_body(connect: Callable[..., Any], influxd: Server, database: str) -> None:
+    client = connect(influxd.url, database=database, headers={"Expect": "100-continue"}, retry=ONCE)
+    for n in range(6):
+        assert client.write(f'm s="{"x" * 60_000}" {n}\n' * 10) is True
+    assert len(client.query("SELECT s FROM m").series[0].values) == 6
+
+
 # Many at once
 
 
