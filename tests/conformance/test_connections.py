@@ -135,6 +135,35 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next(driver: Driver, co
         assert client.query("SHOW DATABASES").series == []
 
 
+UNREQUESTED = {
+    "whole": respond(204),
+    "two": respond(204) * 2,
+    "with a body": respond(200, JSON, b'{"results":[{"statement_id":0,"error":"of somebody else"}]}\n'),
+    "rejection": respond(400, JSON, b'{"error":"of somebody else"}\n'),
+    "no HTTP": b"\0" * 100,
+    "a part": respond(204)[:20],
+}
+
+
+@pytest.mark.needs("keep_alive")
+@pytest.mark.parametrize("unrequested", UNREQUESTED)
+def test_a_response_on_an_idle_connection_is_not_taken_for_the_next(
+    driver: Driver, connect: Callable[..., Any], unrequested: str
+) -> None:
+    """The connection is closed before it is used again: the server never reads what is sent over it."""
+    idle: Behaviour = [Receive(), Send(respond(204)), Stall(0.1), Send(UNREQUESTED[unrequested]), Stall(30)]
+    with ScriptedServer([idle, reply(204)]) as server:
+        client = connect(server.url, retry=ONCE, timeout=1)
+        client.ping()
+        time.sleep(0.3)
+        if (driver.name, unrequested) == ("aiohttp", "a part"):  # its parser keeps the part to itself
+            with pytest.raises(TransportError, match="was silent"):
+                client.write("m v=1 1", db="db")
+            return
+        assert client.write("m v=1 1", db="db") is True
+        assert (server.connections, len(server.requests)) == (2, 2)
+
+
 # Answers that come before the request is sent
 
 
