@@ -121,11 +121,11 @@ class AiohttpTransport:
         self._under_way += 1
         if self._places is None:
             return total
-        if not self._places.locked():
-            await self._places.acquire()  # returns at once
-            return total
         began = time.monotonic()
         try:
+            if total is None or not self._places.locked():
+                await self._places.acquire()
+                return total
             async with asyncio.timeout(total):
                 await self._places.acquire()
         except BaseException as error:
@@ -135,7 +135,7 @@ class AiohttpTransport:
                 msg = f"{self._settings.where} did not finish within {total} s"
                 raise TransportError(msg, maybe_received=False) from error
             raise
-        return None if total is None else max(total - (time.monotonic() - began), 0.001)
+        return max(total - (time.monotonic() - began), 0.001)
 
     def _client_timeout(self, timeout: Timeout, total: float | None) -> aiohttp.ClientTimeout:
         connect = timeout.connect if self._is_own else None
