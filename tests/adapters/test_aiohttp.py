@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from influx_aiohttp import AsyncInfluxDBClient
 from influx_proto import QueryError, RetryPolicy, Timeout, TransportError
+from influx_proto.adapter import MAX_CONNECTIONS
 
 from tests.servers.influxd import Server
 from tests.servers.scripted import Close, Receive, ScriptedServer, Send, Stall, reply
@@ -184,3 +185,18 @@ def test_the_time_to_connect_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch, a
             waiting.connect_ex(("127.0.0.1", listener.getsockname()[1]))
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
         asyncio.run(main())
+
+
+def test_waiting_for_a_connection_counts_in_the_total() -> None:
+    async def main(server: ScriptedServer) -> None:
+        async with AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client, asyncio.TaskGroup() as group:
+            tasks = [group.create_task(client.ping()) for _ in range(MAX_CONNECTIONS + 1)]
+            await asyncio.to_thread(server.wait_for, MAX_CONNECTIONS)
+            with pytest.raises(TransportError, match=r"did not finish within 0\.5 s") as caught:
+                await client.ping(timeout=Timeout(total=0.5))
+            assert caught.value.maybe_received is False
+            for task in tasks:
+                task.cancel()
+
+    with ScriptedServer([[Receive(), Stall(30)]]) as server:
+        asyncio.run(main(server))

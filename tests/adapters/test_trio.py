@@ -419,3 +419,9 @@ def test_waits_follow_trios_clock() -> None:
 
     with ScriptedServer([reply(503, {"Retry-After": "50"}), reply(204)]) as server:
         trio.run(main, server.url, clock=trio.testing.MockClock(rate=100))
+
+
+def test_its_import_reads_no_package_metadata() -> None:
+    """Which takes as long as all of its own modules."""
+    code = "import influx_trio, sys; assert 'importlib.metadata' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

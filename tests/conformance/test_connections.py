@@ -134,6 +134,35 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next(driver: Driver, co
         assert client.query("SHOW DATABASES").series == []
 
 
+UNREQUESTED = {
+    "whole": respond(204),
+    "two": respond(204) * 2,
+    "with a body": respond(200, JSON, b'{"results":[{"statement_id":0,"error":"of somebody else"}]}\n'),
+    "rejection": respond(400, JSON, b'{"error":"of somebody else"}\n'),
+    "no HTTP": b"\0" * 100,
+    "a part": respond(204)[:20],
+}
+
+
+@pytest.mark.needs("keep_alive")
+@pytest.mark.parametrize("unrequested", UNREQUESTED)
+def test_a_response_on_an_idle_connection_is_not_taken_for_the_next(
+    driver: Driver, connect: Callable[..., Any], unrequested: str
+) -> None:
+    """The connection is closed before it is used again: the server never reads what is sent over it."""
+    idle: Behaviour = [Receive(), Send(respond(204)), Stall(0.1), Send(UNREQUESTED[unrequested]), Stall(30)]
+    with ScriptedServer([idle, reply(204)]) as server:
+        client = connect(server.url, retry=ONCE, timeout=1)
+        client.ping()
+        time.sleep(0.3)
+        if (driver.name, unrequested) == ("aiohttp", "a part"):  # its parser keeps the part to itself
+            with pytest.raises(TransportError, match="was silent"):
+                client.write("m v=1 1", db="db")
+            return
+        assert client.write("m v=1 1", db="db") is True
+        assert (server.connections, len(server.requests)) == (2, 2)
+
+
 # Answers that come before the request is sent
 
 
@@ -166,6 +195,35 @@ def _streamed(size: int) -> Any:
 
     op = ops.write("m v=1 1", db="db")
     return replace(op, request=replace(op.request, body=Pieces()))
+
+
+@pytest.mark.needs("provisional")
+@pytest.mark.parametrize("size", [10, 3_000_000], ids=["small", "large"])
+@pytest.mark.parametrize("cut", [0, 5, 20, 40], ids=["whole", "in its version", "before its header", "in its header"])
+def test_a_provisional_response_does_not_end_an_upload(connect: Callable[..., Any], size: int, cut: int) -> None:
+    """In one piece, or with its end behind the request."""
+    hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
+
+    class ReceiveBody:
+        def run(self, connection: Any) -> None:
+            connection._read_exactly(int(connection.request.headers["content-length"]))
+
+    def exchange() -> Behaviour:
+        first, last = (hints, b"") if not cut else (hints[:cut], hints[cut:])
+        return [Receive(body=False), Send(first), ReceiveBody(), Send(last + respond(204))]
+
+    with ScriptedServer([[*exchange(), *exchange()]]) as server:
+        client = connect(server.url, retry=ONCE, timeout=10, gzip=False)
+        for _ in range(2):
+            assert client.write(f'm s="{"x" * size}" 1', db="db", batch_bytes=None) is True
+        assert server.connections == 1
+
+
+def test_a_server_that_is_asked_to_expect_a_body(connect: Callable[..., Any], influxd: Server, database: str) -> None:
+    client = connect(influxd.url, database=database, headers={"Expect": "100-continue"}, retry=ONCE)
+    for n in range(6):
+        assert client.write(f'm s="{"x" * 60_000}" {n}\n' * 10) is True
+    assert len(client.query("SELECT s FROM m").series[0].values) == 6
 
 
 # Many at once

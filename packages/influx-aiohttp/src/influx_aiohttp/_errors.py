@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
-from aiohttp.http import HttpProcessingError
 from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
 
 from ._way import Way
 
-#: What is translated.
-FOREIGN = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError)
+
+def is_library_error(error: BaseException) -> bool:
+    """Return whether aiohttp or the system raised it; aiohttp's parser has exceptions without a documented name."""
+    return isinstance(error, (TimeoutError, aiohttp.ClientError, OSError)) or _is_of_parser(error)
+
+
+def _is_of_parser(error: BaseException) -> bool:
+    is_of_aiohttp = isinstance(error, Exception) and type(error).__module__.partition(".")[0] == "aiohttp"
+    return is_of_aiohttp and not isinstance(error, (aiohttp.ClientError, OSError))
 
 
 def translated(
@@ -28,7 +34,7 @@ def translated(
         return TransportError(f"{where} did not finish within {timeout.total} s")
     if isinstance(error, aiohttp.ClientPayloadError):
         return ProtocolError(f"the answer of {where} is cut short or garbled: {_line(error)}", retryable=True)
-    if isinstance(error, (aiohttp.ClientResponseError, HttpProcessingError)):
+    if isinstance(error, aiohttp.ClientResponseError) or _is_of_parser(error):
         return ProtocolError(f"what {where} answers is no HTTP: {_line(error)}")
     return TransportError(f"{where} broke the connection: {_line(error)}", was_idle=way is not None and way.was_used)
 

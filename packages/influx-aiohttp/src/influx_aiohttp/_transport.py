@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import Any
 
 import aiohttp
-from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Settings, Timeout
+from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Settings, Timeout, TransportError
 from yarl import URL
 
-from ._errors import FOREIGN, translated
-from ._way import TCPConnector, UnixConnector, Way, is_small
+from ._errors import is_library_error, translated
+from ._way import TCPConnector, UnixConnector, Way, framing, is_small
 
 _log = logging.getLogger("influx_aiohttp")
 
@@ -40,6 +40,10 @@ class AiohttpTransport:
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._under_way = 0
+        #: aiohttp's own limit would count the wait for a free connection as a part of connecting.
+        self._places = asyncio.Semaphore(MAX_CONNECTIONS) if self._is_own else None
+        #: Whether aiohttp asks our connector for connections, which the first response shows.
+        self._is_reported = False
         self._closed = False
         proxy = settings.proxy
         #: What a request through a proxy has besides; one without TLS tells the proxy itself who we are.
@@ -55,30 +59,33 @@ class AiohttpTransport:
         """Send a request; give its answer, after which `done` is to be called."""
         session = self._opened_session()
         timeout = request.timeout
+        total = await self._wait_in_line(timeout.total)
         way = Way(timeout.idle)
         patience = way.begin()
-        self._under_way += 1
         try:
             async with patience:
-                return await session.request(
+                response = await session.request(
                     request.method,
                     # yarl would encode parts of it anew
                     URL(self._origin + request.target, encoded=True),
-                    headers=request.headers + self._headers,
+                    headers=request.headers + framing(request.body) + self._headers,
                     data=way.data(request.body),
                     allow_redirects=False,
                     auto_decompress=False,
                     raise_for_status=False,  # a session of the caller's may have it otherwise
-                    timeout=_client_timeout(timeout, is_own=self._is_own),
+                    timeout=self._client_timeout(timeout, total),
                     **self._proxy,
                 )
         except BaseException as error:
             await self.done()
-            if isinstance(error, FOREIGN):
+            if is_library_error(error) and isinstance(error, Exception):
                 raise translated(error, self._settings, timeout, patience, way) from error
             raise
         finally:
             way.end()
+        if not self._is_reported and self._is_own:
+            self._check(way)
+        return response
 
     def arriving(self, content: aiohttp.StreamReader, timeout: Timeout) -> AsyncIterator[bytes]:
         """Give the body of an answer as it arrives."""
@@ -86,6 +93,8 @@ class AiohttpTransport:
 
     async def done(self) -> None:
         """Take note that an exchange has ended."""
+        if self._places is not None:
+            self._places.release()
         self._under_way -= 1
         if self._closed:
             await self._close_when_done()
@@ -107,6 +116,42 @@ class AiohttpTransport:
         self._closed = True
         await self._close_when_done()
 
+    async def _wait_in_line(self, total: float | None) -> float | None:
+        """Wait for the right to use a connection; return what is left of the time for the whole attempt."""
+        self._under_way += 1
+        if self._places is None:
+            return total
+        began = time.monotonic()
+        try:
+            if total is None or not self._places.locked():
+                await self._places.acquire()
+                return total
+            async with asyncio.timeout(total):
+                await self._places.acquire()
+        except BaseException as error:
+            self._under_way -= 1
+            await self._close_when_done()
+            if isinstance(error, TimeoutError):
+                msg = f"{self._settings.where} did not finish within {total} s"
+                raise TransportError(msg, maybe_received=False) from error
+            raise
+        return max(total - (time.monotonic() - began), 0.001)
+
+    def _client_timeout(self, timeout: Timeout, total: float | None) -> aiohttp.ClientTimeout:
+        connect = timeout.connect if self._is_own else None
+        return _client_timeout(connect, timeout.connect, None if self._is_reported else timeout.idle, total)
+
+    def _check(self, way: Way) -> None:
+        """Rely on our connector from now on, or never again keep a connection of which nothing is known."""
+        if way.has_connection:
+            self._is_reported = True
+        elif ("Connection", "close") not in self._headers:
+            self._headers += (("Connection", "close"),)
+            _log.warning(
+                "aiohttp %s does not ask the connector of influx-aiohttp for connections; every request opens its own",
+                aiohttp.__version__,
+            )
+
     async def _close_when_done(self) -> None:
         if self._closed and self._is_own and self._session is not None and not self._under_way:
             await self._session.close()
@@ -127,7 +172,7 @@ class AiohttpTransport:
         return self._session
 
     def _made_session(self) -> aiohttp.ClientSession:
-        pool: dict[str, Any] = {"limit": MAX_CONNECTIONS, "keepalive_timeout": _KEEP}
+        pool: dict[str, Any] = {"limit": 0, "keepalive_timeout": _KEEP}  # no limit: see `_places`
         path = self._settings.unix_socket
         return aiohttp.ClientSession(
             connector=TCPConnector(ssl=self._context or True, **pool) if path is None else UnixConnector(path, **pool),
@@ -138,12 +183,14 @@ class AiohttpTransport:
 
 
 @functools.lru_cache(maxsize=16)
-def _client_timeout(timeout: Timeout, *, is_own: bool) -> aiohttp.ClientTimeout:
+def _client_timeout(
+    connect: float | None, sock_connect: float | None, sock_read: float | None, total: float | None
+) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
-        total=timeout.total,
-        sock_connect=timeout.connect,
-        # In a session of our own `Way` measures this, at less cost.
-        sock_read=None if is_own else timeout.idle,
+        total=total,
+        connect=connect,  # the lookup of the name, all addresses, TLS, and the proxy's consent
+        sock_connect=sock_connect,
+        sock_read=sock_read,  # None where `Way` measures it, at less cost
         ceil_threshold=math.inf,  # no time is rounded up
     )
 
@@ -190,8 +237,10 @@ class _Arriving:
             if not piece and not content.at_eof():
                 async with asyncio.timeout(self._timeout.idle) as patience:
                     piece = await content.readany()
-        except FOREIGN as error:
-            raise translated(error, self._settings, self._timeout, patience) from error
+        except Exception as error:
+            if is_library_error(error):
+                raise translated(error, self._settings, self._timeout, patience) from error
+            raise
         if not piece:
             raise StopAsyncIteration
         return piece

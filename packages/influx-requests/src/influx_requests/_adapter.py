@@ -1,12 +1,19 @@
-"""Where requests' connections come from: our TLS, unix sockets, and what is known of a connection that breaks."""
+"""Adapter of requests: our TLS, unix sockets, early responses, and connections that report how they failed.
+
+It subclasses what requests documents for subclassing, and urllib3's connections. Those are checked when the first
+client is created: if they do not work as expected, urllib3's own are used, which detect less.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import http.client
+import logging
 import socket
 import ssl
-from http.client import HTTPException, IncompleteRead, RemoteDisconnected
-from io import BufferedIOBase
+from collections.abc import Mapping
+from http.client import HTTPException, IncompleteRead
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import Any
 
@@ -15,62 +22,43 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from ._head import EarlyBytes, Source
+
+_log = logging.getLogger("influx_requests")
+
+_PIECE = 64 * 1024
+
 
 class IdleConnectionError(ConnectionError):
-    """A kept connection ended before the first byte of an answer."""
+    """A kept connection ended before the first byte of a response."""
 
 
 class NotConnectedError(OSError):
-    """There was no connection to be had; nothing was sent to the server."""
-
-
-class _WholeLines:
-    """The file of an answer's head: http.client takes its end in the middle for the end of the head."""
-
-    def __init__(self, file: BufferedIOBase) -> None:
-        self._file = file
-
-    def readline(self, size: int) -> bytes:
-        line = self._file.readline(size)
-        if not line:
-            msg = "closed within the head of the answer"
-            raise RemoteDisconnected(msg)
-        if not line.endswith(b"\n") and len(line) < size:
-            raise IncompleteRead(line)
-        return line
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-
-class _Answer(http.client.HTTPResponse):
-    def begin(self) -> None:
-        """Read the head, past any provisional ones."""
-        file = self.fp
-        self.fp: Any = _WholeLines(file)
-        super().begin()
-        while 102 <= self.status < 200:  # http.client knows of 100 only
-            self.headers: Any = None
-            super().begin()
-        if self.fp is not None:
-            self.fp = file
-
-
-class _LastAnswer(_Answer):
-    """The answer to a request that was not sent to its end, so that nothing can follow it."""
-
-    def begin(self) -> None:
-        """Read the head, and close the connection to others: the answer can still be read to its end."""
-        super().begin()
-        self.will_close = True
+    """No connection could be opened; nothing was sent to the server."""
 
 
 class _Connection(HTTPConnection):
-    response_class: Any = _Answer
     _was_used = False
+    _is_cut_off = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._early = EarlyBytes()
+
+    def response_class(  # type: ignore[override]  # http.client calls it, whatever it is
+        self, sock: Any, *args: Any, **kwargs: Any
+    ) -> http.client.HTTPResponse:
+        """Create the response that http.client reads from a socket."""
+        source: Any = Source(sock, self._early.take())
+        response = http.client.HTTPResponse(source, *args, **kwargs)
+        if self._is_cut_off and self.sock is not None:
+            # No request can follow one that was not sent to its end. The response's own file stays open.
+            self.sock.close()
+            self.sock = None
+        return response
 
     def connect(self) -> None:
-        """Connect, through a proxy and with TLS where that is asked for."""
+        """Connect, through a proxy and with TLS if configured."""
         try:
             super().connect()
         except ssl.SSLError:
@@ -79,17 +67,17 @@ class _Connection(HTTPConnection):
             raise NotConnectedError(str(error)) from error
 
     def send(self, data: Any) -> None:
-        """Send, and listen meanwhile: a server that refuses a body says so before it has read all of it."""
+        """Send, and receive meanwhile: a server that rejects a body responds before it has read all of it."""
         try:
-            if self.sock is None or isinstance(self.sock, ssl.SSLSocket):  # what comes there may be TLS's own
+            if isinstance(self.sock, socket.socket) and not isinstance(self.sock, ssl.SSLSocket):
+                self._send_and_receive(self.sock, memoryview(data))
+            else:  # there is none yet, or what can be received may be TLS's own
                 super().send(data)
-            else:
-                self._send_listening(self.sock, memoryview(data))
         except (ConnectionError, ssl.SSLEOFError) as error:
-            self.response_class = _LastAnswer
-            raise BrokenPipeError from error  # on which urllib3 looks for an answer, as it should
+            self._is_cut_off = True
+            raise BrokenPipeError from error  # urllib3 then reads the response, as it should
 
-    def _send_listening(self, sock: socket.socket, data: memoryview) -> None:
+    def _send_and_receive(self, sock: socket.socket, data: memoryview) -> None:
         with DefaultSelector() as selector:
             selector.register(sock, EVENT_READ | EVENT_WRITE)
             while data:
@@ -97,33 +85,36 @@ class _Connection(HTTPConnection):
                 if not events:
                     raise TimeoutError
                 if events[0][1] & EVENT_READ:
-                    raise ConnectionAbortedError
-                data = data[sock.send(data) :]
+                    received = sock.recv(_PIECE)
+                    if self._early.feed(received) or not received:
+                        raise ConnectionAbortedError
+                if events[0][1] & EVENT_WRITE:
+                    data = data[sock.send(data) :]
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
-        """Wait for the head of an answer."""
+        """Wait for the head of a response."""
         was_used = self._was_used
         try:
-            answer = super().getresponse()
+            response = super().getresponse()
         except (ConnectionError, ssl.SSLEOFError) as error:  # http.client's own for "closed" is a ConnectionError
             if was_used:
                 raise IdleConnectionError(str(error)) from error
             raise
         self._was_used = self.sock is not None
-        return answer
+        return response
 
     def close(self) -> None:
         """Close; urllib3 may open it anew."""
-        self._was_used = False
-        self.response_class = _Answer
+        self._was_used = self._is_cut_off = False
+        self._early.take()
         super().close()
 
 
 class _TLSConnection(_Connection, HTTPSConnection):
-    def connect(self) -> None:
-        """Connect."""
-        super().connect()
-        self.is_verified = True  # or not: of that the client has warned once, and urllib3 would with every request
+    #: What decides is the context. The client has warned once if it verifies nothing; urllib3 would with every request.
+    is_verified: bool = property(lambda _: True, lambda _, __: None)  # type: ignore[assignment]
+    #: Requests would trust certifi's CAs also.
+    ca_certs = ca_cert_dir = ca_cert_data = property(lambda _: None, lambda _, __: None)
 
 
 class _Pool(HTTPConnectionPool):
@@ -152,8 +143,32 @@ def _unix_pool(path: str) -> type[HTTPConnectionPool]:
     return UnixPool
 
 
+@functools.cache
+def _are_connections_sound() -> bool:
+    """Return whether the installed http.client and urllib3 read responses through `_Connection`, as it assumes."""
+    provisional = b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
+    try:
+        whole = _exchange(provisional + b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n")
+        _exchange(provisional + b"HTTP/1.1 204 No Content\r\nX: y\r\n")
+    except IncompleteRead:
+        return whole == 204
+    except Exception:  # noqa: BLE001 - whatever a future release raises
+        return False
+    return False
+
+
+def _exchange(response: bytes) -> int:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, contextlib.closing(_Connection("localhost")) as connection:
+        connection.sock = ours
+        connection.request("GET", "/")
+        theirs.sendall(response)
+        theirs.shutdown(socket.SHUT_WR)
+        return connection.getresponse().status
+
+
 class SettingsAdapter(HTTPAdapter):
-    """Connects as a client's settings say; many threads may use it."""
+    """Connects as a client's settings specify; many threads may use it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -163,24 +178,64 @@ class SettingsAdapter(HTTPAdapter):
         super().__init__(pool_maxsize=MAX_CONNECTIONS, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of direct connections."""
+        """Create the pools of direct connections."""
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        self._set_pools(getattr(self, "poolmanager", None))
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the pools of connections through a proxy."""
+        """Return the pools of connections through a proxy."""
         manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
-        manager.pool_classes_by_scheme = self._pools
+        self._set_pools(manager)
         return manager
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002 - there is one
-        """Tell the proxy who we are."""
+        """Return the credentials for the proxy."""
         return {} if self._settings.proxy is None else self._settings.proxy.headers
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave TLS to the context: requests would trust others besides."""
+        """Leave TLS to the context: requests would trust other CAs also."""
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         """Leave TLS to the context."""
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {}
+
+    def _set_pools(self, manager: Any) -> None:
+        if getattr(manager, "pool_classes_by_scheme", None) is self._pools:
+            return
+        if _are_connections_sound() and _can_set_pools(manager, self._pools):
+            return
+        if self._settings.unix_socket is not None:  # urllib3 would connect to the server's host and port
+            msg = f"unix_socket is not supported with urllib3 {_urllib3_version()}; install a version below it"
+            raise NotImplementedError(msg)
+        _warn()
+
+
+def _can_set_pools(manager: Any, pools: Mapping[str, type[HTTPConnectionPool]]) -> bool:
+    """Set the classes of a manager's connection pools; return whether the manager uses them."""
+    try:
+        before, manager.pool_classes_by_scheme = manager.pool_classes_by_scheme, pools
+        if type(manager.connection_from_host("localhost", 1, scheme="http")) is pools["http"]:
+            return True
+        manager.pool_classes_by_scheme = before
+    except AttributeError:  # there is no such attribute, or it is read-only
+        pass
+    finally:
+        if manager is not None:
+            manager.clear()
+    return False
+
+
+@functools.cache
+def _warn() -> None:
+    _log.warning(
+        "urllib3 %s does not work with the connections of influx-requests, which uses urllib3's own: truncated headers "
+        "and early responses are not detected, and a connection that the server closed costs one attempt",
+        _urllib3_version(),
+    )
+
+
+def _urllib3_version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415 - it imports slowly
+
+    return version("urllib3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -120,7 +120,9 @@ class _Body:
     """The pieces of an answer's body as they arrive."""
 
     def __init__(self, answer: requests.Response, settings: Settings, timeout: Timeout, deadline: float | None) -> None:
-        self._answer = answer
+        raw: Any = answer.raw
+        #: The adapter of a session of one's own may return responses without `read1`.
+        self._read: Callable[..., bytes] = getattr(raw, "read1", None) or raw.read
         self._settings = settings
         self._timeout = timeout
         self._deadline = deadline
@@ -133,8 +135,8 @@ class _Body:
             msg = f"{self._settings.where} did not finish within {self._timeout.total} s"
             raise TransportError(msg)
         try:
-            # Of requests' own ways, one waits until a piece is full, and all remove the content coding.
-            piece: bytes = self._answer.raw.read1(_PIECE, decode_content=False)
+            # Of requests' own methods, one waits until a chunk is full, and all remove the content encoding.
+            piece = self._read(_PIECE, decode_content=False)
         except FOREIGN as error:
             raise translated(error, self._settings, self._timeout) from error
         if not piece:

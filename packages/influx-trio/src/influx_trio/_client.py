@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
+import h11
 import trio
 from influx_proto.adapter import AsyncClient, AsyncSignal, Background, InThread, Settings, SpoolDirectory, SpoolFiles
 
@@ -18,7 +17,7 @@ class AsyncInfluxDBClient(AsyncClient[None]):
     It keeps its own connections; there is no `session` to give it.
     """
 
-    user_agent = f"influx-trio/{__version__} h11/{version('h11')} trio/{trio.__version__}"
+    user_agent = f"influx-trio/{__version__} {h11.PRODUCT_ID} trio/{trio.__version__}"
 
     def _make_transport(self, settings: Settings, session: None) -> TrioTransport:
         if session is not None:

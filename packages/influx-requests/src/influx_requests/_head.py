@@ -1,0 +1,129 @@
+"""Reader for response heads: skips provisional responses and detects truncated heads."""
+
+from __future__ import annotations
+
+import io
+import re
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from typing import Any
+
+_PROVISIONAL = re.compile(rb"HTTP/\d\.\d +1(?!01)\d\d\b")  # 101 is final: the server has left HTTP
+_END = re.compile(rb"\r?\n\r?\n")
+_BLANK = (b"\r\n", b"\n")
+
+#: A server that sends provisional responses or their headers without end would never run into a timeout.
+_MAX_PROVISIONAL = 100
+_MAX_HEADERS = 100
+_MAX_EARLY = 64 * 1024
+
+
+class EarlyBytes:
+    """The bytes that a server sends while the request is still being sent."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._skipped = 0
+
+    def feed(self, data: bytes) -> bool:
+        """Add received bytes and drop complete provisional heads; return whether a final response has begun."""
+        self._data += data
+        while _PROVISIONAL.match(self._data):
+            end = _END.search(self._data)
+            if end is None:
+                return len(self._data) > _MAX_EARLY
+            self._data = self._data[end.end() :]
+            self._skipped += 1
+            if self._skipped > _MAX_PROVISIONAL:
+                return True
+        return len(self._data) >= len(b"HTTP/1.1 200") or not b"HTTP/1.1 ".startswith(self._data[:9])
+
+    def take(self) -> bytes:
+        """Return the bytes that are left, and forget them."""
+        data, self._data, self._skipped = self._data, b"", 0
+        return data
+
+
+class Source:
+    """A socket as `http.client.HTTPResponse` uses one: a factory of the file that the response is read from."""
+
+    def __init__(self, sock: Any, early: bytes) -> None:
+        self._sock = sock
+        self._early = early
+
+    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
+        """Return a buffered file of the early bytes and all that follow."""
+        raw = self._sock.makefile("rb", buffering=0)
+        return _HeadReader(_Joined(self._early, raw) if self._early else raw)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+class _Joined(io.RawIOBase):
+    """Bytes that were received already, and then those of a raw file."""
+
+    def __init__(self, early: bytes, raw: io.RawIOBase) -> None:
+        self._early = early
+        self._raw = raw
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Read into a buffer; return the number of bytes."""
+        if not self._early:
+            return self._raw.readinto(buffer)
+        size = min(len(buffer), len(self._early))
+        buffer[:size], self._early = self._early[:size], self._early[size:]
+        return size
+
+    def close(self) -> None:
+        """Close the raw file."""
+        self._raw.close()
+        super().close()
+
+
+class _HeadReader(io.BufferedReader):
+    """The file of a response; http.client takes the end of the file within a head for the end of the head."""
+
+    _is_status_line = True
+    _is_head = True
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line: the first one is the final status line, and lines of the head are complete."""
+        if not self._is_head:
+            return super().readline(size)
+        if self._is_status_line:
+            self._is_status_line = False
+            return self._final_status_line(size)
+        line = self._whole_line(size)
+        self._is_head = line not in _BLANK
+        return line
+
+    def _final_status_line(self, size: int | None) -> bytes:
+        for _ in range(_MAX_PROVISIONAL + 1):
+            line = super().readline(size)
+            if not line:
+                msg = "closed before the head of the response"
+                raise RemoteDisconnected(msg)
+            if not _PROVISIONAL.match(self._complete(line, size)):
+                return line
+            self._skip_headers(size)
+        msg = f"more than {_MAX_PROVISIONAL} provisional responses"
+        raise HTTPException(msg)
+
+    def _skip_headers(self, size: int | None) -> None:
+        for _ in range(_MAX_HEADERS + 1):
+            if self._whole_line(size) in _BLANK:
+                return
+        msg = f"more than {_MAX_HEADERS} headers in a provisional response"
+        raise HTTPException(msg)
+
+    def _whole_line(self, size: int | None) -> bytes:
+        return self._complete(super().readline(size), size)
+
+    def _complete(self, line: bytes, size: int | None) -> bytes:
+        if not line.endswith(b"\n") and (size is None or size < 0 or len(line) < size):
+            raise IncompleteRead(line)
+        return line
