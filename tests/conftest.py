@@ -18,6 +18,16 @@ settings.register_profile("whatever the speed", deadline=None, suppress_health_c
 settings.load_profile("whatever the speed")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the conformance suite run over an adapter from outside this repository."""
+    parser.addoption(
+        "--driver",
+        action="append",
+        metavar="MODULE:NAME",
+        help="a Driver to run tests/conformance over, instead of the repository's own; see docs/adapter.md",
+    )
+
+
 @pytest.fixture(scope="session")
 def influxd() -> Iterator[Server]:
     """One server for the whole session: the one of `INFLUXDB_URL`, or one started for it."""

@@ -194,11 +194,11 @@ def test_proxy_of_the_environment(
         assert proxy.heads == []
 
 
+@pytest.mark.needs("session")
 def test_a_session_of_ones_own_knows_its_proxy(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://p")
     with warnings.catch_warnings(action="error"):
-        if driver.name in {"aiohttp", "requests"}:
-            assert driver.client_class(session=_Session()).settings.proxy is None
+        assert driver.client_class(session=_Session()).settings.proxy is None
 
 
 class _Session:
@@ -223,6 +223,7 @@ def test_the_user_agent_names_versions(connect: Callable[..., Any], driver: Driv
         name, _, version = part.partition("/")
         assert name
         assert version[0].isdigit()
+    assert agent == driver.client_class.user_agent
 
 
 @pytest.mark.parametrize(
