@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterable
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any, Self
 
 import anyio
@@ -51,18 +51,21 @@ class AsyncHTTPXTransport:
                 msg = f"{self._settings.where} did not finish within {timeout.total} s"
                 raise TransportError(msg, maybe_received=not tracker.is_connecting) from error
 
-        body = request.body if isinstance(request.body, bytes) else _aiter(request.body)
         self._in_flight.begin()
         try:
             with limited():
-                sent = httpx_request(request, self._settings, body, tracker.atrace)
+                sent = httpx_request(request, self._settings, _RequestBody(request), tracker.atrace)
                 response = await self._pool.handle_async_request(sent)
             tracker.has_response = True
             chunks = response.aiter_raw()
             try:
-                yield Response(response.status_code, response_headers(response), _Body(chunks, limited))
+                yield Response(response.status_code, response_headers(response), _ResponseBody(chunks, limited))
             finally:
                 await response.aclose()  # keeps the connection if the body was read to its end
+                # httpx reads through several async generators; each has to finish within the event loop.
+                with suppress(httpx.HTTPError, httpx.StreamError):
+                    async for _ in chunks:
+                        pass
         finally:
             if self._in_flight.end():
                 await self._close()
@@ -89,7 +92,22 @@ class AsyncHTTPXTransport:
             await self._pool.aclose()
 
 
-class _Body:
+class _RequestBody(httpx.AsyncByteStream):
+    """The chunks of a request's body; no generator, so that an aborted request leaves none unfinished."""
+
+    def __init__(self, request: Request) -> None:
+        self._chunks = iter([request.body] if isinstance(request.body, bytes) else request.body)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration
+
+
+class _ResponseBody:
     """The chunks of a response's body as they arrive."""
 
     def __init__(self, chunks: AsyncIterator[bytes], limited: Callable[[], AbstractContextManager[None]]) -> None:
@@ -102,11 +120,6 @@ class _Body:
     async def __anext__(self) -> bytes:
         with self._limited():
             return await anext(self._chunks)
-
-
-async def _aiter(body: Iterable[bytes]) -> AsyncGenerator[bytes]:
-    for chunk in body:
-        yield chunk
 
 
 class AsyncSignal:

@@ -73,19 +73,24 @@ class RequestTracker:
         self.trace(event, info)
 
 
-def httpx_request(request: Request, settings: Settings, body: Any, trace: object) -> httpx.Request:
-    """Return the request to send; `body` is bytes, or an iterable that fits the pool."""
+def httpx_request(
+    request: Request, settings: Settings, body: httpx.SyncByteStream | httpx.AsyncByteStream, trace: object
+) -> httpx.Request:
+    """Return the request to send, with the body as a stream that fits the pool."""
     timeout = request.timeout
-    origin, target = settings.server.origin, request.target
-    if settings.proxy is not None and not settings.server.ssl:
-        target = origin + target  # the proxy needs the whole URL
+    # The core has percent-encoded the target; httpx leaves what is encoded as it is.
+    url = settings.server.origin + request.target
     extensions = {
-        "target": target.encode("ascii"),  # httpx would normalize the percent-encoding of a URL
         # Waiting for a free connection is part of `total` alone.
         "timeout": {"connect": timeout.connect, "read": timeout.idle, "write": timeout.idle, "pool": None},
         "trace": trace,
     }
-    return httpx.Request(request.method, origin, headers=request.headers, content=body, extensions=extensions)
+    headers = [("Host", settings.server.netloc), *request.headers]
+    if request.size is None:
+        headers.append(("Transfer-Encoding", "chunked"))
+    elif request.size or request.method != "GET":
+        headers.append(("Content-Length", str(request.size)))
+    return httpx.Request(request.method, url, headers=headers, stream=body, extensions=extensions)
 
 
 def response_headers(response: httpx.Response) -> Headers:
@@ -96,7 +101,7 @@ def response_headers(response: httpx.Response) -> Headers:
 def map_exception(error: Exception, settings: Settings, timeout: Timeout, tracker: RequestTracker) -> InfluxDBError:
     """Map an exception of httpx to one of the core."""
     address = settings.where
-    text = str(error) or repr(error)
+    text = _reason(error)
     if tracker.is_connecting:
         if isinstance(error, httpx.TimeoutException):
             text = f"no connection within {timeout.connect} s"
@@ -108,6 +113,12 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout, tracke
     if isinstance(error, httpx.RemoteProtocolError):
         return ProtocolError(f"the response of {address} is truncated or malformed: {text}", retryable=True)
     return TransportError(f"{address} closed the connection: {text}")
+
+
+def _reason(error: BaseException) -> str:
+    """Return the text of the innermost exception that has one: httpx wraps those of other libraries."""
+    cause = error.__cause__ or error.__context__
+    return (_reason(cause) if cause else "") or str(error)
 
 
 class InFlight:

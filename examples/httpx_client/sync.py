@@ -45,15 +45,14 @@ class HTTPXTransport:
             except LIBRARY_ERRORS as error:
                 raise map_exception(error, self._settings, request.timeout, tracker) from error
 
-        body = request.body if isinstance(request.body, bytes) else iter(request.body)
         self._in_flight.begin()
         try:
             with mapped():
-                sent = httpx_request(request, self._settings, body, tracker.trace)
+                sent = httpx_request(request, self._settings, _RequestBody(request), tracker.trace)
                 response = self._pool.handle_request(sent)
             tracker.has_response = True
             try:
-                yield Response(response.status_code, response_headers(response), _Body(response, mapped))
+                yield Response(response.status_code, response_headers(response), _ResponseBody(response, mapped))
             finally:
                 response.close()  # keeps the connection if the body was read to its end
         finally:
@@ -78,7 +77,17 @@ class HTTPXTransport:
             self._pool.close()
 
 
-class _Body:
+class _RequestBody(httpx.SyncByteStream):
+    """The chunks of a request's body."""
+
+    def __init__(self, request: Request) -> None:
+        self._body = request.body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([self._body] if isinstance(self._body, bytes) else self._body)
+
+
+class _ResponseBody:
     """The chunks of a response's body as they arrive."""
 
     def __init__(self, response: httpx.Response, mapped: Callable[[], AbstractContextManager[None]]) -> None:
@@ -127,6 +136,8 @@ class InfluxDBClient(Client[None]):
     def _make_transport(self, settings: Settings, session: None) -> HTTPXTransport:
         if session is not None:
             raise TypeError("session: this client keeps its own connections")
+        if settings.unix_socket is not None:
+            raise NotImplementedError("unix_socket: httpx leaves the socket open if it cannot connect")
         return HTTPXTransport(settings)
 
     def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], None]]:

@@ -31,6 +31,7 @@ Feature: TypeAlias = Literal[
     "session",
     "spool",
     "total",
+    "trailing_bytes",
     "unix_socket",
 ]
 

@@ -124,6 +124,7 @@ def test_a_connection_that_died_within_the_answer_is_an_attempt(driver: Driver, 
             client.write("m v=1 1", db="db")
 
 
+@pytest.mark.needs("trailing_bytes")
 def test_what_comes_after_an_answer_is_not_taken_for_the_next(driver: Driver, connect: Callable[..., Any]) -> None:
     spoiled = respond(204) + respond(200, JSON, b'{"results":[{"statement_id":0,"error":"of somebody else"}]}\n')
     good: Behaviour = [Receive(), Send(respond(200, JSON, GOOD))]

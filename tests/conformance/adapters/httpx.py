@@ -9,8 +9,9 @@ LACKS: frozenset[Feature] = frozenset({
     "partial_head",
     "session",
     "spool",
+    "trailing_bytes",
 })
 
-SYNC = Driver("httpx", InfluxDBClient, lacks=LACKS | {"total"})
+SYNC = Driver("httpx", InfluxDBClient, lacks=LACKS | {"total", "unix_socket"})
 ASYNCIO = Driver("httpx-asyncio", AsyncInfluxDBClient, "asyncio", lacks=LACKS)
 TRIO = Driver("httpx-trio", AsyncInfluxDBClient, "trio", lacks=LACKS)
