@@ -48,7 +48,7 @@ matrix: ## The tests over several Pythons, with the newest and the oldest depend
 	@PYTHONS="$(PYTHONS)" .ci/matrix
 
 coverage: .venv/dev.stamp ## How much of the core its tests and conformance reach; less than 95 % is a failure
-	@$(python) -m pytest -q tests/core tests/conformance -k "not (conformance and (aiohttp or http.client))" --cov --cov-report=
+	@$(python) -m pytest -q tests/core tests/conformance -k "not (conformance and (aiohttp or http.client or httpx))" --cov --cov-report=
 	@$(python) -m coverage report --include="packages/influx-proto/*" --skip-covered --fail-under=95
 
 audit: .venv/audit.stamp ## Known vulnerabilities in what our packages need (asks a service of PyPI)

@@ -107,7 +107,7 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout, tracke
             text = f"no connection within {timeout.connect} s"
         return TransportError(f"cannot connect to {address}: {text}", maybe_received=False)
     if isinstance(error, httpx.TimeoutException):
-        return TransportError(f"{address} was silent for {timeout.idle} s")
+        return TransportError(f"{address} sent nothing for {timeout.idle} s")
     if not tracker.has_response:
         return TransportError(f"no response from {address}: {text}", was_idle=tracker.is_reused)
     if isinstance(error, httpx.RemoteProtocolError):

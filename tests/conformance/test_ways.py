@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_unix_socket(driver: Driver, connect: Callable[..., Any], socket_server:
 def test_no_unix_socket(driver: Driver, connect: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "none", tmp_path / "file"):
-        with pytest.raises(TransportError, match=f"cannot connect to {path}: ") as caught:
+        with pytest.raises(TransportError, match=re.escape(str(path))) as caught:
             connect("http://localhost", unix_socket=path, retry=ONCE).ping()
         assert caught.value.maybe_received is False
 
@@ -133,7 +134,7 @@ def test_proxy_that_wants_credentials(
         with pytest.raises(AuthenticationError) as caught:
             connect(influxd.url, proxy=proxy.url, retry=ONCE).query("SHOW USERS")
         assert caught.value.status == 407
-        with pytest.raises(TransportError, match=r"cannot connect to .* \(through the proxy .*407") as refused:
+        with pytest.raises(TransportError, match=r"\(through the proxy .*407") as refused:
             connect(server.url, verify=ca, proxy=proxy.url, retry=ONCE).query("SHOW USERS")
         assert refused.value.maybe_received is False
     for text in (repr(client), repr(client.settings), str(refused.value), caplog.text):
@@ -145,7 +146,7 @@ def test_proxy_that_wants_credentials(
 @pytest.mark.needs("proxy")
 def test_no_server_behind_a_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
     with refused_port() as port, Proxy() as proxy:
-        with pytest.raises(TransportError, match=r"cannot connect to .* \(through the proxy .*502") as caught:
+        with pytest.raises(TransportError, match=r"\(through the proxy .*502") as caught:
             connect(f"https://127.0.0.1:{port}", proxy=proxy.url, retry=ONCE).ping()
         assert caught.value.maybe_received is False
 
@@ -154,7 +155,7 @@ def test_no_server_behind_a_proxy(driver: Driver, connect: Callable[..., Any]) -
 @pytest.mark.needs("proxy")
 def test_a_proxy_that_fails(driver: Driver, connect: Callable[..., Any], end: Any) -> None:
     with ScriptedServer([[Receive(), end]]) as proxy:
-        with pytest.raises(TransportError, match=r"cannot connect to .* \(through the proxy .*\)") as caught:
+        with pytest.raises(TransportError, match=r"db\.example:8086 \(through the proxy .*\)") as caught:
             connect("https://db.example:8086", proxy=proxy.url, retry=ONCE, timeout=0.2).ping()
         assert caught.value.maybe_received is False
 
@@ -163,7 +164,7 @@ def test_a_proxy_that_fails(driver: Driver, connect: Callable[..., Any], end: An
 def test_no_proxy_there(driver: Driver, connect: Callable[..., Any]) -> None:
     for scheme in ("http", "https"):
         with refused_port() as port:
-            match = rf"cannot connect to db\.example:8086 \(through the proxy 127\.0\.0\.1:{port}\)"
+            match = rf"db\.example:8086 \(through the proxy 127\.0\.0\.1:{port}\)"
             with pytest.raises(TransportError, match=match) as caught:
                 connect(f"{scheme}://db.example:8086", proxy=f"http://127.0.0.1:{port}", retry=ONCE).ping()
             assert caught.value.maybe_received is False
