@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.drivers import DRIVERS, Driver, load
+from tests.conformance.drivers import DRIVERS, EXAMPLES, TRANSPORT, Driver, load
 from tests.servers.influxd import Server
 
 
@@ -26,9 +26,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test that uses a client over every driver: those of `--driver`, or our own."""
+    """Run each test that uses a client over every driver: those of `--driver`, or the repository's own."""
     if "driver" in metafunc.fixturenames:
-        drivers = [load(spec) for spec in metafunc.config.getoption("--driver") or DRIVERS]
+        specs = metafunc.config.getoption("--driver") or DRIVERS
+        if specs is DRIVERS and metafunc.module.__name__.rpartition(".")[2] in TRANSPORT:
+            specs += EXAMPLES
+        drivers = [load(spec) for spec in specs]
         metafunc.parametrize("driver", drivers, ids=[driver.name for driver in drivers])
 
 
