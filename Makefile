@@ -6,7 +6,7 @@ args ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # each step announced and ended before the next
-.PHONY: help quickstart test lint types pytest docs bench matrix newest oldest wheels lock dist coverage audit format clean
+.PHONY: help quickstart test lint types pytest docs bench matrix conformance newest oldest wheels lock dist coverage audit format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,12 +69,17 @@ lock: .venv/dev.stamp ## Update uv.lock to the newest releases
 	@$(python) -m uv lock --upgrade
 
 coverage: .venv/dev.stamp ## How much of the core its tests and conformance reach; less than 95 % is a failure
-	@$(python) -m pytest -q tests/core tests/conformance -k "not (conformance and (aiohttp or http.client))" --cov --cov-report=
+	@$(python) -m pytest -q tests/core tests/conformance -k "not (conformance and (aiohttp or http.client or httpx))" --cov --cov-report=
 	@$(python) -m coverage report --include="packages/influx-proto/*" --skip-covered --fail-under=95
 
 dist: .venv/dev.stamp ## Build the wheels and sdists in dist
 	@rm -rf dist
 	@for package in packages/*/; do $(python) -m build --no-isolation --outdir dist $$package || exit; done
+conformance: .venv/dev.stamp ## The whole conformance suite over the httpx example, of which make test runs a part
+	@$(python) -m tests.servers.influxd --install
+	@$(python) -m tests.servers.nginx --install
+	@$(python) -m tests.servers.victoriametrics --install
+	@$(python) -m pytest tests/conformance $(foreach name,SYNC ASYNCIO TRIO,--driver tests.conformance.adapters.httpx:$(name)) $(args)
 
 audit: .venv/audit.stamp ## Known vulnerabilities in what our packages need (asks a service of PyPI)
 	@.ci/audit $(args)

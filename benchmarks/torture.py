@@ -131,7 +131,8 @@ def torture_spool(name: str, kills: int, seconds: float) -> None:
         with influx_requests.InfluxDBClient.from_url(server.url) as client:
             client.create_database(spooler.DATABASE)
         began = time.perf_counter()
-        found = spooler.torture(name, server, Path(folder), lives=kills, seconds=seconds)
+        driver = f"tests.conformance.adapters.{name}:DRIVER"
+        found = spooler.torture(driver, server, Path(folder), lives=kills, seconds=seconds)
         took = time.perf_counter() - began
         left = sum(path.name != "lock" for path in Path(folder).iterdir())
     print(

@@ -33,6 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(f"test ids contain memory addresses; pass ids= to parametrize: {', '.join(unstable)}")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the conformance suite run over an adapter from outside this repository."""
+    parser.addoption(
+        "--driver",
+        action="append",
+        metavar="MODULE:NAME",
+        help="a Driver to run tests/conformance over, instead of the repository's own; see docs/adapter.md",
+    )
+
+
 @pytest.fixture(scope="session")
 def influxd() -> Iterator[Server]:
     """One server for the whole session: the one of `INFLUXDB_URL`, or one started for it."""

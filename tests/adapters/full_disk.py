@@ -1,6 +1,6 @@
 """A process whose files may not grow beyond a few kB: what a batch writer with a spool does then.
 
-    python -m tests.adapters.full_disk aiohttp|trio|requests URL DATABASE DIRECTORY
+    python -m tests.adapters.full_disk MODULE:DRIVER URL DATABASE DIRECTORY
 
 Prints the error, and how many lines were taken over before it.
 """
@@ -13,11 +13,11 @@ import sys
 
 from influx_proto import Spool, SpoolError
 
-from tests.conformance.drivers import DRIVERS
+from tests.conformance.drivers import load
 
 
-def main(name: str, url: str, database: str, directory: str) -> None:
-    [driver] = [driver for driver in DRIVERS if driver.name == name]
+def main(spec: str, url: str, database: str, directory: str) -> None:
+    driver = load(spec)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error then, EFBIG, instead of the end of the process
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
     with driver.client(url, database=database) as client:

@@ -22,7 +22,7 @@ from influx_proto._batch.spool.format import mark_record, read_segment
 
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
 from tests.adapters.cancelling import cancelled_when_received
-from tests.conformance.drivers import DRIVERS, Driver
+from tests.conformance.drivers import DRIVERS, Driver, load
 from tests.servers.influxd import Server
 from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port
 
@@ -31,7 +31,7 @@ SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
 LINES = [f"m n={n}i {n}" for n in range(30)]
 
 adapters = pytest.mark.parametrize(
-    "driver", [driver for driver in DRIVERS if "spool" not in driver.lacks], ids=lambda driver: driver.name
+    "driver", [driver for driver in map(load, DRIVERS) if "spool" not in driver.lacks], ids=lambda driver: driver.name
 )
 
 
@@ -47,7 +47,7 @@ def stored(influxd: Server, database: str, folder: Path) -> list[int]:
 @adapters
 def test_a_full_disk(driver: Driver, influxd: Server, database: str, tmp_path: Path) -> None:
     folder = tmp_path / "spool"
-    command = [sys.executable, "-m", "tests.adapters.full_disk", driver.name, influxd.url, database, str(folder)]
+    command = [sys.executable, "-m", "tests.adapters.full_disk", driver.spec, influxd.url, database, str(folder)]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     *errors, total = run.stdout.splitlines()
     assert len(errors) == 3

@@ -1,4 +1,4 @@
-"""The one fixture an adapter needs to run the suite, and a client made of it."""
+"""The drivers over which the suite runs, and clients of the adapter under test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.drivers import DRIVERS, Driver
+from tests.conformance.drivers import DRIVERS, EXAMPLES, TRANSPORT, Driver, load
 from tests.servers.influxd import Server
 
 
@@ -25,11 +25,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
-@pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
-def driver(request: pytest.FixtureRequest) -> Driver:
-    """The adapter under test."""
-    found: Driver = request.param
-    return found
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that uses a client over every driver: those of `--driver`, or the repository's own."""
+    if "driver" in metafunc.fixturenames:
+        specs = metafunc.config.getoption("--driver") or DRIVERS
+        if specs is DRIVERS and metafunc.module.__name__.rpartition(".")[2] in TRANSPORT:
+            specs += EXAMPLES
+        drivers = [load(spec) for spec in specs]
+        metafunc.parametrize("driver", drivers, ids=[driver.name for driver in drivers])
 
 
 @pytest.fixture

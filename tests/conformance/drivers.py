@@ -11,20 +11,29 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any, Literal, TypeAlias
 
 import anyio
-import influx_aiohttp
-import influx_requests
-import influx_trio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from influx_proto.adapter import AsyncClient, Client
 
-from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
-
+#: What docs/adapter.md lists.
 Feature: TypeAlias = Literal[
-    "proxy", "unix_socket", "total", "keep_alive", "early_answer", "cut_head", "provisional", "background", "spool"
+    "background",
+    "cut_head",
+    "early_answer",
+    "keep_alive",
+    "malformed_head",
+    "partial_head",
+    "provisional",
+    "proxy",
+    "session",
+    "spool",
+    "total",
+    "trailing_bytes",
+    "unix_socket",
 ]
 
 
@@ -39,6 +48,8 @@ class Driver:
     client_class: type[Client[Any] | AsyncClient[Any]]
     backend: Literal["asyncio", "trio"] | None = None
     lacks: frozenset[Feature] = frozenset()
+    #: `package.module:NAME`, by which another process finds it. `load` sets it.
+    spec: str = ""
 
     @contextlib.contextmanager
     def client(self, url: str, *, debug: bool = True, **settings: Any) -> Iterator[Any]:
@@ -116,9 +127,30 @@ def at_once(*calls: Callable[[], Any]) -> Sequence[Any]:
         return list(pool.map(lambda call: call(), calls))
 
 
-DRIVERS = [
-    Driver("aiohttp", influx_aiohttp.AsyncInfluxDBClient, "asyncio"),
-    Driver("trio", influx_trio.AsyncInfluxDBClient, "trio"),
-    Driver("requests", influx_requests.InfluxDBClient),
-    Driver("http.client", HTTPClientInfluxDBClient, lacks=frozenset(get_args(Feature))),
-]
+#: The drivers over which the suite runs by default. `--driver package.module:DRIVER` names others.
+DRIVERS = (
+    "tests.conformance.adapters.aiohttp:DRIVER",
+    "tests.conformance.adapters.trio:DRIVER",
+    "tests.conformance.adapters.requests:DRIVER",
+    "tests.conformance.adapters.http_client:DRIVER",
+)
+#: The drivers of the example adapter. By default only the modules in `TRANSPORT` run over them, to save time.
+EXAMPLES = (
+    "tests.conformance.adapters.httpx:SYNC",
+    "tests.conformance.adapters.httpx:ASYNCIO",
+    "tests.conformance.adapters.httpx:TRIO",
+)
+#: The modules that test what an adapter does, rather than the core.
+TRANSPORT = frozenset({
+    "test_connections", "test_operations", "test_streams", "test_timeouts", "test_tls", "test_ways", "test_wire",
+})  # fmt: skip
+
+
+def load(spec: str) -> Driver:
+    """Import the driver that `package.module:NAME` names."""
+    module, _, name = spec.partition(":")
+    driver = getattr(import_module(module), name or "DRIVER")
+    if not isinstance(driver, Driver):
+        msg = f"{spec} is a {type(driver).__name__}; --driver needs a tests.conformance.drivers.Driver"
+        raise TypeError(msg)
+    return replace(driver, spec=spec)

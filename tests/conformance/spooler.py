@@ -1,6 +1,6 @@
 """A process that writes through a batch writer with a spool and tells how far it is, and one that kills it.
 
-    python -m tests.conformance.spooler aiohttp|trio|requests URL DIRECTORY FIRST COUNT
+    python -m tests.conformance.spooler MODULE:DRIVER URL DIRECTORY FIRST COUNT
 
 The points are numbered from FIRST on, and carry no time: one that was sent twice under different times would be there
 twice. After each `write` the number of the next point is printed: all before it were taken over.
@@ -8,23 +8,21 @@ twice. After each `write` the number of the next point is printed: all before it
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import influx_aiohttp
-import influx_requests
-import influx_trio
-import trio
+import anyio
 from influx_proto import InfluxDBError, RetryPolicy, Spool
+from influx_proto.adapter import Client
 
+from tests.conformance.drivers import load
 from tests.servers.influxd import Influxd
 
 ROOT = Path(__file__).parents[2]
@@ -60,34 +58,25 @@ def options(folder: str) -> dict[str, Any]:
     }
 
 
-def with_requests(url: str, folder: str, first: int, count: int) -> None:
-    with influx_requests.InfluxDBClient.from_url(url, database=DATABASE, retry=RETRY) as client:
-        with client.batch_writer(**options(folder)) as writer:
-            for portion in portions(first, count):
-                writer.write(portion)
+def write(client: Client[Any], folder: str, first: int, count: int) -> None:
+    with client, client.batch_writer(**options(folder)) as writer:
+        for portion in portions(first, count):
+            writer.write(portion)
 
 
-async def over(client: Any, folder: str, first: int, count: int) -> None:
+async def awrite(client: Any, folder: str, first: int, count: int) -> None:
     async with client, client.batch_writer(**options(folder)) as writer:
         for portion in portions(first, count):
             await writer.write(portion)
 
 
-def with_asyncio(url: str, folder: str, first: int, count: int) -> None:
-    client = influx_aiohttp.AsyncInfluxDBClient.from_url(url, database=DATABASE, retry=RETRY)
-    asyncio.run(over(client, folder, first, count))
-
-
-def with_trio(url: str, folder: str, first: int, count: int) -> None:
-    client = influx_trio.AsyncInfluxDBClient.from_url(url, database=DATABASE, retry=RETRY)
-    trio.run(over, client, folder, first, count)
-
-
-CLIENTS: dict[str, Callable[[str, str, int, int], None]] = {
-    "aiohttp": with_asyncio,
-    "trio": with_trio,
-    "requests": with_requests,
-}
+def run(spec: str, url: str, folder: str, first: int, count: int) -> None:
+    driver = load(spec)
+    client = driver.client_class.from_url(url, database=DATABASE, retry=RETRY)
+    if isinstance(client, Client):
+        write(client, folder, first, count)
+    else:
+        anyio.run(awrite, client, folder, first, count, backend=driver.backend or "asyncio")
 
 
 class Outcome(NamedTuple):
@@ -106,8 +95,8 @@ class Outcome(NamedTuple):
 class Life:
     """One process, from its start to its end."""
 
-    def __init__(self, name: str, url: str, folder: Path, first: int, count: int) -> None:
-        command = [sys.executable, "-m", "tests.conformance.spooler", name, url, str(folder), str(first), str(count)]
+    def __init__(self, spec: str, url: str, folder: Path, first: int, count: int) -> None:
+        command = [sys.executable, "-m", "tests.conformance.spooler", spec, url, str(folder), str(first), str(count)]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         self.told = first
         self._began = threading.Event()
@@ -132,12 +121,12 @@ class Life:
         return status
 
 
-def torture(name: str, server: Influxd, folder: Path, *, lives: int, seconds: float) -> Outcome:
+def torture(spec: str, server: Influxd, folder: Path, *, lives: int, seconds: float) -> Outcome:
     """Kill the process as often, after so many seconds each time, in every other life the server before it."""
     taken: list[range] = []
     first = 0
     for number in range(lives):
-        life = Life(name, server.url, folder, first, 10**9)
+        life = Life(spec, server.url, folder, first, 10**9)
         life.wait_until_it_writes()
         time.sleep(seconds / 2)
         if number % 2:
@@ -149,17 +138,17 @@ def torture(name: str, server: Influxd, folder: Path, *, lives: int, seconds: fl
             server.start()
         taken.append(range(first, life.told))
         first = life.told + AT_ONCE  # it was killed in a write, of which nobody knows
-    life = Life(name, server.url, folder, first, 5 * AT_ONCE)
+    life = Life(spec, server.url, folder, first, 5 * AT_ONCE)
     assert life.end() == 0
     taken.append(range(first, life.told))
-    return compared(server, taken)
+    return compared(spec, server, taken)
 
 
-def compared(server: Influxd, taken: list[range]) -> Outcome:
+def compared(spec: str, server: Influxd, taken: list[range]) -> Outcome:
     attempted = taken[-1].stop
     found = bytearray(attempted)
     altered = more = 0
-    with influx_requests.InfluxDBClient.from_url(server.url, database=DATABASE) as client:
+    with load(spec).client(server.url, database=DATABASE) as client:
         with client.query_points("SELECT f, n, s, t FROM m") as points:
             for row in points:
                 n = row["n"]
@@ -174,4 +163,4 @@ def compared(server: Influxd, taken: list[range]) -> Outcome:
 
 if __name__ == "__main__":
     logging.getLogger("influx_proto").setLevel(logging.ERROR)  # that the server goes away is the point
-    CLIENTS[sys.argv[1]](sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    run(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -12,14 +11,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
-import influx_requests
+import anyio.lowlevel
 import pytest
-import trio.lowlevel
 from influx_proto import AuthenticationError, AuthorizationError, ResponseError, RetryPolicy, TransportError, ops
 
 from tests.conformance.drivers import Driver
-from tests.servers.influxd import Influxd, Server
+from tests.servers.influxd import Influxd, Server, execute
 from tests.servers.scripted import ScriptedServer, reply
 
 SECRET = "shared secret"
@@ -30,11 +29,10 @@ PASSWORD = "pass:wörd 'quoted'"
 def guarded() -> Iterator[Server]:
     """A server with an administrator called `admin`, and a user called `reader` without any rights."""
     with Influxd(auth=True, shared_secret=SECRET) as server:
-        with influx_requests.InfluxDBClient.from_url(server.url) as client:
-            client.query("CREATE USER admin WITH PASSWORD 'pass:wörd \\'quoted\\'' WITH ALL PRIVILEGES")
-        with influx_requests.InfluxDBClient.from_url(server.url, username="admin", password=PASSWORD) as client:
-            client.query("CREATE USER reader WITH PASSWORD 'reader'")
-            client.create_database("db")
+        execute(server.url, "CREATE USER admin WITH PASSWORD 'pass:wörd \\'quoted\\'' WITH ALL PRIVILEGES")
+        url = server.url.replace("://", f"://admin:{quote(PASSWORD)}@")
+        execute(url, "CREATE USER reader WITH PASSWORD 'reader'")
+        execute(url, "CREATE DATABASE db")
         yield server
 
 
@@ -104,10 +102,7 @@ def test_a_coroutine_function_gives_the_token_of_an_awaiting_client(
     connect: Callable[..., Any], driver: Driver
 ) -> None:
     async def token() -> str:
-        if driver.backend == "trio":
-            await trio.lowlevel.checkpoint()
-        else:
-            await asyncio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return "abc"
 
     with ScriptedServer([reply(204)]) as server:

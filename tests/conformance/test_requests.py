@@ -61,7 +61,7 @@ def test_headers(connect: Callable[..., Any], driver: Any) -> None:
     assert headers["host"] == f"127.0.0.1:{server.port}"
     assert headers["accept"] == "application/x-msgpack"
     assert headers["accept-encoding"] == "identity"
-    assert headers["user-agent"].startswith("influx-")
+    assert headers["user-agent"] == driver.client_class.user_agent
     assert headers["x-tenant"] == "7"
     assert "authorization" not in headers
 

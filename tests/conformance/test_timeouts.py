@@ -45,7 +45,7 @@ def test_idle(connect: Callable[..., Any], behaviour: Behaviour) -> None:
             (connect(server.url, retry=ONCE), {"timeout": 0.1}),
             (connect(server.url, retry=ONCE, timeout=60), {"timeout": Timeout(idle=0.1)}),
         ):
-            with pytest.raises(TransportError, match=r"was silent for 0\.1 s") as caught:
+            with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.1 s") as caught:
                 client.query("SHOW DATABASES", **call)
             assert caught.value.maybe_received is True
 
@@ -56,11 +56,11 @@ def test_waits_of_different_lengths(connect: Callable[..., Any]) -> None:
         client = connect(server.url, retry=ONCE, timeout=60)
         long = pool.submit(client.ping, timeout=Timeout(idle=1.5))
         server.wait_for(1)
-        with pytest.raises(TransportError, match=r"was silent for 0\.1 s"):
+        with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.1 s"):
             client.ping(timeout=Timeout(idle=0.1))  # connecting may take longer
         assert not long.done()
         assert client.ping()
-        with pytest.raises(TransportError, match=r"was silent for 1\.5 s"):
+        with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b1\.5 s"):
             long.result(30)
         assert client.ping()
 
@@ -76,7 +76,7 @@ def test_every_operation_takes_a_timeout(connect: Callable[..., Any]) -> None:
             lambda **timeout: client.query_dataframe("SELECT v FROM m", **timeout),
             lambda **timeout: client.query_points("SELECT v FROM m", **timeout).__enter__(),
         ):
-            with pytest.raises(TransportError, match="was silent"):
+            with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.05 s"):
                 call(timeout=Timeout(idle=0.05))
         server.wait_for(6)
         assert len(server.requests) == 6
@@ -104,7 +104,7 @@ def test_total(driver: Driver, connect: Callable[..., Any]) -> None:
             with pytest.raises(NotImplementedError, match="timeout"):
                 client.query("SHOW DATABASES", timeout=Timeout(total=1))
             return
-        with pytest.raises(TransportError, match=r"did not finish within 0\.3 s"):
+        with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.3 s"):
             client.query("SHOW DATABASES", timeout=Timeout(total=0.3))
         assert client.query("SHOW DATABASES", timeout=Timeout(total=30)).series == []
 
@@ -113,7 +113,7 @@ def test_total(driver: Driver, connect: Callable[..., Any]) -> None:
 def test_total_of_what_says_nothing(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(), Stall(30)]]) as server:
         client = connect(server.url, retry=ONCE)
-        with pytest.raises(TransportError, match=r"did not finish within 0\.2 s"):
+        with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.2 s"):
             client.query("SHOW DATABASES", timeout=Timeout(total=0.2))
 
 
@@ -125,7 +125,7 @@ def test_total_of_a_stream(driver: Driver, connect: Callable[..., Any]) -> None:
         [Send(chunked(line + b'"partial":true}]}\n', end=False)), Stall(0.03)] for _ in range(300)
     )
     with ScriptedServer([endless]) as server:
-        with pytest.raises(TransportError, match=r"did not finish within 0\.3 s"):
+        with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.3 s"):
             with connect(server.url, retry=ONCE).query_points("SELECT 1", timeout=Timeout(total=0.3)) as points:
                 for _ in points:
                     pass
@@ -142,11 +142,11 @@ def test_connecting(driver: Driver, connect: Callable[..., Any]) -> None:
             for each in waiting:
                 each.setblocking(False)
                 each.connect_ex(address)
-            with pytest.raises(TransportError, match=r"cannot connect to .*(0\.2 s|timed out)") as caught:
+            with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*(\b0\.2 s|timed out)") as caught:
                 connect(f"http://127.0.0.1:{address[1]}", retry=ONCE, timeout=Timeout(connect=0.2)).ping()
             assert caught.value.maybe_received is False
             if "total" not in driver.lacks:
-                with pytest.raises(TransportError, match=r"did not finish within 0\.2 s") as caught:
+                with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.2 s") as caught:
                     connect(f"http://127.0.0.1:{address[1]}", retry=ONCE, timeout=Timeout(total=0.2)).ping()
                 assert caught.value.maybe_received is False
         finally:
@@ -157,7 +157,7 @@ def test_connecting(driver: Driver, connect: Callable[..., Any]) -> None:
 def test_a_server_that_accepts_and_says_nothing_in_tls(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Stall(30)]]) as server:
         url = server.url.replace("http:", "https:")
-        with pytest.raises(TransportError, match="cannot connect to") as caught:
+        with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+") as caught:
             connect(url, retry=ONCE, timeout=Timeout(connect=0.2)).ping()
         assert caught.value.maybe_received is False
 
@@ -181,7 +181,7 @@ def test_a_silent_server_behind_tls(connect: Callable[..., Any], tmp_path: Path)
             verify=tmp_path / "ca.pem",
             timeout=Timeout(idle=0.2),
         )
-        with pytest.raises(TransportError, match=r"was silent for 0\.2 s"):
+        with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.2 s"):
             client.ping()
         with suppress(OSError):  # no goodbye is waited for
             ended.result(30)

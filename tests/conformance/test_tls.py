@@ -93,7 +93,7 @@ def test_ones_own_authority(connect: Callable[..., Any], secure: Server, files: 
 
 
 def test_the_systems_authorities_do_not_know_it(connect: Callable[..., Any], secure: Server) -> None:
-    with pytest.raises(TransportError, match=r"cannot (talk TLS|connect).*CERTIFICATE_VERIFY_FAILED") as caught:
+    with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*CERTIFICATE_VERIFY_FAILED") as caught:
         connect(secure.url, retry=ONCE).ping()
     assert caught.value.maybe_received is False
 
@@ -149,7 +149,7 @@ def test_tls_with_a_server_that_speaks_none(connect: Callable[..., Any], influxd
 
 def test_no_tls_with_a_server_that_speaks_it(connect: Callable[..., Any], secure: Server) -> None:
     """InfluxDB of that age hangs up, Go of today answers 400 with a text."""
-    with pytest.raises(Exception, match=r"400|connection|answer"):
+    with pytest.raises(Exception, match=r"400|127\.0\.0\.1:\d+"):
         connect(secure.url.replace("https:", "http:"), retry=ONCE).ping()
 
 
@@ -183,7 +183,7 @@ def test_client_certificates(connect: Callable[..., Any], influxd: Server, files
             (files.client, None, ""),
         ):
             assert connect(proxy.url, verify=files.ca, cert=cert).ping().version
-        with pytest.raises(Exception, match=r"400|certificate"):
+        with pytest.raises(Exception, match=r"400|127\.0\.0\.1:\d+"):
             connect(proxy.url, verify=files.ca, retry=ONCE).query("SHOW DATABASES")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def test_unix_socket(driver: Driver, connect: Callable[..., Any], socket_server:
 def test_no_unix_socket(driver: Driver, connect: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "none", tmp_path / "file"):
-        with pytest.raises(TransportError, match=f"cannot connect to {path}: ") as caught:
+        with pytest.raises(TransportError, match=re.escape(str(path))) as caught:
             connect("http://localhost", unix_socket=path, retry=ONCE).ping()
         assert caught.value.maybe_received is False
 

@@ -68,7 +68,7 @@ def test_kills_of_the_process_that_writes(driver: Driver, tmp_path: Path) -> Non
     """What `write` returned for is there in the end, once, as it was written; the server is killed as well."""
     with Influxd() as server, driver.client(server.url) as client:
         client.create_database(spooler.DATABASE)
-        outcome = spooler.torture(driver.name, server, tmp_path, lives=4 * FACTOR, seconds=0.3)
+        outcome = spooler.torture(driver.spec, server, tmp_path, lives=4 * FACTOR, seconds=0.3)
         assert (outcome.lost, outcome.more, outcome.altered) == (0, 0, 0)
         assert outcome.taken > 4 * FACTOR * spooler.AT_ONCE
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]

@@ -1,32 +1,86 @@
-"""What an adapter may use: everything here, and nothing else of this package that is not public.
+"""Everything that an adapter may import, and the contract between an adapter and the core.
 
-An adapter gives a face of the client (`Client` for blocking code, `AsyncClient` for awaiting code) the way to a
-server: a `Transport` or `AsyncTransport`, which opens a request, sleeps, tells a monotonic time and closes.
+An adapter subclasses `Client` (sync code) or `AsyncClient` (async code). Its `_make_transport` returns a `Transport` or
+an `AsyncTransport`, which opens requests, sleeps, reads the clocks and closes. It opens nothing yet, because an async
+client may be created before its event loop runs. It raises `NotImplementedError` for a setting that the adapter does
+not support, and names the setting. `session` is the `session=` argument of the client; an adapter without sessions
+raises `TypeError` for one.
 
-`open(request)` is a context manager that
+**The request.** The core has completed the request before it calls `open(request)`: path prefix, `db=`,
+percent-encoding, compression, credentials. The core calls a token function before each attempt, just before `open`; the
+adapter never does.
 
-- sends `request.method`, `request.target` byte for byte, `request.headers` and `request.body` (bytes, or an iterable
-  of bytes to be sent as it comes) to `settings.server`, and adds `Host` and the body's framing;
-- goes the way that `settings.unix_socket` and `settings.proxy` say, and over TLS with the context that
-  `settings.tls.context(ssl.create_default_context)` gives; what it cannot do it refuses when it is made;
-- waits as long as `request.timeout` says, and no longer;
-- follows no redirect and repeats nothing: both are decided in the core;
-- gives a `Response`: status, `Headers`, and an iterator of the body's bytes as they arrive, without transfer coding
-  but with their content coding, which the core removes. The iterator is an object of a class with `__next__` or
-  `__anext__`, not a generator, so that leaving it early leaks nothing;
-- on leaving reuses the connection if the body was read to its end, and closes it otherwise;
-- turns every failure of the way into `TransportError`, with the library's exception as its cause, host and port in
-  its text (`settings.where`), `maybe_received=False` where the server cannot have seen the request, and
-  `was_idle=True` where a kept connection ended before the first byte of the answer; and bytes that are no HTTP, or
-  a body that ends too early, into `ProtocolError(..., retryable=True)`.
+- Send `request.method` and, byte for byte, `request.target` to `settings.server`.
+- Send the headers of `request.headers`. They include `User-Agent`, `Accept`, `Accept-Encoding`, `Authorization` and
+  `Content-Encoding`, where they apply, and the caller's own. No name occurs twice. Send no defaults of the library,
+  cookies or credentials from `~/.netrc` with them.
+- Add `Host`, and the framing: `Content-Length` if `request.size` is a number, also `Content-Length: 0` for a POST, and
+  `Transfer-Encoding: chunked` otherwise. A GET has neither.
+- `request.body` is bytes, or an iterable of bytes, which may contain empty ones. It is a sync iterable for async
+  adapters too, and does not block; call `iter` on it once in each `open`. An exception of the iterable is the caller's:
+  do not map it.
+- Connect as `settings.unix_socket` and `settings.proxy` say, and with TLS if `settings.server.ssl`, with the context
+  that `settings.tls.context(ssl.create_default_context)` returns. The core has read the environment; the library must
+  not. `proxy.headers` are for the proxy alone: with TLS they belong to `CONNECT`, otherwise to the request.
+- Follow no redirect, retry nothing, decompress nothing. The core does all of it.
+- `open` is called from several threads, or tasks, at a time. `MAX_CONNECTIONS` bounds the connections of a client.
+- `user_agent`, an attribute of the client class, is `name/version` of the adapter and its library, separated by a
+  space.
 
-A batch writer also needs a signal and something that runs beside its caller (`_background`), and for its spool the
-files of a directory (`_spool_files`): a `SpoolFiles`, whose methods may block, and over an event loop how to call them
-in a thread.
+**The response.** `open` is a context manager. It yields a `Response` as soon as status and headers have arrived.
 
-Closing lets what is under way finish; what would begin then raises RuntimeError.
+- Pass the headers to `Headers` as pairs of bytes where the library has them: `Headers` decodes UTF-8 and replaces what
+  is not. Undo the Latin-1 of a library that decodes. Repeated headers may be passed as they are. Skip 1xx responses.
+- `body` is an iterator (an async iterator for async clients) of the body's bytes as they arrive, without transfer
+  encoding and with content encoding. It is an object with `__next__` or `__anext__`; a generator that is left early
+  would leak.
+- An async stream may be iterated, and closed, in another task than the one that opened it. Keep no cancel scope, task
+  group or `asyncio.timeout` open across the `yield`.
+- On exit, keep the connection if the body was read to its end. Close it otherwise, also on an exception or
+  cancellation.
+- Bytes that follow a response do not belong to the next one: close such a connection.
+- An early response is read while the body is still being sent.
 
-The conformance suite in `tests/conformance` holds an adapter to all of this.
+**Timeouts.** `request.timeout` is in seconds; None waits indefinitely.
+
+- `connect` covers name resolution, TCP, the proxy's response to `CONNECT` and TLS. Waiting for a free connection of the
+  pool is not connecting.
+- `idle` covers each wait for the server: to accept the next part of the request, to begin the response, to continue it.
+- `total` covers one attempt: from the call of `open`, with waiting for the pool and connecting, to the end of the body.
+  Backoff is not part of it. The time that the caller of a stream spends on its items is.
+
+**Errors.** Raise one of these for every exception of the library, with that exception as `__cause__`. The text contains
+`settings.where`, and the seconds of the timeout that expired or the text of the innermost cause.
+
+- `TransportError(text, maybe_received=False)` if it failed before the connection was open: DNS, TCP, TLS, the proxy,
+  `connect`.
+- `TransportError(text, was_idle=True)` if a reused connection ended before the first byte of the response. The core
+  repeats such a request once, at once, if it is idempotent. If the library does not report that, leave it False: the
+  request then counts as an attempt, which `RetryPolicy` may repeat. Never set it for a new connection.
+- `TransportError(text)` for every other failure and timeout of a connection.
+- `ProtocolError(text, retryable=True)` for a truncated or malformed response, `ProtocolError(text)` for what is not
+  HTTP.
+- `RuntimeError` from `open` after `close`.
+
+Cancellation and `KeyboardInterrupt` pass unchanged.
+
+**Closing.** `close()` or `aclose()` returns without waiting for requests and streams in flight, which finish normally.
+It closes idle connections; the others close when their requests end. A session that the caller passed in stays open.
+The core calls it once.
+
+**In the background.** Batch writers, and `write` with `in_flight`, need `_background`. It is called once for each
+writer, and for an async client within the event loop. Without it the client has no batch writer.
+
+- Sync: `_background()` returns a `Signal`, and a function that runs a function in a daemon thread and returns at once.
+- Async: `_background()` returns an `AsyncSignal`, and a function that takes a coroutine function and returns an async
+  context manager: a task runs it while the context is open, and is cancelled on exit. The core may run several such
+  tasks at a time. It exits a context in the task that entered it. The core calls `notify` in the event loop's thread,
+  without a lock. `wait` sees each `notify` that follows its call; a `notify` without waiting tasks is lost.
+- A spool needs `_spool_files(directory)` too. It returns a `SpoolFiles`, and for an async client also an `InThread`,
+  which runs a blocking function in a thread. `InThread` returns only after the function has, even if the caller is
+  cancelled.
+
+The conformance suite in `tests/conformance` tests all of this.
 """
 
 from ._batch.spool.directory import SpoolDirectory

@@ -1,0 +1,10 @@
+"""The minimal example over `http.client`, which lacks everything."""
+
+from typing import get_args
+
+from examples.bring_your_own_http import InfluxDBClient
+from tests.conformance.drivers import Driver, Feature
+
+DRIVER = Driver(
+    "http.client", InfluxDBClient, lacks=frozenset(get_args(Feature)) - {"malformed_head", "trailing_bytes"}
+)

@@ -1,0 +1,17 @@
+"""The example over httpx."""
+
+from examples.httpx_client import AsyncInfluxDBClient, InfluxDBClient
+from tests.conformance.drivers import Driver, Feature
+
+LACKS: frozenset[Feature] = frozenset({
+    "early_answer",  # httpx reads the response only after it has sent the whole body
+    "malformed_head",  # its exception for what is not HTTP is the one for a connection that ends
+    "partial_head",
+    "session",
+    "spool",
+    "trailing_bytes",
+})
+
+SYNC = Driver("httpx", InfluxDBClient, lacks=LACKS | {"total", "unix_socket"})
+ASYNCIO = Driver("httpx-asyncio", AsyncInfluxDBClient, "asyncio", lacks=LACKS)
+TRIO = Driver("httpx-trio", AsyncInfluxDBClient, "trio", lacks=LACKS)

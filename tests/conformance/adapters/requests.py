@@ -1,0 +1,7 @@
+"""influx-requests."""
+
+import influx_requests
+
+from tests.conformance.drivers import Driver
+
+DRIVER = Driver("requests", influx_requests.InfluxDBClient)
