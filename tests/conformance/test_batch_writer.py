@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -217,6 +218,22 @@ def test_lines_in_conflict_with_one_another_where_nothing_is_stored_yet(client: 
         ("m,t=a n=1.5 1000", True)
     ]
     assert writer.undelivered == []
+
+
+@pytest.mark.parametrize("incomplete", ['m s="cut', "m,path=C:\\", 'm s="\\'])
+def test_an_incomplete_line_does_not_take_others_with_it(client: Any, incomplete: str) -> None:
+    with client.batch_writer(max_delay=LONG) as writer:
+        writer.write(points(5))
+        with contextlib.suppress(SerializationError):  # where it is refused at once
+            writer.write(incomplete)
+        good = writer.write(points(5, 5))
+        with contextlib.suppress(PartialWriteError):
+            writer.flush()
+        assert stored(client) == list(range(10))
+        writer.write(points(5, 10))
+    assert stored(client) == list(range(15))
+    assert (good.done, good.rejected, good.error) == (True, [], None)
+    assert (writer.written, writer.pending, writer.undelivered) == (15, 0, [])
 
 
 def test_rejected_lines_are_told_once(client: Any) -> None:

@@ -21,6 +21,8 @@ from influx_proto import (
     TransportError,
     UndeliveredError,
 )
+from influx_proto._batch import Batch
+from influx_proto._spool_format import HEADER, lines_record, name_of, where
 
 from tests.conformance.drivers import Driver, at_once
 from tests.servers.influxd import Influxd, Server
@@ -274,6 +276,22 @@ def test_rejected_lines_do_not_stay(connect: Callable[..., Any], client: Any, da
     assert [line for line, _ in caught.value.rejected] == ["m n=1.5 1"]
     assert segments(folder) == []
     assert stored(client) == [1, 2]
+
+
+def test_incomplete_lines_that_an_earlier_version_left(client: Any, database: str, folder: Path) -> None:
+    """Which took them over; they neither stop the writer nor take others with them."""
+    kept = [b'm s="cut 1', line(1).encode(), b"m,path=C:\\", line(2).encode(), b'm s="x\nm n=3i 3\nm n=4i 4', b"#\n"]
+    records = [
+        lines_record(n, where(((("db", database),), False), "ns"), Batch(data, 1, "ns", timed=True))
+        for n, data in enumerate([*kept, line(5).encode()])
+    ]
+    folder.mkdir(parents=True)
+    (folder / name_of(1)).write_bytes(HEADER + b"".join(records))
+    with pytest.raises(PartialWriteError) as caught:
+        deliver(client, folder)
+    assert [one.line for one in caught.value.rejected] == ['m s="cut 1', "m,path=C:\\", 'm s="x']
+    assert stored(client) == [1, 2, 3, 4, 5]
+    assert segments(folder) == []
 
 
 def test_found_lines_of_a_database_that_is_gone_are_handed_back(

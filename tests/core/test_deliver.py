@@ -104,6 +104,28 @@ def test_what_the_text_names_is_not_looked_for() -> None:
     assert (model.requests, model.stored) == (1, GOOD)
 
 
+@pytest.mark.parametrize("incomplete", [b'log msg="cut 1', b'log a="\\', b'log a="\nb=\\'])
+def test_an_incomplete_line_does_not_take_others_with_it(incomplete: bytes) -> None:
+    """The server reads it to the end of the request, and rejects it with all lines in it."""
+    model = Model()
+
+    def send(batch: Batch) -> Flow[bool]:
+        for line in batch:
+            if line.startswith((b"log", b"b=")):
+                model.unparsable |= {line}
+        return (yield from model.send(batch))
+
+    rejected = run(deliver_accepted(batch_of(*GOOD[:50], incomplete, *GOOD[50:]), send))
+    assert [one.line.encode() for one in rejected] == incomplete.split(b"\n")
+    assert set(model.stored) == set(GOOD)
+
+
+def test_a_body_without_a_line_that_is_too_large() -> None:
+    model = Model(max_body=10)
+    [rejected] = run(deliver_accepted(Batch(b"# only a comment", 1, "ns", timed=True), model.send))
+    assert rejected.line == "# only a comment"
+
+
 @pytest.mark.parametrize("bad", [b'm v="x" 5', b'm w=1,v="x" 5'])
 def test_what_seems_to_be_in_conflict_is_tried_once_more(bad: bytes) -> None:
     """And the others as well: the server tells of one reason, and how many it dropped for that."""

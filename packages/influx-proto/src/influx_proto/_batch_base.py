@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from ._batch import Batch
 from ._batch_options import BatchOptions
 from ._batcher import Batcher, Receipt, Sealed
-from ._deliver import deliver_accepted, partial_write
+from ._deliver import deliver_accepted, ends_complete, partial_write
 from ._errors import (
     BufferFullError,
     InfluxDBError,
@@ -193,7 +193,8 @@ class BatchWriterBase:
         self._is_entered = True
         receipt = self._receipt()
         for kept in found:
-            self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number)
+            is_complete = ends_complete(kept.batch.data)
+            self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number, is_complete=is_complete)
         self._batcher.seal()
         self._complete(receipt)
         if found:
@@ -286,7 +287,7 @@ class BatchWriterBase:
         for sealed in several:
             if sealed.settled and self._spool is not None:
                 self._spool.settle(sealed.records)
-            for receipt, _ in sealed.parts:
+            for receipt, *_ in sealed.parts:
                 self._look_at(receipt)
 
     def _look_at(self, receipt: Receipt) -> None:

@@ -8,8 +8,8 @@ were sealed. Every line is pending until it is acknowledged as stored, rejected 
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ._batch import Batch
@@ -61,8 +61,8 @@ class Sealed:
 
     target: Target
     batch: Batch
-    #: Whose lines these are, in their order.
-    parts: list[tuple[Receipt, int]]
+    #: The receipts of its lines in their order, each with a number of lines and of bytes.
+    parts: list[tuple[Receipt, int, int]]
     #: The records of a spool that have them, if there is one.
     records: list[int]
     #: Whether it is known of its lines what has become of them.
@@ -79,7 +79,7 @@ class _Open:
     pieces: list[bytes] = field(default_factory=list)
     lines: int = 0
     size: int = 0
-    parts: list[tuple[Receipt, int]] = field(default_factory=list)
+    parts: list[tuple[Receipt, int, int]] = field(default_factory=list)
     records: list[int] = field(default_factory=list)
 
 
@@ -126,10 +126,33 @@ class Batcher:
         """Whether so many lines may be added now; any number if nothing is pending."""
         return not self.pending or self.pending + lines <= self._max_pending
 
-    def add(self, target: Target, batch: Batch, receipt: Receipt, now: float, record: int | None = None) -> None:
-        """Take over the lines of a batch that is no larger than a batch may be, and that a spool has in one record."""
+    def add(
+        self,
+        target: Target,
+        batch: Batch,
+        receipt: Receipt,
+        now: float,
+        record: int | None = None,
+        *,
+        is_complete: bool = True,
+    ) -> None:
+        """Add the lines of a batch that does not exceed the bounds of a batch.
+
+        Args:
+            target: where the lines go.
+            batch: the lines.
+            receipt: counts the lines and their outcome.
+            now: the current time.
+            record: the number of the spool's record that holds these lines.
+            is_complete: whether the last line ends where the data ends. An incomplete line would continue into the
+                lines after it, so a batch with one is sealed by itself.
+        """
         key = (target, batch.precision)
+        is_complete = is_complete and not batch.data.endswith(b"\\")
         found = self._open.get(key)
+        if found is not None and not is_complete:
+            self._seal(key)
+            found = None
         size = len(batch.data) + 1
         if found is not None and (
             found.lines + batch.lines > self._max_lines or found.size + size > self._max_bytes + 1
@@ -143,14 +166,15 @@ class Batcher:
         found.lines += batch.lines
         found.size += size
         if found.parts and found.parts[-1][0] is receipt:
-            found.parts[-1] = (receipt, found.parts[-1][1] + batch.lines)
+            _, lines, before = found.parts[-1]
+            found.parts[-1] = (receipt, lines + batch.lines, before + size)
         else:
-            found.parts.append((receipt, batch.lines))
+            found.parts.append((receipt, batch.lines, size))
         if record is not None:
             found.records.append(record)
         receipt.added(batch.lines)
         self.pending += batch.lines
-        if found.lines >= self._max_lines or found.size > self._max_bytes:
+        if found.lines >= self._max_lines or found.size > self._max_bytes or not is_complete:
             self._seal(key)
         if self.pending >= self._max_pending:
             self.seal()  # those who wait for room must not have to wait for time as well
@@ -186,18 +210,13 @@ class Batcher:
         """Say that the lines of a batch were stored, but for some that the server rejected."""
         self._in_flight = None
         sealed.settled = True
-        refused = Counter(line for line, _ in rejected)
-        reasons = {one.line: one for one in rejected}
-        lines: Iterator[bytes] = iter(sealed.batch) if refused else iter(())
-        for receipt, count in sealed.parts:
-            for line in _some(lines, count) if refused else ():
-                text = line.decode(errors="replace")
-                if refused[text]:
-                    refused[text] -= 1
-                    receipt.rejected.append(reasons[text])
+        for receipt, one in _attributed(sealed, rejected):
+            receipt.rejected.append(one)
+        for receipt, count, _ in sealed.parts:
             receipt.settled(count)
         self.rejected += len(rejected)
-        self.written += sealed.batch.lines - len(rejected)
+        # An incomplete line counts as one, and may be rejected as several.
+        self.written += max(0, sealed.batch.lines - len(rejected))
         self.pending -= sealed.batch.lines
 
     def put_back(self, sealed: Sealed, not_before: float) -> None:
@@ -241,7 +260,7 @@ class Batcher:
 
     def _give_up(self, sealed: Sealed, error: InfluxDBError) -> None:
         sealed.settled = True
-        for receipt, count in sealed.parts:
+        for receipt, count, _ in sealed.parts:
             receipt.error = receipt.error or error
             receipt.settled(count)
         self.pending -= sealed.batch.lines
@@ -252,5 +271,29 @@ class Batcher:
         self._sealed.append(Sealed(key[0], batch, found.parts, found.records))
 
 
-def _some(lines: Iterator[bytes], count: int) -> Iterable[bytes]:
-    return [next(lines) for _ in range(count)]
+def _attributed(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tuple[Receipt, RejectedLine]]:
+    """Yield each rejected line with the receipt of the write that it came with."""
+    if not rejected:
+        return
+    left: dict[str, list[RejectedLine]] = {}
+    for one in rejected:
+        left.setdefault(one.line, []).append(one)
+    parts = iter(sealed.parts)
+    receipt, _, end = next(parts)
+    for begin, line in sealed.batch.placed():
+        while begin >= end:
+            receipt, _, size = next(parts)
+            end += size
+        if found := left.get(line.decode(errors="replace")):
+            yield receipt, found.pop(0)
+    for one in (one for found in left.values() for one in found):  # parts of an incomplete line
+        yield _receipt_at(sealed, max(sealed.batch.data.find(one.line.encode()), 0)), one
+
+
+def _receipt_at(sealed: Sealed, at: int) -> Receipt:
+    """Return the receipt of the write that the byte at an index came with."""
+    for receipt, _, size in sealed.parts:
+        if at < size:
+            return receipt
+        at -= size
+    return sealed.parts[-1][0]

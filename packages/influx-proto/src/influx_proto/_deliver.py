@@ -19,11 +19,12 @@ from typing import Final, TypeAlias
 from ._batch import SKIPPED, Batch
 from ._errors import PartialWriteError, PayloadTooLarge, RejectedLine, SerializationError, WriteError
 from ._flow import Flow
+from ._lines import lines
 from ._parse import parse_lines
 from ._refusals import BODY_LIMIT, CONFLICT
 from ._shown import shown
 
-__all__ = ["deliver", "deliver_accepted", "partial_write"]
+__all__ = ["deliver", "deliver_accepted", "ends_complete", "partial_write"]
 
 
 #: Says how a batch is sent, tried again where that may help.
@@ -103,7 +104,43 @@ def _in_order(rejected: list[RejectedLine], batch: Batch) -> list[RejectedLine]:
     found: dict[str, list[RejectedLine]] = {}
     for one in rejected:
         found.setdefault(one.line, []).append(one)
-    return [left.pop(0) for line in batch if (left := found.get(_text(line)))]
+    in_order = [left.pop(0) for line in batch if (left := found.get(_text(line)))]
+    # What remains are parts of an incomplete line, which the batch has as one line.
+    return in_order + [one for left in found.values() for one in left]
+
+
+def ends_complete(data: bytes) -> bool:
+    """Return whether the last line ends where the data ends: no quoted string is open, no escape is unfinished."""
+    if b'"' not in data and b"\\" not in data:
+        return True
+    end = 0
+    for _, end in lines(data + b"\n"):  # noqa: B007 - the last one counts
+        pass
+    return end == len(data)
+
+
+def _separated(batch: Batch) -> list[Batch]:
+    """Divide a batch so that its incomplete last line cannot continue into lines after it; empty if it is complete.
+
+    The server reads an incomplete line to the end of the request. What was meant as its continuation cannot be known,
+    so it is cut at every LF. Each part that is incomplete by itself is sent by itself.
+    """
+    if ends_complete(batch.data):
+        return []
+    *_, (begin, _) = lines(batch.data)
+    groups: list[list[bytes]] = [[batch.data[:begin]]] if begin else []
+    is_open = bool(begin)
+    for line in batch.data[begin:].split(b"\n"):
+        is_complete = ends_complete(line)
+        if is_complete and is_open:
+            groups[-1].append(line)
+        elif line:
+            groups.append([line])
+        is_open = is_complete and bool(groups)
+    parts = [Batch(b"\n".join(group), 0, batch.precision, batch.timed) for group in groups]
+    for part in parts:
+        part.lines = sum(1 for _ in part)
+    return [part for part in parts if part.lines] if len(parts) > 1 else []
 
 
 class _Search:
@@ -125,6 +162,11 @@ class _Search:
         except WriteError as error:
             if not _ABOUT_LINES.search(error.message):
                 raise
+            separated = _separated(batch) if batch.timed else []
+            if separated:
+                for part in separated:
+                    yield from self.over(part)
+                return
             rejected = _named(batch, error)
             if rejected is not None:
                 self.rejected += rejected
@@ -173,8 +215,7 @@ def _line_too_large(error: PayloadTooLarge, batch: Batch) -> PayloadTooLarge:
 
 
 def _only_line(batch: Batch) -> str:
-    [line] = batch
-    return _text(line)
+    return _text(next(iter(batch), batch.data))
 
 
 def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
