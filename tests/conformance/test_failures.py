@@ -367,6 +367,10 @@ def test_a_server_that_falls_silent(connect: Callable[..., Any]) -> None:
 # The way from a status to an error
 
 
+#: What an error may be beside an error of a write or of a query.
+KINDS = {AuthenticationError, AuthorizationError, DatabaseNotFound, RateLimited, ServerUnavailable}
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "body", "error", "text"),
     [
@@ -399,16 +403,23 @@ def test_statuses(
     error: type[ResponseError],
     text: str,
 ) -> None:
-    with ScriptedServer([reply(status, headers, body)]) as server:
+    with ScriptedServer([reply(status, headers, body)] * 2) as server:
         client = connect(server.url, retry=ONCE)
         with pytest.raises(error, match=text) as caught:
             client.write("m v=1 1", db="db")
-        assert type(caught.value) is error
+        assert isinstance(caught.value, WriteError)
+        assert {kind for kind in KINDS if isinstance(caught.value, kind)} == {
+            kind for kind in KINDS if issubclass(error, kind)
+        }
         assert caught.value.status == status
         assert caught.value.body == body
         assert caught.value.retryable is (status == 429 or error is ServerUnavailable)
         again = pickle.loads(pickle.dumps(caught.value))
-        assert (type(again), str(again), again.body) == (error, str(caught.value), body)
+        assert (type(again), str(again), again.body) == (type(caught.value), str(caught.value), body)
+        with pytest.raises((QueryError, ProtocolError)) as asked:
+            client.query("SHOW DATABASES")
+        for kind in KINDS & {*error.__mro__}:
+            assert isinstance(asked.value, kind)
 
 
 def test_no_redirect_is_followed(connect: Callable[..., Any]) -> None:

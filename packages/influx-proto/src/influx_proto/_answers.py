@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from ._documents import DocumentDecoder, decoder_for
-from ._errors import DatabaseNotFound, ProtocolError, QueryError
+from ._errors import ProtocolError, QueryError, QueryErrorDatabaseNotFound
 from ._op import Decoder
 from ._refusals import Refusal, not_influxdb
 from ._result import QueryResult, join
@@ -24,10 +24,6 @@ _TRANSIENT: Final = "max-concurrent-queries limit exceeded"
 _GATHERED: Final = 256 * 1024
 #: The same where rows are made something else at once: few, which the processor's cache has room for.
 _PIECE: Final = 16 * 1024
-
-
-class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
-    """A statement names a database that does not exist: both a `QueryError` and a `DatabaseNotFound`."""
 
 
 def chunk_decoder(

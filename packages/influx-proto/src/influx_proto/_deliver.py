@@ -62,6 +62,8 @@ def deliver(batch: Batch, send: Send) -> Flow[None]:
         if halves is None:
             raise _line_too_large(error, batch) from None
     except WriteError as error:
+        if not _may_be_about_lines(error):
+            raise
         if b"\r\n" in batch.data:
             error.add_note("there are lines that end in CR LF; InfluxDB takes the CR for a part of the line")
         rejected = _named(batch, error)
@@ -160,7 +162,7 @@ class _Search:
             if halves is None:
                 self.rejected.append(RejectedLine(_only_line(batch), _line_too_large(error, batch).message))
         except WriteError as error:
-            if not _ABOUT_LINES.search(error.message):
+            if not _may_be_about_lines(error):
                 raise
             separated = _separated(batch) if batch.timed else []
             if separated:
@@ -206,6 +208,11 @@ class _Search:
     def _try(self, batch: Batch) -> Flow[bool]:
         self._requests += 1
         return self._send(batch)
+
+
+def _may_be_about_lines(error: WriteError) -> bool:
+    """Return whether single lines may be the reason of an error."""
+    return bool(_ABOUT_LINES.search(error.message))
 
 
 def _line_too_large(error: PayloadTooLarge, batch: Batch) -> PayloadTooLarge:

@@ -225,3 +225,46 @@ class SpoolError(InfluxDBError):
 
 class PayloadTooLarge(WriteError):
     """The body is larger than the server accepts (413); nothing of it was stored."""
+
+
+# Each error response to a write is also a `WriteError`, each to a query also a `QueryError`.
+
+
+class WriteErrorAuthenticationError(WriteError, AuthenticationError):
+    """A write failed: the credentials are missing or wrong."""
+
+
+class WriteErrorAuthorizationError(WriteError, AuthorizationError):
+    """A write failed: the credentials do not allow it."""
+
+
+class WriteErrorDatabaseNotFound(WriteError, DatabaseNotFound):
+    """A write failed: the database does not exist."""
+
+
+class WriteErrorRateLimited(WriteError, RateLimited):
+    """A write failed: the server asks for fewer requests."""
+
+
+class WriteErrorServerUnavailable(WriteError, ServerUnavailable):
+    """A write failed: the server is unavailable."""
+
+
+class QueryErrorAuthenticationError(QueryError, AuthenticationError):
+    """A query failed: the credentials are missing or wrong."""
+
+
+class QueryErrorAuthorizationError(QueryError, AuthorizationError):
+    """A query failed: the credentials do not allow it."""
+
+
+class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
+    """A query failed: the database does not exist."""
+
+
+class QueryErrorRateLimited(QueryError, RateLimited):
+    """A query failed: the server asks for fewer requests."""
+
+
+class QueryErrorServerUnavailable(QueryError, ServerUnavailable):
+    """A query failed: the server is unavailable."""

@@ -15,11 +15,21 @@ from ._errors import (
     PayloadTooLarge,
     ProtocolError,
     QueryError,
+    QueryErrorAuthenticationError,
+    QueryErrorAuthorizationError,
+    QueryErrorDatabaseNotFound,
+    QueryErrorRateLimited,
+    QueryErrorServerUnavailable,
     RateLimited,
     RejectedLine,
     ResponseError,
     ServerUnavailable,
     WriteError,
+    WriteErrorAuthenticationError,
+    WriteErrorAuthorizationError,
+    WriteErrorDatabaseNotFound,
+    WriteErrorRateLimited,
+    WriteErrorServerUnavailable,
 )
 from ._wire import Headers
 
@@ -90,12 +100,12 @@ def refusal(asked: Asked, status: int, headers: Headers, body: bytes) -> InfluxD
     elif not message:
         message = f"the server answered HTTP {status} without a text"
     if kind is ServerUnavailable and _PERMANENT.search(message):
-        kind = _by_operation(asked)
+        kind = _BY_OPERATION[asked]
     if "database not found" in message:
         kind = DatabaseNotFound
     if kind is WriteError and _PARTIAL.match(message):
         kind = PartialWriteError
-    error = kind(status, message, headers, body)
+    error = _for_operation(asked, kind)(status, message, headers, body)
     if isinstance(error, WriteError):
         _read_lines(error)
     return error
@@ -114,8 +124,26 @@ def _read_lines(error: WriteError) -> None:
         error.dropped = int(dropped[-1]) if dropped else 0
 
 
-def _by_operation(asked: Asked) -> type[ResponseError]:
-    return {"ping": ResponseError, "query": QueryError, "write": WriteError}[asked]
+_BY_OPERATION: dict[Asked, type[ResponseError]] = {"ping": ResponseError, "query": QueryError, "write": WriteError}
+
+#: The class that is also that of the operation's errors; each other kind belongs to one operation.
+_ALSO_BY_OPERATION: dict[tuple[Asked, type[ResponseError]], type[ResponseError]] = {
+    ("write", AuthenticationError): WriteErrorAuthenticationError,
+    ("write", AuthorizationError): WriteErrorAuthorizationError,
+    ("write", DatabaseNotFound): WriteErrorDatabaseNotFound,
+    ("write", RateLimited): WriteErrorRateLimited,
+    ("write", ServerUnavailable): WriteErrorServerUnavailable,
+    ("query", AuthenticationError): QueryErrorAuthenticationError,
+    ("query", AuthorizationError): QueryErrorAuthorizationError,
+    ("query", DatabaseNotFound): QueryErrorDatabaseNotFound,
+    ("query", RateLimited): QueryErrorRateLimited,
+    ("query", ServerUnavailable): QueryErrorServerUnavailable,
+}
+
+
+def _for_operation(asked: Asked, kind: type[ResponseError]) -> type[ResponseError]:
+    """Return the class of errors of a kind that an operation raises."""
+    return _BY_OPERATION[asked] if kind is ResponseError else _ALSO_BY_OPERATION.get((asked, kind), kind)
 
 
 def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | None:
@@ -124,7 +152,7 @@ def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | 
             return AuthenticationError
         case 403:
             return AuthorizationError
-        case 413:
+        case 413 if asked == "write":
             return PayloadTooLarge
         case 429:
             return RateLimited
@@ -137,7 +165,7 @@ def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | 
         case _ if 300 <= status < 400:
             return ResponseError
         case _ if status >= 400:
-            return _by_operation(asked)
+            return _BY_OPERATION[asked]
         case _:
             return None
 
