@@ -236,6 +236,40 @@ def test_an_incomplete_line_does_not_take_others_with_it(client: Any, incomplete
     assert (writer.written, writer.pending, writer.undelivered) == (15, 0, [])
 
 
+@pytest.mark.parametrize("tags", [100, 200])
+@pytest.mark.parametrize("poison", [{7}, {0, 1}, {3, 4, 5, 6, 7, 8, 19}, set(range(1, 20))], ids=str)
+def test_lines_on_which_the_server_crashes(
+    driver: Driver, influxd: Server, database: str, tags: int, poison: set[int]
+) -> None:
+    """InfluxDB 1.6 answers a point with exactly 100 tags with a bare 500, and stores nothing of the request."""
+    bad = "p," + ",".join(f"t{n:04}=a" for n in range(tags)) + " n={0}i {0}"
+    lines = [bad.format(n) if n in poison else f"m n={n}i {n}" for n in range(20)]
+    with driver.client(influxd.url, database=database, retry=SOON) as client:
+        with client.batch_writer(max_delay=LONG, exit_timeout=60) as writer:
+            receipt = writer.write(lines)
+            with pytest.raises(PartialWriteError):
+                writer.flush()
+            writer.write(points(1, 20))
+        assert [int(line.split()[-1]) for line, _ in receipt.rejected] == sorted(poison)
+        assert stored(client) == [n for n in range(21) if n not in poison]
+    assert (writer.rejected, writer.undelivered) == (len(poison), [])
+
+
+def test_single_lines_on_which_the_server_crashes(driver: Driver, influxd: Server, database: str) -> None:
+    """Each is a batch by itself: that the server takes others is seen from the lines that wait behind it."""
+    bad = "p," + ",".join(f"t{n:04}=a" for n in range(100)) + " n=1i 1"
+    with driver.client(influxd.url, database=database, retry=SOON) as client:
+        with client.batch_writer(max_lines=1) as writer:
+            refused = writer.write(bad)
+            until(lambda: writer.retried > 0)
+            assert not refused.done
+            writer.write(points(3))
+            with pytest.raises(PartialWriteError):
+                writer.flush()
+            assert stored(client) == [0, 1, 2]
+    assert len(refused.rejected) == 1
+
+
 def test_rejected_lines_are_told_once(client: Any) -> None:
     client.write("m n=1i 0")
     with client.batch_writer() as writer:

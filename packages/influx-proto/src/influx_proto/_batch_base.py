@@ -12,6 +12,8 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -22,6 +24,7 @@ from ._deliver import deliver_accepted, ends_complete, partial_write
 from ._errors import (
     BufferFullError,
     InfluxDBError,
+    PartialWriteError,
     RejectedLine,
     ResponseError,
     TransportError,
@@ -53,12 +56,16 @@ class BatchWriterBase:
         clock: Clock,
         options: BatchOptions,
         notify: Callable[[], None],
+        lock: AbstractContextManager[object],
         files: SpoolFiles | None,
     ) -> None:
         self._settings = settings
+        #: The same for requests that are not retried.
+        self._once = replace(settings, retry=replace(settings.retry, attempts=1))
         self._clock = clock
         self._options = options
         self._notify = notify
+        self._lock = lock
         self._batcher = Batcher(
             max_lines=options.max_lines,
             max_bytes=options.max_bytes,
@@ -242,7 +249,22 @@ class BatchWriterBase:
         def send(batch: Batch) -> Flow[bool]:
             return write_op(batch, params, wants_db=wants_db).flow(self._settings, self._clock)
 
-        return deliver_accepted(sealed.batch, send)
+        def once(batch: Batch) -> Flow[bool]:
+            return write_op(batch, params, wants_db=wants_db).flow(self._once, self._clock)
+
+        return deliver_accepted(sealed.batch, send, once=once, probe=self._probe)
+
+    def _probe(self) -> Flow[bool]:
+        """Send the lines after those in flight, and return whether they are stored. They are sent again later."""
+        with self._lock:
+            following = self._batcher.next
+        if following is None:
+            return False
+        (params, wants_db), batch = following
+        try:
+            return (yield from write_op(batch, params, wants_db=wants_db).flow(self._once, self._clock))
+        except InfluxDBError as error:
+            return isinstance(error, PartialWriteError)
 
     def _delivered(self, sealed: Sealed, rejected: list[RejectedLine]) -> None:
         if not self._open:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, nullcontext
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
 from ._arguments import joined_tags
@@ -24,7 +24,7 @@ class Signal(Protocol):
     """A lock, and a bell that wakes all who wait for it."""
 
     def __enter__(self) -> object: ...
-    def __exit__(self, *_: object) -> object: ...
+    def __exit__(self, *_: object) -> None: ...
     def notify(self) -> None:
         """Wake all who wait; the lock is held."""
         ...
@@ -69,7 +69,7 @@ class BatchWriter(BatchWriterBase):
         start: Callable[[Callable[[], None]], object],
         files: SpoolFiles | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify, files)
+        super().__init__(settings, transport, options, signal.notify, signal, files)
         self._transport = transport
         self._signal = signal
         self._start = start
@@ -240,7 +240,7 @@ class AsyncBatchWriter(BatchWriterBase):
         background: Background,
         files: tuple[SpoolFiles, InThread] | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify, files[0] if files else None)
+        super().__init__(settings, transport, options, signal.notify, nullcontext(), files[0] if files else None)
         self._transport = transport
         self._signal = signal
         self._background = background

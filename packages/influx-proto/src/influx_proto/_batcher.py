@@ -219,6 +219,15 @@ class Batcher:
         self.written += max(0, sealed.batch.lines - len(rejected))
         self.pending -= sealed.batch.lines
 
+    @property
+    def next(self) -> tuple[Target, Batch] | None:
+        """The oldest lines that are not in flight; they stay where they are."""
+        for sealed in self._sealed:
+            return sealed.target, sealed.batch
+        for (target, precision), found in self._open.items():
+            return target, Batch(b"\n".join(found.pieces), found.lines, precision, timed=True)
+        return None
+
     def put_back(self, sealed: Sealed, not_before: float) -> None:
         """Keep a batch that could not be sent, to be the next one again; nothing leaves before that time."""
         self._in_flight = None
