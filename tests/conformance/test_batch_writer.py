@@ -386,6 +386,21 @@ def test_the_server_says_when_to_come_back(connect: Callable[..., Any], asked: d
         assert len(server.requests) == 2
 
 
+def test_the_server_says_to_come_back_in_54_000_years(connect: Callable[..., Any]) -> None:
+    policy = RetryPolicy(attempts=1, max_retry_after=0.1)
+    with ScriptedServer([reply(429, {"Retry-After": "1700000000000"}), reply(204)]) as server:
+        with connect(server.url, database="db", retry=policy).batch_writer(max_delay=0) as writer:
+            writer.write("m n=1 1")
+        assert len(server.requests) == 2
+
+
+def test_options_beyond_what_an_operating_system_waits(client: Any) -> None:
+    with client.batch_writer(max_delay=1e15, exit_timeout=1e15) as writer:
+        writer.write(points(3))
+        writer.flush(timeout=1e15)
+    assert stored(client) == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("option", "value"), [("consistency", "all"), ("stamp", True), ("timeout", 5), ("find_rejected", True)]
 )

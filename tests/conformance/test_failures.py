@@ -447,6 +447,30 @@ def test_points_without_time_are_repeated_only_when_they_cannot_have_arrived(con
         assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("value", ["1700000000000", "86400"])
+def test_retry_after_is_capped(connect: Callable[..., Any], value: str) -> None:
+    policy = RetryPolicy(attempts=2, max_total=None, max_retry_after=0.1)
+    with ScriptedServer([reply(503, {"Retry-After": value}), reply(204)]) as server:
+        connect(server.url, retry=policy).write("m v=1 1", db="db")
+
+
+@pytest.mark.parametrize("status", [500, 502, 520, 599])
+def test_a_web_page_with_a_5xx_is_retried(connect: Callable[..., Any], status: int) -> None:
+    page = b"<html>" + b"x" * 10_000
+    with ScriptedServer([reply(status, HTML, page), reply(204)]) as server:
+        assert connect(server.url, retry=SOON).write("m v=1 1", db="db")
+    with ScriptedServer([reply(status, HTML, page)]) as server:
+        with pytest.raises(ServerUnavailable) as caught:
+            connect(server.url, retry=ONCE).write("m v=1 1", db="db")
+    assert len(str(caught.value)) < 250
+
+
+def test_an_error_in_deep_json(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(400, JSON, b'{"error":' + b"[" * 100_000)]) as server:
+        with pytest.raises(WriteError):
+            connect(server.url, retry=ONCE).write("m v=1 1", db="db")
+
+
 def test_retry_after_is_obeyed(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(503, {"Retry-After": "1"}), reply(204)]) as server:
         began = time.monotonic()

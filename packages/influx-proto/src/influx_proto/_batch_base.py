@@ -26,13 +26,11 @@ from ._errors import (
     InfluxDBError,
     PartialWriteError,
     RejectedLine,
-    ResponseError,
     TransportError,
     UndeliveredError,
     UndeliveredLines,
 )
 from ._flow import Clock, Flow
-from ._retry import retry_after
 from ._settings import Settings
 from ._spool import SpoolFiles, SpoolLog
 from ._spool_format import Kept
@@ -167,7 +165,12 @@ class BatchWriterBase:
 
     def _make_room(self, lines: int) -> bool:
         """Drop the oldest lines if that is wanted, and tell of it; raises if it is wanted not to wait."""
-        if self._options.when_full == "wait" or (self._spool is not None and self._spool.busy):
+        if self._spool is not None and self._spool.busy:
+            return False
+        if self._options.when_full == "wait":
+            if (refusal := self._batcher.refusal) is not None:
+                msg = f"the batch writer keeps {self.pending} lines, which the server rejects requests for: {refusal}"
+                raise BufferFullError(msg) from refusal
             return False
         if self._options.when_full == "raise":
             msg = f"the batch writer keeps {self.pending} lines, and has no room for {lines} more"
@@ -221,11 +224,14 @@ class BatchWriterBase:
 
     def _flushed(self, timeout: float | None) -> Iterator[float | None]:
         """Yield, until all that is there now is settled, for how long at the most; raises if that takes too long."""
-        waiting = self._batcher.seal()
+        waiting = [(sealed, sealed.refusals) for sealed in self._batcher.seal()]
+        self._batcher.release()
         self._notify()
         deadline = math.inf if timeout is None else self._clock.now() + timeout
-        for sealed in waiting:
+        for sealed, refusals in waiting:
             while not sealed.settled:
+                if sealed.refusal is not None and sealed.refusals > refusals:
+                    raise sealed.refusal
                 left = deadline - self._clock.now()
                 if left <= 0:
                     msg = f"not all lines were stored within {timeout} s; {self.pending} are pending"
@@ -238,8 +244,13 @@ class BatchWriterBase:
         if error is not None and not isinstance(error, Exception):
             return
         deadline = self._clock.now() + self._options.exit_timeout
+        self._batcher.release()
+        refusals: dict[int, int] = {}
         while self._under_way and (left := deadline - self._clock.now()) > 0:
-            self._batcher.seal()  # again and again: what others are writing still comes
+            pending = self._batcher.seal()  # again and again: what others are writing still comes
+            is_refused = [sealed.refusals > refusals.setdefault(id(sealed), sealed.refusals) for sealed in pending]
+            if pending and all(is_refused) and all(receipt.is_complete for receipt in self._under_way):
+                return  # waiting does not help, and the lines stay in the spool
             self._notify()
             yield None if left == math.inf else left
 
@@ -286,9 +297,12 @@ class BatchWriterBase:
                 self._is_away = True
                 _log.warning("%s takes no lines: %s; %d are pending", self._settings.where, error, self.pending)
             retry = self._settings.retry
-            asked = retry_after(error.headers) if isinstance(error, ResponseError) else None
-            wait = retry.max_backoff * (1 + retry.random()) / 2 if asked is None else asked
-            self._batcher.put_back(sealed, self._clock.now() + wait)
+            asked = retry.asked(error)
+            self._batcher.put_back(sealed, self._clock.now() + (self._long_wait() if asked is None else asked))
+        elif self._spool is not None:
+            if sealed.refusal is None:
+                _log.warning("%s rejects requests; the lines stay in the spool: %s", self._settings.where, error)
+            self._batcher.hold(sealed, error, self._clock.now() + self._long_wait())
         else:
             self._batcher.fail(sealed, error)
             self.undelivered.append(self._handed_back(sealed))
@@ -298,6 +312,10 @@ class BatchWriterBase:
         if self._options.on_error is not None:
             self._options.on_error(error)
         self._after(sealed)
+
+    def _long_wait(self) -> float:
+        retry = self._settings.retry
+        return retry.max_backoff * (1 + retry.random()) / 2
 
     def _after(self, sealed: Sealed) -> None:
         """Look what has become of the receipts, and tell how far we are."""
@@ -337,7 +355,14 @@ class BatchWriterBase:
         if self._spool is None:
             self.undelivered += map(self._handed_back, self._batcher.give_up(reason))
         elif self.pending:
-            _log.warning("%d lines stay in the spool %s: %s", self.pending, self._spool.directory, reason)
+            refusal = self._batcher.refusal
+            stay = f"{self.pending} lines stay in the spool {self._spool.directory}"
+            _log.warning("%s: %s", stay, refusal or reason)
+            if refusal is not None:
+                if error is None:
+                    refusal.add_note(stay)
+                    raise refusal
+                error.add_note(f"{stay}: {refusal}")
         if self.undelivered:
             lost = UndeliveredError(self.undelivered, reason)
             if error is None:

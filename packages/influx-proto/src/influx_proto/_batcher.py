@@ -37,6 +37,11 @@ class Receipt:
         """Whether it is known of every line what has become of it; never, if some stay in a spool."""
         return self._complete and not self._pending
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all lines of the `write` were added."""
+        return self._complete
+
     def __repr__(self) -> str:
         state = "pending" if not self.done else "failed" if self.error else "rejected" if self.rejected else "stored"
         return f"<{type(self).__name__} of {self.lines} lines, {state}>"
@@ -67,6 +72,9 @@ class Sealed:
     records: list[int]
     #: Whether it is known of its lines what has become of them.
     settled: bool = False
+    #: How often the server refused it for a reason that is not in its lines, and the last such error.
+    refusals: int = 0
+    refusal: InfluxDBError | None = None
 
 
 @dataclass(slots=True)
@@ -113,6 +121,8 @@ class Batcher:
         self._sealed: deque[Sealed] = deque()
         self._in_flight: Sealed | None = None
         self._not_before = -math.inf
+        #: Targets that the server refuses, and when the next attempt is due.
+        self._held: dict[Target, float] = {}
         #: Lines of which it is not known yet what becomes of them.
         self.pending = 0
         #: Lines that were stored.
@@ -190,9 +200,15 @@ class Batcher:
         """When there is something to take; infinite while there is not."""
         if self._in_flight is not None:
             return math.inf
-        if self._sealed:
-            return self._not_before
-        return max(min((found.due for found in self._open.values()), default=math.inf), self._not_before)
+        first = math.inf
+        if not self._held:
+            first = -math.inf if self._sealed else first
+        else:
+            first = min((self._held.get(sealed.target, first) for sealed in self._sealed), default=first)
+            if any(sealed.target not in self._held for sealed in self._sealed):
+                first = -math.inf
+        first = min(first, min((found.due for found in self._open.values()), default=math.inf))
+        return max(first, self._not_before)
 
     def take(self, now: float) -> Sealed | None:
         """Give the next batch to send, if it is time; it must be acknowledged, failed or put back before another."""
@@ -201,14 +217,20 @@ class Batcher:
         for key, found in list(self._open.items()):
             if now >= found.due:
                 self._seal(key)
-        if not self._sealed:
-            return None
-        self._in_flight = self._sealed.popleft()
-        return self._in_flight
+        if not self._held:
+            self._in_flight = self._sealed.popleft() if self._sealed else None
+            return self._in_flight
+        for index, sealed in enumerate(self._sealed):
+            if now >= self._held.get(sealed.target, now):
+                del self._sealed[index]
+                self._in_flight = sealed
+                return sealed
+        return None
 
     def acknowledge(self, sealed: Sealed, rejected: Sequence[RejectedLine] = ()) -> None:
         """Say that the lines of a batch were stored, but for some that the server rejected."""
         self._in_flight = None
+        self._held.pop(sealed.target, None)
         sealed.settled = True
         for receipt, one in _attributed(sealed, rejected):
             receipt.rejected.append(one)
@@ -234,6 +256,23 @@ class Batcher:
         self._sealed.appendleft(sealed)
         self._not_before = not_before
         self.retried += 1
+
+    def hold(self, sealed: Sealed, error: InfluxDBError, not_before: float) -> None:
+        """Keep a batch whose target the server refuses; until that time only lines for other targets are sent."""
+        self._in_flight = None
+        sealed.refusals += 1
+        sealed.refusal = error
+        self._sealed.appendleft(sealed)
+        self._held[sealed.target] = not_before
+
+    def release(self) -> None:
+        """Send to every target again."""
+        self._held.clear()
+
+    @property
+    def refusal(self) -> InfluxDBError | None:
+        """The error for which lines are held; None if there are none."""
+        return next((sealed.refusal for sealed in self._sealed if sealed.refusal is not None), None)
 
     def fail(self, sealed: Sealed, error: InfluxDBError) -> None:
         """Give up a batch; it is no longer pending, and its lines belong to the caller."""

@@ -95,6 +95,8 @@ def refusal(asked: Asked, status: int, headers: Headers, body: bytes) -> InfluxD
         msg = "there is no InfluxDB here (HTTP 404, page not found): `path` is what stands before /write and /query"
         return ProtocolError(f"{msg}, and the name of a database goes into `database`")
     message = error_message(headers, body)
+    if _is_web_page(headers) and len(message) > _QUOTED:
+        message = f"{message[:_QUOTED]}..."
     if 300 <= status < 400:
         message = f"the server redirects to {headers.get('Location', 'nowhere')}: give the client that address"
     elif not message:
@@ -158,16 +160,20 @@ def _kind(asked: Asked, status: int, headers: Headers) -> type[ResponseError] | 
             return RateLimited
         case 408 | 425 | 502 | 503 | 504:
             return ServerUnavailable
-        case _ if headers.get("Content-Type", "").lower().startswith("text/html"):
-            return None
-        case _ if status >= 500:
+        case _ if status >= 500:  # also a proxy's web page
             return ServerUnavailable
+        case _ if _is_web_page(headers):
+            return None
         case _ if 300 <= status < 400:
             return ResponseError
         case _ if status >= 400:
             return _BY_OPERATION[asked]
         case _:
             return None
+
+
+def _is_web_page(headers: Headers) -> bool:
+    return headers.get("Content-Type", "").lower().startswith("text/html")
 
 
 def error_message(headers: Headers, body: bytes) -> str:
@@ -181,7 +187,7 @@ def error_message(headers: Headers, body: bytes) -> str:
             found = msgspec.msgpack.decode(body)
         elif body.lstrip()[:1] == b"{":
             found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # cut or garbled: the header has the text too, and the body stays with the error
     if isinstance(found, dict):
         for key in ("error", "message"):
