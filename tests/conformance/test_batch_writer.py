@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -219,6 +220,56 @@ def test_lines_in_conflict_with_one_another_where_nothing_is_stored_yet(client: 
     assert writer.undelivered == []
 
 
+@pytest.mark.parametrize("incomplete", ['m s="cut', "m,path=C:\\", 'm s="\\'])
+def test_an_incomplete_line_does_not_take_others_with_it(client: Any, incomplete: str) -> None:
+    with client.batch_writer(max_delay=LONG) as writer:
+        writer.write(points(5))
+        with contextlib.suppress(SerializationError):  # where it is refused at once
+            writer.write(incomplete)
+        good = writer.write(points(5, 5))
+        with contextlib.suppress(PartialWriteError):
+            writer.flush()
+        assert stored(client) == list(range(10))
+        writer.write(points(5, 10))
+    assert stored(client) == list(range(15))
+    assert (good.done, good.rejected, good.error) == (True, [], None)
+    assert (writer.written, writer.pending, writer.undelivered) == (15, 0, [])
+
+
+@pytest.mark.parametrize("tags", [100, 200])
+@pytest.mark.parametrize("poison", [{7}, {0, 1}, {3, 4, 5, 6, 7, 8, 19}, set(range(1, 20))], ids=str)
+def test_lines_on_which_the_server_crashes(
+    driver: Driver, influxd: Server, database: str, tags: int, poison: set[int]
+) -> None:
+    """InfluxDB 1.6 answers a point with exactly 100 tags with a bare 500, and stores nothing of the request."""
+    bad = "p," + ",".join(f"t{n:04}=a" for n in range(tags)) + " n={0}i {0}"
+    lines = [bad.format(n) if n in poison else f"m n={n}i {n}" for n in range(20)]
+    with driver.client(influxd.url, database=database, retry=SOON) as client:
+        with client.batch_writer(max_delay=LONG, exit_timeout=60) as writer:
+            receipt = writer.write(lines)
+            with pytest.raises(PartialWriteError):
+                writer.flush()
+            writer.write(points(1, 20))
+        assert [int(line.split()[-1]) for line, _ in receipt.rejected] == sorted(poison)
+        assert stored(client) == [n for n in range(21) if n not in poison]
+    assert (writer.rejected, writer.undelivered) == (len(poison), [])
+
+
+def test_single_lines_on_which_the_server_crashes(driver: Driver, influxd: Server, database: str) -> None:
+    """Each is a batch by itself: that the server takes others is seen from the lines that wait behind it."""
+    bad = "p," + ",".join(f"t{n:04}=a" for n in range(100)) + " n=1i 1"
+    with driver.client(influxd.url, database=database, retry=SOON) as client:
+        with client.batch_writer(max_lines=1) as writer:
+            refused = writer.write(bad)
+            until(lambda: writer.retried > 0)
+            assert not refused.done
+            writer.write(points(3))
+            with pytest.raises(PartialWriteError):
+                writer.flush()
+            assert stored(client) == [0, 1, 2]
+    assert len(refused.rejected) == 1
+
+
 def test_rejected_lines_are_told_once(client: Any) -> None:
     client.write("m n=1i 0")
     with client.batch_writer() as writer:
@@ -333,6 +384,21 @@ def test_the_server_says_when_to_come_back(connect: Callable[..., Any], asked: d
             writer.write("m n=1 1")
         assert time.monotonic() - began >= 1
         assert len(server.requests) == 2
+
+
+def test_the_server_says_to_come_back_in_54_000_years(connect: Callable[..., Any]) -> None:
+    policy = RetryPolicy(attempts=1, max_retry_after=0.1)
+    with ScriptedServer([reply(429, {"Retry-After": "1700000000000"}), reply(204)]) as server:
+        with connect(server.url, database="db", retry=policy).batch_writer(max_delay=0) as writer:
+            writer.write("m n=1 1")
+        assert len(server.requests) == 2
+
+
+def test_options_beyond_what_an_operating_system_waits(client: Any) -> None:
+    with client.batch_writer(max_delay=1e15, exit_timeout=1e15) as writer:
+        writer.write(points(3))
+        writer.flush(timeout=1e15)
+    assert stored(client) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -369,6 +369,10 @@ def test_a_server_that_falls_silent(connect: Callable[..., Any]) -> None:
 # The way from a status to an error
 
 
+#: What an error may be beside an error of a write or of a query.
+KINDS = {AuthenticationError, AuthorizationError, DatabaseNotFound, RateLimited, ServerUnavailable}
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "body", "error", "text"),
     [
@@ -401,16 +405,23 @@ def test_statuses(
     error: type[ResponseError],
     text: str,
 ) -> None:
-    with ScriptedServer([reply(status, headers, body)]) as server:
+    with ScriptedServer([reply(status, headers, body)] * 2) as server:
         client = connect(server.url, retry=ONCE)
         with pytest.raises(error, match=text) as caught:
             client.write("m v=1 1", db="db")
-        assert type(caught.value) is error
+        assert isinstance(caught.value, WriteError)
+        assert {kind for kind in KINDS if isinstance(caught.value, kind)} == {
+            kind for kind in KINDS if issubclass(error, kind)
+        }
         assert caught.value.status == status
         assert caught.value.body == body
         assert caught.value.retryable is (status == 429 or error is ServerUnavailable)
         again = pickle.loads(pickle.dumps(caught.value))
-        assert (type(again), str(again), again.body) == (error, str(caught.value), body)
+        assert (type(again), str(again), again.body) == (type(caught.value), str(caught.value), body)
+        with pytest.raises((QueryError, ProtocolError)) as asked:
+            client.query("SHOW DATABASES")
+        for kind in KINDS & {*error.__mro__}:
+            assert isinstance(asked.value, kind)
 
 
 def test_no_redirect_is_followed(connect: Callable[..., Any]) -> None:
@@ -436,6 +447,30 @@ def test_points_without_time_are_repeated_only_when_they_cannot_have_arrived(con
         with pytest.raises(ServerUnavailable):
             connect(server.url, retry=SOON).write("m v=1", db="db")
         assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("value", ["1700000000000", "86400"])
+def test_retry_after_is_capped(connect: Callable[..., Any], value: str) -> None:
+    policy = RetryPolicy(attempts=2, max_total=None, max_retry_after=0.1)
+    with ScriptedServer([reply(503, {"Retry-After": value}), reply(204)]) as server:
+        connect(server.url, retry=policy).write("m v=1 1", db="db")
+
+
+@pytest.mark.parametrize("status", [500, 502, 520, 599])
+def test_a_web_page_with_a_5xx_is_retried(connect: Callable[..., Any], status: int) -> None:
+    page = b"<html>" + b"x" * 10_000
+    with ScriptedServer([reply(status, HTML, page), reply(204)]) as server:
+        assert connect(server.url, retry=SOON).write("m v=1 1", db="db")
+    with ScriptedServer([reply(status, HTML, page)]) as server:
+        with pytest.raises(ServerUnavailable) as caught:
+            connect(server.url, retry=ONCE).write("m v=1 1", db="db")
+    assert len(str(caught.value)) < 250
+
+
+def test_an_error_in_deep_json(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([reply(400, JSON, b'{"error":' + b"[" * 100_000)]) as server:
+        with pytest.raises(WriteError):
+            connect(server.url, retry=ONCE).write("m v=1 1", db="db")
 
 
 def test_retry_after_is_obeyed(connect: Callable[..., Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from influx_proto import (
     TransportError,
     UndeliveredError,
 )
+from influx_proto._batch.spool.format import HEADER, lines_record, name_of, where
+from influx_proto._encode.batch import Batch
 
 from tests.conformance.drivers import Driver, at_once
 from tests.servers.influxd import Influxd, Server
@@ -53,6 +56,13 @@ def leave(connect: Callable[..., Any], folder: Path, *lines: str, database: str 
             for one in lines:
                 writer.write(one)
     return writer
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def deliver(client: Any, folder: Path, **options: Any) -> Any:
@@ -254,16 +264,90 @@ def test_a_full_spool_that_drops_the_oldest(
     assert 4 <= len(left) <= 16
 
 
-def test_what_will_never_be_taken_does_not_stay(connect: Callable[..., Any], influxd: Server, folder: Path) -> None:
-    client = connect(influxd.url, database="nowhere")
-    with pytest.raises(UndeliveredError, match="database not found") as caught:
-        with client.batch_writer(spool=Spool(folder), max_delay=LONG) as writer:
-            receipt = writer.write(line(1))
+PAGE = {"Content-Type": "text/html"}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        reply(200, PAGE, b"<html>"),
+        reply(404, PAGE, b"<html>"),
+        reply(500, PAGE, b"<html>"),
+        reply(302, {"Location": "http://elsewhere/login"}),
+        reply(401, JSON, b'{"error":"authorization failed"}'),
+        reply(403, JSON, b'{"error":"not authorized"}'),
+        reply(404, JSON, b'{"error":"database not found: \\"db\\""}'),
+        reply(400, JSON, b'{"error":"invalid precision"}'),
+        reply(407, PAGE, b"<html>Squid</html>"),
+        reply(405),
+    ],
+    ids=lambda behaviour: str(behaviour[-1].data[9:12]),
+)
+def test_lines_stay_while_the_server_does_not_decide_about_them(
+    connect: Callable[..., Any], client: Any, database: str, folder: Path, behaviour: Any
+) -> None:
+    told: list[InfluxDBError] = []
+    with ScriptedServer([behaviour]) as server:
+        other = connect(server.url, database=database, retry=SOON)
+        with contextlib.suppress(InfluxDBError):
+            with other.batch_writer(spool=Spool(folder), exit_timeout=0.3, on_error=told.append) as writer:
+                receipt = writer.write([line(1), line(2)])
+                with pytest.raises(InfluxDBError):
+                    writer.flush(timeout=0.3)
+                writer.write(line(3))
+        assert (writer.pending, writer.undelivered, receipt.done) == (3, [], False)
+        assert told
+    deliver(client, folder)
+    assert stored(client) == [1, 2, 3]
+    assert segments(folder) == []
+
+
+def test_a_missing_database_stays_and_does_not_hold_up_others(client: Any, database: str, folder: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(DatabaseNotFound) as caught:
+        with client.batch_writer(spool=Spool(folder), max_delay=0.01) as writer:
+            first = writer.write(line(1), db=f"{database}_later")
+            second = writer.write(line(2))
+            until(lambda: second.done)
             with pytest.raises(DatabaseNotFound):
                 writer.flush()
-    assert isinstance(receipt.error, DatabaseNotFound)
-    assert [(lines.db, lines.lines) for lines in caught.value.undelivered] == [("nowhere", 1)]
-    assert segments(folder) == []
+            third = writer.write(line(3))
+            until(lambda: third.done)
+            assert not first.done
+            assert writer.pending == 1
+    assert caught.value.__notes__[-1] == f"1 lines stay in the spool {folder}"
+    assert time.monotonic() - began < 10
+    client.create_database(f"{database}_later")
+    try:
+        deliver(client, folder)
+        assert segments(folder) == []
+        assert client.query("SELECT n FROM m", db=f"{database}_later").series[0].values == [[1, 1]]
+    finally:
+        client.drop_database(f"{database}_later")
+    assert stored(client) == [2, 3]
+
+
+def test_a_database_that_is_made_later(client: Any, database: str, folder: Path) -> None:
+    with client.batch_writer(spool=Spool(folder)) as writer:
+        writer.write(line(1), db=f"{database}_later")
+        with pytest.raises(DatabaseNotFound):
+            writer.flush()
+        client.create_database(f"{database}_later")
+        writer.flush()  # which does not wait for the next attempt
+        assert writer.pending == 0
+    client.drop_database(f"{database}_later")
+
+
+def test_a_spool_that_is_full_of_lines_for_a_missing_database(
+    connect: Callable[..., Any], influxd: Server, folder: Path
+) -> None:
+    client = connect(influxd.url, database="nowhere")
+    with pytest.raises(DatabaseNotFound):
+        with client.batch_writer(spool=Spool(folder), max_pending=10, max_lines=5) as writer:
+            with pytest.raises(BufferFullError, match="database not found"):
+                for n in range(20):
+                    writer.write(line(n))
 
 
 def test_rejected_lines_do_not_stay(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
@@ -276,14 +360,28 @@ def test_rejected_lines_do_not_stay(connect: Callable[..., Any], client: Any, da
     assert stored(client) == [1, 2]
 
 
-def test_found_lines_of_a_database_that_is_gone_are_handed_back(
-    connect: Callable[..., Any], client: Any, folder: Path
-) -> None:
-    leave(connect, folder, line(1), line(2), database="gone")
-    with pytest.raises(UndeliveredError, match="database not found") as caught:
+def test_incomplete_lines_that_an_earlier_version_left(client: Any, database: str, folder: Path) -> None:
+    """Which took them over; they neither stop the writer nor take others with them."""
+    kept = [b'm s="cut 1', line(1).encode(), b"m,path=C:\\", line(2).encode(), b'm s="x\nm n=3i 3\nm n=4i 4', b"#\n"]
+    records = [
+        lines_record(n, where(((("db", database),), False), "ns"), Batch(data, 1, "ns", timed=True))
+        for n, data in enumerate([*kept, line(5).encode()])
+    ]
+    folder.mkdir(parents=True)
+    (folder / name_of(1)).write_bytes(HEADER + b"".join(records))
+    with pytest.raises(PartialWriteError) as caught:
         deliver(client, folder)
-    assert [(lines.db, lines.lines) for lines in caught.value.undelivered] == [("gone", 2)]
+    assert [one.line for one in caught.value.rejected] == ['m s="cut 1', "m,path=C:\\", 'm s="x']
+    assert stored(client) == [1, 2, 3, 4, 5]
     assert segments(folder) == []
+
+
+def test_found_lines_of_a_database_that_is_gone_stay(connect: Callable[..., Any], client: Any, folder: Path) -> None:
+    leave(connect, folder, line(1), line(2), database="gone")
+    for _ in range(2):
+        with pytest.raises(DatabaseNotFound):
+            deliver(client, folder)
+        assert segments(folder) != []
 
 
 def test_an_error_of_the_callers_own(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:

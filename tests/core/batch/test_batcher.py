@@ -164,6 +164,47 @@ def test_receipts_know_what_has_become_of_their_lines() -> None:
     assert "rejected" in repr(receipts[0])
 
 
+def test_an_incomplete_line_is_sealed_alone() -> None:
+    batcher = make()
+    add(batcher, 1)
+    escaped = Receipt()
+    batcher.add(HERE, Batch(b"m,path=C:\\", 1, "ns", timed=True), escaped, 0.0)
+    quoted = Receipt()
+    batcher.add(HERE, Batch(b'm v="a', 1, "ns", timed=True), quoted, 0.0, is_complete=False)
+    add(batcher, 2)
+    batcher.seal()
+    found = []
+    while (sealed := batcher.take(0.0)) is not None:
+        found.append(sealed.batch.data)
+        batcher.acknowledge(sealed)
+    assert found == [b"m v=1 1", b"m,path=C:\\", b'm v="a', b"m v=2 2"]
+
+
+@given(
+    st.lists(st.sampled_from([b'm v="a', b"m v=1 1", b'm v="x\ny" 1', b"a\\", b"", b"#c", b"\xff v=1"]), min_size=1),
+    st.lists(st.tuples(st.integers(0, 8), st.text())),
+)
+def test_any_lines_are_acknowledged(pieces: list[bytes], rejected: list[tuple[int, str]]) -> None:
+    """Whatever the lines are, and whatever the server says of them."""
+    batcher = make(max_lines=1000)
+    receipts = [Receipt() for _ in pieces]
+    for receipt, piece in zip(receipts, pieces, strict=True):
+        batcher.add(HERE, Batch(piece, 1, "ns", timed=True), receipt, 0.0)
+        receipt.complete()
+    told = [
+        RejectedLine((pieces[n] if n < len(pieces) else b"?").decode(errors="replace"), text) for n, text in rejected
+    ]
+    batcher.seal()
+    while (sealed := batcher.take(0.0)) is not None:
+        batcher.acknowledge(sealed, told)
+        assert sum(len(receipt.rejected) for receipt, *_ in {id(one[0]): one for one in sealed.parts}.values()) == len(
+            told
+        )
+    assert batcher.pending == 0
+    assert batcher.written >= 0
+    assert all(receipt.done for receipt in receipts)
+
+
 def test_a_receipt_is_not_done_before_all_its_lines_have_come() -> None:
     batcher = make()
     receipt = Receipt()

@@ -98,6 +98,22 @@ def test_retry_after_wins_over_the_backoff() -> None:
     assert schedule(READ, policy, [seconds, date, past, nonsense]) == [7, 9, 0, 4]
 
 
+@pytest.mark.parametrize("value", ["1700000000000", "9" * 5000, "86400", "Mon, 23 Nov 9999 20:00:00 GMT"])
+def test_retry_after_is_capped(value: str) -> None:
+    error = unavailable(**{"Date": "Mon, 23 Nov 2026 20:00:00 GMT", "Retry-After": value})
+    assert schedule(READ, RetryPolicy(attempts=2, max_total=None), [error]) == [300]
+    assert schedule(READ, RetryPolicy(attempts=2, max_retry_after=7), [error]) == [7]
+    with pytest.raises(ValueError, match=r"^max_retry_after: "):
+        RetryPolicy(max_retry_after=-1)
+
+
+@pytest.mark.parametrize(
+    "value", ["-1", "1e3", "\u0663", "Mon, 23 Nov 99999 20:00:00 GMT", "Mon, 00 Xxx 2026 99:99:99 GMT", "inf", "nan"]
+)
+def test_retry_after_that_is_none(value: str) -> None:
+    assert retry_after({"Date": "Mon, 23 Nov 2026 20:00:00 GMT", "Retry-After": value}) is None
+
+
 def test_dates_are_in_english_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     """As under a German one, which need not be there."""
     date = "Wed, 21 Oct 2026 07:28:10 GMT"

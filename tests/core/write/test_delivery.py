@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from influx_proto import (
     PartialWriteError,
     PayloadTooLarge,
     RejectedLine,
+    ServerUnavailable,
     TransportError,
     WriteError,
 )
@@ -110,6 +112,28 @@ def test_what_the_text_names_is_not_looked_for() -> None:
     assert (model.requests, model.stored) == (1, GOOD)
 
 
+@pytest.mark.parametrize("incomplete", [b'log msg="cut 1', b'log a="\\', b'log a="\nb=\\'])
+def test_an_incomplete_line_does_not_take_others_with_it(incomplete: bytes) -> None:
+    """The server reads it to the end of the request, and rejects it with all lines in it."""
+    model = Model()
+
+    def send(batch: Batch) -> Flow[bool]:
+        for line in batch:
+            if line.startswith((b"log", b"b=")):
+                model.unparsable |= {line}
+        return (yield from model.send(batch))
+
+    rejected = run(deliver_accepted(batch_of(*GOOD[:50], incomplete, *GOOD[50:]), send))
+    assert [one.line.encode() for one in rejected] == incomplete.split(b"\n")
+    assert set(model.stored) == set(GOOD)
+
+
+def test_a_body_without_a_line_that_is_too_large() -> None:
+    model = Model(max_body=10)
+    [rejected] = run(deliver_accepted(Batch(b"# only a comment", 1, "ns", timed=True), model.send))
+    assert rejected.line == "# only a comment"
+
+
 @pytest.mark.parametrize("bad", [b'm v="x" 5', b'm w=1,v="x" 5'])
 def test_what_seems_to_be_in_conflict_is_tried_once_more(bad: bytes) -> None:
     """And the others as well: the server tells of one reason, and how many it dropped for that."""
@@ -171,6 +195,77 @@ def test_a_search_ends() -> None:
     assert set(model.stored) == {*lines[1::2]}
     assert model.requests < 500
     assert any("of which this is one" in one.reason for one in rejected)
+
+
+BARE = refusal(WriteError, 500, Headers({"Content-Type": "text/plain"}), b"Internal Server Error\n")
+UNKNOWN = refusal(WriteError, 400, JSON, b'{"error":"no"}')
+
+
+@given(
+    poison=st.sets(st.integers(0, 99), max_size=100),
+    failure=st.sampled_from([BARE, UNKNOWN]),
+    others=st.sampled_from(["none", "accepted", "failing"]),
+)
+def test_lines_that_fail_without_a_word(poison: set[int], failure: WriteError, others: str) -> None:
+    stored: list[bytes] = []
+    bad = {GOOD[n] for n in poison}
+
+    def send(batch: Batch) -> Flow[bool]:
+        if bad & {*batch}:
+            raise failure
+        stored.extend(batch)
+        return True
+        yield  # what makes it a generator
+
+    def probe() -> Flow[bool]:
+        return others == "accepted"
+        yield  # what makes it a generator
+
+    rejected: list[RejectedLine] | None = None
+    with contextlib.suppress(WriteError):
+        rejected = run(
+            deliver_accepted(batch_of(*GOOD), send, probe=None if others == "none" else probe),
+        )
+    if rejected is None:  # nothing was accepted among the first lines, or anywhere
+        assert others != "accepted"
+        assert {*GOOD[:3]} <= bad
+        assert stored == []
+    else:
+        assert [one.line.encode() for one in rejected] == [line for line in GOOD if line in bad]
+        assert {*stored} == {*GOOD} - bad
+
+
+@pytest.mark.parametrize("begin", range(12))
+@pytest.mark.parametrize("length", [1, 2, 5, 20, 1000])
+def test_a_server_that_fails_for_a_while(begin: int, length: int) -> None:
+    """No line is rejected for it, whenever it begins and however long it lasts."""
+    requests = 0
+
+    def send(batch: Batch) -> Flow[bool]:
+        nonlocal requests
+        requests += 1
+        if GOOD[40] in list(batch) or begin <= requests < begin + length:
+            raise BARE
+        return True
+        yield  # what makes it a generator
+
+    rejected: list[RejectedLine] = []
+    with contextlib.suppress(ServerUnavailable):  # all is sent again later
+        rejected = run(deliver_accepted(batch_of(*GOOD), send))
+    assert {one.line.encode() for one in rejected} <= {GOOD[40]}
+
+
+def test_a_reason_that_is_not_in_the_lines_takes_few_requests() -> None:
+    requests = []
+
+    def send(batch: Batch) -> Flow[bool]:
+        requests.append(batch)
+        raise UNKNOWN
+        yield  # what makes it a generator
+
+    with pytest.raises(WriteError):
+        run(deliver_accepted(batch_of(*(b"m v=%d %d" % (n, n) for n in range(5000))), send))
+    assert len(requests) < 25
 
 
 def test_points_without_a_time_are_not_sent_again() -> None:

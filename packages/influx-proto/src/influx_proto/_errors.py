@@ -8,7 +8,7 @@ They are split by whose fault it is: bad input (`SerializationError`, `SchemaErr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 
 class InfluxDBError(Exception):
@@ -69,6 +69,8 @@ class ProtocolError(InfluxDBError):
 class ResponseError(InfluxDBError):
     """The server said no."""
 
+    #: Classes of this operation's errors that are also of another kind, such as `DatabaseNotFound`, by that kind.
+    combined: ClassVar[Mapping[type[ResponseError], type[ResponseError]]] = {}
     #: HTTP status; 200 for an error that InfluxDB reports inside a successful answer.
     status: int
     #: The server's own text.
@@ -185,3 +187,35 @@ class SpoolError(InfluxDBError):
 
 class PayloadTooLarge(WriteError):
     """The body is larger than the server accepts (413); nothing of it was stored."""
+
+
+# Every error response to a write is also a `WriteError`.
+
+
+class WriteErrorAuthenticationError(WriteError, AuthenticationError):
+    """A write failed: the credentials are missing or wrong."""
+
+
+class WriteErrorAuthorizationError(WriteError, AuthorizationError):
+    """A write failed: the credentials do not allow it."""
+
+
+class WriteErrorDatabaseNotFound(WriteError, DatabaseNotFound):
+    """A write failed: the database does not exist."""
+
+
+class WriteErrorRateLimited(WriteError, RateLimited):
+    """A write failed: the server asks for fewer requests."""
+
+
+class WriteErrorServerUnavailable(WriteError, ServerUnavailable):
+    """A write failed: the server is unavailable."""
+
+
+WriteError.combined = {
+    AuthenticationError: WriteErrorAuthenticationError,
+    AuthorizationError: WriteErrorAuthorizationError,
+    DatabaseNotFound: WriteErrorDatabaseNotFound,
+    RateLimited: WriteErrorRateLimited,
+    ServerUnavailable: WriteErrorServerUnavailable,
+}

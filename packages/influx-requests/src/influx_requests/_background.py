@@ -26,7 +26,7 @@ class Signal:
 
     def wait(self, seconds: float | None) -> None:
         """Let go of the lock until somebody notifies, or for so many seconds; take it again."""
-        self._condition.wait(seconds)
+        self._condition.wait(seconds if seconds is None else min(seconds, threading.TIMEOUT_MAX))
 
 
 def start(function: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, nullcontext
 from typing import Literal, Self
 
 from .._encode.extra_tags import joined_tags
@@ -36,7 +36,7 @@ class AsyncBatchWriter(BatchWriterBase):
         background: Background,
         files: tuple[SpoolFiles, InThread] | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify, files[0] if files else None)
+        super().__init__(settings, transport, options, signal.notify, nullcontext(), files[0] if files else None)
         self._transport = transport
         self._signal = signal
         self._background = background

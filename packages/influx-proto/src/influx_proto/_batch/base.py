@@ -12,6 +12,8 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -19,17 +21,16 @@ from .._encode.batch import Batch
 from .._errors import (
     BufferFullError,
     InfluxDBError,
+    PartialWriteError,
     RejectedLine,
-    ResponseError,
     TransportError,
     UndeliveredError,
     UndeliveredLines,
 )
 from .._runtime.flow import Flow
-from .._runtime.retry import retry_after
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
-from .._write.delivery import deliver_accepted, partial_write
+from .._write.delivery import deliver_accepted, ends_complete, partial_write
 from .._write.operation import Writes
 from .._write.request import Target, write_op
 from .._write.write import write_batches
@@ -53,12 +54,16 @@ class BatchWriterBase:
         clock: Clock,
         options: BatchOptions,
         notify: Callable[[], None],
+        lock: AbstractContextManager[object],
         files: SpoolFiles | None,
     ) -> None:
         self._settings = settings
+        #: The same for requests that are not retried.
+        self._once = replace(settings, retry=replace(settings.retry, attempts=1))
         self._clock = clock
         self._options = options
         self._notify = notify
+        self._lock = lock
         self._batcher = Batcher(
             max_lines=options.max_lines,
             max_bytes=options.max_bytes,
@@ -160,7 +165,12 @@ class BatchWriterBase:
 
     def _make_room(self, lines: int) -> bool:
         """Drop the oldest lines if that is wanted, and tell of it; raises if it is wanted not to wait."""
-        if self._options.when_full == "wait" or (self._spool is not None and self._spool.busy):
+        if self._spool is not None and self._spool.busy:
+            return False
+        if self._options.when_full == "wait":
+            if (refusal := self._batcher.refusal) is not None:
+                msg = f"the batch writer keeps {self.pending} lines, which the server rejects requests for: {refusal}"
+                raise BufferFullError(msg) from refusal
             return False
         if self._options.when_full == "raise":
             msg = f"the batch writer keeps {self.pending} lines, and has no room for {lines} more"
@@ -193,7 +203,8 @@ class BatchWriterBase:
         self._is_entered = True
         receipt = self._receipt()
         for kept in found:
-            self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number)
+            is_complete = ends_complete(kept.batch.data)
+            self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number, is_complete=is_complete)
         self._batcher.seal()
         self._complete(receipt)
         if found:
@@ -213,11 +224,14 @@ class BatchWriterBase:
 
     def _flushed(self, timeout: float | None) -> Iterator[float | None]:
         """Yield, until all that is there now is settled, for how long at the most; raises if that takes too long."""
-        waiting = self._batcher.seal()
+        waiting = [(sealed, sealed.refusals) for sealed in self._batcher.seal()]
+        self._batcher.release()
         self._notify()
         deadline = math.inf if timeout is None else self._clock.now() + timeout
-        for sealed in waiting:
+        for sealed, refusals in waiting:
             while not sealed.settled:
+                if sealed.refusal is not None and sealed.refusals > refusals:
+                    raise sealed.refusal
                 left = deadline - self._clock.now()
                 if left <= 0:
                     msg = f"not all lines were stored within {timeout} s; {self.pending} are pending"
@@ -230,8 +244,13 @@ class BatchWriterBase:
         if error is not None and not isinstance(error, Exception):
             return
         deadline = self._clock.now() + self._options.exit_timeout
+        self._batcher.release()
+        refusals: dict[int, int] = {}
         while self._under_way and (left := deadline - self._clock.now()) > 0:
-            self._batcher.seal()  # again and again: what others are writing still comes
+            pending = self._batcher.seal()  # again and again: what others are writing still comes
+            is_refused = [sealed.refusals > refusals.setdefault(id(sealed), sealed.refusals) for sealed in pending]
+            if pending and all(is_refused) and all(receipt.is_complete for receipt in self._under_way):
+                return  # waiting does not help, and the lines stay in the spool
             self._notify()
             yield None if left == math.inf else left
 
@@ -241,7 +260,22 @@ class BatchWriterBase:
         def send(batch: Batch) -> Flow[bool]:
             return write_op(batch, params, wants_db=wants_db).flow(self._settings, self._clock)
 
-        return deliver_accepted(sealed.batch, send)
+        def once(batch: Batch) -> Flow[bool]:
+            return write_op(batch, params, wants_db=wants_db).flow(self._once, self._clock)
+
+        return deliver_accepted(sealed.batch, send, once=once, probe=self._probe)
+
+    def _probe(self) -> Flow[bool]:
+        """Send the lines after those in flight, and return whether they are stored. They are sent again later."""
+        with self._lock:
+            following = self._batcher.next
+        if following is None:
+            return False
+        (params, wants_db), batch = following
+        try:
+            return (yield from write_op(batch, params, wants_db=wants_db).flow(self._once, self._clock))
+        except InfluxDBError as error:
+            return isinstance(error, PartialWriteError)
 
     def _delivered(self, sealed: Sealed, rejected: list[RejectedLine]) -> None:
         if not self._open:
@@ -263,9 +297,12 @@ class BatchWriterBase:
                 self._is_away = True
                 _log.warning("%s takes no lines: %s; %d are pending", self._settings.where, error, self.pending)
             retry = self._settings.retry
-            asked = retry_after(error.headers) if isinstance(error, ResponseError) else None
-            wait = retry.max_backoff * (1 + retry.random()) / 2 if asked is None else asked
-            self._batcher.put_back(sealed, self._clock.now() + wait)
+            asked = retry.asked(error)
+            self._batcher.put_back(sealed, self._clock.now() + (self._long_wait() if asked is None else asked))
+        elif self._spool is not None:
+            if sealed.refusal is None:
+                _log.warning("%s rejects requests; the lines stay in the spool: %s", self._settings.where, error)
+            self._batcher.hold(sealed, error, self._clock.now() + self._long_wait())
         else:
             self._batcher.fail(sealed, error)
             self.undelivered.append(self._handed_back(sealed))
@@ -275,6 +312,10 @@ class BatchWriterBase:
         if self._options.on_error is not None:
             self._options.on_error(error)
         self._after(sealed)
+
+    def _long_wait(self) -> float:
+        retry = self._settings.retry
+        return retry.max_backoff * (1 + retry.random()) / 2
 
     def _after(self, sealed: Sealed) -> None:
         """Look what has become of the receipts, and tell how far we are."""
@@ -286,7 +327,7 @@ class BatchWriterBase:
         for sealed in several:
             if sealed.settled and self._spool is not None:
                 self._spool.settle(sealed.records)
-            for receipt, _ in sealed.parts:
+            for receipt, *_ in sealed.parts:
                 self._look_at(receipt)
 
     def _look_at(self, receipt: Receipt) -> None:
@@ -314,7 +355,14 @@ class BatchWriterBase:
         if self._spool is None:
             self.undelivered += map(self._handed_back, self._batcher.give_up(reason))
         elif self.pending:
-            _log.warning("%d lines stay in the spool %s: %s", self.pending, self._spool.directory, reason)
+            refusal = self._batcher.refusal
+            stay = f"{self.pending} lines stay in the spool {self._spool.directory}"
+            _log.warning("%s: %s", stay, refusal or reason)
+            if refusal is not None:
+                if error is None:
+                    refusal.add_note(stay)
+                    raise refusal
+                error.add_note(f"{stay}: {refusal}")
         if self.undelivered:
             lost = UndeliveredError(self.undelivered, reason)
             if error is None:

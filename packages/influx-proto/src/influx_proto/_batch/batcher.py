@@ -8,8 +8,8 @@ were sealed. Every line is pending until it is acknowledged as stored, rejected 
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .._encode.batch import Batch
@@ -37,6 +37,11 @@ class Receipt:
         """Whether it is known of every line what has become of it; never, if some stay in a spool."""
         return self._complete and not self._pending
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all lines of the `write` were added."""
+        return self._complete
+
     def __repr__(self) -> str:
         state = "pending" if not self.done else "failed" if self.error else "rejected" if self.rejected else "stored"
         return f"<{type(self).__name__} of {self.lines} lines, {state}>"
@@ -61,12 +66,15 @@ class Sealed:
 
     target: Target
     batch: Batch
-    #: Whose lines these are, in their order.
-    parts: list[tuple[Receipt, int]]
+    #: The receipts of its lines in their order, each with a number of lines and of bytes.
+    parts: list[tuple[Receipt, int, int]]
     #: The records of a spool that have them, if there is one.
     records: list[int]
     #: Whether it is known of its lines what has become of them.
     settled: bool = False
+    #: How often the server refused it for a reason that is not in its lines, and the last such error.
+    refusals: int = 0
+    refusal: InfluxDBError | None = None
 
 
 @dataclass(slots=True)
@@ -79,7 +87,7 @@ class _Open:
     pieces: list[bytes] = field(default_factory=list)
     lines: int = 0
     size: int = 0
-    parts: list[tuple[Receipt, int]] = field(default_factory=list)
+    parts: list[tuple[Receipt, int, int]] = field(default_factory=list)
     records: list[int] = field(default_factory=list)
 
 
@@ -113,6 +121,8 @@ class Batcher:
         self._sealed: deque[Sealed] = deque()
         self._in_flight: Sealed | None = None
         self._not_before = -math.inf
+        #: Targets that the server refuses, and when the next attempt is due.
+        self._held: dict[Target, float] = {}
         #: Lines of which it is not known yet what becomes of them.
         self.pending = 0
         #: Lines that were stored.
@@ -126,10 +136,33 @@ class Batcher:
         """Whether so many lines may be added now; any number if nothing is pending."""
         return not self.pending or self.pending + lines <= self._max_pending
 
-    def add(self, target: Target, batch: Batch, receipt: Receipt, now: float, record: int | None = None) -> None:
-        """Take over the lines of a batch that is no larger than a batch may be, and that a spool has in one record."""
+    def add(
+        self,
+        target: Target,
+        batch: Batch,
+        receipt: Receipt,
+        now: float,
+        record: int | None = None,
+        *,
+        is_complete: bool = True,
+    ) -> None:
+        """Add the lines of a batch that does not exceed the bounds of a batch.
+
+        Args:
+            target: where the lines go.
+            batch: the lines.
+            receipt: counts the lines and their outcome.
+            now: the current time.
+            record: the number of the spool's record that holds these lines.
+            is_complete: whether the last line ends where the data ends. An incomplete line would continue into the
+                lines after it, so a batch with one is sealed by itself.
+        """
         key = (target, batch.precision)
+        is_complete = is_complete and not batch.data.endswith(b"\\")
         found = self._open.get(key)
+        if found is not None and not is_complete:
+            self._seal(key)
+            found = None
         size = len(batch.data) + 1
         if found is not None and (
             found.lines + batch.lines > self._max_lines or found.size + size > self._max_bytes + 1
@@ -143,14 +176,15 @@ class Batcher:
         found.lines += batch.lines
         found.size += size
         if found.parts and found.parts[-1][0] is receipt:
-            found.parts[-1] = (receipt, found.parts[-1][1] + batch.lines)
+            _, lines, before = found.parts[-1]
+            found.parts[-1] = (receipt, lines + batch.lines, before + size)
         else:
-            found.parts.append((receipt, batch.lines))
+            found.parts.append((receipt, batch.lines, size))
         if record is not None:
             found.records.append(record)
         receipt.added(batch.lines)
         self.pending += batch.lines
-        if found.lines >= self._max_lines or found.size > self._max_bytes:
+        if found.lines >= self._max_lines or found.size > self._max_bytes or not is_complete:
             self._seal(key)
         if self.pending >= self._max_pending:
             self.seal()  # those who wait for room must not have to wait for time as well
@@ -166,9 +200,15 @@ class Batcher:
         """When there is something to take; infinite while there is not."""
         if self._in_flight is not None:
             return math.inf
-        if self._sealed:
-            return self._not_before
-        return max(min((found.due for found in self._open.values()), default=math.inf), self._not_before)
+        first = math.inf
+        if not self._held:
+            first = -math.inf if self._sealed else first
+        else:
+            first = min((self._held.get(sealed.target, first) for sealed in self._sealed), default=first)
+            if any(sealed.target not in self._held for sealed in self._sealed):
+                first = -math.inf
+        first = min(first, min((found.due for found in self._open.values()), default=math.inf))
+        return max(first, self._not_before)
 
     def take(self, now: float) -> Sealed | None:
         """Give the next batch to send, if it is time; it must be acknowledged, failed or put back before another."""
@@ -177,28 +217,38 @@ class Batcher:
         for key, found in list(self._open.items()):
             if now >= found.due:
                 self._seal(key)
-        if not self._sealed:
-            return None
-        self._in_flight = self._sealed.popleft()
-        return self._in_flight
+        if not self._held:
+            self._in_flight = self._sealed.popleft() if self._sealed else None
+            return self._in_flight
+        for index, sealed in enumerate(self._sealed):
+            if now >= self._held.get(sealed.target, now):
+                del self._sealed[index]
+                self._in_flight = sealed
+                return sealed
+        return None
 
     def acknowledge(self, sealed: Sealed, rejected: Sequence[RejectedLine] = ()) -> None:
         """Say that the lines of a batch were stored, but for some that the server rejected."""
         self._in_flight = None
+        self._held.pop(sealed.target, None)
         sealed.settled = True
-        refused = Counter(line for line, _ in rejected)
-        reasons = {one.line: one for one in rejected}
-        lines: Iterator[bytes] = iter(sealed.batch) if refused else iter(())
-        for receipt, count in sealed.parts:
-            for line in _some(lines, count) if refused else ():
-                text = line.decode(errors="replace")
-                if refused[text]:
-                    refused[text] -= 1
-                    receipt.rejected.append(reasons[text])
+        for receipt, one in _attributed(sealed, rejected):
+            receipt.rejected.append(one)
+        for receipt, count, _ in sealed.parts:
             receipt.settled(count)
         self.rejected += len(rejected)
-        self.written += sealed.batch.lines - len(rejected)
+        # An incomplete line counts as one, and may be rejected as several.
+        self.written += max(0, sealed.batch.lines - len(rejected))
         self.pending -= sealed.batch.lines
+
+    @property
+    def next(self) -> tuple[Target, Batch] | None:
+        """The oldest lines that are not in flight; they stay where they are."""
+        for sealed in self._sealed:
+            return sealed.target, sealed.batch
+        for (target, precision), found in self._open.items():
+            return target, Batch(b"\n".join(found.pieces), found.lines, precision, timed=True)
+        return None
 
     def put_back(self, sealed: Sealed, not_before: float) -> None:
         """Keep a batch that could not be sent, to be the next one again; nothing leaves before that time."""
@@ -206,6 +256,23 @@ class Batcher:
         self._sealed.appendleft(sealed)
         self._not_before = not_before
         self.retried += 1
+
+    def hold(self, sealed: Sealed, error: InfluxDBError, not_before: float) -> None:
+        """Keep a batch whose target the server refuses; until that time only lines for other targets are sent."""
+        self._in_flight = None
+        sealed.refusals += 1
+        sealed.refusal = error
+        self._sealed.appendleft(sealed)
+        self._held[sealed.target] = not_before
+
+    def release(self) -> None:
+        """Send to every target again."""
+        self._held.clear()
+
+    @property
+    def refusal(self) -> InfluxDBError | None:
+        """The error for which lines are held; None if there are none."""
+        return next((sealed.refusal for sealed in self._sealed if sealed.refusal is not None), None)
 
     def fail(self, sealed: Sealed, error: InfluxDBError) -> None:
         """Give up a batch; it is no longer pending, and its lines belong to the caller."""
@@ -241,7 +308,7 @@ class Batcher:
 
     def _give_up(self, sealed: Sealed, error: InfluxDBError) -> None:
         sealed.settled = True
-        for receipt, count in sealed.parts:
+        for receipt, count, _ in sealed.parts:
             receipt.error = receipt.error or error
             receipt.settled(count)
         self.pending -= sealed.batch.lines
@@ -252,5 +319,29 @@ class Batcher:
         self._sealed.append(Sealed(key[0], batch, found.parts, found.records))
 
 
-def _some(lines: Iterator[bytes], count: int) -> Iterable[bytes]:
-    return [next(lines) for _ in range(count)]
+def _attributed(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tuple[Receipt, RejectedLine]]:
+    """Yield each rejected line with the receipt of the write that it came with."""
+    if not rejected:
+        return
+    left: dict[str, list[RejectedLine]] = {}
+    for one in rejected:
+        left.setdefault(one.line, []).append(one)
+    parts = iter(sealed.parts)
+    receipt, _, end = next(parts)
+    for begin, line in sealed.batch.placed():
+        while begin >= end:
+            receipt, _, size = next(parts)
+            end += size
+        if found := left.get(line.decode(errors="replace")):
+            yield receipt, found.pop(0)
+    for one in (one for found in left.values() for one in found):  # parts of an incomplete line
+        yield _receipt_at(sealed, max(sealed.batch.data.find(one.line.encode()), 0)), one
+
+
+def _receipt_at(sealed: Sealed, at: int) -> Receipt:
+    """Return the receipt of the write that the byte at an index came with."""
+    for receipt, _, size in sealed.parts:
+        if at < size:
+            return receipt
+        at -= size
+    return sealed.parts[-1][0]

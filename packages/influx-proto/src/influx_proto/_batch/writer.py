@@ -35,7 +35,7 @@ class BatchWriter(BatchWriterBase):
         start: Callable[[Callable[[], None]], object],
         files: SpoolFiles | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify, files)
+        super().__init__(settings, transport, options, signal.notify, signal, files)
         self._transport = transport
         self._signal = signal
         self._start = start

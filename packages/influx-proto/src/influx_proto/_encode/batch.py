@@ -31,6 +31,10 @@ class Batch:
         """Give each line that is a point; blank ones and comments among ready-made lines are none."""
         return (self.data[begin:end] for begin, end in self._spans())
 
+    def placed(self) -> Iterator[tuple[int, bytes]]:
+        """Yield each line that is a point, with the index at which it begins."""
+        return ((begin, self.data[begin:end]) for begin, end in self._spans())
+
     def halves(self) -> tuple[Batch, Batch] | None:
         """Divide it between two lines, their order kept; None where there is only one."""
         spans = list(self._spans())

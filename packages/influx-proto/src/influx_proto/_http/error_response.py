@@ -15,6 +15,7 @@ from .._errors import (
     RateLimited,
     ResponseError,
     ServerUnavailable,
+    WriteError,
 )
 from .messages import CSV, MESSAGE_PACK, Headers, media_type
 
@@ -77,6 +78,8 @@ def refusal(error_class: type[ResponseError], status: int, headers: Headers, bod
         msg = "there is no InfluxDB here (HTTP 404, page not found): `path` is what stands before /write and /query"
         return ProtocolError(f"{msg}, and the name of a database goes into `database`")
     message = error_message(headers, body)
+    if _is_web_page(headers) and len(message) > _QUOTED:
+        message = f"{message[:_QUOTED]}..."
     if 300 <= status < 400:
         message = f"the server redirects to {headers.get('Location', 'nowhere')}: give the client that address"
     elif not message:
@@ -85,6 +88,7 @@ def refusal(error_class: type[ResponseError], status: int, headers: Headers, bod
         kind = error_class
     if "database not found" in message:
         kind = DatabaseNotFound
+    kind = error_class if kind is ResponseError else error_class.combined.get(kind, kind)
     return kind(status, message, headers, body)
 
 
@@ -94,22 +98,26 @@ def _kind(error_class: type[ResponseError], status: int, headers: Headers) -> ty
             return AuthenticationError
         case 403:
             return AuthorizationError
-        case 413:
+        case 413 if issubclass(error_class, WriteError):
             return PayloadTooLarge
         case 429:
             return RateLimited
         case 408 | 425 | 502 | 503 | 504:
             return ServerUnavailable
-        case _ if headers.get("Content-Type", "").lower().startswith("text/html"):
-            return None
-        case _ if status >= 500:
+        case _ if status >= 500:  # also a proxy's web page
             return ServerUnavailable
+        case _ if _is_web_page(headers):
+            return None
         case _ if 300 <= status < 400:
             return ResponseError
         case _ if status >= 400:
             return error_class
         case _:
             return None
+
+
+def _is_web_page(headers: Headers) -> bool:
+    return headers.get("Content-Type", "").lower().startswith("text/html")
 
 
 def error_message(headers: Headers, body: bytes) -> str:

@@ -8,10 +8,10 @@ from typing import Any, Final, Generic, TypeVar
 
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
-from .._errors import DatabaseNotFound, ProtocolError
+from .._errors import ProtocolError
 from .._http.error_response import Refusal, not_influxdb
 from .._http.messages import Headers
-from .._result.errors import QueryError
+from .._result.errors import QueryError, QueryErrorDatabaseNotFound
 from .._result.result import QueryResult, join
 from .._runtime.op import Decoder
 from .._time import to_rfc3339
@@ -26,10 +26,6 @@ _TRANSIENT: Final = "max-concurrent-queries limit exceeded"
 _GATHERED: Final = 256 * 1024
 #: The same where rows are made something else at once: few, which the processor's cache has room for.
 _PIECE: Final = 16 * 1024
-
-
-class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
-    """A statement names a database that does not exist: both a `QueryError` and a `DatabaseNotFound`."""
 
 
 def chunk_decoder(

@@ -25,7 +25,7 @@ class RetryPolicy:
     Statements that change the server are never repeated. `docs/failures.md` has the whole table.
 
     The wait before the n-th repetition is random between 0 and `backoff * 2**(n-1)` ("full jitter"), at most
-    `max_backoff`; a `Retry-After` of the server wins over it. All figures are in seconds.
+    `max_backoff`; a `Retry-After` of the server, up to `max_retry_after`, takes precedence. All figures are in seconds.
     """
 
     #: Number of attempts in all; 1 never repeats.
@@ -34,6 +34,8 @@ class RetryPolicy:
     max_total: float | None = 60.0
     backoff: float = 0.1
     max_backoff: float = 15.0
+    #: The longest `Retry-After` of a server that is obeyed; a longer one counts as this.
+    max_retry_after: float = 300.0
     #: Called before something is tried again, with the error, the number of the attempt that failed with it, and how
     #: many seconds the next one waits. Where it returns False, nothing is tried again.
     on_retry: Callable[[InfluxDBError, int, float], object] | None = field(default=None, repr=False)
@@ -42,7 +44,7 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         integer("attempts", self.attempts, 1)
-        for name in ("backoff", "max_backoff", "max_total"):
+        for name in ("backoff", "max_backoff", "max_retry_after", "max_total"):
             if name != "max_total" or self.max_total is not None:
                 seconds(name, getattr(self, name))
 
@@ -50,7 +52,7 @@ class RetryPolicy:
         """Say how many seconds to wait before trying again after `attempt` attempts, or None to give up."""
         if not error.retryable or attempt >= self.attempts or not _safe(error, repeat):
             return None
-        asked = retry_after(error.headers) if isinstance(error, ResponseError) else None
+        asked = self.asked(error)
         if asked is not None:
             wait = asked
         else:
@@ -60,6 +62,11 @@ class RetryPolicy:
         if self.on_retry is not None and self.on_retry(error, attempt, wait) is False:
             return None
         return wait
+
+    def asked(self, error: InfluxDBError) -> float | None:
+        """Return how many seconds the server asks to wait, at most `max_retry_after`; None if it does not ask."""
+        found = retry_after(error.headers) if isinstance(error, ResponseError) else None
+        return None if found is None else min(found, self.max_retry_after)
 
 
 def _safe(error: InfluxDBError, repeat: Repeat) -> bool:
@@ -82,6 +89,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
     try:
         wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError):  # one is no date, or without a zone
+    except (ValueError, TypeError, OverflowError):  # one is no date, or without a zone
         return None
     return max(0.0, wait.total_seconds())

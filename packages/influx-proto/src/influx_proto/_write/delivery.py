@@ -6,6 +6,9 @@ ones, and says about the others, in a text, what it can:
 - which lines it could not parse, each with a reason;
 - how many points it dropped for another reason, of which it tells only the first, and not which points these were.
 
+Other servers store none of the lines, and some crash on a line, which is a 5xx without a word about it. A line is
+rejected for such an error if it fails by itself, then the server accepts other lines, then it fails again.
+
 What the text does not tell is found by writing the batch again in halves. That stores nothing twice, since a point with
 a time replaces itself.
 """
@@ -17,10 +20,17 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from .._encode.batch import Batch
-from .._errors import PartialWriteError, PayloadTooLarge, RejectedLine, SerializationError, WriteError
+from .._errors import (
+    PartialWriteError,
+    PayloadTooLarge,
+    RejectedLine,
+    SerializationError,
+    ServerUnavailable,
+    WriteError,
+)
 from .._http.error_response import BODY_LIMIT
 from .._line_protocol.parse import parse_lines
-from .._line_protocol.split import SKIPPED
+from .._line_protocol.split import SKIPPED, lines
 from .._repr import shown
 from .._runtime.flow import Flow
 from .request import find_conflict
@@ -34,6 +44,13 @@ _ABOUT_LINES: Final = re.compile(
     "partial write|^field type conflict|unable to parse|invalid UTF-8|max key length exceeded|time outside range"
 )
 
+#: What a 400 says about the request as a whole.
+_ABOUT_REQUEST: Final = re.compile(
+    "precision|database (?:is )?(?:required|not found)|retention policy not found"
+    "|gzip|content.encoding|bucket|organi[sz]ation",
+    re.IGNORECASE,
+)
+
 _TYPES: Final[dict[type, str]] = {float: "float", int: "integer", bool: "boolean", str: "string"}
 
 _AROUND_REASON: Final = re.compile(r"^partial write: | dropped=\d+.*$", re.DOTALL)
@@ -43,6 +60,9 @@ _BLANK: Final = SKIPPED.decode()
 
 #: How many requests may be made to find the rejected lines of a batch before the rest is handed back as it is.
 _SEARCH: Final = 200
+
+#: How many lines in a row may fail by themselves before it is checked that the server accepts others.
+_ALIKE: Final = 3
 
 
 def deliver(batch: Batch, send: Send) -> Flow[None]:
@@ -60,6 +80,8 @@ def deliver(batch: Batch, send: Send) -> Flow[None]:
         if halves is None:
             raise _line_too_large(error, batch) from None
     except WriteError as error:
+        if not _names_lines(error):
+            raise
         if b"\r\n" in batch.data:
             error.add_note("there are lines that end in CR LF; InfluxDB takes the CR for a part of the line")
         rejected = _named(batch, error)
@@ -74,15 +96,25 @@ def deliver(batch: Batch, send: Send) -> Flow[None]:
         yield from deliver(half, send)
 
 
-def deliver_accepted(batch: Batch, send: Send) -> Flow[list[RejectedLine]]:
-    """Send a batch so that all lines are stored that the server accepts; give the others, in their order.
+def deliver_accepted(
+    batch: Batch, send: Send, *, once: Send | None = None, probe: Callable[[], Flow[bool]] | None = None
+) -> Flow[list[RejectedLine]]:
+    """Send a batch so that all lines are stored that the server accepts; return the others, in their order.
+
+    Args:
+        batch: the lines.
+        send: sends a batch, with retries.
+        once: sends a batch without retries, to find lines that make the server fail. Defaults to `send`.
+        probe: sends other lines, and returns whether the server accepts them. Without it, a server that accepts no
+            part of the batch is taken to be unavailable.
 
     Raises:
         WriteError: the request was refused as a whole, for a reason that is not in its lines; or lines of it were that
             cannot be told from the others, and there are lines without a time, which must not be sent again.
     """
-    search = _Search(send)
+    search = _Search(send, once or send, probe)
     yield from search.over(batch)
+    yield from search.finish()
     return _in_order(search.rejected, batch)
 
 
@@ -102,43 +134,148 @@ def _in_order(rejected: list[RejectedLine], batch: Batch) -> list[RejectedLine]:
     found: dict[str, list[RejectedLine]] = {}
     for one in rejected:
         found.setdefault(one.line, []).append(one)
-    return [left.pop(0) for line in batch if (left := found.get(_text(line)))]
+    in_order = [left.pop(0) for line in batch if (left := found.get(_text(line)))]
+    # What remains are parts of an incomplete line, which the batch has as one line.
+    return in_order + [one for left in found.values() for one in left]
+
+
+def ends_complete(data: bytes) -> bool:
+    """Return whether the last line ends where the data ends: no quoted string is open, no escape is unfinished."""
+    if b'"' not in data and b"\\" not in data:
+        return True
+    end = 0
+    for _, end in lines(data + b"\n"):  # noqa: B007 - the last one counts
+        pass
+    return end == len(data)
+
+
+def _separated(batch: Batch) -> list[Batch]:
+    """Divide a batch so that its incomplete last line cannot continue into lines after it; empty if it is complete.
+
+    The server reads an incomplete line to the end of the request. What was meant as its continuation cannot be known,
+    so it is cut at every LF. Each part that is incomplete by itself is sent by itself.
+    """
+    if ends_complete(batch.data):
+        return []
+    *_, (begin, _) = lines(batch.data)
+    groups: list[list[bytes]] = [[batch.data[:begin]]] if begin else []
+    is_open = bool(begin)
+    for line in batch.data[begin:].split(b"\n"):
+        is_complete = ends_complete(line)
+        if is_complete and is_open:
+            groups[-1].append(line)
+        elif line:
+            groups.append([line])
+        is_open = is_complete and bool(groups)
+    parts = [Batch(b"\n".join(group), 0, batch.precision, batch.timed) for group in groups]
+    for part in parts:
+        part.lines = sum(1 for _ in part)
+    return [part for part in parts if part.lines] if len(parts) > 1 else []
 
 
 class _Search:
     """Finds the lines that the server refuses."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, once: Send, probe: Callable[[], Flow[bool]] | None) -> None:
         self._send = send
+        self._once = once
+        self._probe = probe
         self._requests = 0
+        self._is_unexplained = False
+        #: The part that was the last to be accepted.
+        self._accepted: Batch | None = None
+        #: Single lines that failed since a request last succeeded.
+        self._suspects: list[tuple[Batch, WriteError]] = []
         self.rejected: list[RejectedLine] = []
 
     def over(self, batch: Batch) -> Flow[None]:
-        halves = None
         try:
             yield from self._try(batch)
-        except PayloadTooLarge as error:
+        except WriteError as error:
+            failure = error
+        else:
+            self._accepted = batch
+            yield from self._confirm()
+            return
+        for part in (yield from self._divided(batch, failure)):
+            yield from self.over(part)
+
+    def finish(self) -> Flow[None]:
+        """Decide about the lines that failed since a request last succeeded."""
+        if self._suspects:
+            yield from self._prove()
+
+    def _divided(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
+        """Return the parts to send after a batch failed; raises where its lines are not the reason."""
+        if isinstance(error, PayloadTooLarge):
             halves = batch.halves()
             if halves is None:
                 self.rejected.append(RejectedLine(_only_line(batch), _line_too_large(error, batch).message))
-        except WriteError as error:
-            if not _ABOUT_LINES.search(error.message):
-                raise
-            rejected = _named(batch, error)
-            if rejected is not None:
-                self.rejected += rejected
-                return
-            if not batch.timed:
-                raise
-            if self._requests >= _SEARCH:
-                self.rejected += _suspected(batch, error)
-                return
-            conflicting = _conflicting(batch, error)
-            if conflicting is not None and (yield from self._without(batch, *conflicting)):
-                return
-            halves = batch.halves()
-        for half in halves or ():
-            yield from self.over(half)
+            return halves or ()
+        if _names_lines(error):
+            return (yield from self._explained(batch, error))
+        if not (batch.timed and _may_be_about_lines(error)):
+            raise error
+        self._is_unexplained = True
+        halves = batch.halves()
+        if halves is None:
+            yield from self._suspect(batch, error)
+        return halves or ()
+
+    def _explained(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
+        separated = _separated(batch) if batch.timed else []
+        if separated:
+            return separated
+        rejected = _named(batch, error)
+        if rejected is not None:
+            self.rejected += rejected
+            return ()
+        if not batch.timed:
+            raise error
+        if self._requests >= _SEARCH:
+            self.rejected += _suspected(batch, error)
+            return ()
+        conflicting = _conflicting(batch, error)
+        if conflicting is not None and (yield from self._without(batch, *conflicting)):
+            return ()
+        return batch.halves() or ()
+
+    def _suspect(self, batch: Batch, error: WriteError) -> Flow[None]:
+        """Note that a line failed by itself, for a reason that may not be in the line."""
+        if error.status < 500 and self._requests == 1:
+            # There is nothing to compare it with, and 400 and 422 say that it is about what was sent.
+            self.rejected.append(RejectedLine(_only_line(batch), error.message))
+            return
+        self._suspects.append((batch, error))
+        if len(self._suspects) >= _ALIKE:
+            yield from self._prove()
+
+    def _prove(self) -> Flow[None]:
+        """Raise the error of the suspected lines unless the server accepts others now."""
+        _, error = self._suspects[0]
+        if self._accepted is not None:
+            try:
+                # It was the last to be accepted, so that sending it again does not replace later values.
+                yield from self._try(self._accepted)
+            except WriteError:
+                raise error from None
+        elif self._probe is None or not (yield from self._probe()):
+            raise error
+        yield from self._confirm()
+
+    def _confirm(self) -> Flow[None]:
+        """Reject the suspected lines, which failed before others were accepted, if they fail again now."""
+        suspects, self._suspects = self._suspects, []
+        for batch, error in suspects:
+            if error.status >= 500:
+                try:
+                    yield from self._try(batch)
+                except WriteError as again:
+                    if (again.status, again.message) != (error.status, error.message):
+                        raise
+                else:
+                    raise error  # the server failed for a while: all is to be sent again in its order
+            self.rejected.append(RejectedLine(_only_line(batch), error.message))
 
     def _without(self, batch: Batch, suspects: list[bytes], reason: str) -> Flow[bool]:
         """Look whether it is these lines that the server refuses, and if so, send the others by themselves.
@@ -162,7 +299,22 @@ class _Search:
 
     def _try(self, batch: Batch) -> Flow[bool]:
         self._requests += 1
-        return self._send(batch)
+        return (self._once if self._is_unexplained else self._send)(batch)
+
+
+def _names_lines(error: WriteError) -> bool:
+    """Return whether the text of an error says that single lines are the reason."""
+    return bool(_ABOUT_LINES.search(error.message))
+
+
+def _may_be_about_lines(error: WriteError) -> bool:
+    """Return whether single lines may be the reason of an error that does not say so.
+
+    InfluxDB 1.6 answers a point with exactly 100 tags with a bare 500; a proxy makes a 502 of a server that crashes.
+    """
+    if isinstance(error, ServerUnavailable):
+        return error.status >= 500 and error.status != 503
+    return error.status in {400, 422} and not _ABOUT_REQUEST.search(error.message)
 
 
 def _line_too_large(error: PayloadTooLarge, batch: Batch) -> PayloadTooLarge:
@@ -172,8 +324,7 @@ def _line_too_large(error: PayloadTooLarge, batch: Batch) -> PayloadTooLarge:
 
 
 def _only_line(batch: Batch) -> str:
-    [line] = batch
-    return _text(line)
+    return _text(next(iter(batch), batch.data))
 
 
 def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
