@@ -68,7 +68,11 @@ def _parsed(name: str, url: str) -> Proxy:
     parts, port = found
     authorization = None
     if parts.username is not None:
-        authorization = basic(unquote(parts.username), unquote(parts.password or ""))
+        try:
+            authorization = basic(unquote(parts.username), unquote(parts.password or ""))
+        except ValueError as error:
+            msg = f"{name}: {error}"
+            raise ValueError(msg) from None
     return Proxy(parts.hostname or "", 80 if port is None else port, authorization)
 
 

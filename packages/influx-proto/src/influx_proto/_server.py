@@ -20,6 +20,8 @@ DEFAULT_PORT = 8086
 
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 _SCHEMED_TOKEN = re.compile(r"(?:Bearer|Token) \S+")
+#: A value that HTTP can carry: visible ASCII, with spaces or tabs only between it.
+_FIELD_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: Header fields that frame a message or concern its connection.
 _NOT_OURS = {"host", "content-length", "transfer-encoding", "connection", "content-encoding"}
@@ -44,8 +46,8 @@ def authorization(username: str | None, password: str | None, token: str | Calla
             raise ValueError(msg)
         if callable(token):
             return None
-        if not token or not token.isascii() or not token.isprintable():
-            msg = "token: must be printable ASCII text, and not empty"
+        if not token or not _FIELD_VALUE.fullmatch(token):
+            msg = "token: must be printable ASCII without spaces at its ends, and not empty; strip() it"
             raise ValueError(msg)
         if _SCHEMED_TOKEN.fullmatch(token):
             return token
@@ -56,14 +58,24 @@ def authorization(username: str | None, password: str | None, token: str | Calla
             raise ValueError(msg)
         return None
     if ":" in username:
-        msg = f"username: {username!r} contains ':', which HTTP's basic authentication cannot carry"
+        # It may be a password that was appended: the message does not quote it.
+        msg = "username: contains ':', which HTTP's basic authentication cannot carry; pass password= separately"
         raise ValueError(msg)
     return basic(username, password or "")
 
 
 def basic(username: str, password: str) -> str:
-    """Give a header's value for HTTP's basic authentication."""
-    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode('ascii')}"
+    """Return a header's value for HTTP's basic authentication.
+
+    Raises:
+        ValueError: the username or password has a lone surrogate; the message quotes neither.
+    """
+    try:
+        credentials = f"{username}:{password}".encode()
+    except UnicodeEncodeError:  # which would quote them
+        msg = "username, password: contain a lone surrogate, which UTF-8 cannot encode"
+        raise ValueError(msg) from None
+    return f"Basic {base64.b64encode(credentials).decode('ascii')}"
 
 
 def netloc(host: str, port: int) -> str:
@@ -160,8 +172,14 @@ class Server:
         path = quote(f"/{parts}" if parts else "", safe="/%~!$&'()*+,;=:@-._")
         object.__setattr__(self, "path", path)
         for name, value in self.headers:
-            if not _FIELD_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
-                msg = f"headers: {name!r} is not a header field that HTTP can carry, which is printable ASCII text"
+            if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
+                msg = f"headers: {name!r} is not a header name"
+                raise ValueError(msg)
+            if not isinstance(value, str):
+                msg = f"headers: the value of {name} must be a str, not {type(value).__name__}"
+                raise TypeError(msg)
+            if not _FIELD_VALUE.fullmatch(value):  # it may be a secret: the message does not quote it
+                msg = f"headers: the value of {name} must be printable ASCII without spaces at its ends"
                 raise ValueError(msg)
             if name.lower() in _NOT_OURS:
                 msg = f"headers: {name} is for the HTTP library to set"
