@@ -19,6 +19,7 @@ from examples.bring_your_own_http import InfluxDBClient
         ("http://localhost", {"host": "localhost", "port": 8086, "ssl": False, "path": ""}),
         ("http://h:80/", {"host": "h", "port": 80, "ssl": False, "path": "/"}),
         ("https://h", {"host": "h", "port": 443, "ssl": True, "path": ""}),
+        ("http://[fe80::1%25Eth0]:9", {"host": "fe80::1%Eth0", "port": 9, "ssl": False, "path": ""}),
         ("http://[::1]:9", {"host": "::1", "port": 9, "ssl": False, "path": ""}),
         (
             "https://us%40er:p%3Ass@db.example:8086/prefix?database=test%20db",
@@ -262,3 +263,12 @@ def test_headers_that_http_cannot_carry(headers: Any, message: str) -> None:
 def test_headers_that_http_can_carry() -> None:
     headers = (("X", ""), ("Y", "a\tb  c"), ("Z", "a"))
     assert Server(headers=headers).headers == headers
+
+
+def test_the_zone_of_an_address() -> None:
+    """It is in URLs in its own form, and goes to no server."""
+    server = Server("fe80::1%eth0", 1, ssl=True)
+    assert (server.netloc, server.address) == ("[fe80::1%eth0]:1", "fe80::1")
+    assert server.origin == "https://[fe80::1%25eth0]:1"
+    assert InfluxDBClient.from_url(server.origin).settings.server.host == server.host
+    assert server.complete(Request("GET", "/ping")).headers == (("Host", "[fe80::1]:1"),)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote
 
-from ._server import Server, basic, netloc, not_of_the_form, split_url
+from ._server import Server, basic, netloc, not_of_the_form, split_url, url_host, url_netloc
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Proxy:
     @property
     def url(self) -> str:
         """The proxy's URL, without credentials."""
-        return f"http://{self.netloc}"
+        return f"http://{url_netloc(self.host, self.port)}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -73,7 +73,7 @@ def _parsed(name: str, url: str) -> Proxy:
         except ValueError as error:
             msg = f"{name}: {error}"
             raise ValueError(msg) from None
-    return Proxy(parts.hostname or "", 80 if port is None else port, authorization)
+    return Proxy(url_host(parts), 80 if port is None else port, authorization)
 
 
 def _is_exempt(server: Server, no_proxy: str) -> bool:

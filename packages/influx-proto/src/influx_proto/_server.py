@@ -79,8 +79,19 @@ def basic(username: str, password: str) -> str:
 
 
 def netloc(host: str, port: int) -> str:
-    """Write host and port as a URL has them."""
+    """Write host and port as people do, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def url_netloc(host: str, port: int) -> str:
+    """Return host and port as a URL has them, where the zone of an IPv6 address follows `%25`."""
+    return netloc(host.replace("%", "%25"), port)
+
+
+def url_host(parts: SplitResult) -> str:
+    """Return the host of a URL, with the zone of an IPv6 address after `%`."""
+    host = parts.hostname or ""
+    return host.replace("%25", "%", 1) if ":" in host else host
 
 
 def authorized(request: Request) -> Request:
@@ -187,13 +198,18 @@ class Server:
 
     @property
     def netloc(self) -> str:
-        """Host and port as a URL has them, an IPv6 address in brackets."""
+        """Host and port, an IPv6 address in brackets."""
         return netloc(self.host, self.port)
+
+    @property
+    def address(self) -> str:
+        """The host without the zone of an IPv6 address, which only this machine knows: for `Host` and TLS."""
+        return self.host.partition("%")[0]
 
     @property
     def origin(self) -> str:
         """Scheme, host and port: `http://localhost:8086`; a request's target follows it."""
-        return f"{'https' if self.ssl else 'http'}://{self.netloc}"
+        return f"{'https' if self.ssl else 'http'}://{url_netloc(self.host, self.port)}"
 
     def complete(
         self,
@@ -209,6 +225,8 @@ class Server:
         if db is not None and request.wants_db:
             target = add_db(target, db)
         headers = request.headers + self.headers
+        if "%" in self.host:
+            headers = (("Host", netloc(self.address, self.port)), *headers)
         if self.authorization is not None:
             headers += (("Authorization", self.authorization),)
         # Made anew rather than by `replace`, which takes several times as long, with every request.
@@ -251,7 +269,7 @@ def settings_from_url(url: str) -> dict[str, Any]:
     parts, port = found
     ssl = parts.scheme == "https"
     settings: dict[str, Any] = {
-        "host": parts.hostname,
+        "host": url_host(parts),
         "port": port if port is not None else (443 if ssl else DEFAULT_PORT),
         "ssl": ssl,
         "path": parts.path,
