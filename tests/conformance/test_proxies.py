@@ -193,3 +193,18 @@ def test_credentials_twice(driver: Driver) -> None:
     for credentials in ({"username": "u"}, {"token": "t"}, {"token": lambda: "t"}):
         with pytest.raises(ValueError, match=r"^headers: Authorization"):
             driver.client_class(headers={"authorization": "X y"}, **credentials)
+
+
+class _IPv6Server(ScriptedServer):
+    host = "::1"
+
+
+@pytest.mark.parametrize("by", ["host", "url"])
+def test_an_ipv6_address_with_a_zone(driver: Driver, connect: Callable[..., Any], by: str) -> None:
+    """The zone is for this machine and is not sent; 1 is that of the loopback interface."""
+    with _IPv6Server([reply(204)]) as server:
+        url = f"http://[::1%251]:{server.port}"
+        client = connect(url) if by == "url" else connect("http://localhost", host="::1%1", port=server.port)
+        client.ping()
+        client.write("m v=1 1", db="db")
+        assert [request.headers["host"] for request in server.requests] == [f"[::1]:{server.port}"] * 2

@@ -164,7 +164,8 @@ class ScriptedServer:
         self._closing = threading.Event()
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server((self.host, 0))
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        self._listener = socket.create_server((self.host, 0), family=family)
         self.port: int = self._listener.getsockname()[1]
         self._acceptor = threading.Thread(target=self._accept, name=f"scripted server {self.port}", daemon=True)
         self._acceptor.start()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from influx_proto import Request, Server
 from influx_proto._client.config import settings_from_env, settings_from_url
-from influx_proto._http.auth import authorization, basic
+from influx_proto._http.auth import authorization, authorized, basic
 
 from examples.bring_your_own_http import InfluxDBClient
 
@@ -20,6 +20,7 @@ from examples.bring_your_own_http import InfluxDBClient
         ("http://localhost", {"host": "localhost", "port": 8086, "ssl": False, "path": ""}),
         ("http://h:80/", {"host": "h", "port": 80, "ssl": False, "path": "/"}),
         ("https://h", {"host": "h", "port": 443, "ssl": True, "path": ""}),
+        ("http://[fe80::1%25Eth0]:9", {"host": "fe80::1%Eth0", "port": 9, "ssl": False, "path": ""}),
         ("http://[::1]:9", {"host": "::1", "port": 9, "ssl": False, "path": ""}),
         (
             "https://us%40er:p%3Ass@db.example:8086/prefix?database=test%20db",
@@ -114,7 +115,7 @@ def test_from_env_makes_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("u", "p", "t"), "token: give either"),
         ((None, "p", None), "password: given without a username"),
-        (("a:b", "p", None), "username: 'a:b' contains ':'"),
+        (("a:b", "p", None), "username: contains ':'"),
         ((None, None, ""), "token: must be printable"),
         ((None, None, "a\nb"), "token: must be printable"),
     ],
@@ -184,3 +185,90 @@ def test_a_warning_is_about_the_line_that_asked_for_it() -> None:
         with pytest.warns(UserWarning, match=r"^verify=False: ") as caught:
             make()
         assert caught[0].filename == __file__
+
+
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *({"token": token} for token in (
+            f"{SECRET} ", f" {SECRET}", f"{SECRET}\n", f"{SECRET}\r\nX: y", f"{SECRET}\t", f"{SECRET}ä",
+            f"{SECRET}\ud800", f"Bearer {SECRET}\n", f"Token {SECRET} ", f"{SECRET}\0", f"{SECRET}€", b"s3cr3t",
+        )),
+        *({"headers": {"Authorization": value}} for value in (
+            f"Bearer {SECRET} ", f"Bearer {SECRET}\n", f" {SECRET}", f"Bearer {SECRET}ä", f"{SECRET}\ud800",
+            f"{SECRET}\t", [SECRET], SECRET.encode(),
+        )),
+        {"username": f"u:{SECRET}"},
+        {"username": "u", "password": f"{SECRET}\ud800"},
+        {"username": f"{SECRET}\ud800"},
+        {"username": "u", "password": SECRET, "token": SECRET},
+        {"password": SECRET},
+        {"username": "u", "password": SECRET.encode()},
+        {"token": SECRET, "headers": {"Authorization": SECRET}},
+        *({"proxy": proxy} for proxy in (
+            f"http://u:{SECRET}/@p:3128", f"http://u:{SECRET}\ud800@p:3128", f"socks5://u:{SECRET}@p:1080",
+            f"http://u:{SECRET}@p:99999", f"http://u:{SECRET}@[p:3128", f"http://u:{SECRET}#@p:3128",
+        )),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_no_error_quotes_a_secret(arguments: dict[str, Any]) -> None:
+    """Neither its message nor an error behind it."""
+    with pytest.raises((ValueError, TypeError)) as caught:
+        InfluxDBClient(**arguments)
+    error: BaseException | None = caught.value
+    assert str(error).startswith(tuple(arguments))
+    while error is not None:
+        assert SECRET not in repr(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+@pytest.mark.parametrize("url", [
+    f"http://u:{SECRET}\ud800@h", f"http://u:{SECRET}/@h", f"http://u:{SECRET}@h:99999", f"http://u:{SECRET}@[h",
+    f"u:{SECRET}@h",
+])  # fmt: skip
+def test_no_error_of_a_url_quotes_a_secret(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^url: ") as caught:
+        InfluxDBClient.from_url(url)
+    assert SECRET not in repr(caught.value)
+
+
+@pytest.mark.parametrize("token", [f"{SECRET} ", f" {SECRET}", f"{SECRET}\n", f"{SECRET}ä"])
+def test_a_token_of_a_function_is_checked_as_well(token: str) -> None:
+    request = Server().complete(Request("GET", "/ping"), token=lambda: token)
+    with pytest.raises(ValueError, match="token: must be printable ASCII") as caught:
+        authorized(request)
+    assert SECRET not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"X": None}, "the value of X must be a str, not NoneType"),
+        ({"X": 5}, "the value of X must be a str, not int"),
+        ({None: "x"}, "None is not a header name"),
+        ({5: "x"}, "5 is not a header name"),
+        ({"": "x"}, "'' is not a header name"),
+        ({"X": "a "}, "the value of X must be printable ASCII without spaces at its ends"),
+    ],
+)
+def test_headers_that_http_cannot_carry(headers: Any, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=f"headers: {message}"):
+        InfluxDBClient(headers=headers)
+
+
+def test_headers_that_http_can_carry() -> None:
+    headers = (("X", ""), ("Y", "a\tb  c"), ("Z", "a"))
+    assert Server(headers=headers).headers == headers
+
+
+def test_the_zone_of_an_address() -> None:
+    """It is in URLs in its own form, and goes to no server."""
+    server = Server("fe80::1%eth0", 1, ssl=True)
+    assert (server.netloc, server.address) == ("[fe80::1%eth0]:1", "fe80::1")
+    assert server.origin == "https://[fe80::1%25eth0]:1"
+    assert InfluxDBClient.from_url(server.origin).settings.server.host == server.host
+    assert server.complete(Request("GET", "/ping")).headers == (("Host", "[fe80::1]:1"),)

@@ -19,7 +19,8 @@ def text(name: str, value: object) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        msg = f"{name}: {value!r} contains a lone surrogate, which is no text"
+        # It may be a URL with a password: the message does not quote it.
+        msg = f"{name}: contains a lone surrogate, which UTF-8 cannot encode"
         raise ValueError(msg) from None
     return value
 

@@ -32,7 +32,7 @@ async def connect(settings: Settings, context: ssl.SSLContext | None, watchdog: 
         if proxy is not None:
             await _tunnel(socket, server.netloc, proxy)
         # InfluxDB closes without TLS's goodbye; the framing of HTTP tells whether an answer is whole.
-        secured = trio.SSLStream(socket, context, server_hostname=server.host, https_compatible=True)
+        secured = trio.SSLStream(socket, context, server_hostname=server.address, https_compatible=True)
         await secured.do_handshake()
         return Connection(secured, socket)
     except BaseException:

@@ -31,7 +31,8 @@ class TrioTransport:
         self._context = settings.tls.context(ssl.create_default_context) if settings.server.ssl else None
         self._pool = Pool()
         self._watchdog = Watchdog()
-        self._host = settings.server.netloc
+        #: The core adds a `Host` without the zone of an IPv6 address.
+        self._host = () if "%" in settings.server.host else (("Host", settings.server.netloc),)
         #: h11 checks a head field by field; that of one small write is like that of the next.
         self._head = functools.lru_cache(maxsize=64)(_head)
 
@@ -95,7 +96,7 @@ class TrioTransport:
             target = server.origin + target
             headers += tuple(proxy.headers.items())
         size = 0 if request.method == "GET" else request.size
-        return self._head(request.method, target, (("Host", self._host), *headers), size)
+        return self._head(request.method, target, self._host + headers, size)
 
 
 def _head(method: str, target: str, headers: tuple[tuple[str, str], ...], size: int | None) -> h11.Request:

@@ -130,7 +130,7 @@ class BaseClient(Operations, Generic[SessionT]):
         ask_for_token = token if callable(token) else None
         # Compressed answers take influxd longer to make than a fast network takes to carry them plain.
         own = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip" if gzip else "identity"}
-        given = {name.lower() for name in headers or ()}
+        given = {str(name).lower() for name in headers or ()}
         server = Server(
             host=host,
             port=port,

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from .._checks import text
-from .._http.server import DEFAULT_PORT, not_of_the_form, split_url
+from .._http.server import DEFAULT_PORT, not_of_the_form, split_url, url_host
 
 _URL_SETTINGS = {"database": "database", "db": "database"}
 _CREDENTIALS = ("username", "password", "token")
@@ -28,7 +28,7 @@ def settings_from_url(url: str) -> dict[str, Any]:
     parts, port = found
     ssl = parts.scheme == "https"
     settings: dict[str, Any] = {
-        "host": parts.hostname,
+        "host": url_host(parts),
         "port": port if port is not None else (443 if ssl else DEFAULT_PORT),
         "ssl": ssl,
         "path": parts.path,

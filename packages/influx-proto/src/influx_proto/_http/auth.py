@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 
 from .._errors import TransportError
-from .messages import Request
+from .messages import HEADER_VALUE, Request
 
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 _SCHEMED_TOKEN = re.compile(r"(?:Bearer|Token) \S+")
@@ -30,8 +30,8 @@ def authorization(username: str | None, password: str | None, token: str | Calla
             raise ValueError(msg)
         if callable(token):
             return None
-        if not token or not token.isascii() or not token.isprintable():
-            msg = "token: must be printable ASCII text, and not empty"
+        if not token or not HEADER_VALUE.fullmatch(token):
+            msg = "token: must be printable ASCII without spaces at its ends, and not empty; strip() it"
             raise ValueError(msg)
         if _SCHEMED_TOKEN.fullmatch(token):
             return token
@@ -42,14 +42,24 @@ def authorization(username: str | None, password: str | None, token: str | Calla
             raise ValueError(msg)
         return None
     if ":" in username:
-        msg = f"username: {username!r} contains ':', which HTTP's basic authentication cannot carry"
+        # It may be a password that was appended: the message does not quote it.
+        msg = "username: contains ':', which HTTP's basic authentication cannot carry; pass password= separately"
         raise ValueError(msg)
     return basic(username, password or "")
 
 
 def basic(username: str, password: str) -> str:
-    """Give a header's value for HTTP's basic authentication."""
-    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode('ascii')}"
+    """Return a header's value for HTTP's basic authentication.
+
+    Raises:
+        ValueError: the username or password has a lone surrogate; the message quotes neither.
+    """
+    try:
+        credentials = f"{username}:{password}".encode()
+    except UnicodeEncodeError:  # which would quote them
+        msg = "username, password: contain a lone surrogate, which UTF-8 cannot encode"
+        raise ValueError(msg) from None
+    return f"Basic {base64.b64encode(credentials).decode('ascii')}"
 
 
 def authorized(request: Request) -> Request:

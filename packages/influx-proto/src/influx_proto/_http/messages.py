@@ -7,6 +7,7 @@ These are values. An adapter, or someone with an HTTP stack of their own, sends 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,10 @@ from .timeout import Timeout
 Body: TypeAlias = bytes | Iterable[bytes]
 
 BodyT = TypeVar("BodyT")
+
+
+#: A value that a header can have: visible ASCII, with spaces or tabs only between it.
+HEADER_VALUE: Final = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
 
 
 class Repeat(enum.Enum):

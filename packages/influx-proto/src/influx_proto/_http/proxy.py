@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import unquote
 
 from .auth import basic
-from .server import Server, netloc, not_of_the_form, split_url
+from .server import Server, netloc, not_of_the_form, split_url, url_host, url_netloc
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Proxy:
     @property
     def url(self) -> str:
         """The proxy's URL, without credentials."""
-        return f"http://{self.netloc}"
+        return f"http://{url_netloc(self.host, self.port)}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -69,8 +69,12 @@ def _parsed(name: str, url: str) -> Proxy:
     parts, port = found
     authorization = None
     if parts.username is not None:
-        authorization = basic(unquote(parts.username), unquote(parts.password or ""))
-    return Proxy(parts.hostname or "", 80 if port is None else port, authorization)
+        try:
+            authorization = basic(unquote(parts.username), unquote(parts.password or ""))
+        except ValueError as error:
+            msg = f"{name}: {error}"
+            raise ValueError(msg) from None
+    return Proxy(url_host(parts), 80 if port is None else port, authorization)
 
 
 def _is_exempt(server: Server, no_proxy: str) -> bool:

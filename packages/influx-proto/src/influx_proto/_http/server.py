@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, quote, urlsplit
 
 from .._checks import text
-from .messages import Request, add_db
+from .messages import HEADER_VALUE, Request, add_db
 from .observer import Watch
 from .timeout import Timeout
 
@@ -22,8 +22,19 @@ _NOT_IN_HOSTS = frozenset('/\\@?#<>[]^|%"` ')
 
 
 def netloc(host: str, port: int) -> str:
-    """Write host and port as a URL has them."""
+    """Write host and port as people do, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def url_netloc(host: str, port: int) -> str:
+    """Return host and port as a URL has them, where the zone of an IPv6 address follows `%25`."""
+    return netloc(host.replace("%", "%25"), port)
+
+
+def url_host(parts: SplitResult) -> str:
+    """Return the host of a URL, with the zone of an IPv6 address after `%`."""
+    host = parts.hostname or ""
+    return host.replace("%25", "%", 1) if ":" in host else host
 
 
 def _checked_host(host: str) -> str:
@@ -73,8 +84,14 @@ class Server:
         path = quote(f"/{parts}" if parts else "", safe="/%~!$&'()*+,;=:@-._")
         object.__setattr__(self, "path", path)
         for name, value in self.headers:
-            if not _FIELD_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
-                msg = f"headers: {name!r} is not a header field that HTTP can carry, which is printable ASCII text"
+            if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
+                msg = f"headers: {name!r} is not a header name"
+                raise ValueError(msg)
+            if not isinstance(value, str):
+                msg = f"headers: the value of {name} must be a str, not {type(value).__name__}"
+                raise TypeError(msg)
+            if not HEADER_VALUE.fullmatch(value):  # it may be a secret: the message does not quote it
+                msg = f"headers: the value of {name} must be printable ASCII without spaces at its ends"
                 raise ValueError(msg)
             if name.lower() in _NOT_OURS:
                 msg = f"headers: {name} is for the HTTP library to set"
@@ -82,13 +99,18 @@ class Server:
 
     @property
     def netloc(self) -> str:
-        """Host and port as a URL has them, an IPv6 address in brackets."""
+        """Host and port, an IPv6 address in brackets."""
         return netloc(self.host, self.port)
+
+    @property
+    def address(self) -> str:
+        """The host without the zone of an IPv6 address, which only this machine knows: for `Host` and TLS."""
+        return self.host.partition("%")[0]
 
     @property
     def origin(self) -> str:
         """Scheme, host and port: `http://localhost:8086`; a request's target follows it."""
-        return f"{'https' if self.ssl else 'http'}://{self.netloc}"
+        return f"{'https' if self.ssl else 'http'}://{url_netloc(self.host, self.port)}"
 
     def complete(
         self,
@@ -104,6 +126,8 @@ class Server:
         if db is not None and request.wants_db:
             target = add_db(target, db)
         headers = request.headers + self.headers
+        if "%" in self.host:
+            headers = (("Host", netloc(self.address, self.port)), *headers)
         if self.authorization is not None:
             headers += (("Authorization", self.authorization),)
         # Made anew rather than by `replace`, which takes several times as long, with every request.
