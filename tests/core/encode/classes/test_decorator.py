@@ -166,7 +166,7 @@ def mapping(values: dict[str, Any], name: str) -> dict[str, Any]:
     """The mapping that means the same as an object with these values."""
     kinds: dict[str, set[Any]] = {"tags": {"host", "shade", "tint"}}
     # TAGENUM and ENUM are names, also of members that mappings write by value.
-    values = {key: getattr(value, "name", value) if isinstance(value, Enum) else value for key, value in values.items()}
+    values = {key: value.name or value if isinstance(value, Enum) else value for key, value in values.items()}
     return {
         "measurement": name if values.get("name") is None else values["name"],
         "time": values.get("time"),

@@ -7,7 +7,7 @@ import re
 #: A comment or quoted text. One that does not end reaches to the end of the query, so that nothing is read twice.
 _QUOTED_OR_COMMENT = re.compile(
     r"""--[^\n]*+(?P<end>) | /\*(?:[^*]|\*(?!/))*+(?:\*/(?P<end_>))?
-    | "(?:[^"\\]|\\.)*+(?:"(?P<end__>))? | '(?:[^'\\]|\\.)*+(?:'(?P<end___>))?""",
+    | "(?:[^"\\]|\\.?)*+(?:"(?P<end__>))? | '(?:[^'\\]|\\.?)*+(?:'(?P<end___>))?""",
     re.DOTALL | re.VERBOSE,
 )
 #: What a statement is made of: a comment, quoted text, a word, or any other sign.
