@@ -147,6 +147,7 @@ def _unix_pool(path: str) -> type[HTTPConnectionPool]:
 def _are_connections_sound() -> bool:
     """Return whether the installed http.client and urllib3 read responses through `_Connection`, as it assumes."""
     provisional = b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
+    whole = 0
     try:
         whole = _exchange(provisional + b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n")
         _exchange(provisional + b"HTTP/1.1 204 No Content\r\nX: y\r\n")
