@@ -112,9 +112,11 @@ class _Connection(HTTPConnection):
 
 class _TLSConnection(_Connection, HTTPSConnection):
     #: What decides is the context. The client has warned once if it verifies nothing; urllib3 would with every request.
-    is_verified: bool = property(lambda _: True, lambda _, __: None)  # type: ignore[assignment]
+    is_verified: Any = property(lambda _: True, lambda _, __: None)
     #: Requests would trust certifi's CAs also.
-    ca_certs = ca_cert_dir = ca_cert_data = property(lambda _: None, lambda _, __: None)
+    ca_certs: Any = property(lambda _: None, lambda _, __: None)
+    ca_cert_dir: Any = property(lambda _: None, lambda _, __: None)
+    ca_cert_data: Any = property(lambda _: None, lambda _, __: None)
 
 
 class _Pool(HTTPConnectionPool):
