@@ -43,7 +43,7 @@ class HTTPClientTransport:
                 connection.request(request.method, request.target, request.body, dict(request.headers))
                 answer = connection.getresponse()
             with answer:
-                pieces = iter(lambda: self.piece(answer, idle), b"")
+                pieces = iter(()) if answer.status == 204 else iter(lambda: self.piece(answer, idle), b"")
                 yield Response(answer.status, Headers(answer.getheaders()), pieces)
 
     def piece(self, answer: http.client.HTTPResponse, idle: float | None) -> bytes:

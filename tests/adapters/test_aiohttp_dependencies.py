@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -45,27 +46,45 @@ def without_connectors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_way._Reporting, "connect", connect)
 
 
-def test_a_connector_that_is_not_asked(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is known of its connections: none is kept but the first, and aiohttp measures the silence."""
-    without_connectors(monkeypatch)
+def without_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulate an event loop whose connections keep their protocol to themselves."""
+
+    def get_protocol(_: Any) -> Any:
+        raise NotImplementedError
+
+    monkeypatch.setattr(asyncio.selector_events._SelectorTransport, "get_protocol", get_protocol)  # type: ignore[attr-defined]
+
+
+UNKNOWN = [without_connectors, without_protocols]
+
+
+@pytest.mark.parametrize("change", UNKNOWN)
+def test_connections_of_which_nothing_is_known(
+    change: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """None is kept but the first, and aiohttp measures the silence."""
+    change(monkeypatch)
     caplog.set_level(logging.WARNING, "influx_aiohttp")
     with ScriptedServer([[step for _ in range(3) for step in (Receive(), Send(respond(204)))]]) as server:
         run(writes, server.url)
         assert [request.headers.get("connection") for request in server.requests] == [None, "close", "close"]
         assert [len(request.body) for request in server.requests] == [7, len(LARGE), 7]
     (message,) = caplog.messages
-    assert "does not ask the connector of influx-aiohttp" in message
+    assert "does not let influx-aiohttp watch connections" in message
 
 
+@pytest.mark.parametrize("change", UNKNOWN)
 @pytest.mark.parametrize("before", [0, 1], ids=["first request", "second request"])
-def test_silence_where_the_connector_is_not_asked(monkeypatch: pytest.MonkeyPatch, before: int) -> None:
+def test_silence_on_connections_of_which_nothing_is_known(
+    change: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
     async def work(client: AsyncInfluxDBClient) -> None:
         for _ in range(before):
             await client.ping()
         with pytest.raises(TransportError, match=r"was silent for 0\.2 s"):
             await client.ping(timeout=0.2)
 
-    without_connectors(monkeypatch)
+    change(monkeypatch)
     with ScriptedServer([*[reply(204)] * before, [Receive(), Stall(30)]]) as server:
         run(work, server.url)
 
@@ -87,33 +106,44 @@ def test_a_connector_with_other_parameters(monkeypatch: pytest.MonkeyPatch) -> N
         assert server.connections == 1
 
 
-def test_a_protocol_that_does_not_report_unread_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each request then has a connection of its own."""
-    monkeypatch.setattr(ResponseHandler, "should_release", ResponseHandler.should_close, raising=False)
-    monkeypatch.delattr(ResponseHandler, "should_close")
+@pytest.mark.parametrize("missing", ["should_close", "is_connected"])
+def test_a_protocol_without_attributes(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """Of those that are not documented none is needed; connections are still kept, and spoiled ones closed."""
+    hidden = getattr(ResponseHandler, missing)
 
-    def release(self: Any, key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        protocol.should_close = protocol.should_release
-        original(self, key, protocol, should_close=should_close)
-        del protocol.should_close
+    class Hidden:
+        """Present for aiohttp itself."""
 
-    original = aiohttp.BaseConnector._release
-    monkeypatch.setattr(aiohttp.BaseConnector, "_release", release)
-    with ScriptedServer([[Receive(), Send(respond(204)), Stall(30)]]) as server:
-        run(writes, server.url)
-        assert server.connections == 3
+        def __get__(self, instance: Any, owner: Any) -> Any:
+            caller = sys._getframe(1).f_globals["__name__"]
+            if caller.startswith("influx"):
+                raise AttributeError(missing)
+            return hidden.__get__(instance, owner)
+
+    monkeypatch.setattr(ResponseHandler, missing, Hidden())
+    spoiled: Behaviour = [*kept(respond(204), respond(204))[:-1], Stall(0.1), Send(respond(204)), Hold()]
+
+    async def work(client: AsyncInfluxDBClient) -> None:
+        for _ in range(2):
+            await client.write("m v=1 1", db="db")
+        await asyncio.sleep(0.3)
+        await client.write("m v=2 1", db="db")
+
+    with ScriptedServer([spoiled, kept(respond(204))]) as server:
+        run(work, server.url)
+        assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
 def test_a_protocol_without_room_for_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
     def set_attribute(self: Any, name: str, value: Any) -> None:
-        if name == "was_used":
-            raise AttributeError(name)
+        assert sys._getframe(1).f_globals["__name__"].startswith("aiohttp")
         original(self, name, value)
 
     original = ResponseHandler.__setattr__
     monkeypatch.setattr(ResponseHandler, "__setattr__", set_attribute)
     with ScriptedServer([kept(*[respond(204)] * 3)]) as server:
         run(writes, server.url)
+        assert server.connections == 1
 
 
 def test_the_time_to_connect_without_private_methods(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import requests
 import urllib3
+import urllib3.connection
 from influx_proto import ProtocolError, RetryPolicy
 from influx_requests import InfluxDBClient, _adapter
+from requests.adapters import HTTPAdapter
 
 from tests.servers.scripted import Behaviour, Close, Receive, ScriptedServer, Send, reply, respond
 
@@ -182,7 +184,7 @@ def test_a_session_whose_responses_have_no_read1() -> None:
                 raise AttributeError(name)
             return getattr(self._raw, name)
 
-    class Adapter(requests.adapters.HTTPAdapter):
+    class Adapter(HTTPAdapter):
         def send(self, *args: Any, **kwargs: Any) -> requests.Response:
             response = super().send(*args, **kwargs)
             response.raw = Raw(response.raw)

@@ -36,7 +36,7 @@ def translated(
         return ProtocolError(f"the answer of {where} is cut short or garbled: {_line(error)}", retryable=True)
     if isinstance(error, aiohttp.ClientResponseError) or _is_of_parser(error):
         return ProtocolError(f"what {where} answers is no HTTP: {_line(error)}")
-    return TransportError(f"{where} broke the connection: {_line(error)}", was_idle=way is not None and way.was_used)
+    return TransportError(f"{where} broke the connection: {_line(error)}", was_idle=way is not None and way.was_idle)
 
 
 def _opening(error: Exception, where: str, timeout: Timeout, way: Way | None) -> str | None:

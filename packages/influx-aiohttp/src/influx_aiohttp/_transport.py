@@ -18,7 +18,7 @@ from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Se
 from yarl import URL
 
 from ._errors import is_library_error, translated
-from ._way import TCPConnector, UnixConnector, Way, framing, is_small
+from ._way import TCPConnector, UnixConnector, Way, is_small
 
 _log = logging.getLogger("influx_aiohttp")
 
@@ -42,7 +42,7 @@ class AiohttpTransport:
         self._under_way = 0
         #: aiohttp's own limit would count the wait for a free connection as a part of connecting.
         self._places = asyncio.Semaphore(MAX_CONNECTIONS) if self._is_own else None
-        #: Whether aiohttp asks our connector for connections, which the first response shows.
+        #: Whether our connector knows the connections, which the first response shows.
         self._is_reported = False
         self._closed = False
         proxy = settings.proxy
@@ -55,21 +55,22 @@ class AiohttpTransport:
         """Send a request; give its answer as it arrives."""
         return _Exchange(self, request)
 
-    async def send(self, request: Request) -> aiohttp.ClientResponse:
-        """Send a request; give its answer, after which `done` is to be called."""
+    async def send(self, request: Request) -> tuple[aiohttp.ClientResponse, Way]:
+        """Send a request; return its response and its way; `done` of both is to be called after the exchange."""
         session = self._opened_session()
         timeout = request.timeout
         total = await self._wait_in_line(timeout.total)
         way = Way(timeout.idle)
         patience = way.begin()
+        headers, data = way.parts(request.body)
         try:
             async with patience:
                 response = await session.request(
                     request.method,
                     # yarl would encode parts of it anew
                     URL(self._origin + request.target, encoded=True),
-                    headers=request.headers + framing(request.body) + self._headers,
-                    data=way.data(request.body),
+                    headers=request.headers + headers + self._headers,
+                    data=data,
                     allow_redirects=False,
                     auto_decompress=False,
                     raise_for_status=False,  # a session of the caller's may have it otherwise
@@ -85,7 +86,7 @@ class AiohttpTransport:
             way.end()
         if not self._is_reported and self._is_own:
             self._check(way)
-        return response
+        return response, way
 
     def arriving(self, content: aiohttp.StreamReader, timeout: Timeout) -> AsyncIterator[bytes]:
         """Give the body of an answer as it arrives."""
@@ -148,7 +149,7 @@ class AiohttpTransport:
         elif ("Connection", "close") not in self._headers:
             self._headers += (("Connection", "close"),)
             _log.warning(
-                "aiohttp %s does not ask the connector of influx-aiohttp for connections; every request opens its own",
+                "aiohttp %s or the event loop does not let influx-aiohttp watch connections; each request opens one",
                 aiohttp.__version__,
             )
 
@@ -203,7 +204,8 @@ class _Exchange:
         self._request = request
 
     async def __aenter__(self) -> Response[AsyncIterator[bytes]]:
-        answer = self._answer = await self._transport.send(self._request)
+        answer, self._way = await self._transport.send(self._request)
+        self._answer = answer
         body = self._transport.arriving(answer.content, self._request.timeout)
         return Response(answer.status, Headers(answer.raw_headers), body)
 
@@ -215,6 +217,7 @@ class _Exchange:
             if not answer.closed or not is_small(self._request.body):  # or else it is over on both sides
                 await answer.__aexit__(kind, error, traceback)
         finally:
+            self._way.done()
             await self._transport.done()
 
 

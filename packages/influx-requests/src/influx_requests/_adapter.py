@@ -112,9 +112,11 @@ class _Connection(HTTPConnection):
 
 class _TLSConnection(_Connection, HTTPSConnection):
     #: What decides is the context. The client has warned once if it verifies nothing; urllib3 would with every request.
-    is_verified: bool = property(lambda _: True, lambda _, __: None)  # type: ignore[assignment]
+    is_verified: Any = property(lambda _: True, lambda _, __: None)
     #: Requests would trust certifi's CAs also.
-    ca_certs = ca_cert_dir = ca_cert_data = property(lambda _: None, lambda _, __: None)
+    ca_certs: Any = property(lambda _: None, lambda _, __: None)
+    ca_cert_dir: Any = property(lambda _: None, lambda _, __: None)
+    ca_cert_data: Any = property(lambda _: None, lambda _, __: None)
 
 
 class _Pool(HTTPConnectionPool):
@@ -147,6 +149,7 @@ def _unix_pool(path: str) -> type[HTTPConnectionPool]:
 def _are_connections_sound() -> bool:
     """Return whether the installed http.client and urllib3 read responses through `_Connection`, as it assumes."""
     provisional = b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
+    whole = 0
     try:
         whole = _exchange(provisional + b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n")
         _exchange(provisional + b"HTTP/1.1 204 No Content\r\nX: y\r\n")

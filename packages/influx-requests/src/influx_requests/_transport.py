@@ -45,7 +45,10 @@ class RequestsTransport:
             # HTTP's header fields are bytes; what InfluxDB puts into them is UTF-8.
             headers = Headers((name, value.encode("latin-1").decode(errors="replace"))
                               for name, value in answer.headers.items())  # fmt: skip
-            yield Response(answer.status_code, headers, _Body(answer, self._settings, timeout, deadline))
+            body: Iterator[bytes] = _Body(answer, self._settings, timeout, deadline)
+            if answer.status_code == 204 and "Transfer-Encoding" in answer.headers:
+                body = iter(())  # it has none, whatever its headers say; the connection is closed then
+            yield Response(answer.status_code, headers, body)
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
