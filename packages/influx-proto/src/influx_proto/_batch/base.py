@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Literal, TypeAlias
 
+from .._checks import joined_tags
 from .._encode.batch import Batch
 from .._errors import (
     BufferFullError,
@@ -25,6 +26,7 @@ from .._errors import (
     UndeliveredError,
     UndeliveredLines,
 )
+from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.flow import Flow
 from .._runtime.retry import retry_after
 from .._runtime.settings import Settings
@@ -102,15 +104,54 @@ class BatchWriterBase:
         """How often a batch was put back after all attempts of the retry policy had failed."""
         return self._batcher.retried
 
-    def _writes(self, data: object, measurement: str | None, **options: Any) -> Writes:
+    def _writes(
+        self,
+        /,
+        data: object,
+        measurement: str | None = None,
+        *,
+        db: str | None = None,
+        rp: str | None = None,
+        precision: str | None = None,
+        tag_columns: Iterable[str] = (),
+        object_columns: ObjectColumns = "str",
+        tags: Mapping[str, object] | None = None,
+        unsigned: bool | None = None,
+        nonfinite: Literal["raise", "omit"] | None = None,
+        field_types: Mapping[str, FieldType] | None = None,
+        integers_as_floats: bool | None = None,
+        **extra_tags: object,
+    ) -> Writes:
+        """Take over anything that a client's `write` takes, waiting while the buffer is full.
+
+        Points and lines without a time get the client's when they are accepted. The arguments are those of `write`,
+        those apart that are about how it is sent.
+
+        Returns:
+            What will have become of it; `flush` waits for that.
+
+        Raises:
+            SerializationError: something cannot be written as it is; what came before it is accepted.
+            SpoolError: lines could not be kept in the spool, and were not accepted.
+            RuntimeError: the writer is closed, or was not entered.
+        """
         return write_batches(
             data,
             measurement,
+            db=db,
+            rp=rp,
+            precision=precision,
+            tag_columns=tag_columns,
+            object_columns=object_columns,
+            tags=joined_tags(tags, extra_tags),
+            unsigned=unsigned,
+            nonfinite=nonfinite,
+            field_types=field_types,
+            integers_as_floats=integers_as_floats,
             batch_lines=min(self._options.max_lines, self._options.max_pending),
             batch_bytes=self._options.max_bytes,
             # A batch may be sent again at any time, which must not make other points of its lines.
             stamp=True,
-            **options,
         )
 
     def _receipt(self) -> Receipt:
