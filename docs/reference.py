@@ -11,11 +11,14 @@ from __future__ import annotations
 import inspect
 import re
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import influx_proto
 from docutils import nodes
 from influx_proto.adapter import Client
 from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import stringify_signature
 
@@ -160,8 +163,32 @@ def mark_before(_app: Sphinx, document: nodes.document) -> None:
             block["classes"].append(above.astext().split()[0].rstrip(",:").lower())
 
 
+def read_private_modules() -> None:
+    """Let autodoc find the comments on attributes.
+
+    It looks for them in the source of a class's `__module__`, and public classes name the module that exports them.
+    """
+    folder = Path(influx_proto.__file__).parent
+    private = [
+        ".".join(("influx_proto", *path.relative_to(folder).with_suffix("").parts)) for path in folder.rglob("_*/*.py")
+    ]
+    private += [f"influx_proto.{path.stem}" for path in folder.glob("_[a-z]*.py")]
+    found = [ModuleAnalyzer.for_module(name) for name in sorted(private) if not name.endswith("__init__")]
+    for analyzer in found:
+        analyzer.analyze()
+    for name in PUBLIC_MODULES:
+        public = ModuleAnalyzer.for_module(name)
+        public.analyze()
+        exported = {("", member) for member in import_module(name).__all__}
+        for analyzer in found:
+            public.attr_docs |= {key: text for key, text in analyzer.attr_docs.items() if key[0] or key in exported}
+            public.annotations |= {key: text for key, text in analyzer.annotations.items() if key[0]}
+            public.tagorder |= analyzer.tagorder
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx."""
+    read_private_modules()
     app.add_directive("client", ClientDirective)
     app.add_directive("operations", OperationsDirective)
     app.connect("autodoc-process-docstring", process_docstring)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from .._encode.batch import Batch
 from .._errors import (
@@ -33,7 +33,6 @@ from .._runtime.transport import Clock
 from .._write.delivery import deliver_accepted, ends_complete, partial_write
 from .._write.operation import Writes
 from .._write.request import Target, write_op
-from .._write.write import write_batches
 from .batcher import Batcher, Receipt, Sealed
 from .options import BatchOptions
 from .spool.format import Kept
@@ -61,7 +60,8 @@ class BatchWriterBase:
         #: The same for requests that are not retried.
         self._once = replace(settings, retry=replace(settings.retry, attempts=1))
         self._clock = clock
-        self._options = options
+        #: How the writer batches and buffers.
+        self.options = options
         self._notify = notify
         self._lock = lock
         self._batcher = Batcher(
@@ -106,17 +106,6 @@ class BatchWriterBase:
     def retried(self) -> int:
         """How often a batch was put back after all attempts of the retry policy had failed."""
         return self._batcher.retried
-
-    def _writes(self, data: object, measurement: str | None, **options: Any) -> Writes:
-        return write_batches(
-            data,
-            measurement,
-            batch_lines=min(self._options.max_lines, self._options.max_pending),
-            batch_bytes=self._options.max_bytes,
-            # A batch may be sent again at any time, which must not make other points of its lines.
-            stamp=True,
-            **options,
-        )
 
     def _receipt(self) -> Receipt:
         self._check_entered()
@@ -167,12 +156,12 @@ class BatchWriterBase:
         """Drop the oldest lines if that is wanted, and tell of it; raises if it is wanted not to wait."""
         if self._spool is not None and self._spool.busy:
             return False
-        if self._options.when_full == "wait":
+        if self.options.when_full == "wait":
             if (refusal := self._batcher.refusal) is not None:
                 msg = f"the batch writer keeps {self.pending} lines, which the server rejects requests for: {refusal}"
                 raise BufferFullError(msg) from refusal
             return False
-        if self._options.when_full == "raise":
+        if self.options.when_full == "raise":
             msg = f"the batch writer keeps {self.pending} lines, and has no room for {lines} more"
             raise BufferFullError(msg if self._spool is None else f"{msg}; {self._spool.fill}")
         reason = BufferFullError("the batch writer dropped the oldest lines to make room for later ones")
@@ -180,8 +169,8 @@ class BatchWriterBase:
         if not dropped and self._spool is not None:
             dropped = self._batcher.drop_oldest(reason)
         self._look_at_those_of(*dropped)
-        if dropped and self._options.on_error is not None:
-            self._options.on_error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
+        if dropped and self.options.on_error is not None:
+            self.options.on_error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
         return bool(dropped)
 
     def _entered(self) -> Generator[Step]:
@@ -243,7 +232,7 @@ class BatchWriterBase:
         """Yield, until all is settled or it takes too long; whoever was interrupted or cancelled leaves at once."""
         if error is not None and not isinstance(error, Exception):
             return
-        deadline = self._clock.now() + self._options.exit_timeout
+        deadline = self._clock.now() + self.options.exit_timeout
         self._batcher.release()
         refusals: dict[int, int] = {}
         while self._under_way and (left := deadline - self._clock.now()) > 0:
@@ -284,8 +273,8 @@ class BatchWriterBase:
         if self._is_away:
             self._is_away = False
             _log.warning("%s takes lines again; %d are pending", self._settings.where, self.pending)
-        if rejected and self._options.on_error is not None:
-            self._options.on_error(partial_write(rejected))
+        if rejected and self.options.on_error is not None:
+            self.options.on_error(partial_write(rejected))
         self._after(sealed)
 
     def _not_delivered(self, sealed: Sealed, error: InfluxDBError) -> None:
@@ -309,8 +298,8 @@ class BatchWriterBase:
             if not self._handed_lines:
                 _log.warning("%s will not take lines, which are handed back: %s", self._settings.where, error)
             self._handed_lines += sealed.batch.lines
-        if self._options.on_error is not None:
-            self._options.on_error(error)
+        if self.options.on_error is not None:
+            self.options.on_error(error)
         self._after(sealed)
 
     def _long_wait(self) -> float:
@@ -320,8 +309,8 @@ class BatchWriterBase:
     def _after(self, sealed: Sealed) -> None:
         """Look what has become of the receipts, and tell how far we are."""
         self._look_at_those_of(sealed)
-        if self._options.on_progress is not None:
-            self._options.on_progress(self)
+        if self.options.on_progress is not None:
+            self.options.on_progress(self)
 
     def _look_at_those_of(self, *several: Sealed) -> None:
         for sealed in several:
@@ -384,21 +373,21 @@ class BatchWriterBase:
 
     def _check_handed_back(self) -> None:
         """See that what was handed back does not pile up, which waiting would not change."""
-        most = self._options.max_pending
+        most = self.options.max_pending
         if self._handed_lines < most:
             return
         self._handed_lines = sum(some.lines for some in self.undelivered)  # some may have been taken from there
         if self._handed_lines < most:
             return
         msg = f"{self._handed_lines} lines were handed back, and are in `undelivered` still: {self._last_error}"
-        if self._options.when_full != "drop_oldest":
+        if self.options.when_full != "drop_oldest":
             raise BufferFullError(msg)
         dropped: list[UndeliveredLines] = []
         while self._handed_lines >= most:
             dropped.append(self.undelivered.pop(0))
             self._handed_lines -= dropped[-1].lines
-        if self._options.on_error is not None:
-            self._options.on_error(UndeliveredError(dropped, BufferFullError(msg)))
+        if self.options.on_error is not None:
+            self.options.on_error(UndeliveredError(dropped, BufferFullError(msg)))
 
     def _check_entered(self) -> None:
         self._check_open()

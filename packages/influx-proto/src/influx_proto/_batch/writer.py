@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Literal, Self
+from collections.abc import Callable, Generator
+from typing import Self
 
-from .._encode.extra_tags import joined_tags
 from .._errors import InfluxDBError
-from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.flow import run
 from .._runtime.settings import Settings
 from .._runtime.transport import Signal, Transport
+from .._write.operation import Writes
 from .base import BatchWriterBase, Step
 from .batcher import Receipt, Sealed
 from .options import BatchOptions
+from .signature import as_write_operation, with_arguments_of
 from .spool.log import SpoolFiles
 
 
@@ -41,50 +41,8 @@ class BatchWriter(BatchWriterBase):
         self._start = start
         self._crash: BaseException | None = None
 
-    def write(
-        self,
-        data: object,
-        measurement: str | None = None,
-        *,
-        db: str | None = None,
-        rp: str | None = None,
-        precision: str | None = None,
-        tag_columns: Iterable[str] = (),
-        object_columns: ObjectColumns = "str",
-        tags: Mapping[str, object] | None = None,
-        unsigned: bool | None = None,
-        nonfinite: Literal["raise", "omit"] | None = None,
-        field_types: Mapping[str, FieldType] | None = None,
-        integers_as_floats: bool | None = None,
-        **extra_tags: object,
-    ) -> Receipt:
-        """Take over anything that a client's `write` takes, waiting while the buffer is full.
-
-        Points and lines without a time get the client's when they are accepted. The arguments are those of `write`,
-        those apart that are about how it is sent.
-
-        Returns:
-            What will have become of it; `flush` waits for that.
-
-        Raises:
-            SerializationError: something cannot be written as it is; what came before it is accepted.
-            SpoolError: lines could not be kept in the spool, and were not accepted.
-            RuntimeError: the writer is closed, or was not entered.
-        """
-        writes = self._writes(
-            data,
-            measurement,
-            db=db,
-            rp=rp,
-            precision=precision,
-            tag_columns=tag_columns,
-            object_columns=object_columns,
-            tags=joined_tags(tags, extra_tags),
-            unsigned=unsigned,
-            nonfinite=nonfinite,
-            field_types=field_types,
-            integers_as_floats=integers_as_floats,
-        )
+    @with_arguments_of(as_write_operation)
+    def write(self, writes: Writes) -> Receipt:
         with self._signal:
             receipt = self._receipt()
         try:
