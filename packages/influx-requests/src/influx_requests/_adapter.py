@@ -45,9 +45,7 @@ class _Connection(HTTPConnection):
         super().__init__(*args, **kwargs)
         self._early = EarlyBytes()
 
-    def response_class(  # type: ignore[override]  # http.client calls it, whatever it is
-        self, sock: Any, *args: Any, **kwargs: Any
-    ) -> http.client.HTTPResponse:
+    def _response(self, sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
         """Create the response that http.client reads from a socket."""
         source: Any = Source(sock, self._early.take())
         response = http.client.HTTPResponse(source, *args, **kwargs)
@@ -56,6 +54,9 @@ class _Connection(HTTPConnection):
             self.sock.close()
             self.sock = None
         return response
+
+    #: What http.client calls for each response.
+    response_class: Any = _response
 
     def connect(self) -> None:
         """Connect, through a proxy and with TLS if configured."""
