@@ -6,7 +6,7 @@ args ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # each step announced and ended before the next
-.PHONY: help quickstart test lint types pytest docs bench matrix conformance newest oldest wheels lock dist coverage audit format clean
+.PHONY: help quickstart test lint types pytest docs layers bench matrix conformance newest oldest wheels lock dist coverage audit format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ pytest: .venv/dev.stamp ## Run the tests alone, on all cores: make pytest args="
 docs: .venv/docs.stamp ## Build the documentation in build/docs; warnings and broken links are errors
 	@$(python) -m sphinx --fail-on-warning --fresh-env --quiet -b html -d build/doctrees docs build/docs
 	@echo "The documentation is in build/docs/index.html."
+
+layers: .venv/dev.stamp ## Draw the layers of the core from its imports, for docs/design.md
+	@$(python) docs/layers.py
 
 bench: .venv/bench.stamp ## Compare with other clients and curl; writes benchmarks/RESULTS.md, takes ten minutes
 	@$(python) -m tests.servers.influxd --install

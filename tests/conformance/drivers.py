@@ -24,6 +24,7 @@ Feature: TypeAlias = Literal[
     "background",
     "cut_head",
     "early_answer",
+    "exact_pool",
     "keep_alive",
     "malformed_head",
     "partial_head",

@@ -279,8 +279,8 @@ def test_connections_are_bounded_and_everybody_gets_one(driver: Driver, connect:
             go_on.set()
             for ping in pings:
                 ping.result(30)
-        # The waiting requests use the same connections; a pool may replace a few that have just become idle.
-        assert server.connections <= 110
+        if "exact_pool" not in driver.lacks:  # the waiting requests use the same connections
+            assert server.connections == 100
 
 
 # The end

@@ -1,4 +1,4 @@
-"""Imports within the core run downwards: from a layer to those below it, never up, never in a circle.
+"""Imports within the core run downwards: from a layer to those below it, never up, never in a cycle.
 
 Imports inside functions and for type checkers count as well.
 """
@@ -9,37 +9,14 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import influx_proto
 import pytest
 
-LAYERS = [
-    {"_bounded_cache", "_checks", "_errors", "_gc_pause", "_public_names", "_repr", "_version"},
-    {"_http", "_time"},
-    {"_line_protocol", "_result"},
-    {"_decode", "_encode", "_influxql", "_runtime"},
-    {"_query", "_write"},
-    {"_admin", "_batch"},
-    {"_client", "admin", "influxql", "ops"},
-    {"__init__", "adapter"},
-]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-ROOT = Path(influx_proto.__file__).parent
-MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")}
-
-
-def imports(module: str) -> set[str]:
-    """Return the modules of the core that a module imports anywhere."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = module.split(".")[: -node.level]
-            target = ".".join([*base, node.module or ""]).strip(".")
-            found |= {target} if target in MODULES else {f"{target}.{alias.name}".strip(".") for alias in node.names}
-    return found - {module}
+from docs.layers import draw
+from tests.core.layers import LEVEL, MODULES, ROOT, imports
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_imports_run_down(module: str) -> None:
+def test_imports_run_downwards(module: str) -> None:
     package = module.partition(".")[0]
     for target in imports(module):
         other = target.partition(".")[0]
@@ -54,6 +31,21 @@ def test_a_package_holds_a_docstring_alone(path: Path) -> None:
     assert len(tree.body) == 1
 
 
-def test_there_are_no_circles() -> None:
-    # `prepare` raises CycleError, which names the circle.
+def test_there_are_no_cycles() -> None:
+    # `prepare` raises CycleError, which names the cycle.
     TopologicalSorter({module: imports(module) for module in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"__init__"}))
+def test_only_the_package_itself_imports_public_modules(module: str) -> None:
+    assert not imports(module) & {"__init__", "adapter", "admin", "influxql", "ops"}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_modules_are_short(module: str) -> None:
+    assert len(MODULES[module].read_text().splitlines()) <= 420
+
+
+def test_the_picture_of_the_layers_is_up_to_date() -> None:
+    picture = Path(__file__).parents[2] / "docs" / "images" / "layers.svg"
+    assert draw() == picture.read_text(), "run `make layers`"

@@ -12,6 +12,6 @@ LACKS: frozenset[Feature] = frozenset({
     "trailing_bytes",
 })
 
-SYNC = Driver("httpx", InfluxDBClient, lacks=LACKS | {"total", "unix_socket"})
+SYNC = Driver("httpx", InfluxDBClient, lacks=LACKS | {"exact_pool", "total", "unix_socket"})
 ASYNCIO = Driver("httpx-asyncio", AsyncInfluxDBClient, "asyncio", lacks=LACKS)
 TRIO = Driver("httpx-trio", AsyncInfluxDBClient, "trio", lacks=LACKS)
