@@ -11,7 +11,7 @@ from ._arguments import joined_tags
 from ._batch_base import BatchWriterBase, Step
 from ._batch_options import BatchOptions
 from ._batcher import Receipt, Sealed
-from ._errors import InfluxDBError
+from ._errors import BufferFullError
 from ._flow import AsyncTransport, Transport, arun, run
 from ._policy import FieldType, ObjectColumns
 from ._settings import Settings
@@ -124,8 +124,11 @@ class BatchWriter(BatchWriterBase):
         try:
             # The lock is not held while the caller's data are read, which may take any time.
             for batch in writes.batches(self._settings, self._clock, eager=True):
-                with self._signal:
-                    self._do(self._put(writes, batch, receipt))
+                try:
+                    with self._signal:
+                        self._do(self._put(writes, batch, receipt))
+                finally:
+                    self._reports.make()
         except BaseException as error:
             self._stopped(receipt, error)
             raise
@@ -151,26 +154,32 @@ class BatchWriter(BatchWriterBase):
             self._report()
 
     def __enter__(self) -> Self:
-        with self._signal:
-            self._do(self._entered())
+        try:
+            with self._signal:
+                self._do(self._entered())
+        finally:
+            self._reports.make()
         self._start(self._run)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        with self._signal:
-            try:
-                for seconds in self._leaving(error):
-                    self._wait(seconds)
-            except BaseException as interruption:
-                error = interruption
-                raise
-            finally:
+        try:
+            with self._signal:
                 try:
-                    self._end(error)
+                    for seconds in self._leaving(error):
+                        self._wait(seconds)
+                except BaseException as interruption:
+                    error = interruption
+                    raise
                 finally:
-                    if self._spool is not None:
-                        self._spool.close()
-                    self._signal.notify()
+                    try:
+                        self._end(error)
+                    finally:
+                        if self._spool is not None:
+                            self._spool.close()
+                        self._signal.notify()
+        finally:
+            self._reports.make()
 
     def _do(self, steps: Generator[Step]) -> None:
         try:
@@ -184,6 +193,9 @@ class BatchWriter(BatchWriterBase):
 
     def _wait(self, seconds: float | None) -> None:
         self._check_open()
+        if self._reports.is_within:
+            msg = "a callback or log handler of the batch writer cannot wait for the writer, which waits for it"
+            raise BufferFullError(msg)
         self._signal.wait(seconds)
         self._check_open()
 
@@ -198,20 +210,25 @@ class BatchWriter(BatchWriterBase):
             while (sealed := self._next()) is not None:
                 try:
                     rejected = run(self._delivery(sealed), self._transport)
-                except InfluxDBError as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and other lines are sent
                     with self._signal:
                         self._not_delivered(sealed, error)
-                        self._do(self._tidied())
-                        self._signal.notify()
+                        self._tidy()
                 else:
                     with self._signal:
                         self._delivered(sealed, rejected)
-                        self._do(self._tidied())
-                        self._signal.notify()
+                        self._tidy()
+                self._reports.make()
+                with self._signal:
+                    self._signal.notify()  # leaving waits for the reports
         except BaseException as error:  # noqa: BLE001 - it is raised to those who wait, in their threads
             with self._signal:
                 self._crash = error
                 self._signal.notify()
+
+    def _tidy(self) -> None:
+        self._do(self._tidied())
+        self._signal.notify()
 
     def _next(self) -> Sealed | None:
         with self._signal:
@@ -295,7 +312,10 @@ class AsyncBatchWriter(BatchWriterBase):
         try:
             async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:
                 async for batch in batches:
-                    await self._do(self._put(writes, batch, receipt))
+                    try:
+                        await self._do(self._put(writes, batch, receipt))
+                    finally:
+                        self._reports.make()
         except BaseException as error:
             self._stopped(receipt, error)
             raise
@@ -319,7 +339,10 @@ class AsyncBatchWriter(BatchWriterBase):
         self._report()
 
     async def __aenter__(self) -> Self:
-        await self._do(self._entered())
+        try:
+            await self._do(self._entered())
+        finally:
+            self._reports.make()
         if self._spool is not None:
             self._stack.callback(self._spool.close)
             self._stack.push_async_callback(self._tidy)
@@ -342,6 +365,7 @@ class AsyncBatchWriter(BatchWriterBase):
                     self._end(error)
                 finally:
                     self._signal.notify()  # others may wait for room, or for what is pending
+                    self._reports.make()
 
     async def _tidy(self) -> None:
         """Delete from the spool what is settled; for the last batch nobody may have."""
@@ -369,9 +393,10 @@ class AsyncBatchWriter(BatchWriterBase):
                 continue
             try:
                 rejected = await arun(self._delivery(sealed), self._transport)
-            except InfluxDBError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and other lines are sent
                 self._not_delivered(sealed, error)
             else:
                 self._delivered(sealed, rejected)
+            self._reports.make()
             await self._do(self._tidied())
             self._signal.notify()

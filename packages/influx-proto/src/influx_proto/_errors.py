@@ -17,6 +17,7 @@ __all__ = [
     "AuthenticationError",
     "AuthorizationError",
     "BufferFullError",
+    "CallbackError",
     "DatabaseNotFound",
     "InfluxDBError",
     "PartialWriteError",
@@ -209,6 +210,17 @@ class BufferFullError(InfluxDBError):
     """A batch writer keeps as many lines as it may, and was told not to wait."""
 
     retryable = True
+
+
+class CallbackError(InfluxDBError):
+    """A function that was passed to a client or batch writer raised; its exception is `__cause__`.
+
+    The batch writer continues. `on_error`, the log and the next `flush` report the error.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class SpoolError(InfluxDBError):
