@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
+import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -22,6 +26,8 @@ from influx_proto import (
     CallbackError,
     InfluxDBError,
     RetryPolicy,
+    Spool,
+    SpoolError,
     TransportError,
     UndeliveredError,
 )
@@ -354,3 +360,85 @@ def test_a_callback_that_flushes() -> None:
                 with client.batch_writer(max_delay=0.01, on_progress=on_progress, on_error=told.append) as writer:
                     writer.write(LINES)
     assert len(told) == 1
+
+
+def in_fork(function: Callable[[], None]) -> int:
+    """Call a function in a forked process, and return the process's exit code."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            signal.alarm(20)
+            function()
+            code = 0
+        except BaseException:  # noqa: BLE001 - it is printed, and must not get into the test's own stack
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("holds_lock", [False, True])
+def test_a_fork_cannot_use_the_writer(influxd: Server, database: str, tmp_path: Path, holds_lock: bool) -> None:
+    spool = Spool(tmp_path / "spool")
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        with client.batch_writer(max_delay=60, spool=spool) as writer:
+            writer.write(LINES)
+
+            def child() -> None:
+                with pytest.raises(RuntimeError, match="of which this is a fork; create one in each process"):
+                    writer.write(LINES)
+                with pytest.raises(RuntimeError, match="of which this is a fork"):
+                    writer.flush()
+                writer.__exit__(None, None, None)
+
+            if holds_lock:
+                with writer._signal:  # as the writer's thread does at times
+                    assert in_fork(child) == 0
+            else:
+                assert in_fork(child) == 0
+            assert len(list((tmp_path / "spool").glob("*.spool"))) == 1
+            writer.write(LINES[:1])
+        assert (writer.pending, writer.written) == (0, 31)
+        assert len(client.query("SELECT n FROM m").series[0].values) == 30
+
+
+def test_a_writer_of_an_event_loop_in_a_fork(influxd: Server, database: str, tmp_path: Path) -> None:
+    async def over(package: Any) -> None:
+        async with package.AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
+            async with client.batch_writer(max_delay=60, spool=Spool(tmp_path)) as writer:
+                await writer.write(LINES)
+
+                def child() -> None:
+                    for coroutine in (writer.write(LINES), writer.flush()):
+                        with pytest.raises(RuntimeError, match="of which this is a fork"):
+                            coroutine.send(None)
+                    with pytest.raises(StopIteration):
+                        writer.__aexit__(None, None, None).send(None)
+
+                assert in_fork(child) == 0
+            assert writer.written == 30
+
+    asyncio.run(over(influx_aiohttp))
+    trio.run(over, influx_trio)
+
+
+def test_a_fork_does_not_keep_the_spool_locked(influxd: Server, database: str, tmp_path: Path) -> None:
+    """It may live longer than the writer. While the writer is there, the directory stays locked."""
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        reading, writing = os.pipe()
+        with client.batch_writer(spool=Spool(tmp_path)) as writer:
+            child = os.fork()
+            if not child:
+                os.close(writing)
+                os.read(reading, 1)  # until the parent closes the pipe
+                os._exit(0)
+            with pytest.raises(SpoolError, match="used by another"):
+                with client.batch_writer(spool=Spool(tmp_path)):
+                    pass
+            writer.write(LINES)
+        with client.batch_writer(spool=Spool(tmp_path)):
+            pass
+        os.close(writing)
+        os.close(reading)
+        os.waitpid(child, 0)

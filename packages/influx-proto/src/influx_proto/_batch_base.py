@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
@@ -73,6 +74,7 @@ class BatchWriterBase:
         self._spool: SpoolLog | None = None
         if options.spool is not None and files is not None:
             self._spool = SpoolLog(options.spool, files, settings.database, self._reports.log)
+        self._process = os.getpid()
         self._open = True
         self._is_entered = False
         self._is_away = False
@@ -118,6 +120,7 @@ class BatchWriterBase:
         )
 
     def _receipt(self) -> Receipt:
+        self._check_process()
         self._check_entered()
         receipt = Receipt()
         self._under_way[receipt] = None
@@ -408,6 +411,19 @@ class BatchWriterBase:
             dropped.append(self.undelivered.pop(0))
             self._handed_lines -= dropped[-1].lines
         self._reports.error(UndeliveredError(dropped, BufferFullError(msg)))
+
+    @property
+    def _is_forked(self) -> bool:
+        """Whether this process is a fork of the one that the writer belongs to."""
+        return self._process != os.getpid()
+
+    def _check_process(self) -> None:
+        if self._is_forked:
+            msg = (
+                f"this batch writer belongs to process {self._process}, of which this is a fork; "
+                "create one in each process, after the fork"
+            )
+            raise RuntimeError(msg)
 
     def _check_entered(self) -> None:
         self._check_open()

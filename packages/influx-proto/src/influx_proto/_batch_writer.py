@@ -119,11 +119,13 @@ class BatchWriter(BatchWriterBase):
             field_types=field_types,
             integers_as_floats=integers_as_floats,
         )
+        self._check_process()  # before the lock, which a thread that the fork does not have may hold
         with self._signal:
             receipt = self._receipt()
         try:
             # The lock is not held while the caller's data are read, which may take any time.
             for batch in writes.batches(self._settings, self._clock, eager=True):
+                self._check_process()
                 try:
                     with self._signal:
                         self._do(self._put(writes, batch, receipt))
@@ -133,8 +135,9 @@ class BatchWriter(BatchWriterBase):
             self._stopped(receipt, error)
             raise
         finally:
-            with self._signal:
-                self._complete(receipt)
+            if not self._is_forked:
+                with self._signal:
+                    self._complete(receipt)
         return receipt
 
     def flush(self, *, timeout: float | None = None) -> None:
@@ -148,12 +151,14 @@ class BatchWriter(BatchWriterBase):
             InfluxDBError: something was not, since the last time that this raised: the server rejected lines
                 (`PartialWriteError`), or will not take them for another reason.
         """
+        self._check_process()
         with self._signal:
             for seconds in self._flushed(timeout):
                 self._wait(seconds)
             self._report()
 
     def __enter__(self) -> Self:
+        self._check_process()
         try:
             with self._signal:
                 self._do(self._entered())
@@ -163,6 +168,8 @@ class BatchWriter(BatchWriterBase):
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if self._is_forked:
+            return  # the lines and the spool are the parent's
         try:
             with self._signal:
                 try:
@@ -312,6 +319,7 @@ class AsyncBatchWriter(BatchWriterBase):
         try:
             async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:
                 async for batch in batches:
+                    self._check_process()
                     try:
                         await self._do(self._put(writes, batch, receipt))
                     finally:
@@ -334,11 +342,13 @@ class AsyncBatchWriter(BatchWriterBase):
             InfluxDBError: something was not, since the last time that this raised: the server rejected lines
                 (`PartialWriteError`), or will not take them for another reason.
         """
+        self._check_process()
         for seconds in self._flushed(timeout):
             await self._signal.wait(seconds)
         self._report()
 
     async def __aenter__(self) -> Self:
+        self._check_process()
         try:
             await self._do(self._entered())
         finally:
@@ -350,6 +360,8 @@ class AsyncBatchWriter(BatchWriterBase):
         return self
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if self._is_forked:
+            return  # the lines and the spool are the parent's
         try:
             for seconds in self._leaving(error):
                 await self._signal.wait(seconds)
