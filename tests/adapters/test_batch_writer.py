@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
+import os
+import signal
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -16,12 +22,22 @@ import influx_requests
 import influx_trio
 import pytest
 import trio
-from influx_proto import RetryPolicy, TransportError, UndeliveredError
+from influx_proto import (
+    BufferFullError,
+    CallbackError,
+    InfluxDBError,
+    RetryPolicy,
+    Spool,
+    SpoolError,
+    TransportError,
+    UndeliveredError,
+)
 from influx_proto._batch.batcher import Receipt
+from influx_proto._errors import WriteErrorServerUnavailable
 
 from tests.adapters.cancelling import cancelled_when_received
 from tests.servers.influxd import Server
-from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port
+from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port, reply
 
 SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
 LINES = [f"m n={n}i {n}" for n in range(30)]
@@ -29,6 +45,13 @@ LINES = [f"m n={n}i {n}" for n in range(30)]
 
 def given(writer: Any) -> int:
     return sum(lines.lines for lines in writer.undelivered)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_asyncio() -> None:
@@ -88,50 +111,39 @@ def test_trio_cancelled_while_leaving() -> None:
     trio.run(main)
 
 
-def test_a_callback_that_fails_is_not_lost() -> None:
+def test_a_callback_that_fails() -> None:
+    """The next flush reports it, without a group around it; the writer goes on."""
+
     def fail(_: object) -> None:
         raise ZeroDivisionError
 
-    async def with_asyncio(url: str) -> None:
-        async with influx_aiohttp.AsyncInfluxDBClient.from_url(url, database="db", retry=SOON) as client:
-            async with client.batch_writer(on_error=fail) as writer:
+    async def over(package: Any, url: str) -> Any:
+        async with package.AsyncInfluxDBClient.from_url(url, database="db", retry=SOON) as client:
+            async with client.batch_writer(on_error=fail, exit_timeout=0.1) as writer:
                 await writer.write(LINES)
-                await writer.flush()
-
-    async def with_trio(url: str) -> None:
-        async with influx_trio.AsyncInfluxDBClient.from_url(url, database="db", retry=SOON) as client:
-            async with client.batch_writer(on_error=fail) as writer:
+                with pytest.raises(CallbackError, match="on_error raised ZeroDivisionError"):
+                    await writer.flush()
                 await writer.write(LINES)
                 await writer.flush()
 
     with refused_port() as port:
         url = f"http://127.0.0.1:{port}"
-        with pytest.raises(ExceptionGroup) as caught:
-            asyncio.run(with_asyncio(url))
-        assert caught.group_contains(ZeroDivisionError)
-        with pytest.raises(ExceptionGroup) as caught:
-            trio.run(with_trio, url)
-        assert caught.group_contains(ZeroDivisionError)
-
-
-def test_a_callback_that_fails_in_a_thread() -> None:
-    """It is told to all who write, and what is not delivered is handed back."""
-
-    def fail(_: object) -> None:
-        raise ZeroDivisionError
-
-    with refused_port() as port:
-        client = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database="db", retry=SOON)
-        writer = client.batch_writer(on_error=fail)
-        with client, pytest.raises(ZeroDivisionError) as caught, writer:
+        with pytest.raises(CallbackError) as caught:
+            asyncio.run(over(influx_aiohttp, url))
+        assert "60 lines were not delivered" in caught.value.__notes__[0]
+        with pytest.raises(CallbackError) as caught:
+            trio.run(over, influx_trio, url)
+        assert "60 lines were not delivered" in caught.value.__notes__[0]
+        client = influx_requests.InfluxDBClient.from_url(url, database="db", retry=SOON)
+        writer = client.batch_writer(on_error=fail, exit_timeout=0.1)
+        with client, pytest.raises(CallbackError) as caught, writer:
             writer.write(LINES)
-            for _ in range(2):
-                with pytest.raises(ZeroDivisionError):
-                    writer.flush()
-            with pytest.raises(ZeroDivisionError):
-                writer.write(LINES)
-    assert "30 lines were not delivered" in caught.value.__notes__[0]
-    assert given(writer) == 30
+            with pytest.raises(CallbackError, match="on_error raised ZeroDivisionError"):
+                writer.flush()
+            writer.write(LINES)
+            writer.flush()
+        assert "60 lines were not delivered" in caught.value.__notes__[0]
+        assert given(writer) == 60
 
 
 def test_interrupted_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,3 +300,160 @@ def test_whoever_waits_in_a_thread_is_told_when_it_is_left(what: str) -> None:
                     assert time.monotonic() < deadline
                     time.sleep(0.001)
         other.result(20)
+
+
+def test_a_callback_that_takes_a_lock_of_the_program() -> None:
+    lock = threading.Lock()
+    called: list[Any] = []
+
+    def on_error(error: InfluxDBError) -> None:
+        with lock:
+            called.append(error)
+
+    def on_progress(_: object) -> None:
+        with lock:
+            called.append(None)
+
+    with ScriptedServer([reply(503), reply(503), reply(204)]) as server:
+        with influx_requests.InfluxDBClient.from_url(server.url, database="db", retry=SOON) as client:
+            with client.batch_writer(max_delay=0.01, on_error=on_error, on_progress=on_progress) as writer:
+                with lock:
+                    writer.write(LINES)
+                    until(lambda: server.requests != [])
+                    writer.write(LINES)  # while a callback waits for the lock
+                    with pytest.raises(TransportError):
+                        writer.flush(timeout=0.5)
+    assert [type(one) for one in called] == [WriteErrorServerUnavailable, *[type(None)] * (len(called) - 1)]
+    assert writer.written == 60
+
+
+class Handler(logging.Handler):
+    """A log handler that writes what is logged to InfluxDB."""
+
+    writer: Any
+    errors: list[Exception]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.writer.write({"measurement": "log", "fields": {"message": record.getMessage()}})
+        except BufferFullError as error:
+            self.errors.append(error)
+
+
+@pytest.mark.parametrize("max_pending", [100, 30])
+def test_a_log_handler_that_writes_to_the_writer(max_pending: int) -> None:
+    handler = Handler()
+    handler.errors = []
+    log = logging.getLogger("influx_proto")
+    with ScriptedServer([reply(503), reply(503), reply(204)]) as server:
+        with influx_requests.InfluxDBClient.from_url(server.url, database="db", retry=SOON) as client:
+            with client.batch_writer(max_delay=0.01, max_pending=max_pending) as writer:
+                handler.writer = writer
+                log.addHandler(handler)
+                try:
+                    writer.write(LINES)
+                    until(lambda: writer.written >= 30)
+                finally:
+                    log.removeHandler(handler)
+        bodies = b"\n".join(request.body for request in server.requests)
+    # Who waits for room in the thread that makes room would wait indefinitely.
+    assert [type(error) for error in handler.errors] == ([] if max_pending == 100 else [BufferFullError])
+    assert (b"takes no lines" in bodies) is (max_pending == 100)
+
+
+def test_a_callback_that_flushes() -> None:
+    told: list[InfluxDBError] = []
+    with ScriptedServer([reply(204)]) as server:
+        with influx_requests.InfluxDBClient.from_url(server.url, database="db", retry=SOON) as client:
+
+            def on_progress(writer: Any) -> None:
+                if not told:
+                    writer.write("m n=1i 1")
+                    writer.flush()
+
+            with pytest.raises(CallbackError, match="cannot wait for the writer"):
+                with client.batch_writer(max_delay=0.01, on_progress=on_progress, on_error=told.append) as writer:
+                    writer.write(LINES)
+    assert len(told) == 1
+
+
+def in_fork(function: Callable[[], None]) -> int:
+    """Call a function in a forked process, and return the process's exit code."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            signal.alarm(20)
+            function()
+            code = 0
+        except BaseException:  # noqa: BLE001 - it is printed, and must not get into the test's own stack
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("holds_lock", [False, True])
+def test_a_fork_cannot_use_the_writer(influxd: Server, database: str, tmp_path: Path, holds_lock: bool) -> None:
+    spool = Spool(tmp_path / "spool")
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        with client.batch_writer(max_delay=60, spool=spool) as writer:
+            writer.write(LINES)
+
+            def child() -> None:
+                with pytest.raises(RuntimeError, match="of which this is a fork; create one in each process"):
+                    writer.write(LINES)
+                with pytest.raises(RuntimeError, match="of which this is a fork"):
+                    writer.flush()
+                writer.__exit__(None, None, None)
+
+            if holds_lock:
+                with writer._signal:  # as the writer's thread does at times
+                    assert in_fork(child) == 0
+            else:
+                assert in_fork(child) == 0
+            assert len(list((tmp_path / "spool").glob("*.spool"))) == 1
+            writer.write(LINES[:1])
+        assert (writer.pending, writer.written) == (0, 31)
+        assert len(client.query("SELECT n FROM m").series[0].values) == 30
+
+
+def test_a_writer_of_an_event_loop_in_a_fork(influxd: Server, database: str, tmp_path: Path) -> None:
+    async def over(package: Any) -> None:
+        async with package.AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
+            async with client.batch_writer(max_delay=60, spool=Spool(tmp_path)) as writer:
+                await writer.write(LINES)
+
+                def child() -> None:
+                    for coroutine in (writer.write(LINES), writer.flush()):
+                        with pytest.raises(RuntimeError, match="of which this is a fork"):
+                            coroutine.send(None)
+                    with pytest.raises(StopIteration):
+                        writer.__aexit__(None, None, None).send(None)
+
+                assert in_fork(child) == 0
+            assert writer.written == 30
+
+    asyncio.run(over(influx_aiohttp))
+    trio.run(over, influx_trio)
+
+
+def test_a_fork_does_not_keep_the_spool_locked(influxd: Server, database: str, tmp_path: Path) -> None:
+    """It may live longer than the writer. While the writer is there, the directory stays locked."""
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        reading, writing = os.pipe()
+        with client.batch_writer(spool=Spool(tmp_path)) as writer:
+            child = os.fork()
+            if not child:
+                os.close(writing)
+                os.read(reading, 1)  # until the parent closes the pipe
+                os._exit(0)
+            with pytest.raises(SpoolError, match="used by another"):
+                with client.batch_writer(spool=Spool(tmp_path)):
+                    pass
+            writer.write(LINES)
+        with client.batch_writer(spool=Spool(tmp_path)):
+            pass
+        os.close(writing)
+        os.close(reading)
+        os.waitpid(child, 0)

@@ -12,6 +12,7 @@ import anyio
 import pytest
 from influx_proto import (
     BufferFullError,
+    CallbackError,
     DatabaseNotFound,
     InfluxDBError,
     PartialWriteError,
@@ -268,6 +269,78 @@ def test_single_lines_on_which_the_server_crashes(driver: Driver, influxd: Serve
                 writer.flush()
             assert stored(client) == [0, 1, 2]
     assert len(refused.rejected) == 1
+
+
+class Once:
+    """A function that raises the first time it is called."""
+
+    def __init__(self, result: Any = None, error: Exception | None = None) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self._result = result
+        self._error = error or LookupError("mine")
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.calls.append(arguments)
+        if len(self.calls) == 1:
+            raise self._error
+        return self._result
+
+
+def test_on_progress_that_raises(client: Any, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[InfluxDBError] = []
+    with client.batch_writer(on_progress=Once(), on_error=told.append, max_delay=0.01) as writer:
+        writer.write(points(3))
+        until(lambda: bool(told))
+        with pytest.raises(CallbackError, match=r"^on_progress raised LookupError\('mine'\)") as caught:
+            writer.flush()
+        assert isinstance(caught.value.__cause__, LookupError)
+        assert told == [caught.value]
+        writer.write(points(3, 3))
+        writer.flush()
+    assert stored(client) == list(range(6))
+    assert [one.levelname for one in caplog.records if "on_progress raised" in one.message] == ["ERROR"]
+
+
+def test_on_error_that_raises(client: Any) -> None:
+    on_error = Once()
+    client.write("m n=1i 0")
+    with pytest.raises(CallbackError, match=r"^on_error raised LookupError"):
+        with client.batch_writer(on_error=on_error) as writer:
+            writer.write(["m n=1.5 1", "m n=2i 2"])
+            with pytest.raises(PartialWriteError):
+                writer.flush()
+            writer.write("m n=3i 3")
+    assert stored(client) == [1, 2, 3]
+    assert len(on_error.calls) == 1
+
+
+@pytest.mark.parametrize("error", [LookupError("mine"), OSError("mine")])
+def test_a_token_that_raises(connect: Callable[..., Any], influxd: Server, database: str, error: Exception) -> None:
+    client = connect(
+        influxd.url,
+        database=database,
+        token=Once("t", error),
+        retry=RetryPolicy(attempts=1, backoff=0.01, max_backoff=0.05),
+    )
+    told: list[InfluxDBError] = []
+    with contextlib.suppress(CallbackError):
+        with client.batch_writer(on_error=told.append) as writer:
+            writer.write(points(3))
+            with contextlib.suppress(CallbackError):
+                writer.flush()
+            writer.write(points(3, 3))
+    assert stored(client) == list(range(6))
+    assert (writer.pending, writer.undelivered) == (0, [])
+    assert [one.__cause__ for one in told] == [error]
+
+
+def test_on_retry_that_raises(connect: Callable[..., Any]) -> None:
+    policy = RetryPolicy(attempts=2, backoff=0.01, on_retry=Once(), max_backoff=0.05)
+    with ScriptedServer([reply(503), reply(204)]) as server:
+        with pytest.raises(CallbackError, match=r"^on_retry raised"):
+            with connect(server.url, database="db", retry=policy).batch_writer() as writer:
+                writer.write("m n=1i 1")
+        assert (writer.written, writer.undelivered) == (1, [])
 
 
 def test_rejected_lines_are_told_once(client: Any) -> None:

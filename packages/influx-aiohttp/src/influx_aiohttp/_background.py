@@ -32,12 +32,22 @@ class Signal:
 @asynccontextmanager
 async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
     """Run a coroutine function in a task while the context is open; what it raises is raised here."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(function())
-        try:
-            yield
-        finally:
-            task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(function())
+            try:
+                yield
+            finally:
+                task.cancel()
+    except BaseExceptionGroup as several:
+        raise _first(several) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first exception of a group, which callers of a client need not expect."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def in_thread(function: Callable[[], None]) -> None:

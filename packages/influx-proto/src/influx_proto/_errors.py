@@ -173,6 +173,17 @@ class BufferFullError(InfluxDBError):
     retryable = True
 
 
+class CallbackError(InfluxDBError):
+    """A function that was passed to a client or batch writer raised; its exception is `__cause__`.
+
+    The batch writer continues. `on_error`, the log and the next `flush` report the error.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
 class SpoolError(InfluxDBError):
     """The directory of a batch writer's spool cannot be used, or lines could not be kept in it.
 

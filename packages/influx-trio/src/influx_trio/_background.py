@@ -30,12 +30,24 @@ class Signal:
 @asynccontextmanager
 async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
     """Run a coroutine function in a task while the context is open; what it raises is raised here."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(function)
-        try:
-            yield
-        finally:
-            nursery.cancel_scope.cancel()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(function)
+            try:
+                yield
+            finally:
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as several:
+        raise _first(several) from None
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    """Return the first exception of a group that is no cancellation; callers of a client need not expect groups."""
+    _, others = group.split(trio.Cancelled)
+    error: BaseException = others or group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def in_thread(function: Callable[[], None]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Generator
 from contextlib import AsyncExitStack, aclosing, nullcontext
 from typing import Self
 
-from .._errors import InfluxDBError
 from .._runtime.flow import arun
 from .._runtime.settings import Settings
 from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread
@@ -49,7 +48,11 @@ class AsyncBatchWriter(BatchWriterBase):
         try:
             async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:
                 async for batch in batches:
-                    await self._do(self._put(writes, batch, receipt))
+                    self._check_process()
+                    try:
+                        await self._do(self._put(writes, batch, receipt))
+                    finally:
+                        self._reports.make()
         except BaseException as error:
             self._stopped(receipt, error)
             raise
@@ -68,12 +71,17 @@ class AsyncBatchWriter(BatchWriterBase):
             InfluxDBError: something was not, since the last time that this raised: the server rejected lines
                 (`PartialWriteError`), or will not take them for another reason.
         """
+        self._check_process()
         for seconds in self._flushed(timeout):
             await self._signal.wait(seconds)
         self._report()
 
     async def __aenter__(self) -> Self:
-        await self._do(self._entered())
+        self._check_process()
+        try:
+            await self._do(self._entered())
+        finally:
+            self._reports.make()
         if self._spool is not None:
             self._stack.callback(self._spool.close)
             self._stack.push_async_callback(self._tidy)
@@ -81,6 +89,8 @@ class AsyncBatchWriter(BatchWriterBase):
         return self
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if self._is_forked:
+            return  # the lines and the spool are the parent's
         try:
             for seconds in self._leaving(error):
                 await self._signal.wait(seconds)
@@ -96,6 +106,7 @@ class AsyncBatchWriter(BatchWriterBase):
                     self._end(error)
                 finally:
                     self._signal.notify()  # others may wait for room, or for what is pending
+                    self._reports.make()
 
     async def _tidy(self) -> None:
         """Delete from the spool what is settled; for the last batch nobody may have."""
@@ -123,9 +134,10 @@ class AsyncBatchWriter(BatchWriterBase):
                 continue
             try:
                 rejected = await arun(self._delivery(sealed), self._transport)
-            except InfluxDBError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and other lines are sent
                 self._not_delivered(sealed, error)
             else:
                 self._delivered(sealed, rejected)
+            self._reports.make()
             await self._do(self._tidied())
             self._signal.notify()

@@ -10,35 +10,34 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
 from .._encode.batch import Batch
 from .._errors import (
     BufferFullError,
+    CallbackError,
     InfluxDBError,
-    PartialWriteError,
     RejectedLine,
     TransportError,
     UndeliveredError,
     UndeliveredLines,
 )
-from .._runtime.flow import Flow
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
-from .._write.delivery import deliver_accepted, ends_complete, partial_write
+from .._write.delivery import ends_complete, partial_write
 from .._write.operation import Writes
-from .._write.request import Target, write_op
+from .._write.request import Target
 from .batcher import Batcher, Receipt, Sealed
 from .options import BatchOptions
+from .reports import Reports, guarded
+from .sending import BatchSender
 from .spool.format import Kept
 from .spool.log import SpoolFiles, SpoolLog
-
-_log = logging.getLogger("influx_proto")
 
 #: Wait for so many seconds, or until something has changed; or call what touches files.
 Step: TypeAlias = float | Callable[[], None] | None
@@ -56,10 +55,10 @@ class BatchWriterBase:
         lock: AbstractContextManager[object],
         files: SpoolFiles | None,
     ) -> None:
-        self._settings = settings
-        #: The same for requests that are not retried.
-        self._once = replace(settings, retry=replace(settings.retry, attempts=1))
+        self._reports = Reports(options.on_error, options.on_progress, lock)
+        self._settings = settings = guarded(settings, self._reports)
         self._clock = clock
+        self._delivery = BatchSender(settings, clock, self._following).delivery
         #: How the writer batches and buffers.
         self.options = options
         self._notify = notify
@@ -73,7 +72,8 @@ class BatchWriterBase:
         )
         self._spool: SpoolLog | None = None
         if options.spool is not None and files is not None:
-            self._spool = SpoolLog(options.spool, files, settings.database)
+            self._spool = SpoolLog(options.spool, files, settings.database, self._reports.log)
+        self._process = os.getpid()
         self._open = True
         self._is_entered = False
         self._is_away = False
@@ -108,6 +108,7 @@ class BatchWriterBase:
         return self._batcher.retried
 
     def _receipt(self) -> Receipt:
+        self._check_process()
         self._check_entered()
         receipt = Receipt()
         self._under_way[receipt] = None
@@ -169,8 +170,8 @@ class BatchWriterBase:
         if not dropped and self._spool is not None:
             dropped = self._batcher.drop_oldest(reason)
         self._look_at_those_of(*dropped)
-        if dropped and self.options.on_error is not None:
-            self.options.on_error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
+        if dropped:
+            self._reports.error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
         return bool(dropped)
 
     def _entered(self) -> Generator[Step]:
@@ -197,7 +198,7 @@ class BatchWriterBase:
         self._batcher.seal()
         self._complete(receipt)
         if found:
-            _log.info("found %d lines in the spool %s", receipt.lines, spool.directory)
+            self._reports.log(logging.INFO, "found %d lines in the spool %s", receipt.lines, spool.directory)
 
     def _tidied(self) -> Generator[Step]:
         """Delete from the spool what is settled."""
@@ -221,6 +222,7 @@ class BatchWriterBase:
             while not sealed.settled:
                 if sealed.refusal is not None and sealed.refusals > refusals:
                     raise sealed.refusal
+                self._report_failures()
                 left = deadline - self._clock.now()
                 if left <= 0:
                     msg = f"not all lines were stored within {timeout} s; {self.pending} are pending"
@@ -235,36 +237,25 @@ class BatchWriterBase:
         deadline = self._clock.now() + self.options.exit_timeout
         self._batcher.release()
         refusals: dict[int, int] = {}
-        while self._under_way and (left := deadline - self._clock.now()) > 0:
+        while (self._under_way or self._reports.is_pending) and (left := deadline - self._clock.now()) > 0:
             pending = self._batcher.seal()  # again and again: what others are writing still comes
-            is_refused = [sealed.refusals > refusals.setdefault(id(sealed), sealed.refusals) for sealed in pending]
-            if pending and all(is_refused) and all(receipt.is_complete for receipt in self._under_way):
+            is_refused = {
+                sealed.target
+                for sealed in pending
+                if sealed.refusals > refusals.setdefault(id(sealed), sealed.refusals)
+            }
+            if (
+                is_refused
+                and is_refused.issuperset(sealed.target for sealed in pending)
+                and all(receipt.is_complete for receipt in self._under_way)
+            ):
                 return  # waiting does not help, and the lines stay in the spool
             self._notify()
             yield None if left == math.inf else left
 
-    def _delivery(self, sealed: Sealed) -> Flow[list[RejectedLine]]:
-        params, wants_db = sealed.target
-
-        def send(batch: Batch) -> Flow[bool]:
-            return write_op(batch, params, wants_db=wants_db).flow(self._settings, self._clock)
-
-        def once(batch: Batch) -> Flow[bool]:
-            return write_op(batch, params, wants_db=wants_db).flow(self._once, self._clock)
-
-        return deliver_accepted(sealed.batch, send, once=once, probe=self._probe)
-
-    def _probe(self) -> Flow[bool]:
-        """Send the lines after those in flight, and return whether they are stored. They are sent again later."""
+    def _following(self) -> tuple[Target, Batch] | None:
         with self._lock:
-            following = self._batcher.next
-        if following is None:
-            return False
-        (params, wants_db), batch = following
-        try:
-            return (yield from write_op(batch, params, wants_db=wants_db).flow(self._once, self._clock))
-        except InfluxDBError as error:
-            return isinstance(error, PartialWriteError)
+            return self._batcher.next
 
     def _delivered(self, sealed: Sealed, rejected: list[RejectedLine]) -> None:
         if not self._open:
@@ -272,34 +263,48 @@ class BatchWriterBase:
         self._batcher.acknowledge(sealed, rejected)
         if self._is_away:
             self._is_away = False
-            _log.warning("%s takes lines again; %d are pending", self._settings.where, self.pending)
-        if rejected and self.options.on_error is not None:
-            self.options.on_error(partial_write(rejected))
+            self._reports.log(
+                logging.WARNING, "%s takes lines again; %d are pending", self._settings.where, self.pending
+            )
+        if rejected:
+            self._reports.error(partial_write(rejected))
         self._after(sealed)
 
-    def _not_delivered(self, sealed: Sealed, error: InfluxDBError) -> None:
+    def _not_delivered(self, sealed: Sealed, failure: Exception) -> None:
         if not self._open:
             return
+        if isinstance(failure, InfluxDBError):
+            error = failure
+        else:
+            error = InfluxDBError(f"sending lines failed: {failure!r}")
+            error.__cause__ = failure
+        if isinstance(error, CallbackError):
+            self._reports.failures.append(error)
         self._last_error = error
         if error.retryable:
             if not self._is_away:
                 self._is_away = True
-                _log.warning("%s takes no lines: %s; %d are pending", self._settings.where, error, self.pending)
+                self._reports.log(
+                    logging.WARNING, "%s takes no lines: %s; %d are pending", self._settings.where, error, self.pending
+                )
             retry = self._settings.retry
             asked = retry.asked(error)
             self._batcher.put_back(sealed, self._clock.now() + (self._long_wait() if asked is None else asked))
         elif self._spool is not None:
             if sealed.refusal is None:
-                _log.warning("%s rejects requests; the lines stay in the spool: %s", self._settings.where, error)
+                self._reports.log(
+                    logging.WARNING, "%s rejects requests; the lines stay in the spool: %s", self._settings.where, error
+                )
             self._batcher.hold(sealed, error, self._clock.now() + self._long_wait())
         else:
             self._batcher.fail(sealed, error)
             self.undelivered.append(self._handed_back(sealed))
             if not self._handed_lines:
-                _log.warning("%s will not take lines, which are handed back: %s", self._settings.where, error)
+                self._reports.log(
+                    logging.WARNING, "%s will not take lines, which are handed back: %s", self._settings.where, error
+                )
             self._handed_lines += sealed.batch.lines
-        if self.options.on_error is not None:
-            self.options.on_error(error)
+        self._reports.error(error)
         self._after(sealed)
 
     def _long_wait(self) -> float:
@@ -309,8 +314,7 @@ class BatchWriterBase:
     def _after(self, sealed: Sealed) -> None:
         """Look what has become of the receipts, and tell how far we are."""
         self._look_at_those_of(sealed)
-        if self.options.on_progress is not None:
-            self.options.on_progress(self)
+        self._reports.progress(self)
 
     def _look_at_those_of(self, *several: Sealed) -> None:
         for sealed in several:
@@ -336,6 +340,14 @@ class BatchWriterBase:
         rejected = [line for receipt in unreported for line in receipt.rejected]
         if rejected:
             raise partial_write(rejected)
+        self._report_failures()
+
+    def _report_failures(self) -> None:
+        """Raise what callbacks raised since the last report."""
+        if self._reports.failures:
+            failure = self._reports.failures[0]
+            self._reports.failures.clear()
+            raise failure
 
     def _end(self, error: BaseException | None) -> None:
         """Hand back what is pending, and raise what nobody was told; an error of the caller's own goes before."""
@@ -346,7 +358,7 @@ class BatchWriterBase:
         elif self.pending:
             refusal = self._batcher.refusal
             stay = f"{self.pending} lines stay in the spool {self._spool.directory}"
-            _log.warning("%s: %s", stay, refusal or reason)
+            self._reports.log(logging.WARNING, "%s: %s", stay, refusal or reason)
             if refusal is not None:
                 if error is None:
                     refusal.add_note(stay)
@@ -386,8 +398,20 @@ class BatchWriterBase:
         while self._handed_lines >= most:
             dropped.append(self.undelivered.pop(0))
             self._handed_lines -= dropped[-1].lines
-        if self.options.on_error is not None:
-            self.options.on_error(UndeliveredError(dropped, BufferFullError(msg)))
+        self._reports.error(UndeliveredError(dropped, BufferFullError(msg)))
+
+    @property
+    def _is_forked(self) -> bool:
+        """Whether this process is a fork of the one that the writer belongs to."""
+        return self._process != os.getpid()
+
+    def _check_process(self) -> None:
+        if self._is_forked:
+            msg = (
+                f"this batch writer belongs to process {self._process}, of which this is a fork; "
+                "create one in each process, after the fork"
+            )
+            raise RuntimeError(msg)
 
     def _check_entered(self) -> None:
         self._check_open()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Generator
 from typing import Self
 
-from .._errors import InfluxDBError
+from .._errors import BufferFullError
 from .._runtime.flow import run
 from .._runtime.settings import Settings
 from .._runtime.transport import Signal, Transport
@@ -43,19 +43,25 @@ class BatchWriter(BatchWriterBase):
 
     @with_arguments_of(as_write_operation)
     def write(self, writes: Writes) -> Receipt:
+        self._check_process()  # before the lock, which a thread that the fork does not have may hold
         with self._signal:
             receipt = self._receipt()
         try:
             # The lock is not held while the caller's data are read, which may take any time.
             for batch in writes.batches(self._settings, self._clock, eager=True):
-                with self._signal:
-                    self._do(self._put(writes, batch, receipt))
+                self._check_process()
+                try:
+                    with self._signal:
+                        self._do(self._put(writes, batch, receipt))
+                finally:
+                    self._reports.make()
         except BaseException as error:
             self._stopped(receipt, error)
             raise
         finally:
-            with self._signal:
-                self._complete(receipt)
+            if not self._is_forked:
+                with self._signal:
+                    self._complete(receipt)
         return receipt
 
     def flush(self, *, timeout: float | None = None) -> None:
@@ -69,32 +75,42 @@ class BatchWriter(BatchWriterBase):
             InfluxDBError: something was not, since the last time that this raised: the server rejected lines
                 (`PartialWriteError`), or will not take them for another reason.
         """
+        self._check_process()
         with self._signal:
             for seconds in self._flushed(timeout):
                 self._wait(seconds)
             self._report()
 
     def __enter__(self) -> Self:
-        with self._signal:
-            self._do(self._entered())
+        self._check_process()
+        try:
+            with self._signal:
+                self._do(self._entered())
+        finally:
+            self._reports.make()
         self._start(self._run)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        with self._signal:
-            try:
-                for seconds in self._leaving(error):
-                    self._wait(seconds)
-            except BaseException as interruption:
-                error = interruption
-                raise
-            finally:
+        if self._is_forked:
+            return  # the lines and the spool are the parent's
+        try:
+            with self._signal:
                 try:
-                    self._end(error)
+                    for seconds in self._leaving(error):
+                        self._wait(seconds)
+                except BaseException as interruption:
+                    error = interruption
+                    raise
                 finally:
-                    if self._spool is not None:
-                        self._spool.close()
-                    self._signal.notify()
+                    try:
+                        self._end(error)
+                    finally:
+                        if self._spool is not None:
+                            self._spool.close()
+                        self._signal.notify()
+        finally:
+            self._reports.make()
 
     def _do(self, steps: Generator[Step]) -> None:
         try:
@@ -108,6 +124,9 @@ class BatchWriter(BatchWriterBase):
 
     def _wait(self, seconds: float | None) -> None:
         self._check_open()
+        if self._reports.is_within:
+            msg = "a callback or log handler of the batch writer cannot wait for the writer, which waits for it"
+            raise BufferFullError(msg)
         self._signal.wait(seconds)
         self._check_open()
 
@@ -122,20 +141,25 @@ class BatchWriter(BatchWriterBase):
             while (sealed := self._next()) is not None:
                 try:
                     rejected = run(self._delivery(sealed), self._transport)
-                except InfluxDBError as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and other lines are sent
                     with self._signal:
                         self._not_delivered(sealed, error)
-                        self._do(self._tidied())
-                        self._signal.notify()
+                        self._tidy()
                 else:
                     with self._signal:
                         self._delivered(sealed, rejected)
-                        self._do(self._tidied())
-                        self._signal.notify()
+                        self._tidy()
+                self._reports.make()
+                with self._signal:
+                    self._signal.notify()  # leaving waits for the reports
         except BaseException as error:  # noqa: BLE001 - it is raised to those who wait, in their threads
             with self._signal:
                 self._crash = error
                 self._signal.notify()
+
+    def _tidy(self) -> None:
+        self._do(self._tidied())
+        self._signal.notify()
 
     def _next(self) -> Sealed | None:
         with self._signal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from io import FileIO
 from pathlib import Path
+from weakref import WeakSet
 
 
 class SpoolDirectory:
@@ -23,6 +24,7 @@ class SpoolDirectory:
         #: What is appended to stays open, since many appends come one after the other.
         self._name = ""
         self._file: FileIO | None = None
+        _all.add(self)
 
     def lock(self) -> None:
         """Make the directory if there is none, and lock it; raises BlockingIOError if somebody else has."""
@@ -45,6 +47,11 @@ class SpoolDirectory:
         self._close()
         if self._lock is not None:
             self._lock.close()
+            self._lock = None
+
+    def leave_to_parent(self) -> None:
+        """Close the files in a forked process, without unlocking the directory for the parent."""
+        self.unlock()  # an flock belongs to all copies of the descriptor; closing one of them keeps it
 
     def names(self) -> list[str]:
         """List the directory."""
@@ -86,6 +93,19 @@ class SpoolDirectory:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+#: What a forked process closes, so that it does not keep directories locked longer than its parent.
+_all: WeakSet[SpoolDirectory] = WeakSet()
+
+
+def _after_fork() -> None:
+    for files in _all:
+        files.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _to_disk(directory: Path) -> None:

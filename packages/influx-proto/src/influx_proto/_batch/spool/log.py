@@ -20,8 +20,6 @@ from ..options import Spool
 from .format import Kept, Reading, UnknownVersion, lines_record, name_of, number_of, read_segment, size_of_lines, where
 from .segments import Ledger, Segment, Tidying, Written
 
-_log = logging.getLogger("influx_proto")
-
 #: How large a file gets; a smaller share of a small spool, so that room is made bit by bit.
 _SEGMENT_BYTES: Final = 16_000_000
 _SHARE: Final = 8
@@ -66,10 +64,11 @@ class SpoolFiles(Protocol):
 class SpoolLog:
     """Keeps lines in the files of a spool, until they are settled."""
 
-    def __init__(self, spool: Spool, files: SpoolFiles, database: str | None) -> None:
+    def __init__(self, spool: Spool, files: SpoolFiles, database: str | None, log: Callable[..., None]) -> None:
         self._spool = spool
         self._files = files
         self._database = database
+        self._log = log
         self._ledger = self._new_ledger()
         self._warned = False
         self._is_open = False
@@ -215,7 +214,7 @@ class SpoolLog:
                 deleted.append(segment)
         except OSError as error:
             if not self._warned:
-                _log.warning("cannot delete what is settled in the spool %s: %s", self.directory, error)
+                self._log(logging.WARNING, "cannot delete what is settled in the spool %s: %s", self.directory, error)
                 self._warned = True
         if plan.mark is not None:
             with suppress(OSError):
@@ -259,11 +258,14 @@ class SpoolLog:
             raise SpoolError(f"{path} is of version {error}, which this version does not know") from error
         if reading.damages:
             places = ", ".join(map(str, reading.damages))
-            _log.error(
+            self._log(
+                logging.ERROR,
                 "%s is damaged at byte %s; %d intact records are delivered, and it is kept as %s.damaged",
                 path, places, len(reading.kept), name,
             )  # fmt: skip
         if reading.whole < len(data):
-            _log.warning("%s ends in a record that is not whole, whose writer was killed; it is cut off", path)
+            self._log(
+                logging.WARNING, "%s ends in a record that is not whole, whose writer was killed; it is cut off", path
+            )
             self._files.truncate(name, reading.whole)
         return reading

@@ -1,0 +1,59 @@
+"""How a batch writer sends a batch: with retries, and with other lines to compare where the server fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .._encode.batch import Batch
+from .._errors import InfluxDBError, PartialWriteError, RejectedLine
+from .._runtime.flow import Flow
+from .._runtime.settings import Settings
+from .._runtime.transport import Clock
+from .._write.delivery import deliver_accepted
+from .._write.request import Target, write_op
+from .batcher import Sealed
+
+__all__ = ["BatchSender"]
+
+
+class BatchSender:
+    """Makes the flows that deliver batches.
+
+    Args:
+        settings: the client's.
+        clock: the client's.
+        following: returns the lines after those in flight, or None.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, following: Callable[[], tuple[Target, Batch] | None]) -> None:
+        self._settings = settings
+        #: The same for requests that are not retried.
+        self._once = replace(settings, retry=replace(settings.retry, attempts=1))
+        self._clock = clock
+        self._following = following
+
+    def delivery(self, sealed: Sealed) -> Flow[list[RejectedLine]]:
+        """Send a batch, and return the lines that the server rejects."""
+
+        def send(batch: Batch) -> Flow[bool]:
+            return self._send(sealed.target, batch, self._settings)
+
+        def once(batch: Batch) -> Flow[bool]:
+            return self._send(sealed.target, batch, self._once)
+
+        return deliver_accepted(sealed.batch, send, once=once, probe=self._probe)
+
+    def _send(self, target: Target, batch: Batch, settings: Settings) -> Flow[bool]:
+        params, wants_db = target
+        return write_op(batch, params, wants_db=wants_db).flow(settings, self._clock)
+
+    def _probe(self) -> Flow[bool]:
+        """Send the lines after those in flight, and return whether they are stored. They are sent again later."""
+        following = self._following()
+        if following is None:
+            return False
+        try:
+            return (yield from self._send(*following, self._once))
+        except InfluxDBError as error:
+            return isinstance(error, PartialWriteError)
