@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, nullcontext
-from typing import Any, Literal, Protocol, Self, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AsyncExitStack, aclosing, nullcontext
+from typing import Literal, Self
 
 from ._arguments import joined_tags
 from ._batch_base import BatchWriterBase, Step
@@ -15,43 +15,10 @@ from ._errors import BufferFullError
 from ._flow import AsyncTransport, Transport, arun, run
 from ._policy import FieldType, ObjectColumns
 from ._settings import Settings
+from ._signals import AsyncSignal, Background, InThread, Signal
 from ._spool import SpoolFiles
 
 __all__ = ["AsyncBatchWriter", "AsyncSignal", "Background", "BatchWriter", "InThread", "Signal"]
-
-
-class Signal(Protocol):
-    """A lock, and a bell that wakes all who wait for it."""
-
-    def __enter__(self) -> object: ...
-    def __exit__(self, *_: object) -> None: ...
-    def notify(self) -> None:
-        """Wake all who wait; the lock is held."""
-        ...
-
-    def wait(self, seconds: float | None) -> None:
-        """Let go of the lock until somebody notifies, or for so many seconds; take it again."""
-        ...
-
-
-class AsyncSignal(Protocol):
-    """A bell that wakes all who wait for it."""
-
-    def notify(self) -> None:
-        """Wake all who wait."""
-        ...
-
-    async def wait(self, seconds: float | None) -> None:
-        """Wait until somebody notifies, or for so many seconds."""
-        ...
-
-
-#: Runs something beside the caller while its context is open, and ends it on leaving.
-Background: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], AbstractAsyncContextManager[object]]
-
-#: Calls a function where it may block, and returns when it has returned, never before. Who is cancelled meanwhile is so
-#: afterwards; who was before gets it done all the same.
-InThread: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
 
 
 class BatchWriter(BatchWriterBase):
@@ -69,7 +36,7 @@ class BatchWriter(BatchWriterBase):
         start: Callable[[Callable[[], None]], object],
         files: SpoolFiles | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify, signal, files)
+        super().__init__(settings, transport, options, signal.notify, signal, signal.has_ended, files)
         self._transport = transport
         self._signal = signal
         self._start = start
@@ -121,7 +88,7 @@ class BatchWriter(BatchWriterBase):
         )
         self._check_process()  # before the lock, which a thread that the fork does not have may hold
         with self._signal:
-            receipt = self._receipt()
+            receipt = self._receipt(self._signal.caller())
         try:
             # The lock is not held while the caller's data are read, which may take any time.
             for batch in writes.batches(self._settings, self._clock, eager=True):
@@ -143,19 +110,25 @@ class BatchWriter(BatchWriterBase):
     def flush(self, *, timeout: float | None = None) -> None:
         """Wait until everything that was written before is stored.
 
+        A failure belongs to the thread that wrote the lines, and its next `flush` raises it. `flush` also raises the
+        failures of threads that have ended and, in a thread that has written nothing itself, those of all others.
+        Exiting the `with` block raises the failures that no `flush` has raised. Receipts are not affected: each has
+        the outcome of its own lines.
+
         Args:
             timeout: for how many seconds at the most; None for as long as it takes.
 
         Raises:
             TransportError: the time is over; what is pending stays so.
-            InfluxDBError: something was not, since the last time that this raised: the server rejected lines
-                (`PartialWriteError`), or will not take them for another reason.
+            PartialWriteError: the server rejected lines.
+            CallbackError: a callback raised since the last report.
+            InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
         with self._signal:
             for seconds in self._flushed(timeout):
                 self._wait(seconds)
-            self._report()
+            self._report(self._signal.caller())
 
     def __enter__(self) -> Self:
         self._check_process()
@@ -264,7 +237,8 @@ class AsyncBatchWriter(BatchWriterBase):
         background: Background,
         files: tuple[SpoolFiles, InThread] | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify, nullcontext(), files[0] if files else None)
+        spool_files = files[0] if files else None
+        super().__init__(settings, transport, options, signal.notify, nullcontext(), signal.has_ended, spool_files)
         self._transport = transport
         self._signal = signal
         self._background = background
@@ -315,7 +289,8 @@ class AsyncBatchWriter(BatchWriterBase):
             field_types=field_types,
             integers_as_floats=integers_as_floats,
         )
-        receipt = self._receipt()
+        self._check_process()  # a fork has no current task
+        receipt = self._receipt(self._signal.caller())
         try:
             async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:
                 async for batch in batches:
@@ -334,18 +309,24 @@ class AsyncBatchWriter(BatchWriterBase):
     async def flush(self, *, timeout: float | None = None) -> None:
         """Wait until everything that was written before is stored.
 
+        A failure belongs to the task that wrote the lines, and its next `flush` raises it. `flush` also raises the
+        failures of tasks that have ended and, in a task that has written nothing itself, those of all others. Exiting
+        the `with` block raises the failures that no `flush` has raised. Receipts are not affected: each has the
+        outcome of its own lines.
+
         Args:
             timeout: for how many seconds at the most; None for as long as it takes.
 
         Raises:
             TransportError: the time is over; what is pending stays so.
-            InfluxDBError: something was not, since the last time that this raised: the server rejected lines
-                (`PartialWriteError`), or will not take them for another reason.
+            PartialWriteError: the server rejected lines.
+            CallbackError: a callback raised since the last report.
+            InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
         for seconds in self._flushed(timeout):
             await self._signal.wait(seconds)
-        self._report()
+        self._report(self._signal.caller())
 
     async def __aenter__(self) -> Self:
         self._check_process()
