@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import math
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
@@ -137,6 +140,17 @@ class AsyncSignal:
         """Wait for `notify`, or for so many seconds."""
         with anyio.move_on_after(seconds):
             await self._event.wait()
+
+    def caller(self) -> object:
+        """Return the current task of asyncio or trio."""
+        trio = sys.modules.get("trio")
+        return trio.lowlevel.current_task() if trio and trio.lowlevel.in_trio_task() else asyncio.current_task()
+
+    def has_ended(self, caller: object) -> bool:
+        """Return whether a task has ended."""
+        if isinstance(caller, asyncio.Task):
+            return caller.done()
+        return inspect.getcoroutinestate(getattr(caller, "coro")) == inspect.CORO_CLOSED  # noqa: B009 - of trio
 
 
 @asynccontextmanager

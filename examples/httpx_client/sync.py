@@ -122,6 +122,14 @@ class Signal:
         """Release the lock until `notify` or for so many seconds, then acquire it again."""
         self._condition.wait(seconds)
 
+    def caller(self) -> threading.Thread:
+        """Return the current thread."""
+        return threading.current_thread()
+
+    def has_ended(self, caller: object) -> bool:
+        """Return whether a thread has ended."""
+        return isinstance(caller, threading.Thread) and not caller.is_alive()
+
 
 def start(function: Callable[[], None]) -> None:
     """Run a function in a daemon thread, which does not keep the program from exiting."""

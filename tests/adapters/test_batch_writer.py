@@ -26,6 +26,8 @@ from influx_proto import (
     BufferFullError,
     CallbackError,
     InfluxDBError,
+    PartialWriteError,
+    RejectedLine,
     RetryPolicy,
     Spool,
     SpoolError,
@@ -33,6 +35,7 @@ from influx_proto import (
     UndeliveredError,
 )
 from influx_proto._batch.batcher import Receipt
+from influx_proto._batch.receipts import Receipts
 from influx_proto._errors import WriteErrorServerUnavailable
 
 from tests.adapters.cancelling import cancelled_when_received
@@ -457,3 +460,113 @@ def test_a_fork_does_not_keep_the_spool_locked(influxd: Server, database: str, t
         os.close(writing)
         os.close(reading)
         os.waitpid(child, 0)
+
+
+BAD = ["m n=1.5 100", "m n=2.5 200"]
+
+
+def rejected_in(error: PartialWriteError) -> list[str]:
+    return [line for line, _ in error.rejected]
+
+
+def test_each_task_is_told_of_its_own_lines(influxd: Server, database: str) -> None:
+    async def over(package: Any) -> None:
+        async with package.AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
+            await client.write("m n=1i 0")
+            with pytest.raises(PartialWriteError) as at_exit:
+                async with client.batch_writer() as writer:
+                    written, flushed = anyio.Event(), anyio.Event()
+
+                    async def first() -> None:
+                        await writer.write(BAD[0])
+                        written.set()
+                        await flushed.wait()
+                        with pytest.raises(PartialWriteError) as caught:
+                            await writer.flush()
+                        assert rejected_in(caught.value) == [BAD[0]]
+                        await writer.flush()
+                        await writer.write(BAD[1])
+
+                    async def second() -> None:
+                        await written.wait()
+                        await writer.write(LINES)
+                        await writer.flush()
+                        flushed.set()
+
+                    async with anyio.create_task_group() as group:
+                        group.start_soon(first)
+                        group.start_soon(second)
+            assert rejected_in(at_exit.value) == [BAD[1]]
+
+            async with client.batch_writer() as writer:
+                await writer.write(LINES)
+                async with anyio.create_task_group() as group:
+                    group.start_soon(writer.write, BAD[0])
+                with pytest.raises(PartialWriteError):  # the task that wrote them has ended
+                    await writer.flush()
+
+            async with client.batch_writer() as writer:
+
+                async def write_and_stay() -> None:
+                    await writer.write(BAD[0])
+                    written.set()
+                    await flushed.wait()
+                    with pytest.raises(PartialWriteError):
+                        await writer.flush()
+
+                written, flushed = anyio.Event(), anyio.Event()
+                async with anyio.create_task_group() as group:
+                    group.start_soon(write_and_stay)
+                    await written.wait()
+                    with pytest.raises(PartialWriteError):  # of a task that has written nothing itself
+                        await writer.flush()
+                    await writer.flush()
+                    flushed.set()
+
+    asyncio.run(over(influx_aiohttp))
+    trio.run(over, influx_trio)
+
+
+def test_each_thread_is_told_of_its_own_lines(influxd: Server, database: str) -> None:
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        client.write("m n=1i 0")
+        with pytest.raises(PartialWriteError) as at_exit, client.batch_writer() as writer:
+            written, flushed = threading.Event(), threading.Event()
+
+            def first() -> None:
+                writer.write(BAD[0])
+                written.set()
+                flushed.wait(20)
+                with pytest.raises(PartialWriteError) as caught:
+                    writer.flush()
+                assert rejected_in(caught.value) == [BAD[0]]
+                writer.flush()
+                writer.write(BAD[1])
+
+            def second() -> None:
+                written.wait(20)
+                writer.write(LINES)
+                writer.flush()
+                flushed.set()
+
+            with ThreadPoolExecutor(2) as pool:
+                for call in [pool.submit(first), pool.submit(second)]:
+                    call.result()
+        assert rejected_in(at_exit.value) == [BAD[1]]
+
+
+def test_failures_that_are_never_flushed_take_bounded_memory() -> None:
+    receipts = Receipts(lambda _: False)
+    for n in range(30_000):
+        receipt = receipts.begin(None)
+        receipt.added(1)
+        receipt.complete()
+        receipt.rejected.append(RejectedLine(f"m n={n} {n}" + "x" * (10_000 if n < 5000 else 10), "no"))
+        receipt.settled(1)
+        receipts.check(receipt)
+        if not n % 1000:
+            assert sum(len(line) for one in receipts._failed for line, _ in one.rejected) < 10_100_000
+    with pytest.raises(PartialWriteError) as caught:
+        receipts.report_all()
+    assert len(caught.value.rejected) == 10_000
+    assert caught.value.rejected[-1].line.startswith("m n=29999 ")

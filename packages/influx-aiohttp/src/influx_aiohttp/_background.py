@@ -28,6 +28,14 @@ class Signal:
         except TimeoutError:
             pass
 
+    def caller(self) -> object:
+        """Return the current task."""
+        return asyncio.current_task()
+
+    def has_ended(self, caller: object) -> bool:
+        """Return whether a task has ended."""
+        return isinstance(caller, asyncio.Task) and caller.done()
+
 
 @asynccontextmanager
 async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:

@@ -76,6 +76,8 @@ writer, and for an async client within the event loop. Without it the client has
   context manager: a task runs it while the context is open, and is cancelled on exit. The core may run several such
   tasks at a time. It exits a context in the task that entered it. The core calls `notify` in the event loop's thread,
   without a lock. `wait` sees each `notify` that follows its call; a `notify` without waiting tasks is lost.
+- `caller()` of a signal returns the current thread or task, as an object that can be referenced weakly, and
+  `has_ended(caller)` whether it has ended. `flush` raises the failures of its caller.
 - A spool needs `_spool_files(directory)` too. It returns a `SpoolFiles`, and for an async client also an `InThread`,
   which runs a blocking function in a thread. `InThread` returns only after the function has, even if the caller is
   cancelled.

@@ -28,6 +28,14 @@ class Signal:
         """Let go of the lock until somebody notifies, or for so many seconds; take it again."""
         self._condition.wait(seconds if seconds is None else min(seconds, threading.TIMEOUT_MAX))
 
+    def caller(self) -> object:
+        """Return the current thread."""
+        return threading.current_thread()
+
+    def has_ended(self, caller: object) -> bool:
+        """Return whether a thread has ended."""
+        return isinstance(caller, threading.Thread) and not caller.is_alive()
+
 
 def start(function: Callable[[], None]) -> None:
     """Run a function in a thread, which does not keep the program from ending."""

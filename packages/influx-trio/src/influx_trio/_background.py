@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -25,6 +26,14 @@ class Signal:
         """Wait until somebody notifies, or for so many seconds."""
         with trio.move_on_after(math.inf if seconds is None else seconds):
             await self._event.wait()
+
+    def caller(self) -> object:
+        """Return the current task."""
+        return trio.lowlevel.current_task()
+
+    def has_ended(self, caller: object) -> bool:
+        """Return whether a task has ended."""
+        return isinstance(caller, trio.lowlevel.Task) and inspect.getcoroutinestate(caller.coro) == inspect.CORO_CLOSED
 
 
 @asynccontextmanager

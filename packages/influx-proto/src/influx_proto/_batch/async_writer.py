@@ -35,7 +35,8 @@ class AsyncBatchWriter(BatchWriterBase):
         background: Background,
         files: tuple[SpoolFiles, InThread] | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify, nullcontext(), files[0] if files else None)
+        spool_files = files[0] if files else None
+        super().__init__(settings, transport, options, signal.notify, nullcontext(), signal.has_ended, spool_files)
         self._transport = transport
         self._signal = signal
         self._background = background
@@ -44,7 +45,8 @@ class AsyncBatchWriter(BatchWriterBase):
 
     @with_arguments_of(as_write_operation)
     async def write(self, writes: Writes) -> Receipt:
-        receipt = self._receipt()
+        self._check_process()  # a fork has no current task
+        receipt = self._receipt(self._signal.caller())
         try:
             async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:
                 async for batch in batches:
@@ -63,18 +65,24 @@ class AsyncBatchWriter(BatchWriterBase):
     async def flush(self, *, timeout: float | None = None) -> None:
         """Wait until everything that was written before is stored.
 
+        A failure belongs to the task that wrote the lines, and its next `flush` raises it. `flush` also raises the
+        failures of tasks that have ended and, in a task that has written nothing itself, those of all others. Exiting
+        the `with` block raises the failures that no `flush` has raised. Receipts are not affected: each has the
+        outcome of its own lines.
+
         Args:
             timeout: for how many seconds at the most; None for as long as it takes.
 
         Raises:
             TransportError: the time is over; what is pending stays so.
-            InfluxDBError: something was not, since the last time that this raised: the server rejected lines
-                (`PartialWriteError`), or will not take them for another reason.
+            PartialWriteError: the server rejected lines.
+            CallbackError: a callback raised since the last report.
+            InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
         for seconds in self._flushed(timeout):
             await self._signal.wait(seconds)
-        self._report()
+        self._report(self._signal.caller())
 
     async def __aenter__(self) -> Self:
         self._check_process()

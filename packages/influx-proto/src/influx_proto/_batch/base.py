@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -34,6 +33,7 @@ from .._write.operation import Writes
 from .._write.request import Target
 from .batcher import Batcher, Receipt, Sealed
 from .options import BatchOptions
+from .receipts import Receipts
 from .reports import Reports, guarded
 from .sending import BatchSender
 from .spool.format import Kept
@@ -53,6 +53,7 @@ class BatchWriterBase:
         options: BatchOptions,
         notify: Callable[[], None],
         lock: AbstractContextManager[object],
+        has_ended: Callable[[object], bool],
         files: SpoolFiles | None,
     ) -> None:
         self._reports = Reports(options.on_error, options.on_progress, lock)
@@ -78,11 +79,7 @@ class BatchWriterBase:
         self._is_entered = False
         self._is_away = False
         self._last_error: InfluxDBError | None = None
-        #: Receipts that are not done, in their order.
-        self._under_way: dict[Receipt, None] = {}
-        #: Receipts of which something was not stored, since the last time that somebody was told; the latest, so that
-        #: they do not pile up where nobody asks.
-        self._unreported: deque[Receipt] = deque(maxlen=options.max_pending)
+        self._receipts = Receipts(has_ended)
         #: Lines that were handed back, because they could not be delivered.
         self.undelivered: list[UndeliveredLines] = []
         self._handed_lines = 0
@@ -107,12 +104,10 @@ class BatchWriterBase:
         """How often a batch was put back after all attempts of the retry policy had failed."""
         return self._batcher.retried
 
-    def _receipt(self) -> Receipt:
+    def _receipt(self, caller: object) -> Receipt:
         self._check_process()
         self._check_entered()
-        receipt = Receipt()
-        self._under_way[receipt] = None
-        return receipt
+        return self._receipts.begin(caller)
 
     def _stopped(self, receipt: Receipt, error: BaseException) -> None:
         if receipt.lines:
@@ -120,7 +115,7 @@ class BatchWriterBase:
 
     def _complete(self, receipt: Receipt) -> None:
         receipt.complete()
-        self._look_at(receipt)
+        self._receipts.check(receipt)
         self._notify()  # leaving waits for it
 
     def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Generator[Step]:
@@ -191,7 +186,7 @@ class BatchWriterBase:
             spool.close()
             raise
         self._is_entered = True
-        receipt = self._receipt()
+        receipt = self._receipt(None)
         for kept in found:
             is_complete = ends_complete(kept.batch.data)
             self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number, is_complete=is_complete)
@@ -237,7 +232,7 @@ class BatchWriterBase:
         deadline = self._clock.now() + self.options.exit_timeout
         self._batcher.release()
         refusals: dict[int, int] = {}
-        while (self._under_way or self._reports.is_pending) and (left := deadline - self._clock.now()) > 0:
+        while (self._receipts.open or self._reports.is_pending) and (left := deadline - self._clock.now()) > 0:
             pending = self._batcher.seal()  # again and again: what others are writing still comes
             is_refused = {
                 sealed.target
@@ -247,7 +242,7 @@ class BatchWriterBase:
             if (
                 is_refused
                 and is_refused.issuperset(sealed.target for sealed in pending)
-                and all(receipt.is_complete for receipt in self._under_way)
+                and all(receipt.is_complete for receipt in self._receipts.open)
             ):
                 return  # waiting does not help, and the lines stay in the spool
             self._notify()
@@ -321,25 +316,11 @@ class BatchWriterBase:
             if sealed.settled and self._spool is not None:
                 self._spool.settle(sealed.records)
             for receipt, *_ in sealed.parts:
-                self._look_at(receipt)
+                self._receipts.check(receipt)
 
-    def _look_at(self, receipt: Receipt) -> None:
-        """See whether it is done, and then whether somebody has to be told."""
-        if receipt.done and receipt in self._under_way:
-            del self._under_way[receipt]
-            if receipt.error or receipt.rejected:
-                self._unreported.append(receipt)
-
-    def _report(self) -> None:
-        """Raise what has gone wrong since the last report."""
-        unreported = list(self._unreported)
-        self._unreported.clear()
-        for receipt in unreported:
-            if receipt.error is not None:
-                raise receipt.error
-        rejected = [line for receipt in unreported for line in receipt.rejected]
-        if rejected:
-            raise partial_write(rejected)
+    def _report(self, caller: object) -> None:
+        """Raise the failures that concern a caller of `flush`."""
+        self._receipts.report(caller)
         self._report_failures()
 
     def _report_failures(self) -> None:
@@ -370,7 +351,8 @@ class BatchWriterBase:
                 raise lost from reason
             error.add_note(f"{lost}; they are in the batch writer's `undelivered`")
         elif error is None:
-            self._report()
+            self._receipts.report_all()
+            self._report_failures()
 
     def _handed_back(self, sealed: Sealed) -> UndeliveredLines:
         params, wants_db = sealed.target

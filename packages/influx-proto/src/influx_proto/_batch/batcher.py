@@ -29,6 +29,10 @@ class Receipt:
         self.rejected: list[RejectedLine] = []
         #: Why lines could not be delivered; these were handed back by the writer.
         self.error: InfluxDBError | None = None
+        #: The task or thread that wrote the lines; None where it does not matter.
+        self.caller: object = None
+        #: Whether a failure was raised by a `flush`.
+        self.is_reported = False
         self._pending = 0
         self._complete = False
 

@@ -35,7 +35,7 @@ class BatchWriter(BatchWriterBase):
         start: Callable[[Callable[[], None]], object],
         files: SpoolFiles | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, signal.notify, signal, files)
+        super().__init__(settings, transport, options, signal.notify, signal, signal.has_ended, files)
         self._transport = transport
         self._signal = signal
         self._start = start
@@ -45,7 +45,7 @@ class BatchWriter(BatchWriterBase):
     def write(self, writes: Writes) -> Receipt:
         self._check_process()  # before the lock, which a thread that the fork does not have may hold
         with self._signal:
-            receipt = self._receipt()
+            receipt = self._receipt(self._signal.caller())
         try:
             # The lock is not held while the caller's data are read, which may take any time.
             for batch in writes.batches(self._settings, self._clock, eager=True):
@@ -67,19 +67,25 @@ class BatchWriter(BatchWriterBase):
     def flush(self, *, timeout: float | None = None) -> None:
         """Wait until everything that was written before is stored.
 
+        A failure belongs to the thread that wrote the lines, and its next `flush` raises it. `flush` also raises the
+        failures of threads that have ended and, in a thread that has written nothing itself, those of all others.
+        Exiting the `with` block raises the failures that no `flush` has raised. Receipts are not affected: each has
+        the outcome of its own lines.
+
         Args:
             timeout: for how many seconds at the most; None for as long as it takes.
 
         Raises:
             TransportError: the time is over; what is pending stays so.
-            InfluxDBError: something was not, since the last time that this raised: the server rejected lines
-                (`PartialWriteError`), or will not take them for another reason.
+            PartialWriteError: the server rejected lines.
+            CallbackError: a callback raised since the last report.
+            InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
         with self._signal:
             for seconds in self._flushed(timeout):
                 self._wait(seconds)
-            self._report()
+            self._report(self._signal.caller())
 
     def __enter__(self) -> Self:
         self._check_process()

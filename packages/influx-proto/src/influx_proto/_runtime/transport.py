@@ -69,6 +69,14 @@ class Signal(Protocol):
         """Let go of the lock until somebody notifies, or for so many seconds; take it again."""
         ...
 
+    def caller(self) -> object:
+        """Return the current thread, as an object that can be referred to weakly."""
+        ...
+
+    def has_ended(self, caller: object, /) -> bool:
+        """Return whether a thread has ended."""
+        ...
+
 
 class AsyncSignal(Protocol):
     """A bell that wakes all who wait for it."""
@@ -79,6 +87,14 @@ class AsyncSignal(Protocol):
 
     async def wait(self, seconds: float | None) -> None:
         """Wait until somebody notifies, or for so many seconds."""
+        ...
+
+    def caller(self) -> object:
+        """Return the current task, as an object that can be referred to weakly."""
+        ...
+
+    def has_ended(self, caller: object, /) -> bool:
+        """Return whether a task has ended."""
         ...
 
 
