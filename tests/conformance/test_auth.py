@@ -175,7 +175,8 @@ def test_refused(
         with pytest.raises(AuthenticationError, match=text) as caught:
             operation(text_sent)
         assert caught.value.status == status
-        assert type(caught.value) is (AuthenticationError if status == 401 else AuthorizationError)
+        assert isinstance(caught.value, AuthenticationError)
+        assert isinstance(caught.value, AuthorizationError) is (status == 403)
         assert caught.value.retryable is False
         assert caught.value.body
 

@@ -138,6 +138,7 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next(driver: Driver, co
 _END = b"0\r\n\r\n"
 
 
+@pytest.mark.needs("trailing_bytes")
 @pytest.mark.parametrize("steps", [[], [Send(_END)], [Stall(0.1), Send(_END)]], ids=["never", "at once", "later"])
 def test_a_response_without_a_body_that_is_framed_in_chunks(connect: Callable[..., Any], steps: list[Step]) -> None:
     """As from a proxy that frames every response alike; the write was stored, and is acknowledged."""

@@ -302,7 +302,8 @@ def test_a_closed_client_says_so(client: Any) -> None:
 
 def test_operations_show_their_signature(driver: Driver) -> None:
     client = driver.client_class()
-    assert repr(client.write) == f"<bound method Operations.write of {client!r}>"
+    base = "Client" if isinstance(client, Client) else "AsyncClient"
+    assert repr(client.write) == f"<bound method {base}.write of {client!r}>"
     assert inspect.iscoroutinefunction(client.write) is not isinstance(client, Client)
     signature = inspect.signature(client.show_retention_policies)
     assert str(signature.replace(return_annotation=inspect.Signature.empty)) == (
