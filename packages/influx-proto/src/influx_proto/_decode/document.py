@@ -44,7 +44,7 @@ class PushDecoder:
     """Base of the push decoders: a buffer, and an error that waits until the documents before it were returned."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()  # begins with a document that is not complete yet
+        self._buffer: bytearray = bytearray()  # begins with a document that is not complete yet
         self._empty = True  # whether no document was returned so far
         self._failure: ProtocolError | None = None
 
