@@ -9,6 +9,7 @@ import influx_proto
 import pytest
 from influx_proto import (
     BufferFullError,
+    CallbackError,
     Headers,
     InfluxDBError,
     PartialWriteError,
@@ -22,6 +23,7 @@ from influx_proto import (
     TransportError,
     UndeliveredError,
     UndeliveredLines,
+    WriteError,
     ops,
 )
 
@@ -32,10 +34,19 @@ QUERY = QueryError(200, "no", Headers({"A": "b"}), b"")
 QUERY.statement_id = 1
 
 ERRORS: list[InfluxDBError] = [
-    PARTIAL, QUERY, BufferFullError("full"), ProtocolError("cut", retryable=True), SchemaError("no field"),
-    SerializationError("row 0"), SpoolError("full", retryable=True), TransportError("gone", maybe_received=False),
+    PARTIAL,
+    QUERY,
+    BufferFullError("full"),
+    CallbackError("token raised", retryable=True),
+    ProtocolError("cut", retryable=True),
+    SchemaError("no field"),
+    SerializationError("row 0"),
+    SpoolError("full", retryable=True),
+    TransportError("gone", maybe_received=False),
+    *(kind(500, "no", Headers({"A": "b"}), b"") for kind in WriteError.__subclasses__()),
+    *(kind(500, "no", Headers({"A": "b"}), b"") for kind in QueryError.__subclasses__()),
     UndeliveredError([UndeliveredLines("db", None, "ns", b"a b=1\nc d=2", 2)], TransportError("gone")),
-]  # fmt: skip
+]
 
 
 def plain(error: InfluxDBError) -> dict[str, object]:
