@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +16,9 @@ from ._bar import Bar
 from ._console import printable
 from ._progress import ProgressFile, Reached
 from ._sources import Chunk, Source
+
+#: Lines that wait to be stored before more of the source is read: half of what the writer holds.
+_MOST_PENDING = 50_000
 
 #: Rejected lines that are told one by one where they are not collected in a file.
 _MOST_TOLD = 20
@@ -51,6 +54,12 @@ class Delivery:
         self._bar = Bar(source, begin.position.offset)
         self._under_way: deque[tuple[Receipt, Chunk]] = deque()
         self._told = 0
+        self._failure: InfluxDBError | None = None
+        #: Set after each batch and each failure.
+        self._changed = threading.Event()
+        #: For `_advance`, which the thread of the writer calls too.
+        self._lock = threading.Lock()
+        self._is_over = False
         #: How far it came, whatever happens.
         self.reached = begin
 
@@ -62,19 +71,51 @@ class Delivery:
             CommandError: the source cannot be read.
         """
         writer = self._client.batch_writer(
-            exit_timeout=math.inf,  # an error ends it, when all is tried that may be
-            on_error=_stop,
-            on_progress=lambda _: self._advance(),
+            exit_timeout=0.0,  # all is delivered before the exit, or an error has ended it
+            on_error=self._failed,
+            on_progress=self._progressed,
         )
         try:
-            # Rejected lines are told with their receipts.
-            with suppress(PartialWriteError), writer:
+            with writer:
                 for chunk in self._source.chunks(self.reached.position):
+                    while writer.pending > _MOST_PENDING:  # so that `write` never waits, and errors end the loop
+                        self._wait()
+                    self._check()
                     receipt = writer.write(chunk.data, rp=self._rp, precision=chunk.precision)
                     self._under_way.append((receipt, chunk))
+                while writer.pending:
+                    self._check()
+                    with suppress(InfluxDBError):  # receipts have the rejected lines, `_failed` gets the rest
+                        writer.flush(timeout=0.5)
+                self._check()
+        except PartialWriteError:
+            pass
         finally:
-            self._advance()
+            with self._lock:
+                self._is_over = True
+                self._advance()
             self._bar.close()
+
+    def _failed(self, error: InfluxDBError) -> None:
+        """Remember what ends the delivery: every retry has been made by now. Rejected lines do not end it."""
+        if not isinstance(error, PartialWriteError):
+            self._failure = self._failure or error
+            self._changed.set()
+
+    def _progressed(self, _: object) -> None:
+        with self._lock:
+            if not self._is_over:  # a late call would save the progress of what is completed
+                self._advance()
+        self._changed.set()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _wait(self) -> None:
+        self._check()
+        self._changed.wait(0.5)
+        self._changed.clear()
 
     def _advance(self) -> None:
         """See how far what is stored reaches now: all before it is stored, or rejected and told."""
@@ -124,9 +165,3 @@ class Delivery:
             self._bar.say(f"{where}: {rejected.reason}")
         elif self._told == _MOST_TOLD + 1:
             self._bar.say("more lines were rejected; --rejected FILE collects them")
-
-
-def _stop(error: InfluxDBError) -> None:
-    """End the writer, but for rejected lines: what can be tried again was."""
-    if not isinstance(error, PartialWriteError):
-        raise error
