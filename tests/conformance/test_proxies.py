@@ -199,6 +199,7 @@ class _IPv6Server(ScriptedServer):
     host = "::1"
 
 
+@pytest.mark.needs("ipv6_zone")
 @pytest.mark.parametrize("by", ["host", "url"])
 def test_an_ipv6_address_with_a_zone(driver: Driver, connect: Callable[..., Any], by: str) -> None:
     """The zone is for this machine and is not sent; 1 is that of the loopback interface."""

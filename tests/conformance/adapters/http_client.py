@@ -6,5 +6,7 @@ from examples.bring_your_own_http import InfluxDBClient
 from tests.conformance.drivers import Driver, Feature
 
 DRIVER = Driver(
-    "http.client", InfluxDBClient, lacks=frozenset(get_args(Feature)) - {"malformed_head", "trailing_bytes"}
+    "http.client",
+    InfluxDBClient,
+    lacks=frozenset(get_args(Feature)) - {"ipv6_zone", "malformed_head", "trailing_bytes"},
 )
