@@ -422,6 +422,6 @@ def test_waits_follow_trios_clock() -> None:
 
 
 def test_its_import_reads_no_package_metadata() -> None:
-    """Which takes as long as all of its own modules."""
+    """Reading it takes as long as importing all modules of the client."""
     code = "import influx_trio, sys; assert 'importlib.metadata' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -55,7 +55,7 @@ class Driver:
 
     @contextlib.contextmanager
     def client(self, url: str, *, debug: bool = True, **settings: Any) -> Iterator[Any]:
-        """Give an open client of this class for a server, to be used as a blocking one, and close it at the end.
+        """Open a client of this class for a server, with sync methods, and close it at the end.
 
         `debug` is asyncio's debug mode.
         """

@@ -369,7 +369,7 @@ def test_a_server_that_falls_silent(connect: Callable[..., Any]) -> None:
 # The way from a status to an error
 
 
-#: What an error may be beside an error of a write or of a query.
+#: Classes that an error may have in addition to `WriteError` or `QueryError`.
 KINDS = {AuthenticationError, AuthorizationError, DatabaseNotFound, RateLimited, ServerUnavailable}
 
 

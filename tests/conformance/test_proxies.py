@@ -1,4 +1,4 @@
-"""Proxies, from the argument and from the environment, and header fields of the client's own."""
+"""Proxies, from the argument and from the environment, and the client's own headers."""
 
 from __future__ import annotations
 

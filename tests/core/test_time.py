@@ -401,7 +401,7 @@ def test_a_month_begins_with_its_first_day(text: str) -> None:
     "text", ["10 Nov 2009", "10th of November, 2009", "Nov 10 2009", "Tue, 10 Nov 2009", "10Nov2009", "2009/11/10"]
 )
 def test_days_are_told_without_the_parser_of_pandas(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dateutil.parser", None)  # which another release of pandas may do without
+    monkeypatch.setitem(sys.modules, "dateutil.parser", None)  # another release of pandas may not need it
     assert to_nanoseconds(f"{text} 11 PM") == to_nanoseconds("2009-11-10T23:00:00Z")
 
 

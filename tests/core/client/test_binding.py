@@ -17,7 +17,7 @@ from influx_proto import QueryResult, Timeout, admin, ops
 from influx_proto.adapter import AsyncClient, Client
 
 CLIENTS = [influx_requests.InfluxDBClient, influx_aiohttp.AsyncInfluxDBClient]
-#: What the clients name `write` is the builder that may need several requests.
+#: The builders by the names of the clients' methods: `write` is bound to the builder of several requests.
 BUILDERS = {
     **{name: getattr(ops, name) for name in ops.__all__},
     "write": ops.write_batches,

@@ -88,7 +88,7 @@ def test_a_file_with_line_feeds_in_strings() -> None:
 
 
 def slowly(data: bytes) -> bool:
-    """Whether the data are complete, by the definition: a line that is added is a line of its own."""
+    """Whether the data are complete, by the definition: a line appended to them is parsed as a separate line."""
     at = 0
     whole = data + b"\nm v=1"
     while at < len(whole):

@@ -1,4 +1,4 @@
-"""What is read out of the text of error responses: in one pass, whatever the text quotes."""
+"""Rejected lines and field conflicts in the text of error responses, found in one pass."""
 
 from __future__ import annotations
 
