@@ -22,7 +22,7 @@ class HTTPClientTransport:
     def __init__(self, settings: Settings) -> None:
         if settings.proxy is not None or settings.unix_socket is not None:
             raise NotImplementedError("proxy, unix_socket: this client knows neither")
-        self.server, self.where = settings.server, settings.where
+        self.server, self.address = settings.server, settings.address
         self.kind: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
         if self.server.ssl:
             self.kind = partial(http.client.HTTPSConnection, context=settings.tls.context(ssl.create_default_context))
@@ -37,7 +37,7 @@ class HTTPClientTransport:
             try:
                 connection.connect()
             except OSError as error:
-                raise TransportError(f"cannot connect to {self.where}: {error}", maybe_received=False) from error
+                raise TransportError(f"cannot connect to {self.address}: {error}", maybe_received=False) from error
             connection.sock.settimeout(idle)
             with self.translated(idle):
                 connection.request(request.method, request.target, request.body, dict(request.headers))
@@ -60,11 +60,11 @@ class HTTPClientTransport:
         try:
             yield
         except TimeoutError as error:
-            raise TransportError(f"{self.where} was silent for {idle} s") from error
+            raise TransportError(f"{self.address} was silent for {idle} s") from error
         except OSError as error:  # a connection that is closed before the answer is among them
-            raise TransportError(f"{self.where} broke the connection: {error}") from error
+            raise TransportError(f"{self.address} broke the connection: {error}") from error
         except (http.client.HTTPException, ValueError) as error:
-            msg = f"the answer of {self.where} is cut short or no HTTP: {error!r}"
+            msg = f"the answer of {self.address} is cut short or no HTTP: {error!r}"
             raise ProtocolError(msg, retryable=True) from error
 
     def sleep(self, seconds: float) -> None:

@@ -18,7 +18,7 @@ from influx_proto.adapter import AsyncClient, Background, Request, Response, Set
 from .shared import (
     LIBRARY_ERRORS,
     USER_AGENT,
-    InFlight,
+    ConcurrentSender,
     RequestTracker,
     httpx_request,
     map_exception,
@@ -33,7 +33,7 @@ class AsyncHTTPXTransport:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool = httpx.AsyncHTTPTransport(**pool_options(settings))
-        self._in_flight = InFlight()
+        self._in_flight = ConcurrentSender()
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncGenerator[Response[AsyncIterator[bytes]]]:
@@ -51,7 +51,7 @@ class AsyncHTTPXTransport:
             except LIBRARY_ERRORS as error:
                 if anyio.current_time() < deadline:
                     raise map_exception(error, self._settings, timeout, tracker) from error
-                msg = f"{self._settings.where} did not finish within {timeout.total} s"
+                msg = f"{self._settings.address} did not finish within {timeout.total} s"
                 raise TransportError(msg, maybe_received=not tracker.is_connecting) from error
 
         self._in_flight.begin()

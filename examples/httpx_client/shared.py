@@ -100,7 +100,7 @@ def response_headers(response: httpx.Response) -> Headers:
 
 def map_exception(error: Exception, settings: Settings, timeout: Timeout, tracker: RequestTracker) -> InfluxDBError:
     """Map an exception of httpx to one of the core."""
-    address = settings.where
+    address = settings.address
     text = _reason(error)
     if tracker.is_connecting:
         if isinstance(error, httpx.TimeoutException):
@@ -121,7 +121,7 @@ def _reason(error: BaseException) -> str:
     return (_reason(cause) if cause else "") or str(error)
 
 
-class InFlight:
+class ConcurrentSender:
     """Counts the requests in flight, so that closing lets them finish."""
 
     def __init__(self) -> None:

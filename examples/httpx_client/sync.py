@@ -14,7 +14,7 @@ from influx_proto.adapter import Client, Request, Response, Settings
 from .shared import (
     LIBRARY_ERRORS,
     USER_AGENT,
-    InFlight,
+    ConcurrentSender,
     RequestTracker,
     httpx_request,
     map_exception,
@@ -29,7 +29,7 @@ class HTTPXTransport:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool = httpx.HTTPTransport(**pool_options(settings))
-        self._in_flight = InFlight()
+        self._in_flight = ConcurrentSender()
 
     @contextmanager
     def open(self, request: Request) -> Generator[Response[Iterator[bytes]]]:

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.client_proto import ResponseHandler
-from influx_aiohttp import AsyncInfluxDBClient, _way
+from influx_aiohttp import AsyncInfluxDBClient, _tracking
 from influx_proto import ProtocolError, RetryPolicy, Timeout, TransportError
 
 from tests.servers.scripted import Behaviour, Hold, Receive, ScriptedServer, Send, Stall, reply, respond
@@ -43,7 +43,7 @@ def without_connectors(monkeypatch: pytest.MonkeyPatch) -> None:
     async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         return await aiohttp.BaseConnector.connect(self, *args, **kwargs)
 
-    monkeypatch.setattr(_way._Reporting, "connect", connect)
+    monkeypatch.setattr(_tracking._Reporting, "connect", connect)
 
 
 def without_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,9 +98,9 @@ def test_a_connector_with_other_parameters(monkeypatch: pytest.MonkeyPatch) -> N
     async def request(self: Any, req: Any, traces: Any, timeout: Any) -> Any:
         return await ours(self, req, timeout, tracing=traces)
 
-    original, ours = aiohttp.BaseConnector.connect, _way._Reporting.connect
+    original, ours = aiohttp.BaseConnector.connect, _tracking._Reporting.connect
     monkeypatch.setattr(aiohttp.BaseConnector, "connect", connect)
-    monkeypatch.setattr(_way._Reporting, "connect", request)
+    monkeypatch.setattr(_tracking._Reporting, "connect", request)
     with ScriptedServer([kept(*[respond(204)] * 3)]) as server:
         run(writes, server.url)
         assert server.connections == 1
@@ -189,8 +189,8 @@ def test_a_large_body_is_sent_in_chunks_of_our_own(monkeypatch: pytest.MonkeyPat
         await client.write(LARGE, db="db")
 
     sizes: list[int] = []
-    original = _way._Chunks.__anext__
-    monkeypatch.setattr(_way._Chunks, "__anext__", counted)
+    original = _tracking._Chunks.__anext__
+    monkeypatch.setattr(_tracking._Chunks, "__anext__", counted)
     with ScriptedServer([reply(204)]) as server:
         run(work, server.url)
         (request,) = server.requests

@@ -562,7 +562,7 @@ def test_failures_that_are_never_flushed_take_bounded_memory() -> None:
         receipt.added(1)
         receipt.complete()
         receipt.rejected.append(RejectedLine(f"m n={n} {n}" + "x" * (10_000 if n < 5000 else 10), "no"))
-        receipt.settled(1)
+        receipt.completed(1)
         receipts.check(receipt)
         if not n % 1000:
             assert sum(len(line) for one in receipts._failed for line, _ in one.rejected) < 10_100_000

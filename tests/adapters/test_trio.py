@@ -285,16 +285,16 @@ def test_the_time_is_over_within_the_grace_of_an_upload() -> None:
 def test_a_closed_connection_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its time was over in the same moment in which the answer was complete."""
 
-    def give_back(pool: Pool, connection: Connection) -> None:
+    def release(pool: Pool, connection: Connection) -> None:
         connection._socket.expire()
         original(pool, connection)
 
-    original = Pool.give_back
+    original = Pool.release
 
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client:
             with monkeypatch.context() as patch:
-                patch.setattr(Pool, "give_back", give_back)
+                patch.setattr(Pool, "give_back", release)
                 await client.ping()
             # Whatever has its descriptor now.
             streams = [socket.socketpair() for _ in range(3)]

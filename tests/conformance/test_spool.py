@@ -22,7 +22,7 @@ from influx_proto import (
     TransportError,
     UndeliveredError,
 )
-from influx_proto._batch.spool.format import HEADER, lines_record, name_of, where
+from influx_proto._batch.spool.format import HEADER, encode_target, lines_record, name_of
 from influx_proto._encode.batch import Batch
 
 from tests.conformance.drivers import Driver, at_once
@@ -364,7 +364,7 @@ def test_incomplete_lines_that_an_earlier_version_left(client: Any, database: st
     """Which took them over; they neither stop the writer nor take others with them."""
     kept = [b'm s="cut 1', line(1).encode(), b"m,path=C:\\", line(2).encode(), b'm s="x\nm n=3i 3\nm n=4i 4', b"#\n"]
     records = [
-        lines_record(n, where(((("db", database),), False), "ns"), Batch(data, 1, "ns", timed=True))
+        lines_record(n, encode_target(((("db", database),), False), "ns"), Batch(data, 1, "ns", timed=True))
         for n, data in enumerate([*kept, line(5).encode()])
     ]
     folder.mkdir(parents=True)

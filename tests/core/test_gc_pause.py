@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from influx_proto import Headers, ops
 from influx_proto._decode.msgpack import MessagePackDocuments
-from influx_proto._gc_pause import uninterrupted
+from influx_proto._gc_pause import gc_paused
 
 ROWS = [[n, n / 7] for n in range(20_000)]
 ANSWER = {"results": [{"statement_id": 0, "series": [{"name": "m", "columns": ["time", "v"], "values": ROWS}]}]}
@@ -42,19 +42,19 @@ def collections() -> Iterator[list[int]]:
 
 
 def test_the_collector_is_as_it_was(collector: bool) -> None:
-    assert uninterrupted(msgspec.json.decode, b"[1]") == [1]
+    assert gc_paused(msgspec.json.decode, b"[1]") == [1]
     assert gc.isenabled() is collector
 
 
 def test_the_collector_is_as_it_was_after_an_error(collector: bool) -> None:
     with pytest.raises(msgspec.DecodeError):
-        uninterrupted(msgspec.json.Decoder().decode, b"[1")
+        gc_paused(msgspec.json.Decoder().decode, b"[1")
     assert gc.isenabled() is collector
 
 
 @pytest.mark.skipif(WAITS, reason="from Python 3.12 on the collector waits by itself")
 def test_it_is_off_meanwhile(collector: bool) -> None:
-    assert uninterrupted(methodcaller("__call__"), gc.isenabled) is False
+    assert gc_paused(methodcaller("__call__"), gc.isenabled) is False
     assert gc.isenabled() is collector
 
 
@@ -103,7 +103,7 @@ def test_two_threads_at_once(collector: bool) -> None:
         for turn in range(30):
             seen.append(gc.isenabled())
             try:
-                uninterrupted(msgspec.json.decode, data if turn % 2 else data[:-1])
+                gc_paused(msgspec.json.decode, data if turn % 2 else data[:-1])
             except msgspec.DecodeError:
                 failed.append(True)
 

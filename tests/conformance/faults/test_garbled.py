@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from influx_proto import FLOAT, TAG, TIMEINT, lineprotocol
-from influx_proto._line_protocol.values import FieldTexts
+from influx_proto._line_protocol.values import FieldValueEncoder
 
 POINT = {"measurement": "m", "tags": {"t": "a"}, "fields": {"v": 1.5}, "time": 1}
 
@@ -41,7 +41,9 @@ def garbage() -> Iterator[Callable[[], list[str]]]:
         classes = [type(each) for each in gc.garbage]
         gc.garbage.clear()
         # Of each frame some functions are left that write its values, but nothing of its data.
-        return [each.__name__ for each in classes if each.__module__.startswith("influx_") and each is not FieldTexts]
+        return [
+            each.__name__ for each in classes if each.__module__.startswith("influx_") and each is not FieldValueEncoder
+        ]
 
     gc.collect()
     gc.freeze()  # what exists before the operation: looking through all of it again takes long

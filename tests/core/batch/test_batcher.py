@@ -257,7 +257,7 @@ def test_every_line_is_stored_failed_or_handed_back(actions: list[tuple[str, int
             batcher.fail(flying, TransportError("no"))
             flying = None
     assert batcher.pending == number - len(stored) - len(failed)
-    handed_back = [n for sealed in batcher.give_up(InfluxDBError("over")) for n in numbers(sealed)]
+    handed_back = [n for sealed in batcher.return_undelivered(InfluxDBError("over")) for n in numbers(sealed)]
     assert sorted(stored + failed + handed_back) == list(range(number))
     assert batcher.pending == 0
     assert all(receipt.done for receipt in receipts)

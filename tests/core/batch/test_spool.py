@@ -11,32 +11,32 @@ from hypothesis import strategies as st
 from influx_proto import Spool
 from influx_proto._batch.spool.format import (
     HEADER,
-    Kept,
+    SpooledBatch,
     UnknownVersion,
+    encode_target,
     lines_record,
     mark_record,
     name_of,
     number_of,
     read_segment,
     size_of_lines,
-    where,
 )
-from influx_proto._batch.spool.segments import Ledger, Segment
+from influx_proto._batch.spool.segments import Segment, SegmentIndex
 from influx_proto._encode.batch import Batch
 
 TARGETS: st.SearchStrategy[Any] = st.tuples(
     st.lists(st.tuples(st.sampled_from(["db", "rp", "consistency"]), st.text())).map(tuple), st.booleans()
 )
 KEPT = st.builds(
-    Kept,
+    SpooledBatch,
     st.integers(0, 2**64 - 1),
     TARGETS,
     st.builds(Batch, st.binary(), st.integers(0, 2**32 - 1), st.sampled_from(["ns", "u", "ms", "s"]), st.just(True)),
 )
 
 
-def record(kept: Kept) -> bytes:
-    place = where(kept.target, kept.batch.precision)
+def record(kept: SpooledBatch) -> bytes:
+    place = encode_target(kept.target, kept.batch.precision)
     data = lines_record(kept.number, place, kept.batch)
     assert len(data) == size_of_lines(place, kept.batch)
     return data
@@ -44,15 +44,15 @@ def record(kept: Kept) -> bytes:
 
 @given(st.lists(st.one_of(KEPT, st.integers(0, 2**64 - 1))))
 def test_what_was_written_is_read(written: list[Any]) -> None:
-    data = HEADER + b"".join(record(one) if isinstance(one, Kept) else mark_record(one) for one in written)
+    data = HEADER + b"".join(record(one) if isinstance(one, SpooledBatch) else mark_record(one) for one in written)
     reading = read_segment(data)
-    assert reading.kept == [one for one in written if isinstance(one, Kept)]
+    assert reading.kept == [one for one in written if isinstance(one, SpooledBatch)]
     assert reading.mark == max((one for one in written if isinstance(one, int)), default=0)
     assert (reading.whole, reading.damages) == (len(data), [])
 
 
 SMALL = [
-    Kept(n, ((("db", "d"), ("rp", "é")), False), Batch(b"m v=%d 1\nm v=%d 2" % (n, n), 2, "ns", timed=True))
+    SpooledBatch(n, ((("db", "d"), ("rp", "é")), False), Batch(b"m v=%d 1\nm v=%d 2" % (n, n), 2, "ns", timed=True))
     for n in range(3)
 ]
 RECORDS = [HEADER, record(SMALL[0]), mark_record(1), record(SMALL[1]), record(SMALL[2])]
@@ -118,16 +118,16 @@ def test_wrong_options(wrong: Any, name: str) -> None:
         Spool(*wrong)
 
 
-def keep(ledger: Ledger, size: int = 100) -> int:
+def keep(ledger: SegmentIndex, size: int = 100) -> int:
     number = ledger.next_number
     plan = ledger.write(b"x" * size, number)
     ledger.written(plan)
     return number
 
 
-def tidy(ledger: Ledger) -> tuple[list[int], int | None]:
+def clean_up(ledger: SegmentIndex) -> tuple[list[int], int | None]:
     """Do what is to be done; give which segments went, and what the mark says."""
-    plan = ledger.tidying()
+    plan = ledger.cleanup()
     if plan is None:
         return [], None
     for _ in plan.over:
@@ -138,53 +138,53 @@ def tidy(ledger: Ledger) -> tuple[list[int], int | None]:
 
 
 def test_segments_are_deleted_in_their_order() -> None:
-    ledger = Ledger(10_000, 150)
+    ledger = SegmentIndex(10_000, 150)
     numbers = [keep(ledger) for _ in range(4)]
     assert [segment.number for segment in ledger.segments] == [0, 1, 2, 3]
-    ledger.settle([numbers[1], numbers[2]])
-    assert tidy(ledger) == ([], None)
-    ledger.settle([numbers[0]])
-    assert tidy(ledger) == ([0, 1, 2], None)  # no mark: what is left begins where it would point
-    ledger.settle([numbers[3]])
-    assert tidy(ledger) == ([3], None)
+    ledger.mark_completed([numbers[1], numbers[2]])
+    assert clean_up(ledger) == ([], None)
+    ledger.mark_completed([numbers[0]])
+    assert clean_up(ledger) == ([0, 1, 2], None)  # no mark: what is left begins where it would point
+    ledger.mark_completed([numbers[3]])
+    assert clean_up(ledger) == ([3], None)
     assert ledger.size == 0
     assert keep(ledger) == 4
     assert [segment.number for segment in ledger.segments] == [4]
 
 
 def test_marks() -> None:
-    ledger = Ledger(10_000, 1000)
+    ledger = SegmentIndex(10_000, 1000)
     numbers = [keep(ledger) for _ in range(3)]
-    ledger.settle(numbers[:1])
-    assert tidy(ledger) == ([], 1)
-    assert tidy(ledger) == ([], None)
-    ledger.settle(numbers[1:2])
-    assert tidy(ledger) == ([], 2)
-    ledger.settle(numbers[2:])
-    assert tidy(ledger) == ([0], None)
+    ledger.mark_completed(numbers[:1])
+    assert clean_up(ledger) == ([], 1)
+    assert clean_up(ledger) == ([], None)
+    ledger.mark_completed(numbers[1:2])
+    assert clean_up(ledger) == ([], 2)
+    ledger.mark_completed(numbers[2:])
+    assert clean_up(ledger) == ([0], None)
 
 
 def test_room() -> None:
-    ledger = Ledger(500, 60)
+    ledger = SegmentIndex(500, 60)
     assert ledger.has_room(10_000)  # whatever comes, if there is nothing else
     first = [keep(ledger) for _ in range(3)]
     assert ledger.has_room(100)
     keep(ledger)
     assert not ledger.has_room(100)
-    ledger.settle(first[:1])
+    ledger.mark_completed(first[:1])
     assert not ledger.has_room(100)
-    tidy(ledger)
+    clean_up(ledger)
     assert ledger.has_room(100)
 
 
 def test_nothing_is_appended_to_what_could_not_be_undone() -> None:
-    ledger = Ledger(10_000, 1000)
+    ledger = SegmentIndex(10_000, 1000)
     keep(ledger)
     ledger.broken(ledger.write(b"x", 1))
     keep(ledger)
-    ledger.broken(Ledger(1, 1).write(b"x", 1))
+    ledger.broken(SegmentIndex(1, 1).write(b"x", 1))
     assert [segment.number for segment in ledger.segments] == [0, 1]
-    other = Ledger(10_000, 1000)
+    other = SegmentIndex(10_000, 1000)
     other.broken(other.write(b"x", 0))
     keep(other)
     assert [segment.number for segment in other.segments] == [1]
@@ -192,20 +192,20 @@ def test_nothing_is_appended_to_what_could_not_be_undone() -> None:
 
 def test_what_was_found() -> None:
     """It is never appended to, and goes like what was written here."""
-    ledger = Ledger(10_000, 1000, next_segment=9)
+    ledger = SegmentIndex(10_000, 1000, next_segment=9)
     ledger.found([Segment(7, 100, last=3), Segment(8, 100, last=5)], [3, 5], 3)
     assert keep(ledger) == 6
     assert [segment.number for segment in ledger.segments] == [7, 8, 9]
-    ledger.settle([5])
-    assert tidy(ledger) == ([], None)
-    ledger.settle([3])
-    assert tidy(ledger) == ([7, 8], None)
+    ledger.mark_completed([5])
+    assert clean_up(ledger) == ([], None)
+    ledger.mark_completed([3])
+    assert clean_up(ledger) == ([7, 8], None)
 
 
 def test_found_with_nothing_left() -> None:
-    ledger = Ledger(10_000, 1000, next_segment=9)
+    ledger = SegmentIndex(10_000, 1000, next_segment=9)
     ledger.found([Segment(7, 100, last=3), Segment(8, 100)], [], 4)
-    assert tidy(ledger) == ([7, 8], None)
+    assert clean_up(ledger) == ([7, 8], None)
 
 
 @given(
@@ -213,7 +213,7 @@ def test_found_with_nothing_left() -> None:
 )
 def test_what_is_left_is_always_the_end(actions: list[tuple[str, int]]) -> None:
     """Read back, it has all that is not settled, in its order, and all that was written after the first of these."""
-    ledger = Ledger(100_000, 400)
+    ledger = SegmentIndex(100_000, 400)
     files: dict[int, list[tuple[int, int | None]]] = {}  # each record's number, or what a mark says
     unsettled: list[int] = []
     count = 0
@@ -226,8 +226,8 @@ def test_what_is_left_is_always_the_end(actions: list[tuple[str, int]]) -> None:
             count += 1
         elif unsettled:
             done = unsettled.pop(value % len(unsettled))
-            ledger.settle([done])
-            todo = ledger.tidying()
+            ledger.mark_completed([done])
+            todo = ledger.cleanup()
             if todo is not None:
                 for segment in todo.over:
                     assert segment.number == min(files)

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from influx_proto import SerializationError
 from influx_proto._encode.points import PointEncoder, point_encoder
-from influx_proto._line_protocol.options import TypePolicy
+from influx_proto._line_protocol.options import FieldOptions
 
 
 class Key(enum.StrEnum):
@@ -30,10 +30,10 @@ def line(
     precision: str = "ns",
     **policy: Any,
 ) -> str | None:
-    encoder = PointEncoder(name, tags, precision, TypePolicy(**policy))
+    encoder = PointEncoder(name, tags, precision, FieldOptions(**policy))
     first, second = encoder.line(point), encoder.line(point)
     assert first == second  # remembered shapes are as good as new ones
-    assert point_encoder(name, tags, precision, TypePolicy(**policy)).line(point) == first  # and other writes'
+    assert point_encoder(name, tags, precision, FieldOptions(**policy)).line(point) == first  # and other writes'
     return None if first is None else first.decode()
 
 
@@ -104,7 +104,7 @@ def test_the_policy_by_field() -> None:
 
 
 def test_equal_values_of_different_types_stay_different() -> None:
-    encoder = PointEncoder("m", {}, "ns", TypePolicy())
+    encoder = PointEncoder("m", {}, "ns", FieldOptions())
     for value, text in [("1", b"1"), (1, b"1"), (True, b"True"), (Key.HOST, b"host"), ("host", b"host")] * 2:
         assert encoder.line({"tags": {"t": value}, "fields": {"v": 1}}) == b"m,t=%b v=1i" % text
 
@@ -162,18 +162,18 @@ def test_wrong_arguments() -> None:
 
 
 def test_an_encoder_is_that_of_an_earlier_write_only_where_all_is_the_same() -> None:
-    first = point_encoder("m", {"a": "1"}, "ns", TypePolicy(field_types={"v": "float"}))
-    assert point_encoder("m", {"a": "1"}, "ns", TypePolicy(field_types={"v": "float"})) is first
+    first = point_encoder("m", {"a": "1"}, "ns", FieldOptions(field_types={"v": "float"}))
+    assert point_encoder("m", {"a": "1"}, "ns", FieldOptions(field_types={"v": "float"})) is first
     point = {"fields": {"v": 1}, "time": 5}
-    others: list[tuple[Any, Any, str, TypePolicy, bytes]] = [
-        ("m", {"a": "1"}, "ns", TypePolicy(), b"m,a=1 v=1i 5"),
-        ("m", {"a": "1"}, "ns", TypePolicy(field_types={"w": "float"}), b"m,a=1 v=1i 5"),
-        ("m", {"a": "1"}, "s", TypePolicy(integers_as_floats=True), b"m,a=1 v=1.0 5000000000"),
-        ("m", {"a": 1}, "ns", TypePolicy(), b"m,a=1 v=1i 5"),
-        ("m", {"a": True}, "ns", TypePolicy(), b"m,a=True v=1i 5"),
-        ("m", {Key.HOST: Key.HOST}, "ns", TypePolicy(), b"m,host=host v=1i 5"),
-        ("m", {"host": "host"}, "ns", TypePolicy(), b"m,host=host v=1i 5"),
-        (Key.HOST, {}, "ns", TypePolicy(), b"host v=1i 5"),
+    others: list[tuple[Any, Any, str, FieldOptions, bytes]] = [
+        ("m", {"a": "1"}, "ns", FieldOptions(), b"m,a=1 v=1i 5"),
+        ("m", {"a": "1"}, "ns", FieldOptions(field_types={"w": "float"}), b"m,a=1 v=1i 5"),
+        ("m", {"a": "1"}, "s", FieldOptions(integers_as_floats=True), b"m,a=1 v=1.0 5000000000"),
+        ("m", {"a": 1}, "ns", FieldOptions(), b"m,a=1 v=1i 5"),
+        ("m", {"a": True}, "ns", FieldOptions(), b"m,a=True v=1i 5"),
+        ("m", {Key.HOST: Key.HOST}, "ns", FieldOptions(), b"m,host=host v=1i 5"),
+        ("m", {"host": "host"}, "ns", FieldOptions(), b"m,host=host v=1i 5"),
+        (Key.HOST, {}, "ns", FieldOptions(), b"host v=1i 5"),
     ]
     for name, tags, precision, policy, expected in [*others, *reversed(others)]:
         encoder = point_encoder(name, tags, precision, policy)
@@ -183,7 +183,7 @@ def test_an_encoder_is_that_of_an_earlier_write_only_where_all_is_the_same() -> 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("influx_proto._encode.points._REMEMBERED", 3)
-    encoder = PointEncoder("m", {}, "ns", TypePolicy())
+    encoder = PointEncoder("m", {}, "ns", FieldOptions())
     for number in range(10):
         assert encoder.line({"tags": {f"t{number}": "x"}, "fields": {f"f{number}": 1}}) is not None
         assert len(encoder._shapes) <= 3

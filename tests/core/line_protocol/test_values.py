@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize
-from influx_proto._line_protocol.options import TypePolicy
-from influx_proto._line_protocol.values import FieldTexts, TagTexts
+from influx_proto._line_protocol.options import FieldOptions
+from influx_proto._line_protocol.values import FieldValueEncoder, TagValueEncoder
 
 
 class Colour(enum.Enum):
@@ -67,11 +67,11 @@ HUGE = pytest.param(10**5000, id="huge")
 
 
 def field(value: object, pin: Any = None, **policy: Any) -> bytes | None:
-    return FieldTexts(TypePolicy(**policy), pin).text(value)
+    return FieldValueEncoder(FieldOptions(**policy), pin).text(value)
 
 
 def tag(value: object) -> bytes | None:
-    return TagTexts().text(value)
+    return TagValueEncoder().text(value)
 
 
 @pytest.mark.parametrize(
@@ -350,18 +350,18 @@ def test_no_tags(value: object) -> None:
 )
 def test_wrong_options_are_named(argument: str, value: object, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"^{argument}: "):
-        TypePolicy(**{argument: value})  # type: ignore[arg-type] # that is the point
+        FieldOptions(**{argument: value})  # type: ignore[arg-type] # that is the point
 
 
 def test_pins_are_copied() -> None:
     pins: dict[str, Any] = {"a": "float"}
-    policy = TypePolicy(field_types=pins)
+    policy = FieldOptions(field_types=pins)
     pins["a"] = "string"
     assert policy.field_types == {"a": "float"}
 
 
 def test_classes_made_at_run_time_do_not_pile_up() -> None:
-    texts = FieldTexts(TypePolicy())
+    texts = FieldValueEncoder(FieldOptions())
     for _ in range(1100):
         assert texts.text(type("Made", (int,), {})(1)) == b"1i"
     assert len(texts) <= 1000

@@ -22,7 +22,7 @@ from influx_proto import (
     WriteError,
 )
 from influx_proto._encode.batch import Batch
-from influx_proto._http.error_response import refusal
+from influx_proto._http.error_response import error_from_response
 from influx_proto._runtime.flow import Flow
 from influx_proto._write.delivery import deliver, deliver_accepted
 from influx_proto._write.request import with_rejected_lines
@@ -32,7 +32,7 @@ CONFLICT = 'field type conflict: input field "v" on measurement "m" is type stri
 
 
 def write_error(status: int, body: bytes) -> InfluxDBError:
-    return with_rejected_lines(refusal(WriteError, status, JSON, body))
+    return with_rejected_lines(error_from_response(WriteError, status, JSON, body))
 
 
 def batch_of(*lines: bytes, timed: bool = True) -> Batch:
@@ -197,8 +197,8 @@ def test_a_search_ends() -> None:
     assert any("of which this is one" in one.reason for one in rejected)
 
 
-BARE = refusal(WriteError, 500, Headers({"Content-Type": "text/plain"}), b"Internal Server Error\n")
-UNKNOWN = refusal(WriteError, 400, JSON, b'{"error":"no"}')
+BARE = error_from_response(WriteError, 500, Headers({"Content-Type": "text/plain"}), b"Internal Server Error\n")
+UNKNOWN = error_from_response(WriteError, 400, JSON, b'{"error":"no"}')
 
 
 @given(

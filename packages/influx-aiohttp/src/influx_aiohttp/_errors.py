@@ -7,7 +7,7 @@ import asyncio
 import aiohttp
 from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
 
-from ._way import Way
+from ._tracking import RequestTracker
 
 
 def is_library_error(error: BaseException) -> bool:
@@ -20,40 +20,46 @@ def _is_of_parser(error: BaseException) -> bool:
     return is_of_aiohttp and not isinstance(error, (aiohttp.ClientError, OSError))
 
 
-def translated(
-    error: Exception, settings: Settings, timeout: Timeout, patience: asyncio.Timeout | None, way: Way | None = None
+def map_exception(
+    error: Exception,
+    settings: Settings,
+    timeout: Timeout,
+    timeout_scope: asyncio.Timeout | None,
+    tracker: RequestTracker | None = None,
 ) -> InfluxDBError:
-    """Say the library's exception as one of ours; `way` is that of a request which has no answer yet."""
-    where = settings.where
-    opening = _opening(error, where, timeout, way)
+    """Say the library's exception as one of ours; `tracker` is that of a request which has no answer yet."""
+    address = settings.address
+    opening = _connect_error(error, address, timeout, tracker)
     if opening is not None:
         return TransportError(opening, maybe_received=False)
-    if isinstance(error, aiohttp.SocketTimeoutError) or (patience is not None and patience.expired()):
-        return TransportError(f"{where} was silent for {timeout.idle} s")
+    if isinstance(error, aiohttp.SocketTimeoutError) or (timeout_scope is not None and timeout_scope.expired()):
+        return TransportError(f"{address} was silent for {timeout.idle} s")
     if isinstance(error, TimeoutError):
-        return TransportError(f"{where} did not finish within {timeout.total} s")
+        return TransportError(f"{address} did not finish within {timeout.total} s")
     if isinstance(error, aiohttp.ClientPayloadError):
-        return ProtocolError(f"the answer of {where} is cut short or garbled: {_line(error)}", retryable=True)
+        return ProtocolError(f"the answer of {address} is cut short or garbled: {_line(error)}", retryable=True)
     if isinstance(error, aiohttp.ClientResponseError) or _is_of_parser(error):
-        return ProtocolError(f"what {where} answers is no HTTP: {_line(error)}")
-    return TransportError(f"{where} broke the connection: {_line(error)}", was_idle=way is not None and way.was_idle)
+        return ProtocolError(f"what {address} answers is no HTTP: {_line(error)}")
+    return TransportError(
+        f"{address} broke the connection: {_line(error)}", was_idle=tracker is not None and tracker.was_idle
+    )
 
 
-def _opening(error: Exception, where: str, timeout: Timeout, way: Way | None) -> str | None:
+def _connect_error(error: Exception, address: str, timeout: Timeout, tracker: RequestTracker | None) -> str | None:
     """Say what failed before there was a connection; None if there was one."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return f"cannot connect to {where}: no answer within {timeout.connect} s"
+        return f"cannot connect to {address}: no answer within {timeout.connect} s"
     if isinstance(error, aiohttp.ClientSSLError):
-        return f"cannot talk TLS with {where}: {_line(error.__cause__ or error.__context__ or error)}"
+        return f"cannot talk TLS with {address}: {_line(error.__cause__ or error.__context__ or error)}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect to {where}: {error.os_error}"
+        return f"cannot connect to {address}: {error.os_error}"
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"cannot connect to {where}: it answers HTTP {error.status} {error.message}"
-    if way is None or not way.is_being_opened:
+        return f"cannot connect to {address}: it answers HTTP {error.status} {error.message}"
+    if tracker is None or not tracker.is_being_opened:
         return None
     if isinstance(error, TimeoutError):
-        return f"{where} did not finish within {timeout.total} s"
-    return f"cannot connect to {where}: {_line(error)}"  # by a proxy, in the end
+        return f"{address} did not finish within {timeout.total} s"
+    return f"cannot connect to {address}: {_line(error)}"  # by a proxy, in the end
 
 
 def _line(error: BaseException) -> str:

@@ -17,8 +17,8 @@ import aiohttp
 from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Settings, Timeout, TransportError
 from yarl import URL
 
-from ._errors import is_library_error, translated
-from ._way import TCPConnector, UnixConnector, Way, is_small
+from ._errors import is_library_error, map_exception
+from ._tracking import RequestTracker, TCPConnector, UnixConnector, is_small
 
 _log = logging.getLogger("influx_aiohttp")
 
@@ -39,7 +39,7 @@ class AiohttpTransport:
             settings.tls.context(ssl.create_default_context) if settings.server.ssl and self._is_own else None
         )
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._under_way = 0
+        self._in_flight = 0
         #: aiohttp's own limit would count the wait for a free connection as a part of connecting.
         self._places = asyncio.Semaphore(MAX_CONNECTIONS) if self._is_own else None
         #: Whether our connector knows the connections, which the first response shows.
@@ -55,16 +55,16 @@ class AiohttpTransport:
         """Send a request; give its answer as it arrives."""
         return _Exchange(self, request)
 
-    async def send(self, request: Request) -> tuple[aiohttp.ClientResponse, Way]:
+    async def send(self, request: Request) -> tuple[aiohttp.ClientResponse, RequestTracker]:
         """Send a request; return its response and its way; `done` of both is to be called after the exchange."""
         session = self._opened_session()
         timeout = request.timeout
         total = await self._wait_in_line(timeout.total)
-        way = Way(timeout.idle)
-        patience = way.begin()
-        headers, data = way.parts(request.body)
+        tracker = RequestTracker(timeout.idle)
+        timeout_scope = tracker.begin()
+        headers, data = tracker.parts(request.body)
         try:
-            async with patience:
+            async with timeout_scope:
                 response = await session.request(
                     request.method,
                     # yarl would encode parts of it anew
@@ -80,13 +80,13 @@ class AiohttpTransport:
         except BaseException as error:
             await self.done()
             if is_library_error(error) and isinstance(error, Exception):
-                raise translated(error, self._settings, timeout, patience, way) from error
+                raise map_exception(error, self._settings, timeout, timeout_scope, tracker) from error
             raise
         finally:
-            way.end()
+            tracker.end()
         if not self._is_reported and self._is_own:
-            self._check(way)
-        return response, way
+            self._check(tracker)
+        return response, tracker
 
     def arriving(self, content: aiohttp.StreamReader, timeout: Timeout) -> AsyncIterator[bytes]:
         """Give the body of an answer as it arrives."""
@@ -96,7 +96,7 @@ class AiohttpTransport:
         """Take note that an exchange has ended."""
         if self._places is not None:
             self._places.release()
-        self._under_way -= 1
+        self._in_flight -= 1
         if self._closed:
             await self._close_when_done()
 
@@ -119,7 +119,7 @@ class AiohttpTransport:
 
     async def _wait_in_line(self, total: float | None) -> float | None:
         """Wait for the right to use a connection; return what is left of the time for the whole attempt."""
-        self._under_way += 1
+        self._in_flight += 1
         if self._places is None:
             return total
         began = time.monotonic()
@@ -130,10 +130,10 @@ class AiohttpTransport:
             async with asyncio.timeout(total):
                 await self._places.acquire()
         except BaseException as error:
-            self._under_way -= 1
+            self._in_flight -= 1
             await self._close_when_done()
             if isinstance(error, TimeoutError):
-                msg = f"{self._settings.where} did not finish within {total} s"
+                msg = f"{self._settings.address} did not finish within {total} s"
                 raise TransportError(msg, maybe_received=False) from error
             raise
         return max(total - (time.monotonic() - began), 0.001)
@@ -142,9 +142,9 @@ class AiohttpTransport:
         connect = timeout.connect if self._is_own else None
         return _client_timeout(connect, timeout.connect, None if self._is_reported else timeout.idle, total)
 
-    def _check(self, way: Way) -> None:
+    def _check(self, tracker: RequestTracker) -> None:
         """Rely on our connector from now on, or never again keep a connection of which nothing is known."""
-        if way.has_connection:
+        if tracker.has_connection:
             self._is_reported = True
         elif ("Connection", "close") not in self._headers:
             self._headers += (("Connection", "close"),)
@@ -154,7 +154,7 @@ class AiohttpTransport:
             )
 
     async def _close_when_done(self) -> None:
-        if self._closed and self._is_own and self._session is not None and not self._under_way:
+        if self._closed and self._is_own and self._session is not None and not self._in_flight:
             await self._session.close()
 
     def _opened_session(self) -> aiohttp.ClientSession:
@@ -169,7 +169,7 @@ class AiohttpTransport:
             raise RuntimeError(msg)
         if self._session is None:
             self._session = self._made_session()
-            _log.debug("opened a session for %s", self._settings.where)
+            _log.debug("opened a session for %s", self._settings.address)
         return self._session
 
     def _made_session(self) -> aiohttp.ClientSession:
@@ -191,7 +191,7 @@ def _client_timeout(
         total=total,
         connect=connect,  # the lookup of the name, all addresses, TLS, and the proxy's consent
         sock_connect=sock_connect,
-        sock_read=sock_read,  # None where `Way` measures it, at less cost
+        sock_read=sock_read,  # None where `RequestTracker` measures it, at less cost
         ceil_threshold=math.inf,  # no time is rounded up
     )
 
@@ -204,20 +204,20 @@ class _Exchange:
         self._request = request
 
     async def __aenter__(self) -> Response[AsyncIterator[bytes]]:
-        answer, self._way = await self._transport.send(self._request)
-        self._answer = answer
-        body = self._transport.arriving(answer.content, self._request.timeout)
-        return Response(answer.status, Headers(answer.raw_headers), body)
+        response, self._tracking = await self._transport.send(self._request)
+        self._answer = response
+        body = self._transport.arriving(response.content, self._request.timeout)
+        return Response(response.status, Headers(response.raw_headers), body)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        answer = self._answer
+        response = self._answer
         try:
-            if not answer.closed or not is_small(self._request.body):  # or else it is over on both sides
-                await answer.__aexit__(kind, error, traceback)
+            if not response.closed or not is_small(self._request.body):  # or else it is over on both sides
+                await response.__aexit__(kind, error, traceback)
         finally:
-            self._way.done()
+            self._tracking.done()
             await self._transport.done()
 
 
@@ -234,15 +234,15 @@ class _Arriving:
 
     async def __anext__(self) -> bytes:
         content = self._content
-        patience: asyncio.Timeout | None = None
+        timeout_scope: asyncio.Timeout | None = None
         try:
             piece = content.read_nowait()
             if not piece and not content.at_eof():
-                async with asyncio.timeout(self._timeout.idle) as patience:
+                async with asyncio.timeout(self._timeout.idle) as timeout_scope:
                     piece = await content.readany()
         except Exception as error:
             if is_library_error(error):
-                raise translated(error, self._settings, self._timeout, patience) from error
+                raise map_exception(error, self._settings, self._timeout, timeout_scope) from error
             raise
         if not piece:
             raise StopAsyncIteration

@@ -18,7 +18,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-def uninterrupted(decode: Callable[[S], T], data: S) -> T:
+def gc_paused(decode: Callable[[S], T], data: S) -> T:
     """Give `decode(data)`; the garbage collector waits for it.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Final
 _LONGEST: Final = 60
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """Give a `repr` of bearable length."""
     if isinstance(value, int) and value.bit_length() > 256:
         return f"an integer of {value.bit_length()} bits"

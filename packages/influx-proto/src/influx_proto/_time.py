@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 from ._errors import SerializationError
-from ._repr import shown
+from ._repr import short_repr
 
 #: The first and the last nanosecond that InfluxDB stores: int64 without its three extremes.
 FIRST: Final = -9223372036854775806
@@ -160,7 +160,7 @@ def in_range(ns: int, value: object) -> int:
     """
     if FIRST <= ns <= LAST:
         return ns
-    msg = f"the time {shown(value)} is outside of what InfluxDB stores, {to_rfc3339(FIRST)} to {to_rfc3339(LAST)}"
+    msg = f"the time {short_repr(value)} is outside of what InfluxDB stores, {to_rfc3339(FIRST)} to {to_rfc3339(LAST)}"
     raise SerializationError(msg)
 
 
@@ -200,7 +200,7 @@ def _from_numpy(value: Any, _unit: int) -> int | None:
     if name in {"Y", "M"}:
         value, name, count = value.astype("datetime64[D]"), "D", 1
     if name not in _NUMPY_UNITS:
-        msg = f"{shown(value)} is no time: it has no unit"
+        msg = f"{short_repr(value)} is no time: it has no unit"
         raise SerializationError(msg)
     numerator, denominator = _NUMPY_UNITS[name]
     return int(value.astype("int64")) * int(count) * numerator // denominator
@@ -229,16 +229,16 @@ def _from_text(value: str, unit: int) -> int:
     try:
         day = date.fromisoformat(found["date"] or f"{found['month']}-01-01"[:10])
     except ValueError as error:
-        msg = f"{shown(value)} is no time: {error}"
+        msg = f"{short_repr(value)} is no time: {error}"
         raise SerializationError(msg) from None
     hour, zone_hour, zone_minute = (int(found[name] or 0) for name in ("hour", "zone_hour", "zone_minute"))
     minute, second = (int(found[name] or found[f"{name}_"] or 0) for name in ("minute", "second"))
     if hour > 23 or minute > 59 or second > 59 or zone_hour > 23 or zone_minute > 59:
-        msg = f"{shown(value)} is no time: there is no such hour, minute or second"
+        msg = f"{short_repr(value)} is no time: there is no such hour, minute or second"
         raise SerializationError(msg)
     fraction = found["fraction"] or found["fraction_"] or "0"
     if fraction[9:].strip("0"):
-        msg = f"the time {shown(value)} is finer than nanoseconds, which is as fine as InfluxDB stores it"
+        msg = f"the time {short_repr(value)} is finer than nanoseconds, which is as fine as InfluxDB stores it"
         raise SerializationError(msg)
     offset = zone_hour * 60 + zone_minute
     minutes = hour * 60 + minute - (-offset if found["sign"] == "-" else offset)
@@ -249,14 +249,16 @@ def _from_text(value: str, unit: int) -> int:
 def _from_other_text(value: str, unit: int) -> int:
     ambiguity = _ambiguity(value)
     if ambiguity is not None:
-        msg = f"the time {shown(value)} can be read in two ways: {ambiguity}; use ISO 8601: 2009-11-10T23:00:00Z"
+        msg = f"the time {short_repr(value)} can be read in two ways: {ambiguity}; use ISO 8601: 2009-11-10T23:00:00Z"
         raise SerializationError(msg)
     # pandas would take the day, or the year, that is missing in a text from the clock of this machine.
     if _YEAR.search(_CLOCK.sub(" ", value)) and not value.isdecimal() and _has_known_words(value):
         try:
             import pandas as pd  # noqa: PLC0415 - not needed for ISO 8601, and slow to import
         except ImportError:
-            msg = f"{shown(value)} is no ISO 8601 time (2009-11-10T23:00:00Z); other forms are read where pandas is"
+            msg = (
+                f"{short_repr(value)} is no ISO 8601 time (2009-11-10T23:00:00Z); other forms are read where pandas is"
+            )
             raise SerializationError(msg) from None
         try:
             timestamp: Any = pd.Timestamp(value)
@@ -267,9 +269,9 @@ def _from_other_text(value: str, unit: int) -> int:
             ns = _from_pandas(timestamp, unit)
             if fraction is None or int(fraction[1].ljust(9, "0")) == ns % _SECOND * 10 ** max(len(fraction[1]) - 9, 0):
                 return ns
-            msg = f"the time {shown(value)} is finer than pandas reads it; ISO 8601 is read to the nanosecond"
+            msg = f"the time {short_repr(value)} is finer than pandas reads it; ISO 8601 is read to the nanosecond"
             raise SerializationError(msg)
-    msg = f"{shown(value)} is no time; a time as text is best written in ISO 8601: 2009-11-10T23:00:00Z"
+    msg = f"{short_repr(value)} is no time; a time as text is best written in ISO 8601: 2009-11-10T23:00:00Z"
     raise SerializationError(msg)
 
 

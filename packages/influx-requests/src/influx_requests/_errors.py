@@ -8,17 +8,17 @@ from http.client import BadStatusLine, HTTPException, IncompleteRead
 import requests
 from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
-from urllib3.exceptions import ProtocolError as Garbled
+from urllib3.exceptions import ProtocolError as URLLibProtocolError
 
 from ._adapter import IdleConnectionError, NotConnectedError
 
 #: What is translated.
-FOREIGN = (requests.RequestException, HTTPError, HTTPException, OSError)
+LIBRARY_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
 
 
-def translated(error: Exception, settings: Settings, timeout: Timeout) -> InfluxDBError:
+def map_exception(error: Exception, settings: Settings, timeout: Timeout) -> InfluxDBError:
     """Say the library's exception as one of ours, by what lies beneath it."""
-    where = settings.where
+    address = settings.address
     causes = list(_causes(error))
     reason = next((text for text in (str(cause) for cause in reversed(causes)) if text), repr(causes[-1]))
 
@@ -27,28 +27,28 @@ def translated(error: Exception, settings: Settings, timeout: Timeout) -> Influx
 
     if is_any(NotConnectedError, NewConnectionError, ConnectTimeoutError, ProxyError):
         if is_any(TimeoutError) or not is_any(OSError):
-            message = f"cannot connect to {where}: no answer within {timeout.connect} s"
-            return _late(message, where, timeout, timeout.connect, maybe_received=False)
-        return TransportError(f"cannot connect to {where}: {reason}", maybe_received=False)
+            message = f"cannot connect to {address}: no answer within {timeout.connect} s"
+            return _timeout_error(message, address, timeout, timeout.connect, maybe_received=False)
+        return TransportError(f"cannot connect to {address}: {reason}", maybe_received=False)
     if is_any(SSLError):
-        return TransportError(f"cannot talk TLS with {where}: {reason}", maybe_received=False)
+        return TransportError(f"cannot talk TLS with {address}: {reason}", maybe_received=False)
     if is_any(TimeoutError, requests.Timeout):
-        return _late(f"{where} was silent for {timeout.idle} s", where, timeout, timeout.idle)
+        return _timeout_error(f"{address} was silent for {timeout.idle} s", address, timeout, timeout.idle)
     if is_any(ConnectionError):  # http.client's for a connection that was closed before the answer among them
-        return TransportError(f"{where} broke the connection: {reason}", was_idle=is_any(IdleConnectionError))
+        return TransportError(f"{address} broke the connection: {reason}", was_idle=is_any(IdleConnectionError))
     if is_any(IncompleteRead, requests.exceptions.ChunkedEncodingError):
-        return ProtocolError(f"the answer of {where} is cut short or garbled: {reason}", retryable=True)
-    if is_any(BadStatusLine, HTTPException, Garbled):
-        return ProtocolError(f"what {where} answers is no HTTP: {reason}")
-    return TransportError(f"{where}: {reason}")
+        return ProtocolError(f"the answer of {address} is cut short or garbled: {reason}", retryable=True)
+    if is_any(BadStatusLine, HTTPException, URLLibProtocolError):
+        return ProtocolError(f"what {address} answers is no HTTP: {reason}")
+    return TransportError(f"{address}: {reason}")
 
 
-def _late(
-    message: str, where: str, timeout: Timeout, seconds: float | None, *, maybe_received: bool = True
+def _timeout_error(
+    message: str, address: str, timeout: Timeout, seconds: float | None, *, maybe_received: bool = True
 ) -> TransportError:
     """Make the error for a wait that is over; of two that began together it was the shorter one."""
     if timeout.total is not None and (seconds is None or timeout.total < seconds):
-        message = f"{where} did not finish within {timeout.total} s"
+        message = f"{address} did not finish within {timeout.total} s"
     return TransportError(message, maybe_received=maybe_received)
 
 

@@ -12,7 +12,7 @@ import requests
 from influx_proto.adapter import Headers, Request, Response, Settings, Timeout, TransportError
 
 from ._adapter import SettingsAdapter
-from ._errors import FOREIGN, translated
+from ._errors import LIBRARY_ERRORS, map_exception
 
 _PIECE = 64 * 1024
 
@@ -36,19 +36,19 @@ class RequestsTransport:
         deadline = None if timeout.total is None else time.monotonic() + timeout.total
         session = self._usable_session()
         try:
-            answer = self._send(session, request)
-        except FOREIGN as error:
+            response = self._send(session, request)
+        except LIBRARY_ERRORS as error:
             if not isinstance(error, requests.HTTPError) or error.response is None:
-                raise translated(error, self._settings, timeout) from error
-            answer = error.response  # a hook of the caller's session raises for what is read here
-        with answer:
+                raise map_exception(error, self._settings, timeout) from error
+            response = error.response  # a hook of the caller's session raises for what is read here
+        with response:
             # HTTP's header fields are bytes; what InfluxDB puts into them is UTF-8.
             headers = Headers((name, value.encode("latin-1").decode(errors="replace"))
-                              for name, value in answer.headers.items())  # fmt: skip
-            body: Iterator[bytes] = _Body(answer, self._settings, timeout, deadline)
-            if answer.status_code == 204 and "Transfer-Encoding" in answer.headers:
+                              for name, value in response.headers.items())  # fmt: skip
+            body: Iterator[bytes] = _Body(response, self._settings, timeout, deadline)
+            if response.status_code == 204 and "Transfer-Encoding" in response.headers:
                 body = iter(())  # it has none, whatever its headers say; the connection is closed then
-            yield Response(answer.status_code, headers, body)
+            yield Response(response.status_code, headers, body)
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -103,7 +103,7 @@ class RequestsTransport:
         return session.send(
             prepared,
             allow_redirects=False,
-            timeout=(_least(timeout.connect, timeout.total), _least(timeout.idle, timeout.total)),
+            timeout=(_shortest(timeout.connect, timeout.total), _shortest(timeout.idle, timeout.total)),
             **self._way(session),
         )
 
@@ -122,8 +122,10 @@ class _Session(requests.Session):
 class _Body:
     """The pieces of an answer's body as they arrive."""
 
-    def __init__(self, answer: requests.Response, settings: Settings, timeout: Timeout, deadline: float | None) -> None:
-        raw: Any = answer.raw
+    def __init__(
+        self, response: requests.Response, settings: Settings, timeout: Timeout, deadline: float | None
+    ) -> None:
+        raw: Any = response.raw
         #: The adapter of a session of one's own may return responses without `read1`.
         self._read: Callable[..., bytes] = getattr(raw, "read1", None) or raw.read
         self._settings = settings
@@ -135,19 +137,19 @@ class _Body:
 
     def __next__(self) -> bytes:
         if self._deadline is not None and time.monotonic() > self._deadline:
-            msg = f"{self._settings.where} did not finish within {self._timeout.total} s"
+            msg = f"{self._settings.address} did not finish within {self._timeout.total} s"
             raise TransportError(msg)
         try:
             # Of requests' own methods, one waits until a chunk is full, and all remove the content encoding.
             piece = self._read(_PIECE, decode_content=False)
-        except FOREIGN as error:
-            raise translated(error, self._settings, self._timeout) from error
+        except LIBRARY_ERRORS as error:
+            raise map_exception(error, self._settings, self._timeout) from error
         if not piece:
             raise StopIteration
         return piece
 
 
-def _least(*seconds: float | None) -> float | None:
+def _shortest(*seconds: float | None) -> float | None:
     return min((each for each in seconds if each is not None), default=None)
 
 

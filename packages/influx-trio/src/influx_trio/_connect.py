@@ -13,7 +13,7 @@ from ._socket import Socket
 from ._watchdog import Watchdog
 
 
-class RefusedByProxyError(Exception):
+class ProxyRejectedError(Exception):
     """A proxy does not connect us; says why."""
 
 
@@ -53,8 +53,8 @@ async def _tunnel(stream: trio.abc.Stream, target: str, proxy: Proxy) -> None:
         elif isinstance(event, h11.Response):
             if event.status_code >= 300:
                 msg = f"it answers HTTP {event.status_code} {event.reason.decode(errors='replace')}"
-                raise RefusedByProxyError(msg)
+                raise ProxyRejectedError(msg)
             return
         elif not isinstance(event, h11.InformationalResponse):
             msg = "it closed the connection"
-            raise RefusedByProxyError(msg)
+            raise ProxyRejectedError(msg)

@@ -21,7 +21,7 @@ _LONGEST_HEAD = 64 * 1024
 _SMALL = 64 * 1024
 
 #: The states of a server that has sent the whole of its answer.
-_ANSWER_COMPLETE = {h11.DONE, h11.MUST_CLOSE, h11.CLOSED}
+_RESPONSE_COMPLETE = {h11.DONE, h11.MUST_CLOSE, h11.CLOSED}
 
 #: Seconds that a finished upload has to be noticed, before an answer counts as one that came early.
 _GRACE = 0.05
@@ -105,7 +105,7 @@ class Connection:
         http = self._http
         # InfluxDB sends chunks of a few KB: what reads the answer is told of all that are there at once.
         pieces: list[bytes] = []
-        while http.their_state not in _ANSWER_COMPLETE:
+        while http.their_state not in _RESPONSE_COMPLETE:
             try:
                 event = http.next_event()
             except h11.RemoteProtocolError as error:
@@ -124,7 +124,7 @@ class Connection:
     async def _upload(self, head: h11.Request, pieces: Iterator[bytes]) -> h11.Response:
         """Send a body and listen meanwhile: a server that refuses it says so before it has read all of it."""
         failures: list[Exception] = []
-        answers: list[h11.Response] = []
+        responses: list[h11.Response] = []
         early: list[bytes] = []
         sent = trio.Event()
 
@@ -139,7 +139,7 @@ class Connection:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send)
             try:
-                answers.append(await self._head())
+                responses.append(await self._head())
                 with trio.move_on_after(_GRACE):
                     await sent.wait()
                 room = _EARLY
@@ -152,7 +152,7 @@ class Connection:
         if failures:
             raise failures[0]
         self._early.extend(early)
-        return answers[0]
+        return responses[0]
 
     async def _send(self, head: h11.Request, pieces: Iterable[bytes]) -> None:
         """Send a request, with its head and first piece in one."""

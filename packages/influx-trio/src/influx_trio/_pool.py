@@ -39,7 +39,7 @@ class Pool:
             self._places.release()
             raise
 
-    def give_back(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         """Keep a connection for the next exchange if it can carry one, and close it otherwise."""
         self._places.release()
         if self._closed or not connection.is_reusable:

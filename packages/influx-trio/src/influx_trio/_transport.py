@@ -16,7 +16,7 @@ from influx_proto.adapter import Headers, Request, Response, Settings, Timeout
 
 from ._connect import connect
 from ._connection import Connection
-from ._errors import FOREIGN, translated
+from ._errors import LIBRARY_ERRORS, map_exception
 from ._pool import Pool
 from ._watchdog import Watchdog
 
@@ -51,27 +51,27 @@ class TrioTransport:
             connected_by = math.inf if timeout.connect is None else trio.current_time() + timeout.connect
             with trio.fail_at(min(connected_by, deadline)):
                 connection = await connect(settings, self._context, self._watchdog)
-            _log.debug("connected to %s", settings.where)
+            _log.debug("connected to %s", settings.address)
             return connection
 
         try:
             connection = await self._pool.take(opened, deadline)
-        except FOREIGN as error:
-            raise translated(error, settings, timeout, deadline) from error
+        except LIBRARY_ERRORS as error:
+            raise map_exception(error, settings, timeout, deadline) from error
         try:
             try:
-                answer = await connection.exchange(self._head_of(request), request, deadline)
-            except FOREIGN as error:
-                raise translated(error, settings, timeout, deadline, connection) from error
+                response = await connection.exchange(self._head_of(request), request, deadline)
+            except LIBRARY_ERRORS as error:
+                raise map_exception(error, settings, timeout, deadline, connection) from error
         except BaseException:
-            self.give_back(connection)
+            self.release(connection)
             raise
         body = _Body(connection, settings, timeout, deadline)
-        return connection, Response(answer.status_code, Headers(answer.headers.raw_items()), body)
+        return connection, Response(response.status_code, Headers(response.headers.raw_items()), body)
 
-    def give_back(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         """Take back a connection when its exchange has ended."""
-        self._pool.give_back(connection)
+        self._pool.release(connection)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -120,7 +120,7 @@ class _Exchange:
         return response
 
     async def __aexit__(self, *_: object) -> None:
-        self._transport.give_back(self._connection)
+        self._transport.release(self._connection)
 
 
 class _Body:
@@ -136,8 +136,8 @@ class _Body:
     async def __anext__(self) -> bytes:
         try:
             piece = await self._connection.receive()
-        except FOREIGN as error:
-            raise translated(error, *self._known, self._connection) from error
+        except LIBRARY_ERRORS as error:
+            raise map_exception(error, *self._known, self._connection) from error
         if not piece:
             raise StopAsyncIteration
         return piece

@@ -28,7 +28,7 @@ class Watchdog:
         self._until: dict[Waiting, float] = {}
         #: What ends the task's sleep.
         self._sleep = trio.CancelScope()
-        self._is_looking = False
+        self._is_watching = False
         #: The run of trio to which the task belongs, and its process.
         self._run: trio.lowlevel.TrioToken | None = None
         self._process = os.getpid()
@@ -43,11 +43,11 @@ class Watchdog:
         if run is self._run:
             return False
         process = os.getpid()
-        if self._is_looking and self._process == process:
+        if self._is_watching and self._process == process:
             msg = "this client is in use in another run of trio; make one client for each"
             raise RuntimeError(msg)
         self._run, self._process = run, process
-        self._is_looking = False  # it may have been the task of a process that was forked
+        self._is_watching = False  # it may have been the task of a process that was forked
         return True
 
     def arm(self, connection: Waiting, until: float) -> None:
@@ -56,10 +56,10 @@ class Watchdog:
             self.disarm(connection)
             return
         self._until[connection] = until
-        if not self._is_looking:
+        if not self._is_watching:
             self._sleep = trio.CancelScope(deadline=until)
-            trio.lowlevel.spawn_system_task(self._look_after_all)
-            self._is_looking = True  # not before: a run that is ending takes no more tasks
+            trio.lowlevel.spawn_system_task(self._watch_all)
+            self._is_watching = True  # not before: a run that is ending takes no more tasks
         elif until < self._sleep.deadline:
             self._sleep.deadline = until
 
@@ -67,7 +67,7 @@ class Watchdog:
         """Say that nothing is awaited any more."""
         self._until.pop(connection, None)
 
-    async def _look_after_all(self) -> None:
+    async def _watch_all(self) -> None:
         try:
             while self._until:
                 with self._sleep:
@@ -78,4 +78,4 @@ class Watchdog:
                     connection.expire()
                 self._sleep = trio.CancelScope(deadline=min(self._until.values(), default=now))
         finally:
-            self._is_looking = False
+            self._is_watching = False

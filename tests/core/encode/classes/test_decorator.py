@@ -38,7 +38,7 @@ from influx_proto._encode.classes.schema import (
     TIMESTR,
 )
 from influx_proto._encode.encoder import Encoder
-from influx_proto._line_protocol.options import TypePolicy
+from influx_proto._line_protocol.options import FieldOptions
 
 #: To type checkers, a namedtuple that is no statement of its own is a tuple of anything.
 named: Any = collections.namedtuple  # noqa: PYI024 - the form to test
@@ -520,7 +520,7 @@ def test_measurement() -> None:
         assert serialize([cls("a", 1), cls(None, 1)]) == b"a x=1i\nP x=1i"
 
 
-def test_type_policy() -> None:
+def test_field_options() -> None:
     cls = lineprotocol(
         named("P", "i f s"),
         schema={"i": INT, "f": FLOAT, "s": STR},
@@ -688,10 +688,10 @@ COLUMNS: dict[str, list[Any]] = {
 COLUMN_CLASSES = [make({name: ANNOTATIONS[name] for name in COLUMNS}) for make in (functional, MAKERS["slots"])]
 
 
-POLICIES = [TypePolicy(), TypePolicy(nonfinite="omit"), TypePolicy(integers_as_floats=True)]
+POLICIES = [FieldOptions(), FieldOptions(nonfinite="omit"), FieldOptions(integers_as_floats=True)]
 
 
-def check_columns(odd: Mapping[str, Sequence[Any]], precision: str = "ns", policy: TypePolicy = POLICIES[0]) -> None:
+def check_columns(odd: Mapping[str, Sequence[Any]], precision: str = "ns", policy: FieldOptions = POLICIES[0]) -> None:
     """What is written by columns is what is written one by one; and what is an error there never is."""
     columns = {name: values[:1] for name, values in COLUMNS.items()} | dict(odd)
     for cls in COLUMN_CLASSES:
@@ -721,7 +721,7 @@ def test_columns_of_each_pair(name: str) -> None:
     st.sampled_from(["ns", "ms"]),
     st.sampled_from(POLICIES),
 )
-def test_columns_of_anything(odd: dict[str, list[int]], precision: str, policy: TypePolicy) -> None:
+def test_columns_of_anything(odd: dict[str, list[int]], precision: str, policy: FieldOptions) -> None:
     chosen = {name: [COLUMNS[name][at % len(COLUMNS[name])] for at in places] for name, places in odd.items()}
     check_columns(chosen, precision, policy)
 
@@ -733,7 +733,7 @@ def test_what_is_written_by_columns_at_its_limits(name: str, count: int) -> None
     for cls in COLUMN_CLASSES:
         first = {name: values[0] for name, values in COLUMNS.items()}
         objects = [cls(**{**first, name: value}) for value in COLUMNS[name][:count]]
-        encoder = object_encoder(cls, None, {}, "ns", TypePolicy())
+        encoder = object_encoder(cls, None, {}, "ns", FieldOptions())
         assert encoder is not None
         assert encoder.lines(objects) == (b"\n".join(map(serialize, objects)), True)
 

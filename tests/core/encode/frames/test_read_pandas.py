@@ -220,7 +220,7 @@ def test_object_columns_by_their_own_types(cells: list[Any], texts: list[bytes])
 def test_object_columns_of_mixed_types(cells: list[Any]) -> None:
     data = frame(v=pd.Series(cells, dtype=object))
     row = len(cells) - 1
-    with pytest.raises(SerializationError, match=rf"^row {row} \(1970.*Z\): measurement 'm', field 'v': .* of type "):
+    with pytest.raises(SerializationError, match=rf"^row {row} \(1970.*Z\): measurement 'm', field 'v': .* has type "):
         inferred(data)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .._checks import text
 from .._errors import ResponseError
-from .._http.error_response import Refusal, not_influxdb
+from .._http.error_response import ErrorReceiver, not_influxdb
 from .._http.messages import Headers, Request
 from .._http.timeout import Timeout, as_timeout
 from .._influxql.classify import statement_count
@@ -306,7 +306,7 @@ class PingReceiver:
     def __init__(self, status: int, headers: Headers) -> None:
         self._status = status
         self._headers = headers
-        self._refusal = None if status in {200, 204} else Refusal(ResponseError, status, headers)
+        self._refusal = None if status in {200, 204} else ErrorReceiver(ResponseError, status, headers)
         self._start = b""
 
     def feed(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 from .._runtime.flow import arun
 from .._runtime.settings import Settings
 from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread
-from .._write.operation import Writes
+from .._write.operation import WriteOperation
 from .base import BatchWriterBase, Step
 from .batcher import Receipt
 from .options import BatchOptions
@@ -44,7 +44,7 @@ class AsyncBatchWriter(BatchWriterBase):
         self._stack = AsyncExitStack()
 
     @with_arguments_of(as_write_operation)
-    async def write(self, writes: Writes) -> Receipt:
+    async def write(self, writes: WriteOperation) -> Receipt:
         self._check_process()  # a fork has no current task
         receipt = self._receipt(self._signal.caller())
         try:
@@ -92,7 +92,7 @@ class AsyncBatchWriter(BatchWriterBase):
             self._reports.make()
         if self._spool is not None:
             self._stack.callback(self._spool.close)
-            self._stack.push_async_callback(self._tidy)
+            self._stack.push_async_callback(self._clean_up)
         await self._stack.enter_async_context(self._background(self._run))
         return self
 
@@ -116,10 +116,10 @@ class AsyncBatchWriter(BatchWriterBase):
                     self._signal.notify()  # others may wait for room, or for what is pending
                     self._reports.make()
 
-    async def _tidy(self) -> None:
+    async def _clean_up(self) -> None:
         """Delete from the spool what is settled; for the last batch nobody may have."""
         if self._spool is not None and not self._spool.busy:
-            await self._do(self._tidied())
+            await self._do(self._cleaned_up())
 
     async def _do(self, steps: Generator[Step]) -> None:
         try:
@@ -143,9 +143,9 @@ class AsyncBatchWriter(BatchWriterBase):
             try:
                 rejected = await arun(self._delivery(sealed), self._transport)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and other lines are sent
-                self._not_delivered(sealed, error)
+                self._delivery_failed(sealed, error)
             else:
-                self._delivered(sealed, rejected)
+                self._delivery_succeeded(sealed, rejected)
             self._reports.make()
-            await self._do(self._tidied())
+            await self._do(self._cleaned_up())
             self._signal.notify()

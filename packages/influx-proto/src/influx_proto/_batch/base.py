@@ -29,14 +29,14 @@ from .._errors import (
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
 from .._write.delivery import ends_complete, partial_write
-from .._write.operation import Writes
+from .._write.operation import WriteOperation
 from .._write.request import Target
 from .batcher import Batcher, Receipt, Sealed
 from .options import BatchOptions
 from .receipts import Receipts
 from .reports import Reports, guarded
 from .sending import BatchSender
-from .spool.format import Kept
+from .spool.format import SpooledBatch
 from .spool.log import SpoolFiles, SpoolLog
 
 #: Wait for so many seconds, or until something has changed; or call what touches files.
@@ -118,13 +118,13 @@ class BatchWriterBase:
         self._receipts.check(receipt)
         self._notify()  # leaving waits for it
 
-    def _put(self, writes: Writes, batch: Batch, receipt: Receipt) -> Generator[Step]:
+    def _put(self, writes: WriteOperation, batch: Batch, receipt: Receipt) -> Generator[Step]:
         """Take over a batch; yields while there is no room for it."""
         self._check_open()
         self._check_handed_back()
         while not self._has_room(writes.target, batch):
             if self._make_room(batch.lines):
-                yield from self._tidied()
+                yield from self._cleaned_up()
             else:
                 yield None
             self._check_open()
@@ -153,9 +153,11 @@ class BatchWriterBase:
         if self._spool is not None and self._spool.busy:
             return False
         if self.options.when_full == "wait":
-            if (refusal := self._batcher.refusal) is not None:
-                msg = f"the batch writer keeps {self.pending} lines, which the server rejects requests for: {refusal}"
-                raise BufferFullError(msg) from refusal
+            if (last_error := self._batcher.last_error) is not None:
+                msg = (
+                    f"the batch writer keeps {self.pending} lines, which the server rejects requests for: {last_error}"
+                )
+                raise BufferFullError(msg) from last_error
             return False
         if self.options.when_full == "raise":
             msg = f"the batch writer keeps {self.pending} lines, and has no room for {lines} more"
@@ -164,9 +166,9 @@ class BatchWriterBase:
         dropped = self._batcher.make_room(lines, reason)
         if not dropped and self._spool is not None:
             dropped = self._batcher.drop_oldest(reason)
-        self._look_at_those_of(*dropped)
+        self._receipts_of_caller(*dropped)
         if dropped:
-            self._reports.error(UndeliveredError([self._handed_back(sealed) for sealed in dropped], reason))
+            self._reports.error(UndeliveredError([self._undelivered_lines(sealed) for sealed in dropped], reason))
         return bool(dropped)
 
     def _entered(self) -> Generator[Step]:
@@ -179,7 +181,7 @@ class BatchWriterBase:
         if spool is None:
             self._is_entered = True
             return
-        found: list[Kept] = []
+        found: list[SpooledBatch] = []
         try:
             yield lambda: found.extend(spool.open())
         except GeneratorExit:  # whoever enters was cancelled, or it failed
@@ -195,7 +197,7 @@ class BatchWriterBase:
         if found:
             self._reports.log(logging.INFO, "found %d lines in the spool %s", receipt.lines, spool.directory)
 
-    def _tidied(self) -> Generator[Step]:
+    def _cleaned_up(self) -> Generator[Step]:
         """Delete from the spool what is settled."""
         spool = self._spool
         if spool is None or not spool.is_open:
@@ -203,20 +205,20 @@ class BatchWriterBase:
         while spool.busy:
             yield None
         try:
-            yield from spool.tidy()
+            yield from spool.clean_up()
         finally:
             self._notify()
 
     def _flushed(self, timeout: float | None) -> Iterator[float | None]:
         """Yield, until all that is there now is settled, for how long at the most; raises if that takes too long."""
-        waiting = [(sealed, sealed.refusals) for sealed in self._batcher.seal()]
+        waiting = [(sealed, sealed.failed_attempts) for sealed in self._batcher.seal()]
         self._batcher.release()
         self._notify()
         deadline = math.inf if timeout is None else self._clock.now() + timeout
-        for sealed, refusals in waiting:
-            while not sealed.settled:
-                if sealed.refusal is not None and sealed.refusals > refusals:
-                    raise sealed.refusal
+        for sealed, failed_attempts in waiting:
+            while not sealed.completed:
+                if sealed.last_error is not None and sealed.failed_attempts > failed_attempts:
+                    raise sealed.last_error
                 self._report_failures()
                 left = deadline - self._clock.now()
                 if left <= 0:
@@ -231,13 +233,13 @@ class BatchWriterBase:
             return
         deadline = self._clock.now() + self.options.exit_timeout
         self._batcher.release()
-        refusals: dict[int, int] = {}
+        failed_attempts: dict[int, int] = {}
         while (self._receipts.open or self._reports.is_pending) and (left := deadline - self._clock.now()) > 0:
             pending = self._batcher.seal()  # again and again: what others are writing still comes
             is_refused = {
                 sealed.target
                 for sealed in pending
-                if sealed.refusals > refusals.setdefault(id(sealed), sealed.refusals)
+                if sealed.failed_attempts > failed_attempts.setdefault(id(sealed), sealed.failed_attempts)
             }
             if (
                 is_refused
@@ -252,20 +254,20 @@ class BatchWriterBase:
         with self._lock:
             return self._batcher.next
 
-    def _delivered(self, sealed: Sealed, rejected: list[RejectedLine]) -> None:
+    def _delivery_succeeded(self, sealed: Sealed, rejected: list[RejectedLine]) -> None:
         if not self._open:
             return  # it was handed back meanwhile
         self._batcher.acknowledge(sealed, rejected)
         if self._is_away:
             self._is_away = False
             self._reports.log(
-                logging.WARNING, "%s takes lines again; %d are pending", self._settings.where, self.pending
+                logging.WARNING, "%s takes lines again; %d are pending", self._settings.address, self.pending
             )
         if rejected:
             self._reports.error(partial_write(rejected))
         self._after(sealed)
 
-    def _not_delivered(self, sealed: Sealed, failure: Exception) -> None:
+    def _delivery_failed(self, sealed: Sealed, failure: Exception) -> None:
         if not self._open:
             return
         if isinstance(failure, InfluxDBError):
@@ -280,41 +282,50 @@ class BatchWriterBase:
             if not self._is_away:
                 self._is_away = True
                 self._reports.log(
-                    logging.WARNING, "%s takes no lines: %s; %d are pending", self._settings.where, error, self.pending
+                    logging.WARNING,
+                    "%s takes no lines: %s; %d are pending",
+                    self._settings.address,
+                    error,
+                    self.pending,
                 )
             retry = self._settings.retry
-            asked = retry.asked(error)
-            self._batcher.put_back(sealed, self._clock.now() + (self._long_wait() if asked is None else asked))
+            server_delay = retry.server_delay(error)
+            self._batcher.put_back(
+                sealed, self._clock.now() + (self._outage_backoff() if server_delay is None else server_delay)
+            )
         elif self._spool is not None:
-            if sealed.refusal is None:
+            if sealed.last_error is None:
                 self._reports.log(
-                    logging.WARNING, "%s rejects requests; the lines stay in the spool: %s", self._settings.where, error
+                    logging.WARNING,
+                    "%s rejects requests; the lines stay in the spool: %s",
+                    self._settings.address,
+                    error,
                 )
-            self._batcher.hold(sealed, error, self._clock.now() + self._long_wait())
+            self._batcher.hold(sealed, error, self._clock.now() + self._outage_backoff())
         else:
             self._batcher.fail(sealed, error)
-            self.undelivered.append(self._handed_back(sealed))
+            self.undelivered.append(self._undelivered_lines(sealed))
             if not self._handed_lines:
                 self._reports.log(
-                    logging.WARNING, "%s will not take lines, which are handed back: %s", self._settings.where, error
+                    logging.WARNING, "%s will not take lines, which are handed back: %s", self._settings.address, error
                 )
             self._handed_lines += sealed.batch.lines
         self._reports.error(error)
         self._after(sealed)
 
-    def _long_wait(self) -> float:
+    def _outage_backoff(self) -> float:
         retry = self._settings.retry
         return retry.max_backoff * (1 + retry.random()) / 2
 
     def _after(self, sealed: Sealed) -> None:
         """Look what has become of the receipts, and tell how far we are."""
-        self._look_at_those_of(sealed)
+        self._receipts_of_caller(sealed)
         self._reports.progress(self)
 
-    def _look_at_those_of(self, *several: Sealed) -> None:
+    def _receipts_of_caller(self, *several: Sealed) -> None:
         for sealed in several:
-            if sealed.settled and self._spool is not None:
-                self._spool.settle(sealed.records)
+            if sealed.completed and self._spool is not None:
+                self._spool.mark_completed(sealed.records)
             for receipt, *_ in sealed.parts:
                 self._receipts.check(receipt)
 
@@ -335,16 +346,16 @@ class BatchWriterBase:
         self._open = False
         reason = self._last_error or InfluxDBError("the batch writer was left before the lines were delivered")
         if self._spool is None:
-            self.undelivered += map(self._handed_back, self._batcher.give_up(reason))
+            self.undelivered += map(self._undelivered_lines, self._batcher.return_undelivered(reason))
         elif self.pending:
-            refusal = self._batcher.refusal
+            last_error = self._batcher.last_error
             stay = f"{self.pending} lines stay in the spool {self._spool.directory}"
-            self._reports.log(logging.WARNING, "%s: %s", stay, refusal or reason)
-            if refusal is not None:
+            self._reports.log(logging.WARNING, "%s: %s", stay, last_error or reason)
+            if last_error is not None:
                 if error is None:
-                    refusal.add_note(stay)
-                    raise refusal
-                error.add_note(f"{stay}: {refusal}")
+                    last_error.add_note(stay)
+                    raise last_error
+                error.add_note(f"{stay}: {last_error}")
         if self.undelivered:
             lost = UndeliveredError(self.undelivered, reason)
             if error is None:
@@ -354,7 +365,7 @@ class BatchWriterBase:
             self._receipts.report_all()
             self._report_failures()
 
-    def _handed_back(self, sealed: Sealed) -> UndeliveredLines:
+    def _undelivered_lines(self, sealed: Sealed) -> UndeliveredLines:
         params, wants_db = sealed.target
         given = dict(params)
         db = self._settings.database if wants_db else given.get("db")
@@ -402,5 +413,5 @@ class BatchWriterBase:
             raise RuntimeError(msg)
 
     def __repr__(self) -> str:
-        where, state = self._settings.where, "" if self._open else ", closed"
-        return f"<{type(self).__name__} to {where}: {self.pending} pending, {self.written} written{state}>"
+        address, state = self._settings.address, "" if self._open else ", closed"
+        return f"<{type(self).__name__} to {address}: {self.pending} pending, {self.written} written{state}>"

@@ -59,7 +59,7 @@ class Receipt:
         """Say that no more lines come."""
         self._complete = True
 
-    def settled(self, lines: int) -> None:
+    def completed(self, lines: int) -> None:
         """Count lines of which it is known what has become of them."""
         self._pending -= lines
 
@@ -75,10 +75,10 @@ class Sealed:
     #: The records of a spool that have them, if there is one.
     records: list[int]
     #: Whether it is known of its lines what has become of them.
-    settled: bool = False
+    completed: bool = False
     #: How often the server refused it for a reason that is not in its lines, and the last such error.
-    refusals: int = 0
-    refusal: InfluxDBError | None = None
+    failed_attempts: int = 0
+    last_error: InfluxDBError | None = None
 
 
 @dataclass(slots=True)
@@ -235,11 +235,11 @@ class Batcher:
         """Say that the lines of a batch were stored, but for some that the server rejected."""
         self._in_flight = None
         self._held.pop(sealed.target, None)
-        sealed.settled = True
+        sealed.completed = True
         for receipt, one in _attributed(sealed, rejected):
             receipt.rejected.append(one)
         for receipt, count, _ in sealed.parts:
-            receipt.settled(count)
+            receipt.completed(count)
         self.rejected += len(rejected)
         # An incomplete line counts as one, and may be rejected as several.
         self.written += max(0, sealed.batch.lines - len(rejected))
@@ -264,8 +264,8 @@ class Batcher:
     def hold(self, sealed: Sealed, error: InfluxDBError, not_before: float) -> None:
         """Keep a batch whose target the server refuses; until that time only lines for other targets are sent."""
         self._in_flight = None
-        sealed.refusals += 1
-        sealed.refusal = error
+        sealed.failed_attempts += 1
+        sealed.last_error = error
         self._sealed.appendleft(sealed)
         self._held[sealed.target] = not_before
 
@@ -274,14 +274,14 @@ class Batcher:
         self._held.clear()
 
     @property
-    def refusal(self) -> InfluxDBError | None:
+    def last_error(self) -> InfluxDBError | None:
         """The error for which lines are held; None if there are none."""
-        return next((sealed.refusal for sealed in self._sealed if sealed.refusal is not None), None)
+        return next((sealed.last_error for sealed in self._sealed if sealed.last_error is not None), None)
 
     def fail(self, sealed: Sealed, error: InfluxDBError) -> None:
         """Give up a batch; it is no longer pending, and its lines belong to the caller."""
         self._in_flight = None
-        self._give_up(sealed, error)
+        self._return_undelivered(sealed, error)
 
     def make_room(self, lines: int, error: InfluxDBError) -> list[Sealed]:
         """Give up the oldest batches until there is room for so many lines, or none is left that is not on its way."""
@@ -289,7 +289,7 @@ class Batcher:
         given_up: list[Sealed] = []
         while not self.has_room(lines) and self._sealed:
             given_up.append(self._sealed.popleft())
-            self._give_up(given_up[-1], error)
+            self._return_undelivered(given_up[-1], error)
         return given_up
 
     def drop_oldest(self, error: InfluxDBError) -> list[Sealed]:
@@ -298,23 +298,23 @@ class Batcher:
         if self._in_flight is not None or not self._sealed:
             return []
         oldest = self._sealed.popleft()
-        self._give_up(oldest, error)
+        self._return_undelivered(oldest, error)
         return [oldest]
 
-    def give_up(self, error: InfluxDBError) -> list[Sealed]:
+    def return_undelivered(self, error: InfluxDBError) -> list[Sealed]:
         """Give up all that is pending, and hand it over."""
         given_up = self.seal()
         self._in_flight = None
         self._sealed.clear()
         for sealed in given_up:
-            self._give_up(sealed, error)
+            self._return_undelivered(sealed, error)
         return given_up
 
-    def _give_up(self, sealed: Sealed, error: InfluxDBError) -> None:
-        sealed.settled = True
+    def _return_undelivered(self, sealed: Sealed, error: InfluxDBError) -> None:
+        sealed.completed = True
         for receipt, count, _ in sealed.parts:
             receipt.error = receipt.error or error
-            receipt.settled(count)
+            receipt.completed(count)
         self.pending -= sealed.batch.lines
 
     def _seal(self, key: tuple[Target, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 from .._encode.extra_tags import joined_tags
 from .._line_protocol.options import FieldType, ObjectColumns
-from .._write.operation import Writes
+from .._write.operation import WriteOperation
 from .._write.write import write_batches
 from .options import BatchOptions
 
@@ -76,7 +76,7 @@ def as_write_operation(
     field_types: Mapping[str, FieldType] | None = None,
     integers_as_floats: bool | None = None,
     **extra_tags: object,
-) -> Writes:
+) -> WriteOperation:
     """Take over anything that a client's `write` takes, waiting while the buffer is full.
 
     Points and lines without a time get the client's when they are accepted. The arguments are those of `write`,

@@ -10,7 +10,7 @@ from .._errors import BufferFullError
 from .._runtime.flow import run
 from .._runtime.settings import Settings
 from .._runtime.transport import Signal, Transport
-from .._write.operation import Writes
+from .._write.operation import WriteOperation
 from .base import BatchWriterBase, Step
 from .batcher import Receipt, Sealed
 from .options import BatchOptions
@@ -42,7 +42,7 @@ class BatchWriter(BatchWriterBase):
         self._crash: BaseException | None = None
 
     @with_arguments_of(as_write_operation)
-    def write(self, writes: Writes) -> Receipt:
+    def write(self, writes: WriteOperation) -> Receipt:
         self._check_process()  # before the lock, which a thread that the fork does not have may hold
         with self._signal:
             receipt = self._receipt(self._signal.caller())
@@ -149,12 +149,12 @@ class BatchWriter(BatchWriterBase):
                     rejected = run(self._delivery(sealed), self._transport)
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and other lines are sent
                     with self._signal:
-                        self._not_delivered(sealed, error)
-                        self._tidy()
+                        self._delivery_failed(sealed, error)
+                        self._clean_up()
                 else:
                     with self._signal:
-                        self._delivered(sealed, rejected)
-                        self._tidy()
+                        self._delivery_succeeded(sealed, rejected)
+                        self._clean_up()
                 self._reports.make()
                 with self._signal:
                     self._signal.notify()  # leaving waits for the reports
@@ -163,8 +163,8 @@ class BatchWriter(BatchWriterBase):
                 self._crash = error
                 self._signal.notify()
 
-    def _tidy(self) -> None:
-        self._do(self._tidied())
+    def _clean_up(self) -> None:
+        self._do(self._cleaned_up())
         self._signal.notify()
 
     def _next(self) -> Sealed | None:

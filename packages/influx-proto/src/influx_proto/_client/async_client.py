@@ -14,7 +14,7 @@ from .._runtime.op import Operation
 from .._runtime.settings import Settings
 from .._runtime.stream import StreamOp, aopen_stream
 from .._runtime.transport import AsyncTransport
-from .._write.operation import Writes
+from .._write.operation import WriteOperation
 from .base import BaseClient, SessionT, T
 from .binding import BoundAsyncClient
 
@@ -44,7 +44,7 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
             timeout: replaces the client's timeout, in seconds or as a `Timeout`, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
-        if isinstance(operation, Writes):  # as above, and may have to wait for its data
+        if isinstance(operation, WriteOperation):  # as above, and may have to wait for its data
             return cast("T", await operation.arun(settings, self._transport, self._background))
         return await arun(operation.flow(settings, self._transport), self._transport)
 

@@ -165,7 +165,7 @@ class BaseClient(Operations, Generic[SessionT]):
             gzip=gzip,
             observer=observer,
             tags=dict(tags or {}),
-            types=DEFAULT.but(unsigned, nonfinite, field_types, integers_as_floats),
+            types=DEFAULT.with_overrides(unsigned, nonfinite, field_types, integers_as_floats),
         )
         self.db = database
         self._closed = False

@@ -14,7 +14,7 @@ from .._runtime.op import Operation
 from .._runtime.settings import Settings
 from .._runtime.stream import StreamOp, open_stream
 from .._runtime.transport import Transport
-from .._write.operation import Writes
+from .._write.operation import WriteOperation
 from .base import BaseClient, SessionT, T
 from .binding import BoundClient
 
@@ -44,7 +44,7 @@ class Client(BaseClient[SessionT], BoundClient):
             timeout: replaces the client's timeout, in seconds or as a `Timeout`, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
-        if isinstance(operation, Writes):  # which may send several requests at a time
+        if isinstance(operation, WriteOperation):  # which may send several requests at a time
             return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final, cast
 import msgspec
 
 from .._errors import ProtocolError
-from .._gc_pause import uninterrupted
+from .._gc_pause import gc_paused
 from .document import PushDecoder, in_json_shape
 
 #: How much of an answer that is none is quoted.
@@ -84,7 +84,7 @@ class JSONDocuments(PushDecoder):
         if complete:
             lines = [line for line in buffer[: complete - 1].split(b"\n") if line and not line.isspace()]
             try:
-                documents += list(map(in_json_shape, uninterrupted(list, map(_DECODER.decode, lines))))
+                documents += list(map(in_json_shape, gc_paused(list, map(_DECODER.decode, lines))))
             except Exception:  # noqa: BLE001 - one document differs from most; `_decode` says how
                 complete = self._take_each_line(documents)
         del buffer[:complete]
@@ -121,7 +121,7 @@ class JSONDocuments(PushDecoder):
                 if buffer[at] != _OPEN:
                     del buffer[:begin]
                     self._seen = 0
-                    self._refuse()
+                    self._reject()
                     return
                 self._depth = 1
                 at += 1
@@ -138,7 +138,7 @@ class JSONDocuments(PushDecoder):
         del buffer[:begin]
         self._seen = at - begin
 
-    def _refuse(self) -> None:
+    def _reject(self) -> None:
         """Raise what is wrong, once enough of the text is there to quote it."""
         text = self._buffer
         if len(text) < _EXCERPT and b"\n" not in text:

@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from .._errors import ProtocolError
-from .._gc_pause import uninterrupted
+from .._gc_pause import gc_paused
 from .document import PushDecoder, in_json_shape
 from .msgpack_format import COUNT, SIZES, WIDTH, Walk, extension
 
@@ -123,7 +123,7 @@ class MessagePackDocuments(PushDecoder):
         if not found and _EXTENSION not in data:  # which would need Python
             parts = [data[begin:end] for begin, end in pairwise([0, *ends])]
             with suppress(Exception):  # raised again by the document at fault, after those before it
-                documents = uninterrupted(list, map(_DECODER.decode, parts))
+                documents = gc_paused(list, map(_DECODER.decode, parts))
                 found = dict(zip(ends, documents, strict=True))
         return found
 

@@ -9,23 +9,23 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .._line_protocol.escape import SHORT_LINE, string_value
-from .._line_protocol.options import TypePolicy
-from .._line_protocol.values import FieldTexts, number_encoder
+from .._line_protocol.options import FieldOptions
+from .._line_protocol.values import FieldValueEncoder, number_encoder
 from .._time import FIRST, LAST, to_nanoseconds
 from .grouping import classes_of
 
 #: Gives the texts of values that are all of one class; None if one of them has to be looked at.
-_Texter: TypeAlias = Callable[[Sequence[Any]], Sequence[bytes] | None]
+_ValueEncoder: TypeAlias = Callable[[Sequence[Any]], Sequence[bytes] | None]
 
 
-class AtOnce(NamedTuple):
+class ColumnFormat(NamedTuple):
     """How many values of one class become texts."""
 
-    texts: _Texter
+    texts: _ValueEncoder
     #: What stands behind each text.
     after: bytes = b""
     #: The same where values are missing though they are of the class: their texts are nothing.
-    sparse: _Texter | None = None
+    sparse: _ValueEncoder | None = None
     #: How many bytes a text can have; None where there is no telling.
     longest: int | None = None
 
@@ -42,7 +42,7 @@ class Column(NamedTuple):
 
 def read_column(
     values: Sequence[Any],
-    at_once: Mapping[type, AtOnce],
+    at_once: Mapping[type, ColumnFormat],
     before: bytes,
     whole: Callable[[Any], bytes],
     *,
@@ -198,19 +198,19 @@ def _decimals(values: Sequence[Any]) -> list[bytes] | None:
     return [_decimal(value) for value in values] if all(value.is_finite() for value in values) else None
 
 
-_decimal: Final[Callable[[Any], Any]] = FieldTexts(TypePolicy()).text
+_decimal: Final[Callable[[Any], Any]] = FieldValueEncoder(FieldOptions()).text
 
 #: How fields are written whose type is that of their values.
-FIELDS: Final[Mapping[type, AtOnce]] = {
-    float: AtOnce(_floats, sparse=_sparse_floats, longest=25),
-    int: AtOnce(_integers, b"i", longest=20),
-    bool: AtOnce(_booleans, longest=5),
-    str: AtOnce(_strings),
-    Decimal: AtOnce(_decimals),
+FIELDS: Final[Mapping[type, ColumnFormat]] = {
+    float: ColumnFormat(_floats, sparse=_sparse_floats, longest=25),
+    int: ColumnFormat(_integers, b"i", longest=20),
+    bool: ColumnFormat(_booleans, longest=5),
+    str: ColumnFormat(_strings),
+    Decimal: ColumnFormat(_decimals),
 }
 
 
-def integer_times(unit: int) -> AtOnce:
+def integer_times(unit: int) -> ColumnFormat:
     """Give how times are written that are integers of a unit, which is in nanoseconds."""
 
     def texts(values: Sequence[Any]) -> list[bytes] | None:
@@ -218,7 +218,7 @@ def integer_times(unit: int) -> AtOnce:
             return None
         return _numbers(values if unit == 1 else [value * unit for value in values])
 
-    return AtOnce(texts, longest=20)
+    return ColumnFormat(texts, longest=20)
 
 
 def _times(values: Sequence[Any]) -> list[bytes]:
@@ -226,4 +226,4 @@ def _times(values: Sequence[Any]) -> list[bytes]:
 
 
 #: How times are written that are text or a `datetime`.
-TIMES: Final = AtOnce(_times, longest=20)
+TIMES: Final = ColumnFormat(_times, longest=20)

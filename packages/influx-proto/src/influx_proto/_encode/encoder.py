@@ -12,18 +12,18 @@ from typing import Any, ClassVar, Final, NoReturn
 
 from .._errors import SerializationError
 from .._line_protocol.escape import encoded
-from .._line_protocol.options import DEFAULT, ObjectColumns, TypePolicy
+from .._line_protocol.options import DEFAULT, FieldOptions, ObjectColumns
 from .._line_protocol.split import SKIPPED, has_time, incomplete_line, is_point, lines
-from .._repr import shown
+from .._repr import short_repr
 from .._time import wire_precision
 from .batch import Batch
 from .classes.decorator import ObjectEncoder, object_encoder
 from .frames.detect import is_table, table_reader
 from .frames.encoder import TableEncoder
 from .frames.model import Table
-from .grouping import Lines, Run, with_runs
+from .grouping import EncodedGroup, Lines, with_runs
 from .points import PointEncoder, point_encoder
-from .points_columnar import PointRunEncoder
+from .points_columnar import PointColumns
 
 _UNLIMITED: Final = 2**63
 
@@ -49,7 +49,7 @@ class Encoder:
         tags: tags for all points, ready-made lines apart; a point's own win.
         max_lines: lines in one batch at the most, checked by the caller; None for no limit.
         max_bytes: bytes in one batch at the most, unless a single line is longer, as checked; None for no limit.
-        policy: what the caller decided about types.
+        field_options: how field values are encoded.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type.
         stamp: gives the time of each point and line that carries none, in nanoseconds; without it the server stamps
@@ -73,7 +73,7 @@ class Encoder:
         tags: Mapping[str, object] | None = None,
         max_lines: int | None = None,
         max_bytes: int | None = None,
-        policy: TypePolicy | None = None,
+        field_options: FieldOptions | None = None,
         object_columns: ObjectColumns = "str",
         stamp: Callable[[], int] | None = None,
         not_for_lines: str | None = None,
@@ -82,7 +82,7 @@ class Encoder:
         self._measurement = measurement
         self._precision_given = precision
         self._tags: Mapping[str, object] = {} if tags is None else tags
-        self._policy = DEFAULT if policy is None else policy
+        self._field_options = DEFAULT if field_options is None else field_options
         self._tag_columns = tag_columns
         self._object_columns: ObjectColumns = object_columns
         self._text_precision = wire_precision(precision)
@@ -115,17 +115,21 @@ class Encoder:
 
     @cached_property
     def _points(self) -> PointEncoder:
-        return point_encoder(self._measurement, self._tags, self._precision_given, self._policy)
+        return point_encoder(self._measurement, self._tags, self._precision_given, self._field_options)
 
     @cached_property
     def _tables(self) -> TableEncoder:
         return TableEncoder(
-            self._measurement, self._tags, self._policy, self._tag_columns, self._object_columns, self._max_lines
+            self._measurement, self._tags, self._field_options, self._tag_columns, self._object_columns, self._max_lines
         )
 
     def _object_encoder(self, kind: type) -> ObjectEncoder | None:
         return object_encoder(
-            kind, name=self._measurement, tags=self._tags, precision=self._precision_given, policy=self._policy
+            kind,
+            name=self._measurement,
+            tags=self._tags,
+            precision=self._precision_given,
+            field_options=self._field_options,
         )
 
     def add(self, item: object, *, bulk: bool = False) -> Iterable[Batch]:
@@ -217,11 +221,11 @@ class Encoder:
         elif issubclass(kind, Mapping):
             leaf = Encoder._add_point
         elif hasattr(kind, "__aiter__"):
-            leaf = Encoder._refuse_async
+            leaf = Encoder._reject_async
         elif (read := table_reader(kind)) is not None:
             node = partial(Encoder._table_batches, read=read)
         elif is_table(kind) or hasattr(kind, "_fields") or not hasattr(kind, "__iter__"):
-            leaf = Encoder._refuse
+            leaf = Encoder._reject
         else:
             node = Encoder._values
         if leaf is not None:
@@ -246,7 +250,7 @@ class Encoder:
             self._add_line(line, timed=point.get("time") is not None)
         elif not self._bulk:
             name = point.get("measurement", self._measurement)
-            msg = f"measurement {shown(name)}: the point has no field with a value"
+            msg = f"measurement {short_repr(name)}: the point has no field with a value"
             raise SerializationError(msg)
 
     def _add_object(self, value: object, *, encoder: ObjectEncoder) -> None:
@@ -265,7 +269,7 @@ class Encoder:
 
     def _run_encoder(self, kind: type) -> Lines | None:
         if kind is dict:
-            return PointRunEncoder(self._points, self._precision_given).lines
+            return PointColumns(self._points, self._precision_given).lines
         encoder = self._object_encoder(kind)
         return None if encoder is None else encoder.lines
 
@@ -273,7 +277,7 @@ class Encoder:
         """Give how many lines there may be before the batch is full; if it is, how many the next one may have."""
         return max(self._max_lines - self._lines, 0) or self._max_lines
 
-    def _add_run(self, run: Run) -> None:
+    def _add_run(self, run: EncodedGroup) -> None:
         """Add the lines of many points of one class."""
         self._add_batch(Batch(run.data, run.lines, "ns", run.timed))
         self._row += run.lines - 1  # it is counted as one
@@ -325,7 +329,7 @@ class Encoder:
             begin, reason = found
             line = data[begin : begin + 1000].decode(errors="replace")
             msg = (
-                f"the line {shown(line)} is incomplete: {reason}; pass complete lines, "
+                f"the line {short_repr(line)} is incomplete: {reason}; pass complete lines, "
                 "such as the whole text of a file or what split_lines yields"
             )
             raise SerializationError(msg)
@@ -392,16 +396,16 @@ class Encoder:
         full, self._full = self._full, []
         return full
 
-    def _refuse_async(self, value: object) -> NoReturn:
+    def _reject_async(self, value: object) -> NoReturn:
         msg = (
             f"cannot write {_a(value)} here: an async iterable is written by an awaiting client, or item by item "
             "in an `async for`"
         )
         raise SerializationError(msg)
 
-    def _refuse(self, value: object) -> NoReturn:
+    def _reject(self, value: object) -> NoReturn:
         msg = (
-            f"cannot write {_a(value)} ({shown(value)}): what is written is line protocol as str or bytes, a mapping "
+            f"cannot write {_a(value)} ({short_repr(value)}); pass line protocol as str or bytes, a mapping "
             "with 'fields', an object of a @lineprotocol class, a DataFrame or Arrow table, or an iterable of these"
         )
         raise SerializationError(msg)
@@ -410,7 +414,7 @@ class Encoder:
     _KNOWN: ClassVar[dict[type, Callable[[Encoder, Any], None]]] = {
         bytes: _add_bytes,
         str: _add_str,
-        Run: _add_run,
+        EncodedGroup: _add_run,
         _Pause: _pause,
     }
 

@@ -22,7 +22,7 @@ class NotColumnar(Exception):
     """Raised where values cannot be encoded column by column; they are then encoded one at a time."""
 
 
-class Run(NamedTuple):
+class EncodedGroup(NamedTuple):
     """The lines of many points."""
 
     data: bytes
@@ -80,7 +80,7 @@ def _runs_of_known(
             if found is None:
                 yield from run
             else:
-                yield Run(found[0], len(run), found[1])
+                yield EncodedGroup(found[0], len(run), found[1])
 
 
 def _runs_of_read(
@@ -96,4 +96,4 @@ def _runs_of_read(
             if found is None:
                 yield from run
             else:
-                yield Run(found[0], len(run), found[1])
+                yield EncodedGroup(found[0], len(run), found[1])

@@ -23,9 +23,9 @@ from .._line_protocol.escape import (
     measurement,
     tag_key,
 )
-from .._line_protocol.options import TypePolicy
-from .._line_protocol.values import FieldTexts, TagTexts, number_encoder
-from .._repr import shown
+from .._line_protocol.options import FieldOptions
+from .._line_protocol.values import FieldValueEncoder, TagValueEncoder, number_encoder
+from .._repr import short_repr
 from .._time import FIRST, LAST, to_nanoseconds, unit
 
 #: Series, shapes and field keys that are remembered. Where there are more, all are forgotten and learned anew.
@@ -41,27 +41,29 @@ class PointEncoder:
         name: the measurement of points that name none.
         tags: tags for all points.
         precision: the unit of times that are bare integers.
-        policy: what the caller decided about types.
+        field_options: how field values are encoded.
 
     Raises:
         SerializationError: the measurement or the tags cannot be written.
         ValueError: there is no such precision.
     """
 
-    def __init__(self, name: str | None, tags: Mapping[str, object], precision: str, policy: TypePolicy) -> None:
+    def __init__(
+        self, name: str | None, tags: Mapping[str, object], precision: str, field_options: FieldOptions
+    ) -> None:
         #: The measurement of points that name none.
         self.name = name
         self._precision = precision
         self._unit = unit(precision)
         self._number = number_encoder()
         #: Of each field key what there is to know.
-        self.fields = Fields(policy)
-        self._tag_texts = TagTexts()
+        self.fields = Fields(field_options)
+        self._tag_texts = TagValueEncoder()
         self._tag_values = TAG_VALUES
         if name is not None:
             measurement(name)
         if not isinstance(tags, Mapping):
-            self._refuse_kind("tags", tags)
+            self._reject_type("tags", tags)
         #: Tags for all points, each with its whole text.
         self._common: dict[str, bytes] = {}
         for key, value in tags.items():
@@ -70,7 +72,7 @@ class PointEncoder:
                 if text is not None:
                     self._common[key] = before_tag(key) + text
             except SerializationError as error:
-                msg = f"tag {shown(key)} for all points: {error}"
+                msg = f"tag {short_repr(key)} for all points: {error}"
                 raise SerializationError(msg) from None
         #: Series by measurement, tag keys and tag values, where all of these are str.
         self._known: BoundedCache[tuple[str, ...], bytes] = BoundedCache(_REMEMBERED)
@@ -93,7 +95,7 @@ class PointEncoder:
         if type(fields) is not dict and not isinstance(fields, Mapping):
             if fields is None and "fields" in point:
                 return None
-            self._refuse_fields(point, fields, name)
+            self._reject_fields(point, fields, name)
         series = self._series(name, point.get("tags"))
         text = self._field_set(name, fields)
         if not text:
@@ -140,7 +142,7 @@ class PointEncoder:
         if tags is None:
             tags = _NOTHING
         elif type(tags) is not dict and not isinstance(tags, Mapping):
-            self._refuse_kind("tags", tags, name)
+            self._reject_type("tags", tags, name)
         values = [*tags.values()]
         for value in values:
             # Another type may equal a text, or another type, and be written otherwise.
@@ -235,22 +237,24 @@ class PointEncoder:
             raise SerializationError(msg)
         if isinstance(name, str):
             return str.__str__(name)
-        msg = f"a measurement must be a str, not {type(name).__name__} ({shown(name)})"
+        msg = f"a measurement must be a str, not {type(name).__name__} ({short_repr(name)})"
         raise SerializationError(msg)
 
-    def _refuse_fields(self, point: Mapping[str, Any], fields: object, name: object) -> NoReturn:
+    def _reject_fields(self, point: Mapping[str, Any], fields: object, name: object) -> NoReturn:
         if fields is not None:
-            self._refuse_kind("fields", fields, name)
-        keys = ", ".join(shown(key) for key in list(point)[:10])
+            self._reject_type("fields", fields, name)
+        keys = ", ".join(short_repr(key) for key in list(point)[:10])
         msg = f"a {type(point).__name__} without 'fields' is no point; its keys are {keys or 'none'}"
         raise _located(SerializationError(msg), name)
 
-    def _refuse_kind(self, what: str, value: object, name: object = None) -> NoReturn:
-        msg = f"{what} must be a mapping, not {type(value).__name__} ({shown(value)})"
+    def _reject_type(self, what: str, value: object, name: object = None) -> NoReturn:
+        msg = f"{what} must be a mapping, not {type(value).__name__} ({short_repr(value)})"
         raise _located(SerializationError(msg), name)
 
 
-def point_encoder(name: str | None, tags: Mapping[str, object], precision: str, policy: TypePolicy) -> PointEncoder:
+def point_encoder(
+    name: str | None, tags: Mapping[str, object], precision: str, field_options: FieldOptions
+) -> PointEncoder:
     """Give an encoder of points: where it can, one that was there before, and knows most of what small writes repeat.
 
     Arguments and errors are those of `PointEncoder`.
@@ -258,26 +262,28 @@ def point_encoder(name: str | None, tags: Mapping[str, object], precision: str, 
     # As above, what is no `str` exactly may equal one and yet be written otherwise.
     texts = tuple(tags.items()) if isinstance(tags, Mapping) else None
     if texts is None or type(name) not in _NAMES or not all(type(key) is type(value) is str for key, value in texts):
-        return PointEncoder(name, tags, precision, policy)
-    return _learned(name, texts, precision, policy)
+        return PointEncoder(name, tags, precision, field_options)
+    return _learned(name, texts, precision, field_options)
 
 
 @lru_cache(maxsize=16)
-def _learned(name: str | None, tags: tuple[tuple[str, str], ...], precision: str, policy: TypePolicy) -> PointEncoder:
-    return PointEncoder(name, dict(tags), precision, policy)
+def _learned(
+    name: str | None, tags: tuple[tuple[str, str], ...], precision: str, field_options: FieldOptions
+) -> PointEncoder:
+    return PointEncoder(name, dict(tags), precision, field_options)
 
 
-class Fields(BoundedCache[Any, tuple[bytes, FieldTexts]]):
+class Fields(BoundedCache[Any, tuple[bytes, FieldValueEncoder]]):
     """By field key: the text before the value, and the texts of values."""
 
-    def __init__(self, policy: TypePolicy) -> None:
+    def __init__(self, field_options: FieldOptions) -> None:
         super().__init__(_REMEMBERED)
-        self._any = FieldTexts(policy)
+        self._any = FieldValueEncoder(field_options)
         #: The texts by which a float is what JSON has for it; not so where it is pinned to another type.
         self.plain_float = self._any
-        self._pinned = {key: FieldTexts(policy, pin) for key, pin in policy.field_types.items()}
+        self._pinned = {key: FieldValueEncoder(field_options, pin) for key, pin in field_options.field_types.items()}
 
-    def __missing__(self, key: object) -> tuple[bytes, FieldTexts]:
+    def __missing__(self, key: object) -> tuple[bytes, FieldValueEncoder]:
         found = field_key(key).encode() + b"=", self._pinned.get(key, self._any) if isinstance(key, str) else self._any
         return self.remember(key, found)
 
@@ -287,7 +293,7 @@ _NAMES: Final = (str, type(None))
 
 
 def _located(error: SerializationError, name: object, what: str = "", key: object = None) -> SerializationError:
-    where = "" if name is None else f"measurement {shown(name)}"
+    where = "" if name is None else f"measurement {short_repr(name)}"
     if what:
-        where += f", {what} {shown(key)}"
+        where += f", {what} {short_repr(key)}"
     return SerializationError(f"{where}: {error}" if where else str(error))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from .._checks import limit
 from .._errors import SerializationError
-from .._line_protocol.options import FieldType, ObjectColumns, TypePolicy
+from .._line_protocol.options import FieldOptions, FieldType, ObjectColumns
 from .._time import wire_precision
 from .batch import BATCH_BYTES, BATCH_LINES
 from .extra_tags import joined_tags, not_for_lines
@@ -67,7 +67,7 @@ def serialize(
         object_columns=object_columns,
         tags=all_tags,
         not_for_lines=not_for_lines(measurement, all_tags, field_types),
-        policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
+        field_options=FieldOptions().with_overrides(unsigned, nonfinite, field_types, integers_as_floats),
     )
     batches = list(encoder.encode(data))
     if len(batches) > 1:
@@ -133,6 +133,6 @@ def serialize_batches(
         not_for_lines=not_for_lines(measurement, all_tags, field_types),
         max_lines=limit("max_lines", max_lines),
         max_bytes=limit("max_bytes", max_bytes),
-        policy=TypePolicy().but(unsigned, nonfinite, field_types, integers_as_floats),
+        field_options=FieldOptions().with_overrides(unsigned, nonfinite, field_types, integers_as_floats),
     )
     return (batch.data for batch in encoder.encode(data))

@@ -38,7 +38,7 @@ def not_influxdb(status: int, headers: Headers, body: bytes) -> ProtocolError:
     return ProtocolError(f"this is no answer of InfluxDB: HTTP {status}, {content_type}, {shown}")
 
 
-class Refusal:
+class ErrorReceiver:
     """Receives an answer that is no success; its end is always an error."""
 
     def __init__(self, error_class: type[ResponseError], status: int, headers: Headers) -> None:
@@ -59,10 +59,10 @@ class Refusal:
 
     def error(self) -> InfluxDBError:
         """Return the error that the response describes."""
-        return refusal(self._error_class, self._status, self._headers, bytes(self._body))
+        return error_from_response(self._error_class, self._status, self._headers, bytes(self._body))
 
 
-def refusal(error_class: type[ResponseError], status: int, headers: Headers, body: bytes) -> InfluxDBError:
+def error_from_response(error_class: type[ResponseError], status: int, headers: Headers, body: bytes) -> InfluxDBError:
     """Return the error for a non-2xx response, by its status and text.
 
     Args:

@@ -64,7 +64,7 @@ class Exchange:
         if self._listens:
             self._began = self._now()
         if self._watch is not None:
-            self._watch.tell("started", self)
+            self._watch.notify("started", self)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
@@ -73,7 +73,7 @@ class Exchange:
         self.seconds = self._now() - self._began
         self.error = error
         if self._watch is not None:
-            self._watch.tell("ended", self)
+            self._watch.notify("ended", self)
         if (log := logger()) is not None:
             log.debug("%r", self)
 
@@ -127,7 +127,7 @@ class Watch:
         self._observer = observer
         self.server = server
 
-    def tell(self, what: str, about: Exchange | Retry) -> None:
+    def notify(self, what: str, about: Exchange | Retry) -> None:
         """Call the observer."""
         try:
             getattr(self._observer, what)(about)

@@ -12,12 +12,12 @@ from enum import Enum
 from typing import Any, Final
 
 from .._checks import mapping
-from .._line_protocol.options import TypePolicy
-from .._line_protocol.values import FieldTexts
-from .._repr import shown
+from .._line_protocol.options import FieldOptions
+from .._line_protocol.values import FieldValueEncoder
+from .._repr import short_repr
 from .quote import LONGEST, duration_ns, encodable, quote_time, quoted, regex_text
 
-_FLOATS: Final = FieldTexts(TypePolicy())
+_FLOATS: Final = FieldValueEncoder(FieldOptions())
 
 
 def encode_bind_parameters(params: Mapping[str, object]) -> str:
@@ -61,7 +61,7 @@ def _bound(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         if not -LONGEST - 1 <= value <= LONGEST:
-            msg = f"{shown(value)} does not fit into 64 bits"
+            msg = f"{short_repr(value)} does not fit into 64 bits"
             raise ValueError(msg)
         return str(int(value))
     if isinstance(value, timedelta):

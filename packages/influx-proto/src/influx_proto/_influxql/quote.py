@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeAlias, TypeVar
 
 from .._errors import SerializationError
-from .._repr import shown
+from .._repr import short_repr
 from .._time import to_nanoseconds
 
 #: How long something is: a `timedelta`, whole seconds, or as InfluxQL writes it (`"1h30m"`).
@@ -120,7 +120,7 @@ def quote_time(time: object, precision: str = "ns") -> str:
     """
     ns = to_nanoseconds(time, precision)
     if ns is None:
-        msg = f"{shown(time)} is no time"
+        msg = f"{short_repr(time)} is no time"
         raise SerializationError(msg)
     return str(ns)
 
@@ -194,14 +194,14 @@ def duration_ns(duration: object) -> int:
     elif isinstance(duration, str):
         parts = _DURATION.findall(duration)
         if not parts or "".join(number + unit for number, unit in parts) != duration:
-            msg = f"{shown(duration)} is no duration as InfluxQL writes it: integers with units, such as 1h30m"
+            msg = f"{short_repr(duration)} is no duration as InfluxQL writes it: integers with units, such as 1h30m"
             raise ValueError(msg)
         ns = sum(int(number) * _UNITS[unit] for number, unit in parts)
     else:
         msg = f"a duration must be a timedelta, an int of seconds or a str, not {type(duration).__name__}"
         raise TypeError(msg)
     if not 0 <= ns <= LONGEST:
-        msg = f"the duration {shown(duration)} is {'negative' if ns < 0 else 'longer than InfluxDB can count'}"
+        msg = f"the duration {short_repr(duration)} is {'negative' if ns < 0 else 'longer than InfluxDB can count'}"
         raise ValueError(msg)
     return ns
 

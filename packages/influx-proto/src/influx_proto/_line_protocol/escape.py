@@ -29,7 +29,7 @@ from typing import Final
 
 from .._bounded_cache import BoundedCache
 from .._errors import SerializationError
-from .._repr import shown
+from .._repr import short_repr
 from .split import end_of_line
 
 #: The longest series key with one field key that InfluxDB stores, four bytes between them.
@@ -66,7 +66,7 @@ def measurement(name: object) -> str:
     """
     text = _name(name, "measurement")
     if text[0] == "#":
-        msg = f"the measurement {shown(text)} begins with '#', which InfluxDB takes for a comment"
+        msg = f"the measurement {short_repr(text)} begins with '#', which InfluxDB takes for a comment"
         raise SerializationError(msg)
     _check_start(text, "measurement")
     _check_swallowed(text, "measurement")
@@ -162,7 +162,7 @@ def _check_key_length(line: bytes) -> None:
 def _name(name: object, what: str) -> str:
     """Check what is true for all names, and give the text of one."""
     if not isinstance(name, str):
-        msg = f"a {what} must be a str, not {type(name).__name__} ({shown(name)})"
+        msg = f"a {what} must be a str, not {type(name).__name__} ({short_repr(name)})"
         raise SerializationError(msg)
     text = str.__str__(name)  # of subclasses, the text itself
     if not text:
@@ -170,10 +170,10 @@ def _name(name: object, what: str) -> str:
         raise SerializationError(msg)
     if "\n" in text or "\r" in text:
         sign = "a line feed" if "\n" in text else "a carriage return"
-        msg = f"the {what} {shown(text)} contains {sign}, which line protocol can hold only in string fields"
+        msg = f"the {what} {short_repr(text)} contains {sign}, which line protocol can hold only in string fields"
         raise SerializationError(msg)
     if text[-1] == "\\":
-        msg = f"the {what} {shown(text)} ends in a backslash, which would swallow the separator after it"
+        msg = f"the {what} {short_repr(text)} ends in a backslash, which would swallow the separator after it"
         raise SerializationError(msg)
     if not text.isascii():
         encoded(text, what)
@@ -183,13 +183,13 @@ def _name(name: object, what: str) -> str:
 def _check_start(name: str, what: str) -> None:
     if name[0] in "\t\0":
         sign = "a tab" if name[0] == "\t" else "NUL"
-        msg = f"the {what} {shown(name)} begins with {sign}, which InfluxDB skips"
+        msg = f"the {what} {short_repr(name)} begins with {sign}, which InfluxDB skips"
         raise SerializationError(msg)
 
 
 def _check_swallowed(name: str, what: str) -> None:
     if "\\" in name and (found := _SWALLOWED.search(name)):
-        msg = f"the {what} {shown(name)} has a backslash before {found[0][1]!r}, and InfluxDB would drop the backslash"
+        msg = f"the {what} {short_repr(name)} has a backslash before {found[0][1]!r}, which InfluxDB would drop"
         raise SerializationError(msg)
 
 
@@ -208,7 +208,7 @@ def encoded(text: str, what: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        msg = f"the {what} {shown(text)} has a lone surrogate at index {error.start}, which UTF-8 cannot encode"
+        msg = f"the {what} {short_repr(text)} has a lone surrogate at index {error.start}, which UTF-8 cannot encode"
         raise SerializationError(msg) from None
 
 

@@ -18,7 +18,7 @@ _FIELD_TYPES: Final = get_args(FieldType)
 
 
 @dataclass(frozen=True, slots=True)
-class TypePolicy:
+class FieldOptions:
     """How the values of fields are written where there is a choice.
 
     Raises:
@@ -45,13 +45,13 @@ class TypePolicy:
         # A copy: what the caller does to theirs afterwards cannot turn a field's type in the middle of a stream.
         object.__setattr__(self, "field_types", dict(self.field_types))
 
-    def but(
+    def with_overrides(
         self,
         unsigned: bool | None = None,
         nonfinite: Literal["raise", "omit"] | None = None,
         field_types: Mapping[str, FieldType] | None = None,
         integers_as_floats: bool | None = None,
-    ) -> TypePolicy:
+    ) -> FieldOptions:
         """Give the same with some options decided otherwise; None leaves one as it is, and `field_types` are merged.
 
         Raises:
@@ -59,17 +59,17 @@ class TypePolicy:
         """
         if unsigned is None and nonfinite is None and field_types is None and integers_as_floats is None:
             return self
-        said: dict[str, Any] = {
+        overrides: dict[str, Any] = {
             "unsigned": unsigned,
             "nonfinite": nonfinite,
             "integers_as_floats": integers_as_floats,
             "field_types": field_types,
         }
         if isinstance(field_types, Mapping):
-            said["field_types"] = {**self.field_types, **field_types}
-        made = replace(self, **{name: value for name, value in said.items() if value is not None})
+            overrides["field_types"] = {**self.field_types, **field_types}
+        made = replace(self, **{name: value for name, value in overrides.items() if value is not None})
         return self if made == self else made  # so that who decides nothing else is easily told
 
 
 #: That of those who decide nothing.
-DEFAULT: Final = TypePolicy()
+DEFAULT: Final = FieldOptions()

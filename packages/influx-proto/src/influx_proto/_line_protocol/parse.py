@@ -189,13 +189,13 @@ class _Reader:
         try:
             return scan_line(data[begin:end], self._unit, unsigned=self._unsigned)
         except ScanError as error:
-            refusal = self._refusal(data, begin + error.at, error.reason)
+            rejection = self._error(data, begin + error.at, error.reason)
             if self._refused is None:
-                raise refusal from None
-            self._refused.append(refusal)
+                raise rejection from None
+            self._refused.append(rejection)
             return None
 
-    def _refusal(self, data: bytes, at: int, reason: str) -> SerializationError:
+    def _error(self, data: bytes, at: int, reason: str) -> SerializationError:
         begin = data.rfind(b"\n", 0, at) + 1
         end = data.find(b"\n", at)
         place = Place(
@@ -204,6 +204,6 @@ class _Reader:
             text=data[begin : end if end >= 0 else len(data)].decode(errors="replace"),
             reason=reason,
         )
-        refusal = SerializationError(f"line {place.line}, column {place.column}: {reason}")
-        refusal.place = place
-        return refusal
+        error = SerializationError(f"line {place.line}, column {place.column}: {reason}")
+        error.place = place
+        return error

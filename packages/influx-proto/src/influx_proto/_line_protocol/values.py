@@ -31,12 +31,12 @@ from functools import cache
 from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from .._errors import SerializationError
-from .._repr import shown
+from .._repr import short_repr
 from .escape import string_value, tag_value
-from .options import FieldType, TypePolicy
+from .options import FieldOptions, FieldType
 
 #: Gives the text of a value, or None for one that is missing.
-Texter: TypeAlias = Callable[[Any], bytes | None]
+ValueEncoder: TypeAlias = Callable[[Any], bytes | None]
 
 FIRST_INTEGER: Final = -(2**63)
 LAST_INTEGER: Final = 2**63 - 1
@@ -45,7 +45,7 @@ LAST_UNSIGNED: Final = 2**64 - 1
 _BOOLEANS: Final = {True: b"true", False: b"false"}
 
 #: The types of field that the classes of Python's own are.
-_NATURAL: Final[dict[type, FieldType]] = {
+_DEFAULT_TYPES: Final[dict[type, FieldType]] = {
     float: "float",
     int: "integer",
     bool: "boolean",
@@ -110,7 +110,7 @@ _KNOWN_NUMBERS: Final[Sequence[object]] = (
 )
 
 
-def float_text(value: float) -> bytes | None:
+def encode_float(value: float) -> bytes | None:
     """Give the text of a float: the shortest that reads back to it; None for NaN.
 
     Raises:
@@ -125,13 +125,13 @@ def float_text(value: float) -> bytes | None:
     return None
 
 
-class _Texts(dict[type, Texter], ABC):
+class _ValueEncoder(dict[type, ValueEncoder], ABC):
     """Functions by the exact class of the value; classes not yet met are looked at once."""
 
     def __init__(self) -> None:
         super().__init__({type(None): _missing})
 
-    def __missing__(self, kind: type) -> Texter:
+    def __missing__(self, kind: type) -> ValueEncoder:
         found = self._find(kind)
         if len(self) < _CLASSES:
             self[kind] = found
@@ -145,7 +145,7 @@ class _Texts(dict[type, Texter], ABC):
         """
         return self[type(value)](value)
 
-    def _find(self, kind: type) -> Texter:
+    def _find(self, kind: type) -> ValueEncoder:
         """Find the function for a class by what the class is derived from."""
         if issubclass(kind, Enum):
             return self._str_enum if issubclass(kind, str) else self._int if issubclass(kind, int) else self.name
@@ -157,9 +157,9 @@ class _Texts(dict[type, Texter], ABC):
         for base, text in ((bool, self._bool), (int, self._int), (float, self._float), (str, self._str)):
             if issubclass(kind, base):
                 return text
-        return self._decimal if issubclass(kind, Decimal) else self._refuse
+        return self._decimal if issubclass(kind, Decimal) else self._reject
 
-    def _find_numpy(self, kind: type) -> Texter:
+    def _find_numpy(self, kind: type) -> ValueEncoder:
         numpy = sys.modules["numpy"]
         for base, text in (
             ((numpy.datetime64, numpy.timedelta64), self._numpy_time),  # before the integers, of which one is
@@ -172,10 +172,10 @@ class _Texts(dict[type, Texter], ABC):
         ):
             if issubclass(kind, base):
                 return text
-        return self._refuse
+        return self._reject
 
     def _numpy_time(self, value: Any) -> bytes | None:
-        return None if sys.modules["numpy"].isnat(value) else self._refuse(value)
+        return None if sys.modules["numpy"].isnat(value) else self._reject(value)
 
     def _str_enum(self, value: Any) -> bytes | None:
         return self._str(str.__str__(value))
@@ -188,7 +188,7 @@ class _Texts(dict[type, Texter], ABC):
         """
         name: str | None = value.name
         if name is None:
-            msg = f"{shown(value)} has no name to be written by"
+            msg = f"{short_repr(value)} has no name to be written by"
             raise SerializationError(msg)
         return self._str(name)
 
@@ -205,36 +205,36 @@ class _Texts(dict[type, Texter], ABC):
     def _str(self, value: Any) -> bytes | None: ...
 
     @abstractmethod
-    def _refuse(self, value: Any) -> bytes | None: ...
+    def _reject(self, value: Any) -> bytes | None: ...
 
     def _float(self, value: Any) -> bytes | None:
-        return self._refuse_number(value)
+        return self._reject_number(value)
 
     def _numpy_float(self, value: Any) -> bytes | None:
-        return self._refuse_number(value)
+        return self._reject_number(value)
 
     def _decimal(self, value: Any) -> bytes | None:
-        return None if value.is_nan() else self._refuse(value)
+        return None if value.is_nan() else self._reject(value)
 
-    def _refuse_number(self, value: Any) -> bytes | None:
+    def _reject_number(self, value: Any) -> bytes | None:
         """NaN is missing, whatever the type."""
-        return None if math.isnan(value) else self._refuse(value)
+        return None if math.isnan(value) else self._reject(value)
 
 
-class FieldTexts(_Texts):
+class FieldValueEncoder(_ValueEncoder):
     """The texts of fields under a policy, or of one field whose type is pinned.
 
     Args:
-        policy: the caller's decisions.
+        field_options: how field values are encoded.
         pin: the type that the field must have; None to go by the values.
     """
 
-    def __init__(self, policy: TypePolicy, pin: FieldType | None = None) -> None:
+    def __init__(self, field_options: FieldOptions, pin: FieldType | None = None) -> None:
         super().__init__()
         self._pin = pin
-        self._unsigned = policy.unsigned
-        self._omit = policy.nonfinite == "omit"
-        if pin is None and policy.integers_as_floats:
+        self._unsigned = field_options.unsigned
+        self._omit = field_options.nonfinite == "omit"
+        if pin is None and field_options.integers_as_floats:
             self._number: FieldType | None = "float"
         else:
             self._number = pin
@@ -249,7 +249,7 @@ class FieldTexts(_Texts):
             self[str] = string_value
             self[bool] = _BOOLEANS.__getitem__
             if not self._omit:
-                self[float] = float_text
+                self[float] = encode_float
             if self._number is None:
                 self[int] = self._plain_int
 
@@ -264,21 +264,21 @@ class FieldTexts(_Texts):
         return self._omit
 
     @property
-    def natural(self) -> set[type]:
+    def default_type(self) -> set[type]:
         """The classes of values that are written by their type alone, policy or not; infinite ones apart."""
         if self._pin is not None:
-            return {kind for kind, pin in _NATURAL.items() if pin == self._pin}
-        return {kind for kind in _NATURAL if self._number is None or kind is not int}
+            return {kind for kind, pin in _DEFAULT_TYPES.items() if pin == self._pin}
+        return {kind for kind in _DEFAULT_TYPES if self._number is None or kind is not int}
 
     def _bool(self, value: Any) -> bytes | None:
         if self._pin is None or self._pin == "boolean":
             return b"true" if value else b"false"
-        return self._pinned_text(b"true" if value else b"false", value)
+        return self._overridden_text(b"true" if value else b"false", value)
 
     def _str(self, value: Any) -> bytes | None:
         if self._pin is None or self._pin == "string":
             return string_value(str.__str__(value))
-        return self._refuse(value)
+        return self._reject(value)
 
     def _plain_int(self, value: int) -> bytes | None:
         return number_encoder()(value) + b"i" if FIRST_INTEGER <= value <= LAST_INTEGER else self._int(value)
@@ -299,7 +299,7 @@ class FieldTexts(_Texts):
             case "unsigned":
                 return b"%du" % number if 0 <= number <= LAST_UNSIGNED else self._overflow(number)
             case _:
-                return self._pinned_text(_digits(number), value)
+                return self._overridden_text(_digits(number), value)
 
     def _uint64(self, value: Any) -> bytes | None:
         # By its type and not by its size, so that a field is of one type.
@@ -310,10 +310,10 @@ class FieldTexts(_Texts):
     def _float(self, value: Any) -> bytes | None:
         if math.isinf(value) and self._omit:
             return None
-        text = float_text(float(value))
+        text = encode_float(float(value))
         if text is None or self._pin is None or self._pin == "float":
             return text
-        return self._pinned_number(value)
+        return self._overridden_number(value)
 
     def _numpy_float(self, value: Any) -> bytes | None:
         """float16, float32 and longdouble; float64 is a float."""
@@ -324,11 +324,11 @@ class FieldTexts(_Texts):
             if number != value:
                 msg = f"the {type(value).__name__} {value!s} is no 64-bit float, which is all that InfluxDB stores"
                 raise SerializationError(msg)
-            return float_text(number)
+            return encode_float(number)
         # The shortest digits for its own size; not by `str`, which numpy's print options change.
         digits = sys.modules["numpy"].format_float_scientific(value, unique=True, trim="0")
         # Read as a 64-bit float these digits are the shortest again, so the form is the same as that of all floats.
-        return float_text(float(digits))
+        return encode_float(float(digits))
 
     def _decimal(self, value: Any) -> bytes | None:
         if value.is_nan():
@@ -336,7 +336,7 @@ class FieldTexts(_Texts):
         if value.is_infinite():
             return self._float(float(value))
         if self._pin is not None and self._pin != "float":
-            return self._pinned_number(value)
+            return self._overridden_number(value)
         if math.isinf(float(value)):
             msg = f"the Decimal {value:.3e} is too large for a 64-bit float"
             raise SerializationError(msg)
@@ -347,7 +347,7 @@ class FieldTexts(_Texts):
         text = f"{value:f}" if -20 <= value.adjusted() < 40 else str(value).lower().replace("e+", "e")
         return text.encode()
 
-    def _pinned_number(self, value: Any) -> bytes | None:
+    def _overridden_number(self, value: Any) -> bytes | None:
         """A float or Decimal where another type is pinned: only a whole number can be an integer."""
         if self._pin in {"integer", "unsigned"}:
             # A Decimal can have more digits than there is memory for.
@@ -355,30 +355,30 @@ class FieldTexts(_Texts):
                 return self._overflow(value)
             if value == int(value):
                 return self._int(int(value))
-        return self._refuse(value)
+        return self._reject(value)
 
-    def _pinned_text(self, text: bytes, value: Any) -> bytes | None:
+    def _overridden_text(self, text: bytes, value: Any) -> bytes | None:
         """An integer or boolean where another type is pinned: it has one exact text."""
-        return b'"%b"' % text if self._pin == "string" else self._refuse(value)
+        return b'"%b"' % text if self._pin == "string" else self._reject(value)
 
     def _overflow(self, number: Any) -> NoReturn:
         kind = "unsigned integer" if self._number == "unsigned" else "integer"
         hint = ""
         if self._number is None and not self._unsigned and 0 <= number <= LAST_UNSIGNED:
             hint = "; unsigned=True writes it as an unsigned one, for servers that have these"
-        msg = f"{shown(number)} does not fit into a 64-bit {kind}{hint}"
+        msg = f"{short_repr(number)} does not fit into a 64-bit {kind}{hint}"
         raise SerializationError(msg)
 
-    def _refuse(self, value: Any) -> bytes | None:
+    def _reject(self, value: Any) -> bytes | None:
         kind = type(value).__name__
         if self._pin is not None:
-            msg = f"a {kind} ({shown(value)}) cannot be written as {self._pin}, the type this field is to have, exactly"
+            msg = f"a {kind} ({short_repr(value)}) cannot be written as {self._pin}, the field's type, without loss"
             raise SerializationError(msg)
-        msg = f"a {kind} ({shown(value)}) is nothing that InfluxDB has a field type for; convert it"
+        msg = f"a {kind} ({short_repr(value)}) is nothing that InfluxDB has a field type for; convert it"
         raise SerializationError(msg)
 
 
-class TagTexts(_Texts):
+class TagValueEncoder(_ValueEncoder):
     """The texts of tag values, escaped."""
 
     def _str(self, value: Any) -> bytes | None:
@@ -391,8 +391,8 @@ class TagTexts(_Texts):
     def _bool(self, value: Any) -> bytes | None:
         return b"True" if value else b"False"
 
-    def _refuse(self, value: Any) -> bytes | None:
-        msg = f"a {type(value).__name__} ({shown(value)}) is no tag value; a tag is text: convert it to str"
+    def _reject(self, value: Any) -> bytes | None:
+        msg = f"a {type(value).__name__} ({short_repr(value)}) is no tag value; a tag is text: convert it to str"
         raise SerializationError(msg)
 
 
@@ -406,14 +406,14 @@ def _integer_as_float(number: int) -> bytes | None:
     except OverflowError:
         value = math.inf
     if value != number:
-        msg = f"{shown(number)} has no exact equal among 64-bit floats, so it cannot be written as one"
+        msg = f"{short_repr(number)} has no exact equal among 64-bit floats, so it cannot be written as one"
         raise SerializationError(msg)
-    return float_text(value)
+    return encode_float(value)
 
 
 def _digits(number: int) -> bytes:
     # Python refuses to print integers of more than some thousand digits; nobody has such tags.
     if number.bit_length() > 1024:
-        msg = f"{shown(number)} is too long to be written"
+        msg = f"{short_repr(number)} is too long to be written"
         raise SerializationError(msg)
     return b"%d" % number

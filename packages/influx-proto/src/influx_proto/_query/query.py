@@ -30,7 +30,7 @@ T = TypeVar("T")
 #: A longer URL is sent as a form body instead: proxies refuse URLs from about 8 KiB on, some from 2 KiB.
 _LONGEST_URL = 2000
 
-AnswerFormat: TypeAlias = Literal["msgpack", "json", "csv"]
+ResponseFormat: TypeAlias = Literal["msgpack", "json", "csv"]
 
 #: Alone and exact: InfluxDB up to 1.7 compares the whole header.
 _ACCEPT: Final = {"msgpack": "application/x-msgpack", "json": "application/json", "csv": "application/csv"}
@@ -46,7 +46,7 @@ def query(
     rp: str | None = None,
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
     timeout: float | Timeout | None = None,
 ) -> Op[QueryResult]:
     """Run InfluxQL: one statement or several, separated by semicolons.
@@ -82,7 +82,7 @@ def query_chunks(
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
     timeout: float | Timeout | None = None,
 ) -> StreamOp[QueryResult]:
     """Run a query and give its result in parts, as they arrive: `with client.query_chunks(q) as chunks: ...`.
@@ -115,7 +115,7 @@ def query_points(
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
     timeout: float | Timeout | None = None,
 ) -> StreamOp[dict[str, Any]]:
     """Run a query and give its points as they arrive: `with client.query_points(q) as points: ...`.
@@ -149,7 +149,7 @@ def query_dataframe(
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
     measurement: bool | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
     timeout: float | Timeout | None = None,
 ) -> Op[DataFrame]:
     """Run a query of one statement and give its result as one tidy pandas DataFrame; see `QueryResult.to_pandas`.
@@ -183,7 +183,7 @@ def query_dataframes(
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
     measurement: bool | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
     timeout: float | Timeout | None = None,
 ) -> Op[list[DataFrame]]:
     """Run a query of any number of statements and give a pandas DataFrame for each; otherwise as `query_dataframe`."""
@@ -201,7 +201,7 @@ def query_dataframe_chunks(
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
     measurement: bool | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
     timeout: float | Timeout | None = None,
 ) -> StreamOp[DataFrame]:
     """Run a query and give its result in parts, as they arrive, each as a pandas DataFrame; see `query_chunks`.
@@ -222,7 +222,7 @@ def query_as(
     db: str | None = None,
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
-    format: AnswerFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
     timeout: float | Timeout | None = None,
 ) -> Op[list[T]]:
     """Run a query and make an object of each row: what was written as such objects comes back as it was.
@@ -313,7 +313,7 @@ def _query_request(
     epoch: str | None,
     params: Mapping[str, object] | None,
     chunk_size: int | None,
-    answer_format: AnswerFormat,
+    answer_format: ResponseFormat,
 ) -> Request:
     choice("format", answer_format, _ACCEPT)
     if is_empty(text("q", q)):

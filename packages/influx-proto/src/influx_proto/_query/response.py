@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
 from .._errors import ProtocolError
-from .._http.error_response import Refusal, not_influxdb
+from .._http.error_response import ErrorReceiver, not_influxdb
 from .._http.messages import Headers
 from .._result.errors import QueryError, QueryErrorDatabaseNotFound
 from .._result.result import QueryResult, join
@@ -41,7 +41,7 @@ def chunk_decoder(
         gathered: whether chunks may wait until there are some more.
     """
     if status != 200:
-        return Refusal(QueryError, status, headers)
+        return ErrorReceiver(QueryError, status, headers)
     documents = decoder_for(headers.get("Content-Type"), packed=packed)
     if documents is None:
         return _NotInfluxDB(status, headers)
@@ -190,7 +190,7 @@ class _ChunkDecoder:
                     raise ProtocolError(msg)
                 self._follow(statement, result)
                 if self._epoch is None:
-                    _give_times_as_text(result)
+                    _format_times(result)
                 good.append(result)
             if good:
                 chunks.append(QueryResult(good, epoch=self._epoch))
@@ -230,7 +230,7 @@ def _with_lists(chunk: QueryResult) -> QueryResult:
     return chunk
 
 
-def _give_times_as_text(result: dict[str, Any]) -> None:
+def _format_times(result: dict[str, Any]) -> None:
     """Turn times that are integers although text was asked for, as they are in CSV, into what was asked for."""
     for series in result.get("series", ()):
         if series["columns"][:1] == ["time"]:

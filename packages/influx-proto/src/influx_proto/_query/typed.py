@@ -26,8 +26,8 @@ from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from .._encode.classes.schema import Attribute, Kind, Schema, schema_of
 from .._errors import SchemaError, SerializationError
-from .._line_protocol.values import float_text
-from .._repr import shown
+from .._line_protocol.values import encode_float
+from .._repr import short_repr
 from .._result.result import QueryResult, Series
 from .._time import from_nanoseconds, to_nanoseconds, to_rfc3339
 
@@ -70,7 +70,7 @@ class _Rows(Generic[T]):
     def __init__(self, cls: type[T], epoch: str | None) -> None:
         schema = schema_of(cls)
         if schema is None:
-            name = cls.__name__ if isinstance(cls, type) else shown(cls)
+            name = cls.__name__ if isinstance(cls, type) else short_repr(cls)
             msg = f"{name} is not decorated with @lineprotocol, so it is not known what its attributes are"
             raise SchemaError(msg)
         self._cls = cls
@@ -124,7 +124,7 @@ class _Rows(Generic[T]):
 
     def _fail(self, attribute: Attribute, series: Series, number: int, why: str) -> NoReturn:
         msg = (
-            f"row {number} of measurement {shown(series.name)} is no {self._cls.__name__}: "
+            f"row {number} of measurement {short_repr(series.name)} is no {self._cls.__name__}: "
             f"attribute {attribute.name!r} {why}"
         )
         raise SerializationError(msg) from None
@@ -189,7 +189,7 @@ def _member_reader(enum: type[Enum]) -> Callable[[Any], object]:
     def read(value: object) -> object:
         found = members.get(value) if isinstance(value, str) else None
         if found is None:
-            msg = f"is {shown(value)}, which is the name of no {enum.__name__}"
+            msg = f"is {short_repr(value)}, which is the name of no {enum.__name__}"
             raise SerializationError(msg)
         return found
 
@@ -216,14 +216,14 @@ def _read_float(value: object) -> float:
 
 
 def _read_decimal(value: object) -> Decimal:
-    text = float_text(_read_float(value))
+    text = encode_float(_read_float(value))
     return Decimal("NaN") if text is None else Decimal(text.decode())
 
 
 def _plain(kind: type[T]) -> Callable[[object], T]:
     def read(value: object) -> T:
         if type(value) is not kind:
-            msg = f"is {shown(value)}, which is no {kind.__name__}"
+            msg = f"is {short_repr(value)}, which is no {kind.__name__}"
             raise SerializationError(msg)
         return value
 

@@ -60,22 +60,22 @@ def _blocks(results: Results) -> Iterator[_Block]:
     left = _SHOWN_SERIES
     hidden = 0
     for position, result in enumerate(results):
-        where = f"statement {result.get('statement_id', position)}: " if len(results) > 1 else ""
+        prefix = f"statement {result.get('statement_id', position)}: " if len(results) > 1 else ""
         all_series = result.get("series", ())
         if not all_series and left > 0:
-            yield _Block(f"{where}no series")
+            yield _Block(f"{prefix}no series")
             left -= 1
         for message in result.get("messages", ()):
-            yield _Block(f"{where}{message.get('level', 'message')}: {_short(str(message.get('text', '')), 400)}")
+            yield _Block(f"{prefix}{message.get('level', 'message')}: {_short(str(message.get('text', '')), 400)}")
         for series in all_series[: max(left, 0)]:
-            yield _series_block(where, series)
+            yield _series_block(prefix, series)
         hidden += max(len(all_series) - max(left, 0), 0)
         left -= len(all_series)
     if hidden:
         yield _Block(f"and {hidden} more series")
 
 
-def _series_block(where: str, series: Mapping[str, Any]) -> _Block:
+def _series_block(prefix: str, series: Mapping[str, Any]) -> _Block:
     rows = series.get("values", ())
     tags = ", ".join(f"{key}={value}" for key, value in sorted(series.get("tags", {}).items()))
     title = _short(f"{series.get('name', '')}{f' ({tags})' if tags else ''}", 200)
@@ -89,7 +89,7 @@ def _series_block(where: str, series: Mapping[str, Any]) -> _Block:
     if len(series["columns"]) > fitting:
         more.append(_count(len(series["columns"]) - fitting, "more column"))
     return _Block(
-        f"{where}{title + ': ' if title else ''}{_count(len(rows), 'row')}",
+        f"{prefix}{title + ': ' if title else ''}{_count(len(rows), 'row')}",
         columns[:fitting],
         [row[:fitting] for row in cells],
         f"and {', '.join(more)}" if more else "",

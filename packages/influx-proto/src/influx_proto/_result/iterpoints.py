@@ -6,7 +6,7 @@ import inspect
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast, overload
 
-from .._repr import shown
+from .._repr import short_repr
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ def iterpoints(result: Result | Iterable[Result], parser: Callable[..., Any] | N
 
 def _series(result: Result) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
     if not isinstance(result, Mapping) or (result and "results" not in result):
-        msg = f"not a result of InfluxDB, which is a mapping with `results`, but {shown(result)}"
+        msg = f"not a result of InfluxDB, which is a mapping with `results`, but {short_repr(result)}"
         raise ValueError(msg)
     for position, statement in enumerate(result.get("results", ())):
         number = statement.get("statement_id", position)

@@ -28,7 +28,7 @@ from itertools import chain, starmap
 from typing import Any, Final
 
 from .._errors import ProtocolError, SerializationError
-from .._gc_pause import uninterrupted
+from .._gc_pause import gc_paused
 from .._time import to_nanoseconds, unit
 from .column import PACKED, Cells, Column, Piece
 from .packed import PackedRows
@@ -230,14 +230,14 @@ def distinct(names: Sequence[str], taken: Iterable[str]) -> list[str]:
 
 #: From so many iterators on, one a row, the garbage collector would come in between.
 _MANY: Final = 500
-#: Without Python, as `uninterrupted` wants it.
+#: Without Python, as `gc_paused` wants it.
 _ZIP: Final = partial(zip, strict=True)
 
 
 def _transposed(rows: Sequence[Sequence[Any]], series: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     try:
         zipped = chain.from_iterable(starmap(_ZIP, [rows]))
-        columns: list[tuple[Any, ...]] = list(zipped) if len(rows) < _MANY else uninterrupted(list, zipped)
+        columns: list[tuple[Any, ...]] = list(zipped) if len(rows) < _MANY else gc_paused(list, zipped)
     except (ValueError, TypeError):
         columns = []
     if len(columns) != len(series["columns"]):

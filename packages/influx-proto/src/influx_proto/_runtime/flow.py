@@ -66,7 +66,7 @@ def attempts(
                     error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
                 raise
             if (watch := request.watch) is not None:
-                watch.tell("retrying", Retry(watch.server, operation(request.target), error, number, wait))
+                watch.notify("retrying", Retry(watch.server, operation(request.target), error, number, wait))
             if (log := logger()) is not None:
                 log.info("%r failed: %s; attempt %d follows in %.2f s", request, error, number + 1, wait)
             after = wait

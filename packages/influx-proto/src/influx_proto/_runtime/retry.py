@@ -52,9 +52,9 @@ class RetryPolicy:
         """Say how many seconds to wait before trying again after `attempt` attempts, or None to give up."""
         if not error.retryable or attempt >= self.attempts or not _safe(error, repeat):
             return None
-        asked = self.asked(error)
-        if asked is not None:
-            wait = asked
+        server_delay = self.server_delay(error)
+        if server_delay is not None:
+            wait = server_delay
         else:
             wait = self.random() * min(self.max_backoff, self.backoff * 2.0 ** min(attempt - 1, 64))
         if self.max_total is not None and elapsed + wait > self.max_total:
@@ -63,7 +63,7 @@ class RetryPolicy:
             return None
         return wait
 
-    def asked(self, error: InfluxDBError) -> float | None:
+    def server_delay(self, error: InfluxDBError) -> float | None:
         """Return how many seconds the server asks to wait, at most `max_retry_after`; None if it does not ask."""
         found = retry_after(error.headers) if isinstance(error, ResponseError) else None
         return None if found is None else min(found, self.max_retry_after)

@@ -14,7 +14,7 @@ from .._http.proxy import Proxy
 from .._http.server import Server
 from .._http.timeout import Timeout
 from .._http.tls import TLS
-from .._line_protocol.options import DEFAULT, TypePolicy
+from .._line_protocol.options import DEFAULT, FieldOptions
 from .retry import RetryPolicy
 
 #: Nanoseconds by which a clock may be behind the last time and still be gone ahead of.
@@ -63,12 +63,12 @@ class Settings:
     #: Tags of all points that are written, ready-made lines apart; those of a single write, and a point's own, win.
     tags: Mapping[str, object] = field(default_factory=dict)
     #: How the values of fields are written, where a single write does not say otherwise.
-    types: TypePolicy = DEFAULT
+    types: FieldOptions = DEFAULT
     #: The times of points that have none, where a write asks for the client's.
     stamps: Stamps = field(default_factory=Stamps, repr=False, compare=False)
 
     @property
-    def where(self) -> str:
+    def address(self) -> str:
         """The server as an error message names it."""
         if self.unix_socket is not None:
             return self.unix_socket
@@ -81,6 +81,6 @@ class Settings:
 
     def complete(self, request: Request) -> Request:
         """Make a request ready to be sent: all that is in it then is what goes over the wire, the token apart."""
-        watch = None if self.observer is None else Watch(self.observer, self.where)
+        watch = None if self.observer is None else Watch(self.observer, self.address)
         request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
         return compressed(request) if self.gzip and request.compressible else request

@@ -56,17 +56,17 @@ class StreamOp(Generic[T]):
 
 def open_stream(op: StreamOp[T], settings: Settings, transport: Transport) -> AbstractContextManager[Iterator[T]]:
     """Open a stream over a blocking transport."""
-    return _Unopened(_opened(op, settings, transport))
+    return _StreamContext(_opened(op, settings, transport))
 
 
 def aopen_stream(
     op: StreamOp[T], settings: Settings, transport: AsyncTransport
 ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
     """Open a stream over an awaiting transport."""
-    return _AsyncUnopened(_aopened(op, settings, transport))
+    return _AsyncStreamContext(_aopened(op, settings, transport))
 
 
-class _Unopened(AbstractContextManager[T]):
+class _StreamContext(AbstractContextManager[T]):
     """A stream before its `with`, which those who read it straight away are told of."""
 
     def __init__(self, opening: AbstractContextManager[T]) -> None:
@@ -85,7 +85,7 @@ class _Unopened(AbstractContextManager[T]):
         raise TypeError(msg)
 
 
-class _AsyncUnopened(AbstractAsyncContextManager[T]):
+class _AsyncStreamContext(AbstractAsyncContextManager[T]):
     """The same, awaiting."""
 
     def __init__(self, opening: AbstractAsyncContextManager[T]) -> None:

@@ -71,7 +71,7 @@ class _State:
         error.add_note(f"a batch before failed as well: {self._error}")  # the caller's own goes before
 
 
-class InFlight(_State):
+class ConcurrentSender(_State):
     """Sends batches in threads.
 
     Args:
@@ -134,7 +134,7 @@ class InFlight(_State):
             return batch
 
 
-class AsyncInFlight(_State):
+class AsyncConcurrentSender(_State):
     """Sends batches in tasks.
 
     Args:

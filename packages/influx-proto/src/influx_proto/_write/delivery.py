@@ -31,7 +31,7 @@ from .._errors import (
 from .._http.error_response import BODY_LIMIT
 from .._line_protocol.parse import parse_lines
 from .._line_protocol.split import SKIPPED, lines
-from .._repr import shown
+from .._repr import short_repr
 from .._runtime.flow import Flow
 from .request import find_conflict
 
@@ -89,7 +89,7 @@ def deliver(batch: Batch, send: Send) -> Flow[None]:
             error.rejected = tuple(rejected)
         elif (conflicting := _conflicting(batch, error)) is not None:
             lines, _ = conflicting
-            some = f"lines with this field in this type: {len(lines)}, the first: {shown(_text(lines[0]))}"
+            some = f"lines with this field in this type: {len(lines)}, the first: {short_repr(_text(lines[0]))}"
             error.add_note(f"{some}; find_rejected=True finds all that are rejected")
         raise
     for half in halves or ():
@@ -319,7 +319,7 @@ def _may_be_about_lines(error: WriteError) -> bool:
 
 def _line_too_large(error: PayloadTooLarge, batch: Batch) -> PayloadTooLarge:
     line = _only_line(batch)
-    message = f"{error.message}: a single line of {len(batch.data)} bytes is too large, {shown(line)}"
+    message = f"{error.message}: a single line of {len(batch.data)} bytes is too large, {short_repr(line)}"
     return PayloadTooLarge(error.status, message, error.headers, error.body)
 
 

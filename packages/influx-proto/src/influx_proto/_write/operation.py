@@ -37,7 +37,7 @@ class MakeEncoder(Protocol):
 _DEFAULTS = Settings()
 
 
-class Writes(Operation[bool]):
+class WriteOperation(Operation[bool]):
     """The requests of one write, made one by one while they are sent; iterating it gives their `Op`s."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Writes(Operation[bool]):
         if isinstance(batches, list):
             return run(self._flow(batches, settings, transport), transport)
         beside = self._beside(background())
-        with _Account() as account, ExitStack() as stack:
+        with WriteOutcome() as account, ExitStack() as stack:
             deliver = self._deliverer(account, settings, transport)
 
             def send(batch: Batch) -> None:
@@ -108,9 +108,9 @@ class Writes(Operation[bool]):
 
             put = send
             if beside is not None:
-                from .concurrent import InFlight  # noqa: PLC0415 - only needed where there is much to write
+                from .concurrent import ConcurrentSender  # noqa: PLC0415 - only needed where there is much to write
 
-                put = stack.enter_context(InFlight(self._senders, send, *beside)).put
+                put = stack.enter_context(ConcurrentSender(self._senders, send, *beside)).put
             for batch in batches:
                 put(batch)
         return True
@@ -130,7 +130,7 @@ class Writes(Operation[bool]):
                 return await arun(self._flow(batches, settings, transport), transport)
             several = _in_turn(batches)
         beside = self._beside(background())
-        with _Account() as account:
+        with WriteOutcome() as account:
             deliver = self._deliverer(account, settings, transport)
 
             async def send(batch: Batch) -> None:
@@ -139,9 +139,9 @@ class Writes(Operation[bool]):
             async with aclosing(several) as in_turn, AsyncExitStack() as stack:
                 put = send
                 if beside is not None:
-                    from .concurrent import AsyncInFlight  # noqa: PLC0415 - as above
+                    from .concurrent import AsyncConcurrentSender  # noqa: PLC0415 - as above
 
-                    put = (await stack.enter_async_context(AsyncInFlight(self._senders, send, *beside))).put
+                    put = (await stack.enter_async_context(AsyncConcurrentSender(self._senders, send, *beside))).put
                 async for batch in in_turn:
                     await put(batch)
         return True
@@ -176,7 +176,7 @@ class Writes(Operation[bool]):
         return encoder.close() if first is None else chain((first,), full, _rest(encoder))
 
     def _flow(self, batches: Iterable[Batch], settings: Settings, clock: Clock) -> Flow[bool]:
-        with _Account() as account:
+        with WriteOutcome() as account:
             deliver = self._deliverer(account, settings, clock)
             for batch in batches:
                 yield from deliver(batch)
@@ -188,7 +188,7 @@ class Writes(Operation[bool]):
             raise ValueError(msg)
         return background
 
-    def _deliverer(self, account: _Account, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
+    def _deliverer(self, account: WriteOutcome, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
         # Several batches may be delivered at a time, by several threads: what is done here to the account is atomic.
         def send(batch: Batch) -> Flow[bool]:
             yield from self._op(batch).flow(settings, clock)
@@ -238,7 +238,7 @@ async def _read(encoder: Encoder, data: AsyncIterable[object], *, eager: bool = 
         yield batch
 
 
-class _Account:
+class WriteOutcome:
     """Notes on an error what was stored before it; and raises one in the end where lines were rejected."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from .._encode.batch import Batch
 from .._errors import InfluxDBError, PartialWriteError, RejectedLine, ServerUnavailable, WriteError
-from .._http.error_response import Refusal
+from .._http.error_response import ErrorReceiver
 from .._http.messages import Headers, Repeat, Request, add_params
 from .._http.observer import logger
 from .._http.timeout import Timeout
@@ -61,7 +61,7 @@ class WriteReceiver:
 
     def __init__(self, status: int, headers: Headers) -> None:
         self._status = status
-        self._refusal = Refusal(WriteError, status, headers)
+        self._refusal = ErrorReceiver(WriteError, status, headers)
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""

@@ -17,7 +17,7 @@ from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.op import Op
 from .._runtime.settings import Settings
 from .._time import wire_precision
-from .operation import Writes
+from .operation import WriteOperation
 from .request import WriteReceiver, write_target
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def write_batches(
     integers_as_floats: bool | None = None,
     timeout: float | Timeout | None = None,
     **extra_tags: object,
-) -> Writes:
+) -> WriteOperation:
     """Write points: in one request, or in several where there are many.
 
     Args:
@@ -214,13 +214,13 @@ def write_batches(
             tags={**settings.tags, **all_tags},
             max_lines=max_lines,
             max_bytes=max_bytes,
-            policy=settings.types.but(unsigned, nonfinite, field_types, integers_as_floats),
+            field_options=settings.types.with_overrides(unsigned, nonfinite, field_types, integers_as_floats),
             stamp=stamp,
             not_for_lines=not_for_lines(measurement, all_tags, field_types),
             eager=eager,
         )
 
-    return Writes(
+    return WriteOperation(
         data,
         make_encoder,
         (params, db is None),

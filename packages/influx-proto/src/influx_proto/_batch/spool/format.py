@@ -45,7 +45,7 @@ class UnknownVersion(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SpooledBatch:
     """A record of lines."""
 
     number: int
@@ -57,7 +57,7 @@ class Kept:
 class Reading:
     """What could be read of a segment."""
 
-    kept: list[Kept] = field(default_factory=list[Kept])
+    kept: list[SpooledBatch] = field(default_factory=list[SpooledBatch])
     #: The lines of all records with a lower number are settled.
     mark: int = 0
     #: How many bytes there are up to a record that is cut off; all, where none is.
@@ -78,7 +78,7 @@ def number_of(name: str) -> int | None:
 
 
 @lru_cache(64)
-def where(target: Target, precision: str) -> bytes:
+def encode_target(target: Target, precision: str) -> bytes:
     """Say where lines are to go, as a record does."""
     return json.dumps([*target, precision]).encode()
 
@@ -151,7 +151,9 @@ def _read_record(payload: bytes, reading: Reading) -> bool:
         begin = _KIND.size + _COUNTS.size
         params, wants_db, precision = json.loads(payload[begin : begin + length])
         target: Target = tuple((name, value) for name, value in params), wants_db
-        reading.kept.append(Kept(number, target, Batch(payload[begin + length :], count, precision, timed=True)))
+        reading.kept.append(
+            SpooledBatch(number, target, Batch(payload[begin + length :], count, precision, timed=True))
+        )
     return kind in {_LINES, _MARK}
 
 

@@ -17,8 +17,18 @@ from ..._encode.batch import Batch
 from ..._errors import SpoolError
 from ..._write.request import Target
 from ..options import Spool
-from .format import Kept, Reading, UnknownVersion, lines_record, name_of, number_of, read_segment, size_of_lines, where
-from .segments import Ledger, Segment, Tidying, Written
+from .format import (
+    Reading,
+    SpooledBatch,
+    UnknownVersion,
+    encode_target,
+    lines_record,
+    name_of,
+    number_of,
+    read_segment,
+    size_of_lines,
+)
+from .segments import Append, Cleanup, Segment, SegmentIndex
 
 #: How large a file gets; a smaller share of a small spool, so that room is made bit by bit.
 _SEGMENT_BYTES: Final = 16_000_000
@@ -69,7 +79,7 @@ class SpoolLog:
         self._files = files
         self._database = database
         self._log = log
-        self._ledger = self._new_ledger()
+        self._index = self._new_index()
         self._warned = False
         self._is_open = False
         self._is_left = False
@@ -89,13 +99,13 @@ class SpoolLog:
     @property
     def fill(self) -> str:
         """Say how full it is."""
-        return f"the spool {self.directory} has {self._ledger.size} of at most {self._spool.max_bytes} bytes"
+        return f"the spool {self.directory} has {self._index.size} of at most {self._spool.max_bytes} bytes"
 
     def has_room(self, target: Target, batch: Batch) -> bool:
         """Whether a batch may be kept now."""
-        return self._ledger.has_room(size_of_lines(self._where(target, batch), batch))
+        return self._index.has_room(size_of_lines(self._encoded_target(target, batch), batch))
 
-    def open(self) -> list[Kept]:
+    def open(self) -> list[SpooledBatch]:
         """Lock the directory, and give what an earlier writer left in it; touches files.
 
         Raises:
@@ -110,7 +120,7 @@ class SpoolLog:
             raise SpoolError(f"the spool {self.directory} cannot be locked: {error}") from error
         try:
             kept = self._found()
-            for work in self.tidy():
+            for work in self.clean_up():
                 work()
         except OSError as error:
             self._files.unlock()
@@ -127,38 +137,38 @@ class SpoolLog:
         Raises:
             SpoolError: it could not be kept, and nothing of it is.
         """
-        number = self._ledger.next_number
-        plan = self._ledger.write(lines_record(number, self._where(target, batch), batch), number)
-        done: list[Written] = []
+        number = self._index.next_number
+        plan = self._index.write(lines_record(number, self._encoded_target(target, batch), batch), number)
+        done: list[Append] = []
         self.busy = True
         try:
             yield partial(self._write, plan, done, sync=self._spool.sync, lines=batch.lines)
         finally:
             self._free()
             if done:
-                self._ledger.written(plan)
+                self._index.written(plan)
                 then(number)
 
-    def settle(self, numbers: list[int]) -> None:
+    def mark_completed(self, numbers: list[int]) -> None:
         """Say that the lines of these records are stored, or that somebody was told that they are not."""
-        self._ledger.settle(numbers)
+        self._index.mark_completed(numbers)
 
-    def tidy(self) -> Generator[Callable[[], None]]:
+    def clean_up(self) -> Generator[Callable[[], None]]:
         """Delete what is settled; gives what touches files."""
-        plan = self._ledger.tidying()
+        plan = self._index.cleanup()
         if plan is None:
             return
         deleted: list[Segment] = []
-        marked: list[Written] = []
+        marked: list[Append] = []
         self.busy = True
         try:
-            yield partial(self._tidy, plan, deleted, marked)
+            yield partial(self._clean_up, plan, deleted, marked)
         finally:
             self._free()
             for _ in deleted:
-                self._ledger.deleted()
+                self._index.deleted()
             for mark in marked:
-                self._ledger.marked(mark, plan.before)
+                self._index.marked(mark, plan.before)
 
     def close(self) -> None:
         """Let go of the directory, as soon as nothing is done with its files any more; does not block."""
@@ -172,14 +182,14 @@ class SpoolLog:
         if self._is_left:
             self._files.unlock()
 
-    def _where(self, target: Target, batch: Batch) -> bytes:
+    def _encoded_target(self, target: Target, batch: Batch) -> bytes:
         """Say where lines go whatever the database of the next writer's client is."""
         params, wants_db = target
         if wants_db and self._database is not None:
             params = (*params, ("db", self._database))
-        return where((params, False), batch.precision)
+        return encode_target((params, False), batch.precision)
 
-    def _write(self, plan: Written, done: list[Written], *, sync: bool, lines: int) -> None:
+    def _write(self, plan: Append, done: list[Append], *, sync: bool, lines: int) -> None:
         try:
             self._append(plan, done, sync=sync)
         except OSError as error:
@@ -187,7 +197,7 @@ class SpoolLog:
             msg = f"cannot write to {path}: {why}; these {lines} lines were not accepted"
             raise SpoolError(msg, retryable=True) from error
 
-    def _append(self, plan: Written, done: list[Written], *, sync: bool) -> None:
+    def _append(self, plan: Append, done: list[Append], *, sync: bool) -> None:
         """Append, and say so in `done`; or undo what there is of it."""
         segment = plan.segment
         try:
@@ -203,10 +213,10 @@ class SpoolLog:
             except FileNotFoundError:
                 pass
             except OSError:
-                self._ledger.broken(plan)
+                self._index.broken(plan)
             raise
 
-    def _tidy(self, plan: Tidying, deleted: list[Segment], marked: list[Written]) -> None:
+    def _clean_up(self, plan: Cleanup, deleted: list[Segment], marked: list[Append]) -> None:
         """Delete what is over; whatever fails is done another time, and until then only sent again after a crash."""
         try:
             for segment in plan.over:
@@ -227,16 +237,16 @@ class SpoolLog:
             else:
                 self._files.delete(segment.name)
 
-    def _new_ledger(self) -> Ledger:
-        return Ledger(self._spool.max_bytes, min(_SEGMENT_BYTES, self._spool.max_bytes // _SHARE))
+    def _new_index(self) -> SegmentIndex:
+        return SegmentIndex(self._spool.max_bytes, min(_SEGMENT_BYTES, self._spool.max_bytes // _SHARE))
 
-    def _found(self) -> list[Kept]:
-        self._ledger = self._new_ledger()
+    def _found(self) -> list[SpooledBatch]:
+        self._index = self._new_index()
         names = self._files.names()
         numbers = [number for name in names if (number := number_of(name)) is not None]
-        self._ledger.next_segment = max(numbers, default=0) + 1
+        self._index.next_segment = max(numbers, default=0) + 1
         segments: list[Segment] = []
-        kept: list[Kept] = []
+        kept: list[SpooledBatch] = []
         mark = 0
         for number in sorted(number for number in numbers if name_of(number) in names):
             reading = self._read(number)
@@ -245,7 +255,7 @@ class SpoolLog:
             mark = max(mark, reading.mark)
             kept += reading.kept
         kept = [one for one in kept if one.number >= mark]
-        self._ledger.found(segments, [one.number for one in kept], mark)
+        self._index.found(segments, [one.number for one in kept], mark)
         return kept
 
     def _read(self, number: int) -> Reading:

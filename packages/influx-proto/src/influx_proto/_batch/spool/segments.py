@@ -32,7 +32,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Append:
     """Bytes to be appended to a file; if that fails, it gets its size back."""
 
     segment: Segment
@@ -42,18 +42,18 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Tidying:
+class Cleanup:
     """What is to be done after lines were settled, in this order."""
 
     #: To be deleted, or put aside, the oldest first.
     over: Sequence[Segment]
     #: Says that all records before a number are settled.
-    mark: Written | None
+    mark: Append | None
     before: int
 
 
 @dataclass(slots=True)
-class Ledger:
+class SegmentIndex:
     """The books of a spool.
 
     Args:
@@ -79,7 +79,7 @@ class Ledger:
         return sum(segment.size for segment in self.segments)
 
     @property
-    def settled_before(self) -> int:
+    def completed_before(self) -> int:
         """The lines of all records with a lower number are settled."""
         return self._order[0] if self._order else self.next_number
 
@@ -95,14 +95,14 @@ class Ledger:
         last = max((segment.last for segment in self.segments), default=-1)
         self.next_number = max(self.next_number, last + 1, mark)
 
-    def write(self, record: bytes, number: int = -1) -> Written:
+    def write(self, record: bytes, number: int = -1) -> Append:
         """Say where a record goes."""
         current = self.segments[-1] if self._appendable and self.segments else None
         if current is not None and current.size + len(record) <= self.segment_bytes:
-            return Written(current, record, number)
-        return Written(Segment(self.next_segment, 0), HEADER + record, number)
+            return Append(current, record, number)
+        return Append(Segment(self.next_segment, 0), HEADER + record, number)
 
-    def written(self, done: Written) -> None:
+    def written(self, done: Append) -> None:
         """Say that it is there."""
         segment = done.segment
         if not segment.size:
@@ -115,22 +115,22 @@ class Ledger:
             self.next_number = done.number + 1
             self._order.append(done.number)
 
-    def broken(self, failed: Written) -> None:
+    def broken(self, failed: Append) -> None:
         """Say that it is not there, and that the file may have anything at its end: nothing is appended to it."""
         if failed.segment.size:
             self._appendable = False
         else:
             self.next_segment = failed.segment.number + 1
 
-    def settle(self, numbers: Iterable[int]) -> None:
+    def mark_completed(self, numbers: Iterable[int]) -> None:
         """Say that the lines of these records are stored, or that their writer was told that they are not."""
         self._settled.update(numbers)
         while self._order and self._order[0] in self._settled:
             self._settled.remove(self._order.popleft())
 
-    def tidying(self) -> Tidying | None:
+    def cleanup(self) -> Cleanup | None:
         """Say what is to be done now, if there is anything."""
-        before = self.settled_before
+        before = self.completed_before
         over: list[Segment] = []
         for segment in self.segments:
             if self._order and segment.last >= before:
@@ -141,13 +141,13 @@ class Ledger:
             mark = self.write(mark_record(before))
             if self.size - sum(segment.size for segment in over) + len(mark.data) > self.max_bytes:
                 mark = None  # it only saves sending something again
-        return Tidying(over, mark, before) if over or mark else None
+        return Cleanup(over, mark, before) if over or mark else None
 
     def deleted(self) -> None:
         """Say that the oldest segment is gone."""
         self.segments.popleft()
 
-    def marked(self, mark: Written, before: int) -> None:
+    def marked(self, mark: Append, before: int) -> None:
         """Say that a mark is there."""
         self.written(mark)
         self._marked = before

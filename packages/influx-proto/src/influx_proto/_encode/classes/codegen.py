@@ -23,8 +23,8 @@ from typing import Any, Final
 
 from ..._errors import SerializationError
 from ..._line_protocol.escape import SHORT_LINE, SUSPICIOUS, string_value
-from ..._line_protocol.options import TypePolicy
-from ..._line_protocol.values import FIRST_INTEGER, LAST_INTEGER, FieldTexts, number_encoder
+from ..._line_protocol.options import FieldOptions
+from ..._line_protocol.values import FIRST_INTEGER, LAST_INTEGER, FieldValueEncoder, number_encoder
 from ..._time import FIRST, LAST, to_nanoseconds, unit
 from .plan import FIELD_TYPES, Piece, Plan
 from .schema import Kind
@@ -86,7 +86,7 @@ class _Source:
             "SUSPICIOUS": SUSPICIOUS,
             "TAGS": plan.tag_values,
             "datetime": datetime,
-            "decimal": FieldTexts(TypePolicy()).text,
+            "decimal": FieldValueEncoder(FieldOptions()).text,
             "digits": number_encoder(),
             "general": plan.line,
             "missed": (SerializationError, AttributeError),
@@ -145,7 +145,7 @@ class _Source:
         if not fields:
             self._literal(b" " + self._plan.placeholder[1:])
             return []
-        first = next((n for n, field in enumerate(fields) if self._promise(field, required=True)), None)
+        first = next((n for n, field in enumerate(fields) if self._fast_code(field, required=True)), None)
         if first is None:
             pieces = [self._optional(field) for field in fields]
             self._conditions.append("fields")
@@ -171,12 +171,12 @@ class _Source:
         return name
 
     def _add(self, piece: Piece, before: bytes | None = None) -> None:
-        promise = self._promise(piece, required=True)
-        if promise is None:
+        fast = self._fast_code(piece, required=True)
+        if fast is None:
             self._format += b"%b"
             self._arguments.append(self._optional(piece))
             return
-        condition, text, after = promise
+        condition, text, after = fast
         self._conditions.append(condition)
         self._literal(piece.before if before is None else before)
         self._format += b"%b" + after
@@ -186,10 +186,10 @@ class _Source:
         """Give the code for a piece that may be missing, with what is before it."""
         variable = self._variables[piece.attribute]
         general = f"{self._constant(piece.comma_after() if comma_after else piece)}({variable})"
-        promise = self._promise(piece)
-        if promise is None:
+        fast = self._fast_code(piece)
+        if fast is None:
             return general
-        condition, text, after = promise
+        condition, text, after = fast
         before = piece.before[1:] if comma_after else piece.before
         if comma_after:
             after += b","
@@ -198,7 +198,7 @@ class _Source:
             code += f" + {self._constant(after)}"
         return f"({code} if {condition} else {general})"
 
-    def _promise(self, piece: Piece, *, required: bool = False) -> tuple[str, str, bytes] | None:
+    def _fast_code(self, piece: Piece, *, required: bool = False) -> tuple[str, str, bytes] | None:
         """Give what a value is that keeps the promise of its annotation, the code for its text, and what is behind.
 
         Nothing for an attribute whose values have to be looked at; with `required`, for one that may be missing either.
@@ -213,7 +213,7 @@ class _Source:
             if not attribute.has_names:
                 return None
             enum = self._constant(attribute.enum)
-        condition, text, after = _PROMISES[attribute.kind]
+        condition, text, after = _CONDITIONS[attribute.kind]
         values = {
             "v": self._variables[attribute],
             "enum": enum,
@@ -225,7 +225,7 @@ class _Source:
 
 
 #: What a value is that keeps the promise of its annotation, the code for its text, and what is behind that.
-_PROMISES: Final = {
+_CONDITIONS: Final = {
     Kind.MEASUREMENT: ("type({v}) is str", "NAMES[{v}]", b""),
     Kind.TIMEINT: ("type({v}) is int and {first} <= {v} <= {last}", "digits({v} * {unit})", b""),
     Kind.TIMESTR: ("type({v}) is str", "digits(nanoseconds({v}))", b""),

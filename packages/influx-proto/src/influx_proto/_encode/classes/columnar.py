@@ -10,7 +10,7 @@ from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
 from ..._line_protocol.escape import SUSPICIOUS, string_value
 from ..._time import unit
-from ..columnar import FIELDS, TIMES, AtOnce, Column, integer_times, joined_lines, line_columns, read_column
+from ..columnar import FIELDS, TIMES, Column, ColumnFormat, integer_times, joined_lines, line_columns, read_column
 from ..grouping import NotColumnar, classes_of
 from .codegen import compile_columns
 from .plan import FIELD_TYPES, Piece, Plan
@@ -20,7 +20,7 @@ from .schema import PLAIN, Attribute, Kind
 _REMEMBERED: Final = 65536
 
 
-class RunEncoder:
+class ClassColumns:
     """Turns runs of objects of a class to lines."""
 
     def __init__(self, plan: Plan) -> None:
@@ -109,7 +109,7 @@ class _Column:
         return read_column(values, self._at_once, piece.before, piece, may_lack=piece.may_lack)
 
 
-def _at_once(plan: Plan, attribute: Attribute) -> Mapping[type, AtOnce]:
+def _at_once(plan: Plan, attribute: Attribute) -> Mapping[type, ColumnFormat]:
     """Give the class that values are expected to be of, and how they become texts then; nothing if there is none."""
     if attribute.kind in FIELD_TYPES and attribute not in plan.usual:
         return {}
@@ -117,7 +117,7 @@ def _at_once(plan: Plan, attribute: Attribute) -> Mapping[type, AtOnce]:
         case Kind.ENUM:
             if attribute.enum is None or not attribute.has_names:
                 return {}
-            return {attribute.enum: AtOnce(_names)}
+            return {attribute.enum: ColumnFormat(_names)}
         case Kind.TIMEINT:
             return {int: integer_times(unit(plan.precision))}
         case Kind.TIMEDT | Kind.TIMESTR:

@@ -14,12 +14,12 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar, overload
 
 from ..._errors import SchemaError, SerializationError
-from ..._line_protocol.options import TypePolicy
-from ..._line_protocol.values import TagTexts
-from ..._repr import shown
+from ..._line_protocol.options import FieldOptions
+from ..._line_protocol.values import TagValueEncoder
+from ..._repr import short_repr
 from ..grouping import Lines
 from .codegen import compile_line
-from .columnar import RunEncoder
+from .columnar import ClassColumns
 from .plan import Options, Plan
 from .schema import ATTRIBUTE, Schema, read_schema, schema_of
 
@@ -96,7 +96,7 @@ def lineprotocol(
 
     def decorate(cls: type[Any]) -> type[Any]:
         if not isinstance(cls, type):
-            msg = f"@lineprotocol is for classes, not for {shown(cls)}"
+            msg = f"@lineprotocol is for classes, not for {short_repr(cls)}"
             raise SchemaError(msg)
         for name, given in (("schema", schema), ("extra_tags", extra_tags)):
             if given is not None and not isinstance(given, Mapping):
@@ -144,7 +144,7 @@ class ObjectEncoder:
 
 
 def object_encoder(
-    kind: type, name: str | None, tags: Mapping[str, object], precision: str, policy: TypePolicy
+    kind: type, name: str | None, tags: Mapping[str, object], precision: str, field_options: FieldOptions
 ) -> ObjectEncoder | None:
     """Give the encoder for objects of a class under the options of a write; None if the class is not decorated.
 
@@ -153,7 +153,7 @@ def object_encoder(
         name: the measurement of points that name none.
         tags: tags for all points, checked already.
         precision: the unit of times that are integers.
-        policy: what the caller decided about types.
+        field_options: how field values are encoded.
 
     Raises:
         SchemaError: the class inherits from a decorated one, with more annotations.
@@ -161,16 +161,16 @@ def object_encoder(
     schema = schema_of(kind)
     if schema is None:
         return None
-    texts = TagTexts()
+    texts = TagValueEncoder()
     constant = ((str.__str__(key), texts.text(value)) for key, value in tags.items())
     options = Options(
         name,
         tuple((key, text) for key, text in constant if text is not None),
         precision,
-        policy.unsigned,
-        policy.nonfinite,
-        policy.integers_as_floats,
-        frozenset(policy.field_types.items()),
+        field_options.unsigned,
+        field_options.nonfinite,
+        field_options.integers_as_floats,
+        frozenset(field_options.field_types.items()),
     )
     return _compiled(schema, options)
 
@@ -179,7 +179,7 @@ def object_encoder(
 def _compiled(schema: Schema, options: Options) -> ObjectEncoder:
     plan = Plan(schema, options)
     time = partial(_attribute, name=schema.time.name) if schema.time else _no_time
-    return ObjectEncoder(compile_line(plan), RunEncoder(plan).lines, time, _no_field(schema))
+    return ObjectEncoder(compile_line(plan), ClassColumns(plan).lines, time, _no_field(schema))
 
 
 def _attribute(point: object, name: str) -> object:

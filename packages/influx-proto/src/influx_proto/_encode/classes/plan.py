@@ -17,9 +17,9 @@ from typing import Any, Final, Literal
 from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
 from ..._line_protocol.escape import TAG_VALUES, before_tag, check_line, field_key, measurement
-from ..._line_protocol.options import FieldType, TypePolicy
-from ..._line_protocol.values import FieldTexts, TagTexts, number_encoder
-from ..._repr import shown
+from ..._line_protocol.options import FieldOptions, FieldType
+from ..._line_protocol.values import FieldValueEncoder, TagValueEncoder, number_encoder
+from ..._repr import short_repr
 from ..._time import to_nanoseconds
 from .schema import Attribute, Kind, Schema
 
@@ -55,7 +55,7 @@ class Plan:
 
     def __init__(self, schema: Schema, options: Options) -> None:
         pins = dict(options.pins)
-        policy = TypePolicy(options.unsigned, options.nonfinite, pins, options.floats)
+        field_options = FieldOptions(options.unsigned, options.nonfinite, pins, options.floats)
         self.schema = schema
         self.names = _Names()
         self.tag_values = TAG_VALUES
@@ -66,7 +66,7 @@ class Plan:
         whole = {key: before_tag(key) + text for key, text in constant.items()}
         own = {
             tag.name: Piece(
-                self, tag, _by_name(TagTexts(), tag), before_tag(tag.name), without=whole.get(tag.name, b"")
+                self, tag, _by_name(TagValueEncoder(), tag), before_tag(tag.name), without=whole.get(tag.name, b"")
             )
             for tag in schema.tags
         }
@@ -77,13 +77,13 @@ class Plan:
         self.usual: set[Attribute] = set()
         for field in schema.fields:
             pin = pins.get(field.name)
-            natural = FIELD_TYPES[field.kind]
-            if pin in {None, natural} and not (options.floats and pin is None and field.kind is Kind.INT):
+            default_type = FIELD_TYPES[field.kind]
+            if pin in {None, default_type} and not (options.floats and pin is None and field.kind is Kind.INT):
                 self.usual.add(field)
-            text = _by_name(FieldTexts(policy, pin), field)
+            text = _by_name(FieldValueEncoder(field_options, pin), field)
             before = b",%b=" % field_key(field.name).encode()
             self.fields.append(Piece(self, field, _of_floats(text) if field.kind is Kind.FLOAT else text, before))
-        true = FieldTexts(policy, pins.get("_")).text(value=True) if schema.placeholder else None
+        true = FieldValueEncoder(field_options, pins.get("_")).text(value=True) if schema.placeholder else None
         self.placeholder = b"" if true is None else b",_=" + true
         self.time = None if schema.time is None else Piece(self, schema.time, self._time_text, b" ")
 
@@ -104,7 +104,7 @@ class Plan:
             line = b"%b %b%b" % (series, fields[1:], self.time.of(point) if self.time else b"")
             check_line(line)
         except SerializationError as error:
-            msg = f"measurement {shown(name.decode())}, {error}" if name else str(error)
+            msg = f"measurement {short_repr(name.decode())}, {error}" if name else str(error)
             raise SerializationError(msg) from None
         return line
 
@@ -152,7 +152,7 @@ class Piece:
             raise SerializationError(msg)
         if not self._accepts[type(value)]:
             if self.attribute.kind not in _MAY_LACK or not _is_missing(value):
-                msg = f"a {type(value).__name__} ({shown(value)}) is no {self._accepts.name}"
+                msg = f"a {type(value).__name__} ({short_repr(value)}) is no {self._accepts.name}"
                 raise SerializationError(msg)
             value = None
         text = self._text(value)
@@ -213,7 +213,7 @@ _CLASSES: Final[dict[Kind, tuple[tuple[type | str, ...], tuple[type | str, ...]]
 #: What is left out also for NaN and the like; a time or measurement that is one of these is a mistake.
 _MAY_LACK: Final = {Kind.TAGENUM, *FIELD_TYPES}
 
-_ANYTHING: Final = FieldTexts(TypePolicy())
+_ANYTHING: Final = FieldValueEncoder(FieldOptions())
 
 
 def _is_one(kind: type, classes: Iterable[type | str]) -> bool:
@@ -239,7 +239,7 @@ class _Names(BoundedCache[str, bytes]):
         return self.remember(name, measurement(name).encode())
 
 
-def _by_name(texts: FieldTexts | TagTexts, attribute: Attribute) -> Callable[[Any], bytes | None]:
+def _by_name(texts: FieldValueEncoder | TagValueEncoder, attribute: Attribute) -> Callable[[Any], bytes | None]:
     """Return the function for an attribute's values: of a `TAGENUM` or `ENUM` the name of the member is written."""
     if attribute.kind not in {Kind.TAGENUM, Kind.ENUM}:
         return texts.text
@@ -248,7 +248,7 @@ def _by_name(texts: FieldTexts | TagTexts, attribute: Attribute) -> Callable[[An
 
 def _of_floats(text: Callable[[Any], bytes | None]) -> Callable[[Any], bytes | None]:
     """Give the function for a field of floats, where integers are floats as well, if they have an exact equal."""
-    exact = FieldTexts(TypePolicy(), "float").text
+    exact = FieldValueEncoder(FieldOptions(), "float").text
 
     def of(value: Any) -> bytes | None:
         if hasattr(value, "__index__"):

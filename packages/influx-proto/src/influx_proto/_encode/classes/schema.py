@@ -27,8 +27,8 @@ from typing import Annotated, Any, ClassVar, Final, TypeAlias, Union, get_args, 
 
 from ..._errors import SchemaError, SerializationError
 from ..._line_protocol.escape import field_key, measurement, tag_key
-from ..._line_protocol.values import TagTexts
-from ..._repr import shown
+from ..._line_protocol.values import TagValueEncoder
+from ..._repr import short_repr
 
 #: The attribute of a decorated class that holds its schema.
 ATTRIBUTE: Final = "__lineprotocol__"
@@ -198,7 +198,7 @@ def read_schema(
             tag_key(attribute.name)
         for attribute in fields:
             field_key(attribute.name)
-        texts = TagTexts()
+        texts = TagValueEncoder()
         constant = {_plain_key(key): texts.text(value) for key, value in extra_tags.items()}
     except SerializationError as error:
         msg = f"{where}: {error}"
@@ -250,7 +250,7 @@ def _check_name(where: str, name: object) -> None:
         or keyword.iskeyword(name)
         or unicodedata.normalize("NFKC", name) != name
     ):
-        msg = f"{where}: {shown(name)} in schema= is no name of an attribute"
+        msg = f"{where}: {short_repr(name)} in schema= is no name of an attribute"
         raise SchemaError(msg)
 
 
@@ -282,7 +282,7 @@ def _attribute(where: str, name: str, annotation: Any) -> Attribute | None:
             rest = without
         else:
             known = ", ".join(kind.name for kind in Kind)
-            msg = f"{where}: attribute {name!r} is annotated as {shown(annotation)}, which is none of {known}"
+            msg = f"{where}: attribute {name!r} is annotated as {short_repr(annotation)}, which is none of {known}"
             raise SchemaError(msg)
 
 

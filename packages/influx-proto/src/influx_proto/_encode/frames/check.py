@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..._line_protocol.options import TypePolicy
+from ..._line_protocol.options import FieldOptions
 from ..points import PointEncoder
 from .model import Reader, Slice
 from .vectorized import ColumnLines
@@ -50,7 +50,7 @@ def encodes_like_rows(kind: type[ColumnLines], *, strings: bool) -> bool:
     if strings:
         fields["string"] = _cells(_with_gaps(_STRINGS, 7))
         fields["narrow"] = _array((0.1, 1e16, 1.5e-7, 3.4028235e38, 1e-45), np.float32, 8)
-    points = PointEncoder("m", {}, "ns", TypePolicy())
+    points = PointEncoder("m", {}, "ns", FieldOptions())
     try:
         readers = [*tags.values(), *fields.values()]
         places = {name: at for at, name in enumerate([*tags, *fields])}

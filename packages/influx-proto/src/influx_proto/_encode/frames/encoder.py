@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..._checks import choice
 from ..._errors import SerializationError
-from ..._line_protocol.options import FieldType, ObjectColumns, TypePolicy
-from ..._line_protocol.values import FieldTexts
-from ..._repr import shown
+from ..._line_protocol.options import FieldOptions, FieldType, ObjectColumns
+from ..._line_protocol.values import FieldValueEncoder
+from ..._repr import short_repr
 from ..._time import FIRST, LAST, to_rfc3339
 from ..columnar import joined_lines
 from ..grouping import NotColumnar
@@ -53,7 +53,7 @@ class TableEncoder:
     Args:
         name: the measurement.
         tags: tags for all rows.
-        policy: what the caller decided about types.
+        field_options: how field values are encoded.
         tag_columns: the names of the columns that are tags; all others are fields.
         object_columns: `str` to write the cells of object columns as their text, `infer` to write each by its type.
         batch: how many lines will be a batch.
@@ -66,18 +66,18 @@ class TableEncoder:
         self,
         name: str | None,
         tags: Mapping[str, object],
-        policy: TypePolicy,
+        field_options: FieldOptions,
         tag_columns: Iterable[str],
         object_columns: ObjectColumns,
         batch: int,
     ) -> None:
         if isinstance(tag_columns, str):
-            msg = f"tag_columns: must be names of columns in a list or the like, not the str {shown(tag_columns)}"
+            msg = f"tag_columns: must be names of columns in a list or the like, not the str {short_repr(tag_columns)}"
             raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
         choice("object_columns", object_columns, ("str", "infer"))
         self._name = name
         self._tags = tags
-        self._policy = policy
+        self._field_options = field_options
         self._tag_columns = tuple(tag_columns)
         self._infer = object_columns == "infer"
         self._batch = batch
@@ -96,7 +96,7 @@ class TableEncoder:
                 slice nothing was given.
         """
         table, rows = self._open(read)
-        encoder = PointEncoder(self._name, self._tags, "ns", rows.policy)
+        encoder = PointEncoder(self._name, self._tags, "ns", rows.field_options)
         for part in table.slices(self._slice(len(table.columns))):
             count = part.stop - part.start
             found = rows.by_columns(encoder, part) if count >= _FEW else None
@@ -140,11 +140,11 @@ class TableEncoder:
         name = self._name
         try:
             table = read()
-            rows = _Rows(name, table.columns, self._tag_columns, self._policy, infer=self._infer)
+            rows = _Rows(name, table.columns, self._tag_columns, self._field_options, infer=self._infer)
         except SerializationError as error:
             if name is None:
                 raise
-            msg = f"measurement {shown(name)}: {error}"
+            msg = f"measurement {short_repr(name)}: {error}"
             raise SerializationError(msg) from None
         if name is None and table.columns:
             msg = "measurement: a table has none of its own, so it must be given"
@@ -156,7 +156,7 @@ class _Rows:
     """Makes points of the rows of a table.
 
     Attributes:
-        policy: what holds for the fields of this table: the caller's policy, and the types that columns have.
+        field_options: how field values are encoded.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class _Rows:
         measurement: str | None,
         columns: Sequence[Column],
         tag_columns: Sequence[str],
-        policy: TypePolicy,
+        field_options: FieldOptions,
         *,
         infer: bool,
     ) -> None:
@@ -172,21 +172,21 @@ class _Rows:
         names = [column.name for column in columns]
         for name in tag_columns if columns else ():
             if name not in names:
-                some = ", ".join(map(shown, names[:10])) + (", ..." if len(names) > 10 else "")
-                msg = f"tag_columns: there is no column {shown(name)}; there are {some}"
+                some = ", ".join(map(short_repr, names[:10])) + (", ..." if len(names) > 10 else "")
+                msg = f"tag_columns: there is no column {short_repr(name)}; there are {some}"
                 raise SerializationError(msg)
         tags = [at for at, name in enumerate(names) if name in tag_columns]
         fields = [at for at, name in enumerate(names) if name not in tag_columns]
-        pins: dict[str, FieldType] = dict(policy.field_types)
+        pins: dict[str, FieldType] = dict(field_options.field_types)
         objects = [at for at, column in enumerate(columns) if column.objects]
         # A pin says what the cells of a field are, and so each of them is looked at.
         self._texts = {at for at in objects if not infer and (at in tags or pins.get(names[at], "string") == "string")}
         self._inferred = [
-            _OneType(names[at], policy) for at in objects if infer and at in fields and names[at] not in pins
+            _OneType(names[at], field_options) for at in objects if infer and at in fields and names[at] not in pins
         ]
-        if policy.unsigned and not policy.integers_as_floats:
+        if field_options.unsigned and not field_options.integers_as_floats:
             pins = {**{column.name: "unsigned" for column in columns if column.unsigned}, **pins}
-        self.policy = replace(policy, field_types=pins)
+        self.field_options = replace(field_options, field_types=pins)
         self._tags = tags
         self._fields = fields
         self._tag_names = [names[at] for at in tags]
@@ -252,12 +252,12 @@ class _Rows:
         """Check that a row has a time, and its inferred fields the types that they had in the rows before."""
         if point["time"] is None:
             # The server's would be the same for all such rows, of which each would replace the one before.
-            msg = f"measurement {shown(self._measurement)}: the row has no time"
+            msg = f"measurement {short_repr(self._measurement)}: the row has no time"
             raise SerializationError(msg)
         for column in self._inferred:
             problem = column.problem(point["fields"])
             if problem is not None:
-                msg = f"measurement {shown(self._measurement)}, {problem}"
+                msg = f"measurement {short_repr(self._measurement)}, {problem}"
                 raise SerializationError(msg)
 
 
@@ -278,9 +278,9 @@ def _column_lines() -> type[ColumnLines] | None:
 class _OneType:
     """Checks that the cells of a column come to fields of one type."""
 
-    def __init__(self, name: str, policy: TypePolicy) -> None:
+    def __init__(self, name: str, field_options: FieldOptions) -> None:
         self._name = name
-        self._texts = FieldTexts(policy)
+        self._texts = FieldValueEncoder(field_options)
         self._type: FieldType | None = None
 
     def problem(self, fields: Mapping[str, Any]) -> str | None:
@@ -298,7 +298,7 @@ class _OneType:
         if found == self._type:
             return None
         return (
-            f"field {shown(self._name)}: {shown(cell)} would be of type {found}, and the rows before are of type "
+            f"field {short_repr(self._name)}: {short_repr(cell)} has type {found}, but the rows before it have type "
             f"{self._type}; convert the column, or name its type in field_types"
         )
 
@@ -346,7 +346,7 @@ def _as_text(cell: Any) -> str | None:
 
 
 #: Knows what is missing.
-_any_value: Final = FieldTexts(TypePolicy())
+_any_value: Final = FieldValueEncoder(FieldOptions())
 
 
 def _across(columns: Sequence[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:

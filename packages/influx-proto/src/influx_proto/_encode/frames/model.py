@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..._errors import SerializationError
-from ..._repr import shown
+from ..._repr import short_repr
 
 if TYPE_CHECKING:
     pass
@@ -78,10 +78,10 @@ def column_names(names: Iterable[object]) -> list[str]:
     found: dict[str, None] = {}
     for name in names:
         if not isinstance(name, str):
-            msg = f"the name of a column must be a str, not {type(name).__name__} ({shown(name)}); rename it"
+            msg = f"the name of a column must be a str, not {type(name).__name__} ({short_repr(name)}); rename it"
             raise SerializationError(msg)
         if name in found:
-            msg = f"two columns are called {shown(name)}; of two fields or tags of that name one would be lost"
+            msg = f"two columns are called {short_repr(name)}; of two fields or tags of that name one would be lost"
             raise SerializationError(msg)
         found[name] = None
     return list(found)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..._errors import SerializationError
-from ..._repr import shown
+from ..._repr import short_repr
 from ..._time import unit
 from .model import Codes, Column, Reader, Slice, Table, column_names
 
@@ -75,7 +75,7 @@ def _pyarrow() -> Any:
 
 def _time_column(names: list[str]) -> int:
     if _TIME not in names:
-        some = ", ".join(map(shown, names[:10])) + (", ..." if len(names) > 10 else "")
+        some = ", ".join(map(short_repr, names[:10])) + (", ..." if len(names) > 10 else "")
         msg = f"there is no column 'time' among {some or 'no columns at all'}; call the column with the times so"
         raise SerializationError(msg)
     return names.index(_TIME)
@@ -246,7 +246,7 @@ def _narrow_floats(name: str, size: str) -> Convert:
     try:
         import numpy as np  # noqa: PLC0415 - polars does without
     except ImportError:
-        msg = f"column {shown(name)}: {size} is written by way of numpy, which is not installed; or convert to float64"
+        msg = f"column {short_repr(name)}: {size} needs numpy, which is not installed; install it or convert to float64"
         raise SerializationError(msg) from None
     narrow = getattr(np, size)
     return lambda array: [None if cell is None else narrow(cell) for cell in _to_list(array)]
@@ -259,5 +259,5 @@ def _wrong_time(kind: object) -> SerializationError:
 
 def _wrong_column(name: str, kind: object, *, temporal: bool) -> SerializationError:
     advice = "integers of some unit, or text" if temporal else "numbers, booleans or text"
-    msg = f"column {shown(name)}: a field or tag cannot be of type {kind}; convert it to {advice}"
+    msg = f"column {short_repr(name)}: a field or tag cannot be of type {kind}; convert it to {advice}"
     return SerializationError(msg)

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..._errors import SerializationError
-from ..._repr import shown
+from ..._repr import short_repr
 from ..._time import unit
 from .model import Codes, Column, Reader, Slice, Table, column_names
 from .read_arrow import arrow_column, with_codes
@@ -194,5 +194,5 @@ def _wrong_column(name: str, dtype: Any) -> SerializationError:
         advice = "numbers of some unit (.dt.total_seconds())"
     else:
         advice = "numbers, booleans or text (.astype(...))"
-    msg = f"column {shown(name)}: a field or tag cannot be of dtype {dtype}; convert it to {advice}"
+    msg = f"column {short_repr(name)}: a field or tag cannot be of dtype {dtype}; convert it to {advice}"
     return SerializationError(msg)

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 
 from ..._line_protocol.escape import SHORT_LINE, SUSPICIOUS
-from ..._line_protocol.values import LAST_INTEGER, FieldTexts
+from ..._line_protocol.values import LAST_INTEGER, FieldValueEncoder
 from ..._time import FIRST, LAST
 from ..grouping import NotColumnar
 from ..points import PointEncoder
@@ -201,7 +201,7 @@ class Numbers:
     sign: bytes = b""
 
     @classmethod
-    def floats(cls, values: Any, texts: FieldTexts) -> Numbers:
+    def floats(cls, values: Any, texts: FieldValueEncoder) -> Numbers:
         """Make one of floats of 64 bits, of which NaN are missing.
 
         Raises:
@@ -215,7 +215,7 @@ class Numbers:
         return cls(finite, values)
 
     @classmethod
-    def integers(cls, values: Any, present: Any, texts: FieldTexts) -> Numbers:
+    def integers(cls, values: Any, present: Any, texts: FieldValueEncoder) -> Numbers:
         """Make one of integers.
 
         Raises:
@@ -263,7 +263,7 @@ class ColumnLines(ABC):
         if SUSPICIOUS in self._name + b"".join(before + without for _, before, without in self._keys):
             raise NotColumnar
         self._fields = [(at, *points.fields[name]) for name, at in fields.items()]
-        self._texts: dict[int, FieldTexts] = {at: texts for at, _, texts in self._fields}
+        self._texts: dict[int, FieldValueEncoder] = {at: texts for at, _, texts in self._fields}
 
     def lines(self, rows: Slice) -> tuple[bytes, int] | None:
         """Give the lines of a slice, and how many there are; None if it has to be written row by row."""
@@ -289,7 +289,7 @@ class ColumnLines(ABC):
         return None if data is None else (data, len(times) if kept is None else int(kept.sum()))
 
     @abstractmethod
-    def _column(self, reader: Reader, start: int, stop: int, texts: FieldTexts | None) -> Any:
+    def _column(self, reader: Reader, start: int, stop: int, texts: FieldValueEncoder | None) -> Any:
         """Read a column.
 
         Args:
@@ -300,7 +300,7 @@ class ColumnLines(ABC):
         """
 
     @abstractmethod
-    def _field(self, column: Any, texts: FieldTexts) -> Field: ...
+    def _field(self, column: Any, texts: FieldValueEncoder) -> Field: ...
 
     @abstractmethod
     def _line(self) -> Line: ...
@@ -325,7 +325,7 @@ class ColumnLines(ABC):
         return [without if text is None else before + text for text in texts]
 
 
-def field_of_array(column: Any, texts: FieldTexts) -> Field:
+def field_of_array(column: Any, texts: FieldValueEncoder) -> Field:
     """Make a field of an array of numpy with booleans, integers or floats of 64 bits; what is masked is missing.
 
     Raises:
@@ -340,7 +340,7 @@ def field_of_array(column: Any, texts: FieldTexts) -> Field:
             return CodedField(present, [*found, None], np.where(present, values, np.int32(2)))
         case "i" | "u":
             return Numbers.integers(values, present, texts)
-        case "f" if values.dtype == np.float64 and float in texts.natural:
+        case "f" if values.dtype == np.float64 and float in texts.default_type:
             return Numbers.floats(values, texts)
         case _:
             raise NotColumnar

@@ -18,7 +18,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
 
 from ..._line_protocol.escape import STRING_ESCAPED, TAG_ESCAPED, TAG_UNCERTAIN
-from ..._line_protocol.values import FieldTexts
+from ..._line_protocol.values import FieldValueEncoder
 from .model import Codes, Reader
 from .read_arrow import is_text
 from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array
@@ -209,7 +209,7 @@ _TEXT: Final = {str, type(None)}
 class ArrowLines(ColumnLines):
     """Writes the slices of a table; see `ColumnLines`."""
 
-    def _column(self, reader: Reader, start: int, stop: int, texts: FieldTexts | None) -> Any:
+    def _column(self, reader: Reader, start: int, stop: int, texts: FieldValueEncoder | None) -> Any:
         """Read a column: as an array of either kind where its texts are made of it, as codes, or as cells."""
         column = reader.array(start, stop)
         if isinstance(column, Codes) or (isinstance(column, np.ma.MaskedArray) and texts is not None):
@@ -218,14 +218,14 @@ class ArrowLines(ColumnLines):
             column = pa.array(column)
         if column is None:
             cells = reader.cells(start, stop)
-            if not _TEXT.issuperset(map(type, cells)) or not (texts is None or str in texts.natural):
+            if not _TEXT.issuperset(map(type, cells)) or not (texts is None or str in texts.default_type):
                 return list(cells)
             column = pa.array(cells, pa.string())
         if is_text(column.type):
             column = binary(column)
         return column if _can_be_written(column.type, texts) else list(reader.cells(start, stop))
 
-    def _field(self, column: Any, texts: FieldTexts) -> Field:
+    def _field(self, column: Any, texts: FieldValueEncoder) -> Field:
         if isinstance(column, list):
             return field_of_texts([texts[type(cell)](cell) for cell in column])
         if isinstance(column, Codes):
@@ -272,16 +272,16 @@ def _to_numpy(column: Any) -> Any:
     return np.ma.array(values, mask=missing, copy=False)
 
 
-def _can_be_written(kind: Any, texts: FieldTexts | None) -> bool:
+def _can_be_written(kind: Any, texts: FieldValueEncoder | None) -> bool:
     """Whether the texts of cells can be made of an array; there is no rule for all other types here."""
     types = pa.types
     if types.is_boolean(kind):
         return True
     if types.is_binary(kind):
-        return texts is None or str in texts.natural
+        return texts is None or str in texts.default_type
     if types.is_integer(kind):
         return texts is None or texts.number in {None, "float", "integer", "unsigned"}
-    return (types.is_float32(kind) or types.is_float64(kind)) and texts is not None and float in texts.natural
+    return (types.is_float32(kind) or types.is_float64(kind)) and texts is not None and float in texts.default_type
 
 
 def _are_texts(values: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from ..._line_protocol.values import FieldTexts, number_encoder
+from ..._line_protocol.values import FieldValueEncoder, number_encoder
 from ..grouping import NotColumnar
 from .model import Codes, Reader
 from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array
@@ -23,7 +23,7 @@ from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, fie
 class NumpyLines(ColumnLines):
     """Writes the slices of a table; see `ColumnLines`."""
 
-    def _column(self, reader: Reader, start: int, stop: int, texts: FieldTexts | None) -> Any:
+    def _column(self, reader: Reader, start: int, stop: int, texts: FieldValueEncoder | None) -> Any:
         try:
             column = reader.array(start, stop)
         except ImportError:
@@ -40,7 +40,7 @@ class NumpyLines(ColumnLines):
             raise NotColumnar
         return cells, places
 
-    def _field(self, column: Any, texts: FieldTexts) -> Field:
+    def _field(self, column: Any, texts: FieldValueEncoder) -> Field:
         if isinstance(column, tuple):
             cells, places = column
             return CodedField.of([texts.text(cell) for cell in cells], places)

@@ -22,7 +22,7 @@ def is_small(body: Body) -> bool:
     return isinstance(body, bytes) and len(body) <= _SMALL
 
 
-class Way:
+class RequestTracker:
     """The way of one request, from asking for a connection to the head of the answer.
 
     `begin` gives the context to send it in. aiohttp waits for ever to get rid of a piece of a body, and after a
@@ -31,22 +31,22 @@ class Way:
     """
 
     #: That of the request which the current task sends.
-    current: ClassVar[ContextVar[Way]] = ContextVar("way")
+    current: ClassVar[ContextVar[RequestTracker]] = ContextVar("way")
 
     def __init__(self, idle: float | None) -> None:
         self._idle = idle
-        self._patience: asyncio.Timeout | None = None
+        self._timeout_scope: asyncio.Timeout | None = None
         self.is_being_opened = False
         self._receiver: _Receiver | None = None
         self._received = -1  # so that a connection that is new is not taken for an idle one
         #: Whether the connector has reported the connection, which aiohttp asks it for.
         self.has_connection = False
-        Way.current.set(self)
+        RequestTracker.current.set(self)
 
     def begin(self) -> asyncio.Timeout:
         """Give the context to send the request in."""
-        self._patience = asyncio.timeout(None)
-        return self._patience
+        self._timeout_scope = asyncio.timeout(None)
+        return self._timeout_scope
 
     @property
     def was_idle(self) -> bool:
@@ -69,15 +69,15 @@ class Way:
 
     def go_on(self) -> None:
         """Begin to wait anew."""
-        if self._patience is None:
+        if self._timeout_scope is None:
             msg = "the answer has come already"  # what is left of the body need not be sent
             raise RuntimeError(msg)
         if self._idle is not None:
-            self._patience.reschedule(asyncio.get_running_loop().time() + self._idle)
+            self._timeout_scope.reschedule(asyncio.get_running_loop().time() + self._idle)
 
     def end(self) -> None:
         """Let go of the task: timers that are over, and do not go at once, know their context, and so this."""
-        self._patience = None
+        self._timeout_scope = None
 
     def parts(self, body: Body) -> tuple[tuple[tuple[str, str], ...], bytes | AsyncIterator[bytes] | None]:
         """Return the headers that frame a body, and the body as aiohttp takes it: sent with the head, or in chunks."""
@@ -121,12 +121,15 @@ class _Receiver(asyncio.Protocol):
 
 
 class _Reporting(aiohttp.BaseConnector):
-    """Connector that reports a request's connection to its `Way`; aiohttp's tracing would, at ten times the cost."""
+    """Connector that reports a request's connection to its `RequestTracker`.
+
+    aiohttp's tracing reports it too, at ten times the cost.
+    """
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
         """Return a kept connection or a new one."""
-        way = Way.current.get()
-        way.is_being_opened = True
+        tracker = RequestTracker.current.get()
+        tracker.is_being_opened = True
         while True:
             connection = await super().connect(*args, **kwargs)
             transport = connection.transport
@@ -135,13 +138,13 @@ class _Reporting(aiohttp.BaseConnector):
                 raise aiohttp.ServerDisconnectedError
             receiver = _receiver(transport)
             if receiver is None:
-                way.is_being_opened = False
-                way.go_on()
+                tracker.is_being_opened = False
+                tracker.go_on()
                 return connection
             # What nobody requested would be taken for the response to the next request. aiohttp's own (undocumented)
             # attribute also knows of what came between the end of a response and the end of its exchange.
             if not receiver.has_unrequested and not getattr(connection.protocol, "should_close", False):
-                way.connected(receiver)
+                tracker.connected(receiver)
                 return connection
             connection.close()
 
