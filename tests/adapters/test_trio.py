@@ -205,7 +205,7 @@ def test_nothing_is_looked_after_when_nothing_is_awaited(influxd: Server) -> Non
     def looking() -> int:
         root = trio.lowlevel.current_root_task()
         assert root is not None
-        return sum("look_after" in task.name for nursery in root.child_nurseries for task in nursery.child_tasks)
+        return sum("_watch_all" in task.name for nursery in root.child_nurseries for task in nursery.child_tasks)
 
     async def main() -> None:
         async with AsyncInfluxDBClient.from_url(influxd.url, timeout=100) as client:
@@ -294,7 +294,7 @@ def test_a_closed_connection_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client:
             with monkeypatch.context() as patch:
-                patch.setattr(Pool, "give_back", release)
+                patch.setattr(Pool, "release", release)
                 await client.ping()
             # Whatever has its descriptor now.
             streams = [socket.socketpair() for _ in range(3)]

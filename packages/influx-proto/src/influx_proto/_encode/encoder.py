@@ -124,13 +124,7 @@ class Encoder:
         )
 
     def _object_encoder(self, kind: type) -> ObjectEncoder | None:
-        return object_encoder(
-            kind,
-            name=self._measurement,
-            tags=self._tags,
-            precision=self._precision_given,
-            field_options=self._field_options,
-        )
+        return object_encoder(kind, self._measurement, self._tags, self._precision_given, self._field_options)
 
     def add(self, item: object, *, bulk: bool = False) -> Iterable[Batch]:
         """Add a value, or each value of an iterable, nested at will.
