@@ -17,6 +17,8 @@ from influx_proto.adapter import (
     Settings,
     Timeout,
     TransportError,
+    no_free_connection,
+    pool_wait,
 )
 
 USER_AGENT = f"influx-proto/{__version__} httpx/{httpx.__version__}"
@@ -80,11 +82,8 @@ def httpx_request(
     timeout = request.timeout
     # The core has percent-encoded the target; httpx leaves what is encoded as it is.
     url = settings.server.origin + request.target
-    extensions = {
-        # Waiting for a free connection is part of `total` alone.
-        "timeout": {"connect": timeout.connect, "read": timeout.idle, "write": timeout.idle, "pool": None},
-        "trace": trace,
-    }
+    waits = {"connect": timeout.connect, "read": timeout.idle, "write": timeout.idle, "pool": pool_wait(timeout)}
+    extensions = {"timeout": waits, "trace": trace}
     headers = [("Host", settings.server.netloc), *request.headers]
     if request.size is None:
         headers.append(("Transfer-Encoding", "chunked"))
@@ -102,6 +101,8 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout, tracke
     """Map an exception of httpx to one of the core."""
     address = settings.address
     text = _reason(error)
+    if isinstance(error, httpx.PoolTimeout):
+        return no_free_connection(address, timeout)
     if tracker.is_connecting:
         if isinstance(error, httpx.TimeoutException):
             text = f"no connection within {timeout.connect} s"

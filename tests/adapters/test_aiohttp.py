@@ -20,7 +20,7 @@ from influx_proto import QueryError, RetryPolicy, Timeout, TransportError
 from influx_proto.adapter import MAX_CONNECTIONS
 
 from tests.servers.influxd import Server
-from tests.servers.scripted import Close, Receive, ScriptedServer, Send, Stall, reply
+from tests.servers.scripted import Close, Receive, ScriptedServer, Send, Stall, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -187,12 +187,29 @@ def test_the_time_to_connect_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch, a
         asyncio.run(main())
 
 
+def test_waiting_for_a_connection_of_the_callers_session() -> None:
+    async def main(server: ScriptedServer) -> None:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=2)) as session,
+            AsyncInfluxDBClient.from_url(server.url, session=session, retry=ONCE) as client,
+            client.query_chunks("SELECT 1"),
+            client.query_chunks("SELECT 1"),
+        ):
+            with pytest.raises(TransportError, match=r"within 0\.2 s: 2 of 2 connections are in use") as caught:
+                await client.ping(timeout=Timeout(connect=0.1, pool=0.2))
+            assert caught.value.maybe_received is False
+
+    head = respond(200, {"Content-Type": "application/json", "Content-Length": "100"}, b"")
+    with ScriptedServer([[Receive(), Send(head), Stall(30)]]) as server:
+        asyncio.run(main(server))
+
+
 def test_waiting_for_a_connection_counts_in_the_total() -> None:
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client, asyncio.TaskGroup() as group:
             tasks = [group.create_task(client.ping()) for _ in range(MAX_CONNECTIONS + 1)]
             await asyncio.to_thread(server.wait_for, MAX_CONNECTIONS)
-            with pytest.raises(TransportError, match=r"did not finish within 0\.5 s") as caught:
+            with pytest.raises(TransportError, match=r"no free connection .* within 0\.5 s") as caught:
                 await client.ping(timeout=Timeout(total=0.5))
             assert caught.value.maybe_received is False
             for task in tasks:

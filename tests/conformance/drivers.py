@@ -29,6 +29,7 @@ Feature: TypeAlias = Literal[
     "keep_alive",
     "malformed_head",
     "partial_head",
+    "pool",
     "provisional",
     "proxy",
     "session",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 import socket
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,20 @@ import pytest
 import trustme
 from influx_proto import RetryPolicy, Timeout, TransportError
 
-from tests.conformance.drivers import Driver
-from tests.servers.scripted import Behaviour, Drip, Receive, ScriptedServer, Send, Stall, Step, chunked, reply, respond
+from tests.conformance.drivers import Driver, at_once
+from tests.servers.scripted import (
+    Behaviour,
+    Drip,
+    Hold,
+    Receive,
+    ScriptedServer,
+    Send,
+    Stall,
+    Step,
+    chunked,
+    reply,
+    respond,
+)
 
 ONCE = RetryPolicy(attempts=1)
 JSON = {"Content-Type": "application/json"}
@@ -33,7 +47,7 @@ STEADY: Behaviour = [
 
 def test_defaults_are_finite_but_for_the_total(driver: Driver) -> None:
     timeout = driver.client_class().settings.timeout
-    assert (timeout.connect, timeout.idle, timeout.total) == (10, 120, None)
+    assert (timeout.connect, timeout.idle, timeout.total, timeout.pool) == (10, 120, None, 120)
 
 
 @pytest.mark.parametrize("behaviour", [SILENT, HALF], ids=["before the answer", "within the body"])
@@ -129,6 +143,52 @@ def test_total_of_a_stream(driver: Driver, connect: Callable[..., Any]) -> None:
             with connect(server.url, retry=ONCE).query_points("SELECT 1", timeout=Timeout(total=0.3)) as points:
                 for _ in points:
                     pass
+
+
+#: A response that is never complete: its stream holds the connection.
+OPEN: Behaviour = [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Hold()]
+IN_USE = r"127\.0\.0\.1:\d+ within {} s: 100 of 100 connections are in use; exit streams .*Timeout\.{}$"
+
+
+@pytest.mark.needs("pool")
+def test_waiting_for_a_connection(driver: Driver, connect: Callable[..., Any]) -> None:
+    """Calls by tasks that each hold a stream fail instead of waiting for each other."""
+    with ScriptedServer([*[OPEN] * 100, reply(204)]) as server, ExitStack() as streams:
+        client = connect(server.url, retry=ONCE, timeout=Timeout(pool=0.4))
+        opened = [streams.enter_context(ExitStack()) for _ in range(100)]
+        for stream in opened:
+            stream.enter_context(client.query_chunks("SELECT v FROM m"))
+
+        def write(**timeout: Any) -> TransportError:
+            with pytest.raises(TransportError) as caught:
+                client.write("m v=1 1", db="db", **timeout)
+            return caught.value
+
+        for error in at_once(*[write] * 100):
+            assert re.search(IN_USE.format(r"0\.4", "pool"), str(error))
+            assert (error.retryable, error.maybe_received) == (True, False)
+        assert re.search(IN_USE.format(r"0\.1", "pool"), str(write(timeout=0.1)))
+        if "total" not in driver.lacks:
+            error = write(timeout=Timeout(pool=60, total=0.2))
+            assert re.search(r"127\.0\.0\.1:\d+.*\b0\.2 s", str(error))
+            assert error.maybe_received is False
+        assert len(server.requests) == 100
+        opened[50].close()
+        assert client.write("m v=1 1", db="db")
+
+
+@pytest.mark.needs("pool")
+def test_a_connection_that_becomes_free_is_used(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([*[OPEN] * 100, reply(204)]) as server, ExitStack() as streams, ThreadPoolExecutor() as pool:
+        client = connect(server.url, retry=ONCE, timeout=Timeout(pool=30))
+        for _ in range(99):
+            streams.enter_context(client.query_chunks("SELECT v FROM m"))
+        with client.query_chunks("SELECT v FROM m"):
+            waiting = pool.submit(client.ping)
+            with suppress(FutureTimeout):
+                waiting.result(0.2)
+            assert not waiting.done()
+        assert waiting.result(30)
 
 
 def test_connecting(driver: Driver, connect: Callable[..., Any]) -> None:

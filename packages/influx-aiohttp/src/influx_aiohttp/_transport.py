@@ -14,7 +14,16 @@ from types import TracebackType
 from typing import Any
 
 import aiohttp
-from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Settings, Timeout, TransportError
+from influx_proto.adapter import (
+    MAX_CONNECTIONS,
+    Headers,
+    Request,
+    Response,
+    Settings,
+    Timeout,
+    no_free_connection,
+    pool_wait,
+)
 from yarl import URL
 
 from ._errors import is_library_error, map_exception
@@ -59,7 +68,8 @@ class AiohttpTransport:
         """Send a request; return its response and its way; `done` of both is to be called after the exchange."""
         session = self._opened_session()
         timeout = request.timeout
-        total = await self._wait_in_line(timeout.total)
+        total = await self._wait_in_line(timeout)
+        began = time.monotonic()
         tracker = RequestTracker(timeout.idle)
         timeout_scope = tracker.begin()
         headers, data = tracker.parts(request.body)
@@ -79,6 +89,8 @@ class AiohttpTransport:
                 )
         except BaseException as error:
             await self.done()
+            if self._has_waited_for_pool(error, timeout, began):
+                raise no_free_connection(self._settings.address, timeout, self._session_limit()) from error
             if is_library_error(error) and isinstance(error, Exception):
                 raise map_exception(error, self._settings, timeout, timeout_scope, tracker) from error
             raise
@@ -117,30 +129,46 @@ class AiohttpTransport:
         self._closed = True
         await self._close_when_done()
 
-    async def _wait_in_line(self, total: float | None) -> float | None:
+    async def _wait_in_line(self, timeout: Timeout) -> float | None:
         """Wait for the right to use a connection; return what is left of the time for the whole attempt."""
         self._in_flight += 1
+        total = timeout.total
         if self._places is None:
             return total
         began = time.monotonic()
         try:
-            if total is None or not self._places.locked():
+            if not self._places.locked():
                 await self._places.acquire()
                 return total
-            async with asyncio.timeout(total):
+            async with asyncio.timeout(pool_wait(timeout)):
                 await self._places.acquire()
         except BaseException as error:
             self._in_flight -= 1
             await self._close_when_done()
             if isinstance(error, TimeoutError):
-                msg = f"{self._settings.address} did not finish within {total} s"
-                raise TransportError(msg, maybe_received=False) from error
+                raise no_free_connection(self._settings.address, timeout) from error
             raise
-        return max(total - (time.monotonic() - began), 0.001)
+        return None if total is None else max(total - (time.monotonic() - began), 0.001)
 
     def _client_timeout(self, timeout: Timeout, total: float | None) -> aiohttp.ClientTimeout:
-        connect = timeout.connect if self._is_own else None
+        connect = timeout.connect if self._is_own else _sum(timeout.pool, timeout.connect)
         return _client_timeout(connect, timeout.connect, None if self._is_reported else timeout.idle, total)
+
+    def _has_waited_for_pool(self, error: BaseException, timeout: Timeout, began: float) -> bool:
+        """Return whether a request waited in vain for a connection of the caller's session.
+
+        aiohttp raises the same exception if the server does not accept the connection, but sooner.
+        """
+        limit = _sum(timeout.pool, timeout.connect)
+        if self._is_own or limit is None or not isinstance(error, aiohttp.ConnectionTimeoutError):
+            return False
+        return bool(self._session_limit()) and time.monotonic() - began >= limit
+
+    def _session_limit(self) -> int:
+        """Return how many connections to the server the session allows; 0 if it sets no limit."""
+        connector = None if self._session is None else self._session.connector
+        limits = () if connector is None else (connector.limit, connector.limit_per_host)
+        return min((limit for limit in limits if limit), default=0)
 
     def _check(self, tracker: RequestTracker) -> None:
         """Rely on our connector from now on, or never again keep a connection of which nothing is known."""
@@ -181,6 +209,10 @@ class AiohttpTransport:
             max_line_size=_LONGEST_FIELD,
             max_field_size=_LONGEST_FIELD,
         )
+
+
+def _sum(pool: float | None, connect: float | None) -> float | None:
+    return None if pool is None or connect is None else pool + connect
 
 
 @functools.lru_cache(maxsize=16)

@@ -23,7 +23,8 @@ adapter never does.
   that `settings.tls.context(ssl.create_default_context)` returns. The core has read the environment; the library must
   not. `proxy.headers` are for the proxy alone: with TLS they belong to `CONNECT`, otherwise to the request.
 - Follow no redirect, retry nothing, decompress nothing. The core does all of it.
-- `open` is called from several threads, or tasks, at a time. `MAX_CONNECTIONS` bounds the connections of a client.
+- `open` is called from several threads, or tasks, at a time. `MAX_CONNECTIONS` bounds the connections of a client;
+  further requests wait.
 - `user_agent`, an attribute of the client class, is `name/version` of the adapter and its library, separated by a
   space.
 
@@ -45,6 +46,8 @@ adapter never does.
 
 - `connect` covers name resolution, TCP, the proxy's response to `CONNECT` and TLS. Waiting for a free connection of the
   pool is not connecting.
+- `pool` covers the wait for a free connection. `pool_wait(timeout)` returns the lesser of `pool` and `total`. When it
+  has expired, raise the error that `no_free_connection(settings.where, timeout)` returns.
 - `idle` covers each wait for the server: to accept the next part of the request, to begin the response, to continue it.
 - `total` covers one attempt: from the call of `open`, with waiting for the pool and connecting, to the end of the body.
   Backoff is not part of it. The time that the caller of a stream spends on its items is.
@@ -97,7 +100,17 @@ from ._http.timeout import Timeout
 from ._public_names import set_public_module
 from ._runtime.flow import arun, run
 from ._runtime.settings import Settings
-from ._runtime.transport import MAX_CONNECTIONS, AsyncSignal, AsyncTransport, Background, InThread, Signal, Transport
+from ._runtime.transport import (
+    MAX_CONNECTIONS,
+    AsyncSignal,
+    AsyncTransport,
+    Background,
+    InThread,
+    Signal,
+    Transport,
+    no_free_connection,
+    pool_wait,
+)
 
 __all__ = [
     "MAX_CONNECTIONS",
@@ -123,6 +136,8 @@ __all__ = [
     "Transport",
     "TransportError",
     "arun",
+    "no_free_connection",
+    "pool_wait",
     "run",
 ]
 

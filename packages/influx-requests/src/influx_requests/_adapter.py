@@ -17,6 +17,7 @@ from http.client import HTTPException, IncompleteRead
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import Any
 
+import urllib3
 from influx_proto.adapter import MAX_CONNECTIONS, Settings
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
@@ -120,11 +121,26 @@ class _TLSConnection(_Connection, HTTPSConnection):
     ca_cert_data: Any = property(lambda _: None, lambda _, __: None)
 
 
-class _Pool(HTTPConnectionPool):
+class PoolTimeout(urllib3.Timeout):
+    """Timeout of a request that also limits the wait for a free connection, for which requests has no argument."""
+
+    def __init__(self, connect: float | None, read: float | None, pool: float | None) -> None:
+        super().__init__(connect=connect, read=read)
+        self.pool = pool
+
+
+class _WithPoolTimeout(HTTPConnectionPool):
+    def urlopen(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a request, after a wait for a connection that the request's timeout limits."""
+        kwargs.setdefault("pool_timeout", getattr(kwargs.get("timeout"), "pool", None))
+        return super().urlopen(*args, **kwargs)
+
+
+class _Pool(_WithPoolTimeout):
     ConnectionCls: Any = _Connection
 
 
-class _TLSPool(HTTPSConnectionPool):
+class _TLSPool(_WithPoolTimeout, HTTPSConnectionPool):
     ConnectionCls: Any = _TLSConnection
 
 
@@ -140,7 +156,7 @@ def _unix_pool(path: str) -> type[HTTPConnectionPool]:
                 self.close()
                 raise NotConnectedError(str(error)) from error
 
-    class UnixPool(HTTPConnectionPool):
+    class UnixPool(_WithPoolTimeout):
         ConnectionCls: Any = UnixConnection
 
     return UnixPool

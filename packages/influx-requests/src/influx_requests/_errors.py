@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from http.client import BadStatusLine, HTTPException, IncompleteRead
 
 import requests
-from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError, no_free_connection
+from urllib3.exceptions import ConnectTimeoutError, EmptyPoolError, HTTPError, NewConnectionError, ProxyError, SSLError
 from urllib3.exceptions import ProtocolError as URLLibProtocolError
 
 from ._adapter import IdleConnectionError, NotConnectedError
@@ -25,6 +25,8 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout) -> Inf
     def is_any(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
+    if is_any(EmptyPoolError):
+        return no_free_connection(address, timeout)
     if is_any(NotConnectedError, NewConnectionError, ConnectTimeoutError, ProxyError):
         if is_any(TimeoutError) or not is_any(OSError):
             message = f"cannot connect to {address}: no answer within {timeout.connect} s"

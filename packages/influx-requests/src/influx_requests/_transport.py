@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
-from influx_proto.adapter import Headers, Request, Response, Settings, Timeout, TransportError
+from influx_proto.adapter import Headers, Request, Response, Settings, Timeout, TransportError, pool_wait
 
-from ._adapter import SettingsAdapter
+from ._adapter import PoolTimeout, SettingsAdapter
 from ._errors import LIBRARY_ERRORS, map_exception
 
 _PIECE = 64 * 1024
@@ -100,10 +100,12 @@ class RequestsTransport:
             )
         )
         prepared.url = origin + request.target  # as it stands: requests would encode parts of it anew
+        connect, read = _shortest(timeout.connect, timeout.total), _shortest(timeout.idle, timeout.total)
+        limits: Any = PoolTimeout(connect, read, pool_wait(timeout)) if self._is_own else (connect, read)
         return session.send(
             prepared,
             allow_redirects=False,
-            timeout=(_shortest(timeout.connect, timeout.total), _shortest(timeout.idle, timeout.total)),
+            timeout=limits,
             **self._way(session),
         )
 

@@ -17,6 +17,10 @@ from ._connection import Connection
 _KEEP = 60.0
 
 
+class NoFreeConnectionError(Exception):
+    """As many connections as a client may open were in use for too long."""
+
+
 class Pool:
     """Lends connections; whoever asks first is served first."""
 
@@ -26,13 +30,15 @@ class Pool:
         self._closed = False
         self._process = os.getpid()
 
-    async def take(self, connect: Callable[[], Awaitable[Connection]], deadline: float) -> Connection:
-        """Lend an idle connection or a new one; wait for a free place until `deadline` on trio's clock."""
+    async def take(self, connect: Callable[[], Awaitable[Connection]], until: float) -> Connection:
+        """Lend an idle connection or a new one; wait for a free place until then, on trio's clock."""
         try:
             self._places.acquire_nowait()
         except trio.WouldBlock:
-            with trio.fail_at(deadline):
+            with trio.move_on_at(until) as waiting:
                 await self._places.acquire()
+            if waiting.cancelled_caught:
+                raise NoFreeConnectionError from None
         try:
             return self._idle_connection() or await connect()
         except BaseException:

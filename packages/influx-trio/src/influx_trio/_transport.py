@@ -12,12 +12,12 @@ from contextlib import AbstractAsyncContextManager
 
 import h11
 import trio
-from influx_proto.adapter import Headers, Request, Response, Settings, Timeout
+from influx_proto.adapter import Headers, Request, Response, Settings, Timeout, no_free_connection, pool_wait
 
 from ._connect import connect
 from ._connection import Connection
 from ._errors import LIBRARY_ERRORS, map_exception
-from ._pool import Pool
+from ._pool import NoFreeConnectionError, Pool
 from ._watchdog import Watchdog
 
 _log = logging.getLogger("influx_trio")
@@ -46,6 +46,7 @@ class TrioTransport:
         if self._watchdog.is_new_run():
             self._pool.close_idle()  # since when they are idle, another run's clock does not tell
         deadline = math.inf if timeout.total is None else trio.current_time() + timeout.total
+        wait = pool_wait(timeout)
 
         async def opened() -> Connection:
             connected_by = math.inf if timeout.connect is None else trio.current_time() + timeout.connect
@@ -55,7 +56,9 @@ class TrioTransport:
             return connection
 
         try:
-            connection = await self._pool.take(opened, deadline)
+            connection = await self._pool.take(opened, math.inf if wait is None else trio.current_time() + wait)
+        except NoFreeConnectionError as error:
+            raise no_free_connection(settings.address, timeout) from error
         except LIBRARY_ERRORS as error:
             raise map_exception(error, settings, timeout, deadline) from error
         try:

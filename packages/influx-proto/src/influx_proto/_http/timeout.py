@@ -19,9 +19,11 @@ class Timeout:
     idle: float | None = 120.0
     #: For one attempt from beginning to end.
     total: float | None = None
+    #: For a free connection, if as many as a client may open are in use.
+    pool: float | None = 120.0
 
     def __post_init__(self) -> None:
-        for name in ("connect", "idle", "total"):
+        for name in ("connect", "idle", "total", "pool"):
             seconds: object = getattr(self, name)
             if seconds is None:
                 continue
@@ -35,5 +37,7 @@ def as_timeout(timeout: None) -> None: ...
 @overload
 def as_timeout(timeout: float | Timeout) -> Timeout: ...
 def as_timeout(timeout: float | Timeout | None) -> Timeout | None:
-    """Read a bare number of seconds as the wait to connect and between two pieces of an answer."""
-    return timeout if timeout is None or isinstance(timeout, Timeout) else Timeout(connect=timeout, idle=timeout)
+    """Return the timeout that a number of seconds stands for: every limit except `total`."""
+    if timeout is None or isinstance(timeout, Timeout):
+        return timeout
+    return Timeout(connect=timeout, idle=timeout, pool=timeout)

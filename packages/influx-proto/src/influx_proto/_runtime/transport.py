@@ -6,10 +6,34 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
+from .._errors import TransportError
 from .._http.messages import Request, Response
+from .._http.timeout import Timeout
 
 #: How many connections a client has at the most; further requests wait for one to be free.
 MAX_CONNECTIONS = 100
+
+
+def pool_wait(timeout: Timeout) -> float | None:
+    """Return how many seconds a request may wait for a free connection; None waits indefinitely."""
+    return min((seconds for seconds in (timeout.pool, timeout.total) if seconds is not None), default=None)
+
+
+def no_free_connection(where: str, timeout: Timeout, limit: int = MAX_CONNECTIONS) -> TransportError:
+    """Return the error for a request that waited for a free connection until `pool_wait` expired.
+
+    Args:
+        where: `settings.where`.
+        timeout: that of the request.
+        limit: how many connections there may be; other requests and streams use all of them.
+    """
+    seconds = pool_wait(timeout)
+    name = "pool" if seconds == timeout.pool else "total"
+    msg = (
+        f"no free connection to {where} within {seconds} s: {limit} of {limit} connections are in use; "
+        f"exit streams before other calls, make fewer calls at a time, or increase Timeout.{name}"
+    )
+    return TransportError(msg, maybe_received=False)
 
 
 class Clock(Protocol):
