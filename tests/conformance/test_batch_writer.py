@@ -419,7 +419,7 @@ def test_what_is_handed_back_does_not_pile_up(
 ) -> None:
     with driver.client(influxd.url, database="nowhere", retry=SOON) as client, pytest.raises(UndeliveredError):
         with client.batch_writer(max_lines=10, max_pending=100) as writer:
-            with pytest.raises(BufferFullError, match=r"100 lines were handed back.* database not found"):
+            with pytest.raises(BufferFullError, match=r"100 lines \(\d+ bytes\) were handed back.* database not found"):
                 for n in range(1000):
                     writer.write(f"m n={n} {n}")
                     until(lambda: writer.pending < 10)
@@ -513,10 +513,10 @@ def test_a_full_buffer_that_raises(connect: Callable[..., Any]) -> None:
         with pytest.raises(UndeliveredError, match=r"^10 lines"):
             with client.batch_writer(max_lines=5, max_pending=10, when_full="raise", exit_timeout=0) as writer:
                 writer.write(points(5))
-                with pytest.raises(BufferFullError, match="keeps 10 lines, and has no room for 5 more") as full:
+                with pytest.raises(BufferFullError, match=r"keeps 10 lines .* has no room for 5 more") as full:
                     writer.write(list(points(10, 5)))
                 assert full.value.__notes__ == ["lines that were accepted before: 5"]
-                with pytest.raises(BufferFullError, match="keeps 10 lines, and has no room for 1 more") as full:
+                with pytest.raises(BufferFullError, match=r"keeps 10 lines .* has no room for 1 more") as full:
                     writer.write(points(10, 15))
                 assert not hasattr(full.value, "__notes__")
                 assert writer.pending == 10
@@ -540,6 +540,79 @@ def test_a_full_buffer_that_drops_the_oldest(connect: Callable[..., Any]) -> Non
     found = [int(line.split()[-1]) for lines in parts for line in lines.data.split(b"\n")]
     assert sorted(found) == list(range(40))  # each was handed back, once
     assert max(found[-5:]) == 39
+
+
+#: 1000 bytes with its LF.
+LONG_LINE = 'm s="{:0>991}" {}'
+
+
+def long_lines(count: int) -> list[str]:
+    return [LONG_LINE.format(n, n) for n in range(count)]
+
+
+def test_bytes_that_fill_the_buffer_make_writers_wait(connect: Callable[..., Any]) -> None:
+    sizes: list[int] = []
+    with ScriptedServer([reply(503), reply(204)]) as server:
+        client = connect(server.url, database="db", retry=RetryPolicy(attempts=1, max_backoff=0.2))
+        with client.batch_writer(max_lines=4, max_pending_bytes=10_000, max_delay=LONG) as writer:
+            for line in long_lines(50):
+                writer.write(line)
+                sizes.append(writer.pending_bytes)
+        assert writer.pending_bytes == 0
+        bodies = [request.body for request in server.requests]
+    assert 9_000 < max(sizes) <= 10_000
+    assert [int(line.split()[-1]) for body in bodies[1:] for line in body.split(b"\n")] == list(range(50))
+
+
+def test_a_batch_that_does_not_fit_does_not_wait_for_others(connect: Callable[..., Any]) -> None:
+    """A batch that is still filled is sent if its bytes leave no room for the next write."""
+    with ScriptedServer([reply(204)]) as server:
+        client = connect(server.url, database="db")
+        with client.batch_writer(max_pending_bytes=10_000, max_delay=LONG) as writer:
+            writer.write(long_lines(6))
+            writer.write(long_lines(6))
+            assert writer.pending_bytes <= 10_000
+            writer.write([LONG_LINE.format(1, 1), 'm s="' + 20_000 * "x" + '" 1'])  # nothing else is pending
+        assert sum(len(request.body.split(b"\n")) for request in server.requests) == 14
+
+
+def test_bytes_that_fill_the_buffer_raise(connect: Callable[..., Any]) -> None:
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        with pytest.raises(UndeliveredError, match=r"^10 lines"):
+            with client.batch_writer(max_pending_bytes=10_000, when_full="raise", exit_timeout=0) as writer:
+                writer.write(long_lines(10))
+                with pytest.raises(BufferFullError, match=r"keeps 10 lines \(\d+ bytes\), and has no room for 1 more"):
+                    writer.write("m n=1 1")
+                assert writer.pending == 10
+
+
+def test_bytes_that_fill_the_buffer_drop_the_oldest(connect: Callable[..., Any]) -> None:
+    errors: list[InfluxDBError] = []
+    with refused_port() as port:
+        client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        with pytest.raises(UndeliveredError) as caught:
+            with client.batch_writer(
+                max_lines=4, max_pending_bytes=10_000, when_full="drop_oldest", exit_timeout=0, on_error=errors.append
+            ) as writer:
+                for line in long_lines(40):
+                    writer.write(line)
+                    assert writer.pending_bytes <= 10_000
+    dropped = [error for error in errors if isinstance(error, UndeliveredError)]
+    parts = [lines for error in [*dropped, caught.value] for lines in error.undelivered]
+    found = [int(line.split()[-1]) for lines in parts for line in lines.data.split(b"\n")]
+    assert sorted(found) == list(range(40))
+    assert sum(lines.lines for lines in caught.value.undelivered) <= 10
+
+
+def test_bytes_that_are_handed_back_do_not_pile_up(driver: Driver, influxd: Server) -> None:
+    with driver.client(influxd.url, database="nowhere", retry=SOON) as client, pytest.raises(UndeliveredError):
+        with client.batch_writer(max_lines=1, max_pending_bytes=10_000) as writer:
+            with pytest.raises(BufferFullError, match=r"11 lines \(10\d+ bytes\) were handed back"):
+                for line in long_lines(100):
+                    writer.write(line)
+                    until(lambda: not writer.pending)
+            assert len(writer.undelivered) == 11
 
 
 def test_flush_with_a_deadline(connect: Callable[..., Any]) -> None:
@@ -635,6 +708,8 @@ def test_no_thread_stays_behind(client: Any) -> None:
         {"max_lines": 0},
         {"max_bytes": 1.5},
         {"max_pending": True},
+        {"max_pending_bytes": 0},
+        {"max_pending_bytes": 1e6},
         {"max_delay": -1},
         {"exit_timeout": float("nan")},
     ],

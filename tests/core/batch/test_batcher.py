@@ -16,11 +16,16 @@ THERE = ((("db", "b"),), False)
 
 
 def make(**options: Any) -> Batcher:
-    return Batcher(**{"max_lines": 10, "max_bytes": 1000, "max_delay": 1.0, "max_pending": 100, **options})
+    bounds = {"max_lines": 10, "max_bytes": 1000, "max_delay": 1.0, "max_pending": 100, "max_pending_bytes": 100_000}
+    return Batcher(**{**bounds, **options})
 
 
 def batch(*numbers: int, precision: str = "ns") -> Batch:
     return Batch(b"\n".join(b"m v=%d %d" % (n, n) for n in numbers), len(numbers), precision, timed=True)
+
+
+def lines(count: int) -> Batch:
+    return batch(*range(count))
 
 
 def numbers(sealed: Sealed | None) -> list[int]:
@@ -64,9 +69,10 @@ def test_room_is_made_by_giving_up_the_oldest() -> None:
     flying = batcher.take(0.0)
     assert numbers(flying) == [0, 1, 2, 3]
     error = InfluxDBError("full")
-    assert [numbers(sealed) for sealed in batcher.make_room(3, error)] == [[4, 5, 6, 7]]
+    assert [numbers(sealed) for sealed in batcher.make_room(lines(3), error)] == [[4, 5, 6, 7]]
     assert [receipt.error for receipt in receipts] == [None, error, None]
-    assert [numbers(sealed) for sealed in batcher.make_room(12, error)] == [[8, 9, 10, 11]]  # what flies is not touched
+    # The batch in flight is not dropped.
+    assert [numbers(sealed) for sealed in batcher.make_room(lines(12), error)] == [[8, 9, 10, 11]]
     assert batcher.pending == 4
 
 
@@ -103,16 +109,35 @@ def test_a_full_buffer_is_due_at_once() -> None:
     """Who waits for room must not have to wait for time as well."""
     batcher = make(max_pending=5, max_delay=1000.0)
     add(batcher, 1, 2, 3)
-    assert batcher.has_room(2)
-    assert not batcher.has_room(3)
+    assert batcher.has_room(lines(2))
+    assert not batcher.has_room(lines(3))
     assert batcher.due == 1000.0
     add(batcher, 4, 5)
-    assert not batcher.has_room(1)
+    assert not batcher.has_room(lines(1))
     sealed = batcher.take(0.0)
     assert numbers(sealed) == [1, 2, 3, 4, 5]
     assert sealed is not None
     batcher.acknowledge(sealed)
-    assert batcher.has_room(1000)  # whatever comes, if there is nothing else
+    assert batcher.has_room(lines(1000))  # whatever comes, if there is nothing else
+
+
+def test_room_in_bytes() -> None:
+    size = len(b"m v=1 1\n")
+    batcher = make(max_pending_bytes=4 * size, max_delay=1000.0)
+    add(batcher, 1, 2)
+    assert batcher.pending_bytes == 2 * size
+    assert batcher.has_room(batch(3, 4))
+    assert not batcher.has_room(batch(3, 4, 5))
+    add(batcher, 3, 4)
+    assert not batcher.has_room(batch(5))
+    sealed = batcher.take(0.0)  # a full buffer is due at once
+    assert numbers(sealed) == [1, 2, 3, 4]
+    assert sealed is not None
+    batcher.put_back(sealed, 0.0)
+    assert batcher.pending_bytes == 4 * size
+    assert [numbers(sealed) for sealed in batcher.make_room(batch(5), InfluxDBError("full"))] == [[1, 2, 3, 4]]
+    assert batcher.pending_bytes == 0
+    assert batcher.has_room(lines(1000))
 
 
 def test_targets_and_precisions_are_kept_apart() -> None:

@@ -69,6 +69,7 @@ class BatchWriterBase:
             max_bytes=options.max_bytes,
             max_delay=options.max_delay,
             max_pending=options.max_pending,
+            max_pending_bytes=options.max_pending_bytes,
             random=settings.retry.random,
         )
         self._spool: SpoolLog | None = None
@@ -82,12 +83,17 @@ class BatchWriterBase:
         self._receipts = Receipts(has_ended)
         #: Lines that were handed back, because they could not be delivered.
         self.undelivered: list[UndeliveredLines] = []
-        self._handed_lines = 0
+        self._handed_lines = self._handed_bytes = 0
 
     @property
     def pending(self) -> int:
         """Lines of which it is not known yet whether they are stored."""
         return self._batcher.pending
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of the lines that are `pending`."""
+        return self._batcher.pending_bytes
 
     @property
     def written(self) -> int:
@@ -123,10 +129,7 @@ class BatchWriterBase:
         self._check_open()
         self._check_handed_back()
         while not self._has_room(writes.target, batch):
-            if self._make_room(batch.lines):
-                yield from self._cleaned_up()
-            else:
-                yield None
+            yield from self._cleaned_up() if self._make_room(batch) else (None,)
             self._check_open()
         if self._spool is None:
             self._add(writes.target, batch, receipt)
@@ -144,11 +147,11 @@ class BatchWriterBase:
             self._notify()
 
     def _has_room(self, target: Target, batch: Batch) -> bool:
-        if not self._batcher.has_room(batch.lines):
+        if not self._batcher.has_room(batch):
             return False
         return self._spool is None or (not self._spool.busy and self._spool.has_room(target, batch))
 
-    def _make_room(self, lines: int) -> bool:
+    def _make_room(self, batch: Batch) -> bool:
         """Drop the oldest lines if that is wanted, and tell of it; raises if it is wanted not to wait."""
         if self._spool is not None and self._spool.busy:
             return False
@@ -158,12 +161,17 @@ class BatchWriterBase:
                     f"the batch writer keeps {self.pending} lines, which the server rejects requests for: {last_error}"
                 )
                 raise BufferFullError(msg) from last_error
+            due = self._batcher.due
+            self._batcher.seal()  # lines that wait for others would hold up these as well
+            if self._batcher.due < due:
+                self._notify()
             return False
         if self.options.when_full == "raise":
-            msg = f"the batch writer keeps {self.pending} lines, and has no room for {lines} more"
+            kept = f"{self.pending} lines ({self.pending_bytes} bytes)"
+            msg = f"the batch writer keeps {kept}, and has no room for {batch.lines} more"
             raise BufferFullError(msg if self._spool is None else f"{msg}; {self._spool.fill}")
         reason = BufferFullError("the batch writer dropped the oldest lines to make room for later ones")
-        dropped = self._batcher.make_room(lines, reason)
+        dropped = self._batcher.make_room(batch, reason)
         if not dropped and self._spool is not None:
             dropped = self._batcher.drop_oldest(reason)
         self._receipts_of_caller(*dropped)
@@ -310,6 +318,7 @@ class BatchWriterBase:
                     logging.WARNING, "%s will not take lines, which are handed back: %s", self._settings.address, error
                 )
             self._handed_lines += sealed.batch.lines
+            self._handed_bytes += len(sealed.batch.data)
         self._reports.error(error)
         self._after(sealed)
 
@@ -378,19 +387,22 @@ class BatchWriterBase:
 
     def _check_handed_back(self) -> None:
         """See that what was handed back does not pile up, which waiting would not change."""
-        most = self.options.max_pending
-        if self._handed_lines < most:
+        is_full = self.options.is_full
+        if not is_full(self._handed_lines, self._handed_bytes):
             return
         self._handed_lines = sum(some.lines for some in self.undelivered)  # some may have been taken from there
-        if self._handed_lines < most:
+        self._handed_bytes = sum(len(some.data) for some in self.undelivered)
+        if not is_full(self._handed_lines, self._handed_bytes):
             return
-        msg = f"{self._handed_lines} lines were handed back, and are in `undelivered` still: {self._last_error}"
+        handed = f"{self._handed_lines} lines ({self._handed_bytes} bytes)"
+        msg = f"{handed} were handed back, and are in `undelivered` still: {self._last_error}"
         if self.options.when_full != "drop_oldest":
             raise BufferFullError(msg)
         dropped: list[UndeliveredLines] = []
-        while self._handed_lines >= most:
+        while is_full(self._handed_lines, self._handed_bytes):
             dropped.append(self.undelivered.pop(0))
             self._handed_lines -= dropped[-1].lines
+            self._handed_bytes -= len(dropped[-1].data)
         self._reports.error(UndeliveredError(dropped, BufferFullError(msg)))
 
     @property

@@ -103,6 +103,7 @@ class Batcher:
         max_bytes: bytes in a batch at the most, unless a single line is longer.
         max_delay: seconds for which a line waits for others at the most.
         max_pending: lines that may be pending; further ones have to wait.
+        max_pending_bytes: bytes that may be pending, each line with its LF.
         random: gives a number from 0 up to 1, by which delays are shortened, up to a tenth: many writers that were
             started together do not send together then.
     """
@@ -114,12 +115,14 @@ class Batcher:
         max_bytes: int,
         max_delay: float,
         max_pending: int,
+        max_pending_bytes: int,
         random: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._max_lines = max_lines
         self._max_bytes = max_bytes
         self._max_delay = max_delay
         self._max_pending = max_pending
+        self._max_pending_bytes = max_pending_bytes
         self._random = random
         self._open: dict[tuple[Target, str], _Open] = {}
         self._sealed: deque[Sealed] = deque()
@@ -129,6 +132,8 @@ class Batcher:
         self._held: dict[Target, float] = {}
         #: Lines of which it is not known yet what becomes of them.
         self.pending = 0
+        #: Bytes of these lines.
+        self.pending_bytes = 0
         #: Lines that were stored.
         self.written = 0
         #: Lines that the server does not store.
@@ -136,9 +141,12 @@ class Batcher:
         #: Batches that were put back because they could not be sent.
         self.retried = 0
 
-    def has_room(self, lines: int) -> bool:
-        """Whether so many lines may be added now; any number if nothing is pending."""
-        return not self.pending or self.pending + lines <= self._max_pending
+    def has_room(self, batch: Batch) -> bool:
+        """Return whether the lines of a batch may be added now; any may if nothing is pending."""
+        return not self.pending or (
+            self.pending + batch.lines <= self._max_pending
+            and self.pending_bytes + _size(batch) <= self._max_pending_bytes
+        )
 
     def add(
         self,
@@ -167,7 +175,7 @@ class Batcher:
         if found is not None and not is_complete:
             self._seal(key)
             found = None
-        size = len(batch.data) + 1
+        size = _size(batch)
         if found is not None and (
             found.lines + batch.lines > self._max_lines or found.size + size > self._max_bytes + 1
         ):
@@ -188,9 +196,10 @@ class Batcher:
             found.records.append(record)
         receipt.added(batch.lines)
         self.pending += batch.lines
+        self.pending_bytes += size
         if found.lines >= self._max_lines or found.size > self._max_bytes or not is_complete:
             self._seal(key)
-        if self.pending >= self._max_pending:
+        if self.pending >= self._max_pending or self.pending_bytes >= self._max_pending_bytes:
             self.seal()  # those who wait for room must not have to wait for time as well
 
     def seal(self) -> list[Sealed]:
@@ -244,6 +253,7 @@ class Batcher:
         # An incomplete line counts as one, and may be rejected as several.
         self.written += max(0, sealed.batch.lines - len(rejected))
         self.pending -= sealed.batch.lines
+        self.pending_bytes -= _size(sealed.batch)
 
     @property
     def next(self) -> tuple[Target, Batch] | None:
@@ -283,11 +293,11 @@ class Batcher:
         self._in_flight = None
         self._return_undelivered(sealed, error)
 
-    def make_room(self, lines: int, error: InfluxDBError) -> list[Sealed]:
-        """Give up the oldest batches until there is room for so many lines, or none is left that is not on its way."""
+    def make_room(self, batch: Batch, error: InfluxDBError) -> list[Sealed]:
+        """Give up the oldest batches until there is room for another one; the one that is in flight stays."""
         self.seal()
         given_up: list[Sealed] = []
-        while not self.has_room(lines) and self._sealed:
+        while not self.has_room(batch) and self._sealed:
             given_up.append(self._sealed.popleft())
             self._return_undelivered(given_up[-1], error)
         return given_up
@@ -316,11 +326,17 @@ class Batcher:
             receipt.error = receipt.error or error
             receipt.completed(count)
         self.pending -= sealed.batch.lines
+        self.pending_bytes -= _size(sealed.batch)
 
     def _seal(self, key: tuple[Target, str]) -> None:
         found = self._open.pop(key)
         batch = Batch(b"\n".join(found.pieces), found.lines, found.precision, timed=True)
         self._sealed.append(Sealed(key[0], batch, found.parts, found.records))
+
+
+def _size(batch: Batch) -> int:
+    """Return the number of bytes of a batch, with an LF after each line."""
+    return len(batch.data) + 1
 
 
 def _attributed(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tuple[Receipt, RejectedLine]]:

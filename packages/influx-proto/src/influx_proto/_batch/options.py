@@ -51,6 +51,7 @@ class BatchOptions:
     max_bytes: int
     max_delay: float
     max_pending: int
+    max_pending_bytes: int
     when_full: WhenFull
     exit_timeout: float
     on_error: Callable[[InfluxDBError], object] | None
@@ -58,7 +59,7 @@ class BatchOptions:
     spool: Spool | None = None
 
     def __post_init__(self) -> None:
-        for name in ("max_lines", "max_bytes", "max_pending"):
+        for name in ("max_lines", "max_bytes", "max_pending", "max_pending_bytes"):
             integer(name, getattr(self, name), 1)
         for name in ("max_delay", "exit_timeout"):
             seconds(name, getattr(self, name))
@@ -72,6 +73,10 @@ class BatchOptions:
             raise ValueError(msg)
         choice("when_full", self.when_full, get_args(WhenFull))
 
+    def is_full(self, lines: int, size: int) -> bool:
+        """Return whether so many lines, of so many bytes, are as many as may be kept."""
+        return lines >= self.max_pending or size >= self.max_pending_bytes
+
 
 def batch_options(
     *,
@@ -79,6 +84,7 @@ def batch_options(
     max_bytes: int = BATCH_BYTES,
     max_delay: float = 1.0,
     max_pending: int = 100_000,
+    max_pending_bytes: int = 100_000_000,
     when_full: WhenFull = "wait",
     exit_timeout: float = 30.0,
     on_error: Callable[[InfluxDBError], object] | None = None,
@@ -97,6 +103,7 @@ def batch_options(
         max_delay: seconds for which a line waits for others at the most.
         max_pending: lines that may be kept. As many more may have been handed back, because the server will not take
             them; if nobody takes these out of the writer's `undelivered`, `write` raises a `BufferFullError`.
+        max_pending_bytes: the same in bytes of line protocol. A batch that is larger is accepted if nothing is pending.
         when_full: what `write` does when there are more: `wait`; `raise` a `BufferFullError`; or `drop_oldest` lines,
             which `on_error` is handed in an `UndeliveredError`.
         exit_timeout: seconds that leaving the block may take to deliver what is there.
@@ -112,5 +119,14 @@ def batch_options(
         SpoolError: on entering: the spool cannot be used, or another writer uses it.
     """
     return BatchOptions(
-        max_lines, max_bytes, max_delay, max_pending, when_full, exit_timeout, on_error, on_progress, spool
+        max_lines,
+        max_bytes,
+        max_delay,
+        max_pending,
+        max_pending_bytes,
+        when_full,
+        exit_timeout,
+        on_error,
+        on_progress,
+        spool,
     )

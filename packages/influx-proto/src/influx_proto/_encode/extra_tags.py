@@ -30,8 +30,8 @@ _OPTIONS: Final = {
         "tags", "timeout", "unsigned",
     ),
     "`batch_writer`": (
-        "exit_timeout", "max_bytes", "max_delay", "max_lines", "max_pending", "on_error", "on_progress", "spool",
-        "when_full",
+        "exit_timeout", "max_bytes", "max_delay", "max_lines", "max_pending", "max_pending_bytes", "on_error",
+        "on_progress", "spool", "when_full",
     ),
     "queries": ("chunk_size", "cls", "epoch", "format", "params", "q"),
     "the client": (
