@@ -47,13 +47,13 @@ adapter never does.
 - `connect` covers name resolution, TCP, the proxy's response to `CONNECT` and TLS. Waiting for a free connection of the
   pool is not connecting.
 - `pool` covers the wait for a free connection. `pool_wait(timeout)` returns the lesser of `pool` and `total`. When it
-  has expired, raise the error that `no_free_connection(settings.where, timeout)` returns.
+  has expired, raise the error that `no_free_connection(settings.address, timeout)` returns.
 - `idle` covers each wait for the server: to accept the next part of the request, to begin the response, to continue it.
 - `total` covers one attempt: from the call of `open`, with waiting for the pool and connecting, to the end of the body.
   Backoff is not part of it. The time that the caller of a stream spends on its items is.
 
 **Errors.** Raise one of these for every exception of the library, with that exception as `__cause__`. The text contains
-`settings.where`, and the seconds of the timeout that expired or the text of the innermost cause.
+`settings.address`, and the seconds of the timeout that expired or the text of the innermost cause.
 
 - `TransportError(text, maybe_received=False)` if it failed before the connection was open: DNS, TCP, TLS, the proxy,
   `connect`.

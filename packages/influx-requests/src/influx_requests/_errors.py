@@ -12,7 +12,7 @@ from urllib3.exceptions import ProtocolError as URLLibProtocolError
 
 from ._adapter import IdleConnectionError, NotConnectedError
 
-#: What is translated.
+#: The exceptions that `map_exception` maps.
 LIBRARY_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
 
 

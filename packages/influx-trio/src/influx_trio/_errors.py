@@ -11,7 +11,7 @@ from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout
 from ._connect import ProxyRejectedError
 from ._connection import Connection
 
-#: What is translated.
+#: The exceptions that `map_exception` maps.
 LIBRARY_ERRORS = (
     trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError, OSError, h11.ProtocolError,
     ProxyRejectedError,

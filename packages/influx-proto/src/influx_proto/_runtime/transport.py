@@ -19,18 +19,18 @@ def pool_wait(timeout: Timeout) -> float | None:
     return min((seconds for seconds in (timeout.pool, timeout.total) if seconds is not None), default=None)
 
 
-def no_free_connection(where: str, timeout: Timeout, limit: int = MAX_CONNECTIONS) -> TransportError:
+def no_free_connection(address: str, timeout: Timeout, limit: int = MAX_CONNECTIONS) -> TransportError:
     """Return the error for a request that waited for a free connection until `pool_wait` expired.
 
     Args:
-        where: `settings.where`.
+        address: `settings.address`.
         timeout: that of the request.
         limit: how many connections there may be; other requests and streams use all of them.
     """
     seconds = pool_wait(timeout)
     name = "pool" if seconds == timeout.pool else "total"
     msg = (
-        f"no free connection to {where} within {seconds} s: {limit} of {limit} connections are in use; "
+        f"no free connection to {address} within {seconds} s: {limit} of {limit} connections are in use; "
         f"exit streams before other calls, make fewer calls at a time, or increase Timeout.{name}"
     )
     return TransportError(msg, maybe_received=False)
