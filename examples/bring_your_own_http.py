@@ -60,9 +60,9 @@ class HTTPClientTransport:
         try:
             yield
         except TimeoutError as error:
-            raise TransportError(f"{self.address} was silent for {idle} s") from error
+            raise TransportError(f"{self.address} sent and accepted nothing for {idle} s") from error
         except OSError as error:  # a connection that is closed before the answer is among them
-            raise TransportError(f"{self.address} broke the connection: {error}") from error
+            raise TransportError(f"the connection to {self.address} broke: {error}") from error
         except (http.client.HTTPException, ValueError) as error:
             msg = f"the answer of {self.address} is cut short or no HTTP: {error!r}"
             raise ProtocolError(msg, retryable=True) from error

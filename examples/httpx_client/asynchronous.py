@@ -51,7 +51,7 @@ class AsyncHTTPXTransport:
             except LIBRARY_ERRORS as error:
                 if anyio.current_time() < deadline:
                     raise map_exception(error, self._settings, timeout, tracker) from error
-                msg = f"{self._settings.address} did not finish within {timeout.total} s"
+                msg = f"the request to {self._settings.address} did not complete within {timeout.total} s"
                 raise TransportError(msg, maybe_received=not tracker.is_connecting) from error
 
         self._in_flight.begin()

@@ -43,7 +43,7 @@ def test_a_client_belongs_to_one_loop(influxd: Server) -> None:
     client = AsyncInfluxDBClient.from_url(influxd.url)
     with asyncio.Runner() as one, asyncio.Runner() as other:
         one.run(client.ping())
-        with pytest.raises(RuntimeError, match="another event loop; make one client for each"):
+        with pytest.raises(RuntimeError, match="another event loop; create one client for each"):
             other.run(client.ping())
         one.run(client.aclose())
 
@@ -108,7 +108,7 @@ def test_a_cancelled_call_leaves_the_client_usable() -> None:
 def test_an_error_does_not_repeat_the_head_that_was_cut_short() -> None:
     async def main(url: str) -> None:
         async with AsyncInfluxDBClient.from_url(url, retry=RetryPolicy(attempts=1)) as client:
-            with pytest.raises(TransportError, match="broke the connection: the head of its answer is cut short"):
+            with pytest.raises(TransportError, match="broke: the head of the response is truncated"):
                 await client.ping()
 
     with ScriptedServer([[Receive(), Send(b"HTTP/1.1 204 No Content\r\nX: y\r\n"), Close()]]) as server:
@@ -171,7 +171,7 @@ def test_the_time_to_connect_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch, a
     async def main() -> None:
         began = time.monotonic()
         async with AsyncInfluxDBClient("db.example", 1, retry=ONCE, timeout=Timeout(connect=0.3)) as client:
-            with pytest.raises(TransportError, match=r"cannot connect to .* no answer within 0\.3 s"):
+            with pytest.raises(TransportError, match=r"cannot connect to .* 0\.3 s"):
                 await client.ping()
         assert time.monotonic() - began < 3  # and not the time of the lookup, or the 6 s of all addresses
         measured.set()

@@ -14,7 +14,7 @@ import requests
 import urllib3
 import urllib3.connection
 from influx_proto import ProtocolError, RetryPolicy
-from influx_requests import InfluxDBClient, _adapter
+from influx_requests import InfluxDBClient, _connection
 from requests.adapters import HTTPAdapter
 
 from tests.servers.scripted import Behaviour, Close, Receive, ScriptedServer, Send, reply, respond
@@ -25,7 +25,7 @@ ONCE = RetryPolicy(attempts=1)
 @pytest.fixture(autouse=True)
 def _unchecked() -> Iterator[None]:
     """The dependencies are checked anew in each test and after it."""
-    checks = (_adapter._are_connections_sound, _adapter._warn)
+    checks = (_connection._are_connections_supported, _connection._warn)
     for check in checks:
         check.cache_clear()
     yield
@@ -64,7 +64,7 @@ def test_begin_with_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
     cut: Behaviour = [Receive(), Send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"), Close()]
     with ScriptedServer([[Receive(), Send(hints + respond(204, {"Connection": "close"}))], cut]) as server:
-        with pytest.raises(ProtocolError, match="cut short"):
+        with pytest.raises(ProtocolError, match="truncated or malformed"):
             truncated(server.url)
         assert len(server.requests) == 2
 

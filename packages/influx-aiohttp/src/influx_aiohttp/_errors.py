@@ -1,4 +1,4 @@
-"""Everything that aiohttp can raise, as one of our errors. Mapped here and nowhere else."""
+"""Exceptions of aiohttp and the operating system, mapped to those of influx-proto."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout
 
 from ._tracking import RequestTracker
 
-
-def is_library_error(error: BaseException) -> bool:
-    """Return whether aiohttp or the system raised it; aiohttp's parser has exceptions without a documented name."""
-    return isinstance(error, (TimeoutError, aiohttp.ClientError, OSError)) or _is_of_parser(error)
+#: The exceptions that `map_exception` maps; see also `is_parser_error`.
+LIBRARY_ERRORS = (TimeoutError, aiohttp.ClientError, OSError)
 
 
-def _is_of_parser(error: BaseException) -> bool:
+def is_parser_error(error: BaseException) -> bool:
+    """Return whether aiohttp's parser raised the exception; those classes have no documented name."""
     is_of_aiohttp = isinstance(error, Exception) and type(error).__module__.partition(".")[0] == "aiohttp"
-    return is_of_aiohttp and not isinstance(error, (aiohttp.ClientError, OSError))
+    return is_of_aiohttp and not isinstance(error, LIBRARY_ERRORS)
 
 
 def map_exception(
@@ -27,42 +26,50 @@ def map_exception(
     timeout_scope: asyncio.Timeout | None,
     tracker: RequestTracker | None = None,
 ) -> InfluxDBError:
-    """Say the library's exception as one of ours; `tracker` is that of a request which has no answer yet."""
+    """Return the error for an exception of the library.
+
+    Args:
+        error: the exception.
+        settings: the settings of the client.
+        timeout: the timeout of the request.
+        timeout_scope: the scope that limited the wait for the server.
+        tracker: the tracker of a request that has no response yet.
+    """
     address = settings.address
-    opening = _connect_error(error, address, timeout, tracker)
-    if opening is not None:
-        return TransportError(opening, maybe_received=False)
+    reason = _connect_error(error, address, timeout, tracker)
+    if reason is not None:
+        return TransportError(reason, maybe_received=False)
     if isinstance(error, aiohttp.SocketTimeoutError) or (timeout_scope is not None and timeout_scope.expired()):
-        return TransportError(f"{address} was silent for {timeout.idle} s")
+        return TransportError(f"{address} sent and accepted nothing for {timeout.idle} s")
     if isinstance(error, TimeoutError):
-        return TransportError(f"{address} did not finish within {timeout.total} s")
+        return TransportError(f"the request to {address} did not complete within {timeout.total} s")
     if isinstance(error, aiohttp.ClientPayloadError):
-        return ProtocolError(f"the answer of {address} is cut short or garbled: {_line(error)}", retryable=True)
-    if isinstance(error, aiohttp.ClientResponseError) or _is_of_parser(error):
-        return ProtocolError(f"what {address} answers is no HTTP: {_line(error)}")
-    return TransportError(
-        f"{address} broke the connection: {_line(error)}", was_idle=tracker is not None and tracker.was_idle
-    )
+        msg = f"the response from {address} is truncated or malformed: {_one_line(error)}"
+        return ProtocolError(msg, retryable=True)
+    if isinstance(error, aiohttp.ClientResponseError) or is_parser_error(error):
+        return ProtocolError(f"the response from {address} is not HTTP: {_one_line(error)}")
+    was_idle = tracker is not None and tracker.was_idle
+    return TransportError(f"the connection to {address} broke: {_one_line(error)}", was_idle=was_idle)
 
 
 def _connect_error(error: Exception, address: str, timeout: Timeout, tracker: RequestTracker | None) -> str | None:
-    """Say what failed before there was a connection; None if there was one."""
+    """Return why no connection could be opened; None if there was a connection."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return f"cannot connect to {address}: no answer within {timeout.connect} s"
+        return f"cannot connect to {address}: timed out after {timeout.connect} s"
     if isinstance(error, aiohttp.ClientSSLError):
-        return f"cannot talk TLS with {address}: {_line(error.__cause__ or error.__context__ or error)}"
+        return f"TLS handshake with {address} failed: {_one_line(error.__cause__ or error.__context__ or error)}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"cannot connect to {address}: {error.os_error}"
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"cannot connect to {address}: it answers HTTP {error.status} {error.message}"
-    if tracker is None or not tracker.is_being_opened:
+        return f"cannot connect to {address}: the proxy responded with HTTP {error.status} {error.message}"
+    if tracker is None or not tracker.is_connecting:
         return None
     if isinstance(error, TimeoutError):
-        return f"{address} did not finish within {timeout.total} s"
-    return f"cannot connect to {address}: {_line(error)}"  # by a proxy, in the end
+        return f"the request to {address} did not complete within {timeout.total} s"
+    return f"cannot connect to {address}: {_one_line(error)}"  # the proxy closed the connection
 
 
-def _line(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
-        return "the head of its answer is cut short"  # of which it has all that came, which may be megabytes
+        return "the head of the response is truncated"  # the exception quotes all that came, which may be megabytes
     return " ".join(str(error).split()) or repr(error)

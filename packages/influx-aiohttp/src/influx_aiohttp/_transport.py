@@ -1,4 +1,4 @@
-"""The way to a server over aiohttp."""
+"""Transport over aiohttp."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from influx_proto.adapter import (
 )
 from yarl import URL
 
-from ._errors import is_library_error, map_exception
+from ._errors import LIBRARY_ERRORS, is_parser_error, map_exception
 from ._tracking import RequestTracker, TCPConnector, UnixConnector, is_small
 
 _log = logging.getLogger("influx_aiohttp")
 
-#: Seconds after which an idle connection is closed: before most servers, and firewalls on the way, would do so.
-_KEEP = 60.0
+#: Seconds after which an idle connection is closed: before most servers and firewalls close it.
+_KEEP_ALIVE = 60.0
 #: InfluxDB puts the text of an error into a header, and proxies add their own.
-_LONGEST_FIELD = 64 * 1024
+_MAX_HEADER = 64 * 1024
 
 
 class AiohttpTransport:
-    """Sends requests through an `aiohttp.ClientSession`, which is made when it is first needed."""
+    """Sends requests through an `aiohttp.ClientSession`, which it creates when it is first needed."""
 
     def __init__(self, settings: Settings, session: aiohttp.ClientSession | None) -> None:
         self._settings = settings
@@ -50,67 +50,62 @@ class AiohttpTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._in_flight = 0
         #: aiohttp's own limit would count the wait for a free connection as a part of connecting.
-        self._places = asyncio.Semaphore(MAX_CONNECTIONS) if self._is_own else None
-        #: Whether our connector knows the connections, which the first response shows.
-        self._is_reported = False
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS) if self._is_own else None
+        #: Whether our connector reports connections, which the first response shows.
+        self._is_tracking = False
         self._closed = False
         proxy = settings.proxy
-        #: What a request through a proxy has besides; one without TLS tells the proxy itself who we are.
+        #: Arguments for a proxy. A request without TLS authenticates to the proxy itself.
         self._proxy: dict[str, Any] = {} if proxy is None else {"proxy": proxy.url, "proxy_headers": proxy.headers}
         self._headers = tuple(proxy.headers.items()) if proxy is not None and not settings.server.ssl else ()
         self._origin = settings.server.origin
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Response[AsyncIterator[bytes]]]:
-        """Send a request; give its answer as it arrives."""
-        return _Exchange(self, request)
+        """Send a request and return its response, whose body arrives while it is read."""
+        return _Exchange(self, request, self._settings)
 
     async def send(self, request: Request) -> tuple[aiohttp.ClientResponse, RequestTracker]:
-        """Send a request; return its response and its way; `done` of both is to be called after the exchange."""
-        session = self._opened_session()
+        """Send a request; return its response and its tracker. Call `release` when the exchange has ended."""
+        session = self._usable_session()
         timeout = request.timeout
-        total = await self._wait_in_line(timeout)
+        total = await self._acquire(timeout)
         began = time.monotonic()
         tracker = RequestTracker(timeout.idle)
         timeout_scope = tracker.begin()
-        headers, data = tracker.parts(request.body)
+        headers, data = tracker.encode_body(request.body)
         try:
             async with timeout_scope:
                 response = await session.request(
                     request.method,
-                    # yarl would encode parts of it anew
-                    URL(self._origin + request.target, encoded=True),
+                    URL(self._origin + request.target, encoded=True),  # yarl would encode parts of it again
                     headers=request.headers + headers + self._headers,
                     data=data,
                     allow_redirects=False,
                     auto_decompress=False,
-                    raise_for_status=False,  # a session of the caller's may have it otherwise
+                    raise_for_status=False,  # the caller's session may be configured otherwise
                     timeout=self._client_timeout(timeout, total),
                     **self._proxy,
                 )
         except BaseException as error:
-            await self.done()
+            await self.release()
             if self._has_waited_for_pool(error, timeout, began):
                 raise no_free_connection(self._settings.address, timeout, self._session_limit()) from error
-            if is_library_error(error) and isinstance(error, Exception):
+            if isinstance(error, LIBRARY_ERRORS) or (isinstance(error, Exception) and is_parser_error(error)):
                 raise map_exception(error, self._settings, timeout, timeout_scope, tracker) from error
             raise
         finally:
             tracker.end()
-        if not self._is_reported and self._is_own:
-            self._check(tracker)
+        if not self._is_tracking and self._is_own:
+            self._check_tracking(tracker)
         return response, tracker
 
-    def arriving(self, content: aiohttp.StreamReader, timeout: Timeout) -> AsyncIterator[bytes]:
-        """Give the body of an answer as it arrives."""
-        return _Arriving(content, self._settings, timeout)
-
-    async def done(self) -> None:
-        """Take note that an exchange has ended."""
-        if self._places is not None:
-            self._places.release()
+    async def release(self) -> None:
+        """Release the connection of an exchange that has ended."""
+        if self._slots is not None:
+            self._slots.release()
         self._in_flight -= 1
         if self._closed:
-            await self._close_when_done()
+            await self._close_when_idle()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -125,26 +120,26 @@ class AiohttpTransport:
         return time.time_ns()
 
     async def aclose(self) -> None:
-        """Close the session, unless it is the caller's: at once, or when what is under way has ended."""
+        """Close the session, unless it is the caller's: now, or when the requests in flight have ended."""
         self._closed = True
-        await self._close_when_done()
+        await self._close_when_idle()
 
-    async def _wait_in_line(self, timeout: Timeout) -> float | None:
-        """Wait for the right to use a connection; return what is left of the time for the whole attempt."""
+    async def _acquire(self, timeout: Timeout) -> float | None:
+        """Wait until a connection may be used; return the time that remains for the attempt."""
         self._in_flight += 1
         total = timeout.total
-        if self._places is None:
+        if self._slots is None:
             return total
         began = time.monotonic()
         try:
-            if not self._places.locked():
-                await self._places.acquire()
+            if not self._slots.locked():
+                await self._slots.acquire()
                 return total
             async with asyncio.timeout(pool_wait(timeout)):
-                await self._places.acquire()
+                await self._slots.acquire()
         except BaseException as error:
             self._in_flight -= 1
-            await self._close_when_done()
+            await self._close_when_idle()
             if isinstance(error, TimeoutError):
                 raise no_free_connection(self._settings.address, timeout) from error
             raise
@@ -152,7 +147,7 @@ class AiohttpTransport:
 
     def _client_timeout(self, timeout: Timeout, total: float | None) -> aiohttp.ClientTimeout:
         connect = timeout.connect if self._is_own else _sum(timeout.pool, timeout.connect)
-        return _client_timeout(connect, timeout.connect, None if self._is_reported else timeout.idle, total)
+        return _client_timeout(connect, timeout.connect, None if self._is_tracking else timeout.idle, total)
 
     def _has_waited_for_pool(self, error: BaseException, timeout: Timeout, began: float) -> bool:
         """Return whether a request waited in vain for a connection of the caller's session.
@@ -170,10 +165,10 @@ class AiohttpTransport:
         limits = () if connector is None else (connector.limit, connector.limit_per_host)
         return min((limit for limit in limits if limit), default=0)
 
-    def _check(self, tracker: RequestTracker) -> None:
-        """Rely on our connector from now on, or never again keep a connection of which nothing is known."""
+    def _check_tracking(self, tracker: RequestTracker) -> None:
+        """Rely on our connector from now on, or stop reusing connections if it does not report them."""
         if tracker.has_connection:
-            self._is_reported = True
+            self._is_tracking = True
         elif ("Connection", "close") not in self._headers:
             self._headers += (("Connection", "close"),)
             _log.warning(
@@ -181,33 +176,33 @@ class AiohttpTransport:
                 aiohttp.__version__,
             )
 
-    async def _close_when_done(self) -> None:
+    async def _close_when_idle(self) -> None:
         if self._closed and self._is_own and self._session is not None and not self._in_flight:
             await self._session.close()
 
-    def _opened_session(self) -> aiohttp.ClientSession:
+    def _usable_session(self) -> aiohttp.ClientSession:
         if self._closed:
-            msg = "this client is closed; make a new one"
+            msg = "this client is closed; create a new one"
             raise RuntimeError(msg)
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
-            msg = "this client was first used in another event loop; make one client for each"
+            msg = "this client was first used in another event loop; create one client for each loop"
             raise RuntimeError(msg)
         if self._session is None:
-            self._session = self._made_session()
+            self._session = self._create_session()
             _log.debug("opened a session for %s", self._settings.address)
         return self._session
 
-    def _made_session(self) -> aiohttp.ClientSession:
-        pool: dict[str, Any] = {"limit": 0, "keepalive_timeout": _KEEP}  # no limit: see `_places`
+    def _create_session(self) -> aiohttp.ClientSession:
+        pool: dict[str, Any] = {"limit": 0, "keepalive_timeout": _KEEP_ALIVE}  # no limit: see `_slots`
         path = self._settings.unix_socket
         return aiohttp.ClientSession(
             connector=TCPConnector(ssl=self._context or True, **pool) if path is None else UnixConnector(path, **pool),
             cookie_jar=aiohttp.DummyCookieJar(),
-            max_line_size=_LONGEST_FIELD,
-            max_field_size=_LONGEST_FIELD,
+            max_line_size=_MAX_HEADER,
+            max_field_size=_MAX_HEADER,
         )
 
 
@@ -221,40 +216,41 @@ def _client_timeout(
 ) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=total,
-        connect=connect,  # the lookup of the name, all addresses, TLS, and the proxy's consent
+        connect=connect,  # includes DNS, all addresses, TLS and the proxy
         sock_connect=sock_connect,
-        sock_read=sock_read,  # None where `RequestTracker` measures it, at less cost
-        ceil_threshold=math.inf,  # no time is rounded up
+        sock_read=sock_read,  # None if `RequestTracker` measures it, at less cost
+        ceil_threshold=math.inf,  # timeouts are not rounded up
     )
 
 
 class _Exchange:
-    """One request and its answer; no generator, which would cost a small write a tenth of its time."""
+    """Context manager of one request and its response; a generator would slow small writes down by a tenth."""
 
-    def __init__(self, transport: AiohttpTransport, request: Request) -> None:
+    def __init__(self, transport: AiohttpTransport, request: Request, settings: Settings) -> None:
         self._transport = transport
         self._request = request
+        self._settings = settings
 
     async def __aenter__(self) -> Response[AsyncIterator[bytes]]:
-        response, self._tracking = await self._transport.send(self._request)
-        self._answer = response
-        body = self._transport.arriving(response.content, self._request.timeout)
+        self._response, self._tracker = await self._transport.send(self._request)
+        response = self._response
+        body = _Body(response.content, self._settings, self._request.timeout)
         return Response(response.status, Headers(response.raw_headers), body)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        response = self._answer
+        response = self._response
         try:
-            if not response.closed or not is_small(self._request.body):  # or else it is over on both sides
+            if not response.closed or not is_small(self._request.body):  # otherwise both sides have finished
                 await response.__aexit__(kind, error, traceback)
         finally:
-            self._tracking.done()
-            await self._transport.done()
+            self._tracker.complete()
+            await self._transport.release()
 
 
-class _Arriving:
-    """The pieces of an answer's body as they arrive."""
+class _Body:
+    """Iterator over the chunks of a response's body as they arrive."""
 
     def __init__(self, content: aiohttp.StreamReader, settings: Settings, timeout: Timeout) -> None:
         self._content = content
@@ -268,14 +264,14 @@ class _Arriving:
         content = self._content
         timeout_scope: asyncio.Timeout | None = None
         try:
-            piece = content.read_nowait()
-            if not piece and not content.at_eof():
+            chunk = content.read_nowait()
+            if not chunk and not content.at_eof():
                 async with asyncio.timeout(self._timeout.idle) as timeout_scope:
-                    piece = await content.readany()
+                    chunk = await content.readany()
         except Exception as error:
-            if is_library_error(error):
+            if isinstance(error, LIBRARY_ERRORS) or is_parser_error(error):
                 raise map_exception(error, self._settings, self._timeout, timeout_scope) from error
             raise
-        if not piece:
+        if not chunk:
             raise StopAsyncIteration
-        return piece
+        return chunk

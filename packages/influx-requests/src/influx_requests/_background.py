@@ -1,4 +1,4 @@
-"""What runs beside the caller: a thread, and a signal to wait for."""
+"""What batch writers run in the background: a thread, and a condition to wait for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Signal:
-    """A lock, and a bell that wakes all threads that wait for it."""
+    """Lock, and condition that wakes all threads waiting for it."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -21,11 +21,11 @@ class Signal:
         self._condition.release()
 
     def notify(self) -> None:
-        """Wake all who wait; the lock is held."""
+        """Wake all waiting threads; the caller holds the lock."""
         self._condition.notify_all()
 
     def wait(self, seconds: float | None) -> None:
-        """Let go of the lock until somebody notifies, or for so many seconds; take it again."""
+        """Release the lock, wait for `notify`, at most for the given seconds, and acquire it again."""
         self._condition.wait(seconds if seconds is None else min(seconds, threading.TIMEOUT_MAX))
 
     def caller(self) -> object:
@@ -37,6 +37,6 @@ class Signal:
         return isinstance(caller, threading.Thread) and not caller.is_alive()
 
 
-def start(function: Callable[[], None]) -> None:
-    """Run a function in a thread, which does not keep the program from ending."""
+def background(function: Callable[[], None]) -> None:
+    """Run a function in a daemon thread, which does not keep the program from exiting."""
     threading.Thread(target=function, name="influxdb writer", daemon=True).start()

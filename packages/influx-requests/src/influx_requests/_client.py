@@ -1,4 +1,4 @@
-"""The blocking client."""
+"""The client for synchronous programs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 import requests
 from influx_proto.adapter import Client, Settings, SpoolDirectory, SpoolFiles
 
-from ._background import Signal, start
+from ._background import Signal, background
 from ._transport import RequestsTransport
 from ._version import __version__
 
 
 class InfluxDBClient(Client[requests.Session]):
-    """A blocking client for InfluxDB, over requests.
+    """Client for InfluxDB in synchronous programs, over requests.
 
-    `session` is a `requests.Session` of your own; it is not closed with the client.
+    `session` is an existing `requests.Session`; the client does not close it.
     """
 
     user_agent = f"influx-requests/{__version__} requests/{requests.__version__}"
@@ -24,7 +24,7 @@ class InfluxDBClient(Client[requests.Session]):
         return RequestsTransport(settings, session)
 
     def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], None]]:
-        return Signal(), start
+        return Signal(), background
 
     def _spool_files(self, directory: str) -> SpoolFiles:
         return SpoolDirectory(directory)

@@ -1,4 +1,4 @@
-"""Everything that requests, urllib3 and http.client can raise, as one of our errors. Mapped here and nowhere else."""
+"""Exceptions of requests, urllib3, http.client and the operating system, mapped to those of influx-proto."""
 
 from __future__ import annotations
 
@@ -10,52 +10,60 @@ from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout
 from urllib3.exceptions import ConnectTimeoutError, EmptyPoolError, HTTPError, NewConnectionError, ProxyError, SSLError
 from urllib3.exceptions import ProtocolError as URLLibProtocolError
 
-from ._adapter import IdleConnectionError, NotConnectedError
+from ._connection import IdleConnectionError, NotConnectedError
 
 #: The exceptions that `map_exception` maps.
 LIBRARY_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
 
 
 def map_exception(error: Exception, settings: Settings, timeout: Timeout) -> InfluxDBError:
-    """Say the library's exception as one of ours, by what lies beneath it."""
+    """Return the error for an exception of the libraries, by the exceptions that it wraps.
+
+    Args:
+        error: the exception.
+        settings: the settings of the client.
+        timeout: the timeout of the request.
+    """
     address = settings.address
     causes = list(_causes(error))
     reason = next((text for text in (str(cause) for cause in reversed(causes)) if text), repr(causes[-1]))
 
-    def is_any(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
+    def has_cause(*classes: type[BaseException]) -> bool:
+        return any(isinstance(cause, classes) for cause in causes)
 
-    if is_any(EmptyPoolError):
+    if has_cause(EmptyPoolError):
         return no_free_connection(address, timeout)
-    if is_any(NotConnectedError, NewConnectionError, ConnectTimeoutError, ProxyError):
-        if is_any(TimeoutError) or not is_any(OSError):
-            message = f"cannot connect to {address}: no answer within {timeout.connect} s"
+    if has_cause(NotConnectedError, NewConnectionError, ConnectTimeoutError, ProxyError):
+        if has_cause(TimeoutError) or not has_cause(OSError):
+            message = f"cannot connect to {address}: timed out after {timeout.connect} s"
             return _timeout_error(message, address, timeout, timeout.connect, maybe_received=False)
         return TransportError(f"cannot connect to {address}: {reason}", maybe_received=False)
-    if is_any(SSLError):
-        return TransportError(f"cannot talk TLS with {address}: {reason}", maybe_received=False)
-    if is_any(TimeoutError, requests.Timeout):
-        return _timeout_error(f"{address} was silent for {timeout.idle} s", address, timeout, timeout.idle)
-    if is_any(ConnectionError):  # http.client's for a connection that was closed before the answer among them
-        return TransportError(f"{address} broke the connection: {reason}", was_idle=is_any(IdleConnectionError))
-    if is_any(IncompleteRead, requests.exceptions.ChunkedEncodingError):
-        return ProtocolError(f"the answer of {address} is cut short or garbled: {reason}", retryable=True)
-    if is_any(BadStatusLine, HTTPException, URLLibProtocolError):
-        return ProtocolError(f"what {address} answers is no HTTP: {reason}")
+    if has_cause(SSLError):
+        return TransportError(f"TLS handshake with {address} failed: {reason}", maybe_received=False)
+    if has_cause(TimeoutError, requests.Timeout):
+        return _timeout_error(
+            f"{address} sent and accepted nothing for {timeout.idle} s", address, timeout, timeout.idle
+        )
+    if has_cause(ConnectionError):  # includes http.client's for a connection that was closed before the response
+        return TransportError(f"the connection to {address} broke: {reason}", was_idle=has_cause(IdleConnectionError))
+    if has_cause(IncompleteRead, requests.exceptions.ChunkedEncodingError):
+        return ProtocolError(f"the response from {address} is truncated or malformed: {reason}", retryable=True)
+    if has_cause(BadStatusLine, HTTPException, URLLibProtocolError):
+        return ProtocolError(f"the response from {address} is not HTTP: {reason}")
     return TransportError(f"{address}: {reason}")
 
 
 def _timeout_error(
     message: str, address: str, timeout: Timeout, seconds: float | None, *, maybe_received: bool = True
 ) -> TransportError:
-    """Make the error for a wait that is over; of two that began together it was the shorter one."""
+    """Return the error for a wait that timed out; the shorter of two that began together."""
     if timeout.total is not None and (seconds is None or timeout.total < seconds):
-        message = f"{address} did not finish within {timeout.total} s"
+        message = f"the request to {address} did not complete within {timeout.total} s"
     return TransportError(message, maybe_received=maybe_received)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk from the library's exception down to what happened: requests and urllib3 wrap several times."""
+    """Yield an exception and its causes; requests and urllib3 wrap exceptions several times."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

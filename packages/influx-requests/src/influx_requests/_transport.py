@@ -1,4 +1,4 @@
-"""The way to a server over requests."""
+"""Transport over requests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import requests
 from influx_proto.adapter import Headers, Request, Response, Settings, Timeout, TransportError, pool_wait
 
-from ._adapter import PoolTimeout, SettingsAdapter
+from ._connection import PoolTimeout, SettingsAdapter
 from ._errors import LIBRARY_ERRORS, map_exception
 
-_PIECE = 64 * 1024
+_CHUNK = 64 * 1024
 
 
 class RequestsTransport:
@@ -23,15 +23,15 @@ class RequestsTransport:
     def __init__(self, settings: Settings, session: requests.Session | None) -> None:
         self._settings = settings
         self._is_own = session is None
-        self._session = self._made_session() if session is None else session
+        self._session = self._create_session() if session is None else session
         # Unless the caller's session authenticates by itself, an entry in ~/.netrc must not replace our credentials.
-        self._auth = _as_it_is if self._session.auth is None else None
+        self._auth = _unchanged if self._session.auth is None else None
         self._process = os.getpid()
         self._closed = False
 
     @contextmanager
     def open(self, request: Request) -> Generator[Response[Iterator[bytes]]]:
-        """Send a request; give its answer as it arrives."""
+        """Send a request and return its response, whose body arrives while it is read."""
         timeout = request.timeout
         deadline = None if timeout.total is None else time.monotonic() + timeout.total
         session = self._usable_session()
@@ -40,14 +40,14 @@ class RequestsTransport:
         except LIBRARY_ERRORS as error:
             if not isinstance(error, requests.HTTPError) or error.response is None:
                 raise map_exception(error, self._settings, timeout) from error
-            response = error.response  # a hook of the caller's session raises for what is read here
+            response = error.response  # a hook of the caller's session raises for non-2xx responses
         with response:
-            # HTTP's header fields are bytes; what InfluxDB puts into them is UTF-8.
+            # HTTP's headers are bytes; InfluxDB writes UTF-8 into them.
             headers = Headers((name, value.encode("latin-1").decode(errors="replace"))
                               for name, value in response.headers.items())  # fmt: skip
             body: Iterator[bytes] = _Body(response, self._settings, timeout, deadline)
             if response.status_code == 204 and "Transfer-Encoding" in response.headers:
-                body = iter(())  # it has none, whatever its headers say; the connection is closed then
+                body = iter(())  # a 204 has no body, whatever its headers say; the connection is closed
             yield Response(response.status_code, headers, body)
 
     def sleep(self, seconds: float) -> None:
@@ -63,14 +63,14 @@ class RequestsTransport:
         return time.time_ns()
 
     def close(self) -> None:
-        """Close the session, unless it is the caller's; what is under way in other threads ends by itself."""
+        """Close the session, unless it is the caller's; requests in flight in other threads complete."""
         self._closed = True
         if self._is_own:
             self._session.close()
 
-    def _made_session(self) -> requests.Session:
+    def _create_session(self) -> requests.Session:
         session = _Session()
-        session.trust_env = False  # the core reads the environment, for all adapters alike
+        session.trust_env = False  # the core reads the environment for all adapters
         adapter = SettingsAdapter(self._settings)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
@@ -78,14 +78,14 @@ class RequestsTransport:
 
     def _usable_session(self) -> requests.Session:
         if self._closed:
-            msg = "this client is closed; make a new one"
+            msg = "this client is closed; create a new one"
             raise RuntimeError(msg)
         if self._process != os.getpid():
             if not self._is_own:
-                msg = "the session of this client is from before a fork; make one for each process"
+                msg = "the session of this client is from before a fork; create one for each process"
                 raise RuntimeError(msg)
             self._process = os.getpid()
-            self._session = self._made_session()  # the parent goes on talking over the connections of the other
+            self._session = self._create_session()  # the parent still uses the connections of the other session
         return self._session
 
     def _send(self, session: requests.Session, request: Request) -> requests.Response:
@@ -99,17 +99,17 @@ class RequestsTransport:
                 auth=self._auth,
             )
         )
-        prepared.url = origin + request.target  # as it stands: requests would encode parts of it anew
+        prepared.url = origin + request.target  # unchanged: requests would encode parts of it again
         connect, read = _shortest(timeout.connect, timeout.total), _shortest(timeout.idle, timeout.total)
         limits: Any = PoolTimeout(connect, read, pool_wait(timeout)) if self._is_own else (connect, read)
         return session.send(
             prepared,
             allow_redirects=False,
             timeout=limits,
-            **self._way(session),
+            **self._send_options(session),
         )
 
-    def _way(self, session: requests.Session) -> dict[str, Any]:
+    def _send_options(self, session: requests.Session) -> dict[str, Any]:
         if not self._is_own:
             return dict(session.merge_environment_settings(self._settings.server.origin, {}, True, None, None))
         proxy = self._settings.proxy
@@ -118,17 +118,17 @@ class RequestsTransport:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Say that nobody redirects: requests would make the next request, and fail if there is none to be made."""
+        """Return None: requests would build the next request of a redirect, and fail if it cannot."""
 
 
 class _Body:
-    """The pieces of an answer's body as they arrive."""
+    """Iterator over the chunks of a response's body as they arrive."""
 
     def __init__(
         self, response: requests.Response, settings: Settings, timeout: Timeout, deadline: float | None
     ) -> None:
         raw: Any = response.raw
-        #: The adapter of a session of one's own may return responses without `read1`.
+        #: An adapter of the caller's session may return responses without `read1`.
         self._read: Callable[..., bytes] = getattr(raw, "read1", None) or raw.read
         self._settings = settings
         self._timeout = timeout
@@ -139,21 +139,21 @@ class _Body:
 
     def __next__(self) -> bytes:
         if self._deadline is not None and time.monotonic() > self._deadline:
-            msg = f"{self._settings.address} did not finish within {self._timeout.total} s"
+            msg = f"the request to {self._settings.address} did not complete within {self._timeout.total} s"
             raise TransportError(msg)
         try:
-            # Of requests' own methods, one waits until a chunk is full, and all remove the content encoding.
-            piece = self._read(_PIECE, decode_content=False)
+            # One of requests' own methods waits until a chunk is full, and all of them remove the content encoding.
+            chunk = self._read(_CHUNK, decode_content=False)
         except LIBRARY_ERRORS as error:
             raise map_exception(error, self._settings, self._timeout) from error
-        if not piece:
+        if not chunk:
             raise StopIteration
-        return piece
+        return chunk
 
 
 def _shortest(*seconds: float | None) -> float | None:
     return min((each for each in seconds if each is not None), default=None)
 
 
-def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+def _unchanged(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared

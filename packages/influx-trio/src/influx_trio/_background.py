@@ -1,4 +1,4 @@
-"""What runs beside the caller: a task of trio, a signal to wait for, and what would hold up the event loop."""
+"""What batch writers run in the background: a task, a condition to wait for, and calls in a thread."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import trio
 
 
 class Signal:
-    """Wakes all tasks that wait for it."""
+    """Condition that wakes all tasks waiting for it."""
 
     def __init__(self) -> None:
         self._event = trio.Event()
 
     def notify(self) -> None:
-        """Wake all who wait."""
+        """Wake all waiting tasks."""
         self._event.set()
         self._event = trio.Event()
 
     async def wait(self, seconds: float | None) -> None:
-        """Wait until somebody notifies, or for so many seconds."""
+        """Wait for `notify`, at most for the given seconds."""
         with trio.move_on_after(math.inf if seconds is None else seconds):
             await self._event.wait()
 
@@ -38,7 +38,7 @@ class Signal:
 
 @asynccontextmanager
 async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
-    """Run a coroutine function in a task while the context is open; what it raises is raised here."""
+    """Run a coroutine function in a task until the context exits, and raise its exception here."""
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(function)
@@ -51,7 +51,7 @@ async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> Async
 
 
 def _first(group: BaseExceptionGroup) -> BaseException:
-    """Return the first exception of a group that is no cancellation; callers of a client need not expect groups."""
+    """Return the first exception of a group, a cancellation last; callers of a client do not expect groups."""
     _, others = group.split(trio.Cancelled)
     error: BaseException = others or group
     while isinstance(error, BaseExceptionGroup):
@@ -60,6 +60,6 @@ def _first(group: BaseExceptionGroup) -> BaseException:
 
 
 async def in_thread(function: Callable[[], None]) -> None:
-    """Call a function in a thread, to its end; who is cancelled is so afterwards."""
+    """Call a function in a thread and wait until it returns; a cancellation is raised afterwards."""
     with trio.CancelScope(shield=True):
         await trio.to_thread.run_sync(function)

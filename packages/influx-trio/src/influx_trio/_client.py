@@ -12,16 +12,16 @@ from ._version import __version__
 
 
 class AsyncInfluxDBClient(AsyncClient[None]):
-    """A client for InfluxDB in trio programs, over h11.
+    """Client for InfluxDB in trio programs, over h11.
 
-    It keeps its own connections; there is no `session` to give it.
+    It has its own connections and accepts no `session`.
     """
 
     user_agent = f"influx-trio/{__version__} {h11.PRODUCT_ID} trio/{trio.__version__}"
 
     def _make_transport(self, settings: Settings, session: None) -> TrioTransport:
         if session is not None:
-            msg = "session: this client keeps its own connections and takes none"
+            msg = "session: this client has its own connections; remove the argument"
             raise TypeError(msg)
         return TrioTransport(settings)
 

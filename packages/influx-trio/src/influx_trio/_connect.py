@@ -1,4 +1,4 @@
-"""From settings to an open connection: TCP or a unix socket, through a proxy or not, plain or TLS."""
+"""Open connections: TCP or a unix socket, directly or through a proxy, plain or TLS."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ._watchdog import Watchdog
 
 
 class ProxyRejectedError(Exception):
-    """A proxy does not connect us; says why."""
+    """A proxy rejected the connection; the message has the reason."""
 
 
 async def connect(settings: Settings, context: ssl.SSLContext | None, watchdog: Watchdog) -> Connection:
-    """Open a connection; on any failure, cancellation among them, nothing stays open."""
+    """Open a connection. On failure and on cancellation nothing stays open."""
     server, proxy = settings.server, settings.proxy
     if settings.unix_socket is not None:
         stream = await trio.open_unix_socket(settings.unix_socket)
@@ -31,7 +31,7 @@ async def connect(settings: Settings, context: ssl.SSLContext | None, watchdog: 
             return Connection(socket, socket)
         if proxy is not None:
             await _tunnel(socket, server.netloc, proxy)
-        # InfluxDB closes without TLS's goodbye; the framing of HTTP tells whether an answer is whole.
+        # InfluxDB closes without close_notify; the framing of HTTP shows whether a response is complete.
         secured = trio.SSLStream(socket, context, server_hostname=server.address, https_compatible=True)
         await secured.do_handshake()
         return Connection(secured, socket)
@@ -41,7 +41,7 @@ async def connect(settings: Settings, context: ssl.SSLContext | None, watchdog: 
 
 
 async def _tunnel(stream: trio.abc.Stream, target: str, proxy: Proxy) -> None:
-    """Have a proxy connect us to the server; what follows are the server's bytes."""
+    """Ask a proxy for a tunnel to the server; all bytes after it come from the server."""
     http = h11.Connection(h11.CLIENT)
     headers = [("Host", target), *proxy.headers.items()]
     await stream.send_all(http.send(h11.Request(method="CONNECT", target=target, headers=headers)) or b"")
@@ -52,9 +52,9 @@ async def _tunnel(stream: trio.abc.Stream, target: str, proxy: Proxy) -> None:
             http.receive_data(bytes(await stream.receive_some()))
         elif isinstance(event, h11.Response):
             if event.status_code >= 300:
-                msg = f"it answers HTTP {event.status_code} {event.reason.decode(errors='replace')}"
+                msg = f"the proxy responded with HTTP {event.status_code} {event.reason.decode(errors='replace')}"
                 raise ProxyRejectedError(msg)
             return
         elif not isinstance(event, h11.InformationalResponse):
-            msg = "it closed the connection"
+            msg = "the proxy closed the connection"
             raise ProxyRejectedError(msg)

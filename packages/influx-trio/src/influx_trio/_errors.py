@@ -1,4 +1,4 @@
-"""Everything that h11, trio, ssl and the system can raise, as one of our errors. Mapped here and nowhere else."""
+"""Exceptions of h11, trio, ssl and the operating system, mapped to those of influx-proto."""
 
 from __future__ import annotations
 
@@ -21,11 +21,19 @@ LIBRARY_ERRORS = (
 def map_exception(
     error: Exception, settings: Settings, timeout: Timeout, deadline: float, connection: Connection | None = None
 ) -> InfluxDBError:
-    """Say what failed on a connection, or without one while it was being opened, as one of our errors."""
+    """Return the error for an exception of the libraries.
+
+    Args:
+        error: the exception.
+        settings: the settings of the client.
+        timeout: the timeout of the request.
+        deadline: when the request had to be complete, on trio's clock.
+        connection: the connection of the request; None while it is being opened.
+    """
     address = settings.address
     is_late = isinstance(error, trio.TooSlowError) or (connection is not None and connection.is_expired)
     if is_late and trio.current_time() >= deadline:
-        msg = f"{address} did not finish within {timeout.total} s"
+        msg = f"the request to {address} did not complete within {timeout.total} s"
         return TransportError(msg, maybe_received=connection is not None)
     if connection is None:
         return _connect_error(error, address, timeout)
@@ -35,10 +43,10 @@ def map_exception(
 def _connect_error(error: Exception, address: str, timeout: Timeout) -> InfluxDBError:
     cause = error.__cause__ or error
     if isinstance(error, trio.TooSlowError):
-        msg = f"cannot connect to {address}: no answer within {timeout.connect} s"
+        msg = f"cannot connect to {address}: timed out after {timeout.connect} s"
     elif isinstance(cause, ssl.SSLError):
-        msg = f"cannot talk TLS with {address}: {cause}"
-    elif isinstance(cause, BaseExceptionGroup):  # one for each address
+        msg = f"TLS handshake with {address} failed: {cause}"
+    elif isinstance(cause, BaseExceptionGroup):  # one exception for each address
         msg = f"cannot connect to {address}: {'; '.join(map(str, cause.exceptions))}"
     else:
         msg = f"cannot connect to {address}: {cause}"
@@ -47,12 +55,13 @@ def _connect_error(error: Exception, address: str, timeout: Timeout) -> InfluxDB
 
 def _exchange_error(error: Exception, address: str, timeout: Timeout, connection: Connection) -> InfluxDBError:
     if connection.is_expired:
-        return TransportError(f"{address} was silent for {timeout.idle} s")
+        return TransportError(f"{address} sent and accepted nothing for {timeout.idle} s")
     if not connection.received:
-        cause = "it closed the connection" if isinstance(error, h11.ProtocolError) else error.__cause__ or error
-        return TransportError(f"no answer from {address}: {cause}", was_idle=connection.was_used)
+        reason = "the server closed it" if isinstance(error, h11.ProtocolError) else error.__cause__ or error
+        msg = f"the connection to {address} broke: {reason}"
+        return TransportError(msg, was_idle=connection.was_used)
     if not isinstance(error, h11.ProtocolError):
-        return TransportError(f"{address} broke the connection: {error.__cause__ or error}")
+        return TransportError(f"the connection to {address} broke: {error.__cause__ or error}")
     if connection.has_head:
-        return ProtocolError(f"the answer of {address} is cut short or garbled: {error}", retryable=True)
-    return ProtocolError(f"what {address} answers is no HTTP: {error}", retryable=connection.is_cut)
+        return ProtocolError(f"the response from {address} is truncated or malformed: {error}", retryable=True)
+    return ProtocolError(f"the response from {address} is not HTTP: {error}", retryable=connection.is_truncated)

@@ -10,30 +10,29 @@ import trio
 
 from ._watchdog import Watchdog
 
-_PIECE = 64 * 1024
+_CHUNK = 64 * 1024
 
 
 class Socket(trio.abc.Stream):
-    """Takes over the socket of a stream, fails as that does, and knows how long to wait.
+    """Stream over the socket of a `trio.SocketStream`, with the same exceptions and an idle timeout.
 
-    `trio.SocketStream` lets all other tasks run after each piece that it sends, and looks for an answer before it waits
-    for one. Whoever sends a request waits for its answer next, so that both are done for nothing with each small write.
+    `trio.SocketStream` yields to all other tasks after each chunk that it sends, and tries to receive before it waits.
+    After each small write the client waits for the response anyway, so both would be wasted.
     """
 
     def __init__(self, stream: trio.SocketStream, watchdog: Watchdog) -> None:
         self._socket = socket.socket(fileno=stream.socket.detach())
         self._socket.setblocking(False)
         self._watchdog = watchdog
-        #: How many wait: to receive, and while a long request is being sent, to send.
+        #: How many tasks wait: to receive, and to send a large body.
         self._waiting = 0
-        #: Seconds to wait before it is closed, anew with each piece that comes or goes; and when it is closed at the
-        #: latest, on trio's clock.
+        #: Seconds without progress, and the time on trio's clock, after which the socket is closed.
         self.idle = self.deadline = math.inf
-        #: Whether that was done.
+        #: Whether a timeout closed the socket.
         self.is_expired = False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of it. Other tasks run only where it has to wait; who is cancelled already sends nothing."""
+        """Send all bytes. Other tasks run only while the socket is full; a cancelled task sends nothing."""
         await trio.lowlevel.checkpoint_if_cancelled()
         rest = memoryview(data)
         while rest:
@@ -43,27 +42,27 @@ class Socket(trio.abc.Stream):
                 await self._wait(trio.lowlevel.wait_writable)
             except OSError as error:
                 raise self._failed() from error
-        if self._waiting:  # for an answer, which cannot come before the request is sent
+        if self._waiting:  # for a response, which cannot arrive before the request is sent
             self._arm()
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait until a piece can be sent."""
+        """Wait until bytes can be sent."""
         await self._wait(trio.lowlevel.wait_writable)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Wait for bytes; there are none at the end."""
+        """Wait for bytes and return them; none at the end of the stream."""
         while True:
             await self._wait(trio.lowlevel.wait_readable)
             try:
-                return self._socket.recv(max_bytes or _PIECE)
-            except BlockingIOError:  # it was announced too early, as is allowed
+                return self._socket.recv(max_bytes or _CHUNK)
+            except BlockingIOError:  # the socket was reported as readable too early, which is allowed
                 continue
             except OSError as error:
                 raise self._failed() from error
 
     @property
     def is_readable(self) -> bool:
-        """Whether something has come, or its end."""
+        """Whether bytes, or the end of the stream, have arrived."""
         try:
             self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -73,18 +72,18 @@ class Socket(trio.abc.Stream):
         return True
 
     def close(self) -> None:
-        """Close it at once; who waits for it is told."""
+        """Close the socket now and wake the tasks that wait for it."""
         if self._socket.fileno() >= 0:
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 
     async def aclose(self) -> None:
-        """Do the same as a checkpoint."""
+        """Close the socket; a checkpoint."""
         self.close()
         await trio.lowlevel.checkpoint()
 
     def expire(self) -> None:
-        """Close it because nothing came for too long."""
+        """Close the socket because of a timeout."""
         self.is_expired = True
         self.close()
 

@@ -1,4 +1,4 @@
-"""The way to a server over trio's streams."""
+"""Transport over h11 and trio's streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger("influx_trio")
 
 
 class TrioTransport:
-    """Sends requests over connections of its own, which are reused."""
+    """Sends requests over a pool of connections."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -33,22 +33,22 @@ class TrioTransport:
         self._watchdog = Watchdog()
         #: The core adds a `Host` without the zone of an IPv6 address.
         self._host = () if "%" in settings.server.host else (("Host", settings.server.netloc),)
-        #: h11 checks a head field by field; that of one small write is like that of the next.
-        self._head = functools.lru_cache(maxsize=64)(_head)
+        #: h11 checks each header of a request; small writes repeat the same head.
+        self._make_head = functools.lru_cache(maxsize=64)(_make_head)
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Response[AsyncIterator[bytes]]]:
-        """Send a request; give its answer as it arrives."""
+        """Send a request and return its response, whose body arrives while it is read."""
         return _Exchange(self, request)
 
     async def send(self, request: Request) -> tuple[Connection, Response[AsyncIterator[bytes]]]:
-        """Send a request; give its answer, and the connection over which it arrives, which is to be given back."""
+        """Send a request; return its connection and response. Call `release` when the exchange has ended."""
         settings, timeout = self._settings, request.timeout
         if self._watchdog.is_new_run():
-            self._pool.close_idle()  # since when they are idle, another run's clock does not tell
+            self._pool.close_idle()  # their idle times are on the clock of another run
         deadline = math.inf if timeout.total is None else trio.current_time() + timeout.total
         wait = pool_wait(timeout)
 
-        async def opened() -> Connection:
+        async def open_connection() -> Connection:
             connected_by = math.inf if timeout.connect is None else trio.current_time() + timeout.connect
             with trio.fail_at(min(connected_by, deadline)):
                 connection = await connect(settings, self._context, self._watchdog)
@@ -56,14 +56,16 @@ class TrioTransport:
             return connection
 
         try:
-            connection = await self._pool.take(opened, math.inf if wait is None else trio.current_time() + wait)
+            connection = await self._pool.acquire(
+                open_connection, math.inf if wait is None else trio.current_time() + wait
+            )
         except NoFreeConnectionError as error:
             raise no_free_connection(settings.address, timeout) from error
         except LIBRARY_ERRORS as error:
             raise map_exception(error, settings, timeout, deadline) from error
         try:
             try:
-                response = await connection.exchange(self._head_of(request), request, deadline)
+                response = await connection.exchange(self._head(request), request, deadline)
             except LIBRARY_ERRORS as error:
                 raise map_exception(error, settings, timeout, deadline, connection) from error
         except BaseException:
@@ -73,7 +75,7 @@ class TrioTransport:
         return connection, Response(response.status_code, Headers(response.headers.raw_items()), body)
 
     def release(self, connection: Connection) -> None:
-        """Take back a connection when its exchange has ended."""
+        """Release the connection of an exchange that has ended."""
         self._pool.release(connection)
 
     async def sleep(self, seconds: float) -> None:
@@ -88,22 +90,22 @@ class TrioTransport:
         return time.time_ns()
 
     async def aclose(self) -> None:
-        """Close the idle connections; those in use close when their exchange ends."""
+        """Close the idle connections; those in use are closed when their exchange ends."""
         self._pool.close()
         await trio.lowlevel.checkpoint()
 
-    def _head_of(self, request: Request) -> h11.Request:
+    def _head(self, request: Request) -> h11.Request:
         server, proxy = self._settings.server, self._settings.proxy
         target, headers = request.target, request.headers
-        if proxy is not None and not server.ssl:  # which has to be told where the request goes
+        if proxy is not None and not server.ssl:  # without a tunnel the proxy needs the whole URL
             target = server.origin + target
             headers += tuple(proxy.headers.items())
         size = 0 if request.method == "GET" else request.size
-        return self._head(request.method, target, self._host + headers, size)
+        return self._make_head(request.method, target, self._host + headers, size)
 
 
-def _head(method: str, target: str, headers: tuple[tuple[str, str], ...], size: int | None) -> h11.Request:
-    """Make the head of a request; without a size its body is sent in chunks."""
+def _make_head(method: str, target: str, headers: tuple[tuple[str, str], ...], size: int | None) -> h11.Request:
+    """Return the head of a request; without a size its body is sent in chunks."""
     if size is None:
         headers += (("Transfer-Encoding", "chunked"),)
     elif method != "GET":
@@ -112,7 +114,7 @@ def _head(method: str, target: str, headers: tuple[tuple[str, str], ...], size: 
 
 
 class _Exchange:
-    """One request and its answer; no generator, which would cost a small write a tenth of its time."""
+    """Context manager of one request and its response; a generator would slow small writes down by a tenth."""
 
     def __init__(self, transport: TrioTransport, request: Request) -> None:
         self._transport = transport
@@ -127,20 +129,20 @@ class _Exchange:
 
 
 class _Body:
-    """The pieces of an answer's body as they arrive; no generator, so that leaving it early leaks nothing."""
+    """Iterator over the chunks of a response's body as they arrive; unlike a generator it needs no closing."""
 
     def __init__(self, connection: Connection, settings: Settings, timeout: Timeout, deadline: float) -> None:
         self._connection = connection
-        self._known = (settings, timeout, deadline)
+        self._context = (settings, timeout, deadline)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         try:
-            piece = await self._connection.receive()
+            chunk = await self._connection.receive()
         except LIBRARY_ERRORS as error:
-            raise map_exception(error, *self._known, self._connection) from error
-        if not piece:
+            raise map_exception(error, *self._context, self._connection) from error
+        if not chunk:
             raise StopAsyncIteration
-        return piece
+        return chunk

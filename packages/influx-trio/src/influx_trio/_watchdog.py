@@ -1,4 +1,4 @@
-"""Closes the connections of a client on which a server is silent for too long."""
+"""Idle timeouts of all connections of a client."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Protocol
 import trio
 
 
-class Waiting(Protocol):
-    """What something is awaited on."""
+class Expirable(Protocol):
+    """Object with a wait that can time out."""
 
     def expire(self) -> None:
-        """End the wait, by closing it."""
+        """End the wait by closing the object."""
         ...
 
 
 class Watchdog:
-    """Closes connections on which nothing has come for too long.
+    """Closes connections that are idle for too long.
 
-    One task looks after all of them, while there are any. A cancel scope around each wait would do the same; but trio
-    keeps those that are over by the thousand until their time has come, and looks through them.
+    One task watches all connections while any of them waits. A cancel scope around each wait would do the same, but
+    trio keeps thousands of exited scopes until their deadlines have passed.
     """
 
     def __init__(self) -> None:
-        self._until: dict[Waiting, float] = {}
-        #: What ends the task's sleep.
+        self._until: dict[Expirable, float] = {}
+        #: Scope of the task's sleep; its deadline is the earliest one.
         self._sleep = trio.CancelScope()
         self._is_watching = False
         #: The run of trio to which the task belongs, and its process.
@@ -34,24 +34,24 @@ class Watchdog:
         self._process = os.getpid()
 
     def is_new_run(self) -> bool:
-        """Say whether this is another run of trio than the last time.
+        """Return whether this is another run of trio than the last time.
 
         Raises:
-            RuntimeError: that one goes on, in another thread.
+            RuntimeError: the last run goes on in another thread.
         """
         run = trio.lowlevel.current_trio_token()
         if run is self._run:
             return False
         process = os.getpid()
         if self._is_watching and self._process == process:
-            msg = "this client is in use in another run of trio; make one client for each"
+            msg = "this client is in use in another run of trio; create one client for each run"
             raise RuntimeError(msg)
         self._run, self._process = run, process
-        self._is_watching = False  # it may have been the task of a process that was forked
+        self._is_watching = False  # after a fork the task belongs to the parent
         return True
 
-    def arm(self, connection: Waiting, until: float) -> None:
-        """Close a connection at a time on trio's clock, unless it is armed anew or disarmed before."""
+    def arm(self, connection: Expirable, until: float) -> None:
+        """Close a connection at a time on trio's clock, unless it is armed again or disarmed before."""
         if until == math.inf:
             self.disarm(connection)
             return
@@ -59,12 +59,12 @@ class Watchdog:
         if not self._is_watching:
             self._sleep = trio.CancelScope(deadline=until)
             trio.lowlevel.spawn_system_task(self._watch_all)
-            self._is_watching = True  # not before: a run that is ending takes no more tasks
+            self._is_watching = True  # not before: a run that is ending accepts no tasks
         elif until < self._sleep.deadline:
             self._sleep.deadline = until
 
-    def disarm(self, connection: Waiting) -> None:
-        """Say that nothing is awaited any more."""
+    def disarm(self, connection: Expirable) -> None:
+        """Remove the deadline of a connection."""
         self._until.pop(connection, None)
 
     async def _watch_all(self) -> None:

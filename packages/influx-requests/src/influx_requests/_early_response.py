@@ -1,4 +1,4 @@
-"""Reader for response heads: skips provisional responses and detects truncated heads."""
+"""Responses that arrive early: reader of response heads that skips provisional responses and detects truncation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PROVISIONAL = re.compile(rb"HTTP/\d\.\d +1(?!01)\d\d\b")  # 101 is final: the s
 _END = re.compile(rb"\r?\n\r?\n")
 _BLANK = (b"\r\n", b"\n")
 
-#: A server that sends provisional responses or their headers without end would never run into a timeout.
+#: A server that sends provisional responses or headers indefinitely would never cause a timeout.
 _MAX_PROVISIONAL = 100
 _MAX_HEADERS = 100
 _MAX_EARLY = 64 * 1024
@@ -38,20 +38,20 @@ class EarlyBytes:
         return len(self._data) >= len(b"HTTP/1.1 200") or not b"HTTP/1.1 ".startswith(self._data[:9])
 
     def take(self) -> bytes:
-        """Return the bytes that are left, and forget them."""
+        """Return the remaining bytes and clear them."""
         data, self._data, self._skipped = self._data, b"", 0
         return data
 
 
 class Source:
-    """A socket as `http.client.HTTPResponse` uses one: a factory of the file that the response is read from."""
+    """Socket for `http.client.HTTPResponse`, which only calls its `makefile`."""
 
     def __init__(self, sock: Any, early: bytes) -> None:
         self._sock = sock
         self._early = early
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
-        """Return a buffered file of the early bytes and all that follow."""
+        """Return a buffered file of the early bytes and all bytes that follow."""
         raw = self._sock.makefile("rb", buffering=0)
         return _HeadReader(_Joined(self._early, raw) if self._early else raw)
 
@@ -60,7 +60,7 @@ class Source:
 
 
 class _Joined(io.RawIOBase):
-    """Bytes that were received already, and then those of a raw file."""
+    """File of the bytes that were received already, followed by those of a raw file."""
 
     def __init__(self, early: bytes, raw: io.RawIOBase) -> None:
         self._early = early
@@ -85,19 +85,19 @@ class _Joined(io.RawIOBase):
 
 
 class _HeadReader(io.BufferedReader):
-    """The file of a response; http.client takes the end of the file within a head for the end of the head."""
+    """File of a response that raises if the head is truncated, which http.client would not notice."""
 
     _is_status_line = True
     _is_head = True
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """Read a line: the first one is the final status line, and lines of the head are complete."""
+        """Read a line. The first one is the final status line; an incomplete line of the head raises."""
         if not self._is_head:
             return super().readline(size)
         if self._is_status_line:
             self._is_status_line = False
             return self._final_status_line(size)
-        line = self._whole_line(size)
+        line = self._read_complete_line(size)
         self._is_head = line not in _BLANK
         return line
 
@@ -107,7 +107,7 @@ class _HeadReader(io.BufferedReader):
             if not line:
                 msg = "closed before the head of the response"
                 raise RemoteDisconnected(msg)
-            if not _PROVISIONAL.match(self._complete(line, size)):
+            if not _PROVISIONAL.match(self._checked(line, size)):
                 return line
             self._skip_headers(size)
         msg = f"more than {_MAX_PROVISIONAL} provisional responses"
@@ -115,15 +115,15 @@ class _HeadReader(io.BufferedReader):
 
     def _skip_headers(self, size: int | None) -> None:
         for _ in range(_MAX_HEADERS + 1):
-            if self._whole_line(size) in _BLANK:
+            if self._read_complete_line(size) in _BLANK:
                 return
         msg = f"more than {_MAX_HEADERS} headers in a provisional response"
         raise HTTPException(msg)
 
-    def _whole_line(self, size: int | None) -> bytes:
-        return self._complete(super().readline(size), size)
+    def _read_complete_line(self, size: int | None) -> bytes:
+        return self._checked(super().readline(size), size)
 
-    def _complete(self, line: bytes, size: int | None) -> bytes:
+    def _checked(self, line: bytes, size: int | None) -> bytes:
         if not line.endswith(b"\n") and (size is None or size < 0 or len(line) < size):
             raise IncompleteRead(line)
         return line

@@ -1,7 +1,8 @@
-"""Adapter of requests: our TLS, unix sockets, early responses, and connections that report how they failed.
+"""Connections for requests: our TLS, unix sockets, early responses, and exceptions that tell how they failed.
 
-It subclasses what requests documents for subclassing, and urllib3's connections. Those are checked when the first
-client is created: if they do not work as expected, urllib3's own are used, which detect less.
+`SettingsAdapter` overrides methods that requests documents for subclasses, and uses subclasses of urllib3's
+connections. These are checked when the first client is created: if they do not work with the installed urllib3, its
+own connections are used, which detect less.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from ._head import EarlyBytes, Source
+from ._early_response import EarlyBytes, Source
 
 _log = logging.getLogger("influx_requests")
 
-_PIECE = 64 * 1024
+_CHUNK = 64 * 1024
 
 
 class IdleConnectionError(ConnectionError):
@@ -69,15 +70,15 @@ class _Connection(HTTPConnection):
             raise NotConnectedError(str(error)) from error
 
     def send(self, data: Any) -> None:
-        """Send, and receive meanwhile: a server that rejects a body responds before it has read all of it."""
+        """Send a body and receive meanwhile: a server that rejects it responds before it has read all of it."""
         try:
             if isinstance(self.sock, socket.socket) and not isinstance(self.sock, ssl.SSLSocket):
                 self._send_and_receive(self.sock, memoryview(data))
-            else:  # there is none yet, or what can be received may be TLS's own
+            else:  # not connected yet, or TLS, whose records need not be part of a response
                 super().send(data)
         except (ConnectionError, ssl.SSLEOFError) as error:
             self._is_cut_off = True
-            raise BrokenPipeError from error  # urllib3 then reads the response, as it should
+            raise BrokenPipeError from error  # urllib3 then reads the response
 
     def _send_and_receive(self, sock: socket.socket, data: memoryview) -> None:
         with DefaultSelector() as selector:
@@ -87,7 +88,7 @@ class _Connection(HTTPConnection):
                 if not events:
                     raise TimeoutError
                 if events[0][1] & EVENT_READ:
-                    received = sock.recv(_PIECE)
+                    received = sock.recv(_CHUNK)
                     if self._early.feed(received) or not received:
                         raise ConnectionAbortedError
                 if events[0][1] & EVENT_WRITE:
@@ -106,41 +107,41 @@ class _Connection(HTTPConnection):
         return response
 
     def close(self) -> None:
-        """Close; urllib3 may open it anew."""
+        """Close; urllib3 may open it again."""
         self._was_used = self._is_cut_off = False
         self._early.take()
         super().close()
 
 
 class _TLSConnection(_Connection, HTTPSConnection):
-    #: What decides is the context. The client has warned once if it verifies nothing; urllib3 would with every request.
+    #: The context decides. The client has warned once if it does not verify; urllib3 would warn with every request.
     is_verified: Any = property(lambda _: True, lambda _, __: None)
-    #: Requests would trust certifi's CAs also.
+    #: requests would also trust the CAs of certifi.
     ca_certs: Any = property(lambda _: None, lambda _, __: None)
     ca_cert_dir: Any = property(lambda _: None, lambda _, __: None)
     ca_cert_data: Any = property(lambda _: None, lambda _, __: None)
 
 
 class PoolTimeout(urllib3.Timeout):
-    """Timeout of a request that also limits the wait for a free connection, for which requests has no argument."""
+    """Timeout that also limits the wait for a free connection, for which requests has no argument."""
 
     def __init__(self, connect: float | None, read: float | None, pool: float | None) -> None:
         super().__init__(connect=connect, read=read)
         self.pool = pool
 
 
-class _WithPoolTimeout(HTTPConnectionPool):
+class _PoolWithTimeout(HTTPConnectionPool):
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
-        """Send a request, after a wait for a connection that the request's timeout limits."""
+        """Send a request after waiting for a free connection, at most as long as the request's timeout says."""
         kwargs.setdefault("pool_timeout", getattr(kwargs.get("timeout"), "pool", None))
         return super().urlopen(*args, **kwargs)
 
 
-class _Pool(_WithPoolTimeout):
+class _Pool(_PoolWithTimeout):
     ConnectionCls: Any = _Connection
 
 
-class _TLSPool(_WithPoolTimeout, HTTPSConnectionPool):
+class _TLSPool(_PoolWithTimeout, HTTPSConnectionPool):
     ConnectionCls: Any = _TLSConnection
 
 
@@ -156,22 +157,22 @@ def _unix_pool(path: str) -> type[HTTPConnectionPool]:
                 self.close()
                 raise NotConnectedError(str(error)) from error
 
-    class UnixPool(_WithPoolTimeout):
+    class UnixPool(_PoolWithTimeout):
         ConnectionCls: Any = UnixConnection
 
     return UnixPool
 
 
 @functools.cache
-def _are_connections_sound() -> bool:
-    """Return whether the installed http.client and urllib3 read responses through `_Connection`, as it assumes."""
+def _are_connections_supported() -> bool:
+    """Return whether the installed http.client and urllib3 read responses through `_Connection`."""
     provisional = b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
-    whole = 0
+    status = 0
     try:
-        whole = _exchange(provisional + b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n")
+        status = _exchange(provisional + b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n")
         _exchange(provisional + b"HTTP/1.1 204 No Content\r\nX: y\r\n")
     except IncompleteRead:
-        return whole == 204
+        return status == 204
     except Exception:  # noqa: BLE001 - whatever a future release raises
         return False
     return False
@@ -213,7 +214,7 @@ class SettingsAdapter(HTTPAdapter):
         return {} if self._settings.proxy is None else self._settings.proxy.headers
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave TLS to the context: requests would trust other CAs also."""
+        """Leave TLS to the context: requests would trust more CAs."""
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         """Leave TLS to the context."""
@@ -223,7 +224,7 @@ class SettingsAdapter(HTTPAdapter):
     def _set_pools(self, manager: Any) -> None:
         if getattr(manager, "pool_classes_by_scheme", None) is self._pools:
             return
-        if _are_connections_sound() and _can_set_pools(manager, self._pools):
+        if _are_connections_supported() and _can_set_pools(manager, self._pools):
             return
         if self._settings.unix_socket is not None:  # urllib3 would connect to the server's host and port
             msg = f"unix_socket is not supported with urllib3 {_urllib3_version()}; install a version below it"
