@@ -1,13 +1,12 @@
-"""What writes an object that is what the annotations of its class promise: one compiled expression.
+"""Compiled functions that encode an object whose values have the types of its annotations.
 
-What all points of a class have in common, escaped names and constant tags, becomes one format; what differs becomes its
-arguments, by the shortest way to the text of a value that keeps the promise of its annotation. Where one does not, with
-None that was not announced, with numpy's numbers, with something wrong, the object goes to the `Plan`.
+The escaped names and constant tags of a class become one format string, and the values become its arguments. An object
+with any other value, such as an unexpected None, a number of numpy or a value of a wrong type, is passed to the `Plan`.
 
-What takes the attributes of many objects is compiled as well, for `columnar`.
+The functions that read the attributes of many objects for `columnar` are compiled as well.
 
-No text of a schema becomes code. The code contains the name of an attribute only if it is a plain identifier, as nearly
-all are; `getattr` reads any other, with the name as a value that the code refers to.
+No string of a schema becomes code. The code contains the name of an attribute only if it is a plain identifier, as
+nearly all are; any other attribute is read by `getattr`, with the name as a constant.
 """
 
 from __future__ import annotations
@@ -26,20 +25,20 @@ from ..._line_protocol.escape import SHORT_LINE, SUSPICIOUS, string_value
 from ..._line_protocol.options import FieldOptions
 from ..._line_protocol.values import FIRST_INTEGER, LAST_INTEGER, FieldValueEncoder, number_encoder
 from ..._time import FIRST, LAST, to_nanoseconds, unit
-from .plan import FIELD_TYPES, Piece, Plan
+from .plan import FIELD_TYPES, Fragment, Plan
 from .schema import Kind
 
 
 def compile_line(plan: Plan) -> Callable[[Any], bytes | None]:
-    """Give the function that gives the line of an object, or None where no field has a value.
+    """Return a function that encodes an object as a line, or returns None if no field has a value.
 
-    It raises SerializationError: a value is not what it must be, or cannot be written.
+    The function raises SerializationError if a value has a wrong type or cannot be encoded.
     """
     return _Source(plan).function()
 
 
 def compile_columns(names: Iterable[str]) -> Callable[[Sequence[Any]], Sequence[Sequence[Any]]]:
-    """Give the function that gives the values of attributes of many objects, attribute by attribute.
+    """Return a function that reads attributes of many objects into one list for each attribute.
 
     It takes half the time of `operator.attrgetter`.
     """
@@ -50,7 +49,7 @@ def compile_columns(names: Iterable[str]) -> Callable[[Sequence[Any]], Sequence[
     return function
 
 
-#: Names that Python reads as the very same attribute; it normalizes other letters.
+#: Names that Python does not normalize.
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -58,8 +57,8 @@ def _attribute_code(name: str, values: dict[str, Any]) -> str:
     """Return the code that reads an attribute of `o`.
 
     Args:
-        name: the name, whatever it contains.
-        values: what the code refers to; a name that does not become code is added to it.
+        name: the name, with any characters.
+        values: the constants of the code; a name that does not become code is added.
     """
     if type(name) is str and _PLAIN_NAME.fullmatch(name) and not keyword.iskeyword(name):
         return f"o.{name}"
@@ -74,12 +73,12 @@ def _code(source: str) -> CodeType:
 
 
 class _Source:
-    """The function that is compiled for a class, as text while it is being made."""
+    """Source code of the function that is compiled for a class."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._unit = unit(plan.precision)
-        #: All that the code refers to.
+        #: The constants of the code.
         self._globals: dict[str, object] = {
             "Decimal": Decimal,
             "NAMES": plan.names,
@@ -89,19 +88,19 @@ class _Source:
             "decimal": FieldValueEncoder(FieldOptions()).text,
             "digits": number_encoder(),
             "general": plan.line,
-            "missed": (SerializationError, AttributeError),
+            "not_eligible": (SerializationError, AttributeError),
             "nanoseconds": partial(to_nanoseconds, precision=plan.precision),
             "string": string_value,
         }
         #: The format of the line, and its arguments.
         self._format = b""
         self._arguments: list[str] = []
-        #: What must be true of the values for the expression to hold.
+        #: Conditions on the values for the fast path.
         self._conditions: list[str] = []
         self._variables = {attribute: f"v{n}" for n, attribute in enumerate(plan.schema.attributes)}
 
     def function(self) -> Callable[[Any], bytes | None]:
-        """Compile it."""
+        """Compile the function."""
         plan = self._plan
         if plan.measurement is None:
             self._literal(plan.names[plan.default_name])
@@ -112,20 +111,20 @@ class _Source:
                 self._literal(tag)
             else:
                 self._add(tag)
-        between = self._add_fields()
+        statements = self._add_fields()
         if plan.time is not None:
             self._add(plan.time)
         lines = [
             *self._values(),
-            *between,
+            *statements,
             f"if {' and '.join(self._conditions) or 'True'}:",
             f"    line = {self._constant(self._format)} % ({''.join(one + ', ' for one in self._arguments)})",
             f"    if len(line) <= {SHORT_LINE} and SUSPICIOUS not in line:",
             "        return line",
         ]
         body = "".join(f"        {line}\n" for line in lines)
-        source = f"def line(o):\n    try:\n{body}    except missed:\n        pass\n    return general(o)\n"
-        exec(_code(source), self._globals)  # noqa: S102 - see the head of this module for what can be in it
+        source = f"def line(o):\n    try:\n{body}    except not_eligible:\n        pass\n    return general(o)\n"
+        exec(_code(source), self._globals)  # noqa: S102 - no string of a schema becomes code
         function: Callable[[Any], bytes | None] = self._globals["line"]  # type: ignore[assignment]  # just defined
         return function
 
@@ -137,9 +136,9 @@ class _Source:
         return lines + [f"{variable} = {_attribute_code(name, self._globals)}" for name, variable in variables.items()]
 
     def _add_fields(self) -> list[str]:
-        """Add the fields; give the lines of code that stand before the expression.
+        """Add the fields and return the statements before the expression.
 
-        A field that is always there settles on which side of the others their commas are.
+        Commas stand after the fields before the first required field, and before the fields after it.
         """
         fields = self._plan.fields
         if not fields:
@@ -147,12 +146,12 @@ class _Source:
             return []
         first = next((n for n, field in enumerate(fields) if self._fast_code(field, required=True)), None)
         if first is None:
-            pieces = [self._optional(field) for field in fields]
+            values = [self._optional(field) for field in fields]
             self._conditions.append("fields")
             self._literal(b" ")
             self._arguments.append("fields[1:]")
             self._format += b"%b"
-            return [f"fields = {self._constant(b'%b' * len(pieces))} % ({''.join(one + ', ' for one in pieces)})"]
+            return [f"fields = {self._constant(b'%b' * len(values))} % ({''.join(value + ', ' for value in values)})"]
         self._literal(b" ")
         for field in fields[:first]:
             self._format += b"%b"
@@ -162,58 +161,59 @@ class _Source:
             self._add(field)
         return []
 
-    def _literal(self, text: bytes) -> None:
-        self._format += text.replace(b"%", b"%%")
+    def _literal(self, fragment: bytes) -> None:
+        self._format += fragment.replace(b"%", b"%%")
 
     def _constant(self, value: object) -> str:
         name = f"c{len(self._globals)}"
         self._globals[name] = value
         return name
 
-    def _add(self, piece: Piece, before: bytes | None = None) -> None:
-        fast = self._fast_code(piece, required=True)
+    def _add(self, fragment: Fragment, before: bytes | None = None) -> None:
+        fast = self._fast_code(fragment, required=True)
         if fast is None:
             self._format += b"%b"
-            self._arguments.append(self._optional(piece))
+            self._arguments.append(self._optional(fragment))
             return
-        condition, text, after = fast
+        condition, code, after = fast
         self._conditions.append(condition)
-        self._literal(piece.before if before is None else before)
+        self._literal(fragment.before if before is None else before)
         self._format += b"%b" + after
-        self._arguments.append(text)
+        self._arguments.append(code)
 
-    def _optional(self, piece: Piece, *, comma_after: bool = False) -> str:
-        """Give the code for a piece that may be missing, with what is before it."""
-        variable = self._variables[piece.attribute]
-        general = f"{self._constant(piece.comma_after() if comma_after else piece)}({variable})"
-        fast = self._fast_code(piece)
+    def _optional(self, fragment: Fragment, *, comma_after: bool = False) -> str:
+        """Return the code for a fragment that may be missing, with its prefix."""
+        variable = self._variables[fragment.attribute]
+        general = f"{self._constant(fragment.comma_after() if comma_after else fragment)}({variable})"
+        fast = self._fast_code(fragment)
         if fast is None:
             return general
-        condition, text, after = fast
-        before = piece.before[1:] if comma_after else piece.before
+        condition, code, after = fast
+        before = fragment.before[1:] if comma_after else fragment.before
         if comma_after:
             after += b","
-        code = f"{self._constant(before)} + {text}" if before else text
+        if before:
+            code = f"{self._constant(before)} + {code}"
         if after:
             code += f" + {self._constant(after)}"
         return f"({code} if {condition} else {general})"
 
-    def _fast_code(self, piece: Piece, *, required: bool = False) -> tuple[str, str, bytes] | None:
-        """Give what a value is that keeps the promise of its annotation, the code for its text, and what is behind.
+    def _fast_code(self, fragment: Fragment, *, required: bool = False) -> tuple[str, str, bytes] | None:
+        """Return the condition for the fast path, the code for the encoded value, and the suffix.
 
-        Nothing for an attribute whose values have to be looked at; with `required`, for one that may be missing either.
+        Returns None if the attribute is not eligible for the fast path, or if it may be missing and is `required`.
         """
-        attribute = piece.attribute
+        attribute = fragment.attribute
         if attribute.optional and required:
             return None
-        if attribute.kind in FIELD_TYPES and attribute not in self._plan.usual:
+        if attribute.kind in FIELD_TYPES and attribute not in self._plan.default_typed:
             return None
         enum = ""
         if attribute.kind in {Kind.TAGENUM, Kind.ENUM}:
             if not attribute.has_names:
                 return None
             enum = self._constant(attribute.enum)
-        condition, text, after = _CONDITIONS[attribute.kind]
+        condition, code, after = _CONDITIONS[attribute.kind]
         values = {
             "v": self._variables[attribute],
             "enum": enum,
@@ -221,10 +221,10 @@ class _Source:
             "first": -(-FIRST // self._unit),
             "last": LAST // self._unit,
         }
-        return condition.format_map(values), text.format_map(values), after
+        return condition.format_map(values), code.format_map(values), after
 
 
-#: What a value is that keeps the promise of its annotation, the code for its text, and what is behind that.
+#: The condition for the fast path, the code for the encoded value, and the suffix.
 _CONDITIONS: Final = {
     Kind.MEASUREMENT: ("type({v}) is str", "NAMES[{v}]", b""),
     Kind.TIMEINT: ("type({v}) is int and {first} <= {v} <= {last}", "digits({v} * {unit})", b""),
@@ -235,7 +235,7 @@ _CONDITIONS: Final = {
     Kind.BOOL: ("({v} is True or {v} is False)", '(b"true" if {v} else b"false")', b""),
     Kind.INT: (f"type({{v}}) is int and {FIRST_INTEGER} <= {{v}} <= {LAST_INTEGER}", "digits({v})", b"i"),
     Kind.DECIMAL: ("type({v}) is Decimal and {v}.is_finite()", "decimal({v})", b""),
-    Kind.FLOAT: ("type({v}) is float and {v} - {v} == 0.0", "digits({v})", b""),  # neither infinite nor NaN
+    Kind.FLOAT: ("type({v}) is float and {v} - {v} == 0.0", "digits({v})", b""),  # not infinite and not NaN
     Kind.STR: ("type({v}) is str", "string({v})", b""),
     Kind.ENUM: ("type({v}) is {enum}", "string({v}.name)", b""),
 }

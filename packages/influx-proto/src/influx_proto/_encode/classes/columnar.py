@@ -1,4 +1,4 @@
-"""Many objects of one class at a time."""
+"""Column-wise encoding of many objects of one class."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..._time import unit
 from ..columnar import FIELDS, TIMES, Column, ColumnFormat, integer_times, joined_lines, line_columns, read_column
 from ..grouping import NotColumnar, classes_of
 from .codegen import compile_columns
-from .plan import FIELD_TYPES, Piece, Plan
+from .plan import FIELD_TYPES, Fragment, Plan
 from .schema import PLAIN, Attribute, Kind
 
-#: Series that are remembered.
-_REMEMBERED: Final = 65536
+#: Cached series.
+_CACHED_SERIES: Final = 65536
 
 
 class ClassColumns:
-    """Turns runs of objects of a class to lines."""
+    """Encodes groups of objects of one class, attribute by attribute."""
 
     def __init__(self, plan: Plan) -> None:
         names: Sequence[str] = [attribute.name for attribute in plan.schema.attributes]
@@ -29,7 +29,7 @@ class ClassColumns:
         fields = plan.schema.tuple_fields
         if set(names) <= {*fields}:
             names = fields
-            self._values = _unpacked
+            self._values = _unpack
         else:
             self._values = compile_columns(names)
         self._index = {name: n for n, name in enumerate(names)}
@@ -39,7 +39,7 @@ class ClassColumns:
         self._placeholder = plan.placeholder
 
     def lines(self, objects: Sequence[Any]) -> tuple[bytes, bool] | None:
-        """Give the lines of a run, and whether all have a time; None if it has to be written object by object."""
+        """Return the lines and whether all have a timestamp; None if a value is not eligible for the fast path."""
         try:
             return self._lines(objects)
         except (NotColumnar, SerializationError, AttributeError):
@@ -47,39 +47,39 @@ class ClassColumns:
 
     def _lines(self, objects: Sequence[Any]) -> tuple[bytes, bool] | None:
         values = self._values(objects)
-        series = self._series.texts([values[self._index[name]] for name in self._series.names], len(objects))
-        fields = [field.texts(values[self._index[field.name]]) for field in self._fields]
+        series = self._series.encode([values[self._index[name]] for name in self._series.names], len(objects))
+        fields = [field.encode(values[self._index[field.name]]) for field in self._fields]
         if not fields:
             fields = [Column([b""] * len(objects), (self._placeholder, b""), longest=0)]
         time = None
         timed = False
         if self._time is not None:
             times = values[self._index[self._time.name]]
-            time = self._time.texts(times)
+            time = self._time.encode(times)
             timed = time.around is not None or None not in times
         line = line_columns(series, fields, time)
         data = None if line is None else joined_lines(line)
         return None if data is None else (data, timed)
 
 
-def _unpacked(objects: Sequence[Any]) -> Sequence[Sequence[Any]]:
+def _unpack(objects: Sequence[Any]) -> Sequence[Sequence[Any]]:
     return list(zip(*objects, strict=True))
 
 
 class _Series(BoundedCache[tuple[Any, ...], bytes]):
-    """The series of objects, measurement and tags, by the values of their attributes."""
+    """Cache of encoded series, measurement and tags, by the values of the attributes."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(_REMEMBERED)
+        super().__init__(_CACHED_SERIES)
         constant = plan.names[plan.default_name] if plan.measurement is None else plan.measurement
         self._parts = [constant, *plan.tags]
-        pieces = [part for part in self._parts if isinstance(part, Piece)]
-        self.names = [piece.attribute.name for piece in pieces]
-        # Values of one class each, and None: of others, some equal those of another class and are written otherwise.
-        self._kinds = [{piece.attribute.enum or str, type(None)} for piece in pieces]
+        fragments = [part for part in self._parts if isinstance(part, Fragment)]
+        self.names = [fragment.attribute.name for fragment in fragments]
+        # Only one class each, and None: equal values of other classes are encoded differently.
+        self._kinds = [{fragment.attribute.enum or str, type(None)} for fragment in fragments]
 
-    def texts(self, columns: Sequence[Sequence[Any]], count: int) -> Sequence[bytes]:
-        """Give the series of each object; raises NotColumnar or SerializationError."""
+    def encode(self, columns: Sequence[Sequence[Any]], count: int) -> Sequence[bytes]:
+        """Return the series of each object. Raises NotColumnar or SerializationError."""
         if not columns:
             return [self[()]] * count
         for values, kinds in zip(columns, self._kinds, strict=True):
@@ -89,35 +89,35 @@ class _Series(BoundedCache[tuple[Any, ...], bytes]):
 
     def __missing__(self, key: tuple[Any, ...]) -> bytes:
         values = iter(key)
-        series = b"".join([part(next(values)) if isinstance(part, Piece) else part for part in self._parts])
-        if SUSPICIOUS in series:  # may hide the end of the line, together with what comes after it
+        series = b"".join([part(next(values)) if isinstance(part, Fragment) else part for part in self._parts])
+        if SUSPICIOUS in series:  # together with the bytes after it, it may hide the end of the line
             raise NotColumnar
         return self.remember(key, series)
 
 
 class _Column:
-    """How the values of an attribute become texts."""
+    """Encoder for the values of one attribute."""
 
-    def __init__(self, plan: Plan, piece: Piece) -> None:
-        self.name = piece.attribute.name
-        self._piece = piece
-        self._at_once = _at_once(plan, piece.attribute)
+    def __init__(self, plan: Plan, fragment: Fragment) -> None:
+        self.name = fragment.attribute.name
+        self._fragment = fragment
+        self._formats = _formats(plan, fragment.attribute)
 
-    def texts(self, values: Sequence[Any]) -> Column:
-        """Give the texts of the values; raises SerializationError where one cannot be written."""
-        piece = self._piece
-        return read_column(values, self._at_once, piece.before, piece, may_lack=piece.may_lack)
+    def encode(self, values: Sequence[Any]) -> Column:
+        """Encode the values. Raises SerializationError if a value cannot be encoded."""
+        fragment = self._fragment
+        return read_column(values, self._formats, fragment.before, fragment, may_lack=fragment.may_lack)
 
 
-def _at_once(plan: Plan, attribute: Attribute) -> Mapping[type, ColumnFormat]:
-    """Give the class that values are expected to be of, and how they become texts then; nothing if there is none."""
-    if attribute.kind in FIELD_TYPES and attribute not in plan.usual:
+def _formats(plan: Plan, attribute: Attribute) -> Mapping[type, ColumnFormat]:
+    """Return the expected class of the values and its format; empty if there is no fast path."""
+    if attribute.kind in FIELD_TYPES and attribute not in plan.default_typed:
         return {}
     match attribute.kind:
         case Kind.ENUM:
             if attribute.enum is None or not attribute.has_names:
                 return {}
-            return {attribute.enum: ColumnFormat(_names)}
+            return {attribute.enum: ColumnFormat(_encode_names)}
         case Kind.TIMEINT:
             return {int: integer_times(unit(plan.precision))}
         case Kind.TIMEDT | Kind.TIMESTR:
@@ -126,5 +126,5 @@ def _at_once(plan: Plan, attribute: Attribute) -> Mapping[type, ColumnFormat]:
             return {PLAIN[kind]: FIELDS[PLAIN[kind]]}
 
 
-def _names(members: Sequence[Enum]) -> list[bytes]:
+def _encode_names(members: Sequence[Enum]) -> list[bytes]:
     return [string_value(member.name) for member in members]

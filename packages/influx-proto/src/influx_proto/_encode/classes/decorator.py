@@ -1,9 +1,8 @@
-"""Classes whose objects are points: the decorator, and how a write finds what encodes its objects.
+"""Decorator `@lineprotocol` and the encoders for objects of decorated classes.
 
-A class is read once (`schema`). For each set of options with which its objects are written there is a plan
-(`plan`), which knows how anything is written or why it is not; and made of it, what is fast: an expression for
-a single object (`codegen`), and columns for many (`columnar`). All of them take the texts of values from where
-mappings take them, so the bytes are the same.
+A class is read once (`schema`). For each set of write options there is a plan (`plan`), which encodes any object or
+raises the error for it. Two fast paths are derived from the plan: a compiled expression for one object (`codegen`) and
+columns for many (`columnar`). All of them encode values with the functions for mappings, so the bytes are the same.
 """
 
 from __future__ import annotations
@@ -63,10 +62,10 @@ def lineprotocol(
 ) -> Any:
     """Make the objects of a class points, which can be written, alone or in iterables, and read back.
 
-    The class may be a `NamedTuple`, a dataclass, of attrs, a `msgspec.Struct`, or any other with annotations. Each
-    annotation says what the attribute is in the point: `MEASUREMENT`, `TIMEINT`, `TIMESTR`, `TIMEDT`, `TAG`, `TAGENUM`,
-    `BOOL`, `INT`, `DECIMAL`, `FLOAT`, `STR` or `ENUM`. With `| None` it may be missing, which is also faster to write
-    than None where none was announced. A `ClassVar` is no part of the point::
+    The class may be a `NamedTuple`, a dataclass, an attrs class, a `msgspec.Struct`, or any other class with
+    annotations. Each annotation declares the role of the attribute: `MEASUREMENT`, `TIMEINT`, `TIMESTR`, `TIMEDT`,
+    `TAG`, `TAGENUM`, `BOOL`, `INT`, `DECIMAL`, `FLOAT`, `STR` or `ENUM`. `| None` declares that the value may be
+    missing, which also encodes faster than an undeclared None. A `ClassVar` is not part of the point::
 
         @lineprotocol
         class Trade(NamedTuple):
@@ -75,28 +74,29 @@ def lineprotocol(
             price: FLOAT
             size: INT | None
 
-    The class gets a method `to_lineprotocol()`, which gives an object's line as bytes, with times that are integers in
-    nanoseconds. Type checkers do not see what a decorator adds; `serialize(object)` gives the same and is seen.
+    The class gets a method `to_lineprotocol()`, which returns the line of an object as bytes; integer timestamps are in
+    nanoseconds. Type checkers do not see methods that a decorator adds; `serialize(object)` returns the same line.
 
-    A value must be what the annotation says, numpy's kinds included: an `INT` is no `1.5`, a `STR` no `5`. A `FLOAT`
-    may be an integer, and is then written as a float; a `TAG` may be whatever a tag of a mapping may be.
+    A value must have the annotated type or the corresponding type of numpy: an `INT` rejects `1.5`, a `STR` rejects
+    `5`. A `FLOAT` accepts integers and encodes them as floats. A `TAG` accepts every value that a tag of a mapping may
+    have.
 
     Args:
-        cls: the class; left out, a decorator comes back.
-        schema: the annotations by the names of the attributes, where the class has none or other ones:
+        cls: the class. Without it a decorator is returned.
+        schema: annotations by attribute name, instead of those of the class:
             `lineprotocol(namedtuple("Trade", "venue price"), schema={"venue": TAG, "price": FLOAT})`.
-        extra_tags: tags of all points of the class; an attribute of the same name wins where it has a value.
-        placeholder: write a field `_`, which is true, where no other has a value, so that the point is kept.
-        rm_none: leave None out wherever it is. False makes None an error where the annotation does not allow it.
+        extra_tags: tags of all points of the class; an attribute of the same name takes precedence if it has a value.
+        placeholder: write a field `_=true` if no other field has a value, so that the point is not skipped.
+        rm_none: omit every None. False raises for None if the annotation does not allow it.
 
     Raises:
-        SchemaError: the class does not describe a point: no annotations, two measurements, two times, no field, an
-            annotation that is none of the above, or a name or tag that cannot be written.
+        SchemaError: the class does not describe a point: no annotations, two measurements, two timestamps, no field,
+            another annotation, or a name or tag that cannot be encoded.
     """
 
     def decorate(cls: type[Any]) -> type[Any]:
         if not isinstance(cls, type):
-            msg = f"@lineprotocol is for classes, not for {short_repr(cls)}"
+            msg = f"@lineprotocol decorates classes, got {short_repr(cls)}"
             raise SchemaError(msg)
         for name, given in (("schema", schema), ("extra_tags", extra_tags)):
             if given is not None and not isinstance(given, Mapping):
@@ -106,10 +106,10 @@ def lineprotocol(
         encode = _compiled(found, Options(None, (), "ns", unsigned=False, nonfinite="raise", floats=False)).line
 
         def to_lineprotocol(self: Any) -> bytes:
-            """Give the line of this point; times that are integers are taken for nanoseconds.
+            """Return the line of this point. Integer timestamps are in nanoseconds.
 
             Raises:
-                SerializationError: a value is not what its annotation says, or cannot be written; or there is none.
+                SerializationError: a value has a wrong type or cannot be encoded, or no field has a value.
             """
             if type(self) is not cls:
                 schema_of(type(self))
@@ -130,42 +130,42 @@ def lineprotocol(
 
 @dataclass(frozen=True, slots=True)
 class ObjectEncoder:
-    """How the objects of a class are written under the options of a write."""
+    """Functions that encode the objects of a class with the options of a write."""
 
-    #: Gives the line, or None where no field has a value. Raises SerializationError.
+    #: Returns the line, or None if no field has a value. Raises SerializationError.
     line: Callable[[Any], bytes | None]
-    #: Gives the lines of many objects (at least one), and whether all have a time; or None, if they have to be written
-    #: one by one, because of an error or because one has no field.
+    #: Returns the lines of many objects (at least one), and whether all have a timestamp; None if an object is not
+    #: eligible for the fast path.
     lines: Lines
-    #: Gives an object's time, None where it has none.
+    #: Returns the timestamp of an object, or None.
     time: Callable[[Any], object]
-    #: What is said of an object without a field.
+    #: The error message for an object without a field.
     no_field: str
 
 
 def object_encoder(
     kind: type, name: str | None, tags: Mapping[str, object], precision: str, field_options: FieldOptions
 ) -> ObjectEncoder | None:
-    """Give the encoder for objects of a class under the options of a write; None if the class is not decorated.
+    """Return the encoder for objects of a class with the options of a write; None if the class is not decorated.
 
     Args:
         kind: the class.
-        name: the measurement of points that name none.
-        tags: tags for all points, checked already.
-        precision: the unit of times that are integers.
+        name: the default measurement.
+        tags: tags for all points, already checked.
+        precision: the unit of integer timestamps.
         field_options: how field values are encoded.
 
     Raises:
-        SchemaError: the class inherits from a decorated one, with more annotations.
+        SchemaError: the class adds annotations to a decorated base class.
     """
     schema = schema_of(kind)
     if schema is None:
         return None
-    texts = TagValueEncoder()
-    constant = ((str.__str__(key), texts.text(value)) for key, value in tags.items())
+    encoder = TagValueEncoder()
+    constant = ((str.__str__(key), encoder.text(value)) for key, value in tags.items())
     options = Options(
         name,
-        tuple((key, text) for key, text in constant if text is not None),
+        tuple((key, value) for key, value in constant if value is not None),
         precision,
         field_options.unsigned,
         field_options.nonfinite,
@@ -183,7 +183,7 @@ def _compiled(schema: Schema, options: Options) -> ObjectEncoder:
 
 
 def _attribute(point: object, name: str) -> object:
-    return getattr(point, name)  # not by `attrgetter`, to which a dot in a name has a meaning
+    return getattr(point, name)  # `attrgetter` would split a name at dots
 
 
 def _no_time(_point: object) -> None:

@@ -1,7 +1,7 @@
-"""How an object that is a point is written, whatever is in it: an attribute after the other.
+"""Encoder for any object of a decorated class, attribute by attribute.
 
-This is what objects go through that are not what the annotations of their class promise; where a value does not fit, it
-is found here which and why. The texts of values come from where mappings take them.
+It encodes the objects that are not eligible for the fast paths, and raises the errors for values of wrong types. Values
+are encoded by the functions for mappings.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from ..._repr import short_repr
 from ..._time import to_nanoseconds
 from .schema import Attribute, Kind, Schema
 
-#: Measurements and classes of values that are remembered.
-_REMEMBERED: Final = 4096
+#: Cached measurements and classes of values.
+_CACHE_SIZE: Final = 4096
 
-#: The type of field that each kind is.
+#: The field type of each annotation.
 FIELD_TYPES: Final[dict[Kind, FieldType]] = {
     Kind.BOOL: "boolean",
     Kind.INT: "integer",
@@ -39,7 +39,7 @@ FIELD_TYPES: Final[dict[Kind, FieldType]] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a write says about all its points, in a form that can be looked up."""
+    """Options of a write that apply to all its points, hashable."""
 
     name: str | None
     tags: tuple[tuple[str, bytes], ...]
@@ -47,51 +47,59 @@ class Options:
     unsigned: bool
     nonfinite: Literal["raise", "omit"]
     floats: bool
-    pins: frozenset[tuple[str, FieldType]] = frozenset()
+    field_types: frozenset[tuple[str, FieldType]] = frozenset()
 
 
 class Plan:
-    """How objects of a class are written whatever is in them, a value after the other."""
+    """Encoder for the objects of a class with the options of a write."""
 
     def __init__(self, schema: Schema, options: Options) -> None:
-        pins = dict(options.pins)
-        field_options = FieldOptions(options.unsigned, options.nonfinite, pins, options.floats)
+        field_types = dict(options.field_types)
+        field_options = FieldOptions(options.unsigned, options.nonfinite, field_types, options.floats)
         self.schema = schema
-        self.names = _Names()
+        self.names = _MeasurementCache()
         self.tag_values = TAG_VALUES
         self.default_name = schema.cls.__name__ if options.name is None else options.name
         self.precision = options.precision
-        self.measurement = None if schema.measurement is None else Piece(self, schema.measurement, self._name_text)
+        self.measurement = (
+            None if schema.measurement is None else Fragment(self, schema.measurement, self._encode_measurement)
+        )
         constant = {**dict(options.tags), **schema.extra_tags}
-        whole = {key: before_tag(key) + text for key, text in constant.items()}
+        encoded = {key: before_tag(key) + value for key, value in constant.items()}
         own = {
-            tag.name: Piece(
-                self, tag, _by_name(TagValueEncoder(), tag), before_tag(tag.name), without=whole.get(tag.name, b"")
+            tag.name: Fragment(
+                self, tag, _by_name(TagValueEncoder(), tag), before_tag(tag.name), without=encoded.get(tag.name, b"")
             )
             for tag in schema.tags
         }
-        #: In the order of the line: what differs, and what is the same in every point.
-        self.tags: list[Piece | bytes] = [own[key] if key in own else whole[key] for key in sorted({*own, *whole})]
-        self.fields: list[Piece] = []
-        #: Fields that are written as their kind is, without a choice of the caller's.
-        self.usual: set[Attribute] = set()
+        #: In the order of the line: fragments with a value, and constant tags.
+        self.tags: list[Fragment | bytes] = [
+            own[key] if key in own else encoded[key] for key in sorted({*own, *encoded})
+        ]
+        self.fields: list[Fragment] = []
+        #: Fields without a type override.
+        self.default_typed: set[Attribute] = set()
         for field in schema.fields:
-            pin = pins.get(field.name)
+            field_type = field_types.get(field.name)
             default_type = FIELD_TYPES[field.kind]
-            if pin in {None, default_type} and not (options.floats and pin is None and field.kind is Kind.INT):
-                self.usual.add(field)
-            text = _by_name(FieldValueEncoder(field_options, pin), field)
+            if field_type in {None, default_type} and not (
+                options.floats and field_type is None and field.kind is Kind.INT
+            ):
+                self.default_typed.add(field)
+            encode = _by_name(FieldValueEncoder(field_options, field_type), field)
             before = b",%b=" % field_key(field.name).encode()
-            self.fields.append(Piece(self, field, _of_floats(text) if field.kind is Kind.FLOAT else text, before))
-        true = FieldValueEncoder(field_options, pins.get("_")).text(value=True) if schema.placeholder else None
+            self.fields.append(
+                Fragment(self, field, _float_field(encode) if field.kind is Kind.FLOAT else encode, before)
+            )
+        true = FieldValueEncoder(field_options, field_types.get("_")).text(value=True) if schema.placeholder else None
         self.placeholder = b"" if true is None else b",_=" + true
-        self.time = None if schema.time is None else Piece(self, schema.time, self._time_text, b" ")
+        self.time = None if schema.time is None else Fragment(self, schema.time, self._encode_time, b" ")
 
     def line(self, point: object) -> bytes | None:
-        """Give the line, or None where no field has a value.
+        """Return the line, or None if no field has a value.
 
         Raises:
-            SerializationError: a value is not what it must be, or cannot be written.
+            SerializationError: a value has a wrong type or cannot be encoded.
         """
         name = b""
         try:
@@ -108,58 +116,58 @@ class Plan:
             raise SerializationError(msg) from None
         return line
 
-    def _name_text(self, value: str | None) -> bytes:
+    def _encode_measurement(self, value: str | None) -> bytes:
         return self.names[self.default_name if value is None else str.__str__(value)]
 
-    def _time_text(self, value: object) -> bytes | None:
+    def _encode_time(self, value: object) -> bytes | None:
         ns = to_nanoseconds(value, self.precision)
         if ns is None and value is not None:
-            # Left out, it would be stored with the time of the server: a wrong one, where the caller had none.
-            msg = "the time is NaT; a point that is to get the server's time has None for it"
+            # Without a timestamp the point would silently be stored with the time of the server.
+            msg = "the time is NaT; use None for a point that the server stamps"
             raise SerializationError(msg)
         return None if ns is None else number_encoder()(ns)
 
 
-class Piece:
-    """What a line has of an attribute."""
+class Fragment:
+    """Part of a line that encodes one attribute."""
 
     def __init__(
         self,
         plan: Plan,
         attribute: Attribute,
-        text: Callable[[Any], bytes | None],
+        encode: Callable[[Any], bytes | None],
         before: bytes = b"",
         without: bytes = b"",
     ) -> None:
         self.attribute = attribute
-        self._text = text
+        self._encode = encode
         self.before = before
         self._without = without
         self._cls = plan.schema.cls.__name__
         self._needed = not (plan.schema.rm_none or attribute.optional)
         self._accepts = _Accepted(attribute)
-        #: Whether there is just nothing of it where the value is None.
+        #: Whether the fragment is empty if the value is None.
         self.may_lack = not (self._needed or without or attribute.kind is Kind.MEASUREMENT)
 
     def comma_after(self) -> Callable[[Any], bytes]:
-        """Give a function for a field that has its comma behind it."""
-        return lambda value: text[1:] + b"," if (text := self(value)) else b""
+        """Return a function that encodes the field with its comma after it."""
+        return lambda value: field[1:] + b"," if (field := self(value)) else b""
 
     def __call__(self, value: object) -> bytes:
-        """Give the text, with what is before it; or what there is where the value is missing."""
+        """Encode a value with its prefix, or return the fragment for a missing value."""
         if value is None and self._needed:
-            msg = f"None, which its annotation ({self.attribute.kind.name}) does not allow"
+            msg = f"None is not allowed by its annotation ({self.attribute.kind.name}); add `| None` or set a value"
             raise SerializationError(msg)
         if not self._accepts[type(value)]:
             if self.attribute.kind not in _MAY_LACK or not _is_missing(value):
-                msg = f"a {type(value).__name__} ({short_repr(value)}) is no {self._accepts.name}"
+                msg = f"expected {self._accepts.name}, got {type(value).__name__} ({short_repr(value)})"
                 raise SerializationError(msg)
             value = None
-        text = self._text(value)
-        return self._without if text is None else self.before + text
+        encoded = self._encode(value)
+        return self._without if encoded is None else self.before + encoded
 
     def of(self, point: object) -> bytes:
-        """Give the text for an object; errors say which attribute it is."""
+        """Encode the attribute of an object; errors name the attribute."""
         name = self.attribute.name
         try:
             value = getattr(point, name)
@@ -174,13 +182,13 @@ class Piece:
 
 
 class _Accepted(BoundedCache[type, bool]):
-    """Whether an attribute takes values of a class."""
+    """Cache of whether an attribute accepts values of a class."""
 
     def __init__(self, attribute: Attribute) -> None:
-        super().__init__(_REMEMBERED)
+        super().__init__(_CACHE_SIZE)
         self._kind = attribute.kind
         self._enum = attribute.enum or Enum
-        #: What a value has to be.
+        #: The expected type.
         self.name = attribute.kind.name if attribute.enum is None else attribute.enum.__name__
 
     def __missing__(self, kind: type) -> bool:
@@ -190,14 +198,14 @@ class _Accepted(BoundedCache[type, bool]):
         if kind is type(None):
             return True
         if self._kind is Kind.TAG:
-            return True  # whatever a tag may be
+            return True  # the tag encoder checks it
         if self._kind in {Kind.TAGENUM, Kind.ENUM}:
             return issubclass(kind, self._enum)
-        yes, no = _CLASSES[self._kind]
-        return _is_one(kind, yes) and not _is_one(kind, no)
+        accepted, rejected = _CLASSES[self._kind]
+        return _is_subclass(kind, accepted) and not _is_subclass(kind, rejected)
 
 
-#: The classes that a kind takes, and those it does not although they are derived from them; numpy's by name.
+#: The classes that an annotation accepts, and their subclasses that it rejects; those of numpy by name.
 _CLASSES: Final[dict[Kind, tuple[tuple[type | str, ...], tuple[type | str, ...]]]] = {
     Kind.MEASUREMENT: ((str,), ()),
     Kind.TIMEINT: ((int, "integer"), (bool, "timedelta64")),
@@ -210,16 +218,16 @@ _CLASSES: Final[dict[Kind, tuple[tuple[type | str, ...], tuple[type | str, ...]]
     Kind.STR: ((str,), ()),
 }
 
-#: What is left out also for NaN and the like; a time or measurement that is one of these is a mistake.
+#: Attributes that NaN and the like omit; for a measurement or timestamp they are errors.
 _MAY_LACK: Final = {Kind.TAGENUM, *FIELD_TYPES}
 
 _ANYTHING: Final = FieldValueEncoder(FieldOptions())
 
 
-def _is_one(kind: type, classes: Iterable[type | str]) -> bool:
+def _is_subclass(cls: type, classes: Iterable[type | str]) -> bool:
     numpy = sys.modules.get("numpy")
-    found = (getattr(numpy, one, ()) if isinstance(one, str) else one for one in classes)
-    return issubclass(kind, tuple(found))
+    found = (getattr(numpy, each, ()) if isinstance(each, str) else each for each in classes)
+    return issubclass(cls, tuple(found))
 
 
 def _is_missing(value: object) -> bool:
@@ -229,30 +237,30 @@ def _is_missing(value: object) -> bool:
         return False
 
 
-class _Names(BoundedCache[str, bytes]):
-    """Escaped measurements by plain ones."""
+class _MeasurementCache(BoundedCache[str, bytes]):
+    """Cache of escaped measurements."""
 
     def __init__(self) -> None:
-        super().__init__(_REMEMBERED)
+        super().__init__(_CACHE_SIZE)
 
     def __missing__(self, name: str) -> bytes:
         return self.remember(name, measurement(name).encode())
 
 
-def _by_name(texts: FieldValueEncoder | TagValueEncoder, attribute: Attribute) -> Callable[[Any], bytes | None]:
-    """Return the function for an attribute's values: of a `TAGENUM` or `ENUM` the name of the member is written."""
+def _by_name(encoder: FieldValueEncoder | TagValueEncoder, attribute: Attribute) -> Callable[[Any], bytes | None]:
+    """Return the function that encodes an attribute; a `TAGENUM` or `ENUM` is encoded by the name of the member."""
     if attribute.kind not in {Kind.TAGENUM, Kind.ENUM}:
-        return texts.text
-    return lambda value: texts.name(value) if isinstance(value, Enum) else texts.text(value)
+        return encoder.text
+    return lambda value: encoder.name(value) if isinstance(value, Enum) else encoder.text(value)
 
 
-def _of_floats(text: Callable[[Any], bytes | None]) -> Callable[[Any], bytes | None]:
-    """Give the function for a field of floats, where integers are floats as well, if they have an exact equal."""
+def _float_field(encode: Callable[[Any], bytes | None]) -> Callable[[Any], bytes | None]:
+    """Return the function that encodes a float field; integers with an exact float are encoded as floats."""
     exact = FieldValueEncoder(FieldOptions(), "float").text
 
     def of(value: Any) -> bytes | None:
         if hasattr(value, "__index__"):
             value = float(exact(value) or "nan")
-        return text(value)
+        return encode(value)
 
     return of

@@ -1,15 +1,15 @@
-"""What a class says about its points: the annotations that mean something to InfluxDB, and reading them.
+"""Schema of a decorated class, read from its annotations.
 
-Each annotation is an `Annotated` alias of a plain type, so to a type checker `host: TAG` is a `str` and nothing else:
+Each annotation is an `Annotated` alias of a plain type, so to a type checker `host: TAG` is a `str`:
 
-- `MEASUREMENT` (`str`): the measurement. A class without one names its points after itself.
-- `TIMEINT` (`int`), `TIMESTR` (`str`), `TIMEDT` (`datetime`): the time.
+- `MEASUREMENT` (`str`): the measurement. The default is the name of the class.
+- `TIMEINT` (`int`), `TIMESTR` (`str`), `TIMEDT` (`datetime`): the timestamp.
 - `TAG` (`str`), `TAGENUM` (`Enum`): tags.
-- `BOOL`, `INT`, `DECIMAL`, `FLOAT`, `STR`, `ENUM`: fields, of the type of that name.
+- `BOOL`, `INT`, `DECIMAL`, `FLOAT`, `STR`, `ENUM`: fields of that type.
 
-`X | None` and `Optional[X]` allow an attribute to be missing. The last of those in `Annotated[Color, TAGENUM]` is about
-the class before it: members of `Color` alone are written, and a query's answer is read back to them. A plain `TAGENUM`
-or `ENUM` takes members of every `Enum`, and so cannot be read back.
+`X | None` and `Optional[X]` allow an attribute to be missing. `Annotated[Color, TAGENUM]` accepts only members of
+`Color`, and query results are read back as members. A plain `TAGENUM` or `ENUM` accepts members of every `Enum` and
+cannot be read back.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ATTRIBUTE: Final = "__lineprotocol__"
 
 
 class Kind(Enum):
-    """What an attribute is in a point."""
+    """Role of an attribute in a point."""
 
     MEASUREMENT = "MEASUREMENT"
     TIMEINT = "TIMEINT"
@@ -52,25 +52,25 @@ class Kind(Enum):
 
 
 MEASUREMENT: TypeAlias = Annotated[str, Kind.MEASUREMENT]
-#: The time as an integer, in the unit that the write says: nanoseconds unless told otherwise.
+#: The timestamp as an integer, in the `precision` of the write; nanoseconds by default.
 TIMEINT: TypeAlias = Annotated[int, Kind.TIMEINT]
-#: The time as text, best in ISO 8601.
+#: The timestamp as a string, preferably in ISO 8601.
 TIMESTR: TypeAlias = Annotated[str, Kind.TIMESTR]
-#: The time as a `datetime`; a naive one is in UTC.
+#: The timestamp as a `datetime`; a naive one is in UTC.
 TIMEDT: TypeAlias = Annotated[datetime, Kind.TIMEDT]
 TAG: TypeAlias = Annotated[str, Kind.TAG]
-#: A tag that is the name of an `Enum`'s member.
+#: A tag with the name of an `Enum` member.
 TAGENUM: TypeAlias = Annotated[Enum, Kind.TAGENUM]
 BOOL: TypeAlias = Annotated[bool, Kind.BOOL]
 INT: TypeAlias = Annotated[int, Kind.INT]
-#: A float field written with all digits of a `Decimal`; InfluxDB stores it as a 64-bit float.
+#: A float field encoded with all digits of a `Decimal`; InfluxDB stores a 64-bit float.
 DECIMAL: TypeAlias = Annotated[Decimal, Kind.DECIMAL]
 FLOAT: TypeAlias = Annotated[float, Kind.FLOAT]
 STR: TypeAlias = Annotated[str, Kind.STR]
-#: A string field that is the name of an `Enum`'s member.
+#: A string field with the name of an `Enum` member.
 ENUM: TypeAlias = Annotated[Enum, Kind.ENUM]
 
-#: What each kind is to type checkers.
+#: The type that type checkers see for each annotation.
 PLAIN: Final[dict[Kind, type]] = {get_args(alias)[1]: get_args(alias)[0] for alias in (
     MEASUREMENT, TIMEINT, TIMESTR, TIMEDT, TAG, TAGENUM, BOOL, INT, DECIMAL, FLOAT, STR, ENUM,
 )}  # fmt: skip
@@ -82,40 +82,40 @@ _ENUMS: Final = {Kind.TAGENUM, Kind.ENUM}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute that is part of the point."""
+    """Attribute that is part of the point."""
 
     name: str
     kind: Kind
     #: Whether its annotation allows None.
     optional: bool
-    #: The class of its members where it is a `TAGENUM` or `ENUM` that says so.
+    #: The `Enum` class of a `TAGENUM` or `ENUM`, if the annotation names one.
     enum: type[Enum] | None
 
     @property
     def has_names(self) -> bool:
-        """Whether it is of members of one `Enum` that all have names, as combined flags do not."""
+        """Whether all values are members of one `Enum` and have names; combined flags have none."""
         return self.enum is not None and not issubclass(self.enum, Flag)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Schema:
-    """What a class says about its points. Each is one of its own, whatever it says."""
+    """Schema of a decorated class; two schemas are never equal."""
 
     cls: type
     measurement: Attribute | None
     time: Attribute | None
     tags: tuple[Attribute, ...]
     fields: tuple[Attribute, ...]
-    #: Tags of all points of the class, by key: the text of their value, escaped.
+    #: Tags of all points of the class: escaped values by key.
     extra_tags: Mapping[str, bytes]
-    #: Whether a point without any field gets the field `_`, which is true.
+    #: Whether a point without any field gets the field `_=true`.
     placeholder: bool
-    #: Whether None is left out wherever it is, and not only where the annotation allows it.
+    #: Whether None is always omitted, even if the annotation does not allow it.
     rm_none: bool
 
     @property
     def tuple_fields(self) -> tuple[str, ...]:
-        """The names of a namedtuple's values, if its objects can be unpacked to them."""
+        """The field names of a namedtuple class, if its objects can be unpacked."""
         cls: Any = self.cls
         if not issubclass(self.cls, tuple) or cls.__iter__ is not tuple.__iter__:
             return ()
@@ -123,7 +123,7 @@ class Schema:
 
     @property
     def attributes(self) -> Iterator[Attribute]:
-        """Give all attributes: measurement, time, tags, fields."""
+        """Yield all attributes: measurement, time, tags, fields."""
         if self.measurement is not None:
             yield self.measurement
         if self.time is not None:
@@ -133,10 +133,10 @@ class Schema:
 
 
 def schema_of(cls: type) -> Schema | None:
-    """Give the schema of a decorated class, or of one that inherits from one; None for any other class.
+    """Return the schema of a decorated class or of its subclass; None for any other class.
 
     Raises:
-        SchemaError: the class has annotations of its own, of which the schema that it inherits knows nothing.
+        SchemaError: a subclass adds annotations, which the inherited schema does not include.
     """
     schema: object = getattr(cls, ATTRIBUTE, None)
     if not isinstance(schema, Schema):
@@ -146,8 +146,8 @@ def schema_of(cls: type) -> Schema | None:
             break
         if inspect.get_annotations(base):
             msg = (
-                f"{base.__name__} has annotations that its schema does not know, which it inherits from "
-                f"{schema.cls.__name__}: decorate it with @lineprotocol as well"
+                f"{base.__name__} adds annotations that the schema inherited from {schema.cls.__name__} does not "
+                "include; decorate it with @lineprotocol as well"
             )
             raise SchemaError(msg)
     return schema
@@ -161,36 +161,36 @@ def read_schema(
     placeholder: bool,
     rm_none: bool,
 ) -> Schema:
-    """Read what a class says about its points.
+    """Return the schema of a class.
 
     Args:
         cls: the class.
-        schema: annotations by the name of the attribute, instead of the class's own.
+        schema: annotations by attribute name, instead of those of the class.
         extra_tags: tags of all points.
         placeholder: see `Schema`.
         rm_none: see `Schema`.
 
     Raises:
-        SchemaError: it does not describe a point.
+        SchemaError: the class does not describe a point.
     """
-    where = cls.__name__
+    class_name = cls.__name__
     attributes = [
         attribute
         for name, annotation in _annotations(cls, schema).items()
-        if (attribute := _attribute(where, name, annotation)) is not None
+        if (attribute := _attribute(class_name, name, annotation)) is not None
     ]
     measurements = [attribute for attribute in attributes if attribute.kind is Kind.MEASUREMENT]
     times = [attribute for attribute in attributes if attribute.kind in _TIMES]
     for what, found in (("measurement", measurements), ("time", times)):
         if len(found) > 1:
             names = " and ".join(repr(attribute.name) for attribute in found)
-            msg = f"{where} has more than one {what}: {names}"
+            msg = f"{class_name} has more than one {what}: {names}"
             raise SchemaError(msg)
     tags = tuple(attribute for attribute in attributes if attribute.kind in _TAGS)
     rest = {*measurements, *times, *tags}
     fields = tuple(attribute for attribute in attributes if attribute not in rest)
     if not fields and not placeholder:
-        msg = f"{where} has no field: no attribute is a BOOL, INT, DECIMAL, FLOAT, STR or ENUM, and a point needs one"
+        msg = f"{class_name} has no field; annotate an attribute as BOOL, INT, DECIMAL, FLOAT, STR or ENUM"
         raise SchemaError(msg)
     try:
         measurement(cls.__name__)
@@ -198,10 +198,10 @@ def read_schema(
             tag_key(attribute.name)
         for attribute in fields:
             field_key(attribute.name)
-        texts = TagValueEncoder()
-        constant = {_plain_key(key): texts.text(value) for key, value in extra_tags.items()}
+        encoder = TagValueEncoder()
+        constant = {_plain_key(key): encoder.text(value) for key, value in extra_tags.items()}
     except SerializationError as error:
-        msg = f"{where}: {error}"
+        msg = f"{class_name}: {error}"
         raise SchemaError(msg) from None
     return Schema(
         cls,
@@ -209,7 +209,7 @@ def read_schema(
         next(iter(times), None),
         tags,
         fields,
-        {key: text for key, text in constant.items() if text is not None},
+        {key: value for key, value in constant.items() if value is not None},
         placeholder,
         rm_none,
     )
@@ -221,41 +221,41 @@ def _plain_key(key: str) -> str:
 
 
 def _annotations(cls: type, schema: Mapping[str, object] | None) -> Mapping[str, object]:
-    where = cls.__name__
+    class_name = cls.__name__
     if schema is None:
         try:
             found: Mapping[str, object] = get_type_hints(cls, include_extras=True)
         except (NameError, TypeError, SyntaxError) as error:
-            msg = f"the annotations of {where} cannot be read: {error} (schema= can say what they are)"
+            msg = f"the annotations of {class_name} cannot be read: {error}; pass them as schema="
             raise SchemaError(msg) from error
     else:
         found = schema
         known = getattr(cls, "_fields", None) if issubclass(cls, tuple) else None
         for name in found:
-            _check_name(where, name)
+            _check_name(class_name, name)
             if known is not None and name not in known and not hasattr(cls, name):
-                msg = f"{where} has no attribute {name!r}, of which schema= tells"
+                msg = f"{class_name} has no attribute {name!r}; remove it from schema="
                 raise SchemaError(msg)
     if not found:
-        msg = f"{where} has no schema: neither annotations nor schema= say what its attributes are in a point"
+        msg = f"{class_name} has no annotations; add some, or pass schema="
         raise SchemaError(msg)
     return found
 
 
-def _check_name(where: str, name: object) -> None:
-    # Names become part of the compiled function, in the form in which Python has them: nothing else may be a name.
+def _check_name(class_name: str, name: object) -> None:
+    # Names become part of the compiled function in the form that Python normalizes them to.
     if (
         not isinstance(name, str)
         or not name.isidentifier()
         or keyword.iskeyword(name)
         or unicodedata.normalize("NFKC", name) != name
     ):
-        msg = f"{where}: {short_repr(name)} in schema= is no name of an attribute"
+        msg = f"{class_name}: {short_repr(name)} in schema= is not a valid attribute name"
         raise SchemaError(msg)
 
 
-def _attribute(where: str, name: str, annotation: Any) -> Attribute | None:
-    """Read an annotation; None if it is about no attribute of instances."""
+def _attribute(class_name: str, name: str, annotation: Any) -> Attribute | None:
+    """Return the attribute that an annotation declares; None if it declares no attribute of instances."""
     optional = False
     rest = annotation
     while True:
@@ -267,12 +267,12 @@ def _attribute(where: str, name: str, annotation: Any) -> Attribute | None:
             kinds = {kind for note in notes for kind in _kinds(note)}
             if len(kinds) > 1:
                 names = " and ".join(sorted(kind.name for kind in kinds))
-                msg = f"{where}: attribute {name!r} is said to be {names}, of which it can be one"
+                msg = f"{class_name}: attribute {name!r} is annotated as {names}; keep one of them"
                 raise SchemaError(msg)
             if kinds:
                 without = _without_none(plain)
                 [kind] = kinds
-                enum = _checked_class(where, name, kind, plain if without is None else without)
+                enum = _checked_class(class_name, name, kind, plain if without is None else without)
                 return Attribute(name, kind, optional or without is not None, enum)
             rest = plain
         elif origin is Final:
@@ -282,35 +282,36 @@ def _attribute(where: str, name: str, annotation: Any) -> Attribute | None:
             rest = without
         else:
             known = ", ".join(kind.name for kind in Kind)
-            msg = f"{where}: attribute {name!r} is annotated as {short_repr(annotation)}, which is none of {known}"
+            msg = f"{class_name}: attribute {name!r} is annotated as {short_repr(annotation)}; use one of {known}"
             raise SchemaError(msg)
 
 
 def _kinds(note: object) -> Iterator[Kind]:
-    """Find what a note in `Annotated` says; it may be one of our aliases, which are `Annotated` themselves."""
-    for one in get_args(note)[1:] if get_origin(note) is Annotated else (note,):
-        if isinstance(one, Kind):
-            yield one
+    """Yield the kinds in the metadata of `Annotated`; our aliases are `Annotated` themselves."""
+    for item in get_args(note)[1:] if get_origin(note) is Annotated else (note,):
+        if isinstance(item, Kind):
+            yield item
 
 
 def _without_none(annotation: Any) -> Any:
-    """Give `X` of `X | None`, or None if it is something else."""
+    """Return `X` of `X | None`, or None for any other annotation."""
     if get_origin(annotation) not in {Union, types.UnionType}:
         return None
-    rest = [one for one in get_args(annotation) if one is not type(None)]
-    return rest[0] if len(rest) == 1 else None
+    others = [each for each in get_args(annotation) if each is not type(None)]
+    return others[0] if len(others) == 1 else None
 
 
-def _checked_class(where: str, name: str, kind: Kind, plain: object) -> type[Enum] | None:
-    """Check the class in `Annotated[class, kind]`; of what is no class (`NewType`, `Literal`) nothing is known."""
+def _checked_class(class_name: str, name: str, kind: Kind, plain: object) -> type[Enum] | None:
+    """Check the class in `Annotated[class, kind]`; `NewType`, `Literal` and the like are not checked."""
     if isinstance(plain, type) and plain is not Any:
         expected = PLAIN[kind]
+        found = f"{class_name}: attribute {name!r} is annotated as {plain.__name__}, but {kind.name} requires"
         if kind not in _ENUMS and plain is not expected:
-            msg = f"{where}: attribute {name!r} is a {plain.__name__}, but {kind.name} is for {expected.__name__}"
+            msg = f"{found} {expected.__name__}"
             raise SchemaError(msg)
         if kind in _ENUMS:
             if not issubclass(plain, Enum):
-                msg = f"{where}: attribute {name!r} is a {plain.__name__}, but {kind.name} is for classes of Enum"
+                msg = f"{found} an Enum class"
                 raise SchemaError(msg)
             return None if plain is Enum else plain
     return None
