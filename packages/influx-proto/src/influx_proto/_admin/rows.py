@@ -5,14 +5,14 @@ Columns are found by name: versions of InfluxDB have more or fewer of them, in a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from .._errors import ProtocolError
 from .._http.timeout import Timeout
 from .._influxql.clauses import statement
+from .._influxql.quote import go_duration_ns
 from .._query.query import query
 from .._result.result import QueryResult, Series
 from .._runtime.op import Op
@@ -41,28 +41,13 @@ def read_names(result: QueryResult) -> list[str]:
     return [row["name"] for _, row in rows(result)]
 
 
-#: Go's units in nanoseconds.
-_UNITS: Final = {
-    "h": 3_600_000_000_000,
-    "m": 60_000_000_000,
-    "s": 1_000_000_000,
-    "ms": 1_000_000,
-    "us": 1_000,
-    "\N{MICRO SIGN}s": 1_000,
-    "ns": 1,
-}
-_DURATION: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?(h|ms|m|s|[u\N{MICRO SIGN}]s|ns)")
-
-
 def read_duration(text: str) -> timedelta:
-    """Read a duration as Go prints it: `168h0m0s`, `1m0.5s`, `12.345ms`."""
-    if not re.fullmatch(f"(?:{_DURATION.pattern})+", text):
-        msg = f"{text!r} is no duration as the server prints it"
-        raise ProtocolError(msg)
-    ns = 0
-    for whole, fraction, unit in _DURATION.findall(text):
-        ns += int(whole + fraction) * _UNITS[unit] // 10 ** len(fraction)
-    return timedelta(microseconds=ns // 1_000)
+    """Return a duration of a result, floored to microseconds."""
+    try:
+        return timedelta(microseconds=go_duration_ns(text) // 1_000)
+    except (ValueError, OverflowError):
+        msg = f"invalid duration {text!r} in the response"
+        raise ProtocolError(msg) from None
 
 
 def read_time(text: str) -> datetime:

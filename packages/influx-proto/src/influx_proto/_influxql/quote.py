@@ -18,7 +18,7 @@ Duration: TypeAlias = timedelta | int | str
 ValueT = TypeVar("ValueT")
 
 
-#: InfluxQL's units in nanoseconds, the longest that is written first.
+#: Units of durations in nanoseconds. `quote_duration` uses the first one that divides the duration.
 _UNITS: Final = {
     "d": 86_400_000_000_000,
     "h": 3_600_000_000_000,
@@ -29,8 +29,12 @@ _UNITS: Final = {
     "ns": 1,
     "w": 7 * 86_400_000_000_000,
     "\N{MICRO SIGN}": 1_000,
+    "us": 1_000,
+    "\N{MICRO SIGN}s": 1_000,
 }
 _DURATION: Final = re.compile("([0-9]+)(ns|ms|[usmhdw\N{MICRO SIGN}])")
+#: Go's format, which the server uses in results of SHOW statements.
+_GO_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|ms|[u\N{MICRO SIGN}]s|[smh])")
 LONGEST: Final = 2**63 - 1
 
 
@@ -192,17 +196,34 @@ def duration_ns(duration: object) -> int:
     elif isinstance(duration, int) and not isinstance(duration, bool):
         ns = duration * _UNITS["s"]
     elif isinstance(duration, str):
-        parts = _DURATION.findall(duration)
-        if not parts or "".join(number + unit for number, unit in parts) != duration:
-            msg = f"{short_repr(duration)} is no duration as InfluxQL writes it: integers with units, such as 1h30m"
-            raise ValueError(msg)
-        ns = sum(int(number) * _UNITS[unit] for number, unit in parts)
+        ns = _parse_duration(_DURATION, duration)
     else:
         msg = f"a duration must be a timedelta, an int of seconds or a str, not {type(duration).__name__}"
         raise TypeError(msg)
     if not 0 <= ns <= LONGEST:
         msg = f"the duration {short_repr(duration)} is {'negative' if ns < 0 else 'longer than InfluxDB can count'}"
         raise ValueError(msg)
+    return ns
+
+
+def go_duration_ns(text: str) -> int:
+    """Return the nanoseconds of a duration in Go's format: `168h0m0s`, `1m0.5s`, `12.345ms`.
+
+    Raises:
+        ValueError: the duration is malformed.
+    """
+    return _parse_duration(_GO_DURATION, text)
+
+
+def _parse_duration(component: re.Pattern[str], text: str) -> int:
+    parts = component.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        msg = f"{short_repr(text)} is not a duration; write integers with units, such as 1h30m"
+        raise ValueError(msg)
+    ns = 0
+    for number, unit in parts:
+        whole, _, fraction = number.partition(".")
+        ns += int(whole + fraction) * _UNITS[unit] // 10 ** len(fraction)
     return ns
 
 
