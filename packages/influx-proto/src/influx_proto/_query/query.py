@@ -88,8 +88,8 @@ def query_chunks(
 ) -> StreamOp[QueryResult]:
     """Execute a query and stream its result in chunks: `with client.query_chunks(q) as chunks: ...`.
 
-    Each chunk has rows of one series, and bounds the memory in use. Exiting the `with` block early ends the
-    query on the server.
+    Each chunk has rows of one series. Memory use is bounded by the size of a chunk. Exiting the `with` block early ends
+    the query on the server.
 
     Args:
         q: see `query`, also for the other arguments.
