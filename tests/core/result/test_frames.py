@@ -125,11 +125,11 @@ def test_cells_of_all_kinds_in_all_portions(portions: list[list[Any]]) -> None:
     everything: list[Any] = []
     for portion in portions:
         collected.extend(len(everything), portion)
-        collected._settle()
+        collected._pack_cells()
         everything += portion
     found = collected.finish("v", len(everything))
     assert found.cells() == everything
-    if found.kind == "other":
+    if found.dtype == "other":
         assert list(map(type, found.cells())) == list(map(type, everything))
 
 

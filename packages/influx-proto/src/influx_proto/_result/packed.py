@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from .column import Piece
+from .column import Fragment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -14,7 +14,7 @@ class PackedRows(Sequence[list[Any]]):
     """Some rows of a block that is kept as columns; as a sequence they are lists, made when they are asked for."""
 
     #: The columns of all rows that were read together, be they of one series or of several.
-    block: Sequence[Piece]
+    block: Sequence[Fragment]
     #: Which rows of the block these are: from here on, and to here.
     begin: int
     end: int
@@ -30,11 +30,11 @@ class PackedRows(Sequence[list[Any]]):
         return list(self)[index]
 
     def __iter__(self) -> Iterator[list[Any]]:
-        return map(list, zip(*[piece.cells() for piece in self.columns()], strict=True))
+        return map(list, zip(*[fragment.cells() for fragment in self.columns()], strict=True))
 
-    def columns(self) -> list[Piece]:
+    def columns(self) -> list[Fragment]:
         """Give the columns of these rows."""
-        return [piece.part(self.begin, self.end) for piece in self.block]
+        return [fragment.part(self.begin, self.end) for fragment in self.block]
 
     def joined(self, following: object) -> PackedRows | None:
         """Give these rows and those following as one, if they stand one behind the other in a block."""

@@ -30,7 +30,7 @@ from typing import Any, Final
 from .._errors import ProtocolError, SerializationError
 from .._gc_pause import gc_paused
 from .._time import to_nanoseconds, unit
-from .column import PACKED, Cells, Column, Piece
+from .column import PACKED, Cells, Column, Fragment
 from .packed import PackedRows
 from .shape import Chunk, misshapen, same_statement
 
@@ -155,8 +155,8 @@ class _Rows:
     def _unpack(self) -> None:
         """Take the packed rows that have been waiting for some that stand behind them."""
         if self._packed is not None:
-            for target, piece in zip(self._targets, self._packed.columns(), strict=True):
-                target.add(self._rows, piece)
+            for target, fragment in zip(self._targets, self._packed.columns(), strict=True):
+                target.add(self._rows, fragment)
             self._rows += len(self._packed)
             self._packed = None
 
@@ -256,20 +256,20 @@ class _Times:
     def extend(self, _before: int, cells: Sequence[Any]) -> None:
         self._cells.extend(cells)
         if len(self._cells) >= PACKED:
-            self._settle()
+            self._pack_cells()
 
-    def add(self, before: int, piece: Piece) -> None:
-        self._settle()
-        if piece.kind == "int" and piece.missing is None and self._unit == 1:
-            self._nanoseconds.frombytes(memoryview(piece.values).cast("B"))
+    def add(self, before: int, fragment: Fragment) -> None:
+        self._pack_cells()
+        if fragment.dtype == "int" and fragment.missing is None and self._unit == 1:
+            self._nanoseconds.frombytes(memoryview(fragment.values).cast("B"))
         else:
-            self.extend(before, piece.cells())
+            self.extend(before, fragment.cells())
 
     def finish(self) -> array[int]:
-        self._settle()
+        self._pack_cells()
         return self._nanoseconds
 
-    def _settle(self) -> None:
+    def _pack_cells(self) -> None:
         cells, self._cells = self._cells, []
         kinds = set(map(type, cells))
         times: list[Any]

@@ -43,17 +43,17 @@ def to_arrow(result: Chunk, *, measurement: bool | None = None) -> Any:
 
 
 def _arrow_column(pa: Any, column: Column) -> Any:
-    if column.kind == "other":
+    if column.dtype == "other":
         return pa.array(_lists(column, "Arrow"))
     kinds = {"int": pa.int64(), "uint": pa.uint64(), "float": pa.float64(), "bool": pa.bool_(), "str": pa.string()}
-    if column.missing is None and column.kind in {"int", "uint", "float"}:
-        return _packed(pa, kinds[column.kind], column.values)
-    return pa.array(column.cells(), kinds[column.kind])
+    if column.missing is None and column.dtype in {"int", "uint", "float"}:
+        return _packed(pa, kinds[column.dtype], column.values)
+    return pa.array(column.cells(), kinds[column.dtype])
 
 
-def _packed(pa: Any, kind: Any, values: Any) -> Any:
+def _packed(pa: Any, dtype: Any, values: Any) -> Any:
     """Make an array that shares the memory of the values."""
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+    return pa.Array.from_buffers(dtype, len(values), [None, pa.py_buffer(values)])
 
 
 def to_polars(result: Chunk, *, measurement: bool | None = None) -> pl.DataFrame:
@@ -92,18 +92,18 @@ def _polars_label(label: Label) -> pl.Series:
 def _polars_column(column: Column) -> pl.Series:
     import polars as pl  # noqa: PLC0415 - see above
 
-    if column.kind == "other":
+    if column.dtype == "other":
         return pl.Series(column.name, _lists(column, "polars"))
     kinds = {"int": pl.Int64, "uint": pl.UInt64, "float": pl.Float64, "bool": pl.Boolean, "str": pl.String}
-    packed = column.missing is None and column.kind in {"int", "float"}
-    return pl.Series(column.name, column.values if packed else column.cells(), dtype=kinds[column.kind])
+    packed = column.missing is None and column.dtype in {"int", "float"}
+    return pl.Series(column.name, column.values if packed else column.cells(), dtype=kinds[column.dtype])
 
 
 def _lists(column: Column, library: str) -> list[Any]:
     """Give the cells if they are lists, as SHOW SUBSCRIPTIONS has them: the only cells that are not scalar."""
     kinds = {type(cell) for cell in column.values if cell is not None}
     if kinds != {list}:
-        names = sorted(kind.__name__ for kind in kinds)
+        names = sorted(dtype.__name__ for dtype in kinds)
         msg = (
             f"column {column.name!r} holds {' and '.join(names)} that have no common type in {library}; "
             "to_pandas gives them as they are"

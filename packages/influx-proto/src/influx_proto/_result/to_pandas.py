@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .column import Column, LastingKind, Texts
+from .column import Column, DictionaryStrings, StableDType
 from .shape import Chunk, same_statement
 from .table import Label, Table, Tables, only_table, tables
 
@@ -59,19 +59,19 @@ class ChunkFrames:
     def __init__(self, *, measurement: bool | None = None) -> None:
         self._measurement = measurement
         self._before: Mapping[str, Any] = {}
-        self._kinds: defaultdict[str, LastingKind] = defaultdict(LastingKind)
+        self._dtypes: defaultdict[str, StableDType] = defaultdict(StableDType)
 
     def add(self, chunk: Chunk) -> Iterator[pd.DataFrame]:
         """Take a chunk, which has rows of one series, and give its frame; none where its statement found nothing."""
         for part in chunk["results"]:
             if not same_statement(self._before, part):
-                self._kinds.clear()
+                self._dtypes.clear()
             self._before = {key: value for key, value in part.items() if key != "series"}
             answer = Tables(measurement=self._measurement)
             answer.add_entry(part, chunk.epoch)
             [table] = answer.finish()
             if table.rows:
-                columns = [self._kinds[column.name].applied(column) for column in table.columns]
+                columns = [self._dtypes[column.name].unify(column) for column in table.columns]
                 yield _frame(replace(table, columns=columns), nullable=True)
 
 
@@ -115,7 +115,7 @@ def _array(column: Column, *, nullable: bool) -> Any:
     import numpy as np  # noqa: PLC0415 - see above
     import pandas as pd  # noqa: PLC0415 - see above
 
-    match column.kind:
+    match column.dtype:
         case "str":
             return _strings(column.values)
         case "other":
@@ -123,27 +123,29 @@ def _array(column: Column, *, nullable: bool) -> Any:
         case "float":
             return np.frombuffer(column.values, np.float64)
         case "bool" | "int" | "uint":
-            kind = {"bool": np.bool_, "int": np.int64, "uint": np.uint64}[column.kind]
-            values: Any = np.frombuffer(column.values, kind)
+            dtype = {"bool": np.bool_, "int": np.int64, "uint": np.uint64}[column.dtype]
+            values: Any = np.frombuffer(column.values, dtype)
             if column.missing is None and not nullable:
                 return values
-            array = pd.arrays.BooleanArray if column.kind == "bool" else pd.arrays.IntegerArray
+            array = pd.arrays.BooleanArray if column.dtype == "bool" else pd.arrays.IntegerArray
             missing = bytearray(len(values)) if column.missing is None else column.missing
             return array(values, np.frombuffer(missing, np.bool_))
 
 
-def _strings(values: list[str | None] | Texts) -> Any:
+def _strings(values: list[str | None] | DictionaryStrings) -> Any:
     import numpy as np  # noqa: PLC0415 - see above
     import pandas as pd  # noqa: PLC0415 - see above
 
     # Not left to pandas, which cannot know what a column without any value is of.
-    kind = pd.Series([""]).dtype
-    if isinstance(kind, np.dtype) or not isinstance(values, Texts):  # of objects, up to pandas 2: None stays None
-        return pd.Series(list(values), dtype=kind).array
+    dtype = pd.Series([""]).dtype
+    if isinstance(dtype, np.dtype) or not isinstance(
+        values, DictionaryStrings
+    ):  # of objects, up to pandas 2: None stays None
+        return pd.Series(list(values), dtype=dtype).array
     numbers: dict[str | None, int] = {None: -1}
     parts = []
     for distinct, places in values.parts:
         number = np.array([numbers.setdefault(text, len(numbers) - 1) for text in distinct], np.intp)
         parts.append(number[np.frombuffer(places, np.intc)])
     del numbers[None]
-    return pd.Series(list(numbers), dtype=kind).array.take(np.concatenate(parts), allow_fill=True)
+    return pd.Series(list(numbers), dtype=dtype).array.take(np.concatenate(parts), allow_fill=True)
