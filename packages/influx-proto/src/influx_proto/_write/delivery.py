@@ -73,27 +73,27 @@ def deliver(batch: Batch, send: Send) -> Flow[None]:
         PayloadTooLarge: a single line is too large. The message quotes it.
         WriteError: the server rejects lines. The error's `rejected` holds those that can be identified.
     """
-    halves = None
+    parts = None
     try:
         yield from send(batch)
     except PayloadTooLarge as error:
-        halves = batch.halves()
-        if halves is None:
+        parts = batch.halves()
+        if parts is None:
             raise _line_too_large(error, batch) from None
     except WriteError as error:
         if not _names_lines(error):
             raise
         if b"\r\n" in batch.data:
             error.add_note("some lines end in CR LF; InfluxDB reads the CR as part of the line")
-        rejected = _named(batch, error)
+        rejected = _identified_lines(batch, error)
         if rejected is not None:
             error.rejected = tuple(rejected)
-        elif (conflicting := _conflicting(batch, error)) is not None:
+        elif (conflicting := _conflicting_lines(batch, error)) is not None:
             lines, _ = conflicting
             found = f"lines with this field in this type: {len(lines)}, the first: {short_repr(_decode(lines[0]))}"
             error.add_note(f"{found}; find_rejected=True finds all rejected lines")
         raise
-    for part in halves or ():
+    for part in parts or ():
         yield from deliver(part, send)
 
 
@@ -116,7 +116,7 @@ def deliver_accepted(
     search = _Search(send, once or send, probe)
     yield from search.send(batch)
     yield from search.finish()
-    return _in_order(search.rejected, batch)
+    return _sort_like_batch(search.rejected, batch)
 
 
 def partial_write(rejected: Sequence[RejectedLine]) -> PartialWriteError:
@@ -129,7 +129,7 @@ def partial_write(rejected: Sequence[RejectedLine]) -> PartialWriteError:
     return error
 
 
-def _in_order(rejected: list[RejectedLine], batch: Batch) -> list[RejectedLine]:
+def _sort_like_batch(rejected: list[RejectedLine], batch: Batch) -> list[RejectedLine]:
     """Return rejected lines in the order of the batch."""
     if len(rejected) < 2:
         return rejected
@@ -151,7 +151,7 @@ def ends_complete(data: bytes) -> bool:
     return end == len(data)
 
 
-def _separated(batch: Batch) -> list[Batch]:
+def _split_incomplete(batch: Batch) -> list[Batch]:
     """Split a batch so that its incomplete last line cannot absorb the lines after it. Empty if it is complete.
 
     The server reads an incomplete line up to the end of the request. Its intended continuation is unknown, so it is
@@ -193,14 +193,14 @@ class _Search:
     def send(self, batch: Batch) -> Flow[None]:
         """Send a batch, or its parts if it fails."""
         try:
-            yield from self._try(batch)
+            yield from self._attempt(batch)
         except WriteError as error:
             failure = error
         else:
             self._accepted = batch
-            yield from self._confirm()
+            yield from self._recheck_suspects()
             return
-        for part in (yield from self._divided(batch, failure)):
+        for part in (yield from self._split_failed(batch, failure)):
             yield from self.send(part)
 
     def finish(self) -> Flow[None]:
@@ -208,7 +208,7 @@ class _Search:
         if self._suspects:
             yield from self._check_suspects()
 
-    def _divided(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
+    def _split_failed(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
         """Return the parts to send after a batch failed. Raises the error if its lines are not the reason."""
         if isinstance(error, PayloadTooLarge):
             halves = batch.halves()
@@ -216,7 +216,7 @@ class _Search:
                 self.rejected.append(RejectedLine(_only_line(batch), _line_too_large(error, batch).message))
             return halves or ()
         if _names_lines(error):
-            return (yield from self._explained(batch, error))
+            return (yield from self._split_explained(batch, error))
         if not (batch.timed and _may_be_about_lines(error)):
             raise error
         self._has_unexplained_error = True
@@ -225,22 +225,22 @@ class _Search:
             yield from self._suspect(batch, error)
         return halves or ()
 
-    def _explained(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
+    def _split_explained(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
         """Return the parts to send after an error that says that lines are the reason."""
-        separated = _separated(batch) if batch.timed else []
+        separated = _split_incomplete(batch) if batch.timed else []
         if separated:
             return separated
-        rejected = _named(batch, error)
+        rejected = _identified_lines(batch, error)
         if rejected is not None:
             self.rejected += rejected
             return ()
         if not batch.timed:
             raise error
         if self._requests >= _MAX_SEARCH_REQUESTS:
-            self.rejected += _suspected(batch, error)
+            self.rejected += _possibly_rejected(batch, error)
             return ()
-        conflicting = _conflicting(batch, error)
-        if conflicting is not None and (yield from self._without(batch, *conflicting)):
+        conflicting = _conflicting_lines(batch, error)
+        if conflicting is not None and (yield from self._send_without(batch, *conflicting)):
             return ()
         return batch.halves() or ()
 
@@ -260,20 +260,20 @@ class _Search:
         if self._accepted is not None:
             try:
                 # It was accepted last, so sending it again does not replace later values.
-                yield from self._try(self._accepted)
+                yield from self._attempt(self._accepted)
             except WriteError:
                 raise error from None
         elif self._probe is None or not (yield from self._probe()):
             raise error
-        yield from self._confirm()
+        yield from self._recheck_suspects()
 
-    def _confirm(self) -> Flow[None]:
+    def _recheck_suspects(self) -> Flow[None]:
         """Reject the suspects, which failed before other lines were accepted, if they fail again now."""
         suspects, self._suspects = self._suspects, []
         for batch, error in suspects:
             if error.status >= 500:
                 try:
-                    yield from self._try(batch)
+                    yield from self._attempt(batch)
                 except WriteError as again:
                     if (again.status, again.message) != (error.status, error.message):
                         raise
@@ -281,7 +281,7 @@ class _Search:
                     raise error  # the outage was temporary: the caller must send all lines again, in order
             self.rejected.append(RejectedLine(_only_line(batch), error.message))
 
-    def _without(self, batch: Batch, suspects: list[bytes], reason: str) -> Flow[bool]:
+    def _send_without(self, batch: Batch, suspects: list[bytes], reason: str) -> Flow[bool]:
         """Return whether the server rejects exactly these lines, and if so, send the others.
 
         That is certain if it rejects all of them again, since then none of them is stored. Otherwise the stored ones
@@ -289,7 +289,7 @@ class _Search:
         """
         rejected_count = 0
         try:
-            yield from self._try(_part(batch, suspects))
+            yield from self._attempt(_sub_batch(batch, suspects))
         except PartialWriteError as error:
             rejected_count = error.dropped
         except WriteError:
@@ -298,10 +298,10 @@ class _Search:
             return False
         self.rejected += [RejectedLine(_decode(line), reason) for line in suspects]
         rejected_lines = set(suspects)
-        yield from self.send(_part(batch, [line for line in batch if line not in rejected_lines]))
+        yield from self.send(_sub_batch(batch, [line for line in batch if line not in rejected_lines]))
         return True
 
-    def _try(self, batch: Batch) -> Flow[bool]:
+    def _attempt(self, batch: Batch) -> Flow[bool]:
         self._requests += 1
         return (self._once if self._has_unexplained_error else self._send)(batch)
 
@@ -332,7 +332,7 @@ def _only_line(batch: Batch) -> str:
     return _decode(next(iter(batch), batch.data))
 
 
-def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
+def _identified_lines(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
     """Return the rejected lines if the error identifies them and all others are stored, otherwise None.
 
     The server reports the number of dropped points for one reason and one shard only, so it identifies the lines only
@@ -353,7 +353,7 @@ def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
     return found if is_complete and (isinstance(error, PartialWriteError) or len(found) == len(lines)) else None
 
 
-def _conflicting(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | None:
+def _conflicting_lines(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | None:
     """Return the lines with the conflicting field and type and the reason, if their number is the one of the error."""
     conflict = find_conflict(error.message)
     if conflict is None or not isinstance(error, PartialWriteError):
@@ -370,12 +370,12 @@ def _conflicting(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | N
     return (found, _reason(error)) if found and len(found) == error.dropped else None
 
 
-def _part(batch: Batch, lines: Sequence[bytes]) -> Batch:
+def _sub_batch(batch: Batch, lines: Sequence[bytes]) -> Batch:
     """Return a batch of some lines of another batch."""
     return Batch(b"\n".join(lines), len(lines), batch.precision, batch.timed)
 
 
-def _suspected(batch: Batch, error: WriteError) -> list[RejectedLine]:
+def _possibly_rejected(batch: Batch, error: WriteError) -> list[RejectedLine]:
     """Return all lines of a batch with an unknown subset of rejected lines."""
     dropped = error.dropped if isinstance(error, PartialWriteError) else 0
     note = f"one of {batch.lines} lines, of which {dropped or 'some'} were rejected"
