@@ -161,7 +161,7 @@ def query_dataframe(
         db: see `query`.
         rp: see `query`.
         params: see `query`.
-        measurement: whether the frame has a column `measurement`; None if the result has several measurements.
+        measurement: whether to add a column `measurement`; None adds it if the result has several measurements.
         format: see `query`.
         timeout: see `query`.
 

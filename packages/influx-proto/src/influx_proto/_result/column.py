@@ -1,8 +1,8 @@
-"""Cells to columns of machine numbers: exact, and of one dtype each.
+"""Typed columns, built from cells without loss of precision.
 
-Cells come in any portions and are packed from time to time, so that few of them are Python objects at any moment. What
-dtype a column is of is known at its end: portions of integers and of floats make one of floats, for example, but only
-where every integer has a float of its own.
+Cells arrive in portions of any size and are packed regularly, so that only few of them are Python objects at a time.
+The dtype of a column is only known at its end. For example, portions of integers and of floats become a column of
+floats, if each integer has an exact float.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from itertools import chain, repeat
 from operator import is_
 from typing import Any, Final, Literal, TypeAlias, cast
 
-#: `other`: cells of several kinds, or of none that InfluxDB stores; they are kept as they are.
+#: `other`: cells of several types, or of a type that InfluxDB does not store. They stay Python objects.
 DType = Literal["int", "uint", "float", "bool", "str", "other"]
 
-#: Cells that are turned into machine numbers at a time.
-PACKED: Final = 10_000
+#: The number of cells to pack at a time.
+PACK_SIZE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Column:
     #: An `array` of `q`, `Q` or `d`, a `bytearray` of 0 and 1 for booleans, a list or `DictionaryStrings` of str and
     #: None, or a list of objects. A missing number is NaN or 0.
     values: Any
-    #: 1 where the cell is missing; None where none is.
+    #: 1 for each missing cell, 0 for the others; None if no cell is missing.
     missing: bytearray | None
 
     def cells(self) -> list[Any]:
-        """Give the cells as Python has them, None where they are missing."""
+        """Return the cells as Python objects, None for missing ones."""
         values = self.values
         if self.dtype == "bool":
             values = memoryview(values).cast("?").tolist()
@@ -46,7 +46,7 @@ class Column:
 
 
 class DictionaryStrings:
-    """Strings, or None, that repeat: parts, each the distinct ones and for each cell its place among them."""
+    """Dictionary-encoded strings, or None. Each part has the distinct values, and the index of each cell into them."""
 
     __slots__ = ("parts",)
 
@@ -54,11 +54,11 @@ class DictionaryStrings:
         self.parts = parts
 
     def __iter__(self) -> Iterator[str | None]:
-        return chain.from_iterable(map(distinct.__getitem__, places) for distinct, places in self.parts)
+        return chain.from_iterable(map(distinct.__getitem__, indices) for distinct, indices in self.parts)
 
     def __getitem__(self, cells: slice) -> DictionaryStrings:
-        [(distinct, places)] = self.parts
-        return DictionaryStrings([(distinct, places[cells])])
+        [(distinct, indices)] = self.parts
+        return DictionaryStrings([(distinct, indices[cells])])
 
 
 class Cells:
@@ -70,15 +70,15 @@ class Cells:
         self._rows = 0
 
     def extend(self, before: int, cells: Sequence[Any]) -> None:
-        """Take more cells; those of the `before` rows before them that have not come are missing."""
+        """Append cells after `before` rows. Rows without a cell so far are padded with missing cells."""
         self._pad(before)
         self._cells.extend(cells)
         self._rows += len(cells)
-        if len(self._cells) >= PACKED:
+        if len(self._cells) >= PACK_SIZE:
             self._pack_cells()
 
     def add(self, before: int, fragment: Fragment) -> None:
-        """Take more cells that are packed already; otherwise as `extend`."""
+        """Append packed cells; otherwise as `extend`."""
         self._pad(before)
         if self._cells:
             self._pack_cells()
@@ -86,11 +86,11 @@ class Cells:
         self._rows += fragment.rows
 
     def finish(self, name: str, rows: int) -> Column:
-        """Give the column; cells that have not come are missing."""
+        """Return the column, padded with missing cells to the number of rows."""
         self._pad(rows)
         if self._cells:
             self._pack_cells()
-        fragments, self._fragments = self._fragments, []  # gone when they are together, before the next column's are
+        fragments, self._fragments = self._fragments, []  # freed before the next column is built
         dtype = _common_dtype(fragments)
         values = _joined(fragments, dtype)
         missing = None
@@ -109,17 +109,17 @@ class Cells:
 
 
 class StableDType:
-    """Keeps the dtype of a column that comes in parts, from its first value on.
+    """Keeps the dtype of a column that arrives in parts, starting with its first value.
 
-    Parts can then be put together again: no integer comes to stand among floats that cannot hold it.
+    The parts can then be concatenated without loss: an integer without an exact float is not converted to a float.
     """
 
     def __init__(self) -> None:
         self._dtype: DType | None = None
-        self._are_floats = True  # whether all integers so far have floats of their own
+        self._are_floats = True  # whether all integers so far have exact floats
 
     def unify(self, part: Column) -> Column:
-        """Give a part the dtype of those before it; `other` where it has values that cannot be of that dtype."""
+        """Convert a part to the dtype of the parts before it, or to `other` if its values do not fit that dtype."""
         dtype = self._dtype_of(part)
         if dtype == part.dtype:
             return part
@@ -143,22 +143,22 @@ class StableDType:
         return self._dtype if fits else "other"
 
 
-#: `number`: integers among floats, all of which can be floats. They are kept as they are until the whole column is
-#: known to be numbers.
+#: `number`: integers and floats, where each integer has an exact float. They stay Python objects until the dtype of the
+#: whole column is known.
 FragmentDType: TypeAlias = DType | Literal["number"]
 
 
 @dataclass(slots=True)
 class Fragment:
-    """Some cells of a column; fields as in `Column`, except that numbers and booleans may be a `memoryview` of any."""
+    """A part of a column. Fields as in `Column`, but numbers and booleans may also be a `memoryview` of any format."""
 
     rows: int
-    dtype: FragmentDType | None  # None where all are missing
+    dtype: FragmentDType | None  # None if all cells are missing
     values: Any
     missing: bytearray | None
 
     def part(self, begin: int, end: int) -> Fragment:
-        """Give the cells between two of these."""
+        """Return the cells from `begin` to `end`, exclusive."""
         if end - begin == self.rows:
             return self
         missing = None if self.missing is None else self.missing[begin:end]
@@ -169,7 +169,7 @@ class Fragment:
         return Fragment(end - begin, self.dtype, None if self.dtype is None else self.values[begin:end], missing)
 
     def cells(self) -> list[Any]:
-        """Give the cells as Python has them, None where they are missing."""
+        """Return the cells as Python objects, None for missing ones."""
         if self.dtype is None:
             return [None] * self.rows
         if self.dtype == "number":
@@ -178,7 +178,7 @@ class Fragment:
 
 
 _DTYPES: Final[dict[type, DType]] = {int: "int", float: "float", bool: "bool", str: "str"}
-#: Makes the values of a dtype out of a list, or nothing; arrays are made of lists much faster than of anything else.
+#: Functions that create the values of a dtype from a list, which is the fastest source of an array.
 _PACK: Final[dict[FragmentDType, Callable[[list[Any]], Any]]] = {
     "int": partial(array, "q"),
     "uint": partial(array, "Q"),
@@ -188,22 +188,22 @@ _PACK: Final[dict[FragmentDType, Callable[[list[Any]], Any]]] = {
     "number": list,
     "other": list,
 }
-#: What stands in for missing cells; for others it is None.
+#: Placeholder values of missing cells; None for other dtypes.
 _FILLERS: Final[dict[FragmentDType, Any]] = {"int": 0, "uint": 0, "float": float("nan"), "bool": False}
 
 
 def _make_fragment(cells: list[Any]) -> Fragment:
-    kinds = set(map(type, cells))
+    types = set(map(type, cells))
     missing = None
-    if type(None) in kinds:
-        kinds.discard(type(None))
+    if type(None) in types:
+        types.discard(type(None))
         missing = bytearray(map(is_, cells, repeat(None)))
-    if not kinds:
+    if not types:
         return Fragment(len(cells), None, None, missing)
     dtype: FragmentDType = "other"
-    if len(kinds) == 1:
-        dtype = _DTYPES.get(kinds.pop(), "other")
-    elif kinds == {int, float} and all(type(cell) is not int or _is_float(cell) for cell in cells):
+    if len(types) == 1:
+        dtype = _DTYPES.get(types.pop(), "other")
+    elif types == {int, float} and all(type(cell) is not int or _is_float(cell) for cell in cells):
         dtype = "number"
     filler = _FILLERS.get(dtype)
     if missing is not None and filler is not None:
@@ -221,15 +221,15 @@ def _integer_dtype(cells: list[int]) -> DType:
 
 
 def _common_dtype(fragments: Sequence[Fragment]) -> DType:
-    kinds = {fragment.dtype for fragment in fragments if fragment.dtype is not None}
-    if not kinds or kinds == {"number"}:
+    dtypes = {fragment.dtype for fragment in fragments if fragment.dtype is not None}
+    if not dtypes or dtypes == {"number"}:
         return "float"
-    if len(kinds) == 1:
-        return cast("DType", kinds.pop())
+    if len(dtypes) == 1:
+        return cast("DType", dtypes.pop())
     integers = [fragment.values for fragment in fragments if fragment.dtype in {"int", "uint"}]
-    if kinds == {"int", "uint"}:
+    if dtypes == {"int", "uint"}:
         return "uint" if min(map(min, integers)) >= 0 else "other"
-    if kinds <= {"int", "uint", "float", "number"} and all(map(_are_floats, integers)):
+    if dtypes <= {"int", "uint", "float", "number"} and all(map(_are_floats, integers)):
         return "float"
     return "other"
 
@@ -241,12 +241,12 @@ def _are_floats(integers: array[int]) -> bool:
 
 
 def _is_float(integer: int) -> bool:
-    """Say whether the server can have meant a float by this integer: in JSON it prints 1e19 with all its zeros."""
+    """Return whether an integer may be a float of the server, which prints 1e19 with all its zeros in JSON."""
     return abs(integer) <= 1 << 53 or int(Decimal(repr(float(integer)))) == integer
 
 
 def _joined(fragments: Sequence[Fragment], dtype: DType) -> Any:
-    """Put the values of fragments together, as those of a column of this dtype."""
+    """Concatenate the values of fragments, converted to a dtype."""
     if dtype == "str" and all(isinstance(fragment.values, DictionaryStrings | None) for fragment in fragments):
         parts = (
             _missing_strings(fragment.rows) if fragment.values is None else fragment.values.parts
