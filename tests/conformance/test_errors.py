@@ -115,7 +115,7 @@ def test_a_partial_write(client: Any) -> None:
         client.write("m v=2 2\nm v=3i 3\nm v=4i 4")
     assert caught.value.dropped == 2
     assert caught.value.rejected == ()
-    assert caught.value.__notes__[0] == "field_types={'v': 'float'} writes it as the type that it has"
+    assert caught.value.__notes__[0] == "field_types={'v': 'float'} writes the field with its stored type"
     assert caught.value.__notes__[1].startswith("lines with this field in this type: 2, the first: 'm v=3i 3'")
     assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [1.0, 2.0]
 
@@ -152,7 +152,7 @@ def test_a_body_that_is_too_large_goes_in_parts(connect: Callable[..., Any]) -> 
         assert [row[1] for row in series.values] == [float(n) for n in range(1000)]
         with pytest.raises(PayloadTooLarge, match="a single line of 2008 bytes") as caught:
             client.write(["m v=1 1", f'm s="{"x" * 2000}" 1', "m v=2 2"])
-        assert caught.value.__notes__ == ["1 other lines of this write were stored"]
+        assert caught.value.__notes__ == ["1 other line of this write was stored"]
 
 
 def test_a_body_that_is_too_large(connect: Callable[..., Any]) -> None:

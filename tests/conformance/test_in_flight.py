@@ -157,7 +157,7 @@ def test_rejected_lines_of_several_batches(client: Any) -> None:
 
 def test_what_a_client_cannot_do_it_says(driver: Driver, client: Any) -> None:
     if "background" in driver.lacks:
-        with pytest.raises(ValueError, match="in_flight: this client sends one batch after the other"):
+        with pytest.raises(ValueError, match="in_flight: must be 1, since this client"):
             client.write(lines(30), batch_lines=10, in_flight=2)
     for wrong in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="in_flight: must be an integer from 1 on"):
@@ -181,7 +181,7 @@ def test_an_error_of_the_callers_own_goes_before_that_of_a_batch(connect: Callab
         client = connect(server.url, database="db", retry=NO_RETRY)
         with pytest.raises(LookupError, match="mine") as caught:
             client.write(broken(), batch_lines=10, in_flight=2)
-    assert caught.value.__notes__[0].startswith("a batch before failed as well: ")
+    assert caught.value.__notes__[0].startswith("an earlier batch failed as well: ")
 
 
 def test_a_server_that_is_away(connect: Callable[..., Any]) -> None:

@@ -206,13 +206,13 @@ def test_wrong_passwords_are_not_shown(build: Callable[..., Op[Any]], password: 
     [
         (lambda: ops.create_database("d", duration=1.5), TypeError, "^duration: "),  # type: ignore[arg-type]  # on purpose
         (lambda: ops.create_database("d", replication=0), ValueError, "^replication: "),
-        (lambda: ops.create_database("d", shard_duration="inf"), ValueError, "^shard_duration: must have an end"),
+        (lambda: ops.create_database("d", shard_duration="inf"), ValueError, "^shard_duration: must be finite"),
         (lambda: ops.create_database("d", name=""), ValueError, "^name: "),
         (lambda: admin.create_retention_policy("", "d"), ValueError, "^name: "),
-        (lambda: admin.create_retention_policy("p", "d", "1 h"), ValueError, "^duration: '1 h' is no duration"),
+        (lambda: admin.create_retention_policy("p", "d", "1 h"), ValueError, "^duration: '1 h' is not a duration"),
         (lambda: admin.create_retention_policy("p", "d", replication=True), ValueError, "^replication: "),
         (lambda: admin.create_retention_policy("p", "d", default=1), TypeError, "^default: "),  # type: ignore[arg-type]  # on purpose
-        (lambda: admin.alter_retention_policy("p", "d"), ValueError, "^alter_retention_policy: say what"),
+        (lambda: admin.alter_retention_policy("p", "d"), ValueError, "^alter_retention_policy: no changes; pass"),
         (lambda: admin.list_retention_policies(5), TypeError, "^db: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.create_user(5, "p"), TypeError, "^user: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.create_user("u", None), TypeError, "^password: "),  # type: ignore[arg-type]  # on purpose
@@ -231,9 +231,9 @@ def test_wrong_passwords_are_not_shown(build: Callable[..., Op[Any]], password: 
         (lambda: admin.list_series(tags=["a"]), TypeError, "^tags: must be a mapping"),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.list_series(tags={"": "a"}), ValueError, "^tags: "),
         (lambda: admin.list_series(tags={"a": 5}), TypeError, "^tags: 'a': "),  # type: ignore[dict-item]  # on purpose
-        (lambda: admin.delete(tags={"Time": "1970-01-01"}), ValueError, "^tags: InfluxQL cannot name the tag 'Time'"),
-        (lambda: admin.drop_series(tags={"_name": "m"}), ValueError, "to it that is the measurement"),
-        (lambda: admin.list_tag_keys(tags={"_tagKey": "m"}), ValueError, "to it that is the name of a tag"),
+        (lambda: admin.delete(tags={"Time": "1970-01-01"}), ValueError, "^tags: 'Time' means the time"),
+        (lambda: admin.drop_series(tags={"_name": "m"}), ValueError, "'_name' means the measurement"),
+        (lambda: admin.list_tag_keys(tags={"_tagKey": "m"}), ValueError, "'_tagKey' means the name of a tag"),
         (lambda: admin.list_series(start=1.5), ValueError, "^start: "),
         (lambda: admin.delete("m", end=pd.NaT), ValueError, "^end: "),
         (lambda: admin.list_tag_values([]), ValueError, "^key: "),
@@ -243,9 +243,9 @@ def test_wrong_passwords_are_not_shown(build: Callable[..., Op[Any]], password: 
         (lambda: admin.list_tag_values(b"k"), TypeError, "^key: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.list_tag_values(None), TypeError, "^key: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.series_cardinality(exact="no"), TypeError, "^exact: "),  # type: ignore[arg-type]  # on purpose
-        (admin.delete, ValueError, "^delete: say what"),
-        (lambda: admin.delete(tags={}), ValueError, "^delete: say what"),
-        (admin.drop_series, ValueError, "^drop_series: say what"),
+        (admin.delete, ValueError, "^delete: no condition"),
+        (lambda: admin.delete(tags={}), ValueError, "^delete: no condition"),
+        (admin.drop_series, ValueError, "^drop_series: no condition"),
         (lambda: admin.drop_shard("5"), ValueError, "^shard_id: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.kill_query(1.0), ValueError, "^qid: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.stats(5), TypeError, "^module: "),  # type: ignore[arg-type]  # on purpose
@@ -311,9 +311,9 @@ def test_durations_as_go_prints_them(duration: str, expected: timedelta) -> None
     ]
 
 
-@pytest.mark.parametrize("duration", ["", "5", "h", "1h ", "-1s", "1d"])
-def test_what_go_does_not_print(duration: str) -> None:
-    with pytest.raises(ProtocolError, match="is no duration"):
+@pytest.mark.parametrize("duration", ["", "5", "h", "1h ", "-1s", "1d", "9" * 20 + "h"])
+def test_malformed_durations_of_a_server(duration: str) -> None:
+    with pytest.raises(ProtocolError, match="invalid duration"):
         answer(admin.list_retention_policies(), {"columns": POLICY, "values": [["p", duration, "0s", 1, True]]})
 
 
@@ -379,7 +379,7 @@ def test_series_keys() -> None:
         SeriesKey("m", {"a": "b"}),
         SeriesKey("m n,o", {"a b=c": "d,e f=g", "h": "i\\j"}),
     ]
-    with pytest.raises(ProtocolError, match="',a=b' is no key of a series: missing measurement"):
+    with pytest.raises(ProtocolError, match=r"series key ',a=b' .*: missing measurement"):
         answer(admin.list_series(), {"columns": ["key"], "values": [[",a=b"]]})
 
 

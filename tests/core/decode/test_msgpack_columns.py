@@ -221,7 +221,7 @@ def test_frames_of_many_series(chunks: list[bytes], portion: int, places: list[i
     data = b"".join(chunks)
     outcomes: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("influx_proto._query.response._GATHERED", portion)
+        patch.setattr("influx_proto._query.response._BUFFER_SIZE", portion)
         for pieces, op in (
             ([data], ops.query("SELECT 1").map(QueryResult.to_pandas_list)),
             (cut(data, places), ops.query_dataframes("SELECT 1")),

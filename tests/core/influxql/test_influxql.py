@@ -103,7 +103,7 @@ def test_durations(duration: Duration, quoted: str) -> None:
     [(True, TypeError, "not bool"), (1.5, TypeError, "not float"), (None, TypeError, "not NoneType"),
      (-1, ValueError, "negative"), (timedelta(seconds=-1), ValueError, "negative"), (2**63, ValueError, "longer"),
      ("106752d", ValueError, "longer"), (timedelta.max, ValueError, "longer")]
-    + [(text, ValueError, "is no duration") for text in
+    + [(text, ValueError, "is not a duration") for text in
        ("", "5", "1.5h", "-1h", "1h ", "1h; DROP DATABASE x", "h", "1y", "1us", "\N{ARABIC-INDIC DIGIT ONE}h", "1H")],
 )  # fmt: skip
 def test_wrong_durations(duration: Any, error: type[Exception], match: str) -> None:

@@ -129,7 +129,7 @@ def test_it_is_lazy() -> None:
 
 @pytest.mark.parametrize("wrong", [{"error": "no"}, [[1]], [RESULT, "x"]])
 def test_what_is_no_result(wrong: Any) -> None:
-    with pytest.raises(ValueError, match="not a result of InfluxDB"):
+    with pytest.raises(ValueError, match="must be a mapping with the key 'results'"):
         list(iterpoints(wrong))
 
 

@@ -194,7 +194,7 @@ def test_a_search_ends() -> None:
     assert {one.line.encode() for one in rejected} >= {*lines[::2]}
     assert set(model.stored) == {*lines[1::2]}
     assert model.requests < 500
-    assert any("of which this is one" in one.reason for one in rejected)
+    assert any("one of " in one.reason for one in rejected)
 
 
 BARE = error_from_response(WriteError, 500, Headers({"Content-Type": "text/plain"}), b"Internal Server Error\n")
@@ -333,7 +333,7 @@ def test_what_is_known_of_the_lines_is_with_the_error() -> None:
         list(deliver(batch_of(*GOOD, b'm v="x" 9'), model.send))
     assert caught.value.rejected == ()
     of_type, of_lines = caught.value.__notes__
-    assert of_type == "field_types={'v': 'float'} writes it as the type that it has"
+    assert of_type == "field_types={'v': 'float'} writes the field with its stored type"
     assert of_lines.startswith("lines with this field in this type: 1, the first: 'm v=\"x\" 9'; ")
     with pytest.raises(PartialWriteError) as caught:
         list(deliver(batch_of(b'm v="x" 9'), model.send))

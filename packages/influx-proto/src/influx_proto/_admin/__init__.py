@@ -1,1 +1,1 @@
-"""Statements that manage a server, with their result objects, by subject."""
+"""Builders of administration statements, with the objects that they return."""

@@ -7,42 +7,42 @@ from typing import Literal, NamedTuple
 
 from .._checks import choice, text
 from .._http.timeout import Timeout
-from .._influxql.clauses import identifier, option, several, statement, string
+from .._influxql.clauses import as_list, duration_clause, identifier, statement, string
 from .._influxql.quote import Duration
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import change, read_nothing, rows
+from .rows import execute, ignore_result, rows
 
 
 class ContinuousQuery(NamedTuple):
-    """A query that the server runs again and again."""
+    """A query that the server runs periodically."""
 
     name: str
     database: str
-    #: The whole statement that creates it, as the server understood it.
+    #: The complete CREATE CONTINUOUS QUERY statement, as the server formats it.
     query: str
 
 
 class Subscription(NamedTuple):
-    """Where the server sends a copy of what is written to it."""
+    """Destinations to which the server forwards the writes to a retention policy."""
 
     name: str
     database: str
     retention_policy: str
-    #: `all` for every destination, `any` for one after the other.
+    #: `all`: each write goes to every destination. `any`: each write goes to one of them, in turn.
     mode: str
-    #: Their URLs.
+    #: The URLs of the destinations.
     destinations: tuple[str, ...]
 
 
 def _read_continuous_queries(result: QueryResult) -> list[ContinuousQuery]:
-    """Read the answer to SHOW CONTINUOUS QUERIES."""
+    """Read the result of SHOW CONTINUOUS QUERIES."""
     return [ContinuousQuery(row["name"], series.name, row["query"]) for series, row in rows(result)]
 
 
 def _read_subscriptions(result: QueryResult) -> list[Subscription]:
-    """Read the answer to SHOW SUBSCRIPTIONS."""
+    """Read the result of SHOW SUBSCRIPTIONS."""
     return [
         Subscription(
             name=row["name"],
@@ -56,7 +56,7 @@ def _read_subscriptions(result: QueryResult) -> list[Subscription]:
 
 
 def list_continuous_queries(*, timeout: float | Timeout | None = None) -> Op[list[ContinuousQuery]]:
-    """Give the continuous queries of all databases.
+    """Return the continuous queries of all databases.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
@@ -74,42 +74,50 @@ def create_continuous_query(
     params: Mapping[str, object] | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[None]:
-    """Have the server run a query again and again; nothing happens if the same exists.
+    """Create a continuous query, unless an identical one exists.
 
     Args:
-        name: its name.
+        name: the name of the continuous query.
         db: the database that it belongs to.
         q: one statement `SELECT ... INTO ... GROUP BY time(...)`.
-        resample_every: how often it is run; None for as often as a new interval of `GROUP BY time` begins.
-        resample_for: for how long an interval is computed again after it began; None for its own length.
-        params: values for `$name` in the query, which are fixed with it.
+        resample_every: how often the query runs; None for once per interval of `GROUP BY time`.
+        resample_for: how far back each run recomputes intervals; None for one interval of `GROUP BY time`.
+        params: values for `$name` in the query. They are inserted when it is created.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: it exists otherwise, or the server refuses the query.
+        QueryError: a different continuous query has this name, or the server rejects the query.
     """
-    every = option("EVERY", "resample_every", resample_every)
-    length = option("FOR", "resample_for", resample_for)
-    # On lines of their own, so that a comment at the end of the query ends there.
-    begin = f"BEGIN\n{text('q', q)}\nEND"
-    resample = "RESAMPLE" if every or length else ""
-    head = ("CREATE CONTINUOUS QUERY", identifier("name", name), "ON", identifier("db", db))
-    return query(statement(*head, resample, every, length, begin), params=params, timeout=timeout).map(read_nothing)
+    resample_clauses = (
+        duration_clause("EVERY", "resample_every", resample_every),
+        duration_clause("FOR", "resample_for", resample_for),
+    )
+    create = statement(
+        "CREATE CONTINUOUS QUERY",
+        identifier("name", name),
+        "ON",
+        identifier("db", db),
+        "RESAMPLE" if any(resample_clauses) else "",
+        *resample_clauses,
+        # END is on a separate line, so that a comment at the end of the query does not hide it.
+        f"BEGIN\n{text('q', q)}\nEND",
+    )
+    return query(create, params=params, timeout=timeout).map(ignore_result)
 
 
 def drop_continuous_query(name: str, db: str, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Delete a continuous query; nothing happens if there is none.
+    """Delete a continuous query, if it exists.
 
     Args:
-        name: the name.
+        name: the name of the continuous query.
         db: the database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return change("DROP CONTINUOUS QUERY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
+    return execute("DROP CONTINUOUS QUERY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
 
 
 def list_subscriptions(*, timeout: float | Timeout | None = None) -> Op[list[Subscription]]:
-    """Give the subscriptions of all databases.
+    """Return the subscriptions of all databases.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
@@ -126,39 +134,40 @@ def create_subscription(
     mode: Literal["all", "any"] = "all",
     timeout: float | Timeout | None = None,
 ) -> Op[None]:
-    """Have the server send a copy of what is written somewhere else, too.
+    """Create a subscription: the server forwards a copy of all writes to other servers.
 
     Args:
-        name: its name.
-        db: the database whose writes are copied.
-        rp: the retention policy of it.
-        destinations: URLs that begin with `http://`, `https://` or `udp://`.
-        mode: whether `all` of them get it, or in turns `any` one.
+        name: the name of the subscription.
+        db: the database whose writes are forwarded.
+        rp: the retention policy whose writes are forwarded.
+        destinations: one or more URLs that begin with `http://`, `https://` or `udp://`.
+        mode: `all` to forward each write to every destination, `any` to forward it to one of them, in turn.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such database or policy, or a subscription of this name, or the server refuses a URL.
+        QueryError: the database or retention policy does not exist, the subscription exists, or the server rejects a
+            URL.
     """
-    urls = [string("destinations", url) for url in several("destinations", destinations)]
+    urls = [string("destinations", url) for url in as_list("destinations", destinations)]
     choice("mode", mode, ("all", "any"))
-    policy = f"{identifier('db', db)}.{identifier('rp', rp)}"
+    source = f"{identifier('db', db)}.{identifier('rp', rp)}"
     target = f"DESTINATIONS {mode.upper()} {', '.join(urls)}"
-    return change("CREATE SUBSCRIPTION", identifier("name", name), "ON", policy, target, timeout=timeout)
+    return execute("CREATE SUBSCRIPTION", identifier("name", name), "ON", source, target, timeout=timeout)
 
 
 def drop_subscription(name: str, db: str, rp: str, *, timeout: float | Timeout | None = None) -> Op[None]:
     """Delete a subscription.
 
     Args:
-        name: the name.
-        db: the database.
-        rp: the retention policy.
+        name: the name of the subscription.
+        db: the database of the subscription.
+        rp: the retention policy of the subscription.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is none.
+        QueryError: the subscription does not exist.
     """
-    return change(
+    return execute(
         "DROP SUBSCRIPTION",
         identifier("name", name),
         "ON",

@@ -6,34 +6,34 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from .._http.timeout import Timeout
-from .._influxql.clauses import flag, identifier, policy, statement, write_limits
+from .._influxql.clauses import identifier, policy_settings, statement, words_if, write_limits
 from .._influxql.quote import Duration
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import change, read_duration, read_names, rows
+from .rows import execute, read_duration, read_names, rows
 
 
 class RetentionPolicy(NamedTuple):
-    """How long a database keeps points, and in what portions it stores them. Durations are floored to microseconds."""
+    """A retention policy of a database. Durations are floored to microseconds."""
 
     name: str
-    #: How long points are kept; None for ever.
+    #: How long points are kept; None for indefinitely.
     duration: timedelta | None
-    #: The span of time of one shard group.
+    #: The time range that one shard group covers.
     shard_duration: timedelta
-    #: How many copies a cluster keeps.
+    #: The number of copies that a cluster keeps.
     replication: int
-    #: Whether it is the one for writes and queries that name none.
+    #: Whether writes and queries without a retention policy use this one.
     default: bool
-    #: How far ahead of now points may be; None for no limit, and of servers before InfluxDB 1.12.
+    #: How far in the future the server accepts points; None for no limit, and on servers before InfluxDB 1.12.
     future_write_limit: timedelta | None = None
-    #: How far behind now points may be; None for no limit, and of servers before InfluxDB 1.12.
+    #: How far in the past the server accepts points; None for no limit, and on servers before InfluxDB 1.12.
     past_write_limit: timedelta | None = None
 
 
 def _read_retention_policies(result: QueryResult) -> list[RetentionPolicy]:
-    """Read the answer to SHOW RETENTION POLICIES."""
+    """Read the result of SHOW RETENTION POLICIES."""
     return [
         RetentionPolicy(
             name=row["name"],
@@ -49,7 +49,7 @@ def _read_retention_policies(result: QueryResult) -> list[RetentionPolicy]:
 
 
 def list_databases(*, timeout: float | Timeout | None = None) -> Op[list[str]]:
-    """Give the names of the databases that this user may see.
+    """Return the names of the databases that the user can access.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
@@ -60,10 +60,10 @@ def list_databases(*, timeout: float | Timeout | None = None) -> Op[list[str]]:
 def list_retention_policies(
     db: str | None = None, *, timeout: float | Timeout | None = None
 ) -> Op[list[RetentionPolicy]]:
-    """Give the retention policies of a database.
+    """Return the retention policies of a database.
 
     Args:
-        db: the database; the client's own if None.
+        db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
     return query("SHOW RETENTION POLICIES", db=db, timeout=timeout).map(_read_retention_policies)
@@ -81,25 +81,26 @@ def create_retention_policy(
     past_write_limit: Duration | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[None]:
-    """Create a retention policy; nothing happens if it exists with the same settings.
+    """Create a retention policy, unless it exists with the same settings.
 
     Args:
-        name: its name.
-        db: the database that it is for.
-        duration: how long points are kept, at least an hour; None for ever.
-        replication: how many copies a cluster keeps.
-        shard_duration: the span of time of one shard group; None to let the server choose.
-        default: make it the one for writes and queries that name none.
-        future_write_limit: how far ahead of now points may be; None for any. InfluxDB knows it from 1.12 on.
-        past_write_limit: how far behind now points may be; None for any. InfluxDB knows it from 1.12 on.
+        name: the name of the retention policy.
+        db: the database that it belongs to.
+        duration: how long points are kept, at least 1 hour; None for indefinitely.
+        replication: the number of copies that a cluster keeps.
+        shard_duration: the time range that one shard group covers; None for the server's default.
+        default: make it the retention policy of writes and queries that do not name one.
+        future_write_limit: how far in the future the server accepts points; None for no limit. InfluxDB 1.12 or later.
+        past_write_limit: how far in the past the server accepts points; None for no limit. InfluxDB 1.12 or later.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such database, the policy exists with other settings, or the server refuses these.
+        QueryError: the database does not exist, the policy exists with other settings, or the server rejects the
+            settings.
     """
-    settings = policy("INF" if duration is None else duration, replication, shard_duration)
-    options = settings, flag("default", default, "DEFAULT"), write_limits(future_write_limit, past_write_limit)
-    return change(
+    settings = policy_settings("INF" if duration is None else duration, replication, shard_duration)
+    options = settings, words_if("default", default, "DEFAULT"), write_limits(future_write_limit, past_write_limit)
+    return execute(
         "CREATE RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options, timeout=timeout
     )
 
@@ -116,44 +117,48 @@ def alter_retention_policy(
     past_write_limit: Duration | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[None]:
-    """Change the settings of a retention policy that are given, and leave the others.
+    """Change settings of a retention policy. Settings that are None keep their value.
 
     Args:
-        name: its name.
-        db: the database that it is for.
-        duration: how long points are kept; `"INF"` for ever.
-        replication: how many copies a cluster keeps.
-        shard_duration: the span of time of shard groups that are made from now on.
-        default: make it the one for writes and queries that name none.
-        future_write_limit: how far ahead of now points may be, `"INF"` for any. InfluxDB knows it from 1.12 on.
-        past_write_limit: how far behind now points may be, `"INF"` for any. InfluxDB knows it from 1.12 on.
+        name: the name of the retention policy.
+        db: the database that it belongs to.
+        duration: how long points are kept; `"INF"` for indefinitely.
+        replication: the number of copies that a cluster keeps.
+        shard_duration: the time range that a new shard group covers.
+        default: make it the retention policy of writes and queries that do not name one.
+        future_write_limit: how far in the future the server accepts points; `"INF"` for no limit. InfluxDB 1.12 or
+            later.
+        past_write_limit: how far in the past the server accepts points; `"INF"` for no limit. InfluxDB 1.12 or later.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        ValueError: nothing is to be changed.
-        QueryError: there is no such policy, or the server refuses the settings.
+        ValueError: no setting is passed.
+        QueryError: the retention policy does not exist, or the server rejects the settings.
     """
-    settings = policy(duration, replication, shard_duration)
-    options = settings, flag("default", default, "DEFAULT"), write_limits(future_write_limit, past_write_limit)
+    settings = policy_settings(duration, replication, shard_duration)
+    options = settings, words_if("default", default, "DEFAULT"), write_limits(future_write_limit, past_write_limit)
     if not any(options):
-        msg = "alter_retention_policy: say what to change: duration, replication, shard_duration, default or a limit"
+        msg = (
+            "alter_retention_policy: no changes; pass duration, replication, shard_duration, default, "
+            "future_write_limit or past_write_limit"
+        )
         raise ValueError(msg)
-    return change(
+    return execute(
         "ALTER RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options, timeout=timeout
     )
 
 
 def drop_retention_policy(name: str, db: str, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Delete a retention policy with all its points; nothing happens if there is none.
+    """Delete a retention policy with all its points, if it exists.
 
-    Without its default policy a database takes no writes that name none.
+    After its default retention policy is deleted, a database rejects writes that do not name a retention policy.
 
     Args:
-        name: the name.
-        db: the database.
+        name: the name of the retention policy.
+        db: the database that it belongs to.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return change("DROP RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
+    return execute("DROP RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
 
 
 def create_database(
@@ -167,26 +172,27 @@ def create_database(
     name: str | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[QueryResult]:
-    """Create a database; nothing happens if it exists.
+    """Create a database, if it does not exist.
 
-    The other arguments are about its first retention policy; the server has defaults for them.
+    The other arguments configure its default retention policy. The server has a default for each.
 
     Args:
-        db: its name.
-        duration: how long points are kept, at least an hour: a `timedelta`, seconds, InfluxQL's text (`"30d"`), or
-            `"INF"` for ever.
-        replication: how many copies a cluster keeps.
-        shard_duration: the span of time of one shard group.
-        future_write_limit: how far ahead of now points may be, `"INF"` for any; of InfluxDB 1.12 and later.
-        past_write_limit: how far behind now points may be, `"INF"` for any; of InfluxDB 1.12 and later.
-        name: the policy's name, `autogen` otherwise.
+        db: the name of the database.
+        duration: how long points are kept, at least 1 hour: a `timedelta`, an int of seconds, an InfluxQL duration such
+            as `"30d"`, or `"INF"` for indefinitely.
+        replication: the number of copies that a cluster keeps.
+        shard_duration: the time range that one shard group covers.
+        future_write_limit: how far in the future the server accepts points; `"INF"` for no limit. InfluxDB 1.12 or
+            later.
+        past_write_limit: how far in the past the server accepts points; `"INF"` for no limit. InfluxDB 1.12 or later.
+        name: the name of the retention policy; None for `autogen`.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: the database exists with another policy, or the server refuses the settings.
+        QueryError: the database exists with another retention policy, or the server rejects the settings.
     """
     settings = statement(
-        policy(duration, replication, shard_duration),
+        policy_settings(duration, replication, shard_duration),
         write_limits(future_write_limit, past_write_limit),
         "" if name is None else f"NAME {identifier('name', name)}",
     )
@@ -196,17 +202,17 @@ def create_database(
 
 
 def drop_database(db: str, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
-    """Delete a database with all that is in it; nothing happens if there is none.
+    """Delete a database with all its data, if it exists.
 
     Args:
-        db: the database.
+        db: the name of the database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
     return query(f"DROP DATABASE {identifier('db', db)}", timeout=timeout)
 
 
 def show_databases(*, timeout: float | Timeout | None = None) -> Op[QueryResult]:
-    """List the databases that this user may see.
+    """Return the result of SHOW DATABASES: the databases that the user can access.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
@@ -215,10 +221,10 @@ def show_databases(*, timeout: float | Timeout | None = None) -> Op[QueryResult]
 
 
 def show_retention_policies(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
-    """List the retention policies of a database.
+    """Return the result of SHOW RETENTION POLICIES.
 
     Args:
-        db: the database; the client's own if None.
+        db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
     return query("SHOW RETENTION POLICIES", db=db, timeout=timeout)

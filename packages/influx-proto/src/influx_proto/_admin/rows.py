@@ -1,75 +1,62 @@
-"""Rows of SHOW results by column, and what their values mean.
+"""Readers of the rows of SHOW results.
 
-Columns are found by name: versions of InfluxDB have more or fewer of them, in another order.
+Columns are looked up by name, since their number and order differ between versions of InfluxDB.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from .._errors import ProtocolError
 from .._http.timeout import Timeout
 from .._influxql.clauses import statement
+from .._influxql.quote import go_duration_ns
 from .._query.query import query
 from .._result.result import QueryResult, Series
 from .._runtime.op import Op
 
 
 class Row(dict[str, Any]):
-    """A row by column; one that must be there and is not is an error."""
+    """A row, by column. Raises `ProtocolError` for a missing column."""
 
     def __missing__(self, column: str) -> Any:
-        msg = f"the answer has no column {column!r}; it has {', '.join(self)}"
+        msg = f"the response has no column {column!r}; it has {', '.join(self)}"
         raise ProtocolError(msg)
 
 
 def rows(result: QueryResult) -> Iterator[tuple[Series, Row]]:
+    """Return the rows of all series, each with its series."""
     for series in result.series:
         for values in series.values:
             yield series, Row(zip(series.columns, values, strict=True))
 
 
-def read_nothing(_result: QueryResult) -> None:
-    """Read the answer of a statement that has none."""
+def ignore_result(_result: QueryResult) -> None:
+    """Return None, for statements without a result."""
 
 
 def read_names(result: QueryResult) -> list[str]:
-    """Read the answer to SHOW DATABASES and SHOW MEASUREMENTS."""
+    """Return the names in the result of SHOW DATABASES or SHOW MEASUREMENTS."""
     return [row["name"] for _, row in rows(result)]
 
 
-#: Go's units in nanoseconds.
-_UNITS: Final = {
-    "h": 3_600_000_000_000,
-    "m": 60_000_000_000,
-    "s": 1_000_000_000,
-    "ms": 1_000_000,
-    "us": 1_000,
-    "\N{MICRO SIGN}s": 1_000,
-    "ns": 1,
-}
-_DURATION: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?(h|ms|m|s|[u\N{MICRO SIGN}]s|ns)")
-
-
 def read_duration(text: str) -> timedelta:
-    """Read a duration as Go prints it: `168h0m0s`, `1m0.5s`, `12.345ms`."""
-    if not re.fullmatch(f"(?:{_DURATION.pattern})+", text):
-        msg = f"{text!r} is no duration as the server prints it"
-        raise ProtocolError(msg)
-    ns = 0
-    for whole, fraction, unit in _DURATION.findall(text):
-        ns += int(whole + fraction) * _UNITS[unit] // 10 ** len(fraction)
-    return timedelta(microseconds=ns // 1_000)
+    """Return a duration of a result, floored to microseconds."""
+    try:
+        return timedelta(microseconds=go_duration_ns(text) // 1_000)
+    except (ValueError, OverflowError):
+        msg = f"invalid duration {text!r} in the response"
+        raise ProtocolError(msg) from None
 
 
 def read_time(text: str) -> datetime:
-    # Not as nanoseconds: the expiry of a shard may be later than InfluxDB's last one.
+    """Return a time of a result."""
+    # Not converted to int64 nanoseconds: the expiry of a shard may lie beyond their range.
     return datetime.fromisoformat(text)
 
 
-def change(*parts: str, timeout: float | Timeout | None) -> Op[None]:
-    """Return the operation of a statement that has no result."""
-    return query(statement(*parts), timeout=timeout).map(read_nothing)
+def execute(*parts: str, timeout: float | Timeout | None) -> Op[None]:
+    """Return an operation that executes a statement without a result."""
+    return query(statement(*parts), timeout=timeout).map(ignore_result)

@@ -1,4 +1,4 @@
-"""Statements about what is stored: listing, counting and deleting it. See `admin` on the arguments."""
+"""Listing, counting and deleting of series and points. The docstring of `admin` describes the arguments."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ from .._influxql.clauses import (
     Name,
     Not,
     Tags,
-    flag,
-    from_,
+    comparison,
+    delete_conditions,
+    from_clause,
     identifier,
-    matches,
-    page,
+    key_clause,
+    paging_clause,
     statement,
-    where,
-    which,
-    with_key,
+    where_clause,
+    words_if,
 )
 from .._influxql.quote import quote_identifier
 from .._line_protocol.scan import ScanError, scan_series
-from .._query.query import (
-    query,
-)
+from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import read_names, read_nothing, rows
+from .rows import ignore_result, read_names, rows
 
 
 def list_measurements(
@@ -40,12 +38,16 @@ def list_measurements(
     offset: int | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[list[str]]:
-    """Give the names of measurements; `influx_proto.admin` tells the arguments.
+    """Return the names of measurements. The docstring of `influx_proto.admin` describes the arguments.
 
-    Of a database that does not exist it gives none.
+    The list is empty if the database does not exist.
     """
-    only = "" if measurement is None else f"WITH MEASUREMENT {matches('measurement', measurement, quote_identifier)}"
-    return _ask("SHOW MEASUREMENTS", only, where(tags), page(limit, offset), db=db, timeout=timeout).map(read_names)
+    name_clause = (
+        "" if measurement is None else f"WITH MEASUREMENT {comparison('measurement', measurement, quote_identifier)}"
+    )
+    return _statement_op(
+        "SHOW MEASUREMENTS", name_clause, where_clause(tags), paging_clause(limit, offset), db=db, timeout=timeout
+    ).map(read_names)
 
 
 def list_series(
@@ -59,12 +61,12 @@ def list_series(
     offset: int | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[list[SeriesKey]]:
-    """Give series; `influx_proto.admin` tells the arguments.
+    """Return series. The docstring of `influx_proto.admin` describes the arguments.
 
-    A span of time is rounded to shards: series that have points in one of these.
+    `start` and `end` select whole shards: the list holds each series with points in one of these shards.
     """
-    clauses = from_(measurement), where(tags, start, end), page(limit, offset)
-    return _ask("SHOW SERIES", *clauses, db=db, timeout=timeout).map(_read_series_keys)
+    clauses = from_clause(measurement), where_clause(tags, start, end), paging_clause(limit, offset)
+    return _statement_op("SHOW SERIES", *clauses, db=db, timeout=timeout).map(_read_series_keys)
 
 
 def list_tag_keys(
@@ -78,12 +80,12 @@ def list_tag_keys(
     offset: int | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[list[TagKey]]:
-    """Give the tags that series have, by measurement; `influx_proto.admin` tells the arguments.
+    """Return the tag keys of each measurement. The docstring of `influx_proto.admin` describes the arguments.
 
-    A span of time is rounded to shards, and ignored where the server keeps its index of series in memory.
+    `start` and `end` select whole shards. A server with an in-memory index of series ignores them.
     """
-    clauses = from_(measurement), where(tags, start, end), page(limit, offset)
-    return _ask("SHOW TAG KEYS", *clauses, db=db, timeout=timeout).map(_read_tag_keys)
+    clauses = from_clause(measurement), where_clause(tags, start, end), paging_clause(limit, offset)
+    return _statement_op("SHOW TAG KEYS", *clauses, db=db, timeout=timeout).map(_read_tag_keys)
 
 
 def list_tag_values(
@@ -98,13 +100,13 @@ def list_tag_values(
     offset: int | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[list[TagValue]]:
-    """Give the values that tags have, by measurement; `influx_proto.admin` tells the other arguments.
+    """Return the values of tags, by measurement. The docstring of `influx_proto.admin` describes the other arguments.
 
-    A span of time is rounded to shards, and ignored where the server keeps its index of series in memory.
+    `start` and `end` select whole shards. A server with an in-memory index of series ignores them.
 
     Args:
-        key: the tag, or several, or a pattern for all tags in whose name it finds something, or `Not(...)` for all but
-            one or those of a pattern.
+        key: a tag key, several tag keys, a pattern that tag keys must match, or `Not(...)` of a tag key or pattern to
+            exclude.
         measurement: see `influx_proto.admin`.
         db: see `influx_proto.admin`.
         tags: see `influx_proto.admin`.
@@ -114,8 +116,8 @@ def list_tag_values(
         offset: see `influx_proto.admin`.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    clauses = from_(measurement), with_key(key), where(tags, start, end), page(limit, offset)
-    return _ask("SHOW TAG VALUES", *clauses, db=db, timeout=timeout).map(_read_tag_values)
+    clauses = from_clause(measurement), key_clause(key), where_clause(tags, start, end), paging_clause(limit, offset)
+    return _statement_op("SHOW TAG VALUES", *clauses, db=db, timeout=timeout).map(_read_tag_values)
 
 
 def list_field_keys(
@@ -126,13 +128,13 @@ def list_field_keys(
     offset: int | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[list[FieldKey]]:
-    """Give the fields that points have, by measurement; `influx_proto.admin` tells the arguments."""
-    return _ask("SHOW FIELD KEYS", from_(measurement), page(limit, offset), db=db, timeout=timeout).map(
-        _read_field_keys
-    )
+    """Return the field keys of each measurement. The docstring of `influx_proto.admin` describes the arguments."""
+    return _statement_op(
+        "SHOW FIELD KEYS", from_clause(measurement), paging_clause(limit, offset), db=db, timeout=timeout
+    ).map(_read_field_keys)
 
 
-# How much of it there is.
+# Counting.
 
 
 def series_cardinality(
@@ -143,11 +145,11 @@ def series_cardinality(
     exact: bool = False,
     timeout: float | Timeout | None = None,
 ) -> Op[int]:
-    """Count series; `influx_proto.admin` tells the arguments.
+    """Count series. The docstring of `influx_proto.admin` describes the arguments.
 
-    Without `exact` the number of all series of a database is an estimate, which takes far less of the server's time.
+    Without `exact` the count of all series of a database is an estimate, which is much cheaper for the server.
     """
-    return _cardinality("SERIES", exact, from_(measurement), where(tags), db=db, timeout=timeout)
+    return _cardinality("SERIES", exact, from_clause(measurement), where_clause(tags), db=db, timeout=timeout)
 
 
 def measurement_cardinality(
@@ -158,11 +160,11 @@ def measurement_cardinality(
     exact: bool = False,
     timeout: float | Timeout | None = None,
 ) -> Op[int]:
-    """Count measurements; `influx_proto.admin` tells the arguments.
+    """Count measurements. The docstring of `influx_proto.admin` describes the arguments.
 
-    Without `exact` the number of all measurements of a database is an estimate.
+    Without `exact` the count of all measurements of a database is an estimate.
     """
-    return _cardinality("MEASUREMENT", exact, from_(measurement), where(tags), db=db, timeout=timeout)
+    return _cardinality("MEASUREMENT", exact, from_clause(measurement), where_clause(tags), db=db, timeout=timeout)
 
 
 def tag_key_cardinality(
@@ -173,11 +175,11 @@ def tag_key_cardinality(
     exact: bool = False,
     timeout: float | Timeout | None = None,
 ) -> Op[int]:
-    """Count the tags that series have; `influx_proto.admin` tells the arguments.
+    """Count tag keys. The docstring of `influx_proto.admin` describes the arguments.
 
-    A tag counts once for each measurement that has it.
+    A tag key counts once for each measurement that has it.
     """
-    return _cardinality("TAG KEY", exact, from_(measurement), where(tags), db=db, timeout=timeout)
+    return _cardinality("TAG KEY", exact, from_clause(measurement), where_clause(tags), db=db, timeout=timeout)
 
 
 def tag_values_cardinality(
@@ -189,11 +191,13 @@ def tag_values_cardinality(
     exact: bool = False,
     timeout: float | Timeout | None = None,
 ) -> Op[int]:
-    """Count the values that tags have; see `list_tag_values` for the arguments.
+    """Count the values of tags; see `list_tag_values` for the arguments.
 
-    A value counts once for each measurement and tag that have it.
+    A value counts once for each measurement and tag key that have it.
     """
-    return _cardinality("TAG VALUES", exact, from_(measurement), with_key(key), where(tags), db=db, timeout=timeout)
+    return _cardinality(
+        "TAG VALUES", exact, from_clause(measurement), key_clause(key), where_clause(tags), db=db, timeout=timeout
+    )
 
 
 def field_key_cardinality(
@@ -203,11 +207,11 @@ def field_key_cardinality(
     exact: bool = False,
     timeout: float | Timeout | None = None,
 ) -> Op[int]:
-    """Count the fields that points have; `influx_proto.admin` tells the arguments.
+    """Count field keys. The docstring of `influx_proto.admin` describes the arguments.
 
-    A field counts once for each measurement that has it.
+    A field key counts once for each measurement that has it.
     """
-    return _cardinality("FIELD KEY", exact, from_(measurement), db=db, timeout=timeout)
+    return _cardinality("FIELD KEY", exact, from_clause(measurement), db=db, timeout=timeout)
 
 
 # Deleting.
@@ -222,12 +226,16 @@ def delete(
     db: str | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[None]:
-    """Delete points from all retention policies of a database; `influx_proto.admin` tells the arguments.
+    """Delete points from all retention policies of a database.
+
+    The docstring of `influx_proto.admin` describes the arguments.
 
     Raises:
-        ValueError: nothing says which. All points of a database are those of `re.compile("")`.
+        ValueError: all conditions are None. To delete all points of a database, pass `re.compile("")` as `measurement`.
     """
-    return _ask("DELETE", *which("delete", measurement, tags, start, end), db=db, timeout=timeout).map(read_nothing)
+    return _statement_op(
+        "DELETE", *delete_conditions("delete", measurement, tags, start, end), db=db, timeout=timeout
+    ).map(ignore_result)
 
 
 def drop_series(
@@ -237,40 +245,44 @@ def drop_series(
     db: str | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[None]:
-    """Delete series with all their points; `influx_proto.admin` tells the arguments.
+    """Delete series with all their points. The docstring of `influx_proto.admin` describes the arguments.
 
     Raises:
-        ValueError: nothing says which. All series of a database are those of `re.compile("")`.
+        ValueError: all conditions are None. To delete all series of a database, pass `re.compile("")` as `measurement`.
     """
-    return _ask("DROP SERIES", *which("drop_series", measurement, tags), db=db, timeout=timeout).map(read_nothing)
+    return _statement_op(
+        "DROP SERIES", *delete_conditions("drop_series", measurement, tags), db=db, timeout=timeout
+    ).map(ignore_result)
 
 
-def _cardinality(what: str, exact: object, *clauses: str, db: str | None, timeout: float | Timeout | None) -> Op[int]:
-    return _ask("SHOW", what, flag("exact", exact, "EXACT"), "CARDINALITY", *clauses, db=db, timeout=timeout).map(
-        _read_cardinality
-    )
+def _cardinality(
+    subject: str, exact: object, *clauses: str, db: str | None, timeout: float | Timeout | None
+) -> Op[int]:
+    return _statement_op(
+        "SHOW", subject, words_if("exact", exact, "EXACT"), "CARDINALITY", *clauses, db=db, timeout=timeout
+    ).map(_read_cardinality)
 
 
-def _ask(*clauses: str, db: str | None, timeout: float | Timeout | None) -> Op[QueryResult]:
+def _statement_op(*clauses: str, db: str | None, timeout: float | Timeout | None) -> Op[QueryResult]:
     return query(statement(*clauses), db=db, timeout=timeout)
 
 
 class SeriesKey(NamedTuple):
-    """What makes a series: a measurement and tags."""
+    """The key of a series: measurement and tags."""
 
     measurement: str
     tags: Mapping[str, str]
 
 
 class TagKey(NamedTuple):
-    """A tag that points of a measurement have."""
+    """A tag key of a measurement."""
 
     measurement: str
     key: str
 
 
 class TagValue(NamedTuple):
-    """A value that a tag has in a measurement."""
+    """A value of a tag in a measurement."""
 
     measurement: str
     key: str
@@ -278,7 +290,7 @@ class TagValue(NamedTuple):
 
 
 class FieldKey(NamedTuple):
-    """A field that points of a measurement have. With different types in several shards it comes once for each."""
+    """A field key of a measurement. A field with different types in different shards has one `FieldKey` per type."""
 
     measurement: str
     key: str
@@ -287,27 +299,27 @@ class FieldKey(NamedTuple):
 
 
 def _read_series_keys(result: QueryResult) -> list[SeriesKey]:
-    """Read the answer to SHOW SERIES, which has the keys as line protocol writes them."""
+    """Read the result of SHOW SERIES: keys in line protocol."""
     return [_series_key(row["key"]) for _, row in rows(result)]
 
 
 def _read_tag_keys(result: QueryResult) -> list[TagKey]:
-    """Read the answer to SHOW TAG KEYS."""
+    """Read the result of SHOW TAG KEYS."""
     return [TagKey(series.name, row["tagKey"]) for series, row in rows(result)]
 
 
 def _read_tag_values(result: QueryResult) -> list[TagValue]:
-    """Read the answer to SHOW TAG VALUES."""
+    """Read the result of SHOW TAG VALUES."""
     return [TagValue(series.name, row["key"], row["value"]) for series, row in rows(result)]
 
 
 def _read_field_keys(result: QueryResult) -> list[FieldKey]:
-    """Read the answer to SHOW FIELD KEYS."""
+    """Read the result of SHOW FIELD KEYS."""
     return [FieldKey(series.name, row["fieldKey"], row["fieldType"]) for series, row in rows(result)]
 
 
 def _read_cardinality(result: QueryResult) -> int:
-    """Read the answer to SHOW ... CARDINALITY: one number, or one for each measurement."""
+    """Read the result of SHOW ... CARDINALITY: one count, or one per measurement."""
     total = 0
     for _, row in rows(result):
         total += row["cardinality estimation"] if "cardinality estimation" in row else row["count"]
@@ -318,7 +330,7 @@ def _series_key(text: str) -> SeriesKey:
     try:
         measurement, tags, _ = scan_series(text.encode() + b" ", 0)
     except ScanError as error:
-        msg = f"{text!r} is no key of a series: {error.reason}"
+        msg = f"invalid series key {text!r} in the response: {error.reason}"
         raise ProtocolError(msg) from None
     return SeriesKey(measurement, tags)
 
@@ -326,32 +338,32 @@ def _series_key(text: str) -> SeriesKey:
 def drop_measurement(
     measurement: str, db: str | None = None, *, timeout: float | Timeout | None = None
 ) -> Op[QueryResult]:
-    """Delete a measurement with all its points; nothing happens if there is none.
+    """Delete a measurement with all its points, if it exists.
 
     Args:
-        measurement: the measurement.
-        db: the database; the client's own if None.
+        measurement: the name of the measurement.
+        db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
     return query(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
 
 
 def show_measurements(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
-    """List the measurements of a database.
+    """Return the result of SHOW MEASUREMENTS.
 
     Args:
-        db: the database; the client's own if None.
+        db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
     return query("SHOW MEASUREMENTS", db=db, timeout=timeout)
 
 
 def select_all(measurement: str, db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
-    """Get all points of a measurement.
+    """Return all points of a measurement.
 
     Args:
-        measurement: the measurement.
-        db: the database; the client's own if None.
+        measurement: the name of the measurement.
+        db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(f"SELECT * FROM {identifier('measurement', measurement)}", db=db, timeout=timeout)  # noqa: S608 - it is quoted
+    return query(f"SELECT * FROM {identifier('measurement', measurement)}", db=db, timeout=timeout)  # noqa: S608 - the name is quoted

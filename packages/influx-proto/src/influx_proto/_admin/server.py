@@ -1,4 +1,4 @@
-"""The server itself: ping, shards, running queries, statistics and plans."""
+"""Ping, shards, running queries, statistics, diagnostics and query plans."""
 
 from __future__ import annotations
 
@@ -16,22 +16,11 @@ from .._influxql.clauses import number, statement, string
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import Row, change, read_duration, read_time, rows
-
-# Databases and retention policies. CREATE DATABASE and DROP DATABASE are in `ops`.
-
-
-# Users and what they may do.
-
-
-# Continuous queries and subscriptions.
-
-
-# The server itself.
+from .rows import Row, execute, read_duration, read_time, rows
 
 
 def list_shards(*, timeout: float | Timeout | None = None) -> Op[list[Shard]]:
-    """Give the shards of all databases.
+    """Return the shards of all databases.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
@@ -40,7 +29,7 @@ def list_shards(*, timeout: float | Timeout | None = None) -> Op[list[Shard]]:
 
 
 def list_shard_groups(*, timeout: float | Timeout | None = None) -> Op[list[ShardGroup]]:
-    """Give the shard groups of all databases.
+    """Return the shard groups of all databases.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
@@ -49,17 +38,17 @@ def list_shard_groups(*, timeout: float | Timeout | None = None) -> Op[list[Shar
 
 
 def drop_shard(shard_id: int, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Delete a shard with all its points; nothing happens if there is none.
+    """Delete a shard with all its points, if it exists.
 
     Args:
-        shard_id: the number of the shard, from `list_shards`.
+        shard_id: the id of the shard, from `list_shards`.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return change("DROP SHARD", number("shard_id", shard_id, 0), timeout=timeout)
+    return execute("DROP SHARD", number("shard_id", shard_id, 0), timeout=timeout)
 
 
 def list_queries(*, timeout: float | Timeout | None = None) -> Op[list[RunningQuery]]:
-    """Give the queries that the server is executing, this one included.
+    """Return the queries that the server is executing, including this one.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
@@ -68,38 +57,36 @@ def list_queries(*, timeout: float | Timeout | None = None) -> Op[list[RunningQu
 
 
 def kill_query(qid: int, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """End a query that is running, by the number that `list_queries` tells.
+    """Kill a running query.
 
     Args:
-        qid: the number of the query, from `list_queries`.
+        qid: the id of the query, from `list_queries`.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such query.
+        QueryError: the query does not exist.
     """
-    return change("KILL QUERY", number("qid", qid, 0), timeout=timeout)
+    return execute("KILL QUERY", number("qid", qid, 0), timeout=timeout)
 
 
 def stats(module: str | None = None, *, timeout: float | Timeout | None = None) -> Op[list[Statistics]]:
-    """Give what the server has counted since it was started; of one module (`"httpd"`), or of all.
-
-    The module `indexes`, which costs the server some time, is only given where it is named.
+    """Return the server's statistics since its start.
 
     Args:
-        module: the module, such as `httpd`; None for all.
+        module: the module, such as `httpd`; None for all modules except `indexes`, which is expensive for the server.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(statement("SHOW STATS", _for(module)), timeout=timeout).map(_read_statistics)
+    return query(statement("SHOW STATS", _for_clause(module)), timeout=timeout).map(_read_statistics)
 
 
 def diagnostics(module: str | None = None, *, timeout: float | Timeout | None = None) -> Op[list[Diagnostics]]:
-    """Give what the server tells about its version, settings and state; of one module (`"build"`), or of all.
+    """Return the server's diagnostics: its version, settings and state.
 
     Args:
-        module: the module, such as `httpd`; None for all.
+        module: the module, such as `build`; None for all.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(statement("SHOW DIAGNOSTICS", _for(module)), timeout=timeout).map(_read_diagnostics)
+    return query(statement("SHOW DIAGNOSTICS", _for_clause(module)), timeout=timeout).map(_read_diagnostics)
 
 
 def explain(
@@ -110,20 +97,20 @@ def explain(
     params: Mapping[str, object] | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[str]:
-    """Give the server's plan for a query, as lines of text.
+    """Return the server's plan for a query, as lines of text.
 
     Args:
         q: one SELECT statement.
-        db: the database of measurements that name none; the client's own where it is None.
-        rp: the retention policy of measurements that name none.
+        db: the default database of the query; None for the client's database.
+        rp: the default retention policy of the query; None for the database's default.
         params: values for `$name` in the query.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: the server refused the query.
-        ValueError: these are several statements.
+        QueryError: the server rejects the query.
+        ValueError: `q` has several statements.
     """
-    return query(f"EXPLAIN {_one(q)}", db=db, rp=rp, params=params, timeout=timeout).map(_read_plan)
+    return query(f"EXPLAIN {_single_statement(q)}", db=db, rp=rp, params=params, timeout=timeout).map(_read_plan)
 
 
 def explain_analyze(
@@ -134,97 +121,99 @@ def explain_analyze(
     params: Mapping[str, object] | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[str]:
-    """Execute a query and give what the server did for it and how long that took, as lines of text.
+    """Execute a query and return the server's execution plan with timings, as lines of text.
 
     Args:
         q: one SELECT statement.
-        db: the database of measurements that name none; the client's own where it is None.
-        rp: the retention policy of measurements that name none.
+        db: the default database of the query; None for the client's database.
+        rp: the default retention policy of the query; None for the database's default.
         params: values for `$name` in the query.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: the server refused the query.
-        ValueError: these are several statements.
+        QueryError: the server rejects the query.
+        ValueError: `q` has several statements.
     """
-    return query(f"EXPLAIN ANALYZE {_one(q)}", db=db, rp=rp, params=params, timeout=timeout).map(_read_plan)
+    return query(f"EXPLAIN ANALYZE {_single_statement(q)}", db=db, rp=rp, params=params, timeout=timeout).map(
+        _read_plan
+    )
 
 
-def _one(q: str) -> str:
+def _single_statement(q: str) -> str:
     if statement_count(text("q", q)) > 1:
-        msg = "q: must be one statement, of which the plan is given; a second one would be executed"
+        msg = "q: must be one statement; the server would execute the others instead of explaining them"
         raise ValueError(msg)
     return q
 
 
-def _for(module: str | None) -> str:
+def _for_clause(module: str | None) -> str:
     return "" if module is None else f"FOR {string('module', module)}"
 
 
 class Shard(NamedTuple):
-    """The points of a span of time, in one place. All times are in UTC."""
+    """A shard: the points of a time range. All times are in UTC."""
 
     id: int
     database: str
     retention_policy: str
-    #: The number of its group.
+    #: The id of its shard group.
     shard_group: int
-    #: The span of time, without its end.
+    #: The time range; `end_time` is exclusive.
     start_time: datetime
     end_time: datetime
-    #: When it is deleted; None for never.
+    #: When the server deletes it; None for never.
     expiry_time: datetime | None
-    #: The numbers of the nodes of a cluster that have it.
+    #: The ids of the cluster nodes that store it.
     owners: tuple[int, ...]
 
 
 class ShardGroup(NamedTuple):
-    """The shards of one span of time. All times are in UTC."""
+    """The shards of a time range. All times are in UTC."""
 
     id: int
     database: str
     retention_policy: str
-    #: The span of time, without its end.
+    #: The time range; `end_time` is exclusive.
     start_time: datetime
     end_time: datetime
-    #: When it is deleted; None for never.
+    #: When the server deletes it; None for never.
     expiry_time: datetime | None
 
 
 class RunningQuery(NamedTuple):
     """A query that the server is executing."""
 
-    #: The number to end it by.
+    #: The id for `kill_query`.
     qid: int
     query: str
-    #: Empty where the query needs none.
+    #: Empty if the query needs no database.
     database: str
     #: How long it has been running.
     duration: timedelta
-    #: `running` or `killed`; None of servers that do not tell.
+    #: `running` or `killed`; None if the server does not report it.
     status: str | None
 
 
 class Statistics(NamedTuple):
-    """What one part of the server has counted since it was started."""
+    """Statistics of a module of the server since its start."""
 
-    #: The part: `httpd`, `write`, `shard`...
+    #: Such as `httpd`, `write` or `shard`.
     module: str
-    #: Which one, where there are several: the shard's database and path, for instance.
+    #: Identify one of several instances of the module, such as the database and path of a shard.
     tags: Mapping[str, str]
     values: Mapping[str, Any]
 
 
 class Diagnostics(NamedTuple):
-    """What one part of the server tells about its version, settings and state."""
+    """Version, settings or state of a module of the server."""
 
-    #: The part: `build`, `config`, `network`...
+    #: Such as `build`, `config` or `network`.
     module: str
     values: Mapping[str, Any]
 
 
 def _read_shards(result: QueryResult) -> list[Shard]:
-    """Read the answer to SHOW SHARDS."""
+    """Read the result of SHOW SHARDS."""
     return [
         Shard(
             id=row["id"],
@@ -241,7 +230,7 @@ def _read_shards(result: QueryResult) -> list[Shard]:
 
 
 def _read_shard_groups(result: QueryResult) -> list[ShardGroup]:
-    """Read the answer to SHOW SHARD GROUPS."""
+    """Read the result of SHOW SHARD GROUPS."""
     return [
         ShardGroup(
             id=row["id"],
@@ -256,7 +245,7 @@ def _read_shard_groups(result: QueryResult) -> list[ShardGroup]:
 
 
 def _read_running_queries(result: QueryResult) -> list[RunningQuery]:
-    """Read the answer to SHOW QUERIES."""
+    """Read the result of SHOW QUERIES."""
     return [
         RunningQuery(row["qid"], row["query"], row["database"], read_duration(row["duration"]), row.get("status"))
         for _, row in rows(result)
@@ -264,75 +253,75 @@ def _read_running_queries(result: QueryResult) -> list[RunningQuery]:
 
 
 def _read_statistics(result: QueryResult) -> list[Statistics]:
-    """Read the answer to SHOW STATS."""
+    """Read the result of SHOW STATS."""
     return [Statistics(series.name, series.tags, dict(row)) for series, row in rows(result)]
 
 
 def _read_diagnostics(result: QueryResult) -> list[Diagnostics]:
-    """Read the answer to SHOW DIAGNOSTICS."""
+    """Read the result of SHOW DIAGNOSTICS."""
     return [Diagnostics(series.name, dict(row)) for series, row in rows(result)]
 
 
 def _read_plan(result: QueryResult) -> str:
-    """Read the answer to EXPLAIN and EXPLAIN ANALYZE: rows that are lines of text."""
+    """Read the result of EXPLAIN or EXPLAIN ANALYZE: each row is a line of text."""
     return "\n".join(str(row[0]) for series in result.series[:1] for row in series.values).strip("\n")
 
 
 def _expiry(row: Row) -> datetime | None:
-    """Read when a shard expires. The server adds the policy's duration to the shard's end, where 0 is for ever."""
+    """Return the expiry of a shard: its end plus the retention policy's duration, where 0 means indefinitely."""
     expiry = read_time(row["expiry_time"])
     return None if expiry == read_time(row["end_time"]) else expiry
 
 
 class ServerInfo(Headers):
-    """Who answered a ping: the headers of the answer."""
+    """The headers of the response to a ping."""
 
     __slots__ = ()
 
     @property
     def version(self) -> str | None:
-        """The server's version as it writes it (`1.8.10`, `1.6.7~rc0`, `v2.7.1`); None where it does not say."""
+        """The server's version as reported (`1.8.10`, `1.6.7~rc0`, `v2.7.1`); None if it does not report one."""
         return self.get("X-Influxdb-Version")
 
     @property
     def build(self) -> str | None:
-        """`OSS`, `ENT` or `Core`; None where the server does not say."""
+        """`OSS`, `ENT` or `Core`; None if the server does not report it."""
         return self.get("X-Influxdb-Build")
 
 
 class PingReceiver:
-    """Receives the answer to a ping: 204, or from InfluxDB 3 a 200 with JSON."""
+    """Receives the response to a ping: 204, or from InfluxDB 3 a 200 with JSON."""
 
     def __init__(self, status: int, headers: Headers) -> None:
         self._status = status
         self._headers = headers
-        self._refusal = None if status in {200, 204} else ErrorReceiver(ResponseError, status, headers)
-        self._start = b""
+        self._error_receiver = None if status in {200, 204} else ErrorReceiver(ResponseError, status, headers)
+        self._body_start = b""
 
     def feed(self, data: bytes) -> None:
-        """Take more bytes."""
-        if self._refusal is not None:
-            self._refusal.feed(data)
-        elif len(self._start) < 1024:
-            self._start += data[:1024]
+        """Receive body bytes."""
+        if self._error_receiver is not None:
+            self._error_receiver.feed(data)
+        elif len(self._body_start) < 1024:
+            self._body_start += data[:1024]
 
     def close(self) -> ServerInfo:
-        """Take the end of the answer."""
-        if self._refusal is not None:
-            self._refusal.close()
-        # VictoriaMetrics answers 204 without a version; a web server in its place answers 200 with a page.
+        """Return the headers at the end of the response."""
+        if self._error_receiver is not None:
+            self._error_receiver.close()
+        # VictoriaMetrics responds 204 without a version; a web server at this address responds 200 with a page.
         if self._status == 200 and "X-Influxdb-Version" not in self._headers:
-            raise not_influxdb(self._status, self._headers, self._start)
+            raise not_influxdb(self._status, self._headers, self._body_start)
         return ServerInfo(self._headers)
 
 
 def ping(*, timeout: float | Timeout | None = None) -> Op[ServerInfo]:
-    """Ask the server whether it is there and who it is.
+    """Check that the server is reachable, and return its version.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Returns:
-        The headers of the answer, with `.version` and `.build`.
+        The headers of the response, with `.version` and `.build`.
     """
     return Op(Request("GET", "/ping"), PingReceiver, as_timeout(timeout))

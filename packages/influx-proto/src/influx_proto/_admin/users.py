@@ -1,4 +1,4 @@
-"""Users and what they are allowed to do."""
+"""Users and their privileges."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from .._checks import choice
 from .._http.timeout import Timeout
-from .._influxql.clauses import flag, identifier, string
+from .._influxql.clauses import identifier, string, words_if
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import change, rows
+from .rows import execute, rows
 
 
 class User(NamedTuple):
     """A user of the server."""
 
     name: str
-    #: Whether the user may do everything.
+    #: Whether the user has all privileges.
     admin: bool
 
 
 class Grant(NamedTuple):
-    """What a user may do with a database."""
+    """A user's privilege on a database."""
 
     database: str
-    #: `read`, `write`, `all`, or `none` where it has been revoked.
+    #: `read`, `write`, `all`, or `none` if it has been revoked.
     privilege: str
 
 
 def _read_users(result: QueryResult) -> list[User]:
-    """Read the answer to SHOW USERS."""
+    """Read the result of SHOW USERS."""
     return [User(row["user"], row["admin"]) for _, row in rows(result)]
 
 
 def _read_grants(result: QueryResult) -> list[Grant]:
-    """Read the answer to SHOW GRANTS."""
+    """Read the result of SHOW GRANTS."""
     return [Grant(row["database"], _read_privilege(row["privilege"])) for _, row in rows(result)]
 
 
@@ -43,12 +43,12 @@ def _read_privilege(text: str) -> str:
     return {"ALL PRIVILEGES": "all", "NO PRIVILEGES": "none"}.get(text, text.lower())
 
 
-#: What a user may be allowed to do with a database.
+#: A privilege on a database.
 Privilege: TypeAlias = Literal["read", "write", "all"]
 
 
 def list_users(*, timeout: float | Timeout | None = None) -> Op[list[User]]:
-    """Give the users.
+    """Return the users.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
@@ -57,19 +57,19 @@ def list_users(*, timeout: float | Timeout | None = None) -> Op[list[User]]:
 
 
 def create_user(user: str, password: str, *, admin: bool = False, timeout: float | Timeout | None = None) -> Op[None]:
-    """Create a user; nothing happens if there is one with this password.
+    """Create a user, unless it exists with this password.
 
     Args:
-        user: the name.
-        password: the password, in the clear.
-        admin: whether the user may do everything. The first user of a server that asks for passwords must.
+        user: the name of the user.
+        password: the password, in plain text.
+        admin: grant all privileges. The first user of a server with authentication enabled must be an admin.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the user exists with another password.
     """
-    privileges = flag("admin", admin, "WITH ALL PRIVILEGES")
-    return change(
+    privileges = words_if("admin", admin, "WITH ALL PRIVILEGES")
+    return execute(
         "CREATE USER",
         identifier("user", user),
         "WITH PASSWORD",
@@ -80,7 +80,7 @@ def create_user(user: str, password: str, *, admin: bool = False, timeout: float
 
 
 def set_password(user: str, password: str, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Give a user another password, which only an admin may.
+    """Change the password of a user. Requires an admin.
 
     Args:
         user: the name of the user.
@@ -88,9 +88,9 @@ def set_password(user: str, password: str, *, timeout: float | Timeout | None = 
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such user.
+        QueryError: the user does not exist.
     """
-    return change("SET PASSWORD FOR", identifier("user", user), "=", string("password", password), timeout=timeout)
+    return execute("SET PASSWORD FOR", identifier("user", user), "=", string("password", password), timeout=timeout)
 
 
 def drop_user(user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
@@ -101,26 +101,28 @@ def drop_user(user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such user.
+        QueryError: the user does not exist.
     """
-    return change("DROP USER", identifier("user", user), timeout=timeout)
+    return execute("DROP USER", identifier("user", user), timeout=timeout)
 
 
 def list_grants(user: str, *, timeout: float | Timeout | None = None) -> Op[list[Grant]]:
-    """Give what a user may do, by database. An admin may do everything without any.
+    """Return the privileges of a user, by database. An admin needs no grants.
 
     Args:
         user: the name of the user.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such user.
+        QueryError: the user does not exist.
     """
     return query(f"SHOW GRANTS FOR {identifier('user', user)}", timeout=timeout).map(_read_grants)
 
 
 def grant(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Allow a user to use a database. It replaces what was granted before: after `read`, `write` is `write` alone.
+    """Grant a user a privilege on a database.
+
+    It replaces an earlier grant: after `read` and then `write`, the user has `write` only.
 
     Args:
         privilege: `read`, `write` or `all`.
@@ -129,15 +131,21 @@ def grant(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout 
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such database or user.
+        QueryError: the database or user does not exist.
     """
-    return change(
-        "GRANT", _privilege(privilege), "ON", identifier("db", db), "TO", identifier("user", user), timeout=timeout
+    return execute(
+        "GRANT",
+        _privilege_keyword(privilege),
+        "ON",
+        identifier("db", db),
+        "TO",
+        identifier("user", user),
+        timeout=timeout,
     )
 
 
 def revoke(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Take from a user what was granted on a database: of `all`, `write` leaves `read`.
+    """Revoke a user's privilege on a database. Revoking `write` from `all` leaves `read`.
 
     Args:
         privilege: `read`, `write` or `all`.
@@ -146,46 +154,52 @@ def revoke(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such database or user.
+        QueryError: the database or user does not exist.
     """
-    return change(
-        "REVOKE", _privilege(privilege), "ON", identifier("db", db), "FROM", identifier("user", user), timeout=timeout
+    return execute(
+        "REVOKE",
+        _privilege_keyword(privilege),
+        "ON",
+        identifier("db", db),
+        "FROM",
+        identifier("user", user),
+        timeout=timeout,
     )
 
 
 def grant_admin(user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Make a user an admin.
+    """Grant a user all privileges: make the user an admin.
 
     Args:
         user: the name of the user.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such user.
+        QueryError: the user does not exist.
     """
-    return change("GRANT ALL PRIVILEGES TO", identifier("user", user), timeout=timeout)
+    return execute("GRANT ALL PRIVILEGES TO", identifier("user", user), timeout=timeout)
 
 
 def revoke_admin(user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Make an admin a user like others, with what was granted by database.
+    """Revoke the admin privileges of a user. Grants on databases stay.
 
     Args:
         user: the name of the user.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: there is no such user.
+        QueryError: the user does not exist.
     """
-    return change("REVOKE ALL PRIVILEGES FROM", identifier("user", user), timeout=timeout)
+    return execute("REVOKE ALL PRIVILEGES FROM", identifier("user", user), timeout=timeout)
 
 
-def _privilege(privilege: str) -> str:
+def _privilege_keyword(privilege: str) -> str:
     choice("privilege", privilege, ("read", "write", "all"))
     return privilege.upper()
 
 
 def show_users(*, timeout: float | Timeout | None = None) -> Op[QueryResult]:
-    """List the users.
+    """Return the result of SHOW USERS.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.

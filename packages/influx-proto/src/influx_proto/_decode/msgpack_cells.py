@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from .._result.column import Piece, PieceKind, Texts
+from .._result.column import DictionaryStrings, Fragment, FragmentDType
 from .msgpack_format import SIZES
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class CellSource:
             offsets = offsets + self._sizes(offsets, self._bytes[offsets])
         return offsets
 
-    def column(self, offsets: Places) -> tuple[Piece, Places | int] | None:
+    def column(self, offsets: Places) -> tuple[Fragment, Places | int] | None:
         """Read the cells at these places; give them and their sizes, or None if they are not of one type."""
         if offsets.max() >= self.size:
             return None
@@ -122,7 +122,7 @@ class CellSource:
             return None
         return values
 
-    def _strings(self, offsets: Places, tags: Bytes, sizes: Places | int, missing: Flags | None) -> Piece:
+    def _strings(self, offsets: Places, tags: Bytes, sizes: Places | int, missing: Flags | None) -> Fragment:
         heads = np.ones(len(tags), np.intp)
         for tag, _, head in _LONG_STRINGS:
             heads[tags == tag] = head
@@ -135,7 +135,7 @@ class CellSource:
             codes = np.full(len(tags), len(distinct), np.intc)
             codes[there] = codes_there
             distinct.append(None)
-        texts = Texts([(distinct, _view(codes))])
+        texts = DictionaryStrings([(distinct, _view(codes))])
         # Those that hardly ever repeat are not worth counting together.
         return _piece(tags, "str", texts if 2 * len(distinct) <= len(tags) else list(texts), missing)
 
@@ -174,10 +174,10 @@ class CellSource:
         return view[offsets].astype(dtype.newbyteorder("="), copy=False)
 
 
-def _piece(tags: Bytes, kind: PieceKind | None, values: Any, missing: Flags | None) -> Piece:
+def _piece(tags: Bytes, kind: FragmentDType | None, values: Any, missing: Flags | None) -> Fragment:
     if isinstance(values, np.ndarray):
         values = _view(values)
-    return Piece(len(tags), kind, values, None if missing is None else bytearray(missing.tobytes()))
+    return Fragment(len(tags), kind, values, None if missing is None else bytearray(missing.tobytes()))
 
 
 def _view(values: Any) -> memoryview:

@@ -1,1 +1,1 @@
-"""InfluxQL text: quoting, bind parameters, classification and clauses."""
+"""InfluxQL: quoting, bind parameters, classification and clauses."""

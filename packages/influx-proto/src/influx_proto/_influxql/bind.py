@@ -1,4 +1,4 @@
-"""Bind parameters, as the JSON that InfluxDB reads."""
+"""JSON encoder for bind parameters."""
 
 from __future__ import annotations
 
@@ -15,67 +15,70 @@ from .._checks import mapping
 from .._line_protocol.options import FieldOptions
 from .._line_protocol.values import FieldValueEncoder
 from .._repr import short_repr
-from .quote import LONGEST, duration_ns, encodable, quote_time, quoted, regex_text
+from .quote import INT64_MAX, check_encodable, duration_ns, quote_time, quoted, regex_text
 
 _FLOATS: Final = FieldValueEncoder(FieldOptions())
 
 
 def encode_bind_parameters(params: Mapping[str, object]) -> str:
-    """Encode bind parameters (`$name` in the query) as the JSON that InfluxDB reads.
+    """Encode bind parameters (`$name` in the query) as JSON.
 
-    What can be bound:
+    Supported types:
 
-    - `str`, `bool`, `int` and `float`, and numpy's kinds of these. A float is written with a decimal point, without
-      which the server takes a number for an integer;
+    - `str`, `bool`, `int` and `float`, and the equivalent numpy scalars. A float is always written with a decimal
+      point, since the server reads a number without one as an integer;
     - `decimal.Decimal`: its digits, as a float;
-    - members of an `Enum`: their value where they are also `str` or `int`, and otherwise their name;
+    - members of an `Enum`: the value if the member is a `str` or `int`, otherwise the name;
     - `datetime` (naive means UTC), `date`, `numpy.datetime64` and `pandas.Timestamp`: nanoseconds since 1970 UTC, which
-      compare with `time` exactly;
-    - from InfluxDB 1.8 on: `timedelta`, for `time > now() - $age` and `GROUP BY time($every)`; and Python's patterns,
-      for `host =~ $pattern`, see `quote_regex`.
+      compare exactly with `time`;
+    - with InfluxDB 1.8 or later: `timedelta`, for `time > now() - $age` and `GROUP BY time($every)`; and patterns of
+      `re`, for `host =~ $pattern`, see `quote_regex`.
 
     Raises:
-        TypeError: a name or value is of another type.
-        ValueError: a number is infinite or not a number, or an integer of more than 64 bits; a time is out of range.
+        TypeError: a name or value has an unsupported type.
+        ValueError: a float is infinite or NaN, an integer does not fit into 64 bits, or a time is out of range.
     """
     pairs: list[str] = []
     for name, value in mapping("params", params).items():
         if not isinstance(name, str):
             msg = f"params: names must be str, not {type(name).__name__}"
             raise TypeError(msg)
-        pairs.append(f"{quoted('params', _json_text, name)}:{quoted(f'params: {name!r}', _bound, value)}")
+        pairs.append(f"{quoted('params', _encode_str, name)}:{quoted(f'params: {name!r}', _encode_value, value)}")
     return "{" + ",".join(pairs) + "}"
 
 
-def _json_text(text: str) -> str:
-    import json  # noqa: PLC0415 - not needed by those who bind nothing
+def _encode_str(text: str) -> str:
+    import json  # noqa: PLC0415 - only needed with bind parameters
 
-    return json.dumps(encodable(text), ensure_ascii=False)
+    return json.dumps(check_encodable(text), ensure_ascii=False)
 
 
-def _bound(value: object) -> str:
-    value = _plain(value)
+def _encode_value(value: object) -> str:
+    value = _to_builtin(value)
     if isinstance(value, str):
-        return _json_text(value)
+        return _encode_str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        if not -LONGEST - 1 <= value <= LONGEST:
+        if not -INT64_MAX - 1 <= value <= INT64_MAX:
             msg = f"{short_repr(value)} does not fit into 64 bits"
             raise ValueError(msg)
         return str(int(value))
     if isinstance(value, timedelta):
         return f'{{"duration":{duration_ns(value)}}}'
     if isinstance(value, re.Pattern):
-        return f'{{"regex":{_json_text(regex_text(value))}}}'
+        return f'{{"regex":{_encode_str(regex_text(value))}}}'
     if isinstance(value, float | Decimal) or _is_numpy(value, "floating"):
-        return _bound_float(value)
-    msg = f"a {type(value).__name__} cannot be bound: only text, numbers, booleans, times, durations and patterns can"
+        return _encode_float(value)
+    msg = (
+        f"unsupported type {type(value).__name__!r}; bind a str, bool, number, Enum member, time, timedelta or "
+        "re.Pattern"
+    )
     raise TypeError(msg)
 
 
-def _plain(value: Any) -> Any:
-    """Return a member's value or name, a time's nanoseconds, and Python's integers and booleans for numpy's."""
+def _to_builtin(value: Any) -> Any:
+    """Return the value or name of an Enum member, the nanoseconds of a time, and the int or bool of a numpy scalar."""
     if isinstance(value, Enum):
         return str.__str__(value) if isinstance(value, str) else int(value) if isinstance(value, int) else value.name
     if isinstance(value, date) or _is_numpy(value, "datetime64"):
@@ -85,16 +88,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _is_numpy(value: object, kind: str) -> bool:
-    numpy = sys.modules.get("numpy")  # without it there can be no value of its kinds
-    return numpy is not None and isinstance(value, getattr(numpy, kind))
+def _is_numpy(value: object, type_name: str) -> bool:
+    numpy = sys.modules.get("numpy")  # no value can be of its types before it is imported
+    return numpy is not None and isinstance(value, getattr(numpy, type_name))
 
 
-def _bound_float(value: Any) -> str:
-    """Give the digits that line protocol has for it, with the decimal point that makes it a float here."""
-    text = _FLOATS[type(value)](value) if math.isfinite(value) else None
-    if text is None:
-        msg = f"{value} is nothing that InfluxQL can express"
+def _encode_float(value: Any) -> str:
+    """Return a float in line protocol, with a decimal point, without which the server would read an integer."""
+    encoded = _FLOATS[type(value)](value) if math.isfinite(value) else None
+    if encoded is None:
+        msg = f"InfluxQL cannot express {value}; bind a finite number"
         raise ValueError(msg)
-    mantissa, exponent, power = text.decode().partition("e")
+    mantissa, exponent, power = encoded.decode().partition("e")
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}{exponent}{power}"

@@ -1,19 +1,20 @@
-"""What a query does: whether it only reads, and how many statements it has."""
+"""Classification of queries: whether a query only reads, and how many statements it has."""
 
 from __future__ import annotations
 
 import re
 
-#: A comment or quoted text. One that does not end reaches to the end of the query, so that nothing is read twice.
+#: A comment, quoted string or quoted identifier. An unterminated one extends to the end of the query, so that the scan
+#: stays linear.
 _QUOTED_OR_COMMENT = re.compile(
     r"""--[^\n]*+(?P<end>) | /\*(?:[^*]|\*(?!/))*+(?:\*/(?P<end_>))?
     | "(?:[^"\\]|\\.?)*+(?:"(?P<end__>))? | '(?:[^'\\]|\\.?)*+(?:'(?P<end___>))?""",
     re.DOTALL | re.VERBOSE,
 )
-#: What a statement is made of: a comment, quoted text, a word, or any other sign.
+#: A comment, quoted string or identifier, word, or any other character.
 _LEXEME = re.compile(rf"(?:{_QUOTED_OR_COMMENT.pattern}) | (?P<word>\w++) | (?P<sign>\S)", re.DOTALL | re.VERBOSE)
 _REGEX_LITERAL = re.compile(r"/(?:[^/\\\n]|\\.)*+/")
-#: Words before a regular expression; after any other a slash divides.
+#: Words that may precede a regular expression. After any other word a slash is a division.
 _BEFORE_REGEX = frozenset({"SELECT", "FROM", "BY", "WHERE", "AND", "OR", "IN", "DISTINCT"})
 _READ = re.compile(r"[\s;]*(?:SELECT|SHOW|EXPLAIN)\b", re.IGNORECASE)
 _ONLY_SHOW = re.compile(r"(?:[\s;]*+SHOW\b[^;]*+)*+[\s;]*+", re.IGNORECASE)
@@ -22,38 +23,38 @@ _CHANGE = re.compile(r"\b(?:ALTER|CREATE|DELETE|DROP|GRANT|INTO|KILL|REVOKE|SET)
 
 
 def is_read(q: str) -> bool:
-    """Say whether a query only reads.
+    """Return whether a query certainly only reads.
 
-    Where that cannot be told for certain without parsing InfluxQL whole, the answer is False: the query is then sent
-    as a POST and not repeated, which is right for reads as well.
+    A query that only a full parser could classify is not a read. The client then sends it as a POST and does not
+    retry it, which is also correct for reads.
     """
-    bare = _bare(q)
-    # A slash divides or begins a regular expression, in which a quote is no quote. Only a parser could tell, so every
-    # word counts, those inside quotes included.
-    return _READ.match(bare) is not None and _CHANGE.search(q if "/" in bare else bare) is None
+    stripped = _without_quoted(q)
+    # A slash divides or begins a regular expression, in which a quote character quotes nothing. Only a parser could
+    # distinguish the two, so every word counts, including words inside quotes.
+    return _READ.match(stripped) is not None and _CHANGE.search(q if "/" in stripped else stripped) is None
 
 
 def is_empty(q: str) -> bool:
-    """Say whether a query has no statement, but at the most comments."""
-    return not _bare(q).strip("; \t\r\n")
+    """Return whether a query has no statement, only whitespace, semicolons and comments."""
+    return not _without_quoted(q).strip("; \t\r\n")
 
 
 def statement_count(q: str) -> int:
-    """Count the statements of a query, by the semicolons outside of text, comments and regular expressions."""
+    """Count the statements of a query. Semicolons in quotes, comments and regular expressions do not separate them."""
     if ";" not in q:
         return 0 if is_empty(q) else 1
-    count = at = 0
+    count = position = 0
     has_words = is_operand = False
-    while found := _LEXEME.search(q, at):
-        at = found.end()
+    while found := _LEXEME.search(q, position):
+        position = found.end()
         word, sign = found["word"], found["sign"]
         if sign == ";":
             count += has_words
             has_words = is_operand = False
         elif sign is not None:
             has_words = True
-            if sign == "/" and not is_operand and (literal := _REGEX_LITERAL.match(q, at - 1)):
-                at = literal.end()
+            if sign == "/" and not is_operand and (literal := _REGEX_LITERAL.match(q, position - 1)):
+                position = literal.end()
                 is_operand = True
             else:
                 is_operand = sign in ")*"
@@ -64,17 +65,17 @@ def statement_count(q: str) -> int:
 
 
 def is_about_diagnostics(q: str) -> bool:
-    """Say whether a query has SHOW DIAGNOSTICS among its statements, and none that selects values."""
-    bare = _bare(q)
-    return _DIAGNOSTICS.search(bare) is not None and _ONLY_SHOW.fullmatch(bare) is not None
+    """Return whether a query has only SHOW statements, among them SHOW DIAGNOSTICS."""
+    stripped = _without_quoted(q)
+    return _DIAGNOSTICS.search(stripped) is not None and _ONLY_SHOW.fullmatch(stripped) is not None
 
 
-def _bare(q: str) -> str:
-    """Give a query without its comments, and with nothing between its quotes."""
-    return _QUOTED_OR_COMMENT.sub(_blanked, q)
+def _without_quoted(q: str) -> str:
+    """Return a query without comments, and with `''` in place of quoted strings and identifiers."""
+    return _QUOTED_OR_COMMENT.sub(_blank, q)
 
 
-def _blanked(found: re.Match[str]) -> str:
-    if found.lastindex is None:  # it does not end: the server rejects the query, and every word counts
+def _blank(found: re.Match[str]) -> str:
+    if found.lastindex is None:  # unterminated: the server rejects the query, and every word counts
         return found[0]
     return " " if found[0][0] in "-/" else "''"

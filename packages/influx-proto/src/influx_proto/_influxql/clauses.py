@@ -1,4 +1,4 @@
-"""The clauses that statements are made of. Whatever the user gave is quoted; errors name its argument."""
+"""Builders of InfluxQL clauses. They quote all user input. Errors name the argument."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from .._checks import flag as checked_flag
-from .._checks import integer, mapping
-from .._checks import limit as limited
+from .._checks import flag, integer, mapping
+from .._checks import limit as check_limit
 from .quote import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
 
-#: A name, or a pattern for all that it finds something in.
+#: A name, or a pattern that names must match (with `re.search`).
 Name: TypeAlias = str | re.Pattern[str]
 
 
 class Not(NamedTuple):
-    """All but this name or value, or but those that a pattern finds something in; what has none is not it, either."""
+    """Exclude a name or value, or all that match a pattern. Series without the tag are not excluded."""
 
     value: str | re.Pattern[str]
 
 
-#: What InfluxQL takes for something else than a tag.
-_NO_TAGS: Final = {"time": "the time", "_name": "the measurement", "_tagKey": "the name of a tag"}
+#: Names that InfluxQL does not read as a tag, even quoted.
+_RESERVED_NAMES: Final = {"time": "the time", "_name": "the measurement", "_tagKey": "the name of a tag"}
 
 Tags: TypeAlias = Mapping[str, str | re.Pattern[str] | Not]
 
 
 def statement(*parts: str) -> str:
+    """Return the parts that are not empty, separated by spaces."""
     return " ".join(part for part in parts if part)
 
 
@@ -43,17 +43,17 @@ def number(argument: str, value: object, least: int) -> str:
     return str(int(integer(argument, value, least)))
 
 
-def option(words: str, argument: str, duration: Duration | None) -> str:
+def duration_clause(words: str, argument: str, duration: Duration | None) -> str:
     return "" if duration is None else f"{words} {quoted(argument, quote_duration, duration)}"
 
 
-def policy(duration: Duration | None, replication: int | None, shard_duration: Duration | None) -> str:
-    shards = option("SHARD DURATION", "shard_duration", shard_duration)
-    if shards.endswith("INF"):  # which CREATE DATABASE would pass over
-        msg = "shard_duration: must have an end"
+def policy_settings(duration: Duration | None, replication: int | None, shard_duration: Duration | None) -> str:
+    shards = duration_clause("SHARD DURATION", "shard_duration", shard_duration)
+    if shards.endswith("INF"):  # CREATE DATABASE would ignore it
+        msg = "shard_duration: must be finite"
         raise ValueError(msg)
     return statement(
-        option("DURATION", "duration", duration),
+        duration_clause("DURATION", "duration", duration),
         "" if replication is None else f"REPLICATION {number('replication', replication, 1)}",
         shards,
     )
@@ -61,20 +61,21 @@ def policy(duration: Duration | None, replication: int | None, shard_duration: D
 
 def write_limits(future: Duration | None, past: Duration | None) -> str:
     return statement(
-        option("FUTURE LIMIT", "future_write_limit", future),
-        option("PAST LIMIT", "past_write_limit", past),
+        duration_clause("FUTURE LIMIT", "future_write_limit", future),
+        duration_clause("PAST LIMIT", "past_write_limit", past),
     )
 
 
-def flag(argument: str, value: object, words: str) -> str:
-    return words if checked_flag(argument, value) else ""
+def words_if(argument: str, value: object, words: str) -> str:
+    """Return the words if a flag is True, and an empty string if it is False."""
+    return words if flag(argument, value) else ""
 
 
-def several(argument: str, values: str | Iterable[str]) -> list[str]:
+def as_list(argument: str, values: str | Iterable[str]) -> list[str]:
     if isinstance(values, str):
         return [values]
     if not isinstance(values, Iterable):
-        msg = f"{argument}: must be a str or several, not {type(values).__name__}"
+        msg = f"{argument}: must be a str or an iterable of str, not {type(values).__name__}"
         raise TypeError(msg)
     found = list(values)
     if not found:
@@ -83,14 +84,14 @@ def several(argument: str, values: str | Iterable[str]) -> list[str]:
     return found
 
 
-def matches(argument: str, value: Name | Not, quote: Callable[[str], str]) -> str:
-    sign, value = ("!", value.value) if isinstance(value, Not) else ("", value)
+def comparison(argument: str, value: Name | Not, quote: Callable[[str], str]) -> str:
+    negation, value = ("!", value.value) if isinstance(value, Not) else ("", value)
     if isinstance(value, re.Pattern):
-        return f"{sign or '='}~ {quoted(argument, quote_regex, value)}"
-    return f"{sign}= {quoted(argument, quote, value)}"
+        return f"{negation or '='}~ {quoted(argument, quote_regex, value)}"
+    return f"{negation}= {quoted(argument, quote, value)}"
 
 
-def from_(measurement: Name | None) -> str:
+def from_clause(measurement: Name | None) -> str:
     if measurement is None:
         return ""
     if isinstance(measurement, re.Pattern):
@@ -98,13 +99,13 @@ def from_(measurement: Name | None) -> str:
     return f"FROM {identifier('measurement', measurement)}"
 
 
-def with_key(key: Name | Not | Iterable[str]) -> str:
+def key_clause(key: Name | Not | Iterable[str]) -> str:
     if isinstance(key, str | re.Pattern | Not):
-        return f"WITH KEY {matches('key', key, quote_identifier)}"
-    return f"WITH KEY IN ({', '.join(identifier('key', one) for one in several('key', key))})"
+        return f"WITH KEY {comparison('key', key, quote_identifier)}"
+    return f"WITH KEY IN ({', '.join(identifier('key', name) for name in as_list('key', key))})"
 
 
-def where(tags: Tags | None, start: object = None, end: object = None) -> str:
+def where_clause(tags: Tags | None, start: object = None, end: object = None) -> str:
     conditions = [] if tags is None else [_tag_condition(key, value) for key, value in mapping("tags", tags).items()]
     if start is not None:
         conditions.append(f"time >= {quoted('start', quote_time, start)}")
@@ -115,22 +116,22 @@ def where(tags: Tags | None, start: object = None, end: object = None) -> str:
 
 def _tag_condition(key: str, value: Name | Not) -> str:
     name = identifier("tags", key)
-    # DELETE would take a date for a time, and a `_name` for a measurement to delete as a whole.
-    if (other := _NO_TAGS.get("time" if key.lower() == "time" else key)) is not None:
-        msg = f"tags: InfluxQL cannot name the tag {key!r}, quoted or not: to it that is {other}"
+    # DELETE would compare `time` with the timestamp, and for `_name` delete a whole measurement.
+    if (meaning := _RESERVED_NAMES.get("time" if key.lower() == "time" else key)) is not None:
+        msg = f"tags: {key!r} means {meaning} in InfluxQL, even quoted, so the tag cannot be selected"
         raise ValueError(msg)
-    # Without `::tag` the name is a field's where there is one of this name, and the condition is nonsense.
-    return f"{name}::tag {matches(f'tags: {key!r}', value, quote_string)}"
+    # `::tag` is required if a field has the same name: without it the condition would compare the field.
+    return f"{name}::tag {comparison(f'tags: {key!r}', value, quote_string)}"
 
 
-def which(operation: str, measurement: Name | None, *conditions: Any) -> tuple[str, str]:
-    clauses = from_(measurement), where(*conditions)
+def delete_conditions(operation: str, measurement: Name | None, *conditions: Any) -> tuple[str, str]:
+    clauses = from_clause(measurement), where_clause(*conditions)
     if not any(clauses):
-        msg = f"{operation}: say what to delete; everything is re.compile('')"
+        msg = f"{operation}: no condition; to delete everything, pass measurement=re.compile('')"
         raise ValueError(msg)
     return clauses
 
 
-def page(limit: int | None, offset: int | None) -> str:
-    most = "" if limited("limit", limit) is None else f"LIMIT {limit}"
-    return statement(most, "" if offset is None else f"OFFSET {number('offset', offset, 0)}")
+def paging_clause(limit: int | None, offset: int | None) -> str:
+    limit_clause = "" if check_limit("limit", limit) is None else f"LIMIT {limit}"
+    return statement(limit_clause, "" if offset is None else f"OFFSET {number('offset', offset, 0)}")

@@ -1,4 +1,4 @@
-"""Quoting of what users give: names, strings, patterns, durations and times."""
+"""Quoting of names, strings, regular expressions, durations and times."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .._errors import SerializationError
 from .._repr import short_repr
 from .._time import to_nanoseconds
 
-#: How long something is: a `timedelta`, whole seconds, or as InfluxQL writes it (`"1h30m"`).
+#: A `timedelta`, an int of seconds, or an InfluxQL duration (`"1h30m"`).
 Duration: TypeAlias = timedelta | int | str
 
 ValueT = TypeVar("ValueT")
 
 
-#: InfluxQL's units in nanoseconds, the longest that is written first.
+#: Units of durations in nanoseconds. `quote_duration` uses the first one that divides the duration.
 _UNITS: Final = {
     "d": 86_400_000_000_000,
     "h": 3_600_000_000_000,
@@ -29,12 +29,16 @@ _UNITS: Final = {
     "ns": 1,
     "w": 7 * 86_400_000_000_000,
     "\N{MICRO SIGN}": 1_000,
+    "us": 1_000,
+    "\N{MICRO SIGN}s": 1_000,
 }
 _DURATION: Final = re.compile("([0-9]+)(ns|ms|[usmhdw\N{MICRO SIGN}])")
-LONGEST: Final = 2**63 - 1
+#: Go's format, which the server uses in results of SHOW statements.
+_GO_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|ms|[u\N{MICRO SIGN}]s|[smh])")
+INT64_MAX: Final = 2**63 - 1
 
 
-#: What cannot stand in a regular expression between slashes, escaped or not, and what stands there instead.
+#: Characters that a regular expression literal cannot contain, escaped or not, and their replacements.
 _IN_REGEX: Final = re.compile(r"\\(.)?|[/\n\r\0]", re.DOTALL)
 _REGEX_ESCAPES: Final = {"/": r"\/", "\n": r"\n", "\r": r"\r", "\0": r"\x00"}
 
@@ -45,22 +49,22 @@ def quote_identifier(name: str) -> str:
     r"""Quote the name of a database, measurement, tag, field, user or policy: `a"b` becomes `"a\"b"`.
 
     Raises:
-        TypeError: it is no str.
-        ValueError: it is empty, which no name in InfluxDB can be, or has a character that InfluxQL cannot express.
+        TypeError: the name is not a str.
+        ValueError: the name is empty, or contains a character that InfluxQL cannot express.
     """
-    text = _checked(name, "an InfluxQL identifier")
-    if not text:
+    checked = _checked(name, "an InfluxQL identifier")
+    if not checked:
         msg = "an InfluxQL identifier must not be empty"
         raise ValueError(msg)
-    return f'"{_escape(text, quote=chr(34))}"'
+    return f'"{_escape(checked, quote=chr(34))}"'
 
 
 def quote_string(text: str) -> str:
     r"""Quote a string literal, such as a tag's value or a password: `it's` becomes `'it\'s'`.
 
     Raises:
-        TypeError: it is no str.
-        ValueError: it has a character in it that InfluxQL cannot express; a bind parameter can.
+        TypeError: `text` is not a str.
+        ValueError: `text` contains a character that InfluxQL cannot express. Use a bind parameter instead.
     """
     return f"'{_escape(_checked(text, 'an InfluxQL string'), quote=chr(39))}'"
 
@@ -68,36 +72,37 @@ def quote_string(text: str) -> str:
 def quote_regex(pattern: str | re.Pattern[str]) -> str:
     r"""Quote a regular expression: `^/var` becomes `/^\/var/`.
 
-    InfluxDB searches, as `re.search` does; what must match as a whole needs `^` and `$`. Its expressions are Go's
-    (RE2): they know no backreferences and no looking ahead or behind, which the server refuses, and their `\d`, `\w`,
-    `\s` and `\b` are about ASCII only.
+    InfluxDB searches, like `re.search`; use `^` and `$` to match a whole value. It uses Go's regular expressions (RE2):
+    the server rejects backreferences, lookahead and lookbehind, and `\d`, `\w`, `\s` and `\b` match ASCII only.
 
     Args:
-        pattern: the expression as RE2 has it, or one of Python's, whose flags `re.IGNORECASE`, `re.MULTILINE` and
-            `re.DOTALL` go with it.
+        pattern: an expression in RE2 syntax, or a compiled pattern of `re`. The flags `re.IGNORECASE`, `re.MULTILINE`
+            and `re.DOTALL` are kept.
 
     Raises:
-        TypeError: it is neither, or a pattern of bytes.
-        ValueError: it ends in a lone backslash, begins with a `*`, or has the flag `re.VERBOSE`, which RE2 lacks.
+        TypeError: `pattern` is neither, or a pattern of bytes.
+        ValueError: the expression ends in a lone backslash, begins with `*`, or has the flag `re.VERBOSE`, which RE2
+            does not support.
     """
-    text = regex_text(pattern)
-    if text.startswith("*"):  # with the slash before it, it would begin a comment
-        msg = "an InfluxQL regular expression must not begin with '*': there is nothing to repeat"
+    expression = regex_text(pattern)
+    if expression.startswith("*"):  # `/*` would begin a comment
+        msg = "an InfluxQL regular expression must not begin with '*', which would have no operand"
         raise ValueError(msg)
-    quoted_pattern = _IN_REGEX.sub(_escape_in_regex, text)
-    # InfluxDB takes a backslash before the closing slash for its escape, even after another; the empty group separates.
+    quoted_pattern = _IN_REGEX.sub(_escape_in_regex, expression)
+    # InfluxDB reads a backslash before the closing slash as its escape, even after another backslash, so an empty group
+    # separates the two.
     return f"/{quoted_pattern}(?:)/" if quoted_pattern.endswith("\\") else f"/{quoted_pattern}/"
 
 
 def quote_duration(duration: Duration) -> str:
-    """Give a duration as InfluxQL writes it: `timedelta(hours=36)` becomes `36h`.
+    """Return a duration in InfluxQL: `timedelta(hours=36)` becomes `36h`.
 
     Args:
-        duration: a `timedelta`, whole seconds, or InfluxQL's own text: `"90m"`, `"1h30m"`, and `"INF"` for without end.
+        duration: a `timedelta`, an int of seconds, or an InfluxQL duration: `"90m"`, `"1h30m"`, `"INF"` for infinite.
 
     Raises:
-        TypeError: it is none of these.
-        ValueError: it is negative, longer than the 292 years that InfluxDB can count, or no such text.
+        TypeError: `duration` has another type.
+        ValueError: `duration` is negative, longer than InfluxDB's maximum of 292 years, or not an InfluxQL duration.
     """
     if isinstance(duration, str) and duration.upper() == "INF":
         return "INF"
@@ -107,20 +112,20 @@ def quote_duration(duration: Duration) -> str:
 
 
 def quote_time(time: object, precision: str = "ns") -> str:
-    """Give a time as InfluxQL is sure to understand it: in nanoseconds since 1970 UTC.
+    """Return a time in InfluxQL, as integer nanoseconds since 1970 UTC.
 
     Args:
-        time: a `datetime` (naive means UTC), a `date`, `numpy.datetime64`, `pandas.Timestamp`, text in ISO 8601 or
-            whatever else `pandas.Timestamp` can read, or an integer.
+        time: a `datetime` (naive means UTC), a `date`, `numpy.datetime64`, `pandas.Timestamp`, a str in ISO 8601 or
+            another format that `pandas.Timestamp` reads, or an integer.
         precision: the unit of integers.
 
     Raises:
-        SerializationError: the value tells no time, or one that InfluxDB cannot store.
-        ValueError: there is no such precision.
+        SerializationError: the value is not a time, or out of InfluxDB's range.
+        ValueError: the precision is unknown.
     """
     ns = to_nanoseconds(time, precision)
     if ns is None:
-        msg = f"{short_repr(time)} is no time"
+        msg = f"{short_repr(time)} is not a time"
         raise SerializationError(msg)
     return str(ns)
 
@@ -130,85 +135,105 @@ def quoted(argument: str, quote: Callable[[ValueT], str], value: ValueT) -> str:
     try:
         return quote(value)
     except (TypeError, ValueError) as error:
-        kind = ValueError if isinstance(error, ValueError) else TypeError
+        error_class = ValueError if isinstance(error, ValueError) else TypeError
         msg = f"{argument}: {error}"
-        raise kind(msg) from None
+        raise error_class(msg) from None
 
 
 def _checked(text: object, what: str) -> str:
-    # The messages do not show the text: it may be a password.
+    # The messages do not quote the text: it may be a password.
     if not isinstance(text, str):
         msg = f"{what} must be a str, not {type(text).__name__}"
         raise TypeError(msg)
-    for at, sign in enumerate(text):
-        # The scanner takes NUL for the end of the query, and CR for LF, which must not stand in quotes.
-        if sign in "\0\r" or "\ud800" <= sign <= "\udfff":
-            msg = f"{what} must not contain {sign!a}, which is at index {at}"
+    for index, character in enumerate(text):
+        # InfluxDB's scanner ends the query at NUL, and reads CR as LF, which quotes must not contain.
+        if character in "\0\r" or "\ud800" <= character <= "\udfff":
+            msg = f"{what} must not contain {character!a}, found at index {index}"
             raise ValueError(msg)
-    return str.__str__(text)  # of subclasses, the text itself
+    return str.__str__(text)  # a subclass may override __str__
 
 
 def _escape(text: str, quote: str) -> str:
-    # The scanner knows these escapes and no other; a doubled quote is none.
+    # InfluxDB's scanner supports only these escapes; a doubled quote is not an escape.
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace(quote, "\\" + quote)
 
 
 def regex_text(pattern: object) -> str:
+    """Return the regular expression of a pattern, with its flags as a group."""
     if isinstance(pattern, str):
-        text, flags = pattern, ""
+        expression, flags = pattern, ""
     elif isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
         if pattern.flags & re.VERBOSE:
-            msg = "InfluxQL has no verbose regular expressions (re.VERBOSE): write it without"
+            msg = "InfluxQL does not support re.VERBOSE; compile the pattern without it"
             raise ValueError(msg)
-        text = pattern.pattern
+        expression = pattern.pattern
         flags = "".join(letter for flag, letter in _REGEX_FLAGS.items() if pattern.flags & flag)
     else:
-        kind = "a pattern of bytes" if isinstance(pattern, re.Pattern) else type(pattern).__name__
-        msg = f"an InfluxQL regular expression must be a str or a pattern of re, not {kind}"
+        found = "a pattern of bytes" if isinstance(pattern, re.Pattern) else type(pattern).__name__
+        msg = f"an InfluxQL regular expression must be a str or a pattern of re, not {found}"
         raise TypeError(msg)
-    return f"(?{flags}){encodable(text)}" if flags else encodable(text)
+    return f"(?{flags}){check_encodable(expression)}" if flags else check_encodable(expression)
 
 
 def _escape_in_regex(found: re.Match[str]) -> str:
     if found[0] == "\\":
         msg = "an InfluxQL regular expression must not end in a lone backslash"
         raise ValueError(msg)
-    # A sign that was escaped before: Python's `re.escape` does that to LF.
+    # The character may already be escaped: `re.escape` escapes LF, for example.
     return _REGEX_ESCAPES.get(found[1] or found[0], found[0])
 
 
-def encodable(text: str) -> str:
+def check_encodable(text: str) -> str:
+    """Return the text. Raises `ValueError` if UTF-8 cannot encode it."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        msg = f"the text has a lone surrogate, at index {error.start}"
+        msg = f"the string contains a lone surrogate at index {error.start}, which UTF-8 cannot encode"
         raise ValueError(msg) from None
     return text
 
 
 def duration_ns(duration: object) -> int:
+    """Return the nanoseconds of a duration; see `quote_duration` for the argument and errors."""
     if isinstance(duration, timedelta):
         ns = _timedelta_ns(duration)
     elif isinstance(duration, int) and not isinstance(duration, bool):
         ns = duration * _UNITS["s"]
     elif isinstance(duration, str):
-        parts = _DURATION.findall(duration)
-        if not parts or "".join(number + unit for number, unit in parts) != duration:
-            msg = f"{short_repr(duration)} is no duration as InfluxQL writes it: integers with units, such as 1h30m"
-            raise ValueError(msg)
-        ns = sum(int(number) * _UNITS[unit] for number, unit in parts)
+        ns = _parse_duration(_DURATION, duration)
     else:
         msg = f"a duration must be a timedelta, an int of seconds or a str, not {type(duration).__name__}"
         raise TypeError(msg)
-    if not 0 <= ns <= LONGEST:
-        msg = f"the duration {short_repr(duration)} is {'negative' if ns < 0 else 'longer than InfluxDB can count'}"
+    if not 0 <= ns <= INT64_MAX:
+        msg = f"the duration {short_repr(duration)} is {'negative' if ns < 0 else 'longer than 292 years'}"
         raise ValueError(msg)
+    return ns
+
+
+def go_duration_ns(text: str) -> int:
+    """Return the nanoseconds of a duration in Go's format: `168h0m0s`, `1m0.5s`, `12.345ms`.
+
+    Raises:
+        ValueError: the duration is malformed.
+    """
+    return _parse_duration(_GO_DURATION, text)
+
+
+def _parse_duration(component: re.Pattern[str], text: str) -> int:
+    parts = component.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        msg = f"{short_repr(text)} is not a duration; write integers with units, such as 1h30m"
+        raise ValueError(msg)
+    ns = 0
+    for number, unit in parts:
+        whole, _, fraction = number.partition(".")
+        ns += int(whole + fraction) * _UNITS[unit] // 10 ** len(fraction)
     return ns
 
 
 def _timedelta_ns(duration: Any) -> int:
     pandas: Any = sys.modules.get("pandas")
-    # pandas' subclass has nanoseconds that its base does not know of.
+    # pandas.Timedelta holds nanoseconds, which its base class truncates.
     if pandas is not None and isinstance(duration, pandas.Timedelta):
         return int(duration.as_unit("ns").value)
     return int(duration // timedelta(microseconds=1)) * 1_000

@@ -1,4 +1,4 @@
-"""Queries: the requests, and in which of several forms the answer is wanted."""
+"""Builders of queries, one for each form of the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._result.result import QueryResult
 from .._runtime.op import Decoder, FlatMap, Op
 from .._runtime.stream import StreamOp
 from .._time import wire_precision
-from .response import Collected, WholeResult, chunk_decoder
+from .response import ChunkCollector, WholeResult, chunk_decoder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,15 +27,15 @@ DataFrame: TypeAlias = "pd.DataFrame"
 
 T = TypeVar("T")
 
-#: A longer URL is sent as a form body instead: proxies refuse URLs from about 8 KiB on, some from 2 KiB.
-_LONGEST_URL = 2000
+#: A query with a longer URL is sent as a form body: many proxies reject URLs above 8 KiB, some above 2 KiB.
+_MAX_URL = 2000
 
 ResponseFormat: TypeAlias = Literal["msgpack", "json", "csv"]
 
-#: Alone and exact: InfluxDB up to 1.7 compares the whole header.
+#: A single media type without parameters, since InfluxDB up to 1.7 compares the whole header.
 _ACCEPT: Final = {"msgpack": "application/x-msgpack", "json": "application/json", "csv": "application/csv"}
 
-#: Rows a chunk, where the caller does not mind: what influxd produces fastest.
+#: The default number of rows of a chunk, with which influxd is fastest.
 _CHUNK_ROWS = 10_000
 
 
@@ -46,31 +46,32 @@ def query(
     rp: str | None = None,
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
-    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     timeout: float | Timeout | None = None,
 ) -> Op[QueryResult]:
-    """Run InfluxQL: one statement or several, separated by semicolons.
+    """Execute a query and return its result.
 
     Args:
-        q: the query.
-        db: the database of measurements that name none; the client's own where it is None.
-        rp: the retention policy of measurements that name none.
-        epoch: the unit of the times in the answer, which are integers: `ns`, `u`, `ms`, `s`, `m` or `h`; None for RFC
-            3339 text.
-        params: values for `$name` in the query: str, numbers, bool, times and more, see
-            `influxql.encode_bind_parameters`. Users' input belongs here, not into `q`.
-        format: what to ask the server for: `msgpack`, which keeps all types apart and is the fastest; `json`, which
-            cannot tell whole floats from integers; or `csv`, which hides the errors of single statements. What the
-            server sends instead is understood as well.
+        q: one or more InfluxQL statements, separated by semicolons.
+        db: the default database of the query; None for the client's database.
+        rp: the default retention policy of the query; None for the database's default.
+        epoch: the unit of the timestamps in the result, which are integers: `ns`, `u`, `ms`, `s`, `m` or `h`; None for
+            strings in RFC 3339 format.
+        params: bind parameters, the values for `$name` in the query: str, numbers, bool, times and more, see
+            `influxql.encode_bind_parameters`. Pass user input here instead of formatting it into `q`.
+        format: the response format to request: `msgpack` preserves all types and is the fastest; `json` cannot
+            distinguish whole floats from integers; `csv` hides errors of single statements. A response in another of
+            these formats is also accepted.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
-        QueryError: the server refused the query or one of its statements; what came before is with the error.
+        QueryError: the server rejects the query or one of its statements. Its `partial_result` holds the results
+            before the error.
         DatabaseNotFound: the database does not exist.
-        AuthenticationError: the credentials are wrong or do not allow this.
-        ProtocolError: the answer is not InfluxDB's, or not complete.
+        AuthenticationError: the credentials are invalid or do not permit the query.
+        ProtocolError: the response is not from InfluxDB, or is truncated.
     """
-    request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=None, answer_format=format)
+    request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=None, response_format=format)
     return Op(request, partial(WholeResult, epoch=epoch), as_timeout(timeout))
 
 
@@ -82,28 +83,29 @@ def query_chunks(
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
-    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     timeout: float | Timeout | None = None,
 ) -> StreamOp[QueryResult]:
-    """Run a query and give its result in parts, as they arrive: `with client.query_chunks(q) as chunks: ...`.
+    """Execute a query and stream its result in chunks: `with client.query_chunks(q) as chunks: ...`.
 
-    Each part has rows of one series; memory is bounded by it. Leaving the block early ends the query on the server.
+    Each chunk has rows of one series. Memory use is bounded by the size of a chunk. Exiting the `with` block early ends
+    the query on the server.
 
     Args:
-        q: see `query`, as for the other arguments.
+        q: see `query`, also for the other arguments.
         db: see `query`.
         rp: see `query`.
         epoch: see `query`.
         params: see `query`.
-        chunk_size: rows in one part at the most.
+        chunk_size: the maximum number of rows of a chunk.
         format: see `query`.
         timeout: see `query`.
 
     Raises:
-        QueryError: as `query`, once the parts before it have been given.
-        ProtocolError: the answer is not InfluxDB's, or ends too early.
+        QueryError: as `query`, after the chunks before the error.
+        ProtocolError: the response is not from InfluxDB, or is truncated.
     """
-    request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, answer_format=format)
+    request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, response_format=format)
     return StreamOp(request, partial(chunk_decoder, epoch=epoch), as_timeout(timeout))
 
 
@@ -115,31 +117,31 @@ def query_points(
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
-    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     timeout: float | Timeout | None = None,
 ) -> StreamOp[dict[str, Any]]:
-    """Run a query and give its points as they arrive: `with client.query_points(q) as points: ...`.
+    """Execute a query and stream its points: `with client.query_points(q) as points: ...`.
 
-    Each point is a dict of columns and group tags. Otherwise as `query_chunks`.
+    Each point is a dict of columns and group tags. Otherwise it works as `query_chunks`.
 
     Args:
-        q: see `query`, as for the other arguments.
+        q: see `query`, also for the other arguments.
         db: see `query`.
         rp: see `query`.
         epoch: see `query`.
         params: see `query`.
-        chunk_size: rows that are held in memory at the most.
+        chunk_size: the maximum number of rows held in memory.
         format: see `query`.
         timeout: see `query`.
 
     Raises:
-        QueryError: as `query`, once the points before it have been given.
-        ProtocolError: the answer is not InfluxDB's, or ends too early.
+        QueryError: as `query`, after the points before the error.
+        ProtocolError: the response is not from InfluxDB, or is truncated.
     """
     chunks = query_chunks(
         q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, format=format, timeout=timeout
     )
-    return _mapped(chunks, QueryResult.points)
+    return _flat_map(chunks, QueryResult.points)
 
 
 def query_dataframe(
@@ -149,30 +151,30 @@ def query_dataframe(
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
     measurement: bool | None = None,
-    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     timeout: float | Timeout | None = None,
 ) -> Op[DataFrame]:
-    """Run a query of one statement and give its result as one tidy pandas DataFrame; see `QueryResult.to_pandas`.
+    """Execute a query of one statement and return its result as a pandas DataFrame; see `QueryResult.to_pandas`.
 
     Args:
-        q: see `query`, as for the other arguments.
+        q: one InfluxQL statement. See `query` for the other arguments.
         db: see `query`.
         rp: see `query`.
         params: see `query`.
-        measurement: whether the frame has a column `measurement`; None: where it tells several apart.
+        measurement: whether to add a column `measurement`; None adds it if the result has several measurements.
         format: see `query`.
         timeout: see `query`.
 
     Raises:
-        ValueError: the query has several statements, and is not sent; `query_dataframes` returns a frame for each.
+        ValueError: the query has several statements; it is not sent. Use `query_dataframes`.
         QueryError: as `query`.
         ProtocolError: as `query`.
         ImportError: pandas is not installed.
     """
     _check_pandas()
-    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
-    _check_one(statement_count(q))
-    receiver = partial(_collected_frames, measurement=measurement, finish=_only_frame)
+    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format)
+    _check_single_statement(statement_count(q))
+    receiver = partial(_frame_receiver, measurement=measurement, finish=_only_frame)
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -183,13 +185,13 @@ def query_dataframes(
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
     measurement: bool | None = None,
-    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     timeout: float | Timeout | None = None,
 ) -> Op[list[DataFrame]]:
-    """Run a query of any number of statements and give a pandas DataFrame for each; otherwise as `query_dataframe`."""
+    """Execute a query and return a pandas DataFrame for each of its statements; otherwise as `query_dataframe`."""
     _check_pandas()
-    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
-    receiver = partial(_collected_frames, measurement=measurement, finish=list)
+    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format)
+    receiver = partial(_frame_receiver, measurement=measurement, finish=list)
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -201,18 +203,18 @@ def query_dataframe_chunks(
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
     measurement: bool | None = None,
-    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     timeout: float | Timeout | None = None,
 ) -> StreamOp[DataFrame]:
-    """Run a query and give its result in parts, as they arrive, each as a pandas DataFrame; see `query_chunks`.
+    """Execute a query and stream its result as pandas DataFrames, one per chunk; see `query_chunks`.
 
-    The frames of a statement can be put together. A column keeps its type, in which cells may be missing: `Int64`,
-    `UInt64`, `float64`, `boolean` or strings. It is `object` as long as it had no value, and where values are of
-    another type than its first.
+    The frames of a statement can be concatenated. A column keeps its type in all frames, always a nullable one:
+    `Int64`, `UInt64`, `float64`, `boolean` or strings. It is `object` in frames before its first value, and in frames
+    with values of another type.
     """
     _check_pandas()
     chunks = query_chunks(q, db=db, rp=rp, params=params, chunk_size=chunk_size, format=format, timeout=timeout)
-    return StreamOp(chunks.request, partial(_frames_of_chunks, measurement=measurement), chunks.timeout)
+    return StreamOp(chunks.request, partial(_chunk_frame_decoder, measurement=measurement), chunks.timeout)
 
 
 def query_as(
@@ -222,14 +224,14 @@ def query_as(
     db: str | None = None,
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
-    format: ResponseFormat = "msgpack",  # noqa: A002 - the usual name
+    format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     timeout: float | Timeout | None = None,
 ) -> Op[list[T]]:
-    """Run a query and make an object of each row: what was written as such objects comes back as it was.
+    """Execute a query and return an object for each row, equal to the object that was written.
 
     Args:
-        cls: a class decorated with `@lineprotocol`; its attributes are read from columns and group tags of their names.
-        q: see `query`, as for the other arguments.
+        cls: a class decorated with `@lineprotocol`. An attribute is read from the column or group tag with its name.
+        q: see `query`, also for the other arguments.
         db: see `query`.
         rp: see `query`.
         params: see `query`.
@@ -237,42 +239,42 @@ def query_as(
         timeout: see `query`.
 
     Raises:
-        SchemaError: the class is not decorated, or does not say how its objects are made.
-        SerializationError: a row has no value for an attribute, or one of another type.
+        SchemaError: the class is not decorated, or its objects cannot be created from rows.
+        SerializationError: a row has no value for an attribute, or a value of another type.
         QueryError: as `query`.
         ProtocolError: as `query`.
     """
-    from .typed import instances  # noqa: PLC0415 - not needed by those who want no objects
+    from .typed import instances  # noqa: PLC0415 - only needed for objects
 
-    instances(cls, QueryResult([]))  # a class that will not do is told before anything is sent
-    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, answer_format=format)
-    return Op(request, partial(_collected_instances, cls=cls), as_timeout(timeout))
+    instances(cls, QueryResult([]))  # raises for an unsuitable class, before the query is sent
+    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format)
+    return Op(request, partial(_instance_receiver, cls=cls), as_timeout(timeout))
 
 
-def _collected_instances(status: int, headers: Headers, *, cls: type[T]) -> Collected[list[T]]:
-    from .typed import instances  # noqa: PLC0415 - as above
+def _instance_receiver(status: int, headers: Headers, *, cls: type[T]) -> ChunkCollector[list[T]]:
+    from .typed import instances  # noqa: PLC0415 - see above
 
     found: list[T] = []
 
     def add(chunk: QueryResult) -> None:
         found.extend(instances(cls, chunk))
 
-    return Collected(chunk_decoder(status, headers, epoch="ns"), add, lambda: found)
+    return ChunkCollector(chunk_decoder(status, headers, epoch="ns"), add, lambda: found)
 
 
-def _collected_frames(
+def _frame_receiver(
     status: int, headers: Headers, *, measurement: bool | None, finish: Callable[[list[DataFrame]], T]
-) -> Collected[T]:
-    from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - not needed by those who want no frames
+) -> ChunkCollector[T]:
+    from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - only needed for DataFrames
 
     frames = FrameCollector(measurement=measurement)
-    gathered = can_be_packed(headers.get("Content-Type"))
-    decoder = chunk_decoder(status, headers, epoch="ns", packed=True, gathered=gathered)
-    return Collected(decoder, frames.add, lambda: finish(frames.finish()))
+    buffered = can_be_packed(headers.get("Content-Type"))
+    decoder = chunk_decoder(status, headers, epoch="ns", packed=True, buffered=buffered)
+    return ChunkCollector(decoder, frames.add, lambda: finish(frames.finish()))
 
 
 def _check_pandas() -> None:
-    """See, before anything is sent, that there is what makes frames."""
+    """Raise ImportError if pandas is not installed, before the query is sent."""
     try:
         import_module("pandas")
     except ImportError as error:
@@ -281,24 +283,24 @@ def _check_pandas() -> None:
 
 
 def _only_frame(frames: list[DataFrame]) -> DataFrame:
-    _check_one(len(frames))
+    _check_single_statement(len(frames))
     return frames[0]
 
 
-def _check_one(count: int) -> None:
+def _check_single_statement(count: int) -> None:
     if count != 1:
-        msg = f"q: the query is of {count} statements, and query_dataframe of one; query_dataframes takes any number"
+        msg = f"q: must be one statement, not {count}; use query_dataframes for several"
         raise ValueError(msg)
 
 
-def _frames_of_chunks(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[DataFrame]:
-    from .._result.to_pandas import ChunkFrames  # noqa: PLC0415 - as above
+def _chunk_frame_decoder(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[DataFrame]:
+    from .._result.to_pandas import ChunkFrames  # noqa: PLC0415 - see above
 
     decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
     return FlatMap(decoder, ChunkFrames(measurement=measurement).add)
 
 
-def _mapped(chunks: StreamOp[QueryResult], function: Callable[[QueryResult], Iterable[T]]) -> StreamOp[T]:
+def _flat_map(chunks: StreamOp[QueryResult], function: Callable[[QueryResult], Iterable[T]]) -> StreamOp[T]:
     def decoder(status: int, headers: Headers) -> Decoder[T]:
         return FlatMap(chunks.decoder(status, headers), function)
 
@@ -313,33 +315,33 @@ def _query_request(
     epoch: str | None,
     params: Mapping[str, object] | None,
     chunk_size: int | None,
-    answer_format: ResponseFormat,
+    response_format: ResponseFormat,
 ) -> Request:
-    choice("format", answer_format, _ACCEPT)
+    choice("format", response_format, _ACCEPT)
     if is_empty(text("q", q)):
         msg = "q: the query is empty"
         raise ValueError(msg)
-    if answer_format == "msgpack" and is_about_diagnostics(q):
-        # In MessagePack influxd leaves out the values that are durations, and what is left cannot be read.
-        answer_format = "json"
+    if response_format == "msgpack" and is_about_diagnostics(q):
+        # In MessagePack influxd omits values that are durations, which makes the response unreadable.
+        response_format = "json"
     statement = [("q", q)]
     if params:
         statement.append(("params", encode_bind_parameters(params)))
-    # Chunks even for a whole answer: influxd streams them far faster than it builds one answer, and the end of each
-    # statement is marked.
-    around = [("chunked", "true"), ("chunk_size", str(limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
+    # Always request chunks: influxd streams them much faster than it builds one document, and marks the end of each
+    # statement.
+    url_params = [("chunked", "true"), ("chunk_size", str(limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
     if epoch is not None:
-        around.append(("epoch", wire_precision(epoch, "epoch")))
-    around += given(db=db, rp=rp)
-    headers = (("Accept", _ACCEPT[answer_format]),)
-    read = is_read(q)
-    repeat = Repeat.ALWAYS if read else Repeat.NEVER
-    target = add_params("/query", around + statement)
-    if read and len(target) <= _LONGEST_URL:
+        url_params.append(("epoch", wire_precision(epoch, "epoch")))
+    url_params += given(db=db, rp=rp)
+    headers = (("Accept", _ACCEPT[response_format]),)
+    only_reads = is_read(q)
+    repeat = Repeat.ALWAYS if only_reads else Repeat.NEVER
+    target = add_params("/query", url_params + statement)
+    if only_reads and len(target) <= _MAX_URL:
         return Request("GET", target, headers, repeat=repeat, wants_db=db is None)
     return Request(
         "POST",
-        add_params("/query", around),
+        add_params("/query", url_params),
         (*headers, ("Content-Type", "application/x-www-form-urlencoded")),
         encode_params(statement).encode("ascii"),
         repeat=repeat,

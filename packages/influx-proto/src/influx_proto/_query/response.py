@@ -1,4 +1,4 @@
-"""Reading the answers to queries: which bytes are whole chunks, which are errors, and whether all of it came."""
+"""Receivers of query responses: they decode chunks, raise errors and detect truncated responses."""
 
 from __future__ import annotations
 
@@ -18,38 +18,39 @@ from .._time import to_rfc3339
 
 T = TypeVar("T")
 
-#: What a statement may fail of that passes. Not so a query that took too long, which would again, or that was ended.
+#: The error of a statement that a retry may fix. A query that timed out or was killed would fail again.
 _TRANSIENT: Final = "max-concurrent-queries limit exceeded"
 
-#: Bytes that are decoded at a time where rows are kept, as lists or packed: so many small series are as fast as few
-#: large ones, read as columns together or without the garbage collector looking through them again and again.
-_GATHERED: Final = 256 * 1024
-#: The same where rows are made something else at once: few, which the processor's cache has room for.
-_PIECE: Final = 16 * 1024
+#: The number of bytes to buffer before decoding if rows are kept. It makes many small series as fast as few large
+#: ones: they are decoded as columns together, or with fewer runs of the garbage collector.
+_BUFFER_SIZE: Final = 256 * 1024
+#: The number of bytes to decode at a time if rows are converted immediately, so that they fit into the processor's
+#: cache.
+_SLICE_SIZE: Final = 16 * 1024
 
 
 def chunk_decoder(
-    status: int, headers: Headers, *, epoch: str | None, packed: bool = False, gathered: bool = False
+    status: int, headers: Headers, *, epoch: str | None, packed: bool = False, buffered: bool = False
 ) -> Decoder[QueryResult]:
-    """Make the decoder of a query's answer, which gives a `QueryResult` for each chunk.
+    """Return a decoder for the response to a query, which returns a `QueryResult` for each chunk.
 
     Args:
-        status: the answer's status.
-        headers: its header fields.
-        epoch: the unit of its times.
-        packed: whether its rows may be packed into columns.
-        gathered: whether chunks may wait until there are some more.
+        status: the status of the response.
+        headers: the headers of the response.
+        epoch: the unit of the timestamps.
+        packed: whether the rows may be packed into columns.
+        buffered: whether to buffer chunks and decode several at a time.
     """
     if status != 200:
         return ErrorReceiver(QueryError, status, headers)
     documents = decoder_for(headers.get("Content-Type"), packed=packed)
     if documents is None:
         return _NotInfluxDB(status, headers)
-    return _ChunkDecoder(documents, status, headers, epoch, _GATHERED if gathered else 0)
+    return _ChunkDecoder(documents, status, headers, epoch, _BUFFER_SIZE if buffered else 0)
 
 
-class Collected(Generic[T]):
-    """Receives a query's answer: adds each chunk to something as it comes, and gives what that makes of them."""
+class ChunkCollector(Generic[T]):
+    """Receives the response to a query, passes each chunk to `add`, and returns the result of `finish`."""
 
     def __init__(
         self, decoder: Decoder[QueryResult], add: Callable[[QueryResult], object], finish: Callable[[], T]
@@ -59,43 +60,43 @@ class Collected(Generic[T]):
         self._finish = finish
 
     def feed(self, data: bytes) -> None:
-        """Take more bytes."""
-        for at in range(0, len(data), _PIECE):
-            self._take(partial(self._decoder.feed, data[at : at + _PIECE]))
+        """Receive body bytes."""
+        for start in range(0, len(data), _SLICE_SIZE):
+            self._add_chunks(partial(self._decoder.feed, data[start : start + _SLICE_SIZE]))
 
     def close(self) -> T:
-        """Take the end of the answer."""
-        self._take(self._decoder.close)
+        """Return the result of `finish` at the end of the response."""
+        self._add_chunks(self._decoder.close)
         return self._finish()
 
-    def _take(self, decode: Callable[[], Sequence[QueryResult]]) -> None:
+    def _add_chunks(self, decode: Callable[[], Sequence[QueryResult]]) -> None:
         try:
             chunks = decode()
         except QueryError as error:
-            error.partial_result = None  # of what was added the rows are gone
+            error.partial_result = None  # the rows of earlier chunks are no longer available
             raise
         for chunk in chunks:
             self._add(chunk)
 
 
 class WholeResult:
-    """Receives a query's answer and joins its chunks."""
+    """Receives the response to a query and joins its chunks."""
 
     def __init__(self, status: int, headers: Headers, *, epoch: str | None) -> None:
-        self._decoder = chunk_decoder(status, headers, epoch=epoch, gathered=True)
+        self._decoder = chunk_decoder(status, headers, epoch=epoch, buffered=True)
         self._chunks: list[QueryResult] = []
         self._epoch = epoch
 
     def feed(self, data: bytes) -> None:
-        """Take more bytes."""
-        self._take(lambda: self._decoder.feed(data))
+        """Receive body bytes."""
+        self._add_chunks(lambda: self._decoder.feed(data))
 
     def close(self) -> QueryResult:
-        """Take the end of the answer."""
-        self._take(self._decoder.close)
+        """Return the result at the end of the response."""
+        self._add_chunks(self._decoder.close)
         return join(self._chunks) if self._chunks else QueryResult([], epoch=self._epoch)
 
-    def _take(self, decode: Callable[[], Sequence[QueryResult]]) -> None:
+    def _add_chunks(self, decode: Callable[[], Sequence[QueryResult]]) -> None:
         try:
             self._chunks += decode()
         except QueryError as error:
@@ -105,60 +106,60 @@ class WholeResult:
 
 
 class _NotInfluxDB:
-    """Receives something that is no answer of InfluxDB, as far as is needed to say what it looks like."""
+    """Receives a response that is not from InfluxDB, and raises an error that quotes its start."""
 
     def __init__(self, status: int, headers: Headers) -> None:
         self._status = status
         self._headers = headers
-        self._start = b""
+        self._body_start = b""
 
     def feed(self, data: bytes) -> tuple[()]:
-        self._start += data[:1024]
-        if len(self._start) > 1024:
+        self._body_start += data[:1024]
+        if len(self._body_start) > 1024:
             self.close()
         return ()
 
     def close(self) -> Any:
-        raise not_influxdb(self._status, self._headers, self._start)
+        raise not_influxdb(self._status, self._headers, self._body_start)
 
 
 class _ChunkDecoder:
-    """Turns documents into chunks; raises what they report, but never before the good chunks ahead of it are given."""
+    """Converts documents to chunks. It raises an error in the response after it has returned the chunks before it."""
 
     def __init__(
-        self, documents: DocumentDecoder, status: int, headers: Headers, epoch: str | None, portion: int
+        self, documents: DocumentDecoder, status: int, headers: Headers, epoch: str | None, buffer_size: int
     ) -> None:
         self._documents = documents
-        self._portion = portion  # less is not decoded before the end
-        self._waiting = bytearray()
+        self._buffer_size = buffer_size
+        self._buffer = bytearray()
         self._status = status
         self._headers = headers
         self._epoch = epoch
         self._error: QueryError | None = None
         self._next_statement = 0
-        #: The statement of which the server said that more is to come.
+        #: The statement whose last chunk was marked as partial.
         self._unfinished: int | None = None
 
     def feed(self, data: bytes) -> Sequence[QueryResult]:
         self._raise_error()
-        self._waiting += data
-        if len(self._waiting) < self._portion:
+        self._buffer += data
+        if len(self._buffer) < self._buffer_size:
             return ()
-        data = bytes(self._waiting)
-        self._waiting.clear()
+        data = bytes(self._buffer)
+        self._buffer.clear()
         return self._chunks(self._documents.feed(data))
 
     def close(self) -> Sequence[QueryResult]:
         self._raise_error()
-        chunks = self._chunks(self._documents.feed(bytes(self._waiting)))
+        chunks = self._chunks(self._documents.feed(bytes(self._buffer)))
         if self._error is None:
             chunks += self._chunks(self._documents.close())
         if chunks and self._error is not None:
-            # The end of the answer is the last chance to give chunks, so those before the error go with the error.
+            # `close` cannot both return chunks and raise, so the error holds the chunks before it.
             self._error.partial_result = join(map(_with_lists, chunks))
         self._raise_error()
         if self._unfinished is not None:
-            msg = f"the answer ends in the middle of statement {self._unfinished}: the server or a proxy cut it short"
+            msg = f"the response is truncated: it ends within statement {self._unfinished}"
             raise ProtocolError(msg, retryable=True)
         return chunks
 
@@ -170,7 +171,7 @@ class _ChunkDecoder:
         chunks: list[QueryResult] = []
         for document in documents:
             if self._error is not None:
-                break  # what follows an error is "not executed"
+                break  # statements after an error are "not executed"
             if "error" in document:
                 self._fail(str(document["error"]), None)
                 break
@@ -184,11 +185,11 @@ class _ChunkDecoder:
                     break
                 if not all(map(_is_series, result.get("series", ()))):
                     msg = (
-                        f"not the shape of an InfluxDB answer: statement {statement} has a series without columns, or "
-                        "what should be its columns, tags or rows is something else"
+                        f"not an InfluxDB response: statement {statement} has a series without columns, or with "
+                        "columns, tags or rows of the wrong type"
                     )
                     raise ProtocolError(msg)
-                self._follow(statement, result)
+                self._track_statement(statement, result)
                 if self._epoch is None:
                     _format_times(result)
                 good.append(result)
@@ -196,19 +197,19 @@ class _ChunkDecoder:
                 chunks.append(QueryResult(good, epoch=self._epoch))
         return chunks
 
-    def _follow(self, statement: int, result: dict[str, Any]) -> None:
-        more = bool(result.get("partial"))
-        self._unfinished = statement if more else None
-        self._next_statement = statement if more else statement + 1
-        if not more and any(series.get("partial") for series in result.get("series", ())):
-            # Only an answer in one piece has this: the server stopped at its max-row-limit. (Up to 1.6 it is also set
-            # wrongly on complete ones, which is why this client always asks for chunks.)
-            msg = f"the server cut the result of statement {statement} short (max-row-limit); ask for less with LIMIT"
+    def _track_statement(self, statement: int, result: dict[str, Any]) -> None:
+        is_partial = bool(result.get("partial"))
+        self._unfinished = statement if is_partial else None
+        self._next_statement = statement if is_partial else statement + 1
+        if not is_partial and any(series.get("partial") for series in result.get("series", ())):
+            # Only a response without chunks has this, if the server stopped at its max-row-limit. InfluxDB up to 1.6
+            # also sets it on complete responses, which is why this client always requests chunks.
+            msg = f"the server truncated the result of statement {statement} (max-row-limit); use LIMIT"
             raise ProtocolError(msg)
 
     def _fail(self, message: str, statement: int | None) -> None:
-        kind = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
-        self._error = kind(self._status, message, self._headers)
+        error_class = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
+        self._error = error_class(self._status, message, self._headers)
         self._error.statement_id = statement
         self._error.retryable = message.startswith(_TRANSIENT)
 
@@ -222,7 +223,7 @@ def _is_series(series: dict[str, Any]) -> bool:
 
 
 def _with_lists(chunk: QueryResult) -> QueryResult:
-    """Give a chunk with its rows as lists, be they packed or not."""
+    """Return a chunk with its rows as lists instead of packed columns."""
     for part in chunk["results"]:
         for series in part.get("series", ()):
             if "values" in series:
@@ -231,7 +232,7 @@ def _with_lists(chunk: QueryResult) -> QueryResult:
 
 
 def _format_times(result: dict[str, Any]) -> None:
-    """Turn times that are integers although text was asked for, as they are in CSV, into what was asked for."""
+    """Convert integer timestamps to RFC 3339: CSV has integers even if strings were requested."""
     for series in result.get("series", ()):
         if series["columns"][:1] == ["time"]:
             for row in series.get("values", ()):

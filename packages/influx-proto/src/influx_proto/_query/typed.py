@@ -1,17 +1,17 @@
-"""Rows of a query's answer as objects of a decorated class: the way back.
+"""Conversion of rows of a query result to objects of a decorated class.
 
-A column, or a group tag where there is no such column, gives the value of the attribute of its name; the column `time`
-that of the one that is the time; the name of the series that of the one that is the measurement. What the class does
-not ask for is passed over: constant tags, the placeholder, aggregates of other names. An attribute whose annotation
-allows None is None where there is no value; any other has the default of the constructor, or else there is an error.
+The value of an attribute comes from the column with its name, or from the group tag with its name if there is no such
+column. The time attribute is read from the column `time`, the measurement attribute from the name of the series. All
+other columns and tags are ignored: constant tags, the placeholder, aggregates with other names. Without a value, an
+attribute is None if its annotation allows None. Otherwise the constructor's default applies, or it is an error.
 
-What comes back is equal to what was written, with these exceptions, which are InfluxDB's and Python's:
+The objects are equal to those that were written, with these exceptions:
 
-- a `DECIMAL` is stored as a 64-bit float, and comes back as the shortest digits of that;
-- a `TIMEDT` is in UTC and cut to microseconds, which are the finest that `datetime` has;
-- a `TIMESTR` is text as InfluxDB writes it, in UTC: `2009-11-10T23:00:00Z`;
-- an empty tag is a missing one;
-- a `TAG` that was no text is text.
+- a `DECIMAL` is stored as a 64-bit float, and read as the shortest digits of that float;
+- a `TIMEDT` is in UTC and truncated to microseconds, the resolution of `datetime`;
+- a `TIMESTR` is in InfluxDB's format, in UTC: `2009-11-10T23:00:00Z`;
+- an empty tag is missing;
+- a `TAG` is always a str.
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instances(cls: type[T], result: QueryResult) -> list[T]:
-    """Make an object of each row of an answer.
+    """Create an object of each row of a result.
 
     Args:
         cls: a class decorated with `@lineprotocol`.
-        result: the answer to a query. It has the times to the nanosecond unless a coarser `epoch` was asked for.
+        result: the result of a query. Its timestamps are exact to the nanosecond unless its `epoch` is coarser.
 
     Returns:
         The objects, in the order of the rows, of all series of all statements.
 
     Raises:
-        SchemaError: the class is not decorated; has a `TAGENUM` or `ENUM` that does not say which class its members are
-            of; or has a constructor that needs what is no attribute of the point.
-        SerializationError: a value is not what its annotation says, or there is none for an attribute that must have
-            one; says which series, row and attribute. It is a `ValueError`.
+        SchemaError: the class is not decorated, has a `TAGENUM` or `ENUM` without an Enum class, or has a constructor
+            that requires an argument that is not an attribute of the point.
+        SerializationError: a value does not match its annotation, or a required attribute has no value. The message
+            names the series, row and attribute. It is a `ValueError`.
     """
-    rows = _Rows(cls, result.epoch)
-    return [instance for series in result.series for instance in rows.of(series)]
+    reader = _RowReader(cls, result.epoch)
+    return [instance for series in result.series for instance in reader.read(series)]
 
 
-class _Rows(Generic[T]):
-    """Makes objects of rows.
+class _RowReader(Generic[T]):
+    """Creates objects of rows.
 
     Args:
-        cls: their class.
-        epoch: the unit of times that are integers.
+        cls: the class of the objects.
+        epoch: the unit of integer timestamps.
 
     Raises:
         SchemaError: see `instances`.
@@ -71,7 +71,7 @@ class _Rows(Generic[T]):
         schema = schema_of(cls)
         if schema is None:
             name = cls.__name__ if isinstance(cls, type) else short_repr(cls)
-            msg = f"{name} is not decorated with @lineprotocol, so it is not known what its attributes are"
+            msg = f"{name} is not decorated with @lineprotocol; only rows of decorated classes can be read"
             raise SchemaError(msg)
         self._cls = cls
         self._schema = schema
@@ -80,8 +80,8 @@ class _Rows(Generic[T]):
         for attribute in schema.attributes:
             if attribute.kind in {Kind.TAGENUM, Kind.ENUM} and attribute.enum is None:
                 msg = (
-                    f"{cls.__name__}: of which Enum is {attribute.name!r}? Members can be read back where the "
-                    f"annotation says it: Annotated[Color, {attribute.kind.name}]"
+                    f"{cls.__name__}: attribute {attribute.name!r} has no Enum class; annotate it as "
+                    f"Annotated[Color, {attribute.kind.name}]"
                 )
                 raise SchemaError(msg)
             if attribute is schema.time:
@@ -91,10 +91,10 @@ class _Rows(Generic[T]):
                     _member_reader(attribute.enum) if attribute.enum else _READERS[attribute.kind]
                 )
 
-    def of(self, series: Series) -> list[T]:
-        """Make the objects of a series."""
+    def read(self, series: Series) -> list[T]:
+        """Return the objects of a series."""
         sources = [(attribute, name, *self._source(attribute, series)) for attribute, name in self._names.items()]
-        made = []
+        found = []
         for number, row in enumerate(series.values):
             arguments = {}
             for attribute, name, index, constant in sources:
@@ -107,78 +107,79 @@ class _Rows(Generic[T]):
                 elif attribute.optional:
                     arguments[name] = None
                 elif name not in self._defaults:
-                    what = "has no value" if index is not None else "is neither a column nor a group tag"
-                    self._fail(attribute, series, number, f"{what}, and its annotation does not allow None")
-            made.append(self._make(arguments))
-        return made
+                    problem = "has no value" if index is not None else "is neither a column nor a group tag"
+                    self._fail(attribute, series, number, f"{problem}, and its annotation does not allow None")
+            found.append(self._make(arguments))
+        return found
 
     def _source(self, attribute: Attribute, series: Series) -> tuple[int | None, str | None]:
-        """Find where the values of an attribute are: in a column, or the same in all rows."""
+        """Return the index of the column with the values of an attribute, or None and the value of all rows."""
         if attribute is self._schema.measurement:
             return None, series.name
         name = "time" if attribute is self._schema.time else attribute.name
         if name in series.columns:
-            # Of columns of the same name the last one, as where rows are made dicts.
+            # Use the last of several columns with this name, like a dict of the row.
             return len(series.columns) - 1 - series.columns[::-1].index(name), None
         return None, series.tags.get(name)
 
-    def _fail(self, attribute: Attribute, series: Series, number: int, why: str) -> NoReturn:
+    def _fail(self, attribute: Attribute, series: Series, number: int, problem: str) -> NoReturn:
         msg = (
-            f"row {number} of measurement {short_repr(series.name)} is no {self._cls.__name__}: "
-            f"attribute {attribute.name!r} {why}"
+            f"cannot create {self._cls.__name__} from row {number} of measurement {short_repr(series.name)}: "
+            f"attribute {attribute.name!r} {problem}"
         )
         raise SerializationError(msg) from None
 
 
-#: Kinds of which nothing is as good as an empty text, which is how a missing group tag is told.
+#: Kinds of attributes for which an empty string means a missing value: group tags have no other representation of it.
 _NEVER_EMPTY: Final = {Kind.MEASUREMENT, Kind.TAG, Kind.TAGENUM}
 
 
 def _constructor(
     cls: type[T], schema: Schema
 ) -> tuple[Callable[[dict[str, Any]], T], dict[Attribute, str], frozenset[str]]:
-    """Find out how objects are made.
+    """Inspect the constructor of a class.
 
     Returns:
-        What makes one of arguments by name; the names that attributes have there; and those that may be left out.
+        A function that creates an object of keyword arguments; the argument names of attributes; and the names of
+        arguments with a default.
     """
     attributes = {attribute.name: attribute for attribute in schema.attributes}
     parameters = inspect.signature(cls).parameters.values()
-    if not parameters and cls.__init__ is object.__init__:  # annotations, and nothing else
+    if not parameters and cls.__init__ is object.__init__:  # only annotations
         own = {attribute: name for name, attribute in attributes.items()}
-        return _maker(cls), own, frozenset(name for name in attributes if hasattr(cls, name))
-    # attrs takes `_name` as `name`, or whatever the class says.
+        return _attribute_setter(cls), own, frozenset(name for name in attributes if hasattr(cls, name))
+    # attrs passes the attribute `_name` as argument `name`, or under the alias that the class defines.
     aliases = {field.alias: field.name for field in getattr(cls, "__attrs_attrs__", ())}
     names = {}
     defaults: set[str] = set()
-    others = False
+    has_var_keyword = False
     for parameter in parameters:
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            others = True
+            has_var_keyword = True
             continue
         attribute = attributes.get(aliases.get(parameter.name, parameter.name))
-        optional = parameter.default is not inspect.Parameter.empty
+        has_default = parameter.default is not inspect.Parameter.empty
         if attribute is not None and parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
             names[attribute] = parameter.name
-            if optional:
+            if has_default:
                 defaults.add(parameter.name)
-        elif not optional and parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
+        elif not has_default and parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
             msg = (
-                f"a {cls.__name__} cannot be made of a row: its constructor needs {parameter.name!r}, which is no "
-                "attribute of the point"
+                f"cannot create {cls.__name__} from a row: its constructor requires {parameter.name!r}, which is not "
+                "an attribute of the point"
             )
             raise SchemaError(msg)
-    if others:
+    if has_var_keyword:
         names |= {attribute: name for name, attribute in attributes.items() if attribute not in names}
     return lambda arguments: cls(**arguments), names, frozenset(defaults)
 
 
-def _maker(cls: type[T]) -> Callable[[dict[str, Any]], T]:
+def _attribute_setter(cls: type[T]) -> Callable[[dict[str, Any]], T]:
     def make(values: dict[str, Any]) -> T:
-        made = cls()
+        instance = cls()
         for name, value in values.items():
-            setattr(made, name, value)
-        return made
+            setattr(instance, name, value)
+        return instance
 
     return make
 
@@ -189,7 +190,7 @@ def _member_reader(enum: type[Enum]) -> Callable[[Any], object]:
     def read(value: object) -> object:
         found = members.get(value) if isinstance(value, str) else None
         if found is None:
-            msg = f"is {short_repr(value)}, which is the name of no {enum.__name__}"
+            msg = f"is {short_repr(value)}, which is not the name of a member of {enum.__name__}"
             raise SerializationError(msg)
         return found
 
@@ -198,7 +199,7 @@ def _member_reader(enum: type[Enum]) -> Callable[[Any], object]:
 
 def _nanoseconds(value: object, precision: str) -> int:
     ns = to_nanoseconds(value, precision)
-    assert ns is not None  # noqa: S101 - for the type checkers: None is not read
+    assert ns is not None  # noqa: S101 - for type checkers: readers are never called with None
     return ns
 
 
@@ -211,19 +212,19 @@ def _read_time_text(value: object, precision: str) -> str:
 
 
 def _read_float(value: object) -> float:
-    # JSON has one kind of number, so a float that is whole may come as an integer.
-    return float(value) if type(value) is int else _plain(float)(value)
+    # JSON does not distinguish integers and floats, so a whole float may arrive as an integer.
+    return float(value) if type(value) is int else _type_checker(float)(value)
 
 
 def _read_decimal(value: object) -> Decimal:
-    text = encode_float(_read_float(value))
-    return Decimal("NaN") if text is None else Decimal(text.decode())
+    digits = encode_float(_read_float(value))
+    return Decimal("NaN") if digits is None else Decimal(digits.decode())
 
 
-def _plain(kind: type[T]) -> Callable[[object], T]:
+def _type_checker(expected: type[T]) -> Callable[[object], T]:
     def read(value: object) -> T:
-        if type(value) is not kind:
-            msg = f"is {short_repr(value)}, which is no {kind.__name__}"
+        if type(value) is not expected:
+            msg = f"is {short_repr(value)}, expected {expected.__name__}"
             raise SerializationError(msg)
         return value
 
@@ -231,13 +232,13 @@ def _plain(kind: type[T]) -> Callable[[object], T]:
 
 
 _READERS: Final[dict[Kind, Callable[[Any], object]]] = {
-    Kind.MEASUREMENT: _plain(str),
-    Kind.TAG: _plain(str),
-    Kind.BOOL: _plain(bool),
-    Kind.INT: _plain(int),
+    Kind.MEASUREMENT: _type_checker(str),
+    Kind.TAG: _type_checker(str),
+    Kind.BOOL: _type_checker(bool),
+    Kind.INT: _type_checker(int),
     Kind.DECIMAL: _read_decimal,
     Kind.FLOAT: _read_float,
-    Kind.STR: _plain(str),
+    Kind.STR: _type_checker(str),
 }
 
 _TIME_READERS: Final[dict[Kind, Callable[..., object]]] = {

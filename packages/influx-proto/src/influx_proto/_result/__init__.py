@@ -1,1 +1,1 @@
-"""The results of queries, and their views as tables and frames."""
+"""Query results, and their conversion to DataFrames and Arrow tables."""

@@ -1,8 +1,8 @@
-"""Cells to columns of machine numbers: exact, and of one kind each.
+"""Typed columns, built from cells without loss of precision.
 
-Cells come in any portions and are packed from time to time, so that few of them are Python objects at any moment. What
-kind a column is of is known at its end: portions of integers and of floats make one of floats, for example, but only
-where every integer has a float of its own.
+Cells arrive in portions of any size and are packed regularly, so that only few of them are Python objects at a time.
+The dtype of a column is only known at its end. For example, portions of integers and of floats become a column of
+floats, if each integer has an exact float.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from itertools import chain, repeat
 from operator import is_
 from typing import Any, Final, Literal, TypeAlias, cast
 
-#: `other`: cells of several kinds, or of none that InfluxDB stores; they are kept as they are.
-Kind = Literal["int", "uint", "float", "bool", "str", "other"]
+#: `other`: cells of several types, or of a type that InfluxDB does not store. They stay Python objects.
+DType = Literal["int", "uint", "float", "bool", "str", "other"]
 
-#: Cells that are turned into machine numbers at a time.
-PACKED: Final = 10_000
+#: The number of cells to pack at a time.
+PACK_SIZE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +28,25 @@ class Column:
     """A column of a table."""
 
     name: str
-    kind: Kind
-    #: `array` of `q`, `Q` or `d`, a `bytearray` of 0 and 1 for booleans, a list or `Texts` of `str` and None, or a list
-    #: of anything. What stands in for a missing number is NaN or 0.
+    dtype: DType
+    #: An `array` of `q`, `Q` or `d`, a `bytearray` of 0 and 1 for booleans, a list or `DictionaryStrings` of str and
+    #: None, or a list of objects. A missing number is NaN or 0.
     values: Any
-    #: 1 where the cell is missing; None where none is.
+    #: 1 for each missing cell, 0 for the others; None if no cell is missing.
     missing: bytearray | None
 
     def cells(self) -> list[Any]:
-        """Give the cells as Python has them, None where they are missing."""
+        """Return the cells as Python objects, None for missing ones."""
         values = self.values
-        if self.kind == "bool":
+        if self.dtype == "bool":
             values = memoryview(values).cast("?").tolist()
-        if self.missing is None or self.kind in {"str", "other"}:
+        if self.missing is None or self.dtype in {"str", "other"}:
             return list(values)
         return [None if missing else value for value, missing in zip(values, self.missing, strict=True)]
 
 
-class Texts:
-    """Strings, or None, that repeat: parts, each the distinct ones and for each cell its place among them."""
+class DictionaryStrings:
+    """Dictionary-encoded strings, or None. Each part has the distinct values, and the index of each cell into them."""
 
     __slots__ = ("parts",)
 
@@ -54,11 +54,11 @@ class Texts:
         self.parts = parts
 
     def __iter__(self) -> Iterator[str | None]:
-        return chain.from_iterable(map(distinct.__getitem__, places) for distinct, places in self.parts)
+        return chain.from_iterable(map(distinct.__getitem__, indices) for distinct, indices in self.parts)
 
-    def __getitem__(self, cells: slice) -> Texts:
-        [(distinct, places)] = self.parts
-        return Texts([(distinct, places[cells])])
+    def __getitem__(self, cells: slice) -> DictionaryStrings:
+        [(distinct, indices)] = self.parts
+        return DictionaryStrings([(distinct, indices[cells])])
 
 
 class Cells:
@@ -66,120 +66,120 @@ class Cells:
 
     def __init__(self) -> None:
         self._cells: list[Any] = []
-        self._pieces: list[Piece] = []
+        self._fragments: list[Fragment] = []
         self._rows = 0
 
     def extend(self, before: int, cells: Sequence[Any]) -> None:
-        """Take more cells; those of the `before` rows before them that have not come are missing."""
+        """Append cells after `before` rows. Rows without a cell so far are padded with missing cells."""
         self._pad(before)
         self._cells.extend(cells)
         self._rows += len(cells)
-        if len(self._cells) >= PACKED:
-            self._settle()
+        if len(self._cells) >= PACK_SIZE:
+            self._pack_cells()
 
-    def add(self, before: int, piece: Piece) -> None:
-        """Take more cells that are packed already; otherwise as `extend`."""
+    def add(self, before: int, fragment: Fragment) -> None:
+        """Append packed cells; otherwise as `extend`."""
         self._pad(before)
         if self._cells:
-            self._settle()
-        self._pieces.append(piece)
-        self._rows += piece.rows
+            self._pack_cells()
+        self._fragments.append(fragment)
+        self._rows += fragment.rows
 
     def finish(self, name: str, rows: int) -> Column:
-        """Give the column; cells that have not come are missing."""
+        """Return the column, padded with missing cells to the number of rows."""
         self._pad(rows)
         if self._cells:
-            self._settle()
-        pieces, self._pieces = self._pieces, []  # gone when they are together, before the next column's are
-        kind = _common_kind(pieces)
-        values = _joined(pieces, kind)
+            self._pack_cells()
+        fragments, self._fragments = self._fragments, []  # freed before the next column is built
+        dtype = _common_dtype(fragments)
+        values = _joined(fragments, dtype)
         missing = None
-        if any(piece.missing for piece in pieces):
-            missing = bytearray().join(piece.missing or bytes(piece.rows) for piece in pieces)
-        return Column(name, kind, values, missing)
+        if any(fragment.missing for fragment in fragments):
+            missing = bytearray().join(fragment.missing or bytes(fragment.rows) for fragment in fragments)
+        return Column(name, dtype, values, missing)
 
     def _pad(self, rows: int) -> None:
         if self._rows < rows:
             self._cells.extend(repeat(None, rows - self._rows))
             self._rows = rows
 
-    def _settle(self) -> None:
+    def _pack_cells(self) -> None:
         cells, self._cells = self._cells, []
-        self._pieces.append(_piece(cells))
+        self._fragments.append(_make_fragment(cells))
 
 
-class LastingKind:
-    """Keeps the kind of a column that comes in parts, from its first value on.
+class StableDType:
+    """Keeps the dtype of a column that arrives in parts, starting with its first value.
 
-    Parts can then be put together again: no integer comes to stand among floats that cannot hold it.
+    The parts can then be concatenated without loss: an integer without an exact float is not converted to a float.
     """
 
     def __init__(self) -> None:
-        self._kind: Kind | None = None
-        self._are_floats = True  # whether all integers so far have floats of their own
+        self._dtype: DType | None = None
+        self._are_floats = True  # whether all integers so far have exact floats
 
-    def applied(self, part: Column) -> Column:
-        """Give a part the kind of those before it; `other` where it has values that cannot be of that kind."""
-        kind = self._kind_of(part)
-        if kind == part.kind:
+    def unify(self, part: Column) -> Column:
+        """Convert a part to the dtype of the parts before it, or to `other` if its values do not fit that dtype."""
+        dtype = self._dtype_of(part)
+        if dtype == part.dtype:
             return part
-        filler = _FILLERS.get(kind)
+        filler = _FILLERS.get(dtype)
         return Column(
-            part.name, kind, _PACK[kind]([filler if cell is None else cell for cell in part.cells()]), part.missing
+            part.name, dtype, _PACK[dtype]([filler if cell is None else cell for cell in part.cells()]), part.missing
         )
 
-    def _kind_of(self, part: Column) -> Kind:
+    def _dtype_of(self, part: Column) -> DType:
         if part.missing is not None and 0 not in part.missing:
-            return self._kind or "other"
-        are_floats = part.kind == "float" or (part.kind in {"int", "uint"} and _are_floats(part.values))
-        if self._kind is None or (part.kind == "float" and self._kind in {"int", "uint"} and self._are_floats):
-            self._kind = part.kind
+            return self._dtype or "other"
+        are_floats = part.dtype == "float" or (part.dtype in {"int", "uint"} and _are_floats(part.values))
+        if self._dtype is None or (part.dtype == "float" and self._dtype in {"int", "uint"} and self._are_floats):
+            self._dtype = part.dtype
         self._are_floats &= are_floats
         fits = (
-            self._kind == part.kind
-            or (self._kind == "float" and are_floats)
-            or (self._kind == "uint" and part.kind == "int" and min(part.values) >= 0)
+            self._dtype == part.dtype
+            or (self._dtype == "float" and are_floats)
+            or (self._dtype == "uint" and part.dtype == "int" and min(part.values) >= 0)
         )
-        return self._kind if fits else "other"
+        return self._dtype if fits else "other"
 
 
-#: `number`: integers among floats, all of which can be floats. They are kept as they are until the whole column is
-#: known to be numbers.
-PieceKind: TypeAlias = Kind | Literal["number"]
+#: `number`: integers and floats, where each integer has an exact float. They stay Python objects until the dtype of the
+#: whole column is known.
+FragmentDType: TypeAlias = DType | Literal["number"]
 
 
 @dataclass(slots=True)
-class Piece:
-    """Some cells of a column; fields as in `Column`, except that numbers and booleans may be a `memoryview` of any."""
+class Fragment:
+    """A part of a column. Fields as in `Column`, but numbers and booleans may also be a `memoryview` of any format."""
 
     rows: int
-    kind: PieceKind | None  # None where all are missing
+    dtype: FragmentDType | None  # None if all cells are missing
     values: Any
     missing: bytearray | None
 
-    def part(self, begin: int, end: int) -> Piece:
-        """Give the cells between two of these."""
+    def part(self, begin: int, end: int) -> Fragment:
+        """Return the cells from `begin` to `end`, exclusive."""
         if end - begin == self.rows:
             return self
         missing = None if self.missing is None else self.missing[begin:end]
         if missing is not None and 0 not in missing:
-            return Piece(end - begin, None, None, missing)
+            return Fragment(end - begin, None, None, missing)
         if missing is not None and 1 not in missing:
             missing = None
-        return Piece(end - begin, self.kind, None if self.kind is None else self.values[begin:end], missing)
+        return Fragment(end - begin, self.dtype, None if self.dtype is None else self.values[begin:end], missing)
 
     def cells(self) -> list[Any]:
-        """Give the cells as Python has them, None where they are missing."""
-        if self.kind is None:
+        """Return the cells as Python objects, None for missing ones."""
+        if self.dtype is None:
             return [None] * self.rows
-        if self.kind == "number":
+        if self.dtype == "number":
             return list(self.values)
-        return Column("", self.kind, self.values, self.missing).cells()
+        return Column("", self.dtype, self.values, self.missing).cells()
 
 
-_KINDS: Final[dict[type, Kind]] = {int: "int", float: "float", bool: "bool", str: "str"}
-#: Makes the values of a kind out of a list, or nothing; arrays are made of lists much faster than of anything else.
-_PACK: Final[dict[PieceKind, Callable[[list[Any]], Any]]] = {
+_DTYPES: Final[dict[type, DType]] = {int: "int", float: "float", bool: "bool", str: "str"}
+#: Functions that create the values of a dtype from a list, which is the fastest source of an array.
+_PACK: Final[dict[FragmentDType, Callable[[list[Any]], Any]]] = {
     "int": partial(array, "q"),
     "uint": partial(array, "Q"),
     "float": partial(array, "d"),
@@ -188,48 +188,48 @@ _PACK: Final[dict[PieceKind, Callable[[list[Any]], Any]]] = {
     "number": list,
     "other": list,
 }
-#: What stands in for missing cells; for others it is None.
-_FILLERS: Final[dict[PieceKind, Any]] = {"int": 0, "uint": 0, "float": float("nan"), "bool": False}
+#: Placeholder values of missing cells; None for other dtypes.
+_FILLERS: Final[dict[FragmentDType, Any]] = {"int": 0, "uint": 0, "float": float("nan"), "bool": False}
 
 
-def _piece(cells: list[Any]) -> Piece:
-    kinds = set(map(type, cells))
+def _make_fragment(cells: list[Any]) -> Fragment:
+    types = set(map(type, cells))
     missing = None
-    if type(None) in kinds:
-        kinds.discard(type(None))
+    if type(None) in types:
+        types.discard(type(None))
         missing = bytearray(map(is_, cells, repeat(None)))
-    if not kinds:
-        return Piece(len(cells), None, None, missing)
-    kind: PieceKind = "other"
-    if len(kinds) == 1:
-        kind = _KINDS.get(kinds.pop(), "other")
-    elif kinds == {int, float} and all(type(cell) is not int or _is_float(cell) for cell in cells):
-        kind = "number"
-    filler = _FILLERS.get(kind)
+    if not types:
+        return Fragment(len(cells), None, None, missing)
+    dtype: FragmentDType = "other"
+    if len(types) == 1:
+        dtype = _DTYPES.get(types.pop(), "other")
+    elif types == {int, float} and all(type(cell) is not int or _is_float(cell) for cell in cells):
+        dtype = "number"
+    filler = _FILLERS.get(dtype)
     if missing is not None and filler is not None:
         cells = [filler if cell is None else cell for cell in cells]
-    if kind == "int":
-        kind = _kind_of_integers(cells)
-    return Piece(len(cells), kind, _PACK[kind](cells), missing)
+    if dtype == "int":
+        dtype = _integer_dtype(cells)
+    return Fragment(len(cells), dtype, _PACK[dtype](cells), missing)
 
 
-def _kind_of_integers(cells: list[int]) -> Kind:
+def _integer_dtype(cells: list[int]) -> DType:
     low, high = min(cells), max(cells)
     if low >= -(1 << 63) and high < 1 << 63:
         return "int"
     return "uint" if low >= 0 and high < 1 << 64 else "other"
 
 
-def _common_kind(pieces: Sequence[Piece]) -> Kind:
-    kinds = {piece.kind for piece in pieces if piece.kind is not None}
-    if not kinds or kinds == {"number"}:
+def _common_dtype(fragments: Sequence[Fragment]) -> DType:
+    dtypes = {fragment.dtype for fragment in fragments if fragment.dtype is not None}
+    if not dtypes or dtypes == {"number"}:
         return "float"
-    if len(kinds) == 1:
-        return cast("Kind", kinds.pop())
-    integers = [piece.values for piece in pieces if piece.kind in {"int", "uint"}]
-    if kinds == {"int", "uint"}:
+    if len(dtypes) == 1:
+        return cast("DType", dtypes.pop())
+    integers = [fragment.values for fragment in fragments if fragment.dtype in {"int", "uint"}]
+    if dtypes == {"int", "uint"}:
         return "uint" if min(map(min, integers)) >= 0 else "other"
-    if kinds <= {"int", "uint", "float", "number"} and all(map(_are_floats, integers)):
+    if dtypes <= {"int", "uint", "float", "number"} and all(map(_are_floats, integers)):
         return "float"
     return "other"
 
@@ -241,26 +241,29 @@ def _are_floats(integers: array[int]) -> bool:
 
 
 def _is_float(integer: int) -> bool:
-    """Say whether the server can have meant a float by this integer: in JSON it prints 1e19 with all its zeros."""
+    """Return whether an integer may be a float of the server, which prints 1e19 with all its zeros in JSON."""
     return abs(integer) <= 1 << 53 or int(Decimal(repr(float(integer)))) == integer
 
 
-def _joined(pieces: Sequence[Piece], kind: Kind) -> Any:
-    """Put the values of pieces together, as those of a column of this kind."""
-    if kind == "str" and all(isinstance(piece.values, Texts | None) for piece in pieces):
-        parts = (_no_texts(piece.rows) if piece.values is None else piece.values.parts for piece in pieces)
-        return Texts(list(chain.from_iterable(parts)))
-    values = _PACK[kind]([])
-    for piece in pieces:
-        if piece.kind != kind:
-            cells = piece.cells()
-            values += _PACK[kind]([_FILLERS.get(kind) if cell is None else cell for cell in cells])
-        elif isinstance(piece.values, memoryview):
-            values.extend(piece.values) if kind == "bool" else values.frombytes(piece.values.cast("B"))
+def _joined(fragments: Sequence[Fragment], dtype: DType) -> Any:
+    """Concatenate the values of fragments, converted to a dtype."""
+    if dtype == "str" and all(isinstance(fragment.values, DictionaryStrings | None) for fragment in fragments):
+        parts = (
+            _missing_strings(fragment.rows) if fragment.values is None else fragment.values.parts
+            for fragment in fragments
+        )
+        return DictionaryStrings(list(chain.from_iterable(parts)))
+    values = _PACK[dtype]([])
+    for fragment in fragments:
+        if fragment.dtype != dtype:
+            cells = fragment.cells()
+            values += _PACK[dtype]([_FILLERS.get(dtype) if cell is None else cell for cell in cells])
+        elif isinstance(fragment.values, memoryview):
+            values.extend(fragment.values) if dtype == "bool" else values.frombytes(fragment.values.cast("B"))
         else:
-            values += piece.values
+            values += fragment.values
     return values
 
 
-def _no_texts(rows: int) -> list[tuple[list[str | None], memoryview]]:
+def _missing_strings(rows: int) -> list[tuple[list[str | None], memoryview]]:
     return [([None], memoryview(bytes(rows * 4)).cast("i"))]

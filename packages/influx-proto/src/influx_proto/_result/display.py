@@ -1,4 +1,4 @@
-"""What is shown of a result: enough to see its shape, and never so much that it floods a terminal or a notebook."""
+"""Text and HTML representations of results, limited in size for terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 Results: TypeAlias = Sequence[Mapping[str, Any]]
 
-_SHOWN_SERIES: Final = 5
-_SHOWN_ROWS: Final = 5
-_SHOWN_CHARACTERS: Final = 40
-#: Of all columns together, in terminal cells, with what is between them.
-_SHOWN_WIDTH: Final = 116
+_MAX_SERIES: Final = 5
+_MAX_ROWS: Final = 5
+_MAX_CHARACTERS: Final = 40
+#: The width of all columns with the space between them, in terminal cells.
+_MAX_WIDTH: Final = 116
 
 
 class _Block(NamedTuple):
-    """A series, or what there is to say about a statement."""
+    """A series, or a note about a statement."""
 
     title: str
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    #: How many rows are not shown.
+    #: The number of rows and columns that are not shown.
     more: str = ""
 
 
 def as_text(results: Results) -> str:
-    """Give some lines of text."""
-    lines = [f"<QueryResult: {_shape(results)}>"]
+    """Return a representation of several lines."""
+    lines = [f"<QueryResult: {_summary(results)}>"]
     for block in _blocks(results):
         lines.append(f"  {block.title}")
         lines += [f"    {line}" for line in _aligned(block)]
@@ -36,8 +36,8 @@ def as_text(results: Results) -> str:
 
 
 def as_html(results: Results) -> str:
-    """Give the same as tables, for notebooks. Nothing in it is markup but what is written here."""
-    parts = [f"<div><p>QueryResult: {_shape(results)}</p>"]
+    """Return HTML tables for notebooks. All data is escaped."""
+    parts = [f"<div><p>QueryResult: {_summary(results)}</p>"]
     for block in _blocks(results):
         parts.append(f"<p>{escape(block.title)}</p>")
         if block.columns:
@@ -50,14 +50,14 @@ def as_html(results: Results) -> str:
     return "".join([*parts, "</div>"])
 
 
-def _shape(results: Results) -> str:
+def _summary(results: Results) -> str:
     series = [series for result in results for series in result.get("series", ())]
     rows = sum(len(one.get("values", ())) for one in series)
     return f"{_count(len(results), 'statement')}, {_count(len(series), 'series')}, {_count(rows, 'row')}"
 
 
 def _blocks(results: Results) -> Iterator[_Block]:
-    left = _SHOWN_SERIES
+    left = _MAX_SERIES
     hidden = 0
     for position, result in enumerate(results):
         prefix = f"statement {result.get('statement_id', position)}: " if len(results) > 1 else ""
@@ -79,13 +79,13 @@ def _series_block(prefix: str, series: Mapping[str, Any]) -> _Block:
     rows = series.get("values", ())
     tags = ", ".join(f"{key}={value}" for key, value in sorted(series.get("tags", {}).items()))
     title = _short(f"{series.get('name', '')}{f' ({tags})' if tags else ''}", 200)
-    columns = [_short(name, _SHOWN_CHARACTERS) for name in series["columns"][:_SHOWN_WIDTH]]
-    cells = [_cells(row, len(columns)) for row in rows[:_SHOWN_ROWS]]
+    columns = [_short(name, _MAX_CHARACTERS) for name in series["columns"][:_MAX_WIDTH]]
+    cells = [_cells(row, len(columns)) for row in rows[:_MAX_ROWS]]
     widths = (max(map(_width, column)) + 2 for column in zip(columns, *cells, strict=True))
-    fitting = max(1, sum(end - 2 <= _SHOWN_WIDTH for end in accumulate(widths)))
+    fitting = max(1, sum(end - 2 <= _MAX_WIDTH for end in accumulate(widths)))
     more = []
-    if len(rows) > _SHOWN_ROWS:
-        more.append(_count(len(rows) - _SHOWN_ROWS, "more row"))
+    if len(rows) > _MAX_ROWS:
+        more.append(_count(len(rows) - _MAX_ROWS, "more row"))
     if len(series["columns"]) > fitting:
         more.append(_count(len(series["columns"]) - fitting, "more column"))
     return _Block(
@@ -106,21 +106,21 @@ def _aligned(block: _Block) -> list[str]:
 
 
 def _cells(row: Any, width: int) -> list[str]:
-    # A row that does not fit the columns is shown for what it is: who looks at it wants to know why it fails.
+    # Also show a malformed row, so that users see the problem.
     shown = [_cell(cell) for cell in row[:width]] if isinstance(row, list) else [_cell(row)]
     return shown + [""] * (width - len(shown))
 
 
 def _cell(cell: object) -> str:
-    # Quotes tell the string '1' from the number, and line feeds from the layout.
-    return _short(repr(cell[:_SHOWN_CHARACTERS] if isinstance(cell, str) else cell), _SHOWN_CHARACTERS)
+    # `repr` distinguishes the string '1' from the number, and escapes line feeds.
+    return _short(repr(cell[:_MAX_CHARACTERS] if isinstance(cell, str) else cell), _MAX_CHARACTERS)
 
 
-def _short(text: str, longest: int) -> str:
-    """Give text on one line, of bearable length."""
-    start = text[: longest + 1]
+def _short(text: str, max_length: int) -> str:
+    """Return text on one line, truncated to a maximum length."""
+    start = text[: max_length + 1]
     text = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in start)
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return text if len(text) <= max_length else f"{text[: max_length - 3]}..."
 
 
 def _width(text: str) -> int:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class QueryError(ResponseError):
     """A query, or one statement of it, failed."""
 
-    #: Which statement of the query failed, counted from 0; None where the query was refused as a whole.
+    #: The index of the failed statement, counted from 0; None if the server rejected the whole query.
     statement_id: int | None = None
-    #: The results of the statements before it; None where DataFrames or objects were to be made of them.
+    #: The results before the error; None for queries that return DataFrames or objects.
     partial_result: QueryResult | None = None
 
     def __str__(self) -> str:
-        # Of a single statement the answer tells within a success, and its status would say nothing.
+        # An error of a single statement arrives with status 200, which would be misleading in the message.
         return super().__str__() if self.statement_id is None else f"{self.message} (statement {self.statement_id})"
 
 
@@ -34,11 +34,11 @@ class QueryError(ResponseError):
 
 
 class QueryErrorAuthenticationError(QueryError, AuthenticationError):
-    """A query failed: the credentials are missing or wrong."""
+    """A query failed: the credentials are missing or invalid."""
 
 
 class QueryErrorAuthorizationError(QueryError, AuthorizationError):
-    """A query failed: the credentials do not allow it."""
+    """A query failed: the credentials do not permit it."""
 
 
 class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
@@ -46,7 +46,7 @@ class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
 
 
 class QueryErrorRateLimited(QueryError, RateLimited):
-    """A query failed: the server asks for fewer requests."""
+    """A query failed: the server limits the rate of requests."""
 
 
 class QueryErrorServerUnavailable(QueryError, ServerUnavailable):

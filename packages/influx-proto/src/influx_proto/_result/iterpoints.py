@@ -1,4 +1,4 @@
-"""Points of a result one by one, through a parser of the caller's."""
+"""Iteration over the points of a result, with an optional parser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._repr import short_repr
 
 T = TypeVar("T")
 
-#: A `QueryResult`, or what it is a mapping of.
+#: A `QueryResult`, or another mapping with the structure of InfluxDB's JSON.
 Result = Mapping[str, Any]
 
 
@@ -19,30 +19,33 @@ def iterpoints(result: Result | Iterable[Result], parser: None = None) -> Iterat
 @overload
 def iterpoints(result: Result | Iterable[Result], parser: Callable[..., T]) -> Iterator[T]: ...
 def iterpoints(result: Result | Iterable[Result], parser: Callable[..., Any] | None = None) -> Iterator[Any]:
-    """Give the points of a result one after the other, each as a list of values or as what a parser makes of it.
+    """Yield the points of a result, each as a list of values or as the return value of the parser.
 
     Args:
-        result: a `QueryResult`, a mapping shaped as InfluxDB's JSON, or an iterable of them, such as chunks, which is
-            read as the points are.
-        parser: called with the values of a point as positional arguments, in the order of the columns. A parser that
-            has a parameter `meta` is also given, by that name, a dict with the `columns`, `name` and `tags` of the
-            point's series and the `statement_id` of its statement. A namedtuple class is a parser as it stands.
+        result: a `QueryResult`, a mapping with the structure of InfluxDB's JSON, or an iterable of these, such as
+            chunks, which is read lazily.
+        parser: called with the values of a point as positional arguments, in the order of the columns. A parser with
+            a parameter `meta` also receives a dict with the `columns`, `name` and `tags` of the series and the
+            `statement_id` of the statement. A namedtuple class can be used as a parser.
 
     Raises:
-        TypeError: the result is an asynchronous iterable, whose items are results.
-        ValueError: something is not shaped as an answer of InfluxDB, or is one that reports an error.
+        TypeError: the result is an async iterable. Call `iterpoints` for each of its items.
+        ValueError: a result does not have the structure of InfluxDB's JSON, or reports an error.
     """
     if isinstance(result, AsyncIterable):
-        msg = "this is read with `async for`: async for chunk in chunks: for point in iterpoints(chunk): ..."
+        msg = (
+            "result: must not be an async iterable; use "
+            "`async for chunk in chunks: for point in iterpoints(chunk): ...`"
+        )
         raise TypeError(msg)
     results = cast("Iterable[Result]", (result,) if isinstance(result, Mapping) else result)
-    wants_meta = parser is not None and _wants_meta(parser)
+    accepts_meta = parser is not None and _accepts_meta(parser)
     for part in results:
         for series, meta in _series(part):
             rows = series.get("values", ())
             if parser is None:
                 yield from rows
-            elif wants_meta:
+            elif accepts_meta:
                 for row in rows:
                     yield parser(*row, meta=meta)
             else:
@@ -52,7 +55,7 @@ def iterpoints(result: Result | Iterable[Result], parser: Callable[..., Any] | N
 
 def _series(result: Result) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
     if not isinstance(result, Mapping) or (result and "results" not in result):
-        msg = f"not a result of InfluxDB, which is a mapping with `results`, but {short_repr(result)}"
+        msg = f"result: must be a mapping with the key 'results', not {short_repr(result)}"
         raise ValueError(msg)
     for position, statement in enumerate(result.get("results", ())):
         number = statement.get("statement_id", position)
@@ -71,11 +74,11 @@ def _series(result: Result) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]
             )
 
 
-def _wants_meta(parser: Callable[..., Any]) -> bool:
+def _accepts_meta(parser: Callable[..., Any]) -> bool:
     if isinstance(parser, type) and hasattr(parser, "_fields"):
-        return False  # `meta` is a column here
+        return False  # a field `meta` is a column
     try:
         parameter = inspect.signature(parser).parameters.get("meta")
-    except (ValueError, TypeError):  # some callables in C do not tell
+    except (ValueError, TypeError):  # some callables in C have no signature
         return False
     return parameter is not None and parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}

@@ -1,4 +1,4 @@
-"""Rows that are kept as columns: what is made of an answer with many rows without an object for each cell."""
+"""Rows that are stored as columns, to avoid an object for each cell of a large result."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from .column import Piece
+from .column import Fragment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedRows(Sequence[list[Any]]):
-    """Some rows of a block that is kept as columns; as a sequence they are lists, made when they are asked for."""
+    """A range of rows of a block of columns. As a sequence its items are lists, created on access."""
 
-    #: The columns of all rows that were read together, be they of one series or of several.
-    block: Sequence[Piece]
-    #: Which rows of the block these are: from here on, and to here.
+    #: The columns of all rows that were decoded together, of one or more series.
+    block: Sequence[Fragment]
+    #: The range of rows in the block; `end` is exclusive.
     begin: int
     end: int
 
@@ -30,14 +30,14 @@ class PackedRows(Sequence[list[Any]]):
         return list(self)[index]
 
     def __iter__(self) -> Iterator[list[Any]]:
-        return map(list, zip(*[piece.cells() for piece in self.columns()], strict=True))
+        return map(list, zip(*[fragment.cells() for fragment in self.columns()], strict=True))
 
-    def columns(self) -> list[Piece]:
-        """Give the columns of these rows."""
-        return [piece.part(self.begin, self.end) for piece in self.block]
+    def columns(self) -> list[Fragment]:
+        """Return the columns of these rows."""
+        return [fragment.part(self.begin, self.end) for fragment in self.block]
 
     def joined(self, following: object) -> PackedRows | None:
-        """Give these rows and those following as one, if they stand one behind the other in a block."""
+        """Return these and the following rows as one range, or None if they are not adjacent in the same block."""
         if isinstance(following, PackedRows) and following.block is self.block and following.begin == self.end:
             return PackedRows(self.block, self.begin, following.end)
         return None

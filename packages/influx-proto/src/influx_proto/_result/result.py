@@ -1,4 +1,4 @@
-"""What a query answers: a mapping shaped as InfluxDB's JSON, and views of it."""
+"""Query results: a mapping with the structure of InfluxDB's JSON, and conversions of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .shape import misshapen, same_statement
+from .shape import malformed_row, same_statement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,30 +15,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The rows of one statement that share a measurement and the tags they are grouped by."""
+    """The rows of a statement with the same measurement and the same tags of `GROUP BY`."""
 
-    #: The measurement; empty where the statement is about no measurement (`SHOW USERS`).
+    #: The measurement; empty for statements without one, such as `SHOW USERS`.
     name: str
-    #: The tags of `GROUP BY`; a tag that the points lack is `""`.
+    #: The tags of `GROUP BY`; a missing tag is `""`.
     tags: Mapping[str, str]
     columns: tuple[str, ...]
-    #: One list a row, in the order of `columns`.
+    #: A list for each row, in the order of `columns`.
     values: list[list[Any]] = field(repr=False)
-    #: The statement that this is of, counted from 0.
+    #: The index of the statement, counted from 0.
     statement_id: int = 0
 
 
 class QueryResult(Mapping[str, Any]):
-    """The answer to a query.
+    """The result of a query.
 
-    A mapping shaped as InfluxDB's JSON: `result["results"][0]["series"][0]["values"]`; `series`, `columns`, `tags`
-    and `values` are absent where InfluxDB leaves them out, and so are `messages`, which hold the server's warnings
-    about a statement. Each statement has its entry in `results`.
+    A mapping with the structure of InfluxDB's JSON: `result["results"][0]["series"][0]["values"]`. `results` has one
+    entry per statement. `series`, `columns`, `tags`, `values` and `messages` (the server's warnings about a statement)
+    are absent if InfluxDB omits them.
     """
 
     __slots__ = ("_results", "epoch")
 
-    #: The unit of the times, which are integers: `ns`, `u`, `ms`, `s`, `m` or `h`; None where they are RFC 3339 text.
+    #: The unit of the timestamps, which are integers: `ns`, `u`, `ms`, `s`, `m` or `h`; None if they are RFC 3339
+    #: strings.
     epoch: str | None
 
     def __init__(self, results: list[dict[str, Any]], *, epoch: str | None = "ns") -> None:
@@ -59,10 +60,10 @@ class QueryResult(Mapping[str, Any]):
     def __eq__(self, other: object) -> bool:
         return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # mutable inside, as dict is
+    __hash__ = None  # type: ignore[assignment]  # mutable, like dict
 
     def __repr__(self) -> str:
-        from .display import as_text  # noqa: PLC0415 - not needed by those who show no result
+        from .display import as_text  # noqa: PLC0415 - only needed for display
 
         return as_text(self._results)
 
@@ -73,11 +74,11 @@ class QueryResult(Mapping[str, Any]):
 
     @property
     def series(self) -> list[Series]:
-        """All series of all statements, in order; each tells its statement."""
+        """All series of all statements, in order."""
         return [
             Series(
                 series.get("name", ""),
-                dict(sorted(series.get("tags", {}).items())),  # MessagePack has them in no order
+                dict(sorted(series.get("tags", {}).items())),  # unordered in MessagePack
                 tuple(series["columns"]),
                 series.get("values", []),
                 result.get("statement_id", position),
@@ -87,40 +88,41 @@ class QueryResult(Mapping[str, Any]):
         ]
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """Give each row as a dict of columns and group tags.
+        """Yield each row as a dict of columns and group tags.
 
-        A column wins over a group tag of the same name, and of columns of the same name the last one.
+        A column takes precedence over a group tag with the same name, and the last of several columns with the same
+        name takes precedence.
         """
         for series in self.series:
             for row in series.values:
                 try:
                     point = {**series.tags, **dict(zip(series.columns, row, strict=True))}
                 except (ValueError, TypeError):
-                    raise misshapen(series.name, series.columns) from None
+                    raise malformed_row(series.name, series.columns) from None
                 yield point
 
     def to_pandas(self, *, measurement: bool | None = None) -> pd.DataFrame:
-        """Give the only statement's result as one tidy pandas DataFrame: all series, one below the other.
+        """Return the result of a single statement as a tidy pandas DataFrame that concatenates all series.
 
-        The index is a UTC `DatetimeIndex` called `time`, or a plain one where the rows are not about times, as those
-        of SHOW. Group tags are categorical columns before the others. Integers are `int64`, or `Int64` where cells are
-        missing; floats, and columns without any value, are `float64`; booleans are `bool` or `boolean`; strings are
-        what pandas has for them. Columns of one name are told apart as `v`, `v_1`; a tag gives way to a column.
+        The index is a UTC `DatetimeIndex` named `time`, or a `RangeIndex` if the rows have no timestamps, such as those
+        of SHOW. Group tags are categorical columns before the others. Integers are `int64`, or `Int64` with missing
+        values; floats, and columns without any value, are `float64`; booleans are `bool` or `boolean`; strings have
+        pandas' string dtype. Duplicate column names get a suffix (`v`, `v_1`); columns keep their name before tags do.
 
         Args:
-            measurement: whether there is a column `measurement`. None: where SELECT answered with several
-                measurements, so say True where frames of different answers have to have the same columns. SHOW
-                statements that list something per measurement always have it.
+            measurement: whether to add a column `measurement`; None adds it if the result of SELECT has several
+                measurements. Pass True if frames of different results must have the same columns. SHOW statements that
+                list something per measurement always have it.
 
         Raises:
-            ValueError: the result is of no statement, or of several: `to_pandas_list` gives a frame for each.
+            ValueError: the result does not have exactly one statement. Use `to_pandas_list`.
         """
-        from .to_pandas import to_pandas  # noqa: PLC0415 - not needed by those who want no frame
+        from .to_pandas import to_pandas  # noqa: PLC0415 - only needed for DataFrames
 
         return to_pandas(self, measurement=measurement)
 
     def to_pandas_list(self, *, measurement: bool | None = None) -> list[pd.DataFrame]:
-        """Give the results of all statements as pandas DataFrames, one a statement; each as `to_pandas`.
+        """Return a pandas DataFrame for each statement; see `to_pandas`.
 
         Args:
             measurement: see `to_pandas`.
@@ -130,26 +132,26 @@ class QueryResult(Mapping[str, Any]):
         return to_pandas_list(self, measurement=measurement)
 
     def to_polars(self, *, measurement: bool | None = None) -> pl.DataFrame:
-        """Give the only statement's result as one polars DataFrame; as `to_pandas`, with `time` as a first column.
+        """Return the result of a single statement as a polars DataFrame; as `to_pandas`, with `time` as first column.
 
         Args:
             measurement: see `to_pandas`.
 
         Raises:
-            ValueError: as `to_pandas`, or a column has cells of several kinds.
+            ValueError: as `to_pandas`, or a column has values of several types.
         """
         from .to_arrow import to_polars  # noqa: PLC0415 - see above
 
         return to_polars(self, measurement=measurement)
 
     def to_arrow(self, *, measurement: bool | None = None) -> Any:
-        """Give the only statement's result as one `pyarrow.Table`; as `to_pandas`, with `time` as a first column.
+        """Return the result of a single statement as a `pyarrow.Table`; as `to_pandas`, with `time` as first column.
 
         Args:
             measurement: see `to_pandas`.
 
         Raises:
-            ValueError: as `to_pandas`, or a column has cells of several kinds.
+            ValueError: as `to_pandas`, or a column has values of several types.
         """
         from .to_arrow import to_arrow  # noqa: PLC0415 - see above
 
@@ -157,10 +159,10 @@ class QueryResult(Mapping[str, Any]):
 
 
 def join(chunks: Iterable[QueryResult]) -> QueryResult:
-    """Join the chunks of an answer: one entry a statement, and series that were split over chunks whole again."""
+    """Join the chunks of a response: merge the entries of each statement, and series that were split over chunks."""
     results: list[dict[str, Any]] = []
     before: Mapping[str, Any] = {}
-    split: dict[str, Any] | None = None  # the series that the chunk before said goes on
+    split: dict[str, Any] | None = None  # the last series, if the next chunk continues it
     epoch: str | None = "ns"
     for chunk in chunks:
         epoch = chunk.epoch
@@ -176,15 +178,15 @@ def join(chunks: Iterable[QueryResult]) -> QueryResult:
                 split = None
             before = part
             for series in part.get("series", ()):
-                if split is not None and _same_series(split, series):
+                if split is not None and _is_same_series(split, series):
                     split.setdefault("values", []).extend(series.get("values", ()))
-                    whole = split
+                    joined = split
                 else:
-                    whole = {key: value for key, value in series.items() if key != "partial"}
-                    result.setdefault("series", []).append(whole)
-                split = whole if series.get("partial") else None
+                    joined = {key: value for key, value in series.items() if key != "partial"}
+                    result.setdefault("series", []).append(joined)
+                split = joined if series.get("partial") else None
     return QueryResult(results, epoch=epoch)
 
 
-def _same_series(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one.get(key) == other.get(key) for key in ("name", "tags", "columns"))
+def _is_same_series(first: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(first.get(key) == other.get(key) for key in ("name", "tags", "columns"))

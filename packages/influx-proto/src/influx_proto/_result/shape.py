@@ -1,4 +1,4 @@
-"""The shape of query results, as InfluxDB's JSON has it: which entries belong together, and which rows do not fit."""
+"""The structure of query results in InfluxDB's JSON: which entries belong together, and which rows are malformed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .._errors import ProtocolError
 
 
 class Chunk(Protocol):
-    """A query result, or a part of one that arrived on its own: `chunk["results"]`, and the unit of its times."""
+    """A query result or a chunk of one: `chunk["results"]`, and the unit of its timestamps."""
 
     @property
     def epoch(self) -> str | None:
-        """The unit of the times, which are integers; None where they are RFC 3339 text."""
+        """The unit of integer timestamps; None if timestamps are strings in RFC 3339 format."""
         ...
 
     def __getitem__(self, key: str, /) -> Any:
@@ -22,18 +22,17 @@ class Chunk(Protocol):
 
 
 def same_statement(before: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
-    """Say whether an entry of `results` goes on with the statement of the entry before it, `{}` where there is none.
+    """Return whether an entry of `results` continues the statement of the entry before it (`{}` for the first entry).
 
-    Not by `partial` where statements are numbered: SHOW TAG KEYS comes as an entry a measurement without it.
+    `partial` does not decide if there are statement ids: SHOW TAG KEYS has an entry per measurement without `partial`.
     """
     if "statement_id" in part:
         return bool(before.get("statement_id") == part["statement_id"])
     return bool(before.get("partial"))
 
 
-def misshapen(series: str, columns: Sequence[str]) -> ProtocolError:
-    """Make the error for a row that does not fit the columns of its series."""
+def malformed_row(series: str, columns: Sequence[str]) -> ProtocolError:
+    """Return the error for a row that does not match the columns of its series."""
     return ProtocolError(
-        f"not the shape of an InfluxDB answer: series {series!r} has a row without a cell for each of its columns "
-        f"{list(columns)!r}"
+        f"not an InfluxDB response: series {series!r} has a row that does not match its columns {list(columns)!r}"
     )

@@ -1,4 +1,4 @@
-"""Query results as Arrow tables and polars DataFrames; neither needs the other, nor numpy."""
+"""Conversion of query results to Arrow tables and polars DataFrames. Neither requires the other, or numpy."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 def to_arrow(result: Chunk, *, measurement: bool | None = None) -> Any:
-    """Turn the result of one statement into one `pyarrow.Table`: all series, one below the other.
+    """Return the result of a single statement as a `pyarrow.Table` that concatenates all series.
 
-    Columns are, in this order: `time` (nanoseconds in UTC), where the rows have times; the measurement if
-    `measurement` says so; the tags of GROUP BY (both as dictionaries); the columns of the result, as int64, uint64,
-    double, bool and string. What is missing is null. Otherwise as `to_pandas`.
+    The columns are, in this order: `time` (nanoseconds in UTC), if the rows have timestamps; `measurement`; the tags of
+    GROUP BY (both dictionary-encoded); the columns of the result, as int64, uint64, double, bool or string. Missing
+    values are null. Otherwise as `to_pandas`.
 
     Args:
-        result: the result of one statement.
-        measurement: whether there is a column `measurement`. None: where the series are of several measurements.
+        result: the result of a single statement.
+        measurement: whether to add a column `measurement`; None adds it if there are several measurements.
 
     Raises:
-        ValueError: the result is of no statement, or of several, or a column has cells of several kinds.
+        ValueError: the result does not have exactly one statement, or a column has values of several types.
     """
-    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - only for those who ask for it; has no types
+    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - only needed here; has no type hints
 
     table = only_table(result, measurement=measurement)
     data: dict[str, Any] = {}
@@ -43,32 +43,32 @@ def to_arrow(result: Chunk, *, measurement: bool | None = None) -> Any:
 
 
 def _arrow_column(pa: Any, column: Column) -> Any:
-    if column.kind == "other":
-        return pa.array(_lists(column, "Arrow"))
-    kinds = {"int": pa.int64(), "uint": pa.uint64(), "float": pa.float64(), "bool": pa.bool_(), "str": pa.string()}
-    if column.missing is None and column.kind in {"int", "uint", "float"}:
-        return _packed(pa, kinds[column.kind], column.values)
-    return pa.array(column.cells(), kinds[column.kind])
+    if column.dtype == "other":
+        return pa.array(_list_cells(column, "Arrow"))
+    dtypes = {"int": pa.int64(), "uint": pa.uint64(), "float": pa.float64(), "bool": pa.bool_(), "str": pa.string()}
+    if column.missing is None and column.dtype in {"int", "uint", "float"}:
+        return _packed(pa, dtypes[column.dtype], column.values)
+    return pa.array(column.cells(), dtypes[column.dtype])
 
 
-def _packed(pa: Any, kind: Any, values: Any) -> Any:
-    """Make an array that shares the memory of the values."""
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+def _packed(pa: Any, dtype: Any, values: Any) -> Any:
+    """Return an array that shares the memory of the values."""
+    return pa.Array.from_buffers(dtype, len(values), [None, pa.py_buffer(values)])
 
 
 def to_polars(result: Chunk, *, measurement: bool | None = None) -> pl.DataFrame:
-    """Turn the result of one statement into one polars DataFrame: all series, one below the other.
+    """Return the result of a single statement as a polars DataFrame that concatenates all series.
 
-    Columns are, in this order: `time` (`Datetime("ns", "UTC")`), where the rows have times; the measurement if
-    `measurement` says so; the tags of GROUP BY (both `Categorical`); the columns of the result, as `Int64`, `UInt64`,
-    `Float64`, `Boolean` and `String`. What is missing is null.
+    The columns are, in this order: `time` (`Datetime("ns", "UTC")`), if the rows have timestamps; `measurement`; the
+    tags of GROUP BY (both `Categorical`); the columns of the result, as `Int64`, `UInt64`, `Float64`, `Boolean` or
+    `String`. Missing values are null.
 
     Args:
-        result: the result of one statement.
-        measurement: whether there is a column `measurement`. None: where the series are of several measurements.
+        result: the result of a single statement.
+        measurement: whether to add a column `measurement`; None adds it if there are several measurements.
 
     Raises:
-        ValueError: the result is of no statement, or of several, or a column has cells of several kinds.
+        ValueError: the result does not have exactly one statement, or a column has values of several types.
     """
     import polars as pl  # noqa: PLC0415 - see above
 
@@ -92,21 +92,21 @@ def _polars_label(label: Label) -> pl.Series:
 def _polars_column(column: Column) -> pl.Series:
     import polars as pl  # noqa: PLC0415 - see above
 
-    if column.kind == "other":
-        return pl.Series(column.name, _lists(column, "polars"))
-    kinds = {"int": pl.Int64, "uint": pl.UInt64, "float": pl.Float64, "bool": pl.Boolean, "str": pl.String}
-    packed = column.missing is None and column.kind in {"int", "float"}
-    return pl.Series(column.name, column.values if packed else column.cells(), dtype=kinds[column.kind])
+    if column.dtype == "other":
+        return pl.Series(column.name, _list_cells(column, "polars"))
+    dtypes = {"int": pl.Int64, "uint": pl.UInt64, "float": pl.Float64, "bool": pl.Boolean, "str": pl.String}
+    is_packed = column.missing is None and column.dtype in {"int", "float"}
+    return pl.Series(column.name, column.values if is_packed else column.cells(), dtype=dtypes[column.dtype])
 
 
-def _lists(column: Column, library: str) -> list[Any]:
-    """Give the cells if they are lists, as SHOW SUBSCRIPTIONS has them: the only cells that are not scalar."""
-    kinds = {type(cell) for cell in column.values if cell is not None}
-    if kinds != {list}:
-        names = sorted(kind.__name__ for kind in kinds)
+def _list_cells(column: Column, library: str) -> list[Any]:
+    """Return the cells if they are lists. Only SHOW SUBSCRIPTIONS has cells that are not scalars."""
+    types = {type(cell) for cell in column.values if cell is not None}
+    if types != {list}:
+        names = sorted(cell_type.__name__ for cell_type in types)
         msg = (
-            f"column {column.name!r} holds {' and '.join(names)} that have no common type in {library}; "
-            "to_pandas gives them as they are"
+            f"column {column.name!r} has values of types {' and '.join(names)}, which have no common type in "
+            f"{library}; use to_pandas, which keeps them as objects"
         )
         raise ValueError(msg)
     return list(column.values)

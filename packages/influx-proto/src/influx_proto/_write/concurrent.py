@@ -1,7 +1,8 @@
-"""The batches of a large write on their way to the server, while the next one is made.
+"""Senders of the batches of a large write, in the background while the next batch is encoded.
 
-One at a time keeps their order. Several at a time are stored faster, since a server stores them beside each other, and
-in any order: of two values of one point either may be the last. Senders are threads or tasks that an adapter starts.
+One sender keeps the order of the batches. Several senders are faster, since the server stores their batches
+concurrently, in any order: of two values of one point either may be stored last. A sender is a thread or task that the
+adapter starts.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class _State:
-    """What the one who makes batches and those who send them know of each other."""
+    """The state that the writer and its senders share. Generators yield each time the caller has to wait."""
 
     def __init__(self, senders: int) -> None:
         self._senders = senders
-        self._waiting: Batch | None = None
+        self._pending: Batch | None = None
         self._started = 0
         self._sending = 0
         self._is_over = False
@@ -34,21 +35,21 @@ class _State:
         return is_needed
 
     def _put(self, batch: Batch) -> Iterator[None]:
-        """Take over a batch; yields until it is being sent, which making the next one might delay."""
+        """Accept a batch. Yields until a sender takes it, since encoding the next one might delay that."""
         if self._error is None:
-            self._waiting = batch
-        while self._waiting is not None:
+            self._pending = batch
+        while self._pending is not None:
             yield None
         if self._error is not None:
             raise self._error
 
     def _idle(self) -> Iterator[None]:
-        """Yield while there is no batch, and may be one to come."""
-        while self._waiting is None and not self._is_over:
+        """Yield until a batch is pending or the write is over."""
+        while self._pending is None and not self._is_over:
             yield None
 
     def _take(self) -> Batch | None:
-        batch, self._waiting = self._waiting, None
+        batch, self._pending = self._pending, None
         self._sending += batch is not None
         return batch
 
@@ -56,28 +57,28 @@ class _State:
         self._sending -= 1
         if error is not None:
             self._error = self._error or error
-            self._waiting = None
+            self._pending = None
 
     def _end(self, error: BaseException | None) -> Iterator[None]:
-        """Yield until all is stored that was put before; whoever was interrupted does not wait."""
+        """Yield until all batches are sent, unless the write was cancelled. Raises the first error of a sender."""
         self._is_over = True
-        self._waiting = None  # there is one only where somebody was interrupted while putting it
+        self._pending = None  # only a cancelled `put` leaves a pending batch
         while self._sending and (error is None or isinstance(error, Exception)):
             yield None
         if self._error is None or self._error is error:
             return
         if error is None:
             raise self._error
-        error.add_note(f"a batch before failed as well: {self._error}")  # the caller's own goes before
+        error.add_note(f"an earlier batch failed as well: {self._error}")  # the caller's error takes precedence
 
 
 class ConcurrentSender(_State):
     """Sends batches in threads.
 
     Args:
-        senders: how many are sent at a time.
+        senders: the maximum number of batches in flight.
         send: sends a batch.
-        signal: a lock and bell.
+        signal: a lock and condition.
         start: starts a thread.
     """
 
@@ -94,7 +95,7 @@ class ConcurrentSender(_State):
         self._start = start
 
     def put(self, batch: Batch) -> None:
-        """Hand over a batch, and wait until it is being sent. Raises what went wrong with an earlier one."""
+        """Pass a batch to a sender, and wait until it is being sent. Raises the error of an earlier batch."""
         with self._signal:
             if self._needs_sender():
                 self._start(self._run)
@@ -119,7 +120,7 @@ class ConcurrentSender(_State):
             error: BaseException | None = None
             try:
                 self._send(batch)
-            except BaseException as raised:  # noqa: BLE001 - it is raised to the one who writes, in their thread
+            except BaseException as raised:  # noqa: BLE001 - the writer's thread raises it
                 error = raised
             with self._signal:
                 self._sent(error)
@@ -138,9 +139,9 @@ class AsyncConcurrentSender(_State):
     """Sends batches in tasks.
 
     Args:
-        senders: how many are sent at a time.
+        senders: the maximum number of batches in flight.
         send: sends a batch.
-        signal: a bell.
+        signal: a condition.
         background: runs a task while its context is open.
     """
 
@@ -154,7 +155,7 @@ class AsyncConcurrentSender(_State):
         self._stack = AsyncExitStack()
 
     async def put(self, batch: Batch) -> None:
-        """Hand over a batch, and wait until it is being sent. Raises what went wrong with an earlier one."""
+        """Pass a batch to a sender, and wait until it is being sent. Raises the error of an earlier batch."""
         if self._needs_sender():
             await self._stack.enter_async_context(self._background(self._run))
         for _ in self._put(batch):
@@ -185,7 +186,7 @@ class AsyncConcurrentSender(_State):
             error: Exception | None = None
             try:
                 await self._send(batch)
-            except Exception as raised:  # noqa: BLE001 - it is raised to the one who writes, in their task
+            except Exception as raised:  # noqa: BLE001 - the writer's task raises it
                 error = raised
             self._sent(error)
             self._signal.notify()

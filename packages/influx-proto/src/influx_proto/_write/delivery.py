@@ -1,16 +1,16 @@
-"""Getting a batch to a server that does not take all of it at once: too large a body, or lines that it refuses.
+"""Delivery of batches that the server does not accept as a whole: too large bodies and rejected lines.
 
-A body that is too large (413) goes in halves, their order kept. Of a batch with bad lines InfluxDB 1.x stores the good
-ones, and says about the others, in a text, what it can:
+A body that is too large (413) is split in two, in order. Of a batch with bad lines InfluxDB 1.x stores the good lines,
+and reports the others in its message:
 
-- which lines it could not parse, each with a reason;
-- how many points it dropped for another reason, of which it tells only the first, and not which points these were.
+- the lines that it could not parse, each with a reason;
+- the number of points that it dropped for other reasons, with only the first reason, and without the points.
 
-Other servers store none of the lines, and some crash on a line, which is a 5xx without a word about it. A line is
-rejected for such an error if it fails by itself, then the server accepts other lines, then it fails again.
+Other servers store none of the lines. Some fail on a line with a 5xx that does not mention it. A line is rejected
+because of such an error if it fails in a request alone, the server then accepts other lines, and the line fails again.
 
-What the text does not tell is found by writing the batch again in halves. That stores nothing twice, since a point with
-a time replaces itself.
+Lines that the message does not name are found by bisection: by writing halves of the batch again. That stores nothing
+twice, since a point with a timestamp replaces itself.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from .._repr import short_repr
 from .._runtime.flow import Flow
 from .request import find_conflict
 
-#: Says how a batch is sent, tried again where that may help.
+#: Sends a batch, with retries.
 Send: TypeAlias = Callable[[Batch], Flow[bool]]
 
-#: What refuses single lines; any other refusal is about the request as a whole.
+#: Messages about single lines. All other messages are about the request as a whole.
 _ABOUT_LINES: Final = re.compile(
-    # A batch that is the first to have a field, and has it with two types, is refused as a whole in these bare words.
+    # InfluxDB rejects a batch that creates a field with two types as a whole, and the message has no other prefix.
     "partial write|^field type conflict|unable to parse|invalid UTF-8|max key length exceeded|time outside range"
 )
 
-#: What a 400 says about the request as a whole.
+#: Messages of a 400 about the request as a whole.
 _ABOUT_REQUEST: Final = re.compile(
     "precision|database (?:is )?(?:required|not found)|retention policy not found"
     "|gzip|content.encoding|bucket|organi[sz]ation",
@@ -55,105 +55,107 @@ _TYPES: Final[dict[type, str]] = {float: "float", int: "integer", bool: "boolean
 
 _AROUND_REASON: Final = re.compile(r"^partial write: | dropped=\d+.*$", re.DOTALL)
 
-#: What the server skips before a line.
+#: Characters that the server skips before a line.
 _BLANK: Final = SKIPPED.decode()
 
-#: How many requests may be made to find the rejected lines of a batch before the rest is handed back as it is.
-_SEARCH: Final = 200
+#: The maximum number of requests to find the rejected lines of a batch. After them, all remaining lines count as
+#: rejected.
+_MAX_SEARCH_REQUESTS: Final = 200
 
-#: How many lines in a row may fail by themselves before it is checked that the server accepts others.
-_ALIKE: Final = 3
+#: The number of consecutive lines that may fail alone before a check that the server accepts other lines.
+_MAX_SUSPECTS: Final = 3
 
 
 def deliver(batch: Batch, send: Send) -> Flow[None]:
-    """Send a batch, in halves where it is too large for the server.
+    """Send a batch, split in two if it is too large for the server.
 
     Raises:
-        PayloadTooLarge: a single line is too large; the message says which.
-        WriteError: lines were refused; those that can be told from the others are with the error.
+        PayloadTooLarge: a single line is too large. The message quotes it.
+        WriteError: the server rejects lines. The error's `rejected` holds those that can be identified.
     """
-    halves = None
+    parts = None
     try:
         yield from send(batch)
     except PayloadTooLarge as error:
-        halves = batch.halves()
-        if halves is None:
+        parts = batch.halves()
+        if parts is None:
             raise _line_too_large(error, batch) from None
     except WriteError as error:
         if not _names_lines(error):
             raise
         if b"\r\n" in batch.data:
-            error.add_note("there are lines that end in CR LF; InfluxDB takes the CR for a part of the line")
-        rejected = _named(batch, error)
+            error.add_note("some lines end in CR LF; InfluxDB reads the CR as part of the line")
+        rejected = _identified_lines(batch, error)
         if rejected is not None:
             error.rejected = tuple(rejected)
-        elif (conflicting := _conflicting(batch, error)) is not None:
+        elif (conflicting := _conflicting_lines(batch, error)) is not None:
             lines, _ = conflicting
-            some = f"lines with this field in this type: {len(lines)}, the first: {short_repr(_text(lines[0]))}"
-            error.add_note(f"{some}; find_rejected=True finds all that are rejected")
+            found = f"lines with this field in this type: {len(lines)}, the first: {short_repr(_decode(lines[0]))}"
+            error.add_note(f"{found}; find_rejected=True finds all rejected lines")
         raise
-    for half in halves or ():
-        yield from deliver(half, send)
+    for part in parts or ():
+        yield from deliver(part, send)
 
 
 def deliver_accepted(
     batch: Batch, send: Send, *, once: Send | None = None, probe: Callable[[], Flow[bool]] | None = None
 ) -> Flow[list[RejectedLine]]:
-    """Send a batch so that all lines are stored that the server accepts; return the others, in their order.
+    """Send a batch so that the server stores all lines that it accepts, and return the rejected lines in order.
 
     Args:
-        batch: the lines.
+        batch: the lines to send.
         send: sends a batch, with retries.
         once: sends a batch without retries, to find lines that make the server fail. Defaults to `send`.
         probe: sends other lines, and returns whether the server accepts them. Without it, a server that accepts no
-            part of the batch is taken to be unavailable.
+            part of the batch counts as unavailable.
 
     Raises:
-        WriteError: the request was refused as a whole, for a reason that is not in its lines; or lines of it were that
-            cannot be told from the others, and there are lines without a time, which must not be sent again.
+        WriteError: the server rejects the request for a reason other than its lines. Or it rejects lines that the error
+            does not identify, and the batch has lines without a timestamp, which must not be sent again.
     """
     search = _Search(send, once or send, probe)
-    yield from search.over(batch)
+    yield from search.send(batch)
     yield from search.finish()
-    return _in_order(search.rejected, batch)
+    return _sort_like_batch(search.rejected, batch)
 
 
 def partial_write(rejected: Sequence[RejectedLine]) -> PartialWriteError:
-    """Make the error for a write of which these lines were rejected, and all others stored."""
-    message = f"{len(rejected)} lines were rejected and all others stored; the first: {rejected[0].reason}"
+    """Return the error for a write if the server rejected these lines and stored all others."""
+    count = "1 line was" if len(rejected) == 1 else f"{len(rejected)} lines were"
+    message = f"{count} rejected and all others stored; the first: {rejected[0].reason}"
     error = PartialWriteError(400, message)
     error.dropped = len(rejected)
     error.rejected = tuple(rejected)
     return error
 
 
-def _in_order(rejected: list[RejectedLine], batch: Batch) -> list[RejectedLine]:
-    """Give them in the order of their lines in the batch."""
+def _sort_like_batch(rejected: list[RejectedLine], batch: Batch) -> list[RejectedLine]:
+    """Return rejected lines in the order of the batch."""
     if len(rejected) < 2:
         return rejected
     found: dict[str, list[RejectedLine]] = {}
-    for one in rejected:
-        found.setdefault(one.line, []).append(one)
-    in_order = [left.pop(0) for line in batch if (left := found.get(_text(line)))]
-    # What remains are parts of an incomplete line, which the batch has as one line.
-    return in_order + [one for left in found.values() for one in left]
+    for rejected_line in rejected:
+        found.setdefault(rejected_line.line, []).append(rejected_line)
+    in_order = [left.pop(0) for line in batch if (left := found.get(_decode(line)))]
+    # The rest are parts of an incomplete line, which is one line of the batch.
+    return in_order + [rejected_line for left in found.values() for rejected_line in left]
 
 
 def ends_complete(data: bytes) -> bool:
-    """Return whether the last line ends where the data ends: no quoted string is open, no escape is unfinished."""
+    """Return whether the last line is complete: it ends outside of a quoted string and of an escape sequence."""
     if b'"' not in data and b"\\" not in data:
         return True
     end = 0
-    for _, end in lines(data + b"\n"):  # noqa: B007 - the last one counts
+    for _, end in lines(data + b"\n"):  # noqa: B007 - only the last value is used
         pass
     return end == len(data)
 
 
-def _separated(batch: Batch) -> list[Batch]:
-    """Divide a batch so that its incomplete last line cannot continue into lines after it; empty if it is complete.
+def _split_incomplete(batch: Batch) -> list[Batch]:
+    """Split a batch so that its incomplete last line cannot absorb the lines after it. Empty if it is complete.
 
-    The server reads an incomplete line to the end of the request. What was meant as its continuation cannot be known,
-    so it is cut at every LF. Each part that is incomplete by itself is sent by itself.
+    The server reads an incomplete line up to the end of the request. Its intended continuation is unknown, so it is
+    split at every LF. Each part that is incomplete itself becomes the end of a batch.
     """
     if ends_complete(batch.data):
         return []
@@ -174,143 +176,146 @@ def _separated(batch: Batch) -> list[Batch]:
 
 
 class _Search:
-    """Finds the lines that the server refuses."""
+    """Finds the lines that the server rejects."""
 
     def __init__(self, send: Send, once: Send, probe: Callable[[], Flow[bool]] | None) -> None:
         self._send = send
         self._once = once
         self._probe = probe
         self._requests = 0
-        self._is_unexplained = False
-        #: The part that was the last to be accepted.
+        self._has_unexplained_error = False
+        #: The last part that the server accepted.
         self._accepted: Batch | None = None
-        #: Single lines that failed since a request last succeeded.
+        #: Single lines that failed after the last successful request.
         self._suspects: list[tuple[Batch, WriteError]] = []
         self.rejected: list[RejectedLine] = []
 
-    def over(self, batch: Batch) -> Flow[None]:
+    def send(self, batch: Batch) -> Flow[None]:
+        """Send a batch, or its parts if it fails."""
         try:
-            yield from self._try(batch)
+            yield from self._attempt(batch)
         except WriteError as error:
             failure = error
         else:
             self._accepted = batch
-            yield from self._confirm()
+            yield from self._recheck_suspects()
             return
-        for part in (yield from self._divided(batch, failure)):
-            yield from self.over(part)
+        for part in (yield from self._split_failed(batch, failure)):
+            yield from self.send(part)
 
     def finish(self) -> Flow[None]:
-        """Decide about the lines that failed since a request last succeeded."""
+        """Check the lines that failed after the last successful request."""
         if self._suspects:
-            yield from self._prove()
+            yield from self._check_suspects()
 
-    def _divided(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
-        """Return the parts to send after a batch failed; raises where its lines are not the reason."""
+    def _split_failed(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
+        """Return the parts to send after a batch failed. Raises the error if its lines are not the reason."""
         if isinstance(error, PayloadTooLarge):
             halves = batch.halves()
             if halves is None:
                 self.rejected.append(RejectedLine(_only_line(batch), _line_too_large(error, batch).message))
             return halves or ()
         if _names_lines(error):
-            return (yield from self._explained(batch, error))
+            return (yield from self._split_explained(batch, error))
         if not (batch.timed and _may_be_about_lines(error)):
             raise error
-        self._is_unexplained = True
+        self._has_unexplained_error = True
         halves = batch.halves()
         if halves is None:
             yield from self._suspect(batch, error)
         return halves or ()
 
-    def _explained(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
-        separated = _separated(batch) if batch.timed else []
+    def _split_explained(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
+        """Return the parts to send after an error that says that lines are the reason."""
+        separated = _split_incomplete(batch) if batch.timed else []
         if separated:
             return separated
-        rejected = _named(batch, error)
+        rejected = _identified_lines(batch, error)
         if rejected is not None:
             self.rejected += rejected
             return ()
         if not batch.timed:
             raise error
-        if self._requests >= _SEARCH:
-            self.rejected += _suspected(batch, error)
+        if self._requests >= _MAX_SEARCH_REQUESTS:
+            self.rejected += _possibly_rejected(batch, error)
             return ()
-        conflicting = _conflicting(batch, error)
-        if conflicting is not None and (yield from self._without(batch, *conflicting)):
+        conflicting = _conflicting_lines(batch, error)
+        if conflicting is not None and (yield from self._send_without(batch, *conflicting)):
             return ()
         return batch.halves() or ()
 
     def _suspect(self, batch: Batch, error: WriteError) -> Flow[None]:
-        """Note that a line failed by itself, for a reason that may not be in the line."""
+        """Record that a line failed alone, maybe for a reason other than the line."""
         if error.status < 500 and self._requests == 1:
-            # There is nothing to compare it with, and 400 and 422 say that it is about what was sent.
+            # No other line was sent, and 400 and 422 mean that the client sent invalid data.
             self.rejected.append(RejectedLine(_only_line(batch), error.message))
             return
         self._suspects.append((batch, error))
-        if len(self._suspects) >= _ALIKE:
-            yield from self._prove()
+        if len(self._suspects) >= _MAX_SUSPECTS:
+            yield from self._check_suspects()
 
-    def _prove(self) -> Flow[None]:
-        """Raise the error of the suspected lines unless the server accepts others now."""
+    def _check_suspects(self) -> Flow[None]:
+        """Raise the error of the suspects unless the server now accepts other lines."""
         _, error = self._suspects[0]
         if self._accepted is not None:
             try:
-                # It was the last to be accepted, so that sending it again does not replace later values.
-                yield from self._try(self._accepted)
+                # It was accepted last, so sending it again does not replace later values.
+                yield from self._attempt(self._accepted)
             except WriteError:
                 raise error from None
         elif self._probe is None or not (yield from self._probe()):
             raise error
-        yield from self._confirm()
+        yield from self._recheck_suspects()
 
-    def _confirm(self) -> Flow[None]:
-        """Reject the suspected lines, which failed before others were accepted, if they fail again now."""
+    def _recheck_suspects(self) -> Flow[None]:
+        """Reject the suspects, which failed before other lines were accepted, if they fail again now."""
         suspects, self._suspects = self._suspects, []
         for batch, error in suspects:
             if error.status >= 500:
                 try:
-                    yield from self._try(batch)
+                    yield from self._attempt(batch)
                 except WriteError as again:
                     if (again.status, again.message) != (error.status, error.message):
                         raise
                 else:
-                    raise error  # the server failed for a while: all is to be sent again in its order
+                    raise error  # the outage was temporary: the caller must send all lines again, in order
             self.rejected.append(RejectedLine(_only_line(batch), error.message))
 
-    def _without(self, batch: Batch, suspects: list[bytes], reason: str) -> Flow[bool]:
-        """Look whether it is these lines that the server refuses, and if so, send the others by themselves.
+    def _send_without(self, batch: Batch, suspects: list[bytes], reason: str) -> Flow[bool]:
+        """Return whether the server rejects exactly these lines, and if so, send the others.
 
-        It is certain where it refuses all of them once more, since then none of them was stored. Otherwise those that
-        were may have replaced what comes later in the batch, and all of it has to be sent again in its order.
+        That is certain if it rejects all of them again, since then none of them is stored. Otherwise the stored ones
+        may have replaced points later in the batch, and the whole batch must be sent again in order.
         """
-        refused = 0
+        rejected_count = 0
         try:
-            yield from self._try(_part(batch, suspects))
+            yield from self._attempt(_sub_batch(batch, suspects))
         except PartialWriteError as error:
-            refused = error.dropped
+            rejected_count = error.dropped
         except WriteError:
             pass
-        if refused != len(suspects):
+        if rejected_count != len(suspects):
             return False
-        self.rejected += [RejectedLine(_text(line), reason) for line in suspects]
-        refused_lines = set(suspects)
-        yield from self.over(_part(batch, [line for line in batch if line not in refused_lines]))
+        self.rejected += [RejectedLine(_decode(line), reason) for line in suspects]
+        rejected_lines = set(suspects)
+        yield from self.send(_sub_batch(batch, [line for line in batch if line not in rejected_lines]))
         return True
 
-    def _try(self, batch: Batch) -> Flow[bool]:
+    def _attempt(self, batch: Batch) -> Flow[bool]:
         self._requests += 1
-        return (self._once if self._is_unexplained else self._send)(batch)
+        return (self._once if self._has_unexplained_error else self._send)(batch)
 
 
 def _names_lines(error: WriteError) -> bool:
-    """Return whether the text of an error says that single lines are the reason."""
+    """Return whether the message of an error says that single lines are the reason."""
     return bool(_ABOUT_LINES.search(error.message))
 
 
 def _may_be_about_lines(error: WriteError) -> bool:
     """Return whether single lines may be the reason of an error that does not say so.
 
-    InfluxDB 1.6 answers a point with exactly 100 tags with a bare 500; a proxy makes a 502 of a server that crashes.
+    InfluxDB 1.6 responds to a point with exactly 100 tags with a 500 without a message, and a proxy responds with a 502
+    if the server crashes.
     """
     if isinstance(error, ServerUnavailable):
         return error.status >= 500 and error.status != 503
@@ -324,16 +329,16 @@ def _line_too_large(error: PayloadTooLarge, batch: Batch) -> PayloadTooLarge:
 
 
 def _only_line(batch: Batch) -> str:
-    return _text(next(iter(batch), batch.data))
+    return _decode(next(iter(batch), batch.data))
 
 
-def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
-    """Give the lines that were refused, if it is certain which these are and that all others were stored.
+def _identified_lines(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
+    """Return the rejected lines if the error identifies them and all others are stored, otherwise None.
 
-    How many points were dropped is said of one reason, and of one shard. It is certain if these are all there are. And
-    the server tells which lines it could not parse once it has stored all that it could.
+    The server reports the number of dropped points for one reason and one shard only, so it identifies the lines only
+    if it is the number of all lines. It reports the lines that it could not parse after it has stored the others.
     """
-    lines = [_text(line) for line in batch]
+    lines = [_decode(line) for line in batch]
     dropped = error.dropped if isinstance(error, PartialWriteError) else 0
     if len(lines) in {1, dropped}:
         return [RejectedLine(line, _reason(error)) for line in lines]
@@ -343,13 +348,13 @@ def _named(batch: Batch, error: WriteError) -> list[RejectedLine] | None:
     for line, reason in error.rejected:
         reasons.setdefault(line.strip(_BLANK), []).append(reason)
     found = [RejectedLine(line, left.pop(0)) for line in lines if (left := reasons.get(line.strip(_BLANK)))]
-    # A text that quotes lines is not easily taken apart, and a very long one is cut.
-    is_all = bool(found) and len(found) == len(error.rejected) and len(error.body) < BODY_LIMIT
-    return found if is_all and (isinstance(error, PartialWriteError) or len(found) == len(lines)) else None
+    # A message with quoted lines is ambiguous, and a very long one is truncated, so the lines must match the batch.
+    is_complete = bool(found) and len(found) == len(error.rejected) and len(error.body) < BODY_LIMIT
+    return found if is_complete and (isinstance(error, PartialWriteError) or len(found) == len(lines)) else None
 
 
-def _conflicting(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | None:
-    """Give the lines that have a field with the type that the error complains of, if these are as many as it says."""
+def _conflicting_lines(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | None:
+    """Return the lines with the conflicting field and type and the reason, if their number is the one of the error."""
     conflict = find_conflict(error.message)
     if conflict is None or not isinstance(error, PartialWriteError):
         return None
@@ -357,7 +362,7 @@ def _conflicting(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | N
     for line in batch:
         try:
             [point] = parse_lines(line, precision=batch.precision)
-        except SerializationError:  # which the server would say by itself
+        except SerializationError:  # the server reports unparsable lines separately
             continue
         value = point["fields"].get(conflict["field"])
         if point["measurement"] == conflict["measurement"] and _TYPES.get(type(value)) == conflict["type"]:
@@ -365,24 +370,24 @@ def _conflicting(batch: Batch, error: WriteError) -> tuple[list[bytes], str] | N
     return (found, _reason(error)) if found and len(found) == error.dropped else None
 
 
-def _part(batch: Batch, lines: Sequence[bytes]) -> Batch:
-    """Make a batch of some lines of another."""
+def _sub_batch(batch: Batch, lines: Sequence[bytes]) -> Batch:
+    """Return a batch of some lines of another batch."""
     return Batch(b"\n".join(lines), len(lines), batch.precision, batch.timed)
 
 
-def _suspected(batch: Batch, error: WriteError) -> list[RejectedLine]:
-    """Give all lines of a batch of which the server refused some that cannot be told from the others."""
+def _possibly_rejected(batch: Batch, error: WriteError) -> list[RejectedLine]:
+    """Return all lines of a batch with an unknown subset of rejected lines."""
     dropped = error.dropped if isinstance(error, PartialWriteError) else 0
-    some = f"{dropped or 'some'} of {batch.lines} lines, of which this is one"
-    return [RejectedLine(_text(line), f"{_reason(error)} ({some})") for line in batch]
+    note = f"one of {batch.lines} lines, of which {dropped or 'some'} were rejected"
+    return [RejectedLine(_decode(line), f"{_reason(error)} ({note})") for line in batch]
 
 
 def _reason(error: WriteError) -> str:
-    """Give what the error says about a line, without the count and the line itself."""
+    """Return the reason in an error's message, without the count and the line."""
     if len(error.rejected) == 1:
         return error.rejected[0][1]
     return _AROUND_REASON.sub("", error.message)
 
 
-def _text(line: bytes) -> str:
+def _decode(line: bytes) -> str:
     return line.decode(errors="replace")

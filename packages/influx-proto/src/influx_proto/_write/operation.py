@@ -1,4 +1,4 @@
-"""One write: its batches, made while they are sent, and what has become of them."""
+"""A write in one or more batches, encoded while earlier ones are sent."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ BackgroundT = TypeVar("BackgroundT")
 
 
 class MakeEncoder(Protocol):
-    """Makes the encoder of a write for a client's settings."""
+    """Creates the encoder of a write for a client's settings."""
 
     def __call__(
         self, settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False
     ) -> Encoder: ...
 
 
-#: The settings of a client that was told nothing.
+#: The settings of a client without configuration.
 _DEFAULTS = Settings()
 
 
 class WriteOperation(Operation[bool]):
-    """The requests of one write, made one by one while they are sent; iterating it gives their `Op`s."""
+    """The requests of one write, created lazily. Iteration yields their `Op`s."""
 
     def __init__(
         self,
@@ -51,11 +51,11 @@ class WriteOperation(Operation[bool]):
         in_flight: int,
         timeout: Timeout | None = None,
     ) -> None:
-        # Wrong options are told at once, not when the first batch is due; the encoder may then be the one for it.
-        self._first: Encoder | None = make_encoder(_DEFAULTS)
+        # Create an encoder now, so that invalid options raise immediately. The write uses it if no setting differs.
+        self._default_encoder: Encoder | None = make_encoder(_DEFAULTS)
         self._data: Any = data
         self._make_encoder = make_encoder
-        #: Where it goes: the parameters of the request, and whether the client's database is one of them.
+        #: The parameters of the requests, and whether the client adds its database to them.
         self.target = target
         self._stamp = stamp
         self._find_rejected = find_rejected
@@ -64,29 +64,30 @@ class WriteOperation(Operation[bool]):
 
     def __iter__(self) -> Iterator[Op[bool]]:
         if self._stamp:
-            msg = "stamp: needs a client, which has a clock"
+            msg = "stamp: requires the clock of a client; call write of a client"
             raise ValueError(msg)
         return map(self._op, self._make_encoder(_DEFAULTS).encode(self._data))
 
-    def only(self) -> Op[bool]:
-        """Give the one request of a write that was not divided.
+    def single_op(self) -> Op[bool]:
+        """Return the request of a write that has only one.
 
         Raises:
-            SerializationError: there is nothing to write; or ready-made lines in another precision than nanoseconds
-                stand beside points, whose times are in nanoseconds, and one request can have but one precision.
+            SerializationError: the data has no points. Or it mixes points, which have nanosecond timestamps, with
+                raw line protocol in another precision: a request has only one precision.
         """
-        found = list(self)
-        if len(found) != 1:
+        ops = list(self)
+        if len(ops) != 1:
             msg = (
-                "ready-made lines with a precision of their own beside points need several requests: use write_batches"
-                if found
-                else "there is nothing to write"
+                "raw line protocol in another precision than ns, mixed with points, requires several requests; use "
+                "write_batches"
+                if ops
+                else "no points to write"
             )
             raise SerializationError(msg)
-        return found[0]
+        return ops[0]
 
     def flow(self, settings: Settings, clock: Clock) -> Flow[bool]:
-        """Write batch after batch; an error says how much was stored before it."""
+        """Write the batches one after the other. An error has a note with the number of lines stored before it."""
         return self._flow(self.batches(settings, clock), settings, clock)
 
     def run(
@@ -95,22 +96,22 @@ class WriteOperation(Operation[bool]):
         transport: Transport,
         background: Callable[[], tuple[Signal, Callable[[Callable[[], None]], object]] | None],
     ) -> bool:
-        """Write batch after batch; where `background` gives threads, the next is made while others are on their way."""
-        batches = self._begun(settings, transport)
+        """Write all batches. If `background` returns threads, it encodes a batch while earlier ones are sent."""
+        batches = self._start_encoding(settings, transport)
         if isinstance(batches, list):
             return run(self._flow(batches, settings, transport), transport)
-        beside = self._beside(background())
-        with WriteOutcome() as account, ExitStack() as stack:
-            deliver = self._deliverer(account, settings, transport)
+        concurrency = self._check_concurrency(background())
+        with WriteOutcome() as outcome, ExitStack() as stack:
+            deliver = self._deliverer(outcome, settings, transport)
 
             def send(batch: Batch) -> None:
                 run(deliver(batch), transport)
 
             put = send
-            if beside is not None:
-                from .concurrent import ConcurrentSender  # noqa: PLC0415 - only needed where there is much to write
+            if concurrency is not None:
+                from .concurrent import ConcurrentSender  # noqa: PLC0415 - only needed for large writes
 
-                put = stack.enter_context(ConcurrentSender(self._senders, send, *beside)).put
+                put = stack.enter_context(ConcurrentSender(self._senders, send, *concurrency)).put
             for batch in batches:
                 put(batch)
         return True
@@ -121,82 +122,82 @@ class WriteOperation(Operation[bool]):
         transport: AsyncTransport,
         background: Callable[[], tuple[AsyncSignal, Background] | None],
     ) -> bool:
-        """Do the same over an awaiting transport; the data may come from an asynchronous iterable."""
+        """Write all batches over an async transport. The data may be an async iterable."""
         if hasattr(self._data, "__aiter__"):
-            several = _read(self._encoder(settings, transport), self._data)
+            async_batches = _encode_async(self._encoder(settings, transport), self._data)
         else:
-            batches = self._begun(settings, transport)
+            batches = self._start_encoding(settings, transport)
             if isinstance(batches, list):
                 return await arun(self._flow(batches, settings, transport), transport)
-            several = _in_turn(batches)
-        beside = self._beside(background())
-        with WriteOutcome() as account:
-            deliver = self._deliverer(account, settings, transport)
+            async_batches = _as_async(batches)
+        concurrency = self._check_concurrency(background())
+        with WriteOutcome() as outcome:
+            deliver = self._deliverer(outcome, settings, transport)
 
             async def send(batch: Batch) -> None:
                 await arun(deliver(batch), transport)
 
-            async with aclosing(several) as in_turn, AsyncExitStack() as stack:
+            async with aclosing(async_batches), AsyncExitStack() as stack:
                 put = send
-                if beside is not None:
-                    from .concurrent import AsyncConcurrentSender  # noqa: PLC0415 - as above
+                if concurrency is not None:
+                    from .concurrent import AsyncConcurrentSender  # noqa: PLC0415 - see above
 
-                    put = (await stack.enter_async_context(AsyncConcurrentSender(self._senders, send, *beside))).put
-                async for batch in in_turn:
+                    sender = AsyncConcurrentSender(self._senders, send, *concurrency)
+                    put = (await stack.enter_async_context(sender)).put
+                async for batch in async_batches:
                     await put(batch)
         return True
 
     def batches(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Iterator[Batch]:
-        """Give the batches, made one by one as they are taken.
+        """Return the batches, encoded lazily.
 
         Args:
-            settings: the client's.
-            clock: the client's.
-            eager: what a source gives that makes its values as it is read, a generator for instance, is not kept
-                until a batch is full or the source ends.
+            settings: the settings of the client.
+            clock: the clock of the client.
+            eager: yield each item of a lazy source, such as a generator, in a batch before the next item is requested.
         """
         return self._encoder(settings, clock, eager=eager).encode(self._data)
 
     async def abatches(self, settings: Settings, clock: Clock, *, eager: bool = False) -> AsyncGenerator[Batch]:
-        """Give the batches of data that may come from an asynchronous iterable; the generator is to be closed."""
+        """Yield the batches of data that may be an async iterable. The caller must close the generator."""
         if not hasattr(self._data, "__aiter__"):
             for batch in self.batches(settings, clock, eager=eager):
                 yield batch
             return
         encoder = self._encoder(settings, clock, eager=eager)
-        async with aclosing(_read(encoder, self._data, eager=eager)) as batches:
+        async with aclosing(_encode_async(encoder, self._data, eager=eager)) as batches:
             async for batch in batches:
                 yield batch
 
-    def _begun(self, settings: Settings, clock: Clock) -> list[Batch] | Iterator[Batch]:
-        """Give the batches: a list if no batch became full, as of a small write; otherwise made as they are taken."""
+    def _start_encoding(self, settings: Settings, clock: Clock) -> list[Batch] | Iterator[Batch]:
+        """Return the batches: a list for a small write that does not fill a batch, otherwise a lazy iterator."""
         encoder = self._encoder(settings, clock)
         full = iter(encoder.add(self._data))
         first = next(full, None)
-        return encoder.close() if first is None else chain((first,), full, _rest(encoder))
+        return encoder.close() if first is None else chain((first,), full, _close(encoder))
 
     def _flow(self, batches: Iterable[Batch], settings: Settings, clock: Clock) -> Flow[bool]:
-        with WriteOutcome() as account:
-            deliver = self._deliverer(account, settings, clock)
+        with WriteOutcome() as outcome:
+            deliver = self._deliverer(outcome, settings, clock)
             for batch in batches:
                 yield from deliver(batch)
         return True
 
-    def _beside(self, background: BackgroundT | None) -> BackgroundT | None:
+    def _check_concurrency(self, background: BackgroundT | None) -> BackgroundT | None:
         if background is None and self._senders > 1:
-            msg = "in_flight: this client sends one batch after the other"
+            msg = "in_flight: must be 1, since this client cannot send batches concurrently"
             raise ValueError(msg)
         return background
 
-    def _deliverer(self, account: WriteOutcome, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
-        # Several batches may be delivered at a time, by several threads: what is done here to the account is atomic.
+    def _deliverer(self, outcome: WriteOutcome, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
+        # Several threads may deliver batches concurrently: the changes of the outcome below are atomic.
         def send(batch: Batch) -> Flow[bool]:
             yield from self._op(batch).flow(settings, clock)
-            account.stored.append(batch.lines)
+            outcome.stored.append(batch.lines)
             return True
 
         def deliver_and_collect(batch: Batch) -> Flow[None]:
-            account.rejected += yield from deliver_accepted(batch, send)
+            outcome.rejected += yield from deliver_accepted(batch, send)
 
         return deliver_and_collect if self._find_rejected else partial(deliver, send=send)
 
@@ -205,29 +206,29 @@ class WriteOperation(Operation[bool]):
         return write_op(batch, params, wants_db=wants_db, timeout=self._timeout)
 
     def _encoder(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Encoder:
-        first, self._first = self._first, None
-        as_it_is = not eager and not self._stamp and not settings.tags and settings.types is _DEFAULTS.types
-        if first is not None and as_it_is:
-            return first
+        encoder, self._default_encoder = self._default_encoder, None
+        is_default = not eager and not self._stamp and not settings.tags and settings.types is _DEFAULTS.types
+        if encoder is not None and is_default:
+            return encoder
         stamp = partial(settings.stamps.next, clock.time_ns) if self._stamp else None
         return self._make_encoder(settings, stamp=stamp, eager=eager)
 
 
-def _rest(encoder: Encoder) -> Iterator[Batch]:
-    """Give what is left when all was added."""
+def _close(encoder: Encoder) -> Iterator[Batch]:
+    """Yield the remaining batches; unlike `encoder.close`, lazily."""
     yield from encoder.close()
 
 
-async def _in_turn(batches: Iterable[Batch]) -> AsyncGenerator[Batch]:
+async def _as_async(batches: Iterable[Batch]) -> AsyncGenerator[Batch]:
     for batch in batches:
         yield batch
 
 
-async def _read(encoder: Encoder, data: AsyncIterable[object], *, eager: bool = False) -> AsyncGenerator[Batch]:
-    """Give the batches of an asynchronous iterable as they become full, and what is left in the end."""
+async def _encode_async(encoder: Encoder, data: AsyncIterable[object], *, eager: bool = False) -> AsyncGenerator[Batch]:
+    """Yield the batches of an async iterable as they become full, and the last ones at its end."""
     async with AsyncExitStack() as stack:
         if isinstance(data, AsyncGenerator):
-            # A generator that is left half-way would be finished by nobody knows whom.
+            # An async generator that is not exhausted would otherwise be finalized by the event loop, later.
             await stack.enter_async_context(aclosing(data))
         async for item in data:
             for batch in encoder.add(item, bulk=True):
@@ -239,10 +240,10 @@ async def _read(encoder: Encoder, data: AsyncIterable[object], *, eager: bool = 
 
 
 class WriteOutcome:
-    """Notes on an error what was stored before it; and raises one in the end where lines were rejected."""
+    """Adds notes about stored and rejected lines to an error; without one, raises an error for rejected lines."""
 
     def __init__(self) -> None:
-        #: The lines of each request that succeeded.
+        #: The number of lines of each successful request.
         self.stored: list[int] = []
         self.rejected: list[RejectedLine] = []
 
@@ -252,9 +253,12 @@ class WriteOutcome:
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, InfluxDBError):
             if self.stored:
-                error.add_note(f"{sum(self.stored)} other lines of this write were stored")
+                error.add_note(f"{_other_lines(sum(self.stored))} stored")
             if self.rejected:
-                count = len(self.rejected)
-                error.add_note(f"{count} other lines of this write were rejected, the first: {self.rejected[0]}")
+                error.add_note(f"{_other_lines(len(self.rejected))} rejected, the first: {self.rejected[0]}")
         elif error is None and self.rejected:
             raise partial_write(self.rejected)
+
+
+def _other_lines(count: int) -> str:
+    return f"{count} other line{' of this write was' if count == 1 else 's of this write were'}"

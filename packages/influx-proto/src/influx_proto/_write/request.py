@@ -1,4 +1,4 @@
-"""The request that writes a batch, and how its response is read."""
+"""The request that writes a batch, and the receiver of its response."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from .._http.observer import logger
 from .._http.timeout import Timeout
 from .._runtime.op import Op
 
-#: Where lines go: the parameters of their request, and whether the client's database is one of them.
+#: The parameters of a write request, and whether the client adds its database to them.
 Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
 
-#: The parts of the message that a field is stored in another type; names may contain anything.
+#: The parts of the message of a field type conflict. The names between them may contain any character.
 _CONFLICT: Final = 'field type conflict: input field "'
 _CONFLICT_PLACE: Final = '" on measurement "'
 _CONFLICT_TYPES: Final = re.compile(r'" is type (\w++), already exists as type (\w++)')
-#: InfluxDB 2 has words of its own before it.
+#: InfluxDB 2 adds a prefix.
 _PARTIAL = re.compile("(?:failure writing points to database: )?partial write")
 _DROPPED = re.compile(r"dropped=(\d+)")
-#: What begins and ends a rejected line in a message, which quotes it as it is, line feeds and quotes included.
+#: The text before and after a rejected line in a message. The message quotes the line without escaping, including line
+#: feeds and quotes.
 _UNPARSABLE: Final = "unable to parse '"
 _LINE_END: Final = "': "
 _REASON_END: Final = re.compile(r" dropped=\d")
@@ -33,7 +34,7 @@ _REASON_END: Final = re.compile(r" dropped=\d")
 
 @lru_cache(maxsize=64)
 def write_target(params: tuple[tuple[str, str], ...], precision: str) -> str:
-    """Give the target of a write with these parameters."""
+    """Return the request target of a write."""
     return add_params("/write", [*params, ("precision", precision)])
 
 
@@ -46,36 +47,35 @@ def write_op(
     return Op(Request("POST", target, (), batch.data, repeat, wants_db, compressible=True), WriteReceiver, timeout)
 
 
-#: Of InfluxDB Enterprise, and of clusters made of 1.x.
+#: Message of InfluxDB Enterprise and of other clusters based on 1.x.
 _QUEUED: Final = "hinted handoff queue not empty"
 
 
 class WriteReceiver:
-    """Receives the answer to a write, of which 204 is the only one that says that all is stored.
+    """Receives the response to a write. Only 204 means that all points are stored.
 
-    One error says that all will be. A node of a cluster that has to send points on to another, for which some are
-    waiting already, puts these behind them, in its queue on disk ("hinted handoff"), and tells of that as an error.
-    What is sent again then is queued again, and keeps the queue from becoming empty. So it is logged, and counts as
-    stored.
+    One error response is also a success. If a node of a cluster must forward points to another node, for which points
+    are already queued on disk ("hinted handoff"), it queues the new points as well, and responds with an error. A retry
+    would queue them again and keep the queue from draining, so the receiver logs a warning and reports success.
     """
 
     def __init__(self, status: int, headers: Headers) -> None:
         self._status = status
-        self._refusal = ErrorReceiver(WriteError, status, headers)
+        self._error_receiver = ErrorReceiver(WriteError, status, headers)
 
     def feed(self, data: bytes) -> None:
-        """Take more bytes."""
-        self._refusal.feed(data)
+        """Receive body bytes."""
+        self._error_receiver.feed(data)
 
     def close(self) -> bool:
-        """Take the end of the answer."""
+        """Return True at the end of a successful response. Raises the error of any other response."""
         if self._status == 204:
             return True
-        error = with_rejected_lines(self._refusal.error())
+        error = with_rejected_lines(self._error_receiver.error())
         if not isinstance(error, ServerUnavailable) or _QUEUED not in error.message or "dropped=" in error.message:
             raise error
         if (log := logger()) is not None:
-            log.warning("a cluster's node keeps a write for another: %s", error.message)
+            log.warning("a cluster node queued a write for another node: %s", error.message)
         return True
 
 
@@ -92,10 +92,10 @@ def with_rejected_lines(error: InfluxDBError) -> InfluxDBError:
     error.rejected = tuple(rejected_lines(message))
     if conflict := find_conflict(message):
         error.add_note(
-            f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes it as the type that it has"
+            f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes the field with its stored type"
         )
     if isinstance(error, PartialWriteError):
-        dropped = _DROPPED.findall(message)  # the last is the server's own, others may be data that it quotes
+        dropped = _DROPPED.findall(message)  # only the last is the server's count, others may be quoted data
         error.dropped = int(dropped[-1]) if dropped else 0
     return error
 
@@ -120,27 +120,27 @@ def find_conflict(message: str) -> dict[str, str] | None:
 
 
 def rejected_lines(message: str) -> Iterator[RejectedLine]:
-    """Find the lines that a message quotes, each with the reason.
+    """Return the lines that a message quotes, each with its reason.
 
-    The line may hold what ends it. So the first end counts after which a reason is complete: it ends at `dropped=`, at
-    the next rejected line or with the message. No part of the message is read twice.
+    A line may contain the text that ends it. So it ends at the first such text that precedes a complete reason, which
+    ends at `dropped=`, at the next rejected line or at the end of the message. The scan is linear.
     """
-    at = 0
-    while (start := message.find(_UNPARSABLE, at)) >= 0:
+    position = 0
+    while (start := message.find(_UNPARSABLE, position)) >= 0:
         line = row = start + len(_UNPARSABLE)
         while True:
             end = message.find(_LINE_END, row)
             if end < 0:
-                return  # nor is there a complete reason for any line that begins later
+                return  # no later line has a complete reason either
             reason = end + len(_LINE_END)
             stop = message.find("\n", reason)
             row_end = len(message) if stop < 0 else stop
             if found := _REASON_END.search(message, reason, row_end):
-                at = found.start()
+                position = found.start()
             elif stop < 0 or message.startswith(_UNPARSABLE, stop + 1):
-                at = row_end
+                position = row_end
             else:
-                row = stop  # all ends in this row have the same incomplete reason
+                row = stop  # every possible end in this row has the same incomplete reason
                 continue
-            yield RejectedLine(message[line:end], message[reason:at])
+            yield RejectedLine(message[line:end], message[reason:position])
             break

@@ -1,4 +1,4 @@
-"""Writing: the arguments of a write, and what is made of them."""
+"""Builders of writes."""
 
 from __future__ import annotations
 
@@ -41,32 +41,32 @@ def write_compressed(
     consistency: str | None = None,
     timeout: float | Timeout | None = None,
 ) -> Op[bool]:
-    """Write lines that are compressed with gzip already: a file of them, for instance. They are not looked into.
+    """Write line protocol that is already compressed with gzip, such as the contents of a file.
 
-    Whether they carry times is not known, so that after a failure they are sent again only where they cannot have
-    arrived.
+    The data is not decompressed, and some lines may have no timestamp. So the client retries the request only if the
+    server cannot have received it.
 
     Args:
         data: line protocol, compressed with gzip.
-        db: the database; the client's own where it is None.
-        rp: the retention policy; the database's default where it is None.
-        precision: the unit of the times: `ns` (the default), `u`, `ms`, `s`, `m` or `h`.
-        consistency: for a cluster: `any`, `one`, `quorum` or `all`.
+        db: the database; None for the client's database.
+        rp: the retention policy; None for the database's default.
+        precision: the unit of the timestamps: `ns` (the default), `u`, `ms`, `s`, `m` or `h`.
+        consistency: the write consistency of a cluster: `any`, `one`, `quorum` or `all`.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Returns:
         True.
 
     Raises:
-        SerializationError: this is not compressed with gzip.
-        WriteError: the server refused points.
+        SerializationError: the data is not compressed with gzip.
+        WriteError: the server rejects points.
     """
     if not isinstance(data, (bytes, bytearray, memoryview)):
         msg = f"data: must be bytes, not {type(data).__name__}"
         raise SerializationError(msg)
     body = bytes(data)
     if not body.startswith(GZIP_MAGIC):
-        msg = "data: is not compressed with gzip"
+        msg = "data: must be compressed with gzip; use write for uncompressed data"
         raise SerializationError(msg)
     unit = wire_precision("ns" if precision is None else precision)
     headers = (("Content-Encoding", "gzip"),)
@@ -93,12 +93,14 @@ def write(
     timeout: float | Timeout | None = None,
     **extra_tags: object,
 ) -> Op[bool]:
-    """Write points in one request, however many there are; see `write_batches`, which a client's `write` is.
+    """Write points in one request, regardless of their number.
+
+    See `write_batches` for the arguments. The `write` method of a client is `write_batches`.
 
     Raises:
-        SerializationError: a point cannot be written, or there is none.
+        SerializationError: a point cannot be encoded, or the data has no points.
     """
-    writes = write_batches(
+    operation = write_batches(
         data,
         measurement,
         db=db,
@@ -120,7 +122,7 @@ def write(
         timeout=timeout,
         **extra_tags,
     )
-    return writes.only()
+    return operation.single_op()
 
 
 def write_batches(
@@ -146,63 +148,64 @@ def write_batches(
     timeout: float | Timeout | None = None,
     **extra_tags: object,
 ) -> WriteOperation:
-    """Write points: in one request, or in several where there are many.
+    """Write points, in one request or, if there are many, in several.
 
     Args:
-        data: what to write. `str` or `bytes` of line protocol, sent as they are; a mapping with `measurement`, `time`,
-            `tags` and `fields`; an object of a `@lineprotocol` class; a pandas DataFrame with a `DatetimeIndex`; any
-            table with Arrow's C stream (polars, pyarrow, duckdb) and a column `time`; an iterable or generator of
-            these, nested at will, which is read while it is written (over an awaiting client also an asynchronous
-            one).
-        measurement: the measurement of points that name none.
-        db: the database; the client's own where it is None.
-        rp: the retention policy; the database's default where it is None.
-        precision: the unit of times given as bare integers, and of the times in line protocol: `ns` (the default),
-            `u`, `ms`, `s`, `m` or `h`.
-        consistency: for a cluster: `any`, `one`, `quorum` or `all`.
+        data: the points. `str` or `bytes` of raw line protocol, sent unchanged; a mapping with `measurement`, `time`,
+            `tags` and `fields`; an object of a `@lineprotocol` class; a pandas DataFrame with a `DatetimeIndex`; a
+            table that supports the Arrow C stream interface (polars, pyarrow, duckdb) and has a column `time`; or an
+            iterable of these, nested to any depth. Iterables are read lazily, while earlier batches are sent. An async
+            client also accepts an async iterable.
+        measurement: the measurement of points without one.
+        db: the database; None for the client's database.
+        rp: the retention policy; None for the database's default.
+        precision: the unit of integer timestamps and of the timestamps in raw line protocol: `ns` (the default), `u`,
+            `ms`, `s`, `m` or `h`.
+        consistency: the write consistency of a cluster: `any`, `one`, `quorum` or `all`.
         tag_columns: the columns of a DataFrame that are tags.
-        object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
-            each by its own type, which has to be one in a column.
-        tags: tags for all points, besides the client's own; a tag of the point takes precedence. Raw line protocol has
-            its own tags: `tags`, `measurement` and `field_types` beside it raise.
-        batch_lines: lines in one request at the most; None for no limit.
-        batch_bytes: bytes in one request at the most, unless a single line is longer; None for no limit.
-        stamp: give points and lines that carry no time the client's, each a later one. Otherwise the server gives all
-            of a request one time, so that of two points in a series one is lost, and such points cannot be sent again
-            after a failure that leaves open whether they arrived.
-        find_rejected: where the server refuses lines without telling which, find them, by writing what may be among
-            them again in ever smaller parts, which stores nothing twice; and go on, so that all is stored that can be
-            before the error is raised, with all rejected lines.
-        in_flight: how many requests may be under way at a time, while the next batch is made. Several are stored
-            faster, but in any order: of two values of one point, either may be the last.
-        unsigned: whether the server stores unsigned integers, so that integers beyond int64 may be written. For this
-            and the following, None is what the client was told when it was made.
-        nonfinite: what is done with infinite floats: `raise`, or `omit` them like missing values.
-        field_types: the type of single fields, whatever is handed over: `{"temperature": "float"}` writes 21 as
-            `21.0`. One of `float`, `integer`, `unsigned`, `string`, `boolean`. The client's hold for all others.
+        object_columns: how to write object columns of a DataFrame: `str` converts each value to a str, `infer` writes
+            each value by its type, which must be the same in the whole column.
+        tags: tags for all points, in addition to the client's tags. A tag of a point takes precedence. Raw line
+            protocol accepts no additional tags: `tags`, `measurement` and `field_types` raise with it.
+        batch_lines: the maximum number of lines of a request; None for no limit.
+        batch_bytes: the maximum size of a request in bytes, unless a single line is longer; None for no limit.
+        stamp: add the client's time, strictly increasing, to points and lines without a timestamp. Otherwise the server
+            stamps all points of a request with the same time. Then only one of several points of a series is stored,
+            and the client cannot retry the request after a failure if the server may have received it.
+        find_rejected: if the server rejects lines without identifying them, find them by writing parts of the batch
+            again, which stores nothing twice. The write continues after rejected lines, so that all other lines are
+            stored, and then raises an error with all rejected lines.
+        in_flight: the maximum number of concurrent requests, while the next batch is encoded. More are faster, but the
+            server stores them in any order: of two values of one point, either may be stored last.
+        unsigned: whether the server supports unsigned integers, so that integers beyond int64 can be written. For this
+            and the following arguments, None means the setting of the client.
+        nonfinite: how to write infinite floats: `raise` an error, or `omit` them like missing values.
+        field_types: type overrides for fields: `{"temperature": "float"}` writes 21 as `21.0`. The types are `float`,
+            `integer`, `unsigned`, `string` and `boolean`. The client's overrides apply to all other fields.
         integers_as_floats: write all integers as floats.
         timeout: replaces the client's timeout for each request of this call, in seconds or as a `Timeout`.
-        extra_tags: more tags for all points, by keyword. A keyword that is an option elsewhere, or one edit from an
-            option, raises; `tags` accepts every name.
+        extra_tags: more tags for all points, as keywords. A keyword that is an option of another method, or one edit
+            away from an option, raises; `tags` accepts any name.
 
     Returns:
-        True. Nothing is sent where there is nothing to write.
+        True. Without points, no request is sent.
 
     Raises:
-        TypeError: a keyword cannot be meant as a tag.
-        SerializationError: a point cannot be written as it is; says which and why. Of its batch nothing was sent.
-        WriteError: the server refused points: `PartialWriteError` if it stored the others, `PayloadTooLarge` if a
-            single line is too large for it; what is too large otherwise is written in parts.
+        TypeError: a keyword looks like a misspelled option.
+        SerializationError: a point cannot be encoded. The message names the point and the problem. No line of its batch
+            is sent.
+        WriteError: the server rejects points: `PartialWriteError` if it stored the others, `PayloadTooLarge` if a
+            single line is too large. Other requests that are too large are split.
         DatabaseNotFound: the database does not exist.
-        AuthenticationError: the credentials are wrong or do not allow this.
+        AuthenticationError: the credentials are invalid or do not permit the write.
     """
     if isinstance(data, (bytes, bytearray, memoryview)) and bytes(data[:2]) == GZIP_MAGIC:
-        msg = "data: is compressed with gzip; write_compressed sends it as it is"
+        msg = "data: is compressed with gzip; use write_compressed"
         raise SerializationError(msg)
     params = _params(db, rp, consistency)
-    # Copies: what the caller does to theirs afterwards does not change a write that is under way.
+    # Copies, so that later changes by the caller do not affect a pending write.
     all_tags = joined_tags(tags, extra_tags)
-    columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # a str is refused below
+    columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # the encoder rejects a str
     max_lines, max_bytes = limit("batch_lines", batch_lines), limit("batch_bytes", batch_bytes)
 
     def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False) -> Encoder:
@@ -231,8 +234,8 @@ def write_batches(
     )
 
 
-@cache  # an import is felt in every small write
+@cache  # an import statement costs measurable time in each small write
 def _encoder_class() -> type[Encoder]:
-    from .._encode.encoder import Encoder  # noqa: PLC0415 - not needed by those who only read, and slow to import
+    from .._encode.encoder import Encoder  # noqa: PLC0415 - only needed for writes, and slow to import
 
     return Encoder
