@@ -70,7 +70,7 @@ class _Field:
         if self.forced is not None:
             if _is_valid(cell, self.forced):
                 return None
-            return f"{cell!r} cannot be written as {self.forced}; change --types {self.name}={self.forced}"
+            return f"{cell!r} cannot be written as {self.forced}; correct the cell, or change --types"
         if _INTEGER.fullmatch(cell):
             cell_type = "integer"
             if len(cell) > 15:
