@@ -1,23 +1,23 @@
-# Everything needed is set up on the way: the virtual environment in .venv, our packages in it (editable) and, where no
-# InfluxDB 1.x is at hand, Debian's. Another Python: make test PYTHON=python3.13. Another server: INFLUXDB_URL=http://...
+# The targets create the virtual environment .venv with our packages (editable), and install Debian's InfluxDB 1.x if
+# none is found. Another Python: make test PYTHON=python3.13. Another server: INFLUXDB_URL=http://...
 
 python := .venv/bin/python
 args ?=
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL: # each step announced and ended before the next
+.NOTPARALLEL: # run the steps in order
 .PHONY: help quickstart test lint types pytest docs layers bench matrix conformance newest oldest wheels lock dist coverage audit format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-quickstart: .venv/quickstart.stamp ## Sample this machine, write and query it through every client, draw quickstart.png
+quickstart: .venv/quickstart.stamp ## Measure this machine, write and query the samples with every client, and plot quickstart.png
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m examples.quickstart $(args)
 
 test: lint types pytest ## Lint, check types and run every test
 
-lint: .venv/dev.stamp ## Check style and formatting with ruff, the hosted workflows, and that uv.lock is current
+lint: .venv/dev.stamp ## Check style and formatting with ruff, the hosted workflows, and whether uv.lock is current
 	@echo "== ruff check"
 	@$(python) -m ruff check
 	@echo "== ruff format --check"
@@ -38,7 +38,7 @@ types: .venv/dev.stamp ## Check types with mypy and pyright, both strict
 	@echo "== pyright"
 	@$(python) -m pyright
 
-pytest: .venv/dev.stamp ## Run the tests alone, on all cores: make pytest args="-k write"; args="-n 0" for one process
+pytest: .venv/dev.stamp ## Run only the tests, on all cores: make pytest args="-k write"; args="-n 0" for one process
 	@echo "== pytest"
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m tests.servers.nginx --install
@@ -56,7 +56,7 @@ bench: .venv/bench.stamp ## Compare with other clients and curl; writes benchmar
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -W ignore -m benchmarks $(args)
 
-matrix: ## The tests over several Pythons, with the newest and the oldest dependencies: make matrix PYTHONS=python3.12
+matrix: ## Run the tests with several Pythons, and with the newest and oldest dependencies: make matrix PYTHONS=python3.12
 	@PYTHONS="$(PYTHONS)" .ci/matrix
 
 newest: ## Run the tests against the newest releases of all dependencies: make newest args="-k write"
@@ -71,27 +71,27 @@ wheels: ## Run the tests against the built wheels, without the sources
 lock: .venv/dev.stamp ## Update uv.lock to the newest releases
 	@$(python) -m uv lock --upgrade
 
-coverage: .venv/dev.stamp ## How much of the core its tests and conformance reach; less than 95 % is a failure
+coverage: .venv/dev.stamp ## Measure the coverage of the core by its tests and the conformance suite; fails under 95 %
 	@$(python) -m pytest -q tests/core tests/conformance -k "not (conformance and (aiohttp or http.client or httpx))" --cov --cov-report=
 	@$(python) -m coverage report --include="packages/influx-proto/*" --skip-covered --fail-under=95
 
 dist: .venv/dev.stamp ## Build the wheels and sdists in dist
 	@rm -rf dist
 	@for package in packages/*/; do $(python) -m build --no-isolation --outdir dist $$package || exit; done
-conformance: .venv/dev.stamp ## The whole conformance suite over the httpx example, of which make test runs a part
+conformance: .venv/dev.stamp ## Run the whole conformance suite with the httpx example; make test runs a part of it
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m tests.servers.nginx --install
 	@$(python) -m tests.servers.victoriametrics --install
 	@$(python) -m pytest tests/conformance $(foreach name,SYNC ASYNCIO TRIO,--driver tests.conformance.adapters.httpx:$(name)) $(args)
 
-audit: .venv/audit.stamp ## Known vulnerabilities in what our packages need (asks a service of PyPI)
+audit: .venv/audit.stamp ## Check the dependencies for known vulnerabilities (queries PyPI)
 	@.ci/audit $(args)
 
 format: .venv/dev.stamp ## Format the code and fix what ruff can fix
 	@$(python) -m ruff check --fix
 	@$(python) -m ruff format
 
-clean: ## Remove everything that was made here
+clean: ## Remove all generated files
 	rm -rf .venv .cache .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist quickstart.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

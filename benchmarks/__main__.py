@@ -1,10 +1,10 @@
-"""All comparisons, side by side on this machine, with a real InfluxDB: `make bench`.
+"""All benchmarks on this machine, with a real InfluxDB: `make bench`.
 
     python -m benchmarks [--rounds N] [--only TEXT] [--results FOLDER]
 
-Writes RESULTS.md and its charts into the folder, which is that of the benchmarks unless another is named. Each way of
-a work takes its turn, round after round; what is compared is the median of the ratios within the rounds. The most
-memory is that of a process of its own, beyond what it had before.
+Writes RESULTS.md and its charts into the folder (default: benchmarks). The variants of a benchmark are interleaved; a
+ratio is the median of the ratios in each round. Peak memory is measured in a separate process, minus the memory
+before the run.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import matplotlib as mpl
 from influx_requests import InfluxDBClient
 
 from benchmarks import memory, scaling
-from benchmarks.turns import Times, machine, ratio, take_turns, versions
-from benchmarks.works import WORKS, Work, prepare
+from benchmarks.suite import BENCHMARKS, Benchmark, prepare
+from benchmarks.timing import Times, describe_machine, describe_versions, measure_interleaved, ratio
 from tests.servers.influxd import Influxd
 
 mpl.use("agg")
@@ -34,65 +34,67 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def tell_peak(number: int, name: str, url: str) -> None:
-    """Do a work in one way, and say how much memory that takes."""
-    way = WORKS[number].ways(url)[name]
+def print_peak(number: int, name: str, url: str) -> None:
+    """Run one variant of a benchmark and print its peak memory."""
+    variant = BENCHMARKS[number].variants(url)[name]
     gc.collect()
-    before = memory.forget_peak()
-    made = way()
+    before = memory.reset_peak()
+    result = variant()
     print(memory.peak() - before)
-    del made
+    del result
 
 
-def peak_of(number: int, name: str, url: str) -> float:
+def measure_peak(number: int, name: str, url: str) -> float:
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks", "--peak", str(number), name, "--url", url]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
-def measure(number: int, work: Work, url: str, rounds: int | None) -> tuple[dict[str, Times], list[str]]:
-    """Measure a work; give the times of its ways, and its part of the results."""
-    ways = work.ways(url)
-    if work.check is not None:
-        work.check(ways)
-    units = {name: work.fewer.get(name, work.rows) for name in ways}
-    times = take_turns(ways, units, rounds or work.rounds)
-    del ways
+def measure(number: int, benchmark: Benchmark, url: str, rounds: int | None) -> tuple[dict[str, Times], list[str]]:
+    """Measure a benchmark; return the times of its variants and its section of the report."""
+    variants = benchmark.variants(url)
+    if benchmark.check is not None:
+        benchmark.check(variants)
+    units = {name: benchmark.fewer.get(name, benchmark.rows) for name in variants}
+    times = measure_interleaved(variants, units, rounds or benchmark.rounds)
+    del variants
     first = next(iter(times))
     text = [
-        f"## {work.title}",
+        f"## {benchmark.title}",
         "",
-        f"| way | us a {work.unit} | spread | time, {first} = 1 | most memory, MB |",
+        f"| variant | us per {benchmark.unit} | spread | time, {first} = 1 | peak memory, MB |",
         "|---|---|---|---|---|",
     ]
     for name, taken in times.items():
         text.append(
             f"| {name} | {taken.median * 1e6:.3g} | {taken.spread:.0%} | {ratio(taken, times[first]):.2f} "
-            f"| {peak_of(number, name, url):.0f} |"
+            f"| {measure_peak(number, name, url):.0f} |"
         )
-    checked = "What the ways have made was compared and is the same." if work.check else ""
+    checked = "The results of all variants are equal." if benchmark.check else ""
     return times, [*text, "", *([checked, ""] if checked else [])]
 
 
-def aims_of(work: Work, times: Mapping[str, Times]) -> list[str]:
-    """Give the lines of the table of aims."""
+def goal_rows(benchmark: Benchmark, times: Mapping[str, Times]) -> list[str]:
+    """Return the rows of the table of goals."""
     found = []
-    for aim in work.aims:
-        took = ratio(times[aim.way], times[aim.other])
-        reached = "yes" if took <= aim.at_most else "**no**"
-        found.append(f"| {work.title} | {aim.way} | {aim.other} | {aim.at_most:.3g} | {took:.3g} | {reached} |")
+    for goal in benchmark.goals:
+        measured = ratio(times[goal.variant], times[goal.other])
+        reached = "yes" if measured <= goal.at_most else "**no**"
+        found.append(
+            f"| {benchmark.title} | {goal.variant} | {goal.other} | {goal.at_most:.3g} | {measured:.3g} | {reached} |"
+        )
     return found
 
 
 def chart(results: Mapping[str, Mapping[str, Times]], path: Path) -> None:
-    """Draw each work's ways as bars, on a scale on which twice the time is as far everywhere."""
+    """Plot the variants of each benchmark as bars on a logarithmic scale."""
     figure, axes = plt.subplots(len(results), 1, figsize=(9, 1.1 + sum(0.28 * len(w) + 0.75 for w in results.values())),
-                                height_ratios=[len(ways) + 1 for ways in results.values()], squeeze=False,
+                                height_ratios=[len(variants) + 1 for variants in results.values()], squeeze=False,
                                 layout="constrained")  # fmt: skip
     for axis, (title, times) in zip(axes[:, 0], results.items(), strict=True):
         names = list(times)
         first = times[names[0]]
         values = [ratio(times[name], first) for name in names]
-        ours = ("influx", "serialize", "10 %", "all there")
+        ours = ("influx", "serialize", "10 %", "no missing cells")
         colors = [
             "tab:blue" if (name.startswith(ours) and name not in OTHERS) or "ours" in name else "0.7" for name in names
         ]
@@ -117,44 +119,44 @@ OTHERS = {"influxdb", "influxdb-client", "influxdb3-python", "influxdb-client Po
 
 
 def streaming(count: int) -> list[str]:
-    """Measure how much memory streams take, each in a process of its own."""
+    """Measure the peak memory of streams, each in a separate process."""
     text = [
-        f"## Streams of {count:,} points, over influx-requests",
+        f"## Streams of {count:,} points with influx-requests",
         "",
-        "| way | points a second | most memory, MB |",
+        "| variant | points per second | peak memory, MB |",
         "|---|---|---|",
     ]
-    for way, rate, most in memory.measured(count):
-        text.append(f"| {way} | {rate:,.0f} | {most:.0f} |")
+    for variant, rate, most in memory.measure_all(count):
+        text.append(f"| {variant} | {rate:,.0f} | {most:.0f} |")
     return [*text, ""]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--only", default="", help="only works whose titles have this in them, and nothing else")
+    parser.add_argument("--only", default="", help="only benchmarks whose title contains this text")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent)
     parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.peak:
-        tell_peak(int(options.peak[0]), options.peak[1], options.url)
+        print_peak(int(options.peak[0]), options.peak[1], options.url)
         return
     began = time.monotonic()
     head = [
         "# Results",
         "",
-        f"`make bench`, {time.strftime('%Y-%m-%d')}; {machine()}; InfluxDB {{version}}.",
+        f"`make bench`, {time.strftime('%Y-%m-%d')}; {describe_machine()}; InfluxDB {{version}}.",
         "",
-        versions(PACKAGES) + ".",
+        describe_versions(PACKAGES) + ".",
         "",
     ]
-    aims = [
-        "## Aims",
+    goals = [
+        "## Goals",
         "",
-        "Times; less is better.",
+        "Ratios of times; less is better.",
         "",
-        "| work | way | compared with | at most | measured | reached |",
+        "| benchmark | variant | compared with | at most | measured | reached |",
         "|---|---|---|---|---|---|",
     ]
     parts: list[str] = []
@@ -163,23 +165,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prepare(server.url)
         with InfluxDBClient.from_url(server.url) as client:
             version = client.ping().version or ""
-        for number, work in enumerate(WORKS):
-            if options.only not in work.title:
+        for number, benchmark in enumerate(BENCHMARKS):
+            if options.only not in benchmark.title:
                 continue
-            print(f"{time.monotonic() - began:5.0f} s  {work.title}", flush=True)
-            times, text = measure(number, work, server.url, options.rounds)
-            results[work.title] = times
-            aims += aims_of(work, times)
+            print(f"{time.monotonic() - began:5.0f} s  {benchmark.title}", flush=True)
+            times, text = measure(number, benchmark, server.url, options.rounds)
+            results[benchmark.title] = times
+            goals += goal_rows(benchmark, times)
             parts += text
             print("\n".join(text), flush=True)
     if not options.only:
         parts += streaming(5_000_000)
         parts += scaling.results(options.results / "scaling.png")
     chart(results, options.results / "results.png")
-    picture = ["![Time of each way](results.png)", ""]
-    text = "\n".join([*head, *aims, "", *picture, *parts]).replace("{version}", version)
+    picture = ["![Time of each variant](results.png)", ""]
+    text = "\n".join([*head, *goals, "", *picture, *parts]).replace("{version}", version)
     (options.results / "RESULTS.md").write_text(text)
-    print("\n".join(aims))
+    print("\n".join(goals))
     print(f"{time.monotonic() - began:.0f} s; see {options.results / 'RESULTS.md'}")
 
 

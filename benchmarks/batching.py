@@ -1,11 +1,10 @@
-"""Ready-made lines through a batch writer, with and without a spool, against posting the same batches by hand.
+"""Raw line protocol through a batch writer, with and without a spool, compared with explicit writes.
 
     python -m benchmarks.batching [--lines 500000] [--rounds 5] [--at-once 5000] [--client aiohttp|trio|requests]
 
-All of a round go to one real server, one after the other, each into a database of its own; what is shown is the median
-of the rounds, the median of the ratios within the rounds, and the microseconds of processor time that the client takes
-for a line. `--at-once` says how many lines are handed over at a time; by hand they are posted in batches of 5000 in any
-case, as the batch writer does.
+The variants run in turn with one server and a new database each. The report has the median throughput, the median of
+the ratios in each round, and the client's CPU time in microseconds per line. `--at-once` is the number of lines per
+call of `write`; explicit writes always have 5000 lines, the batch size of the batch writer.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from influx_proto import Spool
 from tests.servers.influxd import Influxd
 
 BATCH = 5000
-WAYS = ("by hand", "writer", "spool", "spool, sync")
+VARIANTS = ("write", "writer", "spool", "spool, sync")
 
 
 def lines(count: int, at_once: int) -> list[bytes]:
@@ -36,39 +35,39 @@ def lines(count: int, at_once: int) -> list[bytes]:
     return [b"\n".join(text[first : first + at_once]) for first in range(0, count, at_once)]
 
 
-def options(way: str, folder: str) -> dict[str, Any]:
-    return {} if way == "writer" else {"spool": Spool(folder, sync="sync" in way)}
+def writer_options(variant: str, folder: str) -> dict[str, Any]:
+    return {} if variant == "writer" else {"spool": Spool(folder, sync="sync" in variant)}
 
 
-def with_requests(url: str, way: str, data: Sequence[bytes], folder: str) -> None:
+def with_requests(url: str, variant: str, data: Sequence[bytes], folder: str) -> None:
     with influx_requests.InfluxDBClient.from_url(url, database="db") as client:
-        if way == "by hand":
+        if variant == "write":
             for portion in data:
                 client.write(portion)
             return
-        with client.batch_writer(**options(way, folder)) as writer:
+        with client.batch_writer(**writer_options(variant, folder)) as writer:
             for portion in data:
                 writer.write(portion)
 
 
-async def over(client: Any, way: str, data: Sequence[bytes], folder: str) -> None:
+async def write_async(client: Any, variant: str, data: Sequence[bytes], folder: str) -> None:
     async with client:
-        if way == "by hand":
+        if variant == "write":
             for portion in data:
                 await client.write(portion)
             return
-        async with client.batch_writer(**options(way, folder)) as writer:
+        async with client.batch_writer(**writer_options(variant, folder)) as writer:
             for portion in data:
                 await writer.write(portion)
 
 
 def with_asyncio(url: str, *rest: Any) -> None:
-    asyncio.run(over(influx_aiohttp.AsyncInfluxDBClient.from_url(url, database="db"), *rest))
+    asyncio.run(write_async(influx_aiohttp.AsyncInfluxDBClient.from_url(url, database="db"), *rest))
 
 
 def with_trio(url: str, *rest: Any) -> None:
     async def main() -> None:
-        await over(influx_trio.AsyncInfluxDBClient.from_url(url, database="db"), *rest)
+        await write_async(influx_trio.AsyncInfluxDBClient.from_url(url, database="db"), *rest)
 
     trio.run(main)
 
@@ -80,13 +79,13 @@ CLIENTS: dict[str, Callable[..., Awaitable[None] | None]] = {
 }
 
 
-def measure(name: str, url: str, way: str, data: Sequence[bytes]) -> tuple[float, float]:
-    """Give the seconds that it takes to write everything, and those on the processor."""
+def measure(name: str, url: str, variant: str, data: Sequence[bytes]) -> tuple[float, float]:
+    """Return the elapsed time and the CPU time in seconds."""
     with influx_requests.InfluxDBClient.from_url(url) as admin, tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         admin.drop_database("db")
         admin.create_database("db")
         began, worked = time.perf_counter(), time.process_time()
-        CLIENTS[name](url, way, data, folder)
+        CLIENTS[name](url, variant, data, folder)
         return time.perf_counter() - began, time.process_time() - worked
 
 
@@ -96,25 +95,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--at-once", type=int, default=BATCH)
     parser.add_argument("--client", choices=CLIENTS)
-    given = parser.parse_args()
-    by_hand, handed_over = lines(given.lines, BATCH), lines(given.lines, given.at_once)
-    print(f"Python {platform.python_version()}, {given.lines} lines, {given.at_once} at once")
-    print("lines a second (by hand = 1) and microseconds of processor time a line")
-    print("client    " + "".join(f"{way:>24}" for way in WAYS), flush=True)
+    options = parser.parse_args()
+    batches, portions = lines(options.lines, BATCH), lines(options.lines, options.at_once)
+    print(f"Python {platform.python_version()}, {options.lines} lines, {options.at_once} per write")
+    print("lines per second (explicit writes = 1) and microseconds of CPU time per line")
+    print("client    " + "".join(f"{variant:>24}" for variant in VARIANTS), flush=True)
     with Influxd() as server:
-        for name in [given.client] if given.client else CLIENTS:
-            took: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-            for _ in range(given.rounds):
-                for way in WAYS:
-                    took[way].append(measure(name, server.url, way, by_hand if way == "by hand" else handed_over))
+        for name in [options.client] if options.client else CLIENTS:
+            took: dict[str, list[tuple[float, float]]] = {variant: [] for variant in VARIANTS}
+            for _ in range(options.rounds):
+                for variant in VARIANTS:
+                    took[variant].append(
+                        measure(name, server.url, variant, batches if variant == "write" else portions)
+                    )
             cells = []
-            for way in WAYS:
+            for variant in VARIANTS:
                 ratio = statistics.median(
-                    hand[0] / own[0] for hand, own in zip(took["by hand"], took[way], strict=True)
+                    explicit[0] / own[0] for explicit, own in zip(took["write"], took[variant], strict=True)
                 )
-                a_second = given.lines / statistics.median(seconds for seconds, _ in took[way])
-                work = statistics.median(worked for _, worked in took[way]) / given.lines * 1e6
-                cells.append(f"{a_second:>12,.0f} ({ratio:.2f}) {work:.2f}")
+                rate = options.lines / statistics.median(seconds for seconds, _ in took[variant])
+                work = statistics.median(worked for _, worked in took[variant]) / options.lines * 1e6
+                cells.append(f"{rate:>12,.0f} ({ratio:.2f}) {work:.2f}")
             print(f"{name:10}" + "".join(cells), flush=True)
 
 

@@ -1,10 +1,10 @@
-"""Objects of decorated classes to line protocol, beside influxdb-client's `Point` and QuestDB's `row()`.
+"""Encoding of objects of decorated classes, compared with `Point` of influxdb-client and `row()` of QuestDB.
 
     python benchmarks/classes.py [points] [rounds]
 
-All ways run in turns in one process, and the median of each is compared, so that a busy machine disturbs all alike.
-Points have 2 tags and 4 fields. All ways begin with the same values in memory; QuestDB's also with ready-made dicts.
-Other clients are compared with where they are installed (`pip install influxdb-client questdb`).
+The variants are interleaved in one process, so that other load affects all of them equally; medians are compared.
+Points have 2 tags and 4 fields. All variants start with the same values in memory, QuestDB with dicts. Other clients
+are included if they are installed (`pip install influxdb-client questdb`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from influx_proto import FLOAT, INT, TAG, TIMEINT, lineprotocol, serialize
 
-Way: TypeAlias = Callable[[], object]
+Variant: TypeAlias = Callable[[], object]
 
 
 @lineprotocol
 class Weather(NamedTuple):
-    """A tuple, which needs no attributes to be read."""
+    """A named tuple, the fastest class to encode."""
 
     station: TAG
     city: TAG
@@ -69,7 +69,7 @@ class Struct(msgspec.Struct):
 
 @lineprotocol
 class Optional(NamedTuple):
-    """A tuple of which anything may be missing."""
+    """A named tuple with optional attributes."""
 
     station: TAG | None
     city: TAG | None
@@ -81,20 +81,20 @@ class Optional(NamedTuple):
 
 
 KINDS: dict[str, Callable[[random.Random], float]] = {
-    "floats of 17 digits": lambda chance: chance.random() * 30,
-    "floats of 2 decimals": lambda chance: round(chance.random() * 30, 2),
+    "floats of 17 digits": lambda rng: rng.random() * 30,
+    "floats of 2 decimals": lambda rng: round(rng.random() * 30, 2),
 }
 
 
 def make_rows(count: int, number: Callable[[random.Random], float]) -> list[Any]:
-    chance = random.Random(1)
+    rng = random.Random(1)
     return [
         Weather(
             f"s{row % 100}",
             "New York",
-            number(chance),
-            number(chance),
-            number(chance),
+            number(rng),
+            number(rng),
+            number(rng),
             row,
             1_577_840_461 * 10**9 + row,
         )
@@ -102,8 +102,8 @@ def make_rows(count: int, number: Callable[[random.Random], float]) -> list[Any]
     ]
 
 
-def ways(rows: list[Any]) -> dict[str, Way]:
-    found: dict[str, Way] = {}
+def variants(rows: list[Any]) -> dict[str, Variant]:
+    found: dict[str, Variant] = {}
     for cls in (Weather, Data, Struct, Optional):
         objects = [cls(*row) for row in rows]
         found[f"serialize, {cls.__name__}"] = lambda objects=objects: serialize(objects)  # type: ignore[misc]  # bound now
@@ -123,8 +123,8 @@ def ways(rows: list[Any]) -> dict[str, Way]:
     return found | peers(rows)
 
 
-def peers(rows: list[Any]) -> dict[str, Way]:
-    found: dict[str, Way] = {}
+def peers(rows: list[Any]) -> dict[str, Variant]:
+    found: dict[str, Variant] = {}
     try:
         point = importlib.import_module("influxdb_client").Point
     except ImportError:
@@ -138,7 +138,7 @@ def peers(rows: list[Any]) -> dict[str, Way]:
         ]  # fmt: skip
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # the module says that it will move
+            warnings.simplefilter("ignore", DeprecationWarning)  # the module announces a move
             questdb = importlib.import_module("questdb.ingress")
     except ImportError:
         return found
@@ -175,14 +175,14 @@ def peers(rows: list[Any]) -> dict[str, Way]:
     return found
 
 
-def measure(found: dict[str, Way], rounds: int) -> dict[str, float]:
+def measure(found: dict[str, Variant], rounds: int) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in found}
-    for way in found.values():
-        way()
+    for variant in found.values():
+        variant()
     for _ in range(rounds):
-        for name, way in found.items():
+        for name, variant in found.items():
             begin = time.perf_counter()
-            way()
+            variant()
             seconds[name].append(time.perf_counter() - begin)
     return {name: statistics.median(times) for name, times in seconds.items()}
 
@@ -201,11 +201,11 @@ def main() -> None:
     count, rounds = (int(argument) for argument in (*sys.argv[1:], *("20000", "9")[len(sys.argv) - 1 :]))
     print(versions())
     for kind, number in KINDS.items():
-        print(f"\n{kind}; {count} points, medians of {rounds}, and how often slower than the first")
-        results = measure(ways(make_rows(count, number)), rounds)
+        print(f"\n{kind}; {count} points, medians of {rounds}, time relative to the first")
+        results = measure(variants(make_rows(count, number)), rounds)
         first = next(iter(results.values()))
         for name, seconds in results.items():
-            print(f"  {name:36} {seconds / count * 1e9:8.0f} ns a point {seconds / first:6.2f}")
+            print(f"  {name:36} {seconds / count * 1e9:8.0f} ns per point {seconds / first:6.2f}")
 
 
 if __name__ == "__main__":

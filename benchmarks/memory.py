@@ -1,8 +1,8 @@
-"""How much memory streaming takes: millions of points in, from a generator, and out again, point by point.
+"""Peak memory of streaming millions of points: written from a generator, and queried as a stream.
 
     python -m benchmarks.memory [--points 5000000]
 
-Each way runs in a process of its own and tells the most memory that it ever had, beside what it had before.
+Each variant runs in a separate process, which reports its peak memory and the memory before the run.
 """
 
 from __future__ import annotations
@@ -61,19 +61,19 @@ def query_dataframe_chunks(client: InfluxDBClient, _count: int) -> int:
         return sum(len(frame) for frame in found)
 
 
-WAYS: dict[str, Callable[[InfluxDBClient, int], int]] = {
-    way.__name__: way for way in (write, query_points, query_chunks, query_dataframe_chunks)
+VARIANTS: dict[str, Callable[[InfluxDBClient, int], int]] = {
+    variant.__name__: variant for variant in (write, query_points, query_chunks, query_dataframe_chunks)
 }
 
 
 def peak() -> float:
-    """Give the most memory that this process has had since its beginning, or since that was forgotten, in MB."""
-    # Not `ru_maxrss`: that begins with what the process had from which this one was started.
+    """Return the peak memory of this process since its start, or since `reset_peak`, in MB."""
+    # Not `ru_maxrss`, which starts with the memory of the parent process.
     return _status("VmHWM")
 
 
-def forget_peak() -> float:
-    """Begin anew to look for the most, and give what there is now, in MB."""
+def reset_peak() -> float:
+    """Reset the peak memory, and return the current memory in MB."""
     Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")
 
@@ -83,40 +83,40 @@ def _status(name: str) -> float:
     return int(line.split()[1]) / 1024
 
 
-def run(way: str, url: str, count: int) -> None:
+def run(variant: str, url: str, count: int) -> None:
     with InfluxDBClient.from_url(url, database=DATABASE) as client:
         client.ping()
         before = peak()
         began = time.perf_counter()
-        done = WAYS[way](client, count)
+        done = VARIANTS[variant](client, count)
         print(done / (time.perf_counter() - began), before, peak())
 
 
-def measured(count: int) -> Iterator[tuple[str, float, float]]:
-    """Give for each way how many points a second it does, and the most memory that its process had, in MB."""
+def measure_all(count: int) -> Iterator[tuple[str, float, float]]:
+    """Yield each variant with its points per second and its peak memory in MB."""
     with Influxd() as server, InfluxDBClient.from_url(server.url) as client:
         client.create_database(DATABASE)
-        for way in WAYS:
-            command = [sys.executable, "-m", "benchmarks.memory", "--way", way, "--url", server.url]
+        for variant in VARIANTS:
+            command = [sys.executable, "-m", "benchmarks.memory", "--variant", variant, "--url", server.url]
             done = subprocess.run([*command, "--points", str(count)], check=True, stdout=subprocess.PIPE, text=True)
             rate, before, most = map(float, done.stdout.split())
             print(
-                f"{way:24}{count:>11} points{rate:>11.0f} a second{before:>8.0f} MB before{most:>8.0f} MB at most",
+                f"{variant:24}{count:>11} points{rate:>11.0f} per second{before:>8.0f} MB before{most:>8.0f} MB peak",
                 flush=True,
             )
-            yield way, rate, most
+            yield variant, rate, most
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=5_000_000)
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.way:
-        return run(options.way, options.url, options.points)
+    if options.variant:
+        return run(options.variant, options.url, options.points)
     print(f"Python {platform.python_version()}, {options.points} points")
-    for _ in measured(options.points):
+    for _ in measure_all(options.points):
         pass
     return None
 

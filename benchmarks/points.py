@@ -1,9 +1,9 @@
-"""Points one by one: mappings to line protocol beside other clients, and line protocol back to points.
+"""Encoding of mappings compared with other clients, and parsing of line protocol.
 
     python benchmarks/points.py [points] [rounds]
 
-All ways run in turns in one process, and the median of each is compared, so that a busy machine disturbs all alike.
-Other clients are compared with where they are installed (`pip install influxdb influxdb-client`).
+The variants are interleaved in one process, so that other load affects all of them equally; medians are compared. Other
+clients are included if they are installed (`pip install influxdb influxdb-client`).
 """
 
 from __future__ import annotations
@@ -21,50 +21,50 @@ from typing import Any, TypeAlias
 from influx_proto import parse_lines, serialize
 
 Point: TypeAlias = dict[str, Any]
-Way: TypeAlias = Callable[[], object]
+Variant: TypeAlias = Callable[[], object]
 
 KINDS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
-    "4 floats of 17 digits": lambda chance: {key: chance.random() * 30 for key in "abcd"},
-    "4 floats of 2 decimals": lambda chance: {key: round(chance.random() * 30, 2) for key in "abcd"},
-    "2 floats, integer, string": lambda chance: {
-        "a": chance.random() * 30, "b": round(chance.random(), 2), "c": chance.randrange(10**6), "d": "some text",
+    "4 floats of 17 digits": lambda rng: {key: rng.random() * 30 for key in "abcd"},
+    "4 floats of 2 decimals": lambda rng: {key: round(rng.random() * 30, 2) for key in "abcd"},
+    "2 floats, integer, string": lambda rng: {
+        "a": rng.random() * 30, "b": round(rng.random(), 2), "c": rng.randrange(10**6), "d": "some text",
     },
 }  # fmt: skip
 
 
 def make_points(count: int, fields: Callable[[random.Random], dict[str, Any]]) -> list[Point]:
-    chance = random.Random(1)
+    rng = random.Random(1)
     return [
         {
             "measurement": "weather",
             "tags": {"station": f"s{number % 100}", "city": "New York"},
-            "fields": fields(chance),
+            "fields": fields(rng),
             "time": 1_577_840_461_000_000_000 + number * 1_000_000,
         }
         for number in range(count)
     ]
 
 
-def writers(points: list[Point]) -> dict[str, Way]:
-    ways: dict[str, Way] = {"influx_proto.serialize": lambda: serialize(points)}
+def writers(points: list[Point]) -> dict[str, Variant]:
+    variants: dict[str, Variant] = {"influx_proto.serialize": lambda: serialize(points)}
     try:
         make_lines = importlib.import_module("influxdb.line_protocol").make_lines
     except ImportError:
         pass
     else:
-        ways["influxdb make_lines"] = lambda: make_lines({"points": points}).encode()
+        variants["influxdb make_lines"] = lambda: make_lines({"points": points}).encode()
     try:
         other = importlib.import_module("influxdb_client").Point
     except ImportError:
         pass
     else:
-        ways["influxdb-client Point"] = lambda: "\n".join(
+        variants["influxdb-client Point"] = lambda: "\n".join(
             other.from_dict(point).to_line_protocol() for point in points
         ).encode()
-    return ways
+    return variants
 
 
-def readers(points: list[Point]) -> dict[str, Way]:
+def readers(points: list[Point]) -> dict[str, Variant]:
     data = serialize(points)
     five = data.replace(b",d=", b",e=true,d=")
     escaped = data.replace(b"New\\ York", b"Berlin")
@@ -75,12 +75,12 @@ def readers(points: list[Point]) -> dict[str, Way]:
     }
 
 
-def measure(ways: dict[str, Way], rounds: int) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in ways}
+def measure(variants: dict[str, Variant], rounds: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
-        for name, way in ways.items():
+        for name, variant in variants.items():
             begin = time.perf_counter()
-            way()
+            variant()
             times[name].append(time.perf_counter() - begin)
     return {name: statistics.median(taken) for name, taken in times.items()}
 
@@ -99,9 +99,9 @@ def main() -> None:
         times = measure(writers(points), rounds)
         ours = times["influx_proto.serialize"]
         for name, taken in times.items():
-            print(f"  {name:28} {taken / count * 1e9:8.0f} ns a point  {taken / ours:6.2f}")
+            print(f"  {name:28} {taken / count * 1e9:8.0f} ns per point  {taken / ours:6.2f}")
         for name, taken in measure(readers(points), rounds).items():
-            print(f"  {name:28} {taken / count * 1e9:8.0f} ns a point  {count / taken:9.0f} lines/s")
+            print(f"  {name:28} {taken / count * 1e9:8.0f} ns per point  {count / taken:9.0f} lines/s")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""From a query to a DataFrame, against downloading the same rows and against other ways, side by side.
+"""Queries that return a DataFrame, compared with downloading the same rows and with other clients.
 
     python -m benchmarks.queries [--rows 500000] [--rounds 7] [--peer PYTHON]
 
-`--peer` is a Python of a virtual environment that has the package `influxdb`, for its DataFrameClient. The ways take
-turns, so that what else the machine does hits them all; read the ratios of the medians.
+`--peer` is the Python of a virtual environment with the package `influxdb`, for its DataFrameClient. The variants are
+interleaved, so that other load affects all of them equally; compare the ratios of the medians.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from influx_proto import QueryResult
 
 from tests.servers.influxd import running_server
 
-Way = Callable[[], object]
+Variant = Callable[[], object]
 DATABASE = "benchmark"
 ONE = "SELECT a, b, n, ok, s FROM one"
 MANY = "SELECT a, b, n, ok FROM many GROUP BY host"
@@ -44,17 +44,17 @@ for line in sys.stdin:
 
 
 def lines(rows: int) -> Iterator[str]:
-    """Make rows of five columns and a time, the same for one series and for many."""
-    chance = random.Random(1)
+    """Yield lines of five fields, the same rows for one series and for many."""
+    rng = random.Random(1)
     for number in range(rows):
-        fields = f"a={chance.random()},b={chance.gauss(20, 5):.2f},n={chance.randrange(10**6)}i,ok={number % 3 == 0}"
+        fields = f"a={rng.random()},b={rng.gauss(20, 5):.2f},n={rng.randrange(10**6)}i,ok={number % 3 == 0}"
         moment = 1_600_000_000_000_000_000 + number * 1_000_000_000
         yield f'one {fields},s="h{number % 10}" {moment}'
         yield f"many,host=h{number // SERIES_ROWS:05} {fields} {moment}"
 
 
 def curl(url: str, q: str, accept: str) -> None:
-    """Download an answer to nothing."""
+    """Download the response and discard it."""
     target = f"{url}/query?" + urllib.parse.urlencode({
         "db": DATABASE,
         "q": q,
@@ -66,7 +66,7 @@ def curl(url: str, q: str, accept: str) -> None:
 
 
 def json_loads(url: str, q: str) -> pd.DataFrame:
-    """Do what is obvious: one JSON document, its values into a DataFrame, the times converted."""
+    """Parse one JSON document, create a DataFrame of its values, and convert the timestamps."""
     target = f"{url}/query?" + urllib.parse.urlencode({"db": DATABASE, "q": q})
     with urllib.request.urlopen(target) as response:
         series = json.load(response)["results"][0]["series"][0]
@@ -74,8 +74,8 @@ def json_loads(url: str, q: str) -> pd.DataFrame:
     return frame.set_index(pd.to_datetime(frame.pop("time"), utc=True))
 
 
-def without_a_server(rows: int) -> dict[str, Way]:
-    """Measure the views alone: one series against many of the same rows."""
+def without_a_server(rows: int) -> dict[str, Variant]:
+    """Return variants that convert results in memory: one series, and many series with the same rows."""
     columns = ["time", "a", "b", "n", "s", "ok"]
 
     def values(count: int) -> list[list[object]]:
@@ -95,15 +95,15 @@ def without_a_server(rows: int) -> dict[str, Way]:
     }
 
 
-def compare(title: str, ways: dict[str, Way], rounds: int, rows: int) -> None:
-    """Let the ways take turns; the first one is what the others are compared with."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+def compare(title: str, variants: dict[str, Variant], rounds: int, rows: int) -> None:
+    """Measure the variants, interleaved, and print their times relative to the first."""
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
     for turn in range(rounds + 1):
-        for name, way in ways.items():
+        for name, variant in variants.items():
             begin = time.perf_counter()
-            took = way()
+            took = variant()
             elapsed = took if isinstance(took, float) else time.perf_counter() - begin
-            if turn:  # the first one warms up
+            if turn:  # the first round is a warm-up
                 seconds[name].append(elapsed)
             del took
     print(f"\n{title}\n{'':44}{'seconds':>9}{'ns/row':>9}{'ratio':>8}")
@@ -117,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--peer", help="a Python with the package influxdb")
+    parser.add_argument("--peer", help="Python of an environment with the package influxdb")
     options = parser.parse_args()
     rows = options.rows
     print(f"Python {platform.python_version()}, numpy {np.__version__}, pandas {pd.__version__}, {rows} rows")
@@ -133,20 +133,20 @@ def main() -> None:
 
 
 def over_http(url: str, client: influx_requests.InfluxDBClient, options: argparse.Namespace) -> None:
-    ways: dict[str, Way] = {
+    variants: dict[str, Variant] = {
         "curl, MessagePack": lambda: curl(url, ONE, "application/x-msgpack"),
         "curl, CSV": lambda: curl(url, ONE, "text/csv"),
         "query, then to_pandas": lambda: client.query(ONE).to_pandas(),
         "query_dataframe": lambda: client.query_dataframe(ONE),
         "json.loads, DataFrame(values), to_datetime": lambda: json_loads(url, ONE),
     }
-    many: dict[str, Way] = {
+    many: dict[str, Variant] = {
         "curl, MessagePack": lambda: curl(url, MANY, "application/x-msgpack"),
         "query, then to_pandas": lambda: client.query(MANY).to_pandas(),
         "query_dataframe": lambda: client.query_dataframe(MANY),
     }
     if options.peer is None:
-        return compare_all(ways, many, options)
+        return compare_all(variants, many, options)
     parts = urllib.parse.urlsplit(url)
     command = [options.peer, "-c", PEER, str(parts.hostname), str(parts.port), DATABASE]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
@@ -159,15 +159,15 @@ def over_http(url: str, client: influx_requests.InfluxDBClient, options: argpars
             print(q, file=stdin, flush=True)
             return float(stdout.readline())
 
-        ways["influxdb's DataFrameClient"] = lambda: ask(ONE)
+        variants["influxdb's DataFrameClient"] = lambda: ask(ONE)
         many["influxdb's DataFrameClient"] = lambda: ask(MANY)
-        compare_all(ways, many, options)
+        compare_all(variants, many, options)
         stdin.close()
     return None
 
 
-def compare_all(ways: dict[str, Way], many: dict[str, Way], options: argparse.Namespace) -> None:
-    compare(f"{ONE}", ways, options.rounds, options.rows)
+def compare_all(variants: dict[str, Variant], many: dict[str, Variant], options: argparse.Namespace) -> None:
+    compare(f"{ONE}", variants, options.rounds, options.rows)
     compare(f"{MANY}: {options.rows // SERIES_ROWS} series", many, options.rounds, options.rows)
 
 

@@ -1,9 +1,9 @@
-"""How the time for a row grows with what is written and read: rows, columns, missing cells, tag values.
+"""Time per row by number of rows, columns, missing cells and tag values.
 
     python -m benchmarks.scaling
 
-Frames are turned to line protocol, and made of answers in memory (the MessagePack of InfluxDB, made here, so that the
-server's own time is not in it). One thing is varied at a time; all else is as in the middle.
+DataFrames are encoded as line protocol, and decoded from responses in memory (MessagePack as InfluxDB sends it,
+without the time of a server). One parameter is varied at a time; the others have their default.
 """
 
 from __future__ import annotations
@@ -28,110 +28,110 @@ ROWS, COLUMNS, MISSING, TAG_VALUES = 100_000, 4, 0.0, 100
 CHUNK = 10_000
 MSGPACK = Headers({"Content-Type": "application/x-msgpack"})
 
-#: What is varied: over which values, and the frame of each.
+#: Parameters that are varied: their values, and the arguments of `make_frame`.
 AXES: dict[str, tuple[Sequence[float], Callable[[Any], dict[str, Any]]]] = {
     "rows": ((1e3, 1e4, 1e5, 1e6, 1e7), lambda value: {"rows": int(value)}),
     "columns": ((1, 3, 10, 30, 100), lambda value: {"columns": int(value)}),
     "missing cells": ((0, 0.01, 0.1, 0.25, 0.5), lambda value: {"missing": value}),
-    "values of a tag": ((1, 1e2, 1e4, 1e5, 1e6), lambda value: {"tag_values": int(value), "rows": 1_000_000}),
+    "tag values": ((1, 1e2, 1e4, 1e5, 1e6), lambda value: {"tag_values": int(value), "rows": 1_000_000}),
 }
 
 
-def frame_of(
+def make_frame(
     rows: int = ROWS, columns: int = COLUMNS, missing: float = MISSING, tag_values: int = TAG_VALUES
 ) -> pd.DataFrame:
-    """Make a frame of one tag and columns of floats."""
-    chance = np.random.default_rng(1)
+    """Return a DataFrame of one tag and columns of floats."""
+    rng = np.random.default_rng(1)
     names = [f"host-{number}" for number in range(tag_values)]
-    data: dict[str, Any] = {"host": pd.Categorical.from_codes(chance.integers(0, tag_values, rows), names)}
+    data: dict[str, Any] = {"host": pd.Categorical.from_codes(rng.integers(0, tag_values, rows), names)}
     for number in range(columns):
-        values = chance.random(rows)
-        data[f"f{number}"] = np.where(chance.random(rows) < missing, np.nan, values) if missing else values
+        values = rng.random(rows)
+        data[f"f{number}"] = np.where(rng.random(rows) < missing, np.nan, values) if missing else values
     moments = 1_700_000_000_000_000_000 + np.arange(rows) * 1_000_000_007
     return pd.DataFrame(data, index=pd.DatetimeIndex(moments.view("M8[ns]")))
 
 
-def answer_of(frame: pd.DataFrame) -> list[bytes]:
-    """Make the answer to a query for a frame, in chunks of one series each as the server sends them."""
+def make_response(frame: pd.DataFrame) -> list[bytes]:
+    """Return the response to a query for the DataFrame, in chunks of one series as the server sends them."""
     columns = ["time", *frame.columns]
-    pieces = []
+    chunks = []
     cells = [
         frame.index.asi8.tolist(),
         *(frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame),
     ]
     rows = zip(*cells, strict=True)
     left = len(frame)
-    while chunk := [list(row) for row in islice(rows, CHUNK)]:
-        left -= len(chunk)
+    while values := [list(row) for row in islice(rows, CHUNK)]:
+        left -= len(values)
         more = {"partial": True} if left else {}
-        series = {"name": "m", "columns": columns, "values": chunk, **more}
-        pieces.append(msgspec.msgpack.encode({"results": [{"statement_id": 0, "series": [series], **more}]}))
-    return pieces
+        series = {"name": "m", "columns": columns, "values": values, **more}
+        chunks.append(msgspec.msgpack.encode({"results": [{"statement_id": 0, "series": [series], **more}]}))
+    return chunks
 
 
-def written(frame: pd.DataFrame) -> None:
+def encode_frame(frame: pd.DataFrame) -> None:
     for _ in serialize_batches(frame, "m", tag_columns=["host"]):
         pass
 
 
-def read(pieces: Sequence[bytes]) -> pd.DataFrame:
+def decode_frame(chunks: Sequence[bytes]) -> pd.DataFrame:
     receiver = ops.query_dataframe("SELECT * FROM m").receiver(200, MSGPACK)
-    for piece in pieces:
-        receiver.feed(piece)
+    for chunk in chunks:
+        receiver.feed(chunk)
     return receiver.close()
 
 
-def ns_a_row(way: Callable[[], object], rows: int) -> float:
-    """Give the median of some rounds, fewer where one takes long."""
+def ns_per_row(variant: Callable[[], object], rows: int) -> float:
+    """Return the median of up to 15 rounds, fewer if they take more than a second."""
     taken: list[float] = []
     while len(taken) < 3 or (sum(taken) < 1.0 and len(taken) < 15):
         begin = time.perf_counter()
-        way()
+        variant()
         taken.append(time.perf_counter() - begin)
     return statistics.median(taken) / rows * 1e9
 
 
-def measured() -> Iterator[tuple[str, float, float, float | None]]:
-    """Give for each value of each axis the nanoseconds a row of writing and of reading."""
+def measure_all() -> Iterator[tuple[str, float, float, float | None]]:
+    """Yield the nanoseconds per row of encoding and decoding for each value of each parameter."""
     for axis, (values, options) in AXES.items():
         for value in values:
-            frame = frame_of(**options(value))
+            frame = make_frame(**options(value))
             rows = len(frame)
-            encode = ns_a_row(lambda frame=frame: written(frame), rows)  # type: ignore[misc]  # bound now
+            encode = ns_per_row(lambda frame=frame: encode_frame(frame), rows)  # type: ignore[misc]  # bound now
             decode = None
-            if rows <= 1_000_000:  # the answer of more would be made here for minutes
-                pieces = answer_of(frame)
-                decode = ns_a_row(lambda pieces=pieces: read(pieces), rows)  # type: ignore[misc]  # bound now
+            if rows <= 1_000_000:  # creating larger responses takes minutes
+                chunks = make_response(frame)
+                decode = ns_per_row(lambda chunks=chunks: decode_frame(chunks), rows)  # type: ignore[misc]  # bound now
             print(f"{axis:16} {value:>10g} {encode:8.0f} {decode or float('nan'):8.0f}", flush=True)
             yield axis, value, encode, decode
 
 
 def results(picture: Path) -> list[str]:
-    """Measure, draw, and give a part of the results."""
-    found = list(measured())
+    """Measure, plot, and return the section of the report."""
+    found = list(measure_all())
     figure, axes = plt.subplots(1, len(AXES), figsize=(13, 3.4), layout="constrained", sharey=True)
     for axis, name in zip(axes, AXES, strict=True):
         rows = [row[1:] for row in found if row[0] == name]
-        axis.plot([x for x, _, _ in rows], [ns for _, ns, _ in rows], "o-", label="frame to line protocol")
+        axis.plot([x for x, _, _ in rows], [ns for _, ns, _ in rows], "o-", label="DataFrame to line protocol")
         read_rows = [(x, ns) for x, _, ns in rows if ns is not None]
-        axis.plot(*zip(*read_rows, strict=True), "s--", label="MessagePack to frame")
+        axis.plot(*zip(*read_rows, strict=True), "s--", label="MessagePack to DataFrame")
         axis.set_xscale("symlog", linthresh=0.01) if name == "missing cells" else axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xlabel(name)
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel("ns a row")
+    axes[0].set_ylabel("ns per row")
     axes[0].legend(fontsize=8)
     figure.savefig(picture, dpi=110)
     plt.close(figure)
     text = [
         "## Scaling",
         "",
-        f"One tag and {COLUMNS} floats, none missing, {ROWS:,} rows, {TAG_VALUES} values of the tag, where nothing",
-        "else is said (values of a tag: 1,000,000 rows). Nanoseconds a row, in memory.",
+        f"Nanoseconds per row, in memory. Defaults: one tag with {TAG_VALUES} values, {COLUMNS} floats,",
+        f"no missing cells, {ROWS:,} rows (1,000,000 rows for tag values).",
         "",
-        f"![Nanoseconds a row]({picture.name})",
+        f"![Nanoseconds per row]({picture.name})",
         "",
-        "| varied | value | frame to line protocol | MessagePack to frame |",
+        "| parameter | value | DataFrame to line protocol | MessagePack to DataFrame |",
         "|---|---|---|---|",
     ]
     for axis, value, encode, decode in found:

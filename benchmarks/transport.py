@@ -1,9 +1,9 @@
-"""Small writes a second through each client, beside its HTTP library doing the same in a loop.
+"""Small writes per second of each client, compared with a loop over its HTTP library.
 
     python -m benchmarks.transport [writes] [rounds]
 
-Every way writes the same line to the same InfluxDB: one after the other over one connection, and from 32 tasks (or
-threads) at once. Ways take turns, round after round, so that a busy machine disturbs all alike; medians are compared.
+Every variant writes the same line to the same InfluxDB: sequentially over one connection, and concurrently from 32
+tasks or threads. The variants are interleaved, so that other load affects all of them equally; medians are compared.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ LINE = b"weather,station=s1 temperature=21.5 1577840461000000000"
 TARGET = "/write?precision=ns&db=benchmark"
 TASKS = 32
 
-#: Does so many writes with so many at once, and gives the seconds that took.
-Way: TypeAlias = Callable[[str, int, int], float]
+#: Performs a number of writes from a number of tasks, and returns the seconds.
+Variant: TypeAlias = Callable[[str, int, int], float]
 
 
 def counted(writes: int, tasks: int) -> list[int]:
@@ -46,7 +46,7 @@ async def timed_asyncio(write: Callable[[], Awaitable[object]], writes: int, tas
         for _ in range(count):
             await write()
 
-    await asyncio.gather(*(task(1) for _ in range(tasks)))  # connections are open then
+    await asyncio.gather(*(task(1) for _ in range(tasks)))  # opens the connections
     began = time.perf_counter()
     await asyncio.gather(*(task(count) for count in counted(writes, tasks)))
     return time.perf_counter() - began
@@ -155,7 +155,7 @@ def our_requests(url: str, writes: int, tasks: int) -> float:
         return timed_threads(lambda: client.write(LINE), writes, tasks)
 
 
-PAIRS: list[tuple[str, Way, Way]] = [
+PAIRS: list[tuple[str, Variant, Variant]] = [
     ("aiohttp", bare_aiohttp, our_aiohttp),
     ("h11 on trio", bare_h11, our_trio),
     ("requests", bare_requests, our_requests),
@@ -173,9 +173,9 @@ def main() -> None:
         for number in range(rounds):
             for name, bare, ours in PAIRS:
                 for tasks in (1, TASKS):
-                    ways = [("bare", bare), ("ours", ours)]
-                    for kind, way in ways if number % 2 else reversed(ways):
-                        found.setdefault((name, tasks, kind), []).append(way(server.url, writes, tasks))
+                    variants = [("bare", bare), ("ours", ours)]
+                    for kind, variant in variants if number % 2 else reversed(variants):
+                        found.setdefault((name, tasks, kind), []).append(variant(server.url, writes, tasks))
         execute(server.url, "DROP DATABASE benchmark")
     print(f"\n{'library':12} {'tasks':>5} {'bare writes/s':>14} {'ours writes/s':>14} {'ours/bare':>10}")
     for name, _, _ in PAIRS:

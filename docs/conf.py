@@ -1,12 +1,23 @@
-"""How Sphinx makes the site of these pages: `make docs`."""
+"""Sphinx configuration of the documentation: `make docs`."""
 
-import sys
+from __future__ import annotations
+
+import re
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).parent))  # for the extension beside this file
+import influx_proto
+from docutils import nodes
+from sphinx.pycode import ModuleAnalyzer
+
+if TYPE_CHECKING:
+    from sphinx.addnodes import pending_xref
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 project = "InfluxDB clients for Python"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "reference"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 nitpicky = True
 
 html_theme = "furo"
@@ -21,7 +32,7 @@ pygments_dark_style = "github-dark"
 
 myst_heading_anchors = 3
 
-# One parameter a line, where there are many.
+# One parameter per line in long signatures.
 maximum_signature_line_length = 90
 python_use_unqualified_type_names = True
 python_display_short_literal_types = True
@@ -31,6 +42,110 @@ autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 autodoc_typehints_format = "short"
 autodoc_inherit_docstrings = False
+napoleon_use_rtype = False
 
-# What stands in single backquotes in a docstring is linked where it is a name of ours, and is code in any case.
+# Text in single backquotes in a docstring is code, with a link if it is a public name.
+default_role = "py:obj"
 nitpick_ignore_regex = [("py:obj", ".*")]
+
+PUBLIC_MODULES = (
+    "influx_proto.adapter",
+    "influx_proto.ops",
+    "influx_proto.influxql",
+    "influx_proto.admin",
+    "influx_proto",  # takes precedence, since it is documented there
+)
+
+#: The full name of each public name, with and without its module.
+PUBLIC_NAMES = {
+    short: f"{module}.{name}"
+    for module in PUBLIC_MODULES
+    for name in import_module(module).__all__
+    for short in (name, f"{module.removeprefix('influx_proto.')}.{name}")
+}
+
+#: Classes without a public constructor.
+CREATED_BY_CLIENTS = {"influx_proto.BatchWriter", "influx_proto.AsyncBatchWriter", "influx_proto.Receipt"}
+
+
+_BACKQUOTED = re.compile(r"(?<![`:\w])`([^`]+)`(?![`_])")
+_NAME = re.compile(r"\w+(\.\w+)*")
+
+
+def read_private_modules() -> None:
+    """Pass the comments on attributes to autodoc.
+
+    It reads them from the source of a class's `__module__`, and public classes name the module that exports them.
+    """
+    folder = Path(influx_proto.__file__).parent
+    paths = [*folder.rglob("_*/*.py"), *folder.glob("_[a-z]*.py")]
+    names = sorted(".".join(("influx_proto", *path.relative_to(folder).with_suffix("").parts)) for path in paths)
+    private = [ModuleAnalyzer.for_module(name) for name in names if not name.endswith("__init__")]
+    for analyzer in private:
+        analyzer.analyze()
+    for name in PUBLIC_MODULES:
+        public = ModuleAnalyzer.for_module(name)
+        public.analyze()
+        exported = {("", member) for member in import_module(name).__all__}
+        for analyzer in private:
+            public.attr_docs |= {key: text for key, text in analyzer.attr_docs.items() if key[0] or key in exported}
+            public.annotations |= {key: text for key, text in analyzer.annotations.items() if key[0]}
+            public.tagorder |= analyzer.tagorder
+
+
+def prepare_docstring(_app: Sphinx, what: str, _name: str, _object: object, _options: Any, lines: list[str]) -> None:
+    """Prepare a docstring for napoleon and docutils."""
+    if lines and lines[0].startswith("Alias for field number"):  # Python's docstring of a field of a named tuple
+        lines.clear()
+        return
+    # Code that is not a name is a literal: the default role would interpret backslashes and a leading dot.
+    lines[:] = _BACKQUOTED.sub(
+        lambda code: code[0] if _NAME.fullmatch(code[1]) else f"`{code[0]}`", "\n".join(lines)
+    ).split("\n")
+    if what in {"attribute", "data", "property"}:
+        lines.insert(0, "\\")  # renders as nothing; napoleon reads text before a colon in the first line as the type
+
+
+def omit_constructor(
+    _app: Sphinx, _what: str, name: str, _object: object, _options: Any, _signature: str, _returns: str
+) -> tuple[str, None] | None:
+    """Omit the signature of a class without a public constructor."""
+    return ("", None) if name in CREATED_BY_CLIENTS else None
+
+
+def link_public_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Element
+) -> nodes.Element | None:
+    """Link a name that a docstring or an annotation uses without its public module; show other types without a link."""
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"]
+    name, _, attribute = target.partition(".")
+    public = PUBLIC_NAMES.get(target) or PUBLIC_NAMES.get(
+        target.rpartition(".")[2] if target.startswith("influx_") else ""
+    )
+    if public is None and attribute and name in PUBLIC_NAMES:
+        public = f"{PUBLIC_NAMES[name]}.{attribute}"
+    if public is not None and public != target:
+        found = env.domains.python_domain.resolve_xref(env, node["refdoc"], app.builder, "obj", public, node, content)
+        if found is not None:
+            return found
+    return content if "refwarn" not in node else None
+
+
+def mark_before(_app: Sphinx, document: nodes.document) -> None:
+    """Set a class on the programs below a bold "Before" or "After" on the migration pages, for the style sheet."""
+    for block in document.findall(nodes.literal_block):
+        index = block.parent.index(block)
+        above = block.parent[index - 1] if index else None
+        if isinstance(above, nodes.paragraph) and above.astext().startswith(("Before", "After")):
+            block["classes"].append(above.astext().split()[0].rstrip(",:").lower())
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the functions above."""
+    read_private_modules()
+    app.connect("autodoc-process-docstring", prepare_docstring, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", omit_constructor)
+    app.connect("missing-reference", link_public_name)
+    app.connect("doctree-read", mark_before)

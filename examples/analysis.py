@@ -1,16 +1,16 @@
 # %% [markdown]
-"""A year of weather at three stations: written as one frame, asked for by day, month and hour, and drawn.
+"""A year of weather at three stations: written as one DataFrame, aggregated by day, month and hour, and plotted.
 
     python -m examples.analysis --folder .
 
-The server is that of INFLUXDB_URL. The cells (`# %%`) run one by one in VS Code, PyCharm, Spyder or, through jupytext,
-in Jupyter; as a script they run from top to bottom, and leave three pictures in the folder. The weather is made up.
+INFLUXDB_URL is the server. Run the cells (`# %%`) individually in VS Code, PyCharm, Spyder or Jupyter (with jupytext).
+As a script, it runs all cells and saves three plots in the folder. The weather is simulated.
 """
 
 # pyright: reportUnknownMemberType=false
-# (matplotlib does not say the types of its keyword arguments)
+# (matplotlib has no types for its keyword arguments)
 
-# %% What is needed
+# %% Setup
 from __future__ import annotations
 
 import argparse
@@ -24,30 +24,30 @@ from matplotlib.figure import Figure
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--database", default=os.environ.get("INFLUXDB_DATABASE", "examples"))
-parser.add_argument("--folder", type=Path, default=Path(), help="where the pictures go (default: the current one)")
-options, _ = parser.parse_known_args()  # a notebook's kernel has arguments of its own
+parser.add_argument("--folder", type=Path, default=Path(), help="folder of the plots (default: current)")
+options, _ = parser.parse_known_args()  # a notebook kernel has other arguments
 
 client = InfluxDBClient.from_env(database=options.database)
 client.create_database(options.database)
 print(client.ping().version)
 
-# %% A year of made-up weather, every ten minutes: the means of each station, and how far summer and winter are apart
+# %% A year of simulated weather, every ten minutes. For each station: mean, amplitude of the year, amplitude of the day
 STATIONS = {"coast": (11.0, 6.0, 2.0), "plain": (10.0, 11.0, 5.0), "summit": (1.0, 8.0, 2.5)}
 times = pd.date_range("2025-01-01", "2026-01-01", freq="10min", inclusive="left", tz="UTC", name="time")
 
 
 def weather(station: str, seed: int) -> pd.DataFrame:
-    """Make up the weather of a station: seasons, days, fronts that pass, and rain in some of them."""
-    chance = np.random.default_rng(seed)
+    """Simulate the weather of a station: seasons, days, weather fronts, and rain."""
+    rng = np.random.default_rng(seed)
     mean, season, day = STATIONS[station]
     ticks = np.arange(len(times))
     days = ticks / 144
     every_other_day = np.arange(0, len(times) + 288, 288)
-    fronts = np.interp(ticks, every_other_day, chance.normal(size=len(every_other_day)))
+    fronts = np.interp(ticks, every_other_day, rng.normal(size=len(every_other_day)))
     seasons, sun = -np.cos(2 * np.pi * (days - 20) / 365), -np.cos(2 * np.pi * (days - 0.1))
     temperature = mean + season * seasons + day * sun + 3 * fronts
-    wet = (fronts < -0.4) & (chance.random(len(times)) < 0.12)
-    rain = np.where(wet, chance.exponential(0.4 if station == "plain" else 0.6, len(times)), 0.0)
+    wet = (fronts < -0.4) & (rng.random(len(times)) < 0.12)
+    rain = np.where(wet, rng.exponential(0.4 if station == "plain" else 0.6, len(times)), 0.0)
     return pd.DataFrame({"station": station, "temperature": temperature.round(2), "rain": rain.round(1)}, index=times)
 
 
@@ -56,7 +56,7 @@ client.drop_measurement("weather")
 client.write(frame, "weather", tag_columns=["station"])
 print(f"{len(frame)} points written")
 
-# %% By day: what the server answers is a line for each day and station, and not 158 thousand
+# %% By day: the server aggregates 158 thousand points to one row per day and station
 MONTHS = pd.date_range("2025-01-01", periods=12, freq="MS", tz="UTC")
 YEAR = {"begin": "2025-01-01T00:00:00Z", "end": "2026-01-01T00:00:00Z"}
 daily = client.query_dataframe(
@@ -81,7 +81,7 @@ figure.axes[0].legend(ncols=3, loc="lower right", frameon=False)
 figure.suptitle("Temperature by day")
 figure.savefig(options.folder / "days.png", dpi=110)
 
-# %% By month: days resampled with pandas, stations side by side, rain and temperature joined
+# %% By month: resampled with pandas, one column per station, rain and temperature joined
 rain = daily.pivot(columns="station", values="rain").resample("MS").sum()
 temperature = daily.pivot(columns="station", values="mean").resample("MS").mean()
 monthly = rain.add_prefix("rain ").join(temperature.add_prefix("temperature "))
@@ -102,7 +102,7 @@ figure.legend(loc="outside upper right", ncols=len(STATIONS), frameon=False)
 figure.suptitle("Temperature and rain by month")
 figure.savefig(options.folder / "months.png", dpi=110)
 
-# %% By hour and month: how warm it is when, at the station where days and nights are farthest apart
+# %% By hour and month: temperature at the station with the largest difference between day and night
 hourly = client.query_dataframe(
     "SELECT mean(temperature) AS temperature FROM weather "
     "WHERE station = $station AND time >= $begin AND time < $end GROUP BY time(1h)",
@@ -119,10 +119,10 @@ image = axes.imshow(table, origin="lower", aspect="auto", cmap="RdYlBu_r")
 axes.set_xticks(range(12), [f"{month:%b}" for month in MONTHS])
 axes.set_yticks(range(0, 24, 3), [f"{hour:02}:00" for hour in range(0, 24, 3)])
 axes.set_ylabel("hour [UTC]")
-axes.set_title("When it is warm on the plain")
+axes.set_title("Temperature on the plain by hour and month")
 figure.colorbar(image, label="temperature [°C]")
 figure.savefig(options.folder / "hours.png", dpi=110)
 
 # %% The end
 client.close()
-print(f"The pictures are in {options.folder.resolve()}: days.png, months.png, hours.png")
+print(f"The plots are in {options.folder.resolve()}: days.png, months.png, hours.png")

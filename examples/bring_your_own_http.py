@@ -1,7 +1,7 @@
-"""The protocol core over an HTTP stack of your own: here the standard library's `http.client`.
+"""A client for your own HTTP stack: here the standard library's `http.client`.
 
-Everything that is InfluxDB's comes from `influx_proto`; what is left is how to send a request and read the answer.
-The conformance suite of this repository runs over this client as it does over the three adapters.
+`influx_proto` implements the protocol; the transport sends a request and reads the response. The conformance suite of
+this repository tests this client like the three adapters.
 """
 
 from __future__ import annotations
@@ -17,46 +17,48 @@ from influx_proto.adapter import Client, Headers, ProtocolError, Request, Respon
 
 
 class HTTPClientTransport:
-    """Opens a connection for each request: simple, and as good as any for a script."""
+    """Opens a connection for each request, which is simple and sufficient for a script."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.proxy is not None or settings.unix_socket is not None:
-            raise NotImplementedError("proxy, unix_socket: this client knows neither")
+            raise NotImplementedError("proxy and unix_socket are not supported by this client; omit them")
         self.server, self.address = settings.server, settings.address
-        self.kind: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
+        self.connect: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
         if self.server.ssl:
-            self.kind = partial(http.client.HTTPSConnection, context=settings.tls.context(ssl.create_default_context))
+            context = settings.tls.context(ssl.create_default_context)
+            self.connect = partial(http.client.HTTPSConnection, context=context)
 
     @contextmanager
     def open(self, request: Request) -> Generator[Response[Iterator[bytes]]]:
-        """Send a request; give its answer as it arrives."""
-        connect, idle = request.timeout.connect, request.timeout.idle
+        """Send a request and yield its response as it arrives."""
+        idle = request.timeout.idle
         if request.timeout.total is not None:
-            raise NotImplementedError("timeout: this client knows no total")
-        with closing(self.kind(self.server.host, self.server.port, timeout=connect)) as connection:
+            raise NotImplementedError("timeout: total is not supported by this client; use connect and idle")
+        timeout = request.timeout.connect
+        with closing(self.connect(self.server.host, self.server.port, timeout=timeout)) as connection:
             try:
                 connection.connect()
             except OSError as error:
                 raise TransportError(f"cannot connect to {self.address}: {error}", maybe_received=False) from error
             connection.sock.settimeout(idle)
-            with self.translated(idle):
+            with self.mapped_exceptions(idle):
                 connection.request(request.method, request.target, request.body, dict(request.headers))
-                answer = connection.getresponse()
-            with answer:
-                pieces = iter(()) if answer.status == 204 else iter(lambda: self.piece(answer, idle), b"")
-                yield Response(answer.status, Headers(answer.getheaders()), pieces)
+                response = connection.getresponse()
+            with response:
+                chunks = iter(()) if response.status == 204 else iter(lambda: self.read_chunk(response, idle), b"")
+                yield Response(response.status, Headers(response.getheaders()), chunks)
 
-    def piece(self, answer: http.client.HTTPResponse, idle: float | None) -> bytes:
-        """Read the next piece of a body."""
-        with self.translated(idle):
-            piece = answer.read1(65536)
-            if not piece and answer.length:  # http.client does not mind a body that is shorter than announced
-                raise http.client.IncompleteRead(b"", answer.length)
-        return piece
+    def read_chunk(self, response: http.client.HTTPResponse, idle: float | None) -> bytes:
+        """Read the next chunk of a body."""
+        with self.mapped_exceptions(idle):
+            chunk = response.read1(65536)
+            if not chunk and response.length:  # http.client does not report a truncated body
+                raise http.client.IncompleteRead(b"", response.length)
+        return chunk
 
     @contextmanager
-    def translated(self, idle: float | None) -> Generator[None]:
-        """Turn the library's exceptions into InfluxDB's."""
+    def mapped_exceptions(self, idle: float | None) -> Generator[None]:
+        """Map the library's exceptions to those of `influx_proto`."""
         try:
             yield
         except TimeoutError as error:
@@ -64,19 +66,19 @@ class HTTPClientTransport:
         except OSError as error:  # a connection that is closed before the answer is among them
             raise TransportError(f"the connection to {self.address} broke: {error}") from error
         except (http.client.HTTPException, ValueError) as error:
-            msg = f"the answer of {self.address} is cut short or no HTTP: {error!r}"
+            msg = f"the response of {self.address} is truncated or malformed: {error!r}"
             raise ProtocolError(msg, retryable=True) from error
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Sleep for some seconds."""
         time.sleep(seconds)
 
     def now(self) -> float:
-        """Read the monotonic clock."""
+        """Return the time of the monotonic clock."""
         return time.monotonic()
 
     def time_ns(self) -> int:
-        """Read the time of day."""
+        """Return the current time in nanoseconds since 1970."""
         return time.time_ns()
 
     def close(self) -> None:
@@ -84,9 +86,9 @@ class HTTPClientTransport:
 
 
 class InfluxDBClient(Client[None]):
-    """A blocking client for InfluxDB over `http.client`."""
+    """A sync client for InfluxDB that uses `http.client`."""
 
-    def _make_transport(self, settings: Settings, session: None) -> HTTPClientTransport:  # noqa: ARG002 - there are none
+    def _make_transport(self, settings: Settings, session: None) -> HTTPClientTransport:  # noqa: ARG002 - sessions are not supported
         return HTTPClientTransport(settings)
 
 

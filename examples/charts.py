@@ -1,12 +1,12 @@
-"""From a query to a chart: one line, a line for each host, and what lies between extremes.
+"""Three charts of query results: a single series, one line per room, and the range between minimum and maximum.
 
     python -m examples.charts [--url http://localhost:8086] [--out charts.png]
 
-Writes a day of made-up temperatures of three rooms into a database of its own, draws them, and drops the database.
+Writes simulated temperatures of three rooms for a day to a new database, plots them, and drops the database.
 """
 
 # pyright: reportUnknownMemberType=false
-# (matplotlib does not say the types of its keyword arguments)
+# (matplotlib has no types for its keyword arguments)
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ MIDNIGHT = 1_735_689_600 * 10**9  # 2025-01-01
 
 @lineprotocol
 class Temperature(NamedTuple):
-    """How warm it was in a room."""
+    """Temperature of a room."""
 
     time: TIMEINT
     room: TAG
     celsius: FLOAT
 
 
-def a_day() -> Iterator[Temperature]:
-    chance = random.Random(1)  # noqa: S311 - it makes weather
+def simulate_day() -> Iterator[Temperature]:
+    rng = random.Random(1)  # noqa: S311 - a simulation, not cryptography
     for room, warm, swing in (("attic", 17.0, 6.0), ("cellar", 12.0, 0.6), ("kitchen", 21.0, 2.0)):
         drift = 0.0
         for minute in range(24 * 60):
-            drift = 0.98 * drift + chance.gauss(0, 0.15)
+            drift = 0.98 * drift + rng.gauss(0, 0.15)
             sun = -math.cos(2 * math.pi * (minute - 120) / (24 * 60))
             yield Temperature(MIDNIGHT + minute * MINUTE, room, warm + swing * sun + drift)
 
@@ -64,7 +64,9 @@ def draw(client: influx_requests.InfluxDBClient) -> Figure:
     hours["mean"].plot(ax=band, title="The attic by the hour", ylabel="temperature [°C]", xlabel="time [UTC]")
     band.fill_between(hours.index, hours["min"], hours["max"], alpha=0.25, label="min to max")
     band.legend()
-    band.set_xlim(rooms.index[0], rooms.index[-1])  # of all three: the last hour begins at 23:00, and is an hour long
+    band.set_xlim(
+        rooms.index[0], rooms.index[-1]
+    )  # the limits of all three charts, since the last hour is stamped 23:00
     for axes in (one, each, band):
         axes.grid(alpha=0.3)
     return figure
@@ -79,7 +81,7 @@ def main() -> None:
     with influx_requests.InfluxDBClient.from_url(options.url, database=database) as client:
         client.create_database(database)
         try:
-            client.write(a_day())
+            client.write(simulate_day())
             draw(client).savefig(options.out, dpi=120)
         finally:
             client.drop_database(database)

@@ -1,10 +1,10 @@
-"""Several producers and one batch writer, with trio: each measures a part of this machine at its own pace.
+"""Several producers and one batch writer, with trio: each producer measures a part of this machine at its own interval.
 
     INFLUXDB_URL=http://localhost:8086 python -m examples.collector_trio --seconds 10 --spool collected
 
-It runs for that long, or until it gets SIGTERM or SIGINT (Ctrl-C), and tells after each batch how far it is. While
-InfluxDB is away the producers go on. What is not stored at the end, even at that of a SIGKILL, is in the spool, a
-directory, and is delivered after the next start.
+It runs for that time, or until SIGTERM or SIGINT (Ctrl-C), and reports its progress after each batch. While InfluxDB is
+unreachable, the producers continue. Lines that are pending at the end, even after SIGKILL, stay in the spool directory
+and are delivered after the next start.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @lineprotocol
 @dataclass(frozen=True, slots=True)
 class Core:
-    """How busy a core was since the point before."""
+    """CPU usage of a core since the previous point."""
 
     time: TIMEINT
     core: TAG
@@ -45,7 +45,7 @@ class Core:
 @lineprotocol
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is in use of the memory, and what could be had."""
+    """Used and available memory in bytes."""
 
     time: TIMEINT
     used: INT
@@ -55,7 +55,7 @@ class Memory:
 @lineprotocol
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Bytes that went through an interface since the machine started."""
+    """Bytes received and sent through an interface since boot."""
 
     time: TIMEINT
     interface: TAG
@@ -70,8 +70,8 @@ def cores() -> Iterator[Core]:
 
 
 def memory() -> Iterator[Memory]:
-    found = psutil.virtual_memory()
-    yield Memory(time.time_ns(), found.used, found.available)
+    usage = psutil.virtual_memory()
+    yield Memory(time.time_ns(), usage.used, usage.available)
 
 
 def traffic() -> Iterator[Traffic]:
@@ -80,14 +80,14 @@ def traffic() -> Iterator[Traffic]:
         yield Traffic(now, interface, counters.bytes_recv, counters.bytes_sent)
 
 
-#: What is measured, and every how many seconds.
+#: Functions that measure, with their intervals in seconds.
 PRODUCERS: dict[Callable[[], Iterator[object]], float] = {cores: 0.25, memory: 1.0, traffic: 2.0}
 
 
 async def produce(measure: Callable[[], Iterator[object]], every: float, writer: AsyncBatchWriter) -> None:
     due = trio.current_time()
     while True:
-        await writer.write(measure(), host=socket.gethostname())  # a generator of points is written as one is
+        await writer.write(measure(), host=socket.gethostname())  # accepts a generator of points
         due = max(due + every, trio.current_time())
         await trio.sleep_until(due)
 
@@ -99,35 +99,39 @@ async def cancel_on_signal(scope: trio.CancelScope) -> None:
 
 
 def show(writer: AsyncBatchWriter) -> None:
-    print(f"\r{writer.written} points stored, {writer.pending} to go", end=" ", file=sys.stderr, flush=True)
+    print(f"\r{writer.written} points stored, {writer.pending} pending", end=" ", file=sys.stderr, flush=True)
 
 
 async def run(database: str, seconds: float, directory: Path) -> None:
     async with AsyncInfluxDBClient.from_env(database=database, retry=RetryPolicy(max_backoff=2)) as client:
         await client.create_database(database)
         async with client.batch_writer(spool=Spool(directory), exit_timeout=5, on_progress=show) as writer:
-            # The nursery is within the block: it is over when the producers are, and then the rest is delivered.
+            # The producers end with the nursery; then the batch writer flushes the pending lines on exit.
             with trio.move_on_after(seconds) as scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(cancel_on_signal, scope)
                     for measure, every in PRODUCERS.items():
                         nursery.start_soon(produce, measure, every, writer)
-    print(f"\n{writer.written} points are in {database}.")
+    print(f"\n{writer.written} points stored in {database}.")
     if writer.pending:
-        print(f"{writer.pending} wait in {directory}.")
+        print(f"{writer.pending} points pending in {directory}.")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default=os.environ.get("INFLUXDB_DATABASE", "examples"))
-    parser.add_argument("--seconds", type=float, default=math.inf, help="how long to go on (default: until a signal)")
-    parser.add_argument("--spool", type=Path, default=Path("collected"), help="a directory (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="duration (default: until a signal)")
+    parser.add_argument("--spool", type=Path, default=Path("collected"), help="spool directory (default: %(default)s)")
     options = parser.parse_args()
-    logging.basicConfig(format="\n%(message)s")  # the batch writer says when the server goes away, and when it is back
-    psutil.cpu_percent(percpu=True)  # every call tells about the time since the one before
+    logging.basicConfig(
+        format="\n%(message)s"
+    )  # the batch writer logs when the server becomes unreachable and when it recovers
+    psutil.cpu_percent(percpu=True)  # each call measures the time since the previous one
     try:
         trio.run(run, options.database, options.seconds, options.spool)
-    except InfluxDBError as error:  # the server is not there, or refuses something, or another process has the spool
+    except (
+        InfluxDBError
+    ) as error:  # the server is unreachable or rejects the request, or another process uses the spool
         sys.exit(f"\n{error}")
 
 

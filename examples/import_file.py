@@ -1,10 +1,10 @@
-"""Import a CSV or Parquet file of any size, with a progress bar, in little memory.
+"""Import a CSV or Parquet file of any size in constant memory, with a progress bar.
 
     python -m examples.import_file trips.csv --measurement trip --time started --tag vehicle --type fare=float
 
-The server is that of INFLUXDB_URL. Each row is a point: the columns named by --tag are tags, the one named by --time is
-its time (a timestamp, or an integer in the unit of --precision), all others are fields of the type that they have in
-the file. A CSV file has no types: where its first rows mislead, --type says. Cells that are empty are left out.
+INFLUXDB_URL is the server. Each row is a point: the columns in --tag are tags, the column --time has the timestamps (or
+integers in the unit of --precision), and all other columns are fields with the type of the column. The types of a CSV
+file are detected from its first rows; --type overrides them. Empty cells are omitted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from influx_proto import BatchWriter
 
-ROWS = 5_000  # in memory at a time, besides those that wait to be sent
+ROWS = 5_000  # rows that are read at a time, not counting pending ones
 
 TYPES: dict[str, Any] = {
     "float": pa.float64(),
@@ -41,72 +41,72 @@ TYPES: dict[str, Any] = {
 
 @contextmanager
 def open_parquet(path: Path) -> Generator[tuple[int | None, Any, Iterable[Any]]]:
-    """Give how many rows there are, their schema, and batches of them as they are read."""
+    """Yield the number of rows, the schema, and an iterable that reads batches."""
     with pq.ParquetFile(path) as file:
         yield file.metadata.num_rows, file.schema_arrow, file.iter_batches(ROWS)
 
 
 @contextmanager
 def open_csv(path: Path, time: str, types: dict[str, Any]) -> Generator[tuple[int | None, Any, Iterable[Any]]]:
-    """Give the same; but None for how many rows there are, since that is not known before all are read."""
-    choices = pc.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
-    with pc.open_csv(path, convert_options=choices) as reader:
-        found = reader.schema.field(time).type if time in reader.schema.names else None
-    if found is not None and pa.types.is_timestamp(found):
-        # It is as fine as the times of the first rows, and others may be finer.
-        choices.column_types = types | {time: pa.timestamp("ns", found.tz)}
-    with pc.open_csv(path, convert_options=choices) as reader:
+    """Yield the same, with None as the number of rows, which is unknown before the whole file is read."""
+    convert_options = pc.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
+    with pc.open_csv(path, convert_options=convert_options) as reader:
+        time_type = reader.schema.field(time).type if time in reader.schema.names else None
+    if time_type is not None and pa.types.is_timestamp(time_type):
+        # The detected unit is that of the first rows; later timestamps may be more precise.
+        convert_options.column_types = types | {time: pa.timestamp("ns", time_type.tz)}
+    with pc.open_csv(path, convert_options=convert_options) as reader:
         yield None, reader.schema, reader
 
 
-def renamed(schema: Any, batches: Iterable[Any], time: str) -> tuple[Any, Iterator[Any]]:
-    """Call the column with the times `time`, which is what the library looks for."""
+def rename_time(schema: Any, batches: Iterable[Any], time: str) -> tuple[Any, Iterator[Any]]:
+    """Rename the column of the timestamps to `time`, which `write` requires."""
     names = ["time" if name == time else name for name in schema.names]
     fields = [field.with_name(name) for name, field in zip(names, schema, strict=True)]
     return pa.schema(fields), (batch.rename_columns(names) for batch in batches)
 
 
 def parse_type(text: str) -> tuple[str, str]:
-    """Take `fare=float` apart."""
-    column, _, kind = text.rpartition("=")
-    if not column or kind not in TYPES:
-        msg = f"{text!r} is not COLUMN=TYPE with one of the types {', '.join(TYPES)}"
+    """Parse `fare=float`."""
+    column, _, type_name = text.rpartition("=")
+    if not column or type_name not in TYPES:
+        msg = f"got {text!r}; pass COLUMN=TYPE, where TYPE is one of {', '.join(TYPES)}"
         raise argparse.ArgumentTypeError(msg)
-    return column, kind
+    return column, type_name
 
 
 def import_file(client: InfluxDBClient, options: argparse.Namespace) -> int:
-    """Write what is in the file; give how many points were stored."""
+    """Write the points of the file; return the number of points that were stored."""
     if options.file.suffix == ".parquet":
-        opened = open_parquet(options.file)
+        source = open_parquet(options.file)
     else:
-        # A number may well be a tag, and 007 is not 7.
-        types = dict.fromkeys(options.tag, pa.string()) | {column: TYPES[kind] for column, kind in options.type}
-        opened = open_csv(options.file, options.time, types)
-    with opened as (total, schema, batches), tqdm(total=total, unit=" points", unit_scale=True) as bar:
+        # Tags are read as strings, so that 007 does not become 7.
+        types = dict.fromkeys(options.tag, pa.string()) | {column: TYPES[name] for column, name in options.type}
+        source = open_csv(options.file, options.time, types)
+    with source as (total, schema, batches), tqdm(total=total, unit=" points", unit_scale=True) as bar:
 
         def show(writer: BatchWriter) -> None:
             bar.update(writer.written - bar.n)
 
         with client.batch_writer(max_lines=ROWS, max_pending=2 * ROWS, on_progress=show) as writer:
-            # One table for the whole file, so that errors tell the number of a row. It is read while it is written, and
-            # while many lines wait to be sent, no further ones are read.
-            table = pa.RecordBatchReader.from_batches(*renamed(schema, batches, options.time))
+            # One table for the whole file, so that errors have the row number. It is read lazily, and reading pauses
+            # while `max_pending` lines are pending.
+            table = pa.RecordBatchReader.from_batches(*rename_time(schema, batches, options.time))
             writer.write(table, options.measurement, tag_columns=options.tag, precision=options.precision)
     return writer.written
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path, help="a Parquet file if it is called .parquet, otherwise CSV with a heading")
+    parser.add_argument("file", type=Path, help="Parquet file with the suffix .parquet, otherwise CSV with a header")
     parser.add_argument("--database", default=os.environ.get("INFLUXDB_DATABASE", "examples"))
     parser.add_argument("--measurement", help="default: the name of the file")
     parser.add_argument("--time", default="time", metavar="COLUMN", help="default: %(default)s")
     parser.add_argument("--precision", default="ns", choices=["ns", "u", "ms", "s", "m", "h"],
-                        help="the unit of times that are integers (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--tag", action="append", default=[], metavar="COLUMN", help="may be given several times")
+                        help="unit of integer timestamps (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--tag", action="append", default=[], metavar="COLUMN", help="tag column; can be repeated")
     parser.add_argument("--type", action="append", default=[], type=parse_type, metavar="COLUMN=TYPE",
-                        help=f"as what a field is written: {', '.join(TYPES)}; may be given several times")  # fmt: skip
+                        help=f"type of a field: {', '.join(TYPES)}; can be repeated")  # fmt: skip
     options = parser.parse_args()
     options.measurement = options.measurement or options.file.stem
     with InfluxDBClient.from_env(database=options.database, field_types=dict(options.type)) as client:
@@ -115,10 +115,10 @@ def main() -> None:
             stored = import_file(client, options)
         except PartialWriteError as error:
             rows = "\n".join(f"{line}\n    {reason}" for line, reason in error.rejected[:10])
-            sys.exit(f"{error}\nThe first of them:\n{rows}")
+            sys.exit(f"{error}\nfirst rejected lines:\n{rows}")
         except (InfluxDBError, pa.ArrowInvalid, OSError) as error:
             sys.exit(f"{options.file}: {error}")
-    print(f"{stored} points of {options.file} are in {options.database}, as {options.measurement}.")
+    print(f"{stored} points of {options.file} stored in {options.database} as {options.measurement}.")
 
 
 if __name__ == "__main__":

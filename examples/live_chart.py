@@ -1,9 +1,9 @@
-"""A web page with a live chart of what `examples.collector_asyncio` collects: aiohttp, and a little JavaScript.
+"""A web page with a live chart of the data of `examples.collector_asyncio`, with aiohttp and some JavaScript.
 
     python -m examples.live_chart --port 8080
 
-Then open http://localhost:8080. Every two seconds the page asks `/data?host=...&seconds=...` for means, no more of them
-than the chart has room for, which the server of INFLUXDB_URL makes. What browsers send goes into bind parameters.
+Then open http://localhost:8080. Every two seconds the page requests `/data?host=...&seconds=...`. The server of
+INFLUXDB_URL aggregates the points to as many means as the chart shows. Values from browsers are bind parameters.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 CLIENT = web.AppKey("client", AsyncInfluxDBClient)
 PAGE = Path(__file__).with_name("live_chart.html").read_text()
-POINTS = 200  # in a curve, at the most
-LONGEST = 24 * 60 * 60
+POINTS = 200  # most points of a curve
+MAX_SECONDS = 24 * 60 * 60
 
 QUERY = """
     SELECT mean(cpu) AS cpu, mean(load) AS load, mean(memory_used) AS memory,
@@ -40,8 +40,8 @@ async def page(_: web.Request) -> web.Response:
 
 
 async def hosts(request: web.Request) -> web.Response:
-    found = await request.app[CLIENT].list_tag_values("host", measurement="machine")
-    return web.json_response([one.value for one in found])
+    tags = await request.app[CLIENT].list_tag_values("host", measurement="machine")
+    return web.json_response([tag.value for tag in tags])
 
 
 async def data(request: web.Request) -> web.Response:
@@ -49,10 +49,11 @@ async def data(request: web.Request) -> web.Response:
         host, seconds = request.query["host"], int(request.query["seconds"])
     except (KeyError, ValueError):
         host, seconds = "", 0
-    if not 0 < seconds <= LONGEST:
-        return web.json_response({"error": f"ask for /data?host=NAME&seconds=FROM_1_TO_{LONGEST}"}, status=400)
+    if not 0 < seconds <= MAX_SECONDS:
+        message = f"invalid host or seconds; request /data?host=NAME&seconds=N, where N is at most {MAX_SECONDS}"
+        return web.json_response({"error": message}, status=400)
     step = max(1, seconds // POINTS)
-    end = int(time.time() + 1) // step * step  # whole steps: else the same point would have a mean of its own each time
+    end = int(time.time() + 1) // step * step  # whole steps, so that the means do not change with each request
     params = {"host": host, "begin": (end - seconds) * 10**9, "end": end * 10**9, "step": timedelta(seconds=step)}
     result = await request.app[CLIENT].query(QUERY, params=params, epoch="ms")
     rows = list(result.points())
@@ -60,10 +61,10 @@ async def data(request: web.Request) -> web.Response:
 
 
 @web.middleware
-async def tell_errors(
+async def report_errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer with what went wrong where InfluxDB is away or refuses; the page shows it and asks again."""
+    """Return an error of InfluxDB as JSON; the page shows it and retries."""
     try:
         return await handler(request)
     except InfluxDBError as error:
@@ -72,12 +73,12 @@ async def tell_errors(
 
 def application(database: str) -> web.Application:
     async def connect(app: web.Application) -> AsyncIterator[None]:
-        """Keep one client for all requests; closing it waits for those that are under way."""
+        """Share one client between all requests; closing it waits for requests in flight."""
         async with AsyncInfluxDBClient.from_env(database=database, timeout=5) as client:
             app[CLIENT] = client
             yield
 
-    app = web.Application(middlewares=[tell_errors])
+    app = web.Application(middlewares=[report_errors])
     app.cleanup_ctx.append(connect)
     app.add_routes([web.get("/", page), web.get("/hosts", hosts), web.get("/data", data)])
     return app
@@ -86,7 +87,7 @@ def application(database: str) -> web.Application:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default=os.environ.get("INFLUXDB_DATABASE", "examples"))
-    parser.add_argument("--port", type=int, default=8080, help="of this machine alone (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="port on localhost (default: %(default)s)")
     options = parser.parse_args()
     web.run_app(application(options.database), host="localhost", port=options.port)
 

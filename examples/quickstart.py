@@ -1,11 +1,11 @@
-"""Sample this machine for a few seconds, write that to InfluxDB, query it back, print it and draw it.
+"""Measure this machine for a few seconds, write the samples to InfluxDB, query them, and print and plot the result.
 
-Each of the three clients does its part: asyncio writes and queries the processor, trio the memory, and the blocking
-one the disks and the network. `make quickstart` sets up what is needed and runs it.
+The asyncio client writes and queries the CPU, the trio client the memory, and the sync client the disks and the
+network. `make quickstart` installs the dependencies and runs it.
 """
 
 # pyright: reportUnknownMemberType=false
-# (matplotlib does not say the types of its keyword arguments)
+# (matplotlib has no types for its keyword arguments)
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 Point: TypeAlias = dict[str, Any]
 
-EVERY = 0.25  # seconds from one sample to the next
+EVERY = 0.25  # seconds between samples
 
 
-# --- Three clients, one job: write points, then query
+# --- Each client writes points and queries them
 
 
 def with_asyncio(url: str, database: str, points: list[Point], query: str) -> QueryResult:
@@ -71,11 +71,11 @@ def with_requests(url: str, database: str, points: list[Point], query: str) -> Q
 CLIENTS = {"influx_aiohttp": with_asyncio, "influx_trio": with_trio, "influx_requests": with_requests}
 
 
-# --- What is measured
+# --- Measurements
 
 
 def sample(seconds: float) -> list[Point]:
-    psutil.cpu_percent(percpu=True)  # every call tells about the time since the one before
+    psutil.cpu_percent(percpu=True)  # each call measures the time since the previous one
     points: list[Point] = []
     for _ in tqdm(range(max(2, round(seconds / EVERY))), desc="Sampling this machine", unit=" samples"):
         time.sleep(EVERY)
@@ -85,14 +85,14 @@ def sample(seconds: float) -> list[Point]:
 
 def measure(now: int) -> Iterator[Point]:
     cores = psutil.cpu_percent(percpu=True)
-    digits = len(str(len(cores) - 1))  # the same for all, so that core 2 comes before core 10
+    digits = len(str(len(cores) - 1))  # pads numbers, so that core 2 sorts before core 10
     for number, busy in enumerate(cores):
         yield point("cpu", now, {"busy": busy}, core=f"core {number:0{digits}}")
 
     memory = psutil.virtual_memory()
     yield point("memory", now, {"used": memory.used, "available": memory.available})
 
-    if disks := psutil.disk_io_counters():  # a container may see none
+    if disks := psutil.disk_io_counters():  # None in some containers
         yield point("disk", now, {"read": disks.read_bytes, "written": disks.write_bytes})
 
     for name, traffic in psutil.net_io_counters(pernic=True).items():
@@ -104,12 +104,12 @@ def point(measurement: str, now: int, fields: dict[str, float], **tags: str) -> 
     return {"measurement": measurement, "time": now, "tags": tags, "fields": fields}
 
 
-# --- What is asked, and of which client
+# --- Queries
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A part of the picture: what it shows and who fetches it."""
+    """A panel of the chart: its query and the client that runs it."""
 
     title: str
     measurement: str
@@ -117,10 +117,10 @@ class Panel:
     query: str
     unit: str
     scale: float = 1.0
-    top: float = 1.0  # of the axis at the least, so that an idle machine looks idle
+    top: float = 1.0  # minimum upper limit of the axis, so that an idle machine looks idle
 
 
-# Disks and networks count bytes since the machine started; InfluxDB makes bytes a second of them.
+# Disks and networks count bytes since boot; InfluxDB computes bytes per second.
 PANELS = [
     Panel(
         title="CPU by core",
@@ -178,7 +178,7 @@ def write_and_query(panel: Panel, url: str, database: str, points: list[Point]) 
 
 
 def curves(result: QueryResult, scale: float) -> Iterator[Curve]:
-    """Make a curve of each field of each series."""
+    """Yield a curve for each field of each series."""
     for series in result.series:
         times, *fields = zip(*series.values, strict=True)
         for name, values in zip(series.columns[1:], fields, strict=True):
@@ -186,7 +186,7 @@ def curves(result: QueryResult, scale: float) -> Iterator[Curve]:
             yield Curve(label, np.array(times, "datetime64[ns]"), np.array(values, float) / scale)
 
 
-# --- What is shown
+# --- Output
 
 
 def print_table(results: list[tuple[Panel, list[Curve]]]) -> None:
@@ -219,18 +219,18 @@ def draw_panel(axes: Axes, panel: Panel, found: list[Curve]) -> None:
     if found:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(found) // 20, frameon=False)
     else:
-        axes.text(0.5, 0.5, "nothing to be seen on this machine", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.5, "no data on this machine", transform=axes.transAxes, ha="center")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Sample this machine through InfluxDB and draw it.")
-    parser.add_argument("--seconds", type=float, default=5, help="how long to sample (default: %(default)s)")
+    parser = argparse.ArgumentParser(description="Measure this machine and plot the samples with InfluxDB.")
+    parser.add_argument("--seconds", type=float, default=5, help="duration of the measurement (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("quickstart.png"), help="the chart (default: %(default)s)")
     arguments = parser.parse_args()
 
     database = f"quickstart_{uuid.uuid4().hex[:8]}"
     with running_server() as server, influx_requests.InfluxDBClient.from_url(server.url) as client:
-        address = urlsplit(server.url).netloc.rpartition("@")[2]  # without a password that may stand before it
+        address = urlsplit(server.url).netloc.rpartition("@")[2]  # without credentials
         title = f"InfluxDB {client.ping().version} at {address}, database {database}"
         client.create_database(database)
         try:
@@ -240,7 +240,7 @@ def main() -> None:
             client.drop_database(database)
     print_table(results)
     draw(results, title, arguments.output)
-    print(f"{len(points)} points went through {title}. The chart is {arguments.output}.")
+    print(f"{len(points)} points written to {title}. The chart is {arguments.output}.")
 
 
 if __name__ == "__main__":

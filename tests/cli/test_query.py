@@ -96,7 +96,7 @@ def test_a_second_table_is_none_of_a_csv_file(env: dict[str, str], tmp_path: Pat
     for kind in ("csv", "parquet"):
         text = "SELECT load FROM cpu; SELECT cores FROM cpu"
         done = run(env, "query", text, "-f", kind, "-o", tmp_path / "out.csv", code=1)
-        assert "run the statements one by one" in done.stderr
+        assert "run the statements separately" in done.stderr
         assert (tmp_path / "out.csv").read_text() == "as it was"
         assert len(list(tmp_path.iterdir())) == 1
 
@@ -111,9 +111,11 @@ def test_an_error_in_the_middle_comes_after_what_was_before(env: dict[str, str])
 
 def test_nothing_is_no_error_but_for_parquet(env: dict[str, str], tmp_path: Path) -> None:
     assert run(env, "query", "SELECT v FROM nothing").stdout == ""
-    assert "has no rows" in run(env, "query", "SELECT v FROM nothing", "-o", tmp_path / "a.parquet", code=1).stderr
-    assert "needs times" in run(env, "query", "SHOW DATABASES", "-f", "lp", code=1).stderr
-    assert "has no times" in run(env, "query", "SHOW DATABASES", "--plot", code=1).stderr
+    assert (
+        "result has no rows" in run(env, "query", "SELECT v FROM nothing", "-o", tmp_path / "a.parquet", code=1).stderr
+    )
+    assert "needs timestamps" in run(env, "query", "SHOW DATABASES", "-f", "lp", code=1).stderr
+    assert "has no timestamps" in run(env, "query", "SHOW DATABASES", "--plot", code=1).stderr
 
 
 @pytest.mark.usefixtures("lines")

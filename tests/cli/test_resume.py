@@ -95,11 +95,11 @@ def test_the_server_is_killed(server: Influxd, fresh: InfluxDBClient, files: dic
     stored = reached(files[kind])["stored"]
     assert 0 < stored < LINES
     assert f"m.{kind}: {stored:,} lines stored, up to line " in told
-    assert "with --resume goes on there" in told
+    assert "with --resume to continue" in told
     assert told.count("\n") == 2
 
     done = run(env, *command, "--resume")
-    assert done.stderr.splitlines()[0].endswith(f"goes on after line {reached_lines(kind, stored):,}")
+    assert done.stderr.splitlines()[0].endswith(f"resuming after line {reached_lines(kind, stored):,}")
     assert done.stderr.endswith(f"m.{kind}: {LINES:,} lines stored\n")
     assert stored_since_start(fresh) == LINES - stored
     check_all(fresh)
@@ -137,7 +137,7 @@ def test_ctrl_c(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) 
     stored = reached(files["lp"])["stored"]
     first, last = told.splitlines()
     assert first.endswith(
-        f"{stored:,} lines stored, up to line {2 * stored:,}; the same command with --resume goes on there"
+        f"{stored:,} lines stored, up to line {2 * stored:,}; repeat the command with --resume to continue"
     )
     assert last == "influx-requests: interrupted"
     assert run(env, "write", files["lp"], "--resume").stderr.endswith(f"m.lp: {LINES:,} lines stored\n")
@@ -167,10 +167,10 @@ def test_nothing_is_skipped_in_another_file_or_database(server: Influxd, tmp_pat
     ):
         assert expected in run(env, *arguments, code=1).stderr
     file.write_text(file.read_text().replace("m v=0i 0", "m v=7i 0"))
-    assert "is not the file that it was" in run(env, *command, code=1).stderr
+    assert "has changed" in run(env, *command, code=1).stderr
     remembered = tmp_path / "a.lp.influx-progress"
     remembered.write_text("{}")
-    assert "is damaged" in run(env, *command, code=1).stderr
+    assert "is malformed" in run(env, *command, code=1).stderr
     assert run(env, "write", file).stderr.endswith(f"{LINES:,} lines stored\n")
     assert not remembered.exists()
 
@@ -199,7 +199,7 @@ def test_of_several_files_those_that_are_done_are_not_written_again(
     before = stored_since_start(fresh)
     done = run(env, *command, "--resume")
     assert stored_since_start(fresh) == before + 1
-    assert done.stderr.splitlines()[0].endswith("a.lp: goes on after line 1")
+    assert done.stderr.splitlines()[0].endswith("a.lp: resuming after line 1")
     assert {path.name for path in tmp_path.iterdir()} == {"a.lp", "b.json"}
 
 
@@ -214,7 +214,7 @@ def test_where_nothing_can_be_remembered_it_is_said(server: Influxd, fresh: Infl
 
 def test_the_standard_input_cannot_be_resumed(server: Influxd) -> None:
     done = run(environment(server.url, "resumed"), "write", "--resume", code=2)
-    assert "--resume: is for files" in done.stderr
+    assert "--resume requires files" in done.stderr
 
 
 def test_the_server_comes_back(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) -> None:

@@ -69,29 +69,34 @@ def test_types_as_they_are_asked_for(here: Path, client: InfluxDBClient) -> None
             "time,v\n1,5\n2,n/a\n",
             "",
             1,
-            "m.csv:3: column 'v': 'n/a' is text, and '5' in line 2 a number; --types v=str",
+            "m.csv:3: column 'v': 'n/a' is text, but '5' in line 2 is a number; pass --types v=str",
         ),
-        ("time,v\n1,x\n2,5\n", "", 1, "m.csv:3: column 'v': '5' is a number, and 'x' in line 2 text"),
-        ("time,v\n1,true\n2,1\n", "", 1, "m.csv:3: column 'v': '1' is a number, and 'true' in line 2 a boolean"),
-        ("time,v\n1,1\n2,1.5\n3,007\n", "", 1, "m.csv:4: column 'v': '007' is text, and '1' in line 2 a number"),
-        ("time,v\n1,9223372036854775808\n", "", 1, "m.csv:2: column 'v': '9223372036854775808' does not fit 64 bits"),
-        ("time,v\n1,9007199254740993\n2,1.5\n", "", 1, "m.csv:2: column 'v': no float is 9007199254740993"),
-        ("time,v\n1,1.5\n", "--types v=int", 1, "m.csv:2: column 'v': '1.5' is no integer"),
-        ("time,v\n1,1_0\n", "--types v=int", 1, "m.csv:2: column 'v': '1_0' is no integer"),
-        ("time,v\n1,nan\n", "--types v=float", 1, "m.csv:2: column 'v': 'nan' is no float"),
+        ("time,v\n1,x\n2,5\n", "", 1, "m.csv:3: column 'v': '5' is a number, but 'x' in line 2 is text"),
+        ("time,v\n1,true\n2,1\n", "", 1, "m.csv:3: column 'v': '1' is a number, but 'true' in line 2 is a boolean"),
+        ("time,v\n1,1\n2,1.5\n3,007\n", "", 1, "m.csv:4: column 'v': '007' is text, but '1' in line 2 is a number"),
+        ("time,v\n1,9223372036854775808\n", "", 1, "m.csv:2: column 'v': '9223372036854775808' exceeds 64 bits"),
+        (
+            "time,v\n1,9007199254740993\n2,1.5\n",
+            "",
+            1,
+            "m.csv:2: column 'v': 9007199254740993 cannot be represented as a float",
+        ),
+        ("time,v\n1,1.5\n", "--types v=int", 1, "m.csv:2: column 'v': '1.5' cannot be written as integer"),
+        ("time,v\n1,1_0\n", "--types v=int", 1, "m.csv:2: column 'v': '1_0' cannot be written as integer"),
+        ("time,v\n1,nan\n", "--types v=float", 1, "m.csv:2: column 'v': 'nan' cannot be written as float"),
         ("time,v\n1,1e999\n", "", 1, "m.csv:2: measurement 'm', field 'v': "),
-        ("time,v\n1,yes\n", "--types v=bool", 1, "m.csv:2: column 'v': 'yes' is no boolean"),
-        ("time,v\n1,1\n", "--types w=bool", 2, "there is no field 'w' in time, v"),
-        ("time,v\n1,1\n", "--tag-columns host", 2, "there is no column 'host' in time, v; see --tag-columns"),
-        ("ts,v\n1,1\n", "", 2, "there is no column 'time' in ts, v; see --time-column"),
-        ("time,v\n,1\n", "", 1, "m.csv:2: column 'time': the time is missing"),
+        ("time,v\n1,yes\n", "--types v=bool", 1, "m.csv:2: column 'v': 'yes' cannot be written as boolean"),
+        ("time,v\n1,1\n", "--types w=bool", 2, "field 'w' not found; the columns are time, v"),
+        ("time,v\n1,1\n", "--tag-columns host", 2, "column 'host' not found in time, v; pass --tag-columns"),
+        ("ts,v\n1,1\n", "", 2, "column 'time' not found in ts, v; pass --time-column"),
+        ("time,v\n,1\n", "", 1, "m.csv:2: column 'time': the timestamp is missing"),
         ("time,v\n1,1\nnever,1\n", "", 1, "m.csv:3: measurement 'm'"),
-        ("time,v\n1\n", "", 1, "m.csv:2: 1 cells, and the heading has 2"),
+        ("time,v\n1\n", "", 1, "m.csv:2: 1 cell, but the header has 2"),
         ("time,v,v\n1,1,1\n", "", 1, "m.csv:1: column 3 is a second 'v'"),
         ("time,,v\n1,1,1\n", "", 1, "m.csv:1: column 2 has no name"),
-        ("", "", 1, "m.csv: is empty"),
-        ('time,v\n1,"x\n', "", 1, "no CSV"),
-        ("time,v\n1,\udcff\n", "", 1, "is no UTF-8"),
+        ("", "", 1, "m.csv: the file is empty"),
+        ('time,v\n1,"x\n', "", 1, "malformed CSV"),
+        ("time,v\n1,\udcff\n", "", 1, "not UTF-8"),
     ],
 )
 def test_csv_that_is_refused(
@@ -129,9 +134,9 @@ def test_csv_from_the_standard_input(env: dict[str, str], client: InfluxDBClient
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{", "m.json:2: no JSON"),
-        ("[]", "m.json:2: not a point"),
-        ('{"measurement": "m", "fields": {"v": NaN}}', "m.json:2: no JSON: NaN is none of its numbers"),
+        ("{", "m.json:2: invalid JSON"),
+        ("[]", "m.json:2: expected a point"),
+        ('{"measurement": "m", "fields": {"v": NaN}}', "m.json:2: invalid JSON: NaN"),
         ('{"measurement": "m", "fields": {"v": []}}', "m.json:2: measurement 'm', field 'v': a list"),
         ('{"fields": {"v": 1}}', "m.json:2: "),
     ],
@@ -162,15 +167,15 @@ def test_parquet_with_times_of_its_own(here: Path, client: InfluxDBClient, capsy
     pq.write_table(table, here / "m.parquet")
     command = ["write", "m.parquet", "--measurement", "m", "--tag-columns", "host"]
     assert main(command) == 2
-    assert "there is no column 'time'" in capsys.readouterr().err
+    assert "column 'time' not found" in capsys.readouterr().err
     assert main([*command, "--time-column", "when"]) == 0
     assert rows(client) == [{"time": 10**6, "host": "a", "v": 0.1}, {"time": 2 * 10**6, "host": None, "v": 0.2}]
     pq.write_table(table.drop_columns(["when"]).append_column("time", pa.array([1, None, 3])), here / "m.parquet")
     assert main([*command]) == 1
-    assert "row 2: measurement 'm': a row has no time" in capsys.readouterr().err
+    assert "row 2: measurement 'm': a row has no timestamp" in capsys.readouterr().err
     (here / "m.parquet").write_bytes(b"x")
     assert main([*command]) == 1
-    assert "is no Parquet file" in capsys.readouterr().err
+    assert "not a Parquet file" in capsys.readouterr().err
 
 
 BAD = 'm v=1 1\nm s="a\nb" 2\nm v=x 3\n# c\nm v=5i 4\nm v=6 5\nm v=7x 6\n'
@@ -197,7 +202,7 @@ def test_rejected_lines_do_not_replace_what_is_written(
     (here / "m.lp").write_text(BAD)
     (here / "link.lp").symlink_to(here / "m.lp")
     assert main(["write", "m.lp", "--rejected", other]) == 2
-    assert "is a file that is to be written" in capsys.readouterr().err
+    assert "is also an input file" in capsys.readouterr().err
     assert (here / "m.lp").read_text() == BAD
 
 
@@ -248,8 +253,8 @@ def test_rejected_lines_of_other_formats(
 def test_many_rejected_lines_do_not_flood_the_terminal(env: dict[str, str]) -> None:
     done = run(env, "write", "-", stdin="".join(f"m v=x {n}\n" for n in range(50)), code=1)
     assert len(done.stderr.splitlines()) == 22
-    assert done.stderr.endswith("more lines were rejected; --rejected FILE collects them\n<stdin>: 0 lines stored, "
-                                "50 rejected\n")  # fmt: skip
+    assert done.stderr.endswith("more lines were rejected; pass --rejected FILE to collect them\n"
+                                "<stdin>: 0 lines stored, 50 rejected\n")  # fmt: skip
 
 
 def test_lines_without_a_time_get_the_clients(env: dict[str, str], client: InfluxDBClient) -> None:

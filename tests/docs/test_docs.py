@@ -70,8 +70,8 @@ def test_authentication(tmp_path: Path, run: Callable[[Path, Server], list[tuple
     certificate.private_key_pem.write_to_path(tmp_path / "client.key")
     with Influxd(auth=True) as server:
         printed = "".join(printed for _, printed in run(ROOT / "docs" / "authentication.md", server))
-    assert "may not read:" in printed
-    assert "not known here:" not in printed
+    assert "missing privilege:" in printed
+    assert "wrong credentials:" not in printed
     assert "secret" not in printed
 
 

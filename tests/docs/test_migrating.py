@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def rows_of(package: str) -> Iterator[Row]:
-    table = (FOLDER / PAGES[package]).read_text().partition("## Name by name")[2].partition("\n## ")[0]
+    table = (FOLDER / PAGES[package]).read_text().partition("## Names")[2].partition("\n## ")[0]
     for line in [line for line in table.splitlines() if line.startswith("|")][2:]:
         _, theirs, ours, *_ = line.split("|")
         yield Row(package, expressions(theirs), expressions(ours))

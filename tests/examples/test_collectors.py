@@ -63,7 +63,7 @@ def test_collector_asyncio_keeps_what_it_cannot_deliver(server: Influxd, tmp_pat
         server.kill()
         program.until(lambda: AWAY in program.err)
         first = said(r"^(\d+) samples taken", program.end(signal.SIGINT))
-    assert f"They are in {kept.name}" in program.err
+    assert f"saved in {kept.name}" in program.err
     assert kept.stat().st_size
 
     with started("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
@@ -71,7 +71,7 @@ def test_collector_asyncio_keeps_what_it_cannot_deliver(server: Influxd, tmp_pat
         server.start()
         program.until(lambda: BACK in program.err)
         second = said(r"^(\d+) samples taken", program.end(signal.SIGTERM))
-    assert "Collecting all the same" in program.err
+    assert "collecting samples until the server is reachable" in program.err
     assert samples(server) == [*range(first), *range(second)]
     assert not kept.exists()
 
@@ -106,8 +106,8 @@ def test_collector_trio(server: Influxd, tmp_path: Path) -> None:
         server.start()
         before = len(memory_points(server))
         program.until(lambda: len(memory_points(server)) > before)
-        told = said(r"^(\d+) points are in d\.", program.end(signal.SIGTERM))
-    assert f"{told} points stored, 0 to go" in program.err
+        told = said(r"^(\d+) points stored in d\.", program.end(signal.SIGTERM))
+    assert f"{told} points stored, 0 pending" in program.err
     assert told == all_points(server)
 
 
@@ -121,7 +121,7 @@ def test_collector_trio_is_killed_while_the_server_is_away(server: Influxd, tmp_
     server.start()
     before = all_points(server)
     with started("collector_trio", "--seconds", "2", url=server.url, database="d", folder=tmp_path) as program:
-        told = said(r"^(\d+) points are in d\.", program.end())
+        told = said(r"^(\d+) points stored in d\.", program.end())
     # What was stored before is sent again where that was not noted in the spool, and replaces itself.
     assert before + lines < all_points(server) <= before + told
     assert [path.name for path in (tmp_path / "collected").iterdir()] == ["lock"]

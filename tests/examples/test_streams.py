@@ -31,7 +31,7 @@ def test_tail_stdin_stores_lines_as_they_come(influxd: Server, database: str, tm
         program.close()
         program.end()
     assert values(influxd, database, "SELECT v FROM ..m") == [1, 2, 3, 4]
-    assert "4 lines stored, 0 refused" in program.err
+    assert "4 lines stored, 0 rejected" in program.err
 
 
 def test_tail_stdin_tells_what_is_refused(influxd: Server, database: str, tmp_path: Path) -> None:
@@ -40,9 +40,9 @@ def test_tail_stdin_tells_what_is_refused(influxd: Server, database: str, tmp_pa
         program.send('m v="text" 20000\nthis is wrong\n\n# a comment\nm v=20001 20001\n')
         program.close()
         program.end(status=1)
-    assert 'refused: m v="text" 20000' in program.err
-    assert "refused: this is wrong" in program.err
-    assert "20001 lines stored, 2 refused" in program.err
+    assert 'rejected: m v="text" 20000' in program.err
+    assert "rejected: this is wrong" in program.err
+    assert "20001 lines stored, 2 rejected" in program.err
     assert values(influxd, database, "SELECT count(v) FROM ..m") == [20_001]
 
 
@@ -112,7 +112,7 @@ def test_import_file_of_parquet(influxd: Server, database: str, tmp_path: Path) 
     pq.write_table(table, tmp_path / "cpu.parquet")
     given = ["cpu.parquet", "--time", "ms", "--precision", "ms", "--tag", "host", "--type", "load=float"]
     with running("import_file", given, url=influxd.url, database=database, folder=tmp_path) as program:
-        assert f"{count} points of cpu.parquet are in {database}, as cpu." in program.end()
+        assert f"{count} points of cpu.parquet stored in {database} as cpu." in program.end()
     assert "100%" in program.err
     assert values(influxd, database, "SELECT sum(load) FROM ..cpu GROUP BY host") == [
         sum(range(0, count, 2)),

@@ -1,4 +1,4 @@
-"""The command line `influx-requests`, over the blocking client. Importing `influx_requests` does not import it."""
+"""Command-line program `influx-requests`, built on the sync client. Importing `influx_requests` does not import it."""
 
 from ._main import main
 

@@ -1,4 +1,4 @@
-"""A progress bar at a terminal, where tqdm is installed."""
+"""Progress bar, shown at a terminal if tqdm is installed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from ._console import printable
+from ._console import to_printable
 from ._sources import Source
 
 
 class Bar:
-    """Shows how far a source is written."""
+    """Progress bar of writing a source."""
 
     def __init__(self, source: Source, done: int) -> None:
         self._bar: Any = None
@@ -22,7 +22,7 @@ class Bar:
         except ImportError:
             return
         self._bar = tqdm(
-            desc=printable(source.name),
+            desc=to_printable(source.name),
             total=source.total,
             initial=done,
             unit=source.unit,
@@ -31,19 +31,19 @@ class Bar:
         )
 
     def update(self, done: int, rejected: int) -> None:
-        """Show that so much is done, and how many lines were rejected."""
+        """Show how much of the source is done, and the number of rejected lines."""
         if self._bar is not None:
             if rejected:
                 self._bar.set_postfix_str(f"{rejected:,} rejected", refresh=False)
             self._bar.update(done - self._bar.n)
 
-    def say(self, text: str) -> None:
-        """Write a line beside the bar."""
+    def write_line(self, text: str) -> None:
+        """Write a line to stderr without breaking the bar."""
         if self._bar is not None:
             self._bar.clear()
-        sys.stderr.write(f"{printable(text)}\n")
+        sys.stderr.write(f"{to_printable(text)}\n")
 
     def close(self) -> None:
-        """End."""
+        """Close the bar."""
         if self._bar is not None:
             self._bar.close()

@@ -1,4 +1,4 @@
-"""From options to a client."""
+"""Client configured by the command-line options and the environment."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from influx_proto import RetryPolicy
 
 from influx_requests import InfluxDBClient
 
-from ._console import CommandError, Exit, say
+from ._console import CommandError, Exit, print_stderr
 
 
-def client_for(options: argparse.Namespace, retry: RetryPolicy | None = None) -> InfluxDBClient:
-    """Make the client that the options and the environment describe.
+def create_client(options: argparse.Namespace, retry: RetryPolicy | None = None) -> InfluxDBClient:
+    """Return a client configured by the options and the environment.
 
     Raises:
-        CommandError: they describe none.
+        CommandError: an option or an environment variable is invalid.
     """
     environ = dict(os.environ)
     if options.url is not None:
         if ":" in options.url.partition("//")[2].rpartition("@")[0]:
-            msg = "--url: a password there is for all to see who can list processes; put it into INFLUXDB_PASSWORD"
+            msg = "--url: a password in the URL is visible in the process list; set INFLUXDB_PASSWORD instead"
             raise CommandError(msg, Exit.USAGE)
         environ["INFLUXDB_URL"] = options.url
     if options.username is not None:
         environ["INFLUXDB_USERNAME"] = options.username
-        environ.pop("INFLUXDB_TOKEN", None)  # who is named goes before a token
-    given = {
+        environ.pop("INFLUXDB_TOKEN", None)  # --username takes precedence over a token
+    options_given = {
         "retry": retry,
         "database": options.database,
-        "password": _asked() if options.ask_password else None,
+        "password": _prompt_password() if options.ask_password else None,
         "verify": False if options.insecure else options.ca,
         "timeout": options.timeout,
     }
-    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    settings: dict[str, Any] = {name: value for name, value in options_given.items() if value is not None}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -44,17 +44,17 @@ def client_for(options: argparse.Namespace, retry: RetryPolicy | None = None) ->
         except (ValueError, OSError) as error:
             raise CommandError(str(error), Exit.USAGE) from error
     for warning in caught:
-        say(f"warning: {warning.message}")
+        print_stderr(f"warning: {warning.message}")
     return client
 
 
-def _asked() -> str:
-    from getpass import GetPassWarning, getpass  # noqa: PLC0415 - seldom needed
+def _prompt_password() -> str:
+    from getpass import GetPassWarning, getpass  # noqa: PLC0415 - rarely needed
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", GetPassWarning)  # it would be seen
+        warnings.simplefilter("error", GetPassWarning)  # the terminal would echo the password
         try:
             return getpass()
         except (EOFError, GetPassWarning):
-            msg = "--ask-password: there is no terminal to ask at; put the password into INFLUXDB_PASSWORD"
+            msg = "--ask-password requires a terminal; set INFLUXDB_PASSWORD instead"
             raise CommandError(msg, Exit.USAGE) from None

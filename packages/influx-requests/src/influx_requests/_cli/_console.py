@@ -1,4 +1,4 @@
-"""What is said beside the output, and how the program ends."""
+"""Messages on stderr, exit codes, and the error that ends a command."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ class Exit(IntEnum):
     """The program's exit codes."""
 
     OK = 0
-    #: The server refuses something, or data are wrong.
-    REFUSED = 1
-    #: The program was called in a wrong way; argparse's own code.
+    #: The server returned an error, or the data is invalid.
+    FAILED = 1
+    #: Usage error; the code that argparse uses.
     USAGE = 2
-    #: No server, or nothing that is InfluxDB, answers.
+    #: The server is unreachable, unavailable, or not InfluxDB.
     UNREACHABLE = 3
-    #: The credentials are missing, wrong, or do not allow this.
+    #: The credentials are missing or wrong, or lack the privilege.
     DENIED = 4
-    #: What should not happen.
+    #: Internal error.
     INTERNAL = 70
-    #: As the shell has it for whoever is ended by Ctrl-C, and by a pipe that nobody reads.
+    #: The code that a shell reports for SIGINT.
     INTERRUPTED = 130
+    #: The code that a shell reports for SIGPIPE.
     BROKEN_PIPE = 141
 
 
 class CommandError(Exception):
-    """Something that ends the program, with what to say about it."""
+    """Error that ends the program with a message and an exit code."""
 
-    def __init__(self, message: str, code: Exit = Exit.REFUSED) -> None:
+    def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
         super().__init__(message)
         self.code = code
 
 
-def say(text: str) -> None:
-    """Write a line to the standard error stream, after what was written to the other."""
+def print_stderr(text: str) -> None:
+    """Write a line to stderr, after flushing stdout."""
     sys.stdout.flush()
-    sys.stderr.write(f"{printable(text)}\n")
+    sys.stderr.write(f"{to_printable(text)}\n")
     sys.stderr.flush()
 
 
-def printable(text: str) -> str:
-    """Give text on one line, without what a terminal would take for orders."""
+def to_printable(text: str) -> str:
+    """Return the text on one line, with control characters escaped."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
@@ -60,16 +61,20 @@ def width(text: str) -> int:
     return wcswidth(text)
 
 
-def count(number: int, noun: str) -> str:
-    """Give a number of things in words."""
+def format_count(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 line", "2 lines"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def needed(module: str, what: str) -> Any:
-    """Import an optional dependency of `what`."""
+def import_optional(module: str, feature: str) -> Any:
+    """Import a module of an optional dependency.
+
+    Raises:
+        CommandError: the package is not installed.
+    """
     try:
         return import_module(module)
     except ImportError:
         package = module.partition(".")[0]
-        msg = f"{what} needs {package}; install {package}"
+        msg = f"{feature} needs {package}; install {package}"
         raise CommandError(msg, Exit.USAGE) from None

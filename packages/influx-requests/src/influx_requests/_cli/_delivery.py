@@ -1,4 +1,4 @@
-"""Delivering a source through the batch writer, and knowing how far what is stored reaches."""
+"""Delivery of a source through the batch writer, with the position up to which every line is completed."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from influx_proto import InfluxDBError, PartialWriteError, Receipt, RejectedLine
 from influx_requests import InfluxDBClient
 
 from ._bar import Bar
-from ._console import printable
-from ._progress import ProgressFile, Reached
+from ._console import to_printable
+from ._progress import Progress, ProgressFile
 from ._sources import Chunk, Source
 
-#: Lines that wait to be stored before more of the source is read: half of what the writer holds.
-_MOST_PENDING = 50_000
+#: Pending lines before reading of the source pauses: half of the writer's default `max_pending`.
+_MAX_PENDING = 50_000
 
-#: Rejected lines that are told one by one where they are not collected in a file.
-_MOST_TOLD = 20
+#: Rejected lines that are reported individually if they are not collected in a file.
+_MAX_REPORTED = 20
 
 
 class Delivery:
-    """Delivers a source.
+    """Writes a source to the server.
 
     Args:
-        client: where to.
-        source: what.
-        begin: how far it came before.
+        client: the client.
+        source: the source.
+        start: the progress of an earlier run.
         rp: the retention policy.
-        progress: where to remember how far it came; None where that is of no use.
+        progress_file: where the progress is saved; None if the source cannot be resumed.
         rejected: where rejected lines are collected.
     """
 
@@ -40,128 +40,128 @@ class Delivery:
         self,
         client: InfluxDBClient,
         source: Source,
-        begin: Reached,
+        start: Progress,
         *,
         rp: str | None,
-        progress: ProgressFile | None,
+        progress_file: ProgressFile | None,
         rejected: TextIO | None,
     ) -> None:
         self._client = client
         self._source = source
         self._rp = rp
-        self._progress = progress
+        self._progress_file = progress_file
         self._rejected = rejected
-        self._bar = Bar(source, begin.position.offset)
-        self._under_way: deque[tuple[Receipt, Chunk]] = deque()
-        self._told = 0
+        self._bar = Bar(source, start.position.offset)
+        self._pending: deque[tuple[Receipt, Chunk]] = deque()
+        self._reported = 0
         self._failure: InfluxDBError | None = None
         #: Set after each batch and each failure.
         self._changed = threading.Event()
-        #: For `_advance`, which the thread of the writer calls too.
+        #: Guards `_update_progress`, which the writer's thread calls too.
         self._lock = threading.Lock()
-        self._is_over = False
-        #: How far it came, whatever happens.
-        self.reached = begin
+        self._is_finished = False
+        #: The progress made so far, also after an error.
+        self.progress = start
 
     def run(self) -> None:
-        """Write all that is there.
+        """Write the rest of the source.
 
         Raises:
-            InfluxDBError: it could not be delivered.
+            InfluxDBError: a line could not be delivered.
             CommandError: the source cannot be read.
         """
         writer = self._client.batch_writer(
-            exit_timeout=0.0,  # all is delivered before the exit, or an error has ended it
-            on_error=self._failed,
-            on_progress=self._progressed,
+            exit_timeout=0.0,  # the loops below deliver everything, or an error has ended them
+            on_error=self._on_error,
+            on_progress=self._on_progress,
         )
         try:
             with writer:
-                for chunk in self._source.chunks(self.reached.position):
-                    while writer.pending > _MOST_PENDING:  # so that `write` never waits, and errors end the loop
-                        self._wait()
+                for chunk in self._source.chunks(self.progress.position):
+                    while writer.pending > _MAX_PENDING:  # so `write` never blocks, and errors end the loop
+                        self._wait_for_change()
                     self._check()
                     receipt = writer.write(chunk.data, rp=self._rp, precision=chunk.precision)
-                    self._under_way.append((receipt, chunk))
+                    self._pending.append((receipt, chunk))
                 while writer.pending:
                     self._check()
-                    with suppress(InfluxDBError):  # receipts have the rejected lines, `_failed` gets the rest
+                    with suppress(InfluxDBError):  # receipts have the rejected lines; `_on_error` receives other errors
                         writer.flush(timeout=0.5)
                 self._check()
         except PartialWriteError:
             pass
         finally:
             with self._lock:
-                self._is_over = True
-                self._advance()
+                self._is_finished = True
+                self._update_progress()
             self._bar.close()
 
-    def _failed(self, error: InfluxDBError) -> None:
-        """Remember what ends the delivery: every retry has been made by now. Rejected lines do not end it."""
+    def _on_error(self, error: InfluxDBError) -> None:
+        """Record an error that ends the delivery, after all retries. Rejected lines do not end it."""
         if not isinstance(error, PartialWriteError):
             self._failure = self._failure or error
             self._changed.set()
 
-    def _progressed(self, _: object) -> None:
+    def _on_progress(self, _: object) -> None:
         with self._lock:
-            if not self._is_over:  # a late call would save the progress of what is completed
-                self._advance()
+            if not self._is_finished:  # a late call would recreate a removed progress file
+                self._update_progress()
         self._changed.set()
 
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
 
-    def _wait(self) -> None:
+    def _wait_for_change(self) -> None:
         self._check()
         self._changed.wait(0.5)
         self._changed.clear()
 
-    def _advance(self) -> None:
-        """See how far what is stored reaches now: all before it is stored, or rejected and told."""
-        before = self.reached
+    def _update_progress(self) -> None:
+        """Advance the position up to which every line is stored, or rejected and reported."""
+        before = self.progress
         stored, rejected, position = before.stored, before.rejected, before.position
-        while self._under_way:
-            receipt, chunk = self._under_way[0]
+        while self._pending:
+            receipt, chunk = self._pending[0]
             if not receipt.done or receipt.error is not None:
                 break
-            self._under_way.popleft()
+            self._pending.popleft()
             stored += receipt.lines - len(receipt.rejected)
             rejected += len(receipt.rejected)
             position = chunk.end
             if receipt.rejected:
-                self._tell(chunk, receipt.rejected)
-        self.reached = Reached(position, stored, rejected)
-        if self.reached != before:
+                self._report(chunk, receipt.rejected)
+        self.progress = Progress(position, stored, rejected)
+        if self.progress != before:
             self._bar.update(position.offset, rejected)
-            if self._progress is not None:
-                self._progress.save(self.reached)
+            if self._progress_file is not None:
+                self._progress_file.save(self.progress)
 
-    def _tell(self, chunk: Chunk, rejected: Sequence[RejectedLine]) -> None:
-        """Tell which lines were rejected, and why."""
-        waiting: dict[str, list[RejectedLine]] = {}
+    def _report(self, chunk: Chunk, rejected: Sequence[RejectedLine]) -> None:
+        """Report the rejected lines of a chunk with their numbers and reasons."""
+        remaining: dict[str, list[RejectedLine]] = {}
         for one in rejected:
-            waiting.setdefault(one.line, []).append(one)
+            remaining.setdefault(one.line, []).append(one)
         for number, line in chunk.numbered():
             text = line.decode(errors="replace")
-            found = waiting.get(text)
-            if found is None:  # perhaps it had no time, and was given one
-                found = next((some for key, some in waiting.items() if key.rpartition(" ")[0] == text), None)
-            if found:
-                self._tell_one(f"{self._source.name}:{number}", text, found.pop())
-                waiting = {key: some for key, some in waiting.items() if some}
-                if not waiting:
+            matches = remaining.get(text)
+            if matches is None:  # a line without a timestamp was stamped by the client
+                matches = next((some for key, some in remaining.items() if key.rpartition(" ")[0] == text), None)
+            if matches:
+                self._report_line(f"{self._source.name}:{number}", text, matches.pop())
+                remaining = {key: some for key, some in remaining.items() if some}
+                if not remaining:
                     return
-        for one in (one for some in waiting.values() for one in some):
-            self._tell_one(self._source.name, one.line, one)
+        for one in (one for some in remaining.values() for one in some):
+            self._report_line(self._source.name, one.line, one)
 
-    def _tell_one(self, where: str, line: str, rejected: RejectedLine) -> None:
+    def _report_line(self, location: str, line: str, rejected: RejectedLine) -> None:
         if self._rejected is not None:
-            self._rejected.write(f"# {printable(where)}: {printable(rejected.reason)}\n{line}\n")
+            self._rejected.write(f"# {to_printable(location)}: {to_printable(rejected.reason)}\n{line}\n")
             self._rejected.flush()
             return
-        self._told += 1
-        if self._told <= _MOST_TOLD:
-            self._bar.say(f"{where}: {rejected.reason}")
-        elif self._told == _MOST_TOLD + 1:
-            self._bar.say("more lines were rejected; --rejected FILE collects them")
+        self._reported += 1
+        if self._reported <= _MAX_REPORTED:
+            self._bar.write_line(f"{location}: {rejected.reason}")
+        elif self._reported == _MAX_REPORTED + 1:
+            self._bar.write_line("more lines were rejected; pass --rejected FILE to collect them")

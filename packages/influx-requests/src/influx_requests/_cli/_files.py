@@ -1,4 +1,4 @@
-"""Files by name, the standard input among them."""
+"""Input files, including standard input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._console import CommandError, Exit
 
 STDIN = "-"
 
-_PIECE = 1 << 18
+_CHUNK_SIZE = 1 << 18
 
 _FORMATS = {
     ".csv": "csv",
@@ -28,24 +28,24 @@ _FORMATS = {
 }
 
 
-def format_of(path: str | Path) -> str | None:
-    """Guess the format of a file by its name; None where it does not tell."""
+def guess_format(path: str | Path) -> str | None:
+    """Return the format that the suffix of a file name stands for, or None if it is unknown."""
     return _FORMATS.get(Path(path).suffix.lower())
 
 
 @contextmanager
-def opened(path: str) -> Generator[tuple[str, IO[bytes]]]:
-    """Open a file, or the standard input, to be read; give what to call it as well.
+def open_input(path: str) -> Generator[tuple[str, IO[bytes]]]:
+    """Open a file or standard input for reading; yield its name in messages, and the file.
 
     Raises:
-        CommandError: it cannot be opened.
+        CommandError: the file cannot be opened or read.
     """
     if path == STDIN:
         yield "<stdin>", sys.stdin.buffer
         return
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - closed below
-        file.peek()  # a folder can be opened, but not read
+        file.peek()  # on some systems a directory can be opened, but not read
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror}"
         raise CommandError(msg, Exit.USAGE) from error
@@ -54,23 +54,28 @@ def opened(path: str) -> Generator[tuple[str, IO[bytes]]]:
 
 
 def is_same_file(path: Path, other: str) -> bool:
-    """Say whether a path leads to a file that is read, be it as the standard input."""
+    """Return whether a path is the same file as an input, which may be standard input."""
     try:
         return os.path.samestat(path.stat(), os.fstat(sys.stdin.fileno()) if other == STDIN else Path(other).stat())
-    except (OSError, ValueError):  # there is none yet; or the standard input is no file
+    except (OSError, ValueError):  # the file does not exist, or standard input is closed or not a file
         return False
 
 
-def pieces(name: str, file: IO[bytes], *, begins: bool = True) -> Iterator[bytes]:
-    """Read line protocol piece by piece, from where the file stands to its end; `begins` says that this is its begin.
+def read_chunks(name: str, file: IO[bytes], *, is_start: bool = True) -> Iterator[bytes]:
+    """Read line protocol in chunks from the current position to the end of the file.
+
+    Args:
+        name: the name of the file in messages.
+        file: the file.
+        is_start: whether the current position is the start of the file.
 
     Raises:
-        CommandError: it begins with a byte order mark.
+        CommandError: the file begins with a byte order mark.
     """
-    piece = file.read(_PIECE)
-    if begins and piece.startswith(codecs.BOM_UTF8):
-        msg = f"{name}: begins with a byte order mark, which InfluxDB would take for a part of the measurement"
-        raise CommandError(msg, Exit.REFUSED)
-    while piece:
-        yield piece
-        piece = file.read(_PIECE)
+    chunk = file.read(_CHUNK_SIZE)
+    if is_start and chunk.startswith(codecs.BOM_UTF8):
+        msg = f"{name}: begins with a byte order mark, which InfluxDB would read as part of the measurement; remove it"
+        raise CommandError(msg)
+    while chunk:
+        yield chunk
+        chunk = file.read(_CHUNK_SIZE)

@@ -1,4 +1,4 @@
-"""`lint`: line protocol that the server would refuse, and where."""
+"""Command `lint`: lines that the server would reject, with their positions."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ import sys
 
 from influx_proto import Place, check_lines
 
-from ._console import Exit, count, say, width
-from ._files import opened, pieces
+from ._console import Exit, format_count, print_stderr, width
+from ._files import open_input, read_chunks
 
-#: Of a line, characters that are shown before and after the place.
+#: Characters of a line that are printed before and after the problem.
 _BEFORE, _AFTER = 70, 40
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Check files."""
+    """Check line protocol files."""
     problems = 0
     files = options.files or ["-"]
     for path in files:
-        with opened(path) as (name, file):
-            for error in check_lines(pieces(name, file), precision=options.precision):
+        with open_input(path) as (name, file):
+            for error in check_lines(read_chunks(name, file), precision=options.precision):
                 problems += 1
                 if error.place is not None:
-                    sys.stdout.write(_shown(name, error.place))
+                    sys.stdout.write(_format_problem(name, error.place))
     if problems:
-        say(f"{count(problems, 'problem')} in {count(len(files), 'file')}")
-    return Exit.REFUSED if problems else Exit.OK
+        print_stderr(f"{format_count(problems, 'problem')} in {format_count(len(files), 'file')}")
+    return Exit.FAILED if problems else Exit.OK
 
 
-def _shown(name: str, place: Place) -> str:
+def _format_problem(name: str, place: Place) -> str:
     at = place.column - 1
     begin, end = max(0, at - _BEFORE), at + _AFTER
     before, after = _plain(place.text[begin:at]), _plain(place.text[at:end])
@@ -43,7 +43,7 @@ def _shown(name: str, place: Place) -> str:
 
 
 def _plain(text: str) -> str:
-    """Give text with each character in its place, and none that a terminal would take for an order."""
+    """Replace each control character by one character, so that columns stay aligned."""
     if text.isprintable():
         return text
     return "".join(

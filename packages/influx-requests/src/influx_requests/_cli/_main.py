@@ -1,4 +1,4 @@
-"""Runs a command, and ends as it should: with one line that says what is wrong, and an exit code."""
+"""Entry point: runs a command, reports an error in one line, and returns the exit code."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ from influx_proto import (
     TransportError,
 )
 
-from ._arguments import parser
-from ._console import PROGRAM, CommandError, Exit, say
+from ._arguments import create_parser
+from ._console import PROGRAM, CommandError, Exit, print_stderr
 
-#: What to do about an error: the first kind that it is of counts.
+#: Exit code and remedy for each exception class; the first match is used.
 _ADVICE: tuple[tuple[type[InfluxDBError], Exit, str], ...] = (
-    (TransportError, Exit.UNREACHABLE, "is the server running, and --url (or INFLUXDB_URL) right?"),
-    (ProtocolError, Exit.UNREACHABLE, "is that InfluxDB? See --url (or INFLUXDB_URL)"),
-    (ServerUnavailable, Exit.UNREACHABLE, "try again later"),
-    (RateLimited, Exit.UNREACHABLE, "try again later"),
-    (AuthorizationError, Exit.DENIED, "an administrator can GRANT it"),
-    (AuthenticationError, Exit.DENIED, "see --username and INFLUXDB_PASSWORD, or INFLUXDB_TOKEN"),
-    (DatabaseNotFound, Exit.REFUSED, f"see --database, or create it: {PROGRAM} query 'CREATE DATABASE ...'"),
-    (InfluxDBError, Exit.REFUSED, ""),
+    (TransportError, Exit.UNREACHABLE, "check that the server is running, and --url (or INFLUXDB_URL)"),
+    (ProtocolError, Exit.UNREACHABLE, "check that --url (or INFLUXDB_URL) is the address of InfluxDB"),
+    (ServerUnavailable, Exit.UNREACHABLE, "retry later"),
+    (RateLimited, Exit.UNREACHABLE, "retry later"),
+    (AuthorizationError, Exit.DENIED, "ask an administrator to GRANT the privilege"),
+    (AuthenticationError, Exit.DENIED, "check --username and INFLUXDB_PASSWORD, or INFLUXDB_TOKEN"),
+    (DatabaseNotFound, Exit.FAILED, f"check --database, or create it: {PROGRAM} query 'CREATE DATABASE ...'"),
+    (InfluxDBError, Exit.FAILED, ""),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program.
+    """Run the program and return its exit code.
 
     Args:
-        arguments: those of the command line; None for the process's own.
+        arguments: the command-line arguments; None for those of the process.
 
     Returns:
         The exit code; see `docs/command-line.md`.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # as after `>&-`
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
-    options = parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):  # what is stored is UTF-8, wherever this runs
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - stays open until exit
+    options = create_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # InfluxDB stores UTF-8, whatever the locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        with _log(verbose=options.verbose):
+        with _logging(verbose=options.verbose):
             return _run(options)
     except BrokenPipeError:
-        _drop_output()
+        _discard_output()
         return Exit.BROKEN_PIPE
 
 
@@ -70,45 +70,46 @@ def _run(options: argparse.Namespace) -> Exit:
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
-        say(f"{PROGRAM}: interrupted")
+        print_stderr(f"{PROGRAM}: interrupted")
         return Exit.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is said in one line
+    except Exception as error:  # noqa: BLE001 - every error is reported in one line
         if options.verbose:
             traceback.print_exc()
-        message, code = _told(error)
+        message, code = _describe(error)
         try:
-            say(f"{PROGRAM}: {message}")
+            print_stderr(f"{PROGRAM}: {message}")
         except BrokenPipeError:
             raise
-        except OSError:  # the disk that the output goes to is full
-            _drop_output()
-            say(f"{PROGRAM}: {message}")
+        except OSError:  # flushing stdout failed, for example on a full disk
+            _discard_output()
+            print_stderr(f"{PROGRAM}: {message}")
     return code
 
 
-def _drop_output() -> None:
-    """Forget what is not written yet: Python would try once more at the end, and complain."""
+def _discard_output() -> None:
+    """Discard buffered output, since Python would flush it again at exit and print an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _told(error: Exception) -> tuple[str, Exit]:
+def _describe(error: Exception) -> tuple[str, Exit]:
     match error:
         case CommandError():
             return str(error), error.code
         case InfluxDBError():
             code, advice = next((code, advice) for kind, code, advice in _ADVICE if isinstance(error, kind))
-            if str(error).startswith(("database name required", "database is required")):  # of a query, and a write
-                advice = "name it with --database (or INFLUXDB_DATABASE)"
+            # InfluxDB's messages for a query and for a write.
+            if str(error).startswith(("database name required", "database is required")):
+                advice = "pass --database (or set INFLUXDB_DATABASE)"
             return f"{error}; {advice}" if advice else str(error), code
         case OSError():
-            return str(error), Exit.REFUSED
+            return str(error), Exit.FAILED
         case _:
-            return f"{type(error).__name__}: {error}; this should not happen, -v shows where it did", Exit.INTERNAL
+            return f"internal error: {type(error).__name__}: {error}; pass -v for the traceback", Exit.INTERNAL
 
 
 @contextmanager
-def _log(*, verbose: bool) -> Generator[None]:
-    """Tell on the standard error stream what the libraries have to say; what ends the program is said anyway."""
+def _logging(*, verbose: bool) -> Generator[None]:
+    """Log the library's messages to stderr: all if `verbose`, otherwise only errors."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(name) for name in ("influx_proto",)]
@@ -118,7 +119,7 @@ def _log(*, verbose: bool) -> Generator[None]:
         logger.setLevel(logging.DEBUG if verbose else logging.ERROR)
     try:
         yield
-    finally:  # for those who call `main` from a program of theirs
+    finally:  # a program that calls `main` keeps its logging configuration
         for logger, level in zip(loggers, levels, strict=True):
             logger.removeHandler(handler)
             logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""The rows of an answer as CSV, JSON lines, line protocol or a table, while they arrive."""
+"""Streaming output of query results as CSV, JSON lines, line protocol or a table."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ._table import Table
 
 
 class Output(Protocol):
-    """Where the parts of an answer go."""
+    """Output format of a query result."""
 
     def add(self, chunk: QueryResult) -> None:
-        """Take a part, which has rows of one series."""
+        """Write a chunk of the result, which has rows of one series."""
         ...
 
     def close(self) -> None:
-        """Take the end."""
+        """Write the end of the output."""
         ...
 
 
-def output_to(file: TextIO, kind: str, options: argparse.Namespace) -> Output:
-    """Make the output of a format."""
-    match kind:
+def create_output(file: TextIO, output_format: str, options: argparse.Namespace) -> Output:
+    """Return the output of a format."""
+    match output_format:
         case "csv":
             return _CSV(file, options.null)
         case "json":
@@ -40,15 +40,15 @@ def output_to(file: TextIO, kind: str, options: argparse.Namespace) -> Output:
 
 
 class _CSV:
-    """One table: measurement, tags of GROUP BY, columns.
+    """One table with the measurement, the tags of GROUP BY and the columns.
 
-    The server says the name of what it lists as if it was a measurement: where there are no times, it is `name`, and
-    left out where there is nothing but names.
+    For `SHOW` statements the server returns the name of the listed object as the measurement. So the first column is
+    called `name` without timestamps, and is omitted if the only column is `name`.
     """
 
     def __init__(self, file: TextIO, null: str) -> None:
         self._plain = csv.writer(file, lineterminator="\n")
-        # The other leaves a carriage return as it is, which csv's own reader takes for the end of a row.
+        # The plain writer does not quote a carriage return, which `csv.reader` reads as the end of a row.
         self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         self._null = null
         self._heading: tuple[int, list[str]] | None = None
@@ -58,19 +58,19 @@ class _CSV:
             label = "measurement" if series.columns[:1] == ("time",) else "name"
             labels = [] if not series.name or series.columns == ("name",) else [(label, series.name)]
             labels += series.tags.items()
-            self._head(series.statement_id, _distinct([*(name for name, _ in labels), *series.columns]))
-            left = [value for _, value in labels]
+            self._write_heading(series.statement_id, _unique_names([*(name for name, _ in labels), *series.columns]))
+            values = [value for _, value in labels]
             for row in series.values:
-                self._write([*left, *map(self._text, row)])
+                self._write([*values, *map(self._encode_cell, row)])
 
-    def _head(self, statement: int, columns: list[str]) -> None:
+    def _write_heading(self, statement: int, columns: list[str]) -> None:
         if self._heading is None:
             self._heading = statement, columns
             self._write(columns)
         elif self._heading != (statement, columns):
             msg = (
-                f"csv is one table, and the answer has a second one, with the columns {', '.join(columns)}; run the "
-                "statements one by one, or take --format json"
+                f"csv holds one table, but the result has a second one with the columns {', '.join(columns)}; run the "
+                "statements separately, or pass --format json"
             )
             raise CommandError(msg)
 
@@ -78,7 +78,7 @@ class _CSV:
         has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
         (self._quoting if has_return else self._plain).writerow(cells)
 
-    def _text(self, cell: Any) -> Any:
+    def _encode_cell(self, cell: Any) -> Any:
         if cell is None:
             return self._null
         if isinstance(cell, bool):
@@ -90,7 +90,7 @@ class _CSV:
 
 
 class _JSON:
-    """A point a line, as `write` takes them."""
+    """One point per line, in the form that `write` accepts."""
 
     def __init__(self, file: TextIO, tag_columns: Collection[str]) -> None:
         self._file = file
@@ -113,7 +113,7 @@ class _LineProtocol:
     def add(self, chunk: QueryResult) -> None:
         for series in chunk.series:
             if series.columns[:1] != ("time",):
-                msg = "line protocol needs times, which this answer has not; take another --format"
+                msg = "line protocol needs timestamps, which this result does not have; pass another --format"
                 raise CommandError(msg)
             if lines := serialize(points(series, self._tag_columns)):
                 self._file.write(f"{lines.decode()}\n")
@@ -123,28 +123,28 @@ class _LineProtocol:
 
 
 def points(series: Series, tag_columns: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Give each row as a point; what is missing is left out."""
-    timed = series.columns[:1] == ("time",)
-    rest = list(enumerate(series.columns))[1 if timed else 0 :]
-    tag_places = [(place, name) for place, name in rest if name in tag_columns]
-    field_places = [(place, name) for place, name in rest if name not in tag_columns]
-    group = {name: value for name, value in series.tags.items() if value}
+    """Yield each row as a point without its missing values."""
+    has_time = series.columns[:1] == ("time",)
+    columns = list(enumerate(series.columns))[1 if has_time else 0 :]
+    tag_indexes = [(index, name) for index, name in columns if name in tag_columns]
+    field_indexes = [(index, name) for index, name in columns if name not in tag_columns]
+    group_tags = {name: value for name, value in series.tags.items() if value}
     for row in series.values:
-        tags = group | {name: row[place] for place, name in tag_places if row[place] not in {None, ""}}
-        fields = {name: row[place] for place, name in field_places if row[place] is not None}
+        tags = group_tags | {name: row[index] for index, name in tag_indexes if row[index] not in {None, ""}}
+        fields = {name: row[index] for index, name in field_indexes if row[index] is not None}
         point: dict[str, Any] = {"measurement": series.name, "tags": tags, "fields": fields}
-        if timed:
+        if has_time:
             point["time"] = row[0]
         yield point
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Tell apart what has the same name, as the server does it: `v`, `v_1`."""
-    found: list[str] = []
+def _unique_names(names: Sequence[str]) -> list[str]:
+    """Number repeated names, as the server does: `v`, `v_1`."""
+    unique: list[str] = []
     for name in names:
-        free, number = name, 0
-        while free in found or (number and free in names):
+        candidate, number = name, 0
+        while candidate in unique or (number and candidate in names):
             number += 1
-            free = f"{name}_{number}"
-        found.append(free)
-    return found
+            candidate = f"{name}_{number}"
+        unique.append(candidate)
+    return unique

@@ -1,4 +1,4 @@
-"""An answer as a Parquet file."""
+"""Output of a query result as a Parquet file."""
 
 from __future__ import annotations
 
@@ -7,55 +7,57 @@ from typing import Any
 
 from influx_proto import QueryResult
 
-from ._console import CommandError, Exit, needed
+from ._console import CommandError, Exit, import_optional
 
 
 class ParquetOutput:
-    """Writes parts as they come, once each column has had a value, which tells its type."""
+    """Writes chunks as they arrive, after the first value of every column has determined its type."""
 
     def __init__(self, path: Path) -> None:
-        self._pa = needed("pyarrow", "--format parquet")
-        self._parquet = needed("pyarrow.parquet", "--format parquet")
+        self._pa = import_optional("pyarrow", "--format parquet")
+        self._parquet = import_optional("pyarrow.parquet", "--format parquet")
         self._path = path
-        self._waiting: list[Any] = []
+        self._buffered: list[Any] = []
         self._types: dict[str, Any] = {}
         self._writer: Any = None
         self._statement = 0
 
     def add(self, chunk: QueryResult) -> None:
-        """Take a part."""
+        """Write a chunk, or buffer it while the type of a column is unknown."""
         for series in chunk.series:
             if series.statement_id != self._statement and self._types:
-                msg = "parquet holds the answer to one statement; run the statements one by one"
+                msg = "parquet holds the result of one statement; run the statements separately"
                 raise CommandError(msg)
             self._statement = series.statement_id
         if not chunk.series:
             return
-        table = self._plain(chunk.to_arrow(measurement=True))
+        table = self._normalize(chunk.to_arrow(measurement=True))
         if self._types and list(self._types) != table.column_names:
-            msg = f"parquet is one table, and the answer has a second one, with {', '.join(table.column_names)}"
+            msg = (
+                f"parquet holds one table, but the result has a second one with the columns "
+                f"{', '.join(table.column_names)}; pass --format json"
+            )
             raise CommandError(msg)
         for field in table.schema:
-            self._see(field.name, field.type)
-        self._waiting.append(table)
-        if not any(self._pa.types.is_null(kind) for kind in self._types.values()):
+            self._merge_type(field.name, field.type)
+        self._buffered.append(table)
+        if not any(self._pa.types.is_null(column_type) for column_type in self._types.values()):
             self._write()
 
     def close(self) -> None:
-        """Write what is left, and the end of the file."""
+        """Write the buffered chunks and the end of the file."""
         if not self._types:
-            msg = "the answer has no rows, and so no columns for a Parquet file"
+            msg = "parquet needs the types of the columns, but the result has no rows; pass --format csv"
             raise CommandError(msg)
         self._write()
         self._writer.close()
 
-    def _plain(self, table: Any) -> Any:
-        """Give columns of which it is known that they have the same type in every part."""
+    def _normalize(self, table: Any) -> Any:
+        """Return the table with types that do not depend on the chunk: no dictionaries, null if all values are null."""
         pa = self._pa
         columns = {}
         for name, column in zip(table.column_names, table.columns, strict=True):
-            kind = column.type
-            if pa.types.is_dictionary(kind):
+            if pa.types.is_dictionary(column.type):
                 columns[name] = column.cast(pa.string())
             elif column.null_count == len(column):
                 columns[name] = pa.nulls(len(column))
@@ -63,15 +65,15 @@ class ParquetOutput:
                 columns[name] = column
         return pa.table(columns)
 
-    def _see(self, name: str, kind: Any) -> None:
+    def _merge_type(self, name: str, column_type: Any) -> None:
         known = self._types.get(name)
         is_null = self._pa.types.is_null
         if known is None or is_null(known):
-            self._types[name] = kind
-        elif not is_null(kind) and kind != known:
+            self._types[name] = column_type
+        elif not is_null(column_type) and column_type != known:
             msg = (
-                f"the column {name!r} is of two types, {known} and {kind}; a Parquet file has one. Cast it in the "
-                f'query, "{name}"::float for instance, or take --format json'
+                f"column {name!r} has two types, {known} and {column_type}; cast it in the query, for example "
+                f'"{name}"::float, or pass --format json'
             )
             raise CommandError(msg)
 
@@ -83,6 +85,6 @@ class ParquetOutput:
             except OSError as error:
                 msg = f"cannot write {self._path}: {error.strerror}"
                 raise CommandError(msg, Exit.USAGE) from error
-        for table in self._waiting:
+        for table in self._buffered:
             self._writer.write_table(table.cast(schema))
-        self._waiting.clear()
+        self._buffered.clear()

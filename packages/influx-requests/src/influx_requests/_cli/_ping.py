@@ -1,4 +1,4 @@
-"""`ping`: who is there, and how fast."""
+"""Command `ping`: the server's version and response time."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import time
 
 from influx_proto import RetryPolicy
 
-from ._connection import client_for
-from ._console import Exit, printable
+from ._connection import create_client
+from ._console import Exit, to_printable
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Ping the server."""
-    with client_for(options, RetryPolicy(attempts=1)) as client:
-        client.ping()  # which connects
-        begin = time.perf_counter()
+    with create_client(options, RetryPolicy(attempts=1)) as client:
+        client.ping()  # connects, which is not measured
+        start = time.perf_counter()
         server = client.ping()
-        took = time.perf_counter() - begin
+        elapsed = time.perf_counter() - start
         origin = client.settings.server.origin + client.settings.server.path
     for name, value in (
         ("server", origin),
         ("version", server.version or "unknown"),
         ("build", server.build or "unknown"),
-        ("time", f"{took * 1000:.1f} ms"),
+        ("time", f"{elapsed * 1000:.1f} ms"),
     ):
-        sys.stdout.write(f"{name:<8} {printable(value)}\n")
+        sys.stdout.write(f"{name:<8} {to_printable(value)}\n")
     return Exit.OK

@@ -1,7 +1,7 @@
-"""How far a file was written, remembered beside it: `FILE.influx-progress`.
+"""Progress of writing a file, saved as `FILE.influx-progress`.
 
-What is remembered belongs to one file, by its size, its beginning and its end, and to one database of one server. It is
-replaced as a whole, so there is always one that is whole. It never says more than what is stored.
+Saved progress is valid for one file, identified by its size, its start and its end, and for one database of one server.
+The progress file is replaced atomically, and it never counts lines that are not stored or rejected yet.
 """
 
 from __future__ import annotations
@@ -12,101 +12,101 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ._console import CommandError, Exit, say
-from ._sources import BEGIN, Position
+from ._console import CommandError, Exit, print_stderr
+from ._sources import START, Position
 
-#: Bytes of the beginning and of the end that tell a file from others.
-_LOOKED_AT: Final = 1 << 20
+#: Bytes of the start and of the end that identify a file.
+_SAMPLE_SIZE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """How far a file was written."""
+class Progress:
+    """Position up to which a file is written."""
 
-    position: Position = BEGIN
-    #: Lines of it that were stored, and that the server rejected.
+    position: Position = START
+    #: Number of lines stored, and of lines rejected by the server.
     stored: int = 0
     rejected: int = 0
 
 
 class ProgressFile:
-    """Remembers how far a file was written.
+    """Saved progress of writing a file.
 
     Args:
         path: the file that is written.
-        target: where it goes: server, database, retention policy.
-        how: what else decides about the lines that are made of it.
+        target: the server, the database and the retention policy.
+        options: the other options that determine the lines.
     """
 
-    def __init__(self, path: Path, target: list[str | None], how: dict[str, Any]) -> None:
+    def __init__(self, path: Path, target: list[str | None], options: dict[str, Any]) -> None:
         self.path = path.with_name(f"{path.name}.influx-progress")
         self._file = path
-        # As it is read back.
-        self._about = json.loads(json.dumps({"file": identity(path), "to": target, "how": how}))
+        # In the form that `load` reads, so that the two compare equal.
+        self._metadata = json.loads(json.dumps({"file": fingerprint(path), "to": target, "how": options}))
         self._is_usable = True
 
-    def load(self) -> Reached:
-        """Give how far an earlier run came; nowhere if there was none.
+    def load(self) -> Progress:
+        """Return the progress of an earlier run, or none if there was no such run.
 
         Raises:
-            CommandError: what is remembered is about another file, or another database.
+            CommandError: the saved progress is of another file, another database or other options.
         """
         try:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            return Reached()
+            return Progress()
         except OSError as error:
             msg = f"cannot read {self.path}: {error.strerror}"
             raise CommandError(msg, Exit.USAGE) from error
         try:
-            found = json.loads(text)
-            about = {key: found[key] for key in self._about}
-            offset, lines, stored, rejected = (int(found[key]) for key in ("offset", "lines", "stored", "rejected"))
+            saved = json.loads(text)
+            metadata = {key: saved[key] for key in self._metadata}
+            offset, lines, stored, rejected = (int(saved[key]) for key in ("offset", "lines", "stored", "rejected"))
         except (ValueError, TypeError, KeyError) as error:
-            msg = f"{self.path} is damaged; without --resume the file is written from its beginning"
+            msg = f"{self.path} is malformed; omit --resume to write the file from its start"
             raise CommandError(msg) from error
-        if about["file"] != self._about["file"]:
-            what = f"{self._file} is not the file that it was"
-        elif about["to"] != self._about["to"]:
-            what = f"{self._file} was being written to {' '.join(filter(None, about['to']))}"
-        elif about["how"] != self._about["how"]:
-            what = f"{self._file} was being written with other options ({about['how']})"
+        if metadata["file"] != self._metadata["file"]:
+            reason = f"{self._file} has changed"
+        elif metadata["to"] != self._metadata["to"]:
+            reason = f"{self._file} was being written to {' '.join(filter(None, metadata['to']))}"
+        elif metadata["how"] != self._metadata["how"]:
+            reason = f"{self._file} was being written with other options ({metadata['how']})"
         else:
-            return Reached(Position(offset, lines), stored, rejected)
-        msg = f"cannot resume: {what}; without --resume it is written from its beginning"
+            return Progress(Position(offset, lines), stored, rejected)
+        msg = f"cannot resume: {reason}; omit --resume to write it from its start"
         raise CommandError(msg)
 
-    def save(self, reached: Reached) -> None:
-        """Remember; where that is not possible, say so once and go on."""
+    def save(self, progress: Progress) -> None:
+        """Save the progress; if the file cannot be written, print one warning and continue."""
         if not self._is_usable:
             return
         new = self.path.with_name(f"{self.path.name}.new")
-        offset, lines = reached.position
-        values = {"offset": offset, "lines": lines, "stored": reached.stored, "rejected": reached.rejected}
+        offset, lines = progress.position
+        values = {"offset": offset, "lines": lines, "stored": progress.stored, "rejected": progress.rejected}
         try:
-            new.write_text(json.dumps({**self._about, **values}) + "\n", encoding="utf-8")
+            new.write_text(json.dumps({**self._metadata, **values}) + "\n", encoding="utf-8")
             new.replace(self.path)
         except OSError as error:
             self._is_usable = False
-            say(f"warning: cannot write {self.path} ({error.strerror}): --resume will not know how far this comes")
+            print_stderr(f"warning: cannot write {self.path} ({error.strerror}); --resume will not be possible")
 
     def remove(self) -> None:
-        """Forget."""
+        """Delete the progress file."""
         if self._is_usable:
             self.path.unlink(missing_ok=True)
 
     @property
     def exists(self) -> bool:
-        """Whether something is remembered."""
+        """Whether there is a progress file."""
         return self.path.exists()
 
 
-def identity(path: Path) -> dict[str, Any]:
-    """Give what tells a file from others."""
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Return the size of a file and a hash of its start and end."""
     size = path.stat().st_size
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        digest.update(file.read(_LOOKED_AT))
-        file.seek(max(0, size - _LOOKED_AT))
-        digest.update(file.read(_LOOKED_AT))
+        digest.update(file.read(_SAMPLE_SIZE))
+        file.seek(max(0, size - _SAMPLE_SIZE))
+        digest.update(file.read(_SAMPLE_SIZE))
     return {"bytes": size, "sha256": digest.hexdigest()}

@@ -1,4 +1,4 @@
-"""`query`: InfluxQL, and its answer as rows of several formats or as a picture."""
+"""Command `query`: runs InfluxQL and writes the result as rows or as a plot."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from typing import TextIO
 
 from influx_proto import InfluxDBError
 
-from ._connection import client_for
-from ._console import CommandError, Exit, say
-from ._files import STDIN, format_of
-from ._outputs import Output, output_to
+from ._connection import create_client
+from ._console import CommandError, Exit, print_stderr
+from ._files import STDIN, guess_format
+from ._outputs import Output, create_output
 
-#: Formats that have times of a type of their own.
-_TIMED = {"lp", "parquet"}
+#: Formats with a timestamp type, to which --epoch does not apply.
+_TYPED_TIME_FORMATS = {"lp", "parquet", "plot"}
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Run a query."""
-    text = _text(options)
-    kind = "plot" if options.plot else _format(options)
-    if options.epoch and (kind in _TIMED or kind == "plot"):
-        msg = f"--epoch: {'a plot' if kind == 'plot' else f'the format {kind}'} has times of its own kind"
+    text = _read_query(options)
+    output_format = "plot" if options.plot else _choose_format(options)
+    if options.epoch and output_format in _TYPED_TIME_FORMATS:
+        name = "--plot" if output_format == "plot" else f"--format {output_format}"
+        msg = f"--epoch does not apply to {name}; omit it"
         raise CommandError(msg, Exit.USAGE)
-    epoch = "ns" if kind in _TIMED or kind == "plot" else options.epoch
-    with client_for(options) as client:
+    epoch = "ns" if output_format in _TYPED_TIME_FORMATS else options.epoch
+    with create_client(options) as client:
         try:
             stream = client.query_chunks(text, rp=options.rp, params=options.params, epoch=epoch)
         except InfluxDBError:
@@ -37,78 +38,78 @@ def run(options: argparse.Namespace) -> Exit:
         except (ValueError, TypeError) as error:
             raise CommandError(str(error), Exit.USAGE) from error
         rows = 0
-        with _output(kind, options) as output, stream as chunks:
+        with _open_output(output_format, options) as output, stream as chunks:
             for chunk in chunks:
                 for result in chunk["results"]:
                     for message in result.get("messages", ()):
-                        say(f"{message.get('level', 'message')}: {message.get('text', '')}")
+                        print_stderr(f"{message.get('level', 'message')}: {message.get('text', '')}")
                 rows += sum(len(series.values) for series in chunk.series)
                 output.add(chunk)
             output.close()
         if not rows and sys.stderr.isatty():
-            say("no rows")
+            print_stderr("no rows")
     return Exit.OK
 
 
-def _text(options: argparse.Namespace) -> str:
+def _read_query(options: argparse.Namespace) -> str:
     if options.query is not None and options.file is not None:
-        msg = "give the query or --file, not both"
+        msg = "pass the query or --file, not both"
         raise CommandError(msg, Exit.USAGE)
     if options.query == STDIN:
         return sys.stdin.read()
     if options.query is not None:
         return str(options.query)
     if options.file is None:
-        after = " (--plot takes what follows it for the name of an image: put it last)" if options.plot else ""
-        msg = f"no query: give one, or --file FILE, or - to read it from the standard input{after}"
+        hint = " (--plot reads the argument after it as an image name: pass it last)" if options.plot else ""
+        msg = f"query required; pass QUERY, --file FILE, or - for standard input{hint}"
         raise CommandError(msg, Exit.USAGE)
     try:
         return str(options.file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot read {options.file}: {error.strerror if isinstance(error, OSError) else 'it is no UTF-8'}"
+        msg = f"cannot read {options.file}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}"
         raise CommandError(msg, Exit.USAGE) from error
 
 
-def _format(options: argparse.Namespace) -> str:
+def _choose_format(options: argparse.Namespace) -> str:
     if options.format is not None:
-        kind = str(options.format)
+        output_format = str(options.format)
     elif options.output is not None:
-        kind = format_of(options.output) or "csv"
+        output_format = guess_format(options.output) or "csv"
     else:
-        kind = "table" if sys.stdout.isatty() else "csv"
-    if kind == "parquet" and options.output is None:
-        msg = "--format parquet needs a file: --output FILE"
+        output_format = "table" if sys.stdout.isatty() else "csv"
+    if output_format == "parquet" and options.output is None:
+        msg = "--format parquet requires --output FILE"
         raise CommandError(msg, Exit.USAGE)
-    if options.tag_columns and kind not in {"json", "lp"}:
-        msg = f"--tag-columns: is for the formats json and lp, not {kind}"
+    if options.tag_columns and output_format not in {"json", "lp"}:
+        msg = f"--tag-columns requires --format json or lp, not {output_format}"
         raise CommandError(msg, Exit.USAGE)
-    return kind
+    return output_format
 
 
 @contextmanager
-def _output(kind: str, options: argparse.Namespace) -> Generator[Output]:
-    if kind == "plot":
-        from ._plot import Plot  # noqa: PLC0415 - loads what others need not have
+def _open_output(output_format: str, options: argparse.Namespace) -> Generator[Output]:
+    if output_format == "plot":
+        from ._plot import Plot  # noqa: PLC0415 - optional dependencies
 
         if options.output is not None or options.format is not None:
-            msg = "--plot: draws instead of giving rows; --plot IMAGE names its file, and --format and --output are not"
-            raise CommandError(f"{msg} for it", Exit.USAGE)
+            msg = "--plot cannot be combined with --format or --output; pass --plot IMAGE to write an image"
+            raise CommandError(msg, Exit.USAGE)
         yield Plot(None if options.plot is True else Path(options.plot))
-    elif kind == "parquet":
-        from ._parquet_output import ParquetOutput  # noqa: PLC0415 - see above
+    elif output_format == "parquet":
+        from ._parquet_output import ParquetOutput  # noqa: PLC0415 - optional dependencies
 
-        with _replaced(options.output) as path:
+        with _replace_when_complete(options.output) as path:
             yield ParquetOutput(path)
     elif options.output is None:
-        yield output_to(sys.stdout, kind, options)
+        yield create_output(sys.stdout, output_format, options)
     else:
-        with _replaced(options.output) as path, _written(path) as file:
-            yield output_to(file, kind, options)
+        with _replace_when_complete(options.output) as path, _open_file(path) as file:
+            yield create_output(file, output_format, options)
 
 
 @contextmanager
-def _replaced(path: Path) -> Generator[Path]:
-    """Give a file to write to, which takes the place of another once it is whole; devices are written to directly."""
+def _replace_when_complete(path: Path) -> Generator[Path]:
+    """Yield a temporary path that replaces `path` on success; a device is written to directly."""
     if path.exists() and not path.is_file():
         yield path
         return
@@ -121,7 +122,7 @@ def _replaced(path: Path) -> Generator[Path]:
 
 
 @contextmanager
-def _written(path: Path) -> Generator[TextIO]:
+def _open_file(path: Path) -> Generator[TextIO]:
     try:
         file = path.open("w", encoding="utf-8", newline="")
     except OSError as error:

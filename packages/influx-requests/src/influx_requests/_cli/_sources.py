@@ -1,7 +1,7 @@
-"""What is written, chunk by chunk: line protocol and JSON lines. Every kind of file becomes lines of line protocol.
+"""Sources of `write`, read in chunks: line protocol and JSON lines. Every format is converted to line protocol.
 
-A chunk is what is remembered as one: which lines of the file it has, and where the file goes on after it. What cannot
-be written is told, with its line, before anything of its chunk is sent.
+Progress is saved by chunk: a chunk knows its lines of the file and the position after it. Data that cannot be encoded
+is reported with its line number before any line of its chunk is sent.
 """
 
 from __future__ import annotations
@@ -14,58 +14,59 @@ from typing import IO, Any, Final, NamedTuple, Protocol, TypeAlias
 from influx_proto import SerializationError, serialize, split_lines
 
 from ._console import CommandError
-from ._files import pieces
+from ._files import read_chunks
 
-#: Lines, or points, in a chunk.
+#: Most lines or points in a chunk.
 CHUNK_LINES: Final = 1000
 
 _CHUNK_BYTES: Final = 1_000_000
 
-#: Points, each with its line in the file, or its row.
+#: Points with the number of their line or row in the file.
 Numbered: TypeAlias = Sequence[tuple[int, dict[str, Any]]]
 
 
 class Position(NamedTuple):
-    """A place in a file."""
+    """A position in a file."""
 
-    #: In the source's own unit: bytes, or rows.
+    #: In the unit of the source: bytes or rows.
     offset: int = 0
-    #: How many lines, or rows, are before it.
+    #: Number of lines or rows before it.
     lines: int = 0
 
 
-BEGIN: Final = Position()
+START: Final = Position()
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Lines that are written, and remembered, as one."""
+    """Lines that are written together, after which the progress is saved."""
 
     data: bytes
-    #: The unit of their times.
+    #: The unit of the timestamps.
     precision: str
-    #: Where the file goes on after it.
+    #: The position after the chunk.
     end: Position
-    #: Give each line, and the number of its line or row in the file; where lines were rejected, to say which.
+    #: Return the number of each line or row in the file and its line, for the report of rejected lines.
     numbered: Callable[[], Iterable[tuple[int, bytes]]]
 
 
 class Source(Protocol):
-    """Something that is written."""
+    """A file in one of the formats that `write` accepts."""
 
-    #: What to call it in messages.
+    #: The name in messages.
     name: str
-    #: What offsets count, for a progress bar; and how much there is, where that is known.
+    #: The unit of offsets, for the progress bar.
     unit: str
+    #: The size in this unit, if known.
     total: int | None
 
-    def chunks(self, begin: Position) -> Iterator[Chunk]:
-        """Give the chunks from a position on."""
+    def chunks(self, start: Position) -> Iterator[Chunk]:
+        """Yield the chunks after a position."""
         ...
 
 
 class LineProtocol:
-    """A file of line protocol."""
+    """A line protocol file."""
 
     unit = "B"
 
@@ -75,14 +76,14 @@ class LineProtocol:
         self._file = file
         self._precision = precision
 
-    def chunks(self, begin: Position) -> Iterator[Chunk]:
-        """Give the chunks from a position on."""
-        if begin.offset:
-            self._file.seek(begin.offset)
-        offset, number = begin
+    def chunks(self, start: Position) -> Iterator[Chunk]:
+        """Yield the chunks after a position."""
+        if start.offset:
+            self._file.seek(start.offset)
+        offset, number = start
         lines: list[bytes] = []
         size = 0
-        for line in split_lines(pieces(self.name, self._file, begins=not begin.offset)):
+        for line in split_lines(read_chunks(self.name, self._file, is_start=not start.offset)):
             lines.append(line)
             size += len(line) + 1
             if len(lines) >= CHUNK_LINES or size >= _CHUNK_BYTES:
@@ -94,7 +95,7 @@ class LineProtocol:
 
     def _chunk(self, lines: list[bytes], offset: int, number: int) -> Chunk:
         data = b"\n".join(lines)
-        end = offset + len(data) + 1  # one too many where the last line of a file has no LF
+        end = offset + len(data) + 1  # one too many if the last line of the file has no LF
         end = end if self.total is None else min(end, self.total)
 
         def numbered() -> Iterator[tuple[int, bytes]]:
@@ -107,7 +108,7 @@ class LineProtocol:
 
 
 class JSONLines:
-    """A file with a point a line, each as `write` of a client takes them."""
+    """A file with one point per line, each a mapping that `InfluxDBClient.write` accepts."""
 
     unit = "B"
 
@@ -120,11 +121,11 @@ class JSONLines:
         self._measurement = measurement
         self._precision = precision
 
-    def chunks(self, begin: Position) -> Iterator[Chunk]:
-        """Give the chunks from a position on."""
-        if begin.offset:
-            self._file.seek(begin.offset)
-        offset, number = begin
+    def chunks(self, start: Position) -> Iterator[Chunk]:
+        """Yield the chunks after a position."""
+        if start.offset:
+            self._file.seek(start.offset)
+        offset, number = start
         points: list[tuple[int, dict[str, Any]]] = []
         for line in self._file:
             number += 1
@@ -141,21 +142,21 @@ class JSONLines:
 
     def _point(self, number: int, text: bytes) -> dict[str, Any]:
         try:
-            point = json.loads(text, parse_constant=_refused)
-        except ValueError as error:  # of JSON and of UTF-8
-            msg = f"{self.name}:{number}: no JSON: {error}"
+            point = json.loads(text, parse_constant=_reject_constant)
+        except ValueError as error:  # invalid JSON or invalid UTF-8
+            msg = f"{self.name}:{number}: invalid JSON: {error}"
             raise CommandError(msg) from None
         if not isinstance(point, dict):
-            msg = f'{self.name}:{number}: not a point, such as {{"measurement": "cpu", "fields": {{"load": 0.5}}}}'
+            msg = f'{self.name}:{number}: expected a point, such as {{"measurement": "cpu", "fields": {{"load": 0.5}}}}'
             raise CommandError(msg)
         return point
 
 
 def chunk_of_points(name: str, points: Numbered, end: Position, *, measurement: str | None, precision: str) -> Chunk:
-    """Make a chunk of points.
+    """Return a chunk of encoded points.
 
     Raises:
-        CommandError: one cannot be written; says in which line it is.
+        CommandError: a point cannot be encoded; the message has its line number.
     """
 
     def line_of(point: dict[str, Any]) -> bytes:
@@ -177,6 +178,6 @@ def chunk_of_points(name: str, points: Numbered, end: Position, *, measurement: 
     return Chunk(data, "ns", end, numbered)
 
 
-def _refused(constant: str) -> float:
-    msg = f"{constant} is none of its numbers"
+def _reject_constant(constant: str) -> float:
+    msg = f"{constant} is not a JSON number"
     raise ValueError(msg)

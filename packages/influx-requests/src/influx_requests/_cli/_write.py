@@ -1,4 +1,4 @@
-"""`write`: points from files or the standard input."""
+"""Command `write`: writes points from files or standard input."""
 
 from __future__ import annotations
 
@@ -16,78 +16,80 @@ from influx_proto import RetryPolicy
 
 from influx_requests import InfluxDBClient
 
-from ._connection import client_for
-from ._console import CommandError, Exit, count, say
+from ._connection import create_client
+from ._console import CommandError, Exit, format_count, print_stderr
 from ._csv_source import CSVOptions, CSVSource
 from ._delivery import Delivery
-from ._files import STDIN, format_of, is_same_file, opened
+from ._files import STDIN, guess_format, is_same_file, open_input
 from ._parquet_source import ParquetSource
-from ._progress import ProgressFile, Reached
+from ._progress import Progress, ProgressFile
 from ._sources import JSONLines, LineProtocol, Source
 
 
 @dataclass(frozen=True)
 class _Job:
     source: Source
-    progress: ProgressFile | None
-    begin: Reached
+    progress_file: ProgressFile | None
+    start: Progress
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Write files, one after the other."""
+    """Write the files in order."""
     files: list[str] = options.files or [STDIN]
     if options.resume and STDIN in files:
-        msg = "--resume: is for files; what came before on the standard input is gone"
+        msg = "--resume requires files; standard input cannot be read again"
         raise CommandError(msg, Exit.USAGE)
     retry = RetryPolicy(attempts=1_000_000, max_total=options.retry_for, max_backoff=2.0)
     with ExitStack() as stack:
-        client = stack.enter_context(client_for(options, retry))
-        # All are looked at before anything is sent.
-        jobs = [_job(path, options, client, stack) for path in files]
-        rejected = _rejected_file(options, files, stack)
-        refused = sum(_write(job, client, options.rp, rejected) for job in jobs)
+        client = stack.enter_context(create_client(options, retry))
+        # All files are checked before anything is sent.
+        jobs = [_create_job(path, options, client, stack) for path in files]
+        rejected_file = _open_rejected_file(options, files, stack)
+        rejected_count = sum(_write(job, client, options.rp, rejected_file) for job in jobs)
         for job in jobs:
-            if job.progress is not None:
-                job.progress.remove()
-    return Exit.REFUSED if refused else Exit.OK
+            if job.progress_file is not None:
+                job.progress_file.remove()
+    return Exit.FAILED if rejected_count else Exit.OK
 
 
-def _write(job: _Job, client: InfluxDBClient, rp: str | None, refused: TextIO | None) -> int:
-    """Write a source; give how many of its lines were rejected."""
+def _write(job: _Job, client: InfluxDBClient, rp: str | None, rejected_file: TextIO | None) -> int:
+    """Write a source and return the number of rejected lines."""
     name = job.source.name
-    if job.begin.position.offset:
-        say(f"{name}: goes on after line {job.begin.position.lines:,}")
-    delivery = Delivery(client, job.source, job.begin, rp=rp, progress=job.progress, rejected=refused)
+    if job.start.position.offset:
+        print_stderr(f"{name}: resuming after line {job.start.position.lines:,}")
+    delivery = Delivery(client, job.source, job.start, rp=rp, progress_file=job.progress_file, rejected=rejected_file)
     try:
         delivery.run()
     except BaseException:
-        again = ""
-        if job.progress is not None and job.progress.exists:
-            again = f", up to line {delivery.reached.position.lines:,}; the same command with --resume goes on there"
-        if delivery.reached.stored:
-            say(f"{name}: {count(delivery.reached.stored, 'line')} stored{again}")
+        stored = format_count(delivery.progress.stored, "line")
+        hint = ""
+        if job.progress_file is not None and job.progress_file.exists:
+            hint = f", up to line {delivery.progress.position.lines:,}; repeat the command with --resume to continue"
+        if delivery.progress.stored:
+            print_stderr(f"{name}: {stored} stored{hint}")
         raise
-    rejected = delivery.reached.rejected
-    say(f"{name}: {count(delivery.reached.stored, 'line')} stored{f', {rejected:,} rejected' if rejected else ''}")
+    stored = format_count(delivery.progress.stored, "line")
+    rejected = delivery.progress.rejected
+    print_stderr(f"{name}: {stored} stored{f', {rejected:,} rejected' if rejected else ''}")
     return rejected
 
 
-def _job(path: str, options: argparse.Namespace, client: InfluxDBClient, stack: ExitStack) -> _Job:
-    kind = options.format or ("lp" if path == STDIN else format_of(path))
-    if kind is None:
-        msg = f"{path}: the name does not tell the format; give --format lp, csv, json or parquet"
+def _create_job(path: str, options: argparse.Namespace, client: InfluxDBClient, stack: ExitStack) -> _Job:
+    input_format = options.format or ("lp" if path == STDIN else guess_format(path))
+    if input_format is None:
+        msg = f"{path}: unknown suffix; pass --format lp, csv, json or parquet"
         raise CommandError(msg, Exit.USAGE)
-    _check_options(kind, options)
-    name, file = stack.enter_context(opened(path))
-    source = _source(kind, name, file, options, stack)
+    _check_options(input_format, options)
+    name, file = stack.enter_context(open_input(path))
+    source = _open_source(input_format, name, file, options, stack)
     if path == STDIN:
-        return _Job(source, None, Reached())
+        return _Job(source, None, Progress())
     server = client.settings.server
-    progress = ProgressFile(
+    progress_file = ProgressFile(
         Path(path),
         [server.origin + server.path, client.db, options.rp],
         {
-            "format": kind,
+            "format": input_format,
             "measurement": options.measurement,
             "tag_columns": list(options.tag_columns),
             "time_column": options.time_column,
@@ -96,34 +98,36 @@ def _job(path: str, options: argparse.Namespace, client: InfluxDBClient, stack: 
             "precision": options.precision,
         },
     )
-    return _Job(source, progress, progress.load() if options.resume else Reached())
+    return _Job(source, progress_file, progress_file.load() if options.resume else Progress())
 
 
-def _check_options(kind: str, options: argparse.Namespace) -> None:
+def _check_options(input_format: str, options: argparse.Namespace) -> None:
     tables = {"csv", "parquet"}
-    for given, option, kinds in (
+    for is_given, option, formats in (
         (options.types, "--types", {"csv"}),
         (options.null, "--null", {"csv"}),
         (options.tag_columns, "--tag-columns", tables),
         (options.time_column != "time", "--time-column", tables),
         (options.measurement is not None, "--measurement", tables | {"json"}),
     ):
-        if given and kind not in kinds:
-            msg = f"{option}: is for {' and '.join(sorted(kinds))}, not for {kind}"
+        if is_given and input_format not in formats:
+            msg = f"{option} requires --format {' or '.join(sorted(formats))}, not {input_format}"
             raise CommandError(msg, Exit.USAGE)
 
 
-def _source(kind: str, name: str, file: IO[bytes], options: argparse.Namespace, stack: ExitStack) -> Source:
+def _open_source(
+    input_format: str, name: str, file: IO[bytes], options: argparse.Namespace, stack: ExitStack
+) -> Source:
     total = Path(name).stat().st_size if Path(name).is_file() else None
-    match kind:
+    match input_format:
         case "lp":
             return LineProtocol(name, file, total, options.precision)
         case "json":
             return JSONLines(name, file, total, measurement=options.measurement, precision=options.precision)
         case "csv":
-            if not file.seekable():  # it is read twice
-                file = stack.enter_context(_copy(file))
-            # The text is closed with its file; a mark of byte order is none of it.
+            if not file.seekable():  # the source reads it twice
+                file = stack.enter_context(_copy_to_temporary(file))
+            # `utf-8-sig` skips a byte order mark.
             text = stack.enter_context(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
             csv_options = CSVOptions(
                 options.measurement,
@@ -136,7 +140,7 @@ def _source(kind: str, name: str, file: IO[bytes], options: argparse.Namespace, 
             return CSVSource(name, text, csv_options)
         case _:
             if total is None:
-                msg = f"{name}: Parquet is read from files only"
+                msg = f"{name}: Parquet cannot be read from standard input; pass a file"
                 raise CommandError(msg, Exit.USAGE)
             return ParquetSource(
                 name,
@@ -147,18 +151,18 @@ def _source(kind: str, name: str, file: IO[bytes], options: argparse.Namespace, 
             )
 
 
-def _copy(file: IO[bytes]) -> IO[bytes]:
+def _copy_to_temporary(file: IO[bytes]) -> IO[bytes]:
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     shutil.copyfileobj(file, copy)
     return copy
 
 
-def _rejected_file(options: argparse.Namespace, files: Sequence[str], stack: ExitStack) -> TextIO | None:
+def _open_rejected_file(options: argparse.Namespace, files: Sequence[str], stack: ExitStack) -> TextIO | None:
     if options.rejected is None:
         return None
     path: Path = options.rejected
     if any(is_same_file(path, file) for file in files):
-        msg = f"--rejected {path}: is a file that is to be written; it would be emptied"
+        msg = f"--rejected {path} is also an input file and would be overwritten; pass another file"
         raise CommandError(msg, Exit.USAGE)
     try:
         return stack.enter_context(path.open("a" if options.resume else "w", encoding="utf-8", newline=""))

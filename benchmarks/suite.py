@@ -1,4 +1,4 @@
-"""The works that are compared: what is done, in which ways, and that all of them come to the same."""
+"""The benchmarks: their variants, their goals, and checks that all variants have equal results."""
 
 from __future__ import annotations
 
@@ -23,45 +23,45 @@ import trio
 from influx_proto import parse_lines, serialize_batches
 
 from benchmarks import classes, frames, points, queries, transport
-from benchmarks.turns import Way
+from benchmarks.timing import Variant
 from tests.servers.influxd import execute
 
 DATABASE = "benchmark"
 FRAME_ROWS, QUERY_ROWS, WRITE_ROWS, SMALL_WRITES = 200_000, 500_000, 500_000, 640
-#: Other clients that are written in Python get a tenth of the rows, or nobody would wait for them.
+#: Other clients written in Python process a tenth of the rows, since they are slow.
 PART = 10
 LINES = 10_000
 TAGS = frames.TAGS
 
 
 @dataclass(frozen=True)
-class Aim:
-    """How one way is to compare with another: `at_most` so many times its time."""
+class Goal:
+    """Goal of a variant: at most `at_most` times the time of another."""
 
-    way: str
+    variant: str
     other: str
     at_most: float
 
 
 @dataclass(frozen=True)
-class Work:
-    """Something that can be done in several ways."""
+class Benchmark:
+    """A benchmark with several variants."""
 
     title: str
     unit: str
     rows: int
-    #: Makes the ways, for a server.
-    ways: Callable[[str], dict[str, Way]]
-    aims: Sequence[Aim] = ()
-    #: How many rows some ways do, where that is not all.
+    #: Returns the variants for the URL of a server.
+    variants: Callable[[str], dict[str, Variant]]
+    goals: Sequence[Goal] = ()
+    #: Number of rows of the variants that process fewer rows.
     fewer: Mapping[str, int] = field(default_factory=dict)
-    #: Raises unless what the ways have made is the same.
-    check: Callable[[Mapping[str, Way]], None] | None = None
+    #: Raises unless the results of all variants are equal.
+    check: Callable[[Mapping[str, Variant]], None] | None = None
     rounds: int = 5
 
 
 def prepare(url: str) -> None:
-    """Write what is queried."""
+    """Write the points that the benchmarks query."""
     execute(url, f"CREATE DATABASE {DATABASE}")
     with influx_requests.InfluxDBClient.from_url(url, database=DATABASE) as client:
         client.write(queries.lines(QUERY_ROWS), in_flight=2)
@@ -81,15 +81,15 @@ def encoded(frame: pd.DataFrame, tags: Sequence[str]) -> list[bytes]:
 
 
 def encoded_without_extra(frame: pd.DataFrame, tags: Sequence[str]) -> list[bytes]:
-    with frames.without_the_extra():
+    with frames.without_extra():
         return encoded(frame, tags)
 
 
-def frame_ways(make: Callable[[], pd.DataFrame], _url: str) -> dict[str, Way]:
+def frame_variants(make: Callable[[], pd.DataFrame], _url: str) -> dict[str, Variant]:
     frame = indexed(make())
     tags = [name for name in TAGS if name in frame]
     part = frame[: len(frame) // PART]
-    found: dict[str, Way] = {
+    found: dict[str, Variant] = {
         "influx-proto": partial(encoded, frame, tags),
         "influx-proto, no extra": partial(encoded_without_extra, frame, tags),
     }
@@ -109,60 +109,60 @@ def frame_ways(make: Callable[[], pd.DataFrame], _url: str) -> dict[str, Way]:
         options = {"data_frame_measurement_name": "m", "data_frame_tag_columns": tags}
         found[name] = partial(to_lines, part, settings, **options)
     client = importlib.import_module("influxdb").DataFrameClient()
-    to_lines = client._convert_dataframe_to_lines  # noqa: SLF001 - there is no public way to only encode
+    to_lines = client._convert_dataframe_to_lines  # noqa: SLF001 - influxdb-client has no public function that only encodes
     found["influxdb"] = partial(to_lines, part, "m", tag_columns=tags)
     return found
 
 
-def missing_ways(_url: str) -> dict[str, Way]:
+def missing_variants(_url: str) -> dict[str, Variant]:
     def made() -> pd.DataFrame:
         return frames.mixed(FRAME_ROWS, np.random.default_rng(1))
 
-    chance = np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     return {
-        "all there": partial(encoded, indexed(made()), TAGS),
-        "10 % missing in the floats": partial(encoded, indexed(frames.floats_missing(made(), chance)), TAGS),
-        "10 % missing in every column": partial(encoded, indexed(frames.with_missing(made(), 0.1, chance)), TAGS),
+        "no missing cells": partial(encoded, indexed(made()), TAGS),
+        "10 % missing in the floats": partial(encoded, indexed(frames.floats_missing(made(), rng)), TAGS),
+        "10 % missing in every column": partial(encoded, indexed(frames.with_missing(made(), 0.1, rng)), TAGS),
     }
 
 
 def numbers() -> pd.DataFrame:
-    chance = np.random.default_rng(1)
-    floats = {name: chance.random(FRAME_ROWS) for name in "abcd"}
-    return pd.DataFrame(floats | {name: chance.integers(0, 10**6, FRAME_ROWS) for name in "ef"})
+    rng = np.random.default_rng(1)
+    floats = {name: rng.random(FRAME_ROWS) for name in "abcd"}
+    return pd.DataFrame(floats | {name: rng.integers(0, 10**6, FRAME_ROWS) for name in "ef"})
 
 
 def first_points(made: Any) -> Iterator[tuple[Any, ...]]:
-    """Give the first points of lines in any form."""
-    pieces = [made] if isinstance(made, (bytes, str)) else made
-    text = b"\n".join(piece.encode() if isinstance(piece, str) else piece for piece in pieces[:2000])
+    """Yield the first points of encoded lines."""
+    chunks = [made] if isinstance(made, (bytes, str)) else made
+    text = b"\n".join(chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks[:2000])
     for point in parse_lines(b"\n".join(text.split(b"\n", 2000)[:2000])):
         yield point["measurement"], point.get("tags", {}), point["fields"], point["time"]
 
 
-def same_points(ways: Mapping[str, Way]) -> None:
-    """Check that all ways write the same points: names, types, values and times."""
-    (first, way), *others = ways.items()
-    expected = list(first_points(way()))
+def same_points(variants: Mapping[str, Variant]) -> None:
+    """Check that all variants write equal points: names, types, values and timestamps."""
+    (first, variant), *others = variants.items()
+    expected = list(first_points(variant()))
     for name, other in others:
         for number, (mine, theirs) in enumerate(zip(expected, first_points(other()), strict=True)):
             assert mine == theirs, f"line {number}: {name} writes {theirs}, and {first} {mine}"
 
 
-# Points one by one
+# Points
 
 
-def class_ways(_url: str) -> dict[str, Way]:
-    found = classes.ways(classes.make_rows(20_000, classes.KINDS["floats of 17 digits"]))
+def class_variants(_url: str) -> dict[str, Variant]:
+    found = classes.variants(classes.make_rows(20_000, classes.KINDS["floats of 17 digits"]))
     ours = ("serialize, Weather", "serialize, Data", "serialize, Struct")
     return {name: found[name] for name in (*ours, "influxdb-client Point", "QuestDB row()")}
 
 
-def mapping_ways(_url: str) -> dict[str, Way]:
+def mapping_variants(_url: str) -> dict[str, Variant]:
     return points.writers(points.make_points(10_000, points.KINDS["2 floats, integer, string"]))
 
 
-# Queries and writes over HTTP
+# Queries and writes
 
 
 def over_requests(url: str, do: Callable[[Any], Any]) -> Any:
@@ -189,34 +189,34 @@ def over_trio(url: str, do: Callable[[Any], Any]) -> Any:
 CLIENTS = {"influx-requests": over_requests, "influx-aiohttp": over_aiohttp, "influx-trio": over_trio}
 
 
-def their_client(url: str) -> Any:
+def influxdb_client(url: str) -> Any:
     parts = urllib.parse.urlsplit(url)
     return importlib.import_module("influxdb").DataFrameClient(parts.hostname, parts.port, database=DATABASE)
 
 
-def query_ways(statement: str, url: str) -> dict[str, Way]:
+def query_variants(statement: str, url: str) -> dict[str, Variant]:
     def ask(client: Any) -> Any:
         return client.query_dataframe(statement)
 
     return {
         "curl": lambda: queries.curl(url, statement, "application/x-msgpack"),
         **{name: partial(over, url, ask) for name, over in CLIENTS.items()},
-        "influxdb": partial(their_client(url).query, statement),
+        "influxdb": partial(influxdb_client(url).query, statement),
     }
 
 
-def same_rows(ways: Mapping[str, Way]) -> None:
-    """Check that all frames have the same rows; influxdb gives one frame for each series."""
-    expected: Any = ways["influx-requests"]()
+def same_rows(variants: Mapping[str, Variant]) -> None:
+    """Check that all DataFrames have equal rows; influxdb returns one for each series."""
+    expected: Any = variants["influx-requests"]()
     for name in ("influx-aiohttp", "influx-trio"):
-        pd.testing.assert_frame_equal(ways[name](), expected)
-    theirs: Any = pd.concat(list(dict(ways["influxdb"]()).values()))  # type: ignore[call-overload]  # frames by series
+        pd.testing.assert_frame_equal(variants[name](), expected)
+    theirs: Any = pd.concat(list(dict(variants["influxdb"]()).values()))  # type: ignore[call-overload]  # frames by series
     for name in theirs:
-        assert sorted(theirs[name]) == sorted(expected[name]), f"influxdb's {name} is another"
+        assert sorted(theirs[name]) == sorted(expected[name]), f"column {name} of influxdb differs"
     assert len(theirs) == len(expected)
 
 
-def write_ways(url: str) -> dict[str, Way]:
+def write_variants(url: str) -> dict[str, Variant]:
     frame = indexed(frames.mixed(WRITE_ROWS, np.random.default_rng(1)))
     folder = Path(tempfile.mkdtemp())
     arguments: list[str] = []
@@ -237,96 +237,96 @@ def write_ways(url: str) -> dict[str, Way]:
             for name, over in CLIENTS.items()
             for count in (1, 2)
         },
-        "influxdb": lambda: their_client(url).write_points(
+        "influxdb": lambda: influxdb_client(url).write_points(
             part, "m", tag_columns=TAGS, batch_size=LINES, protocol="line"
         ),
     }
 
 
-def small_write_ways(tasks: int, url: str) -> dict[str, Way]:
+def small_write_variants(tasks: int, url: str) -> dict[str, Variant]:
     return {
-        f"{name}, {kind}": partial(way, url, SMALL_WRITES, tasks)
+        f"{name}, {kind}": partial(variant, url, SMALL_WRITES, tasks)
         for name, bare, ours in transport.PAIRS
-        for kind, way in (("bare", bare), ("ours", ours))
+        for kind, variant in (("bare", bare), ("ours", ours))
     }
 
 
-def small_writes(tasks: int, title: str) -> Work:
-    aims = [Aim(f"{name}, ours", f"{name}, bare", 1 / 0.85) for name, _, _ in transport.PAIRS]
-    return Work(title, "write", SMALL_WRITES, partial(small_write_ways, tasks), aims, rounds=15)
+def small_writes(tasks: int, title: str) -> Benchmark:
+    goals = [Goal(f"{name}, ours", f"{name}, bare", 1 / 0.85) for name, _, _ in transport.PAIRS]
+    return Benchmark(title, "write", SMALL_WRITES, partial(small_write_variants, tasks), goals, rounds=15)
 
 
 TENTH = dict.fromkeys(("influxdb-client", "influxdb3-python", "influxdb"), FRAME_ROWS // PART)
 PEERS = ("influxdb-client", "influxdb")
 
-WORKS = [
-    Work(
+BENCHMARKS = [
+    Benchmark(
         "DataFrame to line protocol: 2 tags, 2 floats, an integer, a boolean",
         "row",
         FRAME_ROWS,
-        partial(frame_ways, lambda: frames.mixed(FRAME_ROWS, np.random.default_rng(1))),
-        [Aim("influx-proto", "questdb", 1), *(Aim("influx-proto", peer, 1 / 15) for peer in PEERS)],
+        partial(frame_variants, lambda: frames.mixed(FRAME_ROWS, np.random.default_rng(1))),
+        [Goal("influx-proto", "questdb", 1), *(Goal("influx-proto", peer, 1 / 15) for peer in PEERS)],
         TENTH,
         same_points,
     ),
-    Work(
-        "The same with missing cells",
+    Benchmark(
+        "DataFrame with missing cells",
         "row",
         FRAME_ROWS,
-        missing_ways,
-        [Aim(f"10 % missing in {where}", "all there", 1.3) for where in ("the floats", "every column")],
+        missing_variants,
+        [Goal(f"10 % missing in {where}", "no missing cells", 1.3) for where in ("the floats", "every column")],
     ),
-    Work(
+    Benchmark(
         "DataFrame of numbers: 4 floats, 2 integers",
         "row",
         FRAME_ROWS,
-        partial(frame_ways, numbers),
-        [Aim("influx-proto, no extra", "influxdb-client", 1 / 6)],
+        partial(frame_variants, numbers),
+        [Goal("influx-proto, no extra", "influxdb-client", 1 / 6)],
         TENTH,
         same_points,
     ),
-    Work(
+    Benchmark(
         "Objects of a class: 2 tags, 3 floats, an integer",
         "point",
         20_000,
-        class_ways,
+        class_variants,
         [
-            Aim("serialize, Weather", "influxdb-client Point", 1 / 8),
-            Aim("serialize, Weather", "QuestDB row()", 1 / 1.3),
+            Goal("serialize, Weather", "influxdb-client Point", 1 / 8),
+            Goal("serialize, Weather", "QuestDB row()", 1 / 1.3),
         ],
     ),
-    Work(
+    Benchmark(
         "Mappings: 2 tags, 2 floats, an integer, a string",
         "point",
         10_000,
-        mapping_ways,
-        [Aim("influx_proto.serialize", "influxdb make_lines", 1 / 3)],
+        mapping_variants,
+        [Goal("influx_proto.serialize", "influxdb make_lines", 1 / 3)],
         check=same_points,
     ),
-    Work(
+    Benchmark(
         "query_dataframe, one series",
         "row",
         QUERY_ROWS,
-        partial(query_ways, queries.ONE),
-        [Aim(name, "curl", 1.15) for name in CLIENTS],
+        partial(query_variants, queries.ONE),
+        [Goal(name, "curl", 1.15) for name in CLIENTS],
         check=same_rows,
     ),
-    Work(
+    Benchmark(
         "query_dataframe, 10 000 series",
         "row",
         QUERY_ROWS,
-        partial(query_ways, queries.MANY),
+        partial(query_variants, queries.MANY),
         check=same_rows,
         rounds=3,
     ),
-    Work(
+    Benchmark(
         "A DataFrame to a server",
         "row",
         WRITE_ROWS,
-        write_ways,
-        [Aim(f"{name}, 2 in flight", "curl", 0.8) for name in CLIENTS],
+        write_variants,
+        [Goal(f"{name}, 2 in flight", "curl", 0.8) for name in CLIENTS],
         {"influxdb": WRITE_ROWS // PART},
     ),
-    small_writes(1, "Small writes, one after the other"),
-    small_writes(transport.TASKS, f"Small writes, {transport.TASKS} at a time"),
+    small_writes(1, "Small writes, sequential"),
+    small_writes(transport.TASKS, f"Small writes, {transport.TASKS} concurrent"),
 ]

@@ -1,4 +1,4 @@
-"""Ways to do one work, measured side by side: in turns, so that whatever else the machine does hits them all."""
+"""Timing of the variants of a benchmark, interleaved so that other load affects all of them equally."""
 
 from __future__ import annotations
 
@@ -12,68 +12,68 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-#: Does the work once. What it returns is what it has made, which is compared with what others make.
-Way: TypeAlias = Callable[[], object]
+#: Runs the benchmark once and returns its result, which is compared with that of other variants.
+Variant: TypeAlias = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Times:
-    """How long one way took, in seconds for one unit of the work (a row, a point, a write)."""
+    """Times of one variant, in seconds per unit of the benchmark (a row, a point, a write)."""
 
     rounds: Sequence[float]
 
     @property
     def median(self) -> float:
-        """Of all rounds."""
+        """Median of all rounds."""
         return statistics.median(self.rounds)
 
     @property
     def spread(self) -> float:
-        """Half of the rounds are this near to the median, as a share of it."""
+        """Median absolute deviation, relative to the median."""
         if len(self.rounds) < 2:
             return 0.0
         return statistics.median(abs(each - self.median) for each in self.rounds) / self.median
 
 
-def take_turns(ways: Mapping[str, Way], units: Mapping[str, int], rounds: int) -> dict[str, Times]:
-    """Let the ways take turns, each first once to warm up, in an order that is turned around every other time.
+def measure_interleaved(variants: Mapping[str, Variant], units: Mapping[str, int], rounds: int) -> dict[str, Times]:
+    """Run all variants in each round, in alternating order, after a warm-up.
 
     Args:
-        ways: by name.
-        units: how many units each way does at a time.
-        rounds: how often.
+        variants: the variants by name.
+        units: the number of units of each variant.
+        rounds: the number of rounds.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for way in ways.values():
-        way()
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for variant in variants.values():
+        variant()
     for number in range(rounds):
-        for name, way in ways.items() if number % 2 else reversed(ways.items()):
+        for name, variant in variants.items() if number % 2 else reversed(variants.items()):
             begin = time.perf_counter()
-            way()
+            variant()
             seconds[name].append((time.perf_counter() - begin) / units[name])
     return {name: Times(taken) for name, taken in seconds.items()}
 
 
 def ratio(one: Times, other: Times) -> float:
-    """Give the median of how one compares with the other, round by round: 2 where it takes twice the time."""
-    return statistics.median(mine / theirs for mine, theirs in zip(one.rounds, other.rounds, strict=True))
+    """Return the median of the ratios in each round: 2 if `one` takes twice the time of `other`."""
+    return statistics.median(first / second for first, second in zip(one.rounds, other.rounds, strict=True))
 
 
-def machine() -> str:
-    """Say where this runs, and how busy that is."""
+def describe_machine() -> str:
+    """Return the CPU, the system and the load."""
     model = next(
         (
             line.partition(":")[2].strip()
             for line in Path("/proc/cpuinfo").read_text().splitlines()
             if "model name" in line
         ),
-        platform.machine(),
+        platform.describe_machine(),
     )
     return f"{os.cpu_count()} x {model}, {platform.system()}, load {os.getloadavg()[0]:.1f}"
 
 
-def versions(packages: Sequence[str]) -> str:
-    """Give the versions of what is compared."""
+def describe_versions(packages: Sequence[str]) -> str:
+    """Return the versions of Python and the packages."""
     found = [f"Python {platform.python_version()}"]
     for package in packages:
         try:
