@@ -1,4 +1,4 @@
-"""The scripted server itself, over bare sockets: the tests of failures stand on it."""
+"""The scripted server itself, over bare sockets, since the fault tests depend on it."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def exchange(server: ScriptedServer, *sent: bytes) -> bytes:
-    """Open a connection, send, and read until the server closes it."""
+    """Open a connection, send the data, and read until the server closes it."""
     with connect(server) as connection:
         for data in sent:
             connection.sendall(data)
         return read_all(connection)
 
 
-def test_records_a_request_and_answers_it() -> None:
+def test_records_a_request_and_responds() -> None:
     post = b"POST /write?db=x HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nx-a:  2 \r\nContent-Length: 5\r\n\r\nm v=1"
     with ScriptedServer([reply(204, {"X-Influxdb-Version": "1.6.7"})]) as server:
         answer = exchange(server, post)
@@ -71,14 +71,14 @@ def test_reads_a_chunked_body(end: bytes) -> None:
     assert (request.body, request.raw) == (b"m v=1\n" + b"x" * 300, raw)
 
 
-def test_requests_sent_at_once_are_received_one_by_one() -> None:
+def test_pipelined_requests_are_received_separately() -> None:
     behaviour: Behaviour = [Receive(), Send(b"one"), Receive(), Send(b"two")]
     with ScriptedServer([behaviour]) as server:
         assert exchange(server, GET + GET) == b"onetwo"
     assert [(request.raw, request.connection) for request in server.requests] == [(GET, 1), (GET, 1)]
 
 
-def test_receive_can_leave_the_body_unread() -> None:
+def test_receive_without_reading_the_body() -> None:
     head = b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n"
     with ScriptedServer([[Receive(body=False), Send(respond(413))]]) as server:
         assert exchange(server, head).startswith(b"HTTP/1.1 413 ")
@@ -93,7 +93,7 @@ def test_the_last_behaviour_repeats() -> None:
     assert answers == [b"one", b"two", b"two", b"two"]
 
 
-def test_connections_are_served_side_by_side() -> None:
+def test_connections_are_served_concurrently() -> None:
     with ScriptedServer([[Hold()], [Send(b"two")]]) as server, connect(server):
         assert exchange(server) == b"two"
 
@@ -107,7 +107,7 @@ def test_drip_sends_byte_by_byte() -> None:
     assert len(pieces) > 1
 
 
-def test_reset_is_seen_as_such() -> None:
+def test_reset_is_seen_as_a_reset() -> None:
     with (
         ScriptedServer([[Receive(), Send(b"cut"), Reset()]]) as server,
         connect(server) as connection,
@@ -118,12 +118,12 @@ def test_reset_is_seen_as_such() -> None:
             read_all(connection)
 
 
-def test_close_is_an_end_of_file() -> None:
+def test_close_is_seen_as_end_of_file() -> None:
     with ScriptedServer([[Receive(), Close()]]) as server:
         assert exchange(server, GET) == b""
 
 
-def test_a_stall_does_not_hold_up_the_end() -> None:
+def test_stall_does_not_delay_the_exit() -> None:
     start = time.monotonic()
     with ScriptedServer([[Receive(), Stall(60), Send(b"never")]]) as server, connect(server) as connection:
         connection.sendall(GET)
@@ -134,16 +134,16 @@ def test_a_stall_does_not_hold_up_the_end() -> None:
 @pytest.mark.parametrize(
     "behaviour",
     [[Receive(), Hold()], [Hold()], [Send(b"x" * 100_000_000)], [Drip(b"x" * 100_000)]],
-    ids=["waiting for a request", "holding", "sending to one who does not read", "dripping"],
+    ids=["waiting for a request", "holding", "sending to a client that does not read", "dripping"],
 )
-def test_the_end_interrupts(behaviour: Behaviour) -> None:
+def test_exit_interrupts(behaviour: Behaviour) -> None:
     with ScriptedServer([behaviour]) as server, connect(server) as connection:
         if isinstance(behaviour[0], Send | Drip):
             connection.recv(1)
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /write HTTP/1.1\r\nContent-Le", GET])
-def test_a_client_may_hang_up(sent: bytes) -> None:
+def test_client_may_disconnect(sent: bytes) -> None:
     with ScriptedServer([[Receive(), Drip(b"x" * 1000), Hold()]]) as server, connect(server) as connection:
         connection.sendall(sent)
 
@@ -159,7 +159,7 @@ def test_a_client_may_hang_up(sent: bytes) -> None:
         ([Receive(), Close(), Send(b"more")], GET, "Bad file descriptor"),
     ],
 )
-def test_an_error_in_the_script_is_raised_at_the_end(behaviour: Behaviour, sent: bytes, message: str) -> None:
+def test_script_error_is_raised_on_exit(behaviour: Behaviour, sent: bytes, message: str) -> None:
     server = ScriptedServer([behaviour])
     server.__enter__()
     exchange(server, sent)
@@ -169,7 +169,7 @@ def test_an_error_in_the_script_is_raised_at_the_end(behaviour: Behaviour, sent:
     assert message in str(error)
 
 
-def test_wait_for_returns_that_request_or_tells_what_came() -> None:
+def test_wait_for_returns_the_request_or_lists_those_received() -> None:
     with ScriptedServer([[Receive(), Hold()]]) as server, connect(server) as connection:
         later = threading.Timer(0.05, connection.sendall, [GET])
         later.start()
@@ -179,7 +179,7 @@ def test_wait_for_returns_that_request_or_tells_what_came() -> None:
             server.wait_for(2, timeout=0.01)
 
 
-def test_nothing_is_left_over() -> None:
+def test_threads_and_sockets_are_released() -> None:
     before = threading.active_count()
     with ScriptedServer([[Receive(), Hold()]]) as server, connect(server) as one, connect(server) as two:
         one.sendall(GET)
@@ -190,13 +190,13 @@ def test_nothing_is_left_over() -> None:
         connect(server)
 
 
-def test_a_server_closes_also_when_nobody_came() -> None:
+def test_server_closes_without_any_connection() -> None:
     with ScriptedServer([[Hold()]]) as server:
         pass
     assert (server.connections, server.requests) == (0, [])
 
 
-def test_a_script_without_behaviours_is_a_mistake() -> None:
+def test_empty_script_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least one"):
         ScriptedServer([])
 
@@ -220,11 +220,11 @@ def test_refused_port() -> None:
         (chunked(), b"0\r\n\r\n"),
     ],
 )
-def test_what_is_said(made: bytes, expected: bytes) -> None:
+def test_response_builders(made: bytes, expected: bytes) -> None:
     assert made == expected
 
 
-def test_a_script_is_any_sequence_of_behaviours() -> None:
+def test_script_is_any_sequence_of_behaviours() -> None:
     script: Sequence[Behaviour] = ((Receive(), Send(b"one")), reply(200))
     with ScriptedServer(script) as server:
         assert exchange(server, GET) == b"one"
