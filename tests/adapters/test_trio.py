@@ -205,7 +205,7 @@ def test_background_task_ends_when_idle(influxd: Server) -> None:
     def count_background_tasks() -> int:
         root = trio.lowlevel.current_root_task()
         assert root is not None
-        return sum("look_after" in task.name for nursery in root.child_nurseries for task in nursery.child_tasks)
+        return sum("_watch_all" in task.name for nursery in root.child_nurseries for task in nursery.child_tasks)
 
     async def main() -> None:
         async with AsyncInfluxDBClient.from_url(influxd.url, timeout=100) as client:
