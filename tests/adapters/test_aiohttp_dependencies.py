@@ -14,7 +14,7 @@ from aiohttp.client_proto import ResponseHandler
 from influx_aiohttp import AsyncInfluxDBClient, _tracking
 from influx_proto import ProtocolError, RetryPolicy, Timeout, TransportError
 
-from tests.servers.scripted import Behaviour, Hold, Receive, ScriptedServer, Send, Stall, reply, respond
+from tests.servers.scripted import Behavior, Hold, Receive, ScriptedServer, Send, Stall, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 LARGE = f'm s="{"x" * 500_000}" 1'
@@ -33,7 +33,7 @@ async def writes(client: AsyncInfluxDBClient) -> None:
         assert await client.write(data, db="db") is True
 
 
-def kept(*answers: bytes) -> Behaviour:
+def kept(*answers: bytes) -> Behavior:
     return [*(step for answer in answers for step in (Receive(), Send(answer))), Hold()]
 
 
@@ -121,7 +121,7 @@ def test_protocol_without_undocumented_attributes(monkeypatch: pytest.MonkeyPatc
             return hidden.__get__(instance, owner)
 
     monkeypatch.setattr(ResponseHandler, missing, Hidden())
-    spoiled: Behaviour = [*kept(respond(204), respond(204))[:-1], Stall(0.1), Send(respond(204)), Hold()]
+    spoiled: Behavior = [*kept(respond(204), respond(204))[:-1], Stall(0.1), Send(respond(204)), Hold()]
 
     async def work(client: AsyncInfluxDBClient) -> None:
         for _ in range(2):

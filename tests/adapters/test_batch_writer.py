@@ -323,7 +323,7 @@ def test_callback_that_acquires_a_lock_of_the_program() -> None:
                 with lock:
                     writer.write(LINES)
                     wait_until(lambda: server.requests != [])
-                    writer.write(LINES)  # while a callback is_blocked for the lock
+                    writer.write(LINES)  # while a callback waits for the lock
                     with pytest.raises(TransportError):
                         writer.flush(timeout=0.5)
     assert [type(one) for one in called] == [WriteErrorServerUnavailable, *[type(None)] * (len(called) - 1)]
@@ -449,7 +449,7 @@ def test_forked_child_does_not_keep_the_spool_locked(influxd: Server, database: 
             child = os.fork()
             if not child:
                 os.close(writing)
-                os.read(reading, 1)  # blocks wait_until the parent closes the pipe
+                os.read(reading, 1)  # blocks until the parent closes the pipe
                 os._exit(0)
             with pytest.raises(SpoolError, match="used by another"):
                 with client.batch_writer(spool=Spool(tmp_path)):

@@ -14,9 +14,9 @@ import pytest
 import trio
 
 from tests.adapters.cancelling import cancelled_when_received
-from tests.servers.scripted import Behaviour, Receive, ScriptedServer, Stall, reply
+from tests.servers.scripted import Behavior, Receive, ScriptedServer, Stall, reply
 
-STALLED: Sequence[Behaviour] = [reply(204), [Receive(), Stall(60)]]
+STALLED: Sequence[Behavior] = [reply(204), [Receive(), Stall(60)]]
 
 
 def lines() -> Iterator[str]:

@@ -17,7 +17,7 @@ from influx_proto import ProtocolError, RetryPolicy
 from influx_requests import InfluxDBClient, _adapter
 from requests.adapters import HTTPAdapter
 
-from tests.servers.scripted import Behaviour, Close, Receive, ScriptedServer, Send, reply, respond
+from tests.servers.scripted import Behavior, Close, Receive, ScriptedServer, Send, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -62,7 +62,7 @@ def test_begin_with_an_unknown_parameter(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(http.client.HTTPResponse, "begin", begin)
     monkeypatch.setattr(http.client.HTTPConnection, "getresponse", getresponse)
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
-    cut: Behaviour = [Receive(), Send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"), Close()]
+    cut: Behavior = [Receive(), Send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"), Close()]
     with ScriptedServer([[Receive(), Send(hints + respond(204, {"Connection": "close"}))], cut]) as server:
         with pytest.raises(ProtocolError, match="cut short"):
             truncated(server.url)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.scripted import (
-    Behaviour,
+    Behavior,
     Close,
     Drip,
     Hold,
@@ -72,8 +72,8 @@ def test_reads_a_chunked_body(end: bytes) -> None:
 
 
 def test_pipelined_requests_are_received_separately() -> None:
-    behaviour: Behaviour = [Receive(), Send(b"one"), Receive(), Send(b"two")]
-    with ScriptedServer([behaviour]) as server:
+    behavior: Behavior = [Receive(), Send(b"one"), Receive(), Send(b"two")]
+    with ScriptedServer([behavior]) as server:
         assert exchange(server, GET + GET) == b"onetwo"
     assert [(request.raw, request.connection) for request in server.requests] == [(GET, 1), (GET, 1)]
 
@@ -86,7 +86,7 @@ def test_receive_without_reading_the_body() -> None:
     assert (request.body, request.raw) == (b"", head)
 
 
-def test_the_last_behaviour_repeats() -> None:
+def test_the_last_behavior_repeats() -> None:
     with ScriptedServer([[Send(b"one")], [Send(b"two")]]) as server:
         answers = [exchange(server) for _ in range(4)]
         assert server.connections == 4
@@ -132,13 +132,13 @@ def test_stall_does_not_delay_the_exit() -> None:
 
 
 @pytest.mark.parametrize(
-    "behaviour",
+    "behavior",
     [[Receive(), Hold()], [Hold()], [Send(b"x" * 100_000_000)], [Drip(b"x" * 100_000)]],
     ids=["waiting for a request", "holding", "sending to a client that does not read", "dripping"],
 )
-def test_exit_interrupts(behaviour: Behaviour) -> None:
-    with ScriptedServer([behaviour]) as server, connect(server) as connection:
-        if isinstance(behaviour[0], Send | Drip):
+def test_exit_interrupts(behavior: Behavior) -> None:
+    with ScriptedServer([behavior]) as server, connect(server) as connection:
+        if isinstance(behavior[0], Send | Drip):
             connection.recv(1)
 
 
@@ -149,7 +149,7 @@ def test_client_may_disconnect(sent: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "sent", "message"),
+    ("behavior", "sent", "message"),
     [
         ([Receive()], b"nonsense\r\n\r\n", "no HTTP request: b'nonsense"),
         ([Receive()], b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", "no HTTP request: b'GET /"),
@@ -159,8 +159,8 @@ def test_client_may_disconnect(sent: bytes) -> None:
         ([Receive(), Close(), Send(b"more")], GET, "Bad file descriptor"),
     ],
 )
-def test_script_error_is_raised_on_exit(behaviour: Behaviour, sent: bytes, message: str) -> None:
-    server = ScriptedServer([behaviour])
+def test_script_error_is_raised_on_exit(behavior: Behavior, sent: bytes, message: str) -> None:
+    server = ScriptedServer([behavior])
     server.__enter__()
     exchange(server, sent)
     with pytest.raises(ExceptionGroup) as caught:
@@ -224,7 +224,7 @@ def test_response_builders(made: bytes, expected: bytes) -> None:
     assert made == expected
 
 
-def test_script_is_any_sequence_of_behaviours() -> None:
-    script: Sequence[Behaviour] = ((Receive(), Send(b"one")), reply(200))
+def test_script_is_any_sequence_of_behaviors() -> None:
+    script: Sequence[Behavior] = ((Receive(), Send(b"one")), reply(200))
     with ScriptedServer(script) as server:
         assert exchange(server, GET) == b"one"

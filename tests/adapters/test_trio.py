@@ -25,7 +25,7 @@ from influx_trio._pool import Pool
 from tests.adapters.cancelling import cancelled_when_received
 from tests.servers import scripted
 from tests.servers.influxd import Server
-from tests.servers.scripted import Behaviour, Hold, Receive, ScriptedServer, Send, Stall, chunked, reply, respond
+from tests.servers.scripted import Behavior, Hold, Receive, ScriptedServer, Send, Stall, chunked, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -52,7 +52,7 @@ def test_session_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("answer", [[], [Send(respond(200)[:10])]], ids=["before the response", "within its head"])
-def test_cancelled_call_closes_its_socket(answer: Behaviour) -> None:
+def test_cancelled_call_closes_its_socket(answer: Behavior) -> None:
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url) as client, trio.open_nursery() as nursery:
             nursery.start_soon(client.ping)
@@ -64,7 +64,7 @@ def test_cancelled_call_closes_its_socket(answer: Behaviour) -> None:
             assert scope.cancelled_caught
             assert await client.ping()
 
-    stalled: Behaviour = [Receive(), *answer, Stall(30)]
+    stalled: Behavior = [Receive(), *answer, Stall(30)]
     with ScriptedServer([stalled, stalled, reply(204)]) as server:
         trio.run(main, server)
         assert server.connections == 3
@@ -187,7 +187,7 @@ def test_cancelled_while_waiting_for_a_connection() -> None:
                 for _ in range(MAX_CONNECTIONS):
                     nursery.start_soon(client.ping)
 
-    silent: Behaviour = [Receive(), Stall(30)]
+    silent: Behavior = [Receive(), Stall(30)]
     with ScriptedServer([*[silent] * MAX_CONNECTIONS, reply(204)]) as server:
         trio.run(main, server)
 
