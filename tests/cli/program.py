@@ -1,4 +1,4 @@
-"""The program, run as a user would run it."""
+"""The installed command-line program, run in a subprocess."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: The console script, beside the Python that runs the tests.
+#: The console script, in the same folder as the Python that runs the tests.
 PROGRAM = str(Path(sys.executable).parent / "influx-requests")
 
 
 def environment(url: str | None, database: str | None = None, **more: str) -> dict[str, str]:
-    """That of these tests, with no settings but the ones given."""
+    """Return the environment of the tests, with only the given InfluxDB settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("INFLUXDB_", "PYTHON"))}
     given = {"INFLUXDB_URL": url, "INFLUXDB_DATABASE": database, "COLUMNS": "120", **more}
     return clean | {name: value for name, value in given.items() if value is not None}
@@ -34,7 +34,7 @@ def start(env: dict[str, str], *arguments: str | Path, **options: Any) -> subpro
 def run(
     env: dict[str, str], *arguments: str | Path, stdin: str = "", code: int | None = 0
 ) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, which is to have that exit code; None: whatever it is."""
+    """Run the program and return its output; check its exit code unless `code` is None."""
     done = subprocess.run(
         [PROGRAM, *map(str, arguments)],
         env=env,
@@ -43,7 +43,7 @@ def run(
         check=False,
         timeout=120,
     )
-    # Not as text mode does it, which would turn carriage returns into line feeds.
+    # text mode would convert carriage returns to line feeds
     result = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in result.stderr
     assert code is None or result.returncode == code, result
