@@ -1,4 +1,4 @@
-"""The table of failures says what is done."""
+"""The table of failures in the docs: each row's exception and retry behavior is correct."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def is_repeated(error: InfluxDBError, repeat: Repeat) -> str:
 
 
 def name_of(error: InfluxDBError) -> str:
-    """Return the public class; one that is also the operation's error has the operation in its name."""
+    """Return the name of the public class. An internal subclass has its operation (write or query) as a prefix."""
     name = type(error).__name__
     return re.sub("^(?:Write|Query)Error(?=.)", "", name)
 

@@ -1,4 +1,4 @@
-"""No text tells users to install one of our packages by name: the names on PyPI are not ours yet; see RELEASING.md."""
+"""Installation hints: none installs our packages by name, as the names on PyPI are not ours yet (see RELEASING.md)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEXTS = [
     if path.is_file() and path.suffix in {"", ".md", ".py", ".rst", ".inc", ".toml", ".yml", ".yaml"}
 ]
 NAME = r"influx-(?:proto|aiohttp|trio|requests)"
-#: A command that installs, with a name of ours that is not the end of a path.
+#: An install command with the name of one of our packages that does not end a path.
 BY_NAME = re.compile(rf"(?:install|add|inject|uvx|pipx run)\b[^\n;|&)`]*?(?<![\w./*-]){NAME}\b(?!-)")
 #: An extra of a named package, as in an installation hint.
 EXTRA = re.compile(rf"(?<![\w./-]){NAME}\[")
@@ -38,7 +38,7 @@ def hints(text: str) -> list[str]:
     return [found[0] for pattern in (BY_NAME, EXTRA) for found in pattern.finditer(text)]
 
 
-def test_no_text_installs_our_packages_by_name() -> None:
+def test_texts_do_not_install_our_packages_by_name() -> None:
     found = {}
     for path in TEXTS:
         text = path.read_text()
@@ -62,7 +62,7 @@ def test_hints_are_found(text: str) -> None:
     assert hints(text)
 
 
-def test_an_adapter_is_installed_together_with_the_core() -> None:
+def test_adapters_are_installed_together_with_the_core() -> None:
     """pip would otherwise look up `influx-proto` on PyPI."""
     commands = [
         line
@@ -96,7 +96,7 @@ def project(organization: str | None = None, **roles: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ours", [project("we"), project(we="Owner"), project("we", other="Owner")])
-def test_a_name_of_ours_may_be_published(script: ModuleType, ours: Any) -> None:
+def test_our_name_may_be_published(script: ModuleType, ours: Any) -> None:
     assert script.problem("influx-proto", ours, owner="we", new=set()) is None
 
 
@@ -114,7 +114,7 @@ def test_a_name_of_ours_may_be_published(script: ModuleType, ours: Any) -> None:
         (None, "is not registered"),
     ],
 )
-def test_a_name_that_is_not_ours_must_not_be_published(script: ModuleType, foreign: Any, why: str) -> None:
+def test_foreign_name_must_not_be_published(script: ModuleType, foreign: Any, why: str) -> None:
     assert why in script.problem("influx-proto", foreign, owner="we", new={"influx-trio"})
 
 

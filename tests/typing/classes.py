@@ -1,4 +1,4 @@
-"""How decorated classes look to type checkers: as what they are. Never run: mypy and pyright read it."""
+"""Decorated classes as type checkers see them. Never run: mypy and pyright check it in the sources and the wheels."""
 
 from __future__ import annotations
 
