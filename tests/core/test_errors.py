@@ -1,4 +1,4 @@
-"""Errors as values: what they say, and that all of them reach another process."""
+"""Errors as values: messages, pickling and copying."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def plain(error: InfluxDBError) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_it_can_be_pickled_and_copied(error: InfluxDBError) -> None:
+def test_errors_can_be_pickled_and_copied(error: InfluxDBError) -> None:
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert (type(other), str(other), plain(other)) == (type(error), str(error), plain(error))
         assert other.retryable is error.retryable
 
 
-def test_no_kind_is_forgotten() -> None:
+def test_all_error_classes_are_tested() -> None:
     kinds = {kind for kind in vars(influx_proto).values() if isinstance(kind, type) and issubclass(kind, InfluxDBError)}
     assert {kind for kind in kinds if not any(isinstance(error, kind) for error in ERRORS)} <= {
         kind for kind in kinds if issubclass(kind, ResponseError)
@@ -71,7 +71,7 @@ def test_undelivered_lines_are_counted() -> None:
     assert str(ERRORS[-1]) == "2 lines were not delivered: gone"
 
 
-def test_a_partial_write_of_influxdb_2() -> None:
+def test_partial_write_of_influxdb_2() -> None:
     text = b'{"code":"unprocessable entity","message":"failure writing points to database: partial write: x dropped=3"}'
     headers = {"Content-Type": "application/json"}
     with pytest.raises(PartialWriteError) as caught:
