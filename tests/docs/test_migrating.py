@@ -124,8 +124,8 @@ def test_all_methods_of_their_client_are_listed(package: str) -> None:
 
 def programs_before(package: str) -> list[str]:
     page = (FOLDER / PAGES[package]).read_text()
-    found = re.findall(r"\*\*Before\*\*, with [\w-]+:\n\n```python programs_before\n(.*?)```", page, re.DOTALL)
-    assert len(found) == page.count("```python programs_before\n") == page.count("**After**:\n\n```python\n")
+    found = re.findall(r"\*\*Before\*\*, with [\w-]+:\n\n```python before\n(.*?)```", page, re.DOTALL)
+    assert len(found) == page.count("```python before\n") == page.count("**After**:\n\n```python\n")
     return found
 
 
@@ -134,7 +134,7 @@ def test_programs_before(package: str, influxd: Server, database: str) -> None:
     """All programs compile. Those for influxdb-client are not run: they need a server that the tests do not have."""
     blocks = programs_before(package)
     for number, block in enumerate(blocks, 1):
-        compile(block, f"{PAGES[package]}, programs_before {number}", "exec", dont_inherit=True)
+        compile(block, f"{PAGES[package]}, before {number}", "exec", dont_inherit=True)
     if package == "influxdb_client":
         return
     pytest.importorskip(package, reason="the client that this page is about is not installed")

@@ -70,7 +70,7 @@ def check_live_chart(port: int, tmp_path: Path) -> None:
             assert get_json(port, "/data?host=unknown&seconds=60")[1]["rows"] == []
             for wrong in ("", "?host=a", "?host=a&seconds=-1", "?host=a&seconds=1e9", "?host=a&seconds=90000"):
                 status, answered = get_json(port, f"/data{wrong}")
-                assert (status, "get_json for" in answered["error"]) == (400, True)
+                assert (status, "ask for" in answered["error"]) == (400, True)
 
             server.kill()
             status, answered = get_json(port, "/hosts")

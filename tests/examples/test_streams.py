@@ -74,7 +74,7 @@ def test_tail_stdin_in_milliseconds(influxd: Server, database: str, tmp_path: Pa
 def test_import_file_of_csv(influxd: Server, database: str, tmp_path: Path) -> None:
     """The first rows do not show all types of the file."""
     (tmp_path / "trips.csv").write_text(
-        "start_example,vehicle,fare,note\n"
+        "started,vehicle,fare,note\n"
         "2024-05-01T10:00:00Z,007,12,\n"
         '2024-05-01T10:00:00.000000001Z,008,12.5,"NA, two"\n'
         "2024-05-01T10:00:01Z,,,x\n"

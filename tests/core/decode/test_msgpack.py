@@ -276,8 +276,8 @@ def test_truncation() -> None:
         (b"\x81\xa7results\x91\x81\x81\x01\x02\xa1\xff", "not InfluxDB's MessagePack"),
         (b"\x81\xa7results" + b"\x91" * 100_000 + b"\x00", "not InfluxDB's MessagePack"),
         (b"\x81\xa7results" + b"\x91" * 100_000 + b"\xa1\xff", "not InfluxDB's MessagePack"),
-        (b"\x81\xa7results\xdd\xff\xff\xff\xff", "split_at"),
-        (b"\x81\xa7results\xdb\xff\xff\xff\xff", "split_at"),
+        (b"\x81\xa7results\xdd\xff\xff\xff\xff", "cut"),
+        (b"\x81\xa7results\xdb\xff\xff\xff\xff", "cut"),
     ],
 )
 def test_invalid_responses(response: bytes, message: str) -> None:

@@ -45,7 +45,7 @@ def half() -> float:
 
 
 def schedule(op: Op[Any], policy: RetryPolicy, errors: list[Exception]) -> list[float]:
-    """Return the waits of a flow whose attempts fail with these errors and then succeed; -1 at the end if it gave up."""
+    """Return the waits of a flow whose attempts fail with these errors and then succeed, and -1 if it gave up."""
     clock = Clock()
     flow = attempts(op.request, op.receiver, policy, clock)
     attempt = next(flow)
