@@ -151,10 +151,10 @@ def test_client_may_disconnect(sent: bytes) -> None:
 @pytest.mark.parametrize(
     ("behavior", "sent", "message"),
     [
-        ([Receive()], b"nonsense\r\n\r\n", "no HTTP request: b'nonsense"),
-        ([Receive()], b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", "no HTTP request: b'GET /"),
+        ([Receive()], b"nonsense\r\n\r\n", "not an HTTP request: b'nonsense"),
+        ([Receive()], b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", "not an HTTP request: b'GET /"),
         ([Receive()], b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n", "invalid literal for int"),
-        ([Receive()], b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n", "goes on after its size"),
+        ([Receive()], b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n", "longer than its size"),
         ([Receive(), Hold()], GET + b"again", "not in the script: b'again'"),
         ([Receive(), Close(), Send(b"more")], GET, "Bad file descriptor"),
     ],

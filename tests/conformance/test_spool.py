@@ -407,7 +407,7 @@ def test_truncated_last_record(
     assert segments(folder) == []
 
 
-def test_damaged_record_in_the_middle(
+def test_corrupt_record_in_the_middle(
     connect: Callable[..., Any], client: Any, database: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     leave_lines(connect, folder, line(1), line(2), line(3), database=database)
