@@ -33,8 +33,8 @@ async def writes(client: AsyncInfluxDBClient) -> None:
         assert await client.write(data, db="db") is True
 
 
-def kept(*answers: bytes) -> Behavior:
-    return [*(step for answer in answers for step in (Receive(), Send(answer))), Hold()]
+def keep_alive_behavior(*responses: bytes) -> Behavior:
+    return [*(step for response in responses for step in (Receive(), Send(response))), Hold()]
 
 
 def without_connectors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_connector_with_different_parameters(monkeypatch: pytest.MonkeyPatch) ->
     original, ours = aiohttp.BaseConnector.connect, _tracking._Reporting.connect
     monkeypatch.setattr(aiohttp.BaseConnector, "connect", connect)
     monkeypatch.setattr(_tracking._Reporting, "connect", request)
-    with ScriptedServer([kept(*[respond(204)] * 3)]) as server:
+    with ScriptedServer([keep_alive_behavior(*[respond(204)] * 3)]) as server:
         run(writes, server.url)
         assert server.connections == 1
 
@@ -121,7 +121,7 @@ def test_protocol_without_undocumented_attributes(monkeypatch: pytest.MonkeyPatc
             return hidden.__get__(instance, owner)
 
     monkeypatch.setattr(ResponseHandler, missing, Hidden())
-    spoiled: Behavior = [*kept(respond(204), respond(204))[:-1], Stall(0.1), Send(respond(204)), Hold()]
+    spoiled: Behavior = [*keep_alive_behavior(respond(204), respond(204))[:-1], Stall(0.1), Send(respond(204)), Hold()]
 
     async def work(client: AsyncInfluxDBClient) -> None:
         for _ in range(2):
@@ -129,7 +129,7 @@ def test_protocol_without_undocumented_attributes(monkeypatch: pytest.MonkeyPatc
         await asyncio.sleep(0.3)
         await client.write("m v=2 1", db="db")
 
-    with ScriptedServer([spoiled, kept(respond(204))]) as server:
+    with ScriptedServer([spoiled, keep_alive_behavior(respond(204))]) as server:
         run(work, server.url)
         assert [request.connection for request in server.requests] == [1, 1, 2]
 
@@ -141,7 +141,7 @@ def test_protocol_that_rejects_new_attributes(monkeypatch: pytest.MonkeyPatch) -
 
     original = ResponseHandler.__setattr__
     monkeypatch.setattr(ResponseHandler, "__setattr__", set_attribute)
-    with ScriptedServer([kept(*[respond(204)] * 3)]) as server:
+    with ScriptedServer([keep_alive_behavior(*[respond(204)] * 3)]) as server:
         run(writes, server.url)
         assert server.connections == 1
 

@@ -209,7 +209,7 @@ def test_async_source(influxd: Server, database: str) -> None:
 # Use outside the block, and exit while others use the writer
 
 ASYNC_CLIENTS = pytest.mark.parametrize(
-    ("backend", "kind"),
+    ("backend", "client_class"),
     [("asyncio", influx_aiohttp.AsyncInfluxDBClient), ("trio", influx_trio.AsyncInfluxDBClient)],
     ids=["aiohttp", "trio"],
 )
@@ -231,9 +231,11 @@ def test_sync_writer_accepts_lines_only_in_its_block(influxd: Server, database: 
 
 
 @ASYNC_CLIENTS
-def test_async_writer_accepts_lines_only_in_its_block(influxd: Server, database: str, backend: str, kind: Any) -> None:
+def test_async_writer_accepts_lines_only_in_its_block(
+    influxd: Server, database: str, backend: str, client_class: Any
+) -> None:
     async def main() -> None:
-        async with kind.from_url(influxd.url, database=database) as client:
+        async with client_class.from_url(influxd.url, database=database) as client:
             writer = client.batch_writer()
             with pytest.raises(RuntimeError, match="must be entered"):
                 await writer.write("m n=1 1")
@@ -250,19 +252,19 @@ def test_async_writer_accepts_lines_only_in_its_block(influxd: Server, database:
     anyio.run(main, backend=backend)
 
 
-@pytest.mark.parametrize("what", ["write", "flush"])
+@pytest.mark.parametrize("operation", ["write", "flush"])
 @ASYNC_CLIENTS
-def test_waiting_tasks_raise_when_the_writer_is_closed(backend: str, kind: Any, what: str) -> None:
+def test_waiting_tasks_raise_when_the_writer_is_closed(backend: str, client_class: Any, operation: str) -> None:
     async def use(writer: Any) -> None:
         with pytest.raises(RuntimeError, match="closed"):
-            for n in range(20 if what == "write" else 1):
+            for n in range(20 if operation == "write" else 1):
                 await writer.write(f"m n={n} {n}")
             await writer.flush()
 
     async def main() -> None:
         with refused_port() as port, anyio.fail_after(20):
             async with (
-                kind("127.0.0.1", port, database="db", retry=SOON) as client,
+                client_class("127.0.0.1", port, database="db", retry=SOON) as client,
                 anyio.create_task_group() as others,
             ):
                 with pytest.raises(UndeliveredError):
@@ -279,14 +281,14 @@ def is_blocked(thread: int) -> bool:
     return sys._current_frames()[thread].f_code.co_filename == threading.__file__
 
 
-@pytest.mark.parametrize("what", ["write", "flush"])
-def test_waiting_threads_raise_when_the_writer_is_closed(what: str) -> None:
+@pytest.mark.parametrize("operation", ["write", "flush"])
+def test_waiting_threads_raise_when_the_writer_is_closed(operation: str) -> None:
     threads: list[int] = []
 
     def use(writer: Any) -> None:
         threads.append(threading.get_ident())
         with pytest.raises(RuntimeError, match="closed"):
-            for n in range(20 if what == "write" else 1):
+            for n in range(20 if operation == "write" else 1):
                 writer.write(f"m n={n} {n}")
             writer.flush()
 
@@ -365,19 +367,19 @@ def test_log_handler_that_uses_the_writer(max_pending: int) -> None:
 
 
 def test_callback_that_flushes() -> None:
-    told: list[InfluxDBError] = []
+    errors: list[InfluxDBError] = []
     with ScriptedServer([reply(204)]) as server:
         with influx_requests.InfluxDBClient.from_url(server.url, database="db", retry=SOON) as client:
 
             def on_progress(writer: Any) -> None:
-                if not told:
+                if not errors:
                     writer.write("m n=1i 1")
                     writer.flush()
 
             with pytest.raises(CallbackError, match="cannot wait for the writer"):
-                with client.batch_writer(max_delay=0.01, on_progress=on_progress, on_error=told.append) as writer:
+                with client.batch_writer(max_delay=0.01, on_progress=on_progress, on_error=errors.append) as writer:
                     writer.write(LINES)
-    assert len(told) == 1
+    assert len(errors) == 1
 
 
 def run_in_fork(function: Callable[[], None]) -> int:
@@ -389,7 +391,7 @@ def run_in_fork(function: Callable[[], None]) -> int:
             signal.alarm(20)
             function()
             code = 0
-        except BaseException:  # noqa: BLE001 - it is printed, and must not get into the test's own stack
+        except BaseException:  # noqa: BLE001 - the child prints it and exits
             traceback.print_exc()
         finally:
             os._exit(code)

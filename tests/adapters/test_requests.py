@@ -78,7 +78,7 @@ def test_callers_session_keeps_its_authentication() -> None:
 def test_session_with_raise_for_status(influxd: Server, database: str) -> None:
     """The client still reads the server's error message."""
     with requests.Session() as session:
-        session.hooks["response"].append(lambda answer, **_: answer.raise_for_status())
+        session.hooks["response"].append(lambda response, **_: response.raise_for_status())
         with InfluxDBClient.from_url(influxd.url, database=database, session=session) as client:
             assert client.ping().version
             with pytest.raises(QueryError, match="found SELEC"):

@@ -191,8 +191,8 @@ def test_session_whose_responses_lack_read1() -> None:
             return response
 
     body = b'{"results":[{"statement_id":0}]}\n'
-    answer = reply(200, {"Content-Type": "application/json"}, body)
-    with ScriptedServer([answer]) as server, requests.Session() as session:
+    behavior = reply(200, {"Content-Type": "application/json"}, body)
+    with ScriptedServer([behavior]) as server, requests.Session() as session:
         session.mount("http://", Adapter())
         with InfluxDBClient.from_url(server.url, session=session) as client:
             assert client.query("SHOW DATABASES").series == []

@@ -51,8 +51,8 @@ def exchange(server: ScriptedServer, *sent: bytes) -> bytes:
 def test_records_a_request_and_responds() -> None:
     post = b"POST /write?db=x HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nx-a:  2 \r\nContent-Length: 5\r\n\r\nm v=1"
     with ScriptedServer([reply(204, {"X-Influxdb-Version": "1.6.7"})]) as server:
-        answer = exchange(server, post)
-    assert answer == (
+        response = exchange(server, post)
+    assert response == (
         b"HTTP/1.1 204 No Content\r\nConnection: close\r\nX-Influxdb-Version: 1.6.7\r\nContent-Length: 0\r\n\r\n"
     )
     (request,) = server.requests
@@ -88,9 +88,9 @@ def test_receive_without_reading_the_body() -> None:
 
 def test_the_last_behavior_repeats() -> None:
     with ScriptedServer([[Send(b"one")], [Send(b"two")]]) as server:
-        answers = [exchange(server) for _ in range(4)]
+        responses = [exchange(server) for _ in range(4)]
         assert server.connections == 4
-    assert answers == [b"one", b"two", b"two", b"two"]
+    assert responses == [b"one", b"two", b"two", b"two"]
 
 
 def test_connections_are_served_concurrently() -> None:
@@ -99,12 +99,12 @@ def test_connections_are_served_concurrently() -> None:
 
 
 def test_drip_sends_byte_by_byte() -> None:
-    pieces: list[bytes] = []
+    received: list[bytes] = []
     with ScriptedServer([[Drip(b"slowly", every=0.02)]]) as server, connect(server) as connection:
-        while piece := connection.recv(100):
-            pieces.append(piece)
-    assert b"".join(pieces) == b"slowly"
-    assert len(pieces) > 1
+        while data := connection.recv(100):
+            received.append(data)
+    assert b"".join(received) == b"slowly"
+    assert len(received) > 1
 
 
 def test_reset_is_seen_as_a_reset() -> None:
@@ -207,7 +207,7 @@ def test_refused_port() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "expected"),
+    ("built", "expected"),
     [
         (respond(200, body=b"{}"), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
         (respond(200, {"content-length": "9"}, b"{}"), b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}"),
@@ -220,8 +220,8 @@ def test_refused_port() -> None:
         (chunked(), b"0\r\n\r\n"),
     ],
 )
-def test_response_builders(made: bytes, expected: bytes) -> None:
-    assert made == expected
+def test_response_builders(built: bytes, expected: bytes) -> None:
+    assert built == expected
 
 
 def test_script_is_any_sequence_of_behaviors() -> None:

@@ -315,8 +315,8 @@ def test_asyncio_cancelled_while_entering(
 
 def test_writer_can_be_entered_after_a_failed_attempt(influxd: Server, database: str, tmp_path: Path) -> None:
     with refused_port() as port:
-        away = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
-        with away, away.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
+        unreachable = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with unreachable, unreachable.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
             writer.write(LINES[0])
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         again = client.batch_writer(spool=Spool(tmp_path))
@@ -335,8 +335,8 @@ def test_writer_can_be_entered_after_a_failed_attempt(influxd: Server, database:
 def test_completed_file_that_was_not_deleted_yet(influxd: Server, database: str, tmp_path: Path) -> None:
     """The process was killed after it had marked all lines as completed."""
     with refused_port() as port:
-        away = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
-        with away, away.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
+        unreachable = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with unreachable, unreachable.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
             writer.write(LINES)
     [segment] = tmp_path.glob("*.spool")
     data = segment.read_bytes()

@@ -51,8 +51,8 @@ def test_session_is_rejected() -> None:
         AsyncInfluxDBClient(session=object())  # type: ignore[arg-type]  # on purpose
 
 
-@pytest.mark.parametrize("answer", [[], [Send(respond(200)[:10])]], ids=["before the response", "within its head"])
-def test_cancelled_call_closes_its_socket(answer: Behavior) -> None:
+@pytest.mark.parametrize("start", [[], [Send(respond(200)[:10])]], ids=["before the response", "within its head"])
+def test_cancelled_call_closes_its_socket(start: Behavior) -> None:
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url) as client, trio.open_nursery() as nursery:
             nursery.start_soon(client.ping)
@@ -64,7 +64,7 @@ def test_cancelled_call_closes_its_socket(answer: Behavior) -> None:
             assert scope.cancelled_caught
             assert await client.ping()
 
-    stalled: Behavior = [Receive(), *answer, Stall(30)]
+    stalled: Behavior = [Receive(), *start, Stall(30)]
     with ScriptedServer([stalled, stalled, reply(204)]) as server:
         trio.run(main, server)
         assert server.connections == 3
@@ -82,10 +82,10 @@ def test_data_before_a_malformed_chunk_is_yielded_before_the_error() -> None:
             client.query_points("SELECT v FROM m") as points,
         ):
             async for point in points:
-                found.append(point["time"])  # noqa: PERF401 - a comprehension would have nothing where it ends in an error
+                found.append(point["time"])  # noqa: PERF401 - a comprehension would lose its points on an error
 
-    answer = respond(200, head, chunked(part % 1, part % 2, end=False) + b"no size\r\n")
-    with ScriptedServer([[Receive(), Send(answer)]]) as server, pytest.raises(ProtocolError, match="chunk header"):
+    response = respond(200, head, chunked(part % 1, part % 2, end=False) + b"no size\r\n")
+    with ScriptedServer([[Receive(), Send(response)]]) as server, pytest.raises(ProtocolError, match="chunk header"):
         trio.run(main, server)
     assert found == [1, 2]
 
@@ -240,12 +240,12 @@ def test_concurrent_runs_are_rejected() -> None:
 def test_run_that_accepts_no_more_tasks(influxd: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A generator may be closed after the main task. The client can be used in the next run."""
 
-    def refuse(*_: object) -> None:
+    def reject(*_: object) -> None:
         raise RuntimeError("Nursery is closed to new arrivals")
 
     client = AsyncInfluxDBClient.from_url(influxd.url)
     with monkeypatch.context() as patch:
-        patch.setattr(trio.lowlevel, "spawn_system_task", refuse)
+        patch.setattr(trio.lowlevel, "spawn_system_task", reject)
         with pytest.raises(RuntimeError, match="closed to new arrivals"):
             trio.run(client.ping)
     assert trio.run(client.ping).version
@@ -344,7 +344,7 @@ def test_idle_connections_expire() -> None:
 def test_error_in_a_streamed_body_is_raised_unchanged(influxd: Server) -> None:
     """The error is not wrapped in a group, although a nursery would do so."""
 
-    class Pieces:
+    class Chunks:
         def __iter__(self) -> Iterator[bytes]:
             yield b"m v=1 1"
             raise LookupError("mine")
@@ -353,7 +353,7 @@ def test_error_in_a_streamed_body_is_raised_unchanged(influxd: Server) -> None:
         op = ops.write("m v=1 1", db="db")
         async with AsyncInfluxDBClient.from_url(influxd.url) as client:
             with pytest.raises(LookupError, match="mine"):
-                await client.execute(replace(op, request=replace(op.request, body=Pieces())))
+                await client.execute(replace(op, request=replace(op.request, body=Chunks())))
             await client.ping()
 
     trio.run(main)
@@ -362,7 +362,7 @@ def test_error_in_a_streamed_body_is_raised_unchanged(influxd: Server) -> None:
 def test_early_response_does_not_end_the_upload() -> None:
     """The server completes the response only after the whole request, so stopping the upload would deadlock."""
     size = 20_000_000
-    answer = respond(400, {"Content-Type": "application/json"}, b'{"error":"unable to parse"}\n')
+    response = respond(400, {"Content-Type": "application/json"}, b'{"error":"unable to parse"}\n')
 
     class ReadRest:
         def run(self, connection: scripted.Connection) -> None:
@@ -377,7 +377,7 @@ def test_early_response_does_not_end_the_upload() -> None:
             with pytest.raises(WriteError, match="unable to parse"):
                 await client.write(f'm s="{"x" * size}" 1', db="db", batch_bytes=None)
 
-    with ScriptedServer([[Receive(body=False), Send(answer[:-10]), ReadRest(), Send(answer[-10:])]]) as server:
+    with ScriptedServer([[Receive(body=False), Send(response[:-10]), ReadRest(), Send(response[-10:])]]) as server:
         trio.run(main, server.url)
 
 

@@ -247,12 +247,12 @@ def test_password_prompt(guarded: Influxd) -> None:
 def test_secrets_are_not_shown(guarded: Influxd, right: bool) -> None:
     secret = SECRET if right else "wr0ng-one"
     in_url = guarded.url.replace("http://", f"http://admin:{secret}@")
-    away = f"http://admin:{secret}@127.0.0.1:1"
+    unreachable = f"http://admin:{secret}@127.0.0.1:1"
     for url, more in (
         (in_url, {}),
         (guarded.url, {"INFLUXDB_USERNAME": "admin", "INFLUXDB_PASSWORD": secret}),
         (guarded.url, {"INFLUXDB_TOKEN": secret}),
-        (away, {}),
+        (unreachable, {}),
         (f"htp://admin:{secret}@h", {}),
     ):
         env = environment(url, "db", **more)

@@ -93,9 +93,9 @@ def test_lists_have_a_column_name(env: dict[str, str], client: InfluxDBClient) -
 @pytest.mark.usefixtures("lines")
 def test_csv_output_allows_only_one_table(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text("as it was")
-    for kind in ("csv", "parquet"):
+    for file_format in ("csv", "parquet"):
         text = "SELECT load FROM cpu; SELECT cores FROM cpu"
-        done = run(env, "query", text, "-f", kind, "-o", tmp_path / "out.csv", code=1)
+        done = run(env, "query", text, "-f", file_format, "-o", tmp_path / "out.csv", code=1)
         assert "run the statements one by one" in done.stderr
         assert (tmp_path / "out.csv").read_text() == "as it was"
         assert len(list(tmp_path.iterdir())) == 1

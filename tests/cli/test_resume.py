@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa  # type: ignore[import-untyped]  # has no types
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # see above
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 import pytest
 from influx_requests import InfluxDBClient
 
@@ -33,7 +33,7 @@ def server() -> Iterator[Influxd]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return files with the same points in all formats."""
     folder = tmp_path_factory.mktemp("files")
-    found = {kind: folder / f"m.{kind}" for kind in ("lp", "json", "csv", "parquet")}
+    found = {file_format: folder / f"m.{file_format}" for file_format in ("lp", "json", "csv", "parquet")}
     found["lp"].write_text("".join(f'm,host=h{n % 7} v={n}i,s="{n}\n" {n}\n' for n in range(LINES)))
     with found["json"].open("w") as file:
         for n in range(LINES):
@@ -80,35 +80,35 @@ OPTIONS = {"csv": ["--measurement", "m", "--tag-columns", "host", "--types", "s=
            "parquet": ["--measurement", "m", "--tag-columns", "host"]}  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["lp", "json", "csv", "parquet"])
-def test_killed_server(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path], kind: str) -> None:
+@pytest.mark.parametrize("file_format", ["lp", "json", "csv", "parquet"])
+def test_killed_server(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path], file_format: str) -> None:
     env = environment(server.url, "resumed")
-    command = ["write", str(files[kind]), *OPTIONS.get(kind, [])]
+    command = ["write", str(files[file_format]), *OPTIONS.get(file_format, [])]
     process = start(env, *command, "--retry-for", "0")
-    read_progress(files[kind])
+    read_progress(files[file_format])
     server.kill()
     _, stderr = process.communicate(timeout=60)
     try:
         assert process.returncode == 3, stderr
     finally:
         server.start()
-    stored = read_progress(files[kind])["stored"]
+    stored = read_progress(files[file_format])["stored"]
     assert 0 < stored < LINES
-    assert f"m.{kind}: {stored:,} lines stored, up to line " in stderr
+    assert f"m.{file_format}: {stored:,} lines stored, up to line " in stderr
     assert "with --resume goes on there" in stderr
     assert stderr.count("\n") == 2
 
     done = run(env, *command, "--resume")
-    assert done.stderr.splitlines()[0].endswith(f"goes on after line {reached_lines(kind, stored):,}")
-    assert done.stderr.endswith(f"m.{kind}: {LINES:,} lines stored\n")
+    assert done.stderr.splitlines()[0].endswith(f"goes on after line {reached_lines(file_format, stored):,}")
+    assert done.stderr.endswith(f"m.{file_format}: {LINES:,} lines stored\n")
     assert stored_since_start(fresh) == LINES - stored
     check_all(fresh)
-    assert not list(files[kind].parent.glob("*influx-progress*"))
+    assert not list(files[file_format].parent.glob("*influx-progress*"))
 
 
-def reached_lines(kind: str, stored: int) -> int:
+def reached_lines(file_format: str, stored: int) -> int:
     """Convert a number of stored points to lines of the file: each point's text contains an LF."""
-    return 2 * stored if kind == "lp" else 2 * stored + 1 if kind == "csv" else stored
+    return 2 * stored if file_format == "lp" else 2 * stored + 1 if file_format == "csv" else stored
 
 
 def test_killed_program(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) -> None:

@@ -59,25 +59,25 @@ def exact(result: QueryResult) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "epoch"),
+    ("file_format", "epoch"),
     [("lp", None), ("json", None), ("json", "us"), ("csv", None), ("csv", "ns"), ("csv", "us"), ("parquet", None)],
 )
 def test_round_trip(
-    client: InfluxDBClient, env: dict[str, str], copy: str, tmp_path: Path, kind: str, epoch: str | None
+    client: InfluxDBClient, env: dict[str, str], copy: str, tmp_path: Path, file_format: str, epoch: str | None
 ) -> None:
     points = POINTS if epoch != "us" else [{**point, "time": point["time"] // 1000 * 1000} for point in POINTS]
-    if kind in {"csv", "parquet"}:  # these formats separate column names by commas
+    if file_format in {"csv", "parquet"}:  # these formats separate column names by commas
         points = [
             {**point, "tags": {key.replace(", key=", ""): value for key, value in point["tags"].items()}}
             for point in points
         ]
     client.write(points)
-    file = tmp_path / f"data.{kind}"
+    file = tmp_path / f"data.{file_format}"
     given = [] if epoch is None else ["--epoch", epoch]
     run(env, "query", SELECT_ALL, "-o", file, *given)
     options = {"csv": ["--tag-columns", "host,tag", "--types", "text=string"], "parquet": ["--tag-columns", "host,tag"]}
     precision = ["--precision", epoch] if epoch else []
-    done = run(env, "write", file, "-d", copy, *options.get(kind, []), *precision)
+    done = run(env, "write", file, "-d", copy, *options.get(file_format, []), *precision)
     assert done.stderr == f"{file}: 48 lines stored\n"
     before, after = client.query(SELECT_ALL), client.query(SELECT_ALL, db=copy)
     assert exact(before) == exact(after)
@@ -85,12 +85,14 @@ def test_round_trip(
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("kind", ["lp", "json", "csv"])
-def test_through_a_pipe(client: InfluxDBClient, env: dict[str, str], copy: str, kind: str) -> None:
+@pytest.mark.parametrize("file_format", ["lp", "json", "csv"])
+def test_through_a_pipe(client: InfluxDBClient, env: dict[str, str], copy: str, file_format: str) -> None:
     client.write('m,host=a v=1,n=2i,s="x",b=t 5\nm,host=b v=2 6')
-    out = run(env, "query", "SELECT * FROM m", "-f", kind, *(["--tag-columns", "host"] if kind != "csv" else [])).stdout
-    options = ["--tag-columns", "host"] if kind == "csv" else []
-    run(env, "write", "-f", kind, "-d", copy, *options, stdin=out)
+    out = run(
+        env, "query", "SELECT * FROM m", "-f", file_format, *(["--tag-columns", "host"] if file_format != "csv" else [])
+    ).stdout
+    options = ["--tag-columns", "host"] if file_format == "csv" else []
+    run(env, "write", "-f", file_format, "-d", copy, *options, stdin=out)
     assert exact(client.query(SELECT_ALL)) == exact(client.query(SELECT_ALL, db=copy))
 
 
@@ -114,10 +116,10 @@ def test_large_results_in_parts(client: InfluxDBClient, env: dict[str, str], cop
     """Some parts have a column without any value."""
     client.write(f"m,host={'ab'[n % 2]} v={n}i,late={n / 2} {n}" if n > 11_000 else f"m,host=c v={n}i {n}"
                  for n in range(12_000))  # fmt: skip
-    for kind in ("parquet", "csv", "lp", "json"):
-        file = tmp_path / f"data.{kind}"
+    for file_format in ("parquet", "csv", "lp", "json"):
+        file = tmp_path / f"data.{file_format}"
         run(env, "query", "SELECT * FROM m GROUP BY *", "-o", file)
         client.query(f'DROP DATABASE "{copy}"; CREATE DATABASE "{copy}"')
-        options = ["--tag-columns", "host"] if kind in {"csv", "parquet"} else []
+        options = ["--tag-columns", "host"] if file_format in {"csv", "parquet"} else []
         assert "12,000 lines stored" in run(env, "write", file, "-d", copy, *options).stderr
         assert exact(client.query(SELECT_ALL)) == exact(client.query(SELECT_ALL, db=copy))

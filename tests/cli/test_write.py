@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa  # type: ignore[import-untyped]  # has no types
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # see above
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 import pytest
 from influx_requests import InfluxDBClient
 from influx_requests._cli import main
@@ -225,24 +225,24 @@ def test_byte_order_mark_is_rejected(here: Path, client: InfluxDBClient, capsys:
     assert client.query("SHOW MEASUREMENTS").series == []
 
 
-@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("file_format", ["csv", "json", "parquet"])
 def test_rejected_lines_of_other_formats(
-    here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str], kind: str
+    here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str], file_format: str
 ) -> None:
     client.write("m v=1.5 1")
     points = [{"measurement": "m", "tags": {}, "fields": {f"w{n}" if n % 2 else "v": n}, "time": n} for n in range(5)]
-    if kind == "json":
+    if file_format == "json":
         (here / "m.json").write_text("\n".join(map(json.dumps, points)))
-    elif kind == "csv":
+    elif file_format == "csv":
         (here / "m.csv").write_text("time,v,w1,w3\n0,0,,\n1,,1,\n2,2,,\n3,,,3\n4,4,,\n")
     else:
         pq.write_table(pa.table({"time": range(5), "v": [0, None, 2, None, 4], "w1": [None, 1, None, 3, None]}),
                        here / "m.parquet")  # fmt: skip
-    options = ["--measurement", "m"] if kind != "json" else []
-    assert main(["write", f"m.{kind}", *options, "--rejected", "bad.lp"]) == 1
-    first = 2 if kind == "csv" else 1
+    options = ["--measurement", "m"] if file_format != "json" else []
+    assert main(["write", f"m.{file_format}", *options, "--rejected", "bad.lp"]) == 1
+    first = 2 if file_format == "csv" else 1
     messages = (here / "bad.lp").read_text().splitlines()
-    assert [line.split(": ")[0] for line in messages[::2]] == [f"# m.{kind}:{first + n}" for n in (0, 2, 4)]
+    assert [line.split(": ")[0] for line in messages[::2]] == [f"# m.{file_format}:{first + n}" for n in (0, 2, 4)]
     assert messages[1::2] == ["m v=0i 0", "m v=2i 2", "m v=4i 4"]
     assert "2 lines stored, 3 rejected" in capsys.readouterr().err
 

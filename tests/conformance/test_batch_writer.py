@@ -55,7 +55,7 @@ def slowly(driver: Driver, items: Any, may_continue: Callable[[], bool]) -> Any:
     async def async_items() -> AsyncIterator[Any]:
         for item in items:
             with anyio.fail_after(20):
-                while not may_continue():  # noqa: ASYNC110 - it is the server's state that is looked at
+                while not may_continue():  # noqa: ASYNC110 - polls state of the server
                     await anyio.sleep(0.01)
             yield item
 
@@ -69,7 +69,7 @@ def slowly(driver: Driver, items: Any, may_continue: Callable[[], bool]) -> Any:
 
 def test_exit_stores_all_lines(client: Any) -> None:
     states: list[tuple[int, int]] = []
-    progress = lambda writer: states.append((writer.written, writer.pending))  # noqa: E731 - it is one
+    progress = lambda writer: states.append((writer.written, writer.pending))  # noqa: E731 - the test is about a lambda
     with client.batch_writer(max_lines=100, max_delay=LONG, on_progress=progress) as writer:
         receipts = [writer.write(points(250)), writer.write("m,t=a n=250i 250"), writer.write(points(3, 251))]
         assert [receipt.lines for receipt in receipts] == [250, 1, 3]

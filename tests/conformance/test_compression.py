@@ -110,7 +110,7 @@ def test_compressed_responses(
 ) -> None:
     body = encode(ANSWER)
     headers = {**JSON, "Content-Encoding": encoding}
-    for answer in (
+    for response in (
         respond(200, headers, body),
         respond(
             200,
@@ -118,7 +118,7 @@ def test_compressed_responses(
             chunked(*(body[at : at + 50] for at in range(0, len(body), 50))),
         ),
     ):
-        with ScriptedServer([[Receive(), step(answer[:3000]), Send(answer[3000:])]]) as server:
+        with ScriptedServer([[Receive(), step(response[:3000]), Send(response[3000:])]]) as server:
             [series] = connect(server.url, gzip=True).query("SELECT v FROM m").series
             assert series.values == ROWS
 
@@ -129,7 +129,7 @@ def test_errors_are_decompressed(connect: Callable[..., Any], status: int) -> No
     with ScriptedServer([reply(status, {**JSON, "Content-Encoding": "gzip"}, body)]) as server:
         with pytest.raises(Exception, match="nope") as caught:
             connect(server.url, gzip=True, retry=ONCE).write("m v=1 1", db="db")
-    assert caught.value.body == b'{"error":"nope"}'  # type: ignore[attr-defined]  # a ResponseError's
+    assert caught.value.body == b'{"error":"nope"}'  # type: ignore[attr-defined]  # an attribute of ResponseError
 
 
 @pytest.mark.parametrize(

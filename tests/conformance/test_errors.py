@@ -410,8 +410,8 @@ def test_statuses(
         with pytest.raises(error, match=text) as caught:
             client.write("m v=1 1", db="db")
         assert isinstance(caught.value, WriteError)
-        assert {kind for kind in EXTRA_CLASSES if isinstance(caught.value, kind)} == {
-            kind for kind in EXTRA_CLASSES if issubclass(error, kind)
+        assert {cls for cls in EXTRA_CLASSES if isinstance(caught.value, cls)} == {
+            cls for cls in EXTRA_CLASSES if issubclass(error, cls)
         }
         assert caught.value.status == status
         assert caught.value.body == body
@@ -420,8 +420,8 @@ def test_statuses(
         assert (type(again), str(again), again.body) == (type(caught.value), str(caught.value), body)
         with pytest.raises((QueryError, ProtocolError)) as asked:
             client.query("SHOW DATABASES")
-        for kind in EXTRA_CLASSES & {*error.__mro__}:
-            assert isinstance(asked.value, kind)
+        for cls in EXTRA_CLASSES & {*error.__mro__}:
+            assert isinstance(asked.value, cls)
 
 
 def test_redirects_are_not_followed(connect: Callable[..., Any]) -> None:

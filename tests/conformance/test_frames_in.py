@@ -53,11 +53,11 @@ def test_frame_round_trip(client: Any, frame: pd.DataFrame) -> None:
     assert [type(found[0][key]) for key in ("f", "f4", "i", "n", "b", "s")] == [float, float, int, int, bool, str]
 
 
-@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
-def test_arrow_data_is_stored_like_the_frame(client: Any, frame: pd.DataFrame, kind: str) -> None:
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_arrow_data_is_stored_like_the_frame(client: Any, frame: pd.DataFrame, library: str) -> None:
     frame = frame.astype({"o": "str"})
     data: Any = pl.DataFrame(frame.assign(time=frame.index).reset_index(drop=True))
-    if kind == "pyarrow":
+    if library == "pyarrow":
         data = data.to_arrow()
     client.write(frame, "m", tag_columns=["host"])
     expected = points(client)

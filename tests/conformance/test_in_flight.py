@@ -55,17 +55,17 @@ def responding(*before: Step) -> Sequence[Step]:
 
 @pytest.mark.needs("background")
 def test_next_batch_is_encoded_while_one_is_in_flight(connect: Callable[..., Any]) -> None:
-    made = threading.Event()
+    encoded = threading.Event()
     counted = ConcurrencyCounter()
 
     def watched() -> Iterator[str]:
         for number, line in enumerate(lines(40)):
             if number == 19:
-                made.set()
+                encoded.set()
             yield line
 
     def wait() -> None:
-        assert made.wait(20)
+        assert encoded.wait(20)
 
     with ScriptedServer([responding(Call(counted.enter), Call(wait), Call(counted.leave))]) as server:
         connect(server.url, database="db").write(watched(), batch_lines=10)

@@ -147,12 +147,12 @@ ROWS = [[n, f'value {n} \u2028 \\ " é'] for n in range(300)]
 def test_responses_in_any_framing(connect: Callable[..., Any], framing: str) -> None:
     series = {"name": "m", "columns": ["time", "v"], "values": ROWS}
     body = (json.dumps({"results": [{"statement_id": 0, "series": [series]}]}, ensure_ascii=False) + "\n").encode()
-    pieces = [body[at : at + 7] for at in range(0, len(body), 7)]
+    chunks = [body[at : at + 7] for at in range(0, len(body), 7)]
     data = {
         "length": respond(200, JSON, body),
-        "chunks": respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(*pieces)),
+        "chunks": respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(*chunks)),
         "close": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + body,
-        "drip": respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(*pieces)),
+        "drip": respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(*chunks)),
     }[framing]
     step = Drip(data[:3000], every=0) if framing == "drip" else Send(data)
     rest = [Send(data[3000:])] if framing == "drip" else []

@@ -102,8 +102,8 @@ def test_next_writer_delivers_remaining_lines(
     connect: Callable[..., Any], client: Any, database: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
-        with away.batch_writer(spool=Spool(folder), max_lines=10, exit_timeout=0.3) as writer:
+        unreachable = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with unreachable.batch_writer(spool=Spool(folder), max_lines=10, exit_timeout=0.3) as writer:
             receipt = writer.write([line(n) for n in range(25)])
             other = writer.write("m n=25i 25", db=database, precision="ns")
     assert (writer.pending, writer.written, writer.undelivered) == (26, 0, [])
@@ -145,8 +145,8 @@ def test_server_outage(driver: Driver, folder: Path) -> None:
 def test_targets(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
     client.create_retention_policy("long", database, "INF", replication=1)
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", retry=SOON)
-        with away.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
+        unreachable = connect(f"http://127.0.0.1:{port}", retry=SOON)
+        with unreachable.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
             writer.write(line(1), db=database, rp="long")
             writer.write("m n=2i 2", db=database, precision="s")
             writer.write({"measurement": "m", "fields": {"n": 3}}, db=database)
@@ -245,10 +245,10 @@ def test_full_spool_drops_the_oldest_batch(
 ) -> None:
     errors: list[InfluxDBError] = []
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        unreachable = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
         options = {"max_lines": 2, "when_full": "drop_oldest", "exit_timeout": 0, "on_error": errors.append}
         with pytest.raises(BufferFullError, match="dropped the oldest"):
-            with away.batch_writer(spool=Spool(folder, 10 * ROOM), **options) as writer:
+            with unreachable.batch_writer(spool=Spool(folder, 10 * ROOM), **options) as writer:
                 for n in range(40):
                     writer.write(line(n))
                     assert size_of(folder) <= 10 * ROOM
@@ -382,9 +382,9 @@ def test_remaining_lines_of_a_dropped_database_stay(connect: Callable[..., Any],
 
 def test_callers_exception(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        unreachable = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
         with pytest.raises(KeyError) as caught:
-            with away.batch_writer(spool=Spool(folder), exit_timeout=0.1) as writer:
+            with unreachable.batch_writer(spool=Spool(folder), exit_timeout=0.1) as writer:
                 writer.write(line(1))
                 raise KeyError("mine")
     assert not hasattr(caught.value, "__notes__")
@@ -455,8 +455,8 @@ def test_concurrent_writers(connect: Callable[..., Any], client: Any, database: 
         assert stored(client) == list(range(400))
     assert segments(folder) == []
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
-        with away.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
+        unreachable = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with unreachable.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
             run_concurrently(
                 *(lambda k=k: [writer.write(line(n)) for n in range(50 * k, 50 * k + 50)] for k in range(8, 12))
             )

@@ -103,9 +103,9 @@ def test_unopened_stream_raises(client: Any, driver: Driver) -> None:
         async for _ in stream:
             pass
 
-    made = driver.client_class(database="db")
-    stream: Any = made.query_points("SELECT v FROM m")
-    if isinstance(made, Client):
+    unopened = driver.client_class(database="db")
+    stream: Any = unopened.query_points("SELECT v FROM m")
+    if isinstance(unopened, Client):
         with pytest.raises(TypeError, match=r"opened by `with`: with client\."):
             list(stream)
     else:

@@ -109,7 +109,7 @@ class Plain:
     def __eq__(self, other: object) -> bool:
         return vars(self) == vars(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as of any class that is equal by its contents
+    __hash__ = None  # type: ignore[assignment]  # as for any class that defines __eq__
 
 
 Functional: Any = namedtuple(  # noqa: PYI024 - the form to test

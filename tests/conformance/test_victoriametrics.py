@@ -82,14 +82,14 @@ def test_objects(client: Any, victoriametrics: VictoriaMetrics, name: str) -> No
     ])
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars"])
-def test_frames(client: Any, victoriametrics: VictoriaMetrics, name: str, kind: str) -> None:
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames(client: Any, victoriametrics: VictoriaMetrics, name: str, library: str) -> None:
     times = np.array([NS + n * 10**6 for n in range(3)]).view("M8[ns]")
     frame = pd.DataFrame(
         {"host": ["a", "b", None], "load": [0.5, np.nan, 2.5], "cores": [1, 2, 3]}, index=pd.DatetimeIndex(times)
     )
     data: Any = frame
-    if kind == "polars":
+    if library == "polars":
         data = pl.DataFrame({
             "time": times, "host": ["a", "b", None], "load": [0.5, None, 2.5], "cores": [1, 2, 3]
         })  # fmt: skip

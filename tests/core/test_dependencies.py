@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 import orjson
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
-import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
+import pyarrow.compute as pc  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,11 +105,11 @@ def test_csv_with_invalid_utf8() -> None:
 
 
 @pytest.mark.parametrize("size", [3, 40, 300, 70_000])
-@pytest.mark.parametrize("kind", ["application/json", "application/x-msgpack"])
-def test_error_messages_with_invalid_utf8(kind: str, size: int) -> None:
-    encode = msgspec.json.encode if kind == "application/json" else msgspec.msgpack.encode
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-msgpack"])
+def test_error_messages_with_invalid_utf8(content_type: str, size: int) -> None:
+    encode = msgspec.json.encode if content_type == "application/json" else msgspec.msgpack.encode
     body = encode({"error": "x" * size + "?"}).replace(b"?", b"\xe9")
-    assert error_message(Headers({"Content-Type": kind}), body) == "x" * size + "\N{REPLACEMENT CHARACTER}"
+    assert error_message(Headers({"Content-Type": content_type}), body) == "x" * size + "\N{REPLACEMENT CHARACTER}"
 
 
 def reformat(data: bytes) -> bytes:

@@ -43,8 +43,8 @@ ERRORS: list[InfluxDBError] = [
     SerializationError("row 0"),
     SpoolError("full", retryable=True),
     TransportError("gone", maybe_received=False),
-    *(kind(500, "no", Headers({"A": "b"}), b"") for kind in WriteError.__subclasses__()),
-    *(kind(500, "no", Headers({"A": "b"}), b"") for kind in QueryError.__subclasses__()),
+    *(cls(500, "no", Headers({"A": "b"}), b"") for cls in WriteError.__subclasses__()),
+    *(cls(500, "no", Headers({"A": "b"}), b"") for cls in QueryError.__subclasses__()),
     UndeliveredError([UndeliveredLines("db", None, "ns", b"a b=1\nc d=2", 2)], TransportError("gone")),
 ]
 
@@ -61,9 +61,9 @@ def test_errors_can_be_pickled_and_copied(error: InfluxDBError) -> None:
 
 
 def test_all_error_classes_are_tested() -> None:
-    kinds = {kind for kind in vars(influx_proto).values() if isinstance(kind, type) and issubclass(kind, InfluxDBError)}
-    assert {kind for kind in kinds if not any(isinstance(error, kind) for error in ERRORS)} <= {
-        kind for kind in kinds if issubclass(kind, ResponseError)
+    classes = {cls for cls in vars(influx_proto).values() if isinstance(cls, type) and issubclass(cls, InfluxDBError)}
+    assert {cls for cls in classes if not any(isinstance(error, cls) for error in ERRORS)} <= {
+        cls for cls in classes if issubclass(cls, ResponseError)
     }
 
 

@@ -58,13 +58,15 @@ def test_collector_is_paused(collector: bool) -> None:
     assert gc.isenabled() is collector
 
 
-@pytest.mark.parametrize(("encode", "kind"), [(msgspec.msgpack.encode, "x-msgpack"), (msgspec.json.encode, "json")])
+@pytest.mark.parametrize(
+    ("encode", "content_type"), [(msgspec.msgpack.encode, "x-msgpack"), (msgspec.json.encode, "json")]
+)
 def test_large_documents_are_decoded_without_collections(
-    collector: bool, collections: list[int], encode: object, kind: str
+    collector: bool, collections: list[int], encode: object, content_type: str
 ) -> None:
     assert callable(encode)
-    data = encode(RESPONSE) + b"\n" * (kind == "json")
-    receiver = ops.query("SELECT 1").receiver(200, Headers({"Content-Type": f"application/{kind}"}))
+    data = encode(RESPONSE) + b"\n" * (content_type == "json")
+    receiver = ops.query("SELECT 1").receiver(200, Headers({"Content-Type": f"application/{content_type}"}))
     gc.collect()
     collections.clear()
     receiver.feed(data)

@@ -64,7 +64,7 @@ def test_row_on_a_server(client: InfluxDBClient, call: str, statement: str, retu
     if rejection:  # the object in the row may not exist, and an older server lacks the limits of InfluxDB 1.12
         assert "parsing" not in rejection or "found FUTURE" in rejection
         return
-    kind = re.sub(r"\W.*", "", returns)
-    assert type(result).__name__ == {"None": "NoneType"}.get(kind, kind)
+    type_name = re.sub(r"\W.*", "", returns)
+    assert type(result).__name__ == {"None": "NoneType"}.get(type_name, type_name)
     for one in result if isinstance(result, list) else ():
         assert type(one).__name__ == returns.removeprefix("list[").removesuffix("]")

@@ -20,9 +20,9 @@ JSON = Headers({"Content-Type": "application/json"})
 
 def error_of(asked: Literal["write", "query"], status: int, text: str) -> InfluxDBError:
     read = ops.query("SELECT v FROM m").read if asked == "query" else ops.write("m v=1").read
-    answer = {"error": text} if status != 200 else {"results": [{"statement_id": 0, "error": text}]}
+    document = {"error": text} if status != 200 else {"results": [{"statement_id": 0, "error": text}]}
     with pytest.raises(InfluxDBError) as caught:
-        read(status, JSON, json.dumps(answer).encode())
+        read(status, JSON, json.dumps(document).encode())
     return caught.value
 
 

@@ -106,9 +106,9 @@ def test_collector_trio(server: Influxd, tmp_path: Path) -> None:
         server.start()
         before = len(memory_points(server))
         program.wait_until(lambda: len(memory_points(server)) > before)
-        told = printed_number(r"^(\d+) points are in d\.", program.wait_for_exit(signal.SIGTERM))
-    assert f"{told} points stored, 0 to go" in program.err
-    assert told == all_points(server)
+        printed = printed_number(r"^(\d+) points are in d\.", program.wait_for_exit(signal.SIGTERM))
+    assert f"{printed} points stored, 0 to go" in program.err
+    assert printed == all_points(server)
 
 
 def test_collector_trio_survives_a_kill_during_an_outage(server: Influxd, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_collector_trio_survives_a_kill_during_an_outage(server: Influxd, tmp_pa
     server.start()
     before = all_points(server)
     with start_example("collector_trio", "--seconds", "2", url=server.url, database="d", folder=tmp_path) as program:
-        told = printed_number(r"^(\d+) points are in d\.", program.wait_for_exit())
+        printed = printed_number(r"^(\d+) points are in d\.", program.wait_for_exit())
     # Lines stored just before the kill may not be marked as stored in the spool; sending them again has no effect.
-    assert before + lines < all_points(server) <= before + told
+    assert before + lines < all_points(server) <= before + printed
     assert [path.name for path in (tmp_path / "collected").iterdir()] == ["lock"]

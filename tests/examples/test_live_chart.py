@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def get_json(port: int, path: str) -> tuple[int, Any]:
     """Return the status and decoded JSON of a response."""
     try:
-        with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=30) as answer:
-            return answer.status, json.load(answer)
+        with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=30) as response:
+            return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)
@@ -53,9 +53,9 @@ def check_live_chart(port: int, tmp_path: Path) -> None:
         client.write(f"machine,host=other cpu=1,load=1,memory_used=1i,network_in=1i,network_out=1i {now}")
         with start_example("live_chart", "--port", str(port), url=server.url, database="d", folder=tmp_path) as program:
             program.wait_until(lambda: "Running on" in program.out)
-            with urllib.request.urlopen(f"http://localhost:{port}/", timeout=30) as answer:
-                assert answer.headers.get_content_type() == "text/html"
-                page = answer.read()
+            with urllib.request.urlopen(f"http://localhost:{port}/", timeout=30) as response:
+                assert response.headers.get_content_type() == "text/html"
+                page = response.read()
             assert b"canvas" in page
             assert b"://" not in page  # no external resources
             assert get_json(port, "/hosts") == (200, sorted([host, "other"]))

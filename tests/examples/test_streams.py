@@ -6,8 +6,8 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # see above
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 
 from tests.examples.programs import run_command, start_example
 from tests.servers.influxd import Server, execute

@@ -83,24 +83,24 @@ def constraints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def install(built: Path, constraints: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """`install(package)` returns the Python of a new environment that contains that package and its dependencies."""
-    made: dict[str, Path] = {}
+    installed: dict[str, Path] = {}
 
     def install(package: str) -> Path:
-        if package not in made:
+        if package not in installed:
             folder = tmp_path_factory.mktemp(package)
             venv.create(folder, with_pip=False)
-            made[package] = folder / "bin" / "python"
+            installed[package] = folder / "bin" / "python"
             run(
                 *UV,
                 "install",
                 "--python",
-                made[package],
+                installed[package],
                 "--constraint",
                 constraints,
                 *own_requirements(built, package),
                 cwd=folder,
             )
-        return made[package]
+        return installed[package]
 
     return install
 
@@ -139,8 +139,8 @@ def test_sdist_and_wheel_contain_the_sources(built: Path, package: str) -> None:
 
 def test_twine_check_passes(built: Path) -> None:
     """Its README checks also pass."""
-    said = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *sorted(built.iterdir()))
-    assert said.count("PASSED") == 2 * len(PACKAGES)
+    output = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *sorted(built.iterdir()))
+    assert output.count("PASSED") == 2 * len(PACKAGES)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -253,10 +253,10 @@ def test_installed_package_works(
         program = program.replace('Client(database="testdb")', "Client.from_env()").replace("testdb", database)
         expected = "'load': 0.64"
     (tmp_path / "program.py").write_text(program)
-    said = run(
+    output = run(
         install(package), "-W", "error", "program.py", cwd=tmp_path, INFLUXDB_URL=f"{influxd.url}?database={database}"
     )
-    assert expected in said
+    assert expected in output
 
 
 @pytest.mark.parametrize("package", PACKAGES)

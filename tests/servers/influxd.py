@@ -258,14 +258,14 @@ def execute(url: str, statement: str) -> Any:
     form = urllib.parse.urlencode({"q": statement, "epoch": "ns"}).encode()
     try:
         with urllib.request.urlopen(urllib.request.Request(address.geturl(), form, headers), timeout=30) as response:
-            answer = json.load(response)
+            document = json.load(response)
     except urllib.error.HTTPError as error:
         with error:
             raise InfluxdError(f"{statement}: {error.code} {error.read().decode(errors='replace')}") from None
-    for result in answer["results"]:
+    for result in document["results"]:
         if "error" in result:
             raise InfluxdError(f"{statement}: {result['error']}")
-    return answer
+    return document
 
 
 def find_influxd() -> Path:

@@ -55,7 +55,7 @@ class Proxy:
             each.close()
 
     def _start(self, target: object, *args: object) -> None:
-        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]  # a function it is
+        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]  # a function
         self._threads.append(thread)
         thread.start()
 

@@ -54,11 +54,11 @@ def check_sync() -> None:
         assert_type(client.explain("SELECT 1"), str)
         assert_type(client.db, str | None)
         client.db = "other"
-        client.query(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # it has to be refused
+        client.query(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # must be rejected
         with client.batch_writer(max_lines=5) as writer:
             assert_type(writer, BatchWriter)
             assert_type(writer.write("m v=1"), Receipt)
-        client.query()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # it has to be refused
+        client.query()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # must be rejected
 
 
 async def check_async() -> None:

@@ -188,15 +188,17 @@ def test_any_lines_are_acknowledged(parts: list[bytes], rejected: list[tuple[int
     """For any lines, and any of them rejected by the server."""
     batcher = make(max_lines=1000)
     receipts = [Receipt() for _ in parts]
-    for receipt, piece in zip(receipts, parts, strict=True):
-        batcher.add(HERE, Batch(piece, 1, "ns", timed=True), receipt, 0.0)
+    for receipt, part in zip(receipts, parts, strict=True):
+        batcher.add(HERE, Batch(part, 1, "ns", timed=True), receipt, 0.0)
         receipt.complete()
-    told = [RejectedLine((parts[n] if n < len(parts) else b"?").decode(errors="replace"), text) for n, text in rejected]
+    rejections = [
+        RejectedLine((parts[n] if n < len(parts) else b"?").decode(errors="replace"), text) for n, text in rejected
+    ]
     batcher.seal()
     while (sealed := batcher.take(0.0)) is not None:
-        batcher.acknowledge(sealed, told)
+        batcher.acknowledge(sealed, rejections)
         assert sum(len(receipt.rejected) for receipt, *_ in {id(one[0]): one for one in sealed.parts}.values()) == len(
-            told
+            rejections
         )
     assert batcher.pending == 0
     assert batcher.written >= 0

@@ -17,7 +17,7 @@ Documents = list[dict[str, Any]]
 def feed(make: Make, chunks: Iterable[bytes]) -> Documents:
     """Decode a response that arrives in these chunks."""
     decoder = make()
-    documents = [document for piece in chunks for document in decoder.feed(piece)]
+    documents = [document for chunk in chunks for document in decoder.feed(chunk)]
     return documents + decoder.close()
 
 
@@ -26,8 +26,8 @@ def feed_until_error(make: Make, chunks: Iterable[bytes]) -> tuple[Documents, Pr
     decoder = make()
     documents: Documents = []
     try:
-        for piece in chunks:
-            documents += decoder.feed(piece)
+        for chunk in chunks:
+            documents += decoder.feed(chunk)
         documents += decoder.close()
     except ProtocolError as error:
         return documents, error

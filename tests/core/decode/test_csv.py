@@ -161,8 +161,8 @@ def test_rows_are_not_buffered(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_cells(cell: str, value: Any) -> None:
     response = f"name,tags,v,w\nm,,{quoted(cell)},{quoted(cell)}\n".encode()
-    for pieces in ([response], split_at(response, range(0, len(response), 1 + len(response) // 100))):
-        (document,) = feed(CSVDocuments, pieces)
+    for chunks in ([response], split_at(response, range(0, len(response), 1 + len(response) // 100))):
+        (document,) = feed(CSVDocuments, chunks)
         assert exact(document["results"][0]["series"][0]["values"]) == exact([[value, value]])
 
 
@@ -191,8 +191,8 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size
 def test_any_string_round_trips(rows: list[list[str]], offsets: list[int]) -> None:
     lines = ["name,tags,a,b,c", *("m,," + ",".join(map(quoted, row)) for row in rows)]
     response = "".join(line + "\n" for line in lines).encode()
-    for pieces in (split_at(response, offsets), byte_by_byte(response)):
-        (document,) = feed(CSVDocuments, pieces)
+    for chunks in (split_at(response, offsets), byte_by_byte(response)):
+        (document,) = feed(CSVDocuments, chunks)
         assert document["results"][0]["series"][0]["values"] == rows
 
 
@@ -256,15 +256,15 @@ def test_truncation_within_a_line() -> None:
     ],
 )
 def test_invalid_responses(response: bytes) -> None:
-    for pieces in ([response], byte_by_byte(response)):
+    for chunks in ([response], byte_by_byte(response)):
         with pytest.raises(ProtocolError):
-            feed(CSVDocuments, pieces)
+            feed(CSVDocuments, chunks)
 
 
 def test_documents_before_an_error_are_returned() -> None:
     response = GROUPS + b"odd,u=b,1,1,1\n"
-    for pieces in ([response], byte_by_byte(response)):
-        documents, error = feed_until_error(CSVDocuments, pieces)
+    for chunks in ([response], byte_by_byte(response)):
+        documents, error = feed_until_error(CSVDocuments, chunks)
         assert documents == feed(CSVDocuments, [GROUPS])[:2]
         assert error is not None
         assert "5 cells under 4 columns" in str(error)

@@ -296,16 +296,16 @@ class Buffer(bytearray):
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
-@pytest.mark.parametrize("kind", ["lines", "joined", "pretty", "one line", "one string"])
-def test_work_is_linear(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("layout", ["lines", "joined", "pretty", "one line", "one string"])
+def test_work_is_linear(layout: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     row = [1600000000000000000, 'text }{ "', 0.5]
     documents = [{"results": [{"series": [{"values": [row] * 20}]}]}] * 20
-    if kind == "one line":
+    if layout == "one line":
         documents = [{"results": [{"series": [{"values": [row] * 400}]}]}]
-    elif kind == "one string":
+    elif layout == "one string":
         documents = [{"results": [{"series": [{"values": [['"\\' * 10_000]]}]}]}]
-    end = "" if kind in {"joined", "one string"} else "\n"
-    response = "".join(json.dumps(item, indent=4 if kind == "pretty" else None) + end for item in documents).encode()
+    end = "" if layout in {"joined", "one string"} else "\n"
+    response = "".join(json.dumps(item, indent=4 if layout == "pretty" else None) + end for item in documents).encode()
 
     decoder = JSONDocuments()
     buffer = decoder._buffer = Buffer()

@@ -164,8 +164,8 @@ def test_other_responses() -> None:
 
 def test_error_response_after_documents() -> None:
     response = b"".join(CHUNKS) + REJECTED + CHUNKS[0]
-    refusal = [{"error": "error parsing query: invalid duration"}]
-    assert decode_fragmented(MessagePackDocuments, response) == CHUNK_DOCUMENTS + refusal + CHUNK_DOCUMENTS[:1]
+    rejection = [{"error": "error parsing query: invalid duration"}]
+    assert decode_fragmented(MessagePackDocuments, response) == CHUNK_DOCUMENTS + rejection + CHUNK_DOCUMENTS[:1]
 
 
 @pytest.mark.parametrize("length", [0, 31, 32, 255, 256, 65535, 65536])
@@ -336,14 +336,14 @@ class Decoder:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
-@pytest.mark.parametrize("kind", ["many", "one", "strings", "not UTF-8"])
-def test_work_is_linear(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("layout", ["many", "one", "strings", "not UTF-8"])
+def test_work_is_linear(layout: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     row = [1600000000000000000, 0.5, "text"]
-    if kind == "many":
+    if layout == "many":
         documents = [document(*row, partial=True)] * 300
-    elif kind == "one":
+    elif layout == "one":
         documents = [document(*row * 1000, partial=True)]
-    elif kind == "strings":
+    elif layout == "strings":
         documents = [document(*["\u4067results", "\u4065error", "xpartial\u00c3"] * 100, partial=True)] * 10
     else:
         documents = [document(*row * 20, "!?", partial=True)] * 20

@@ -99,8 +99,8 @@ def decode(data: bytes, parts: Sequence[bytes] | None = None, *, columns: bool =
     found: list[dict[str, Any]] = []
     error = ""
     try:
-        for piece in [data] if parts is None else parts:
-            found += decoder.feed(piece)
+        for part in [data] if parts is None else parts:
+            found += decoder.feed(part)
         found += decoder.close()
     except ProtocolError as raised:
         error = str(raised)

@@ -224,6 +224,6 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         for number, point in enumerate(many):
             point["tags"] = {"station": str(number)}
         list(encoder.encode(many))
-        shapes = run.__self__._shapes  # type: ignore[attr-defined]  # it is a bound method
+        shapes = run.__self__._shapes  # type: ignore[attr-defined]  # a bound method
         assert len(shapes) <= 2
         assert all(len(shape._series) <= 3 for shape in shapes.values())

@@ -27,8 +27,8 @@ class Reader:
 
 def read(encoding: str, chunks: list[bytes]) -> bytes:
     reader = decoded(Reader(), Headers({"Content-Encoding": encoding}))
-    for piece in chunks:
-        reader.feed(piece)
+    for chunk in chunks:
+        reader.feed(chunk)
     return reader.close()
 
 

@@ -262,7 +262,7 @@ def test_unbindable_values(value: object, error: type[Exception]) -> None:
 
 def test_invalid_parameter_names() -> None:
     with pytest.raises(TypeError, match=r"^params: must be a mapping, not list"):
-        encode_bind_parameters(["a"])  # type: ignore[arg-type]  # that is the point
+        encode_bind_parameters(["a"])  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match=r"^params: names must be str, not int"):
         encode_bind_parameters({1: 2})  # type: ignore[dict-item]  # on purpose
     with pytest.raises(ValueError, match=r"^params: .* lone surrogate"):

@@ -61,17 +61,17 @@ def send(url: str, path: str, body: bytes, **params: str) -> tuple[int, bytes]:
 
 
 def write(url: str, database: str, body: bytes, precision: str = "ns") -> tuple[int, str]:
-    status, answer = send(url, "/write", body, db=database, precision=precision)
-    return status, json.loads(answer)["error"] if answer else ""
+    status, response = send(url, "/write", body, db=database, precision=precision)
+    return status, json.loads(response)["error"] if response else ""
 
 
 def stored(url: str, database: str, source: str = "/.*/") -> list[tuple[str, tuple[Any, ...], str, tuple[Any, ...]]]:
     """Return all points as measurement, tags, time and fields; fields as JSON text if decoding would lose types."""
     query = urllib.parse.urlencode({"q": f"SELECT * FROM {source} GROUP BY *", "db": database, "epoch": "ns"}).encode()
-    status, answer = send(url, "/query", query)
+    status, response = send(url, "/query", query)
     assert status == 200
     points = []
-    for series in json.loads(answer, parse_float=float)["results"][0].get("series", ()):
+    for series in json.loads(response, parse_float=float)["results"][0].get("series", ()):
         tags = tuple(sorted((key, value) for key, value in (series.get("tags") or {}).items() if value))
         for time, *values in series["values"]:
             fields = zip(series["columns"][1:], values, strict=True)

@@ -214,8 +214,8 @@ def test_many_series(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_input_may_be_split_anywhere(size: int) -> None:
     data = 'm v=1\nm s="a\nb \\" é"\n\\\n# c\nm,t=\\ \\, v=2 2\n\nmé v=3'.replace("\\\n", "").encode()
-    pieces = [data[at : at + size] for at in range(0, len(data), size)]
-    assert exact(parse(pieces)) == exact(parse(data))
+    chunks = [data[at : at + size] for at in range(0, len(data), size)]
+    assert exact(parse(chunks)) == exact(parse(data))
     assert len(parse(data)) == 4
 
 
@@ -315,8 +315,8 @@ def test_error_has_the_position() -> None:
 
 @given(st.lists(LINES, max_size=8).map("\n".join), st.integers(1, 7))
 def test_check_agrees_with_parse(text: str, size: int) -> None:
-    pieces = [text.encode()[at : at + size] for at in range(0, len(text.encode()), size)]
-    errors = [str(error) for error in check_lines(pieces)]
+    chunks = [text.encode()[at : at + size] for at in range(0, len(text.encode()), size)]
+    errors = [str(error) for error in check_lines(chunks)]
     assert errors == [str(error) for error in check_lines(text)]
     with contextlib.ExitStack() as stack:
         if errors:

@@ -350,7 +350,7 @@ def test_invalid_tags(value: object) -> None:
 )
 def test_error_names_the_invalid_option(argument: str, value: object, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"^{argument}: "):
-        FieldOptions(**{argument: value})  # type: ignore[arg-type] # that is the point
+        FieldOptions(**{argument: value})  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_type_overrides_are_copied() -> None:
@@ -375,7 +375,7 @@ def test_decimal_that_would_become_zero(value: Decimal) -> None:
     assert serialize({"measurement": "m", "fields": {"v": Decimal("0e-400")}, "time": 1}).startswith(b"m v=0")
 
 
-class Letters(str, enum.Enum):  # noqa: UP042 - as programs had it before StrEnum
+class Letters(str, enum.Enum):  # noqa: UP042 - common before StrEnum
     A = "alpha"
 
 

@@ -34,7 +34,7 @@ from influx_proto._query.typed import instances
 
 class Color(Enum):
     RED = "#f00"
-    CRIMSON = "#f00"  # noqa: PIE796 - another name of the same member
+    CRIMSON = "#f00"  # noqa: PIE796 - an alias
     BLUE = "#00f"
 
 
@@ -142,16 +142,16 @@ def read_one(
     series: dict[str, Any] = {"name": "m", "columns": list(values), "values": [list(values.values())]}
     if tags is not None:
         series["tags"] = tags
-    [made] = instances(cls, make_result(series, epoch=epoch))
-    return made
+    [objects] = instances(cls, make_result(series, epoch=epoch))
+    return objects
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_all_classes(cls: Any) -> None:
-    made = instances(cls, make_result({"name": "m", "columns": COLUMNS, "values": ROWS}))
-    assert [type(one) for one in made] == [cls, cls]
-    assert [tuple(getattr(one, name) for name in NAMES) for one in made] == EXPECTED
-    assert [[type(getattr(one, name)) for name in NAMES] for one in made] == [
+    objects = instances(cls, make_result({"name": "m", "columns": COLUMNS, "values": ROWS}))
+    assert [type(one) for one in objects] == [cls, cls]
+    assert [tuple(getattr(one, name) for name in NAMES) for one in objects] == EXPECTED
+    assert [[type(getattr(one, name)) for name in NAMES] for one in objects] == [
         [type(value) for value in values] for values in EXPECTED
     ]
 
@@ -160,14 +160,14 @@ def test_all_classes(cls: Any) -> None:
 def test_group_tags(cls: Any) -> None:
     columns = [name for name in COLUMNS if name not in {"host", "tint"}]
     rows = [[row[COLUMNS.index(name)] for name in columns] for row in ROWS]
-    made = instances(
+    objects = instances(
         cls,
         make_result(
             {"name": "m", "tags": {"host": "a", "tint": "BLUE"}, "columns": columns, "values": rows},
             {"name": "n", "tags": {"host": "b", "tint": ""}, "columns": columns, "values": rows[:1]},
         ),
     )
-    assert [(one.name, one.host, one.tint) for one in made] == [
+    assert [(one.name, one.host, one.tint) for one in objects] == [
         ("m", "a", Color.BLUE),
         ("m", "a", Color.BLUE),
         ("n", "b", None),
@@ -205,9 +205,9 @@ def test_several_and_no_statements() -> None:
 )
 def test_times(annotation: Any, value: object, epoch: str | None, expected: object) -> None:
     cls = data([("at", annotation), ("x", INT)])
-    made = read_one(cls, {"time": value, "x": 1}, epoch=epoch)
-    assert made == cls(expected, 1)
-    assert type(made.at) is type(expected)
+    objects = read_one(cls, {"time": value, "x": 1}, epoch=epoch)
+    assert objects == cls(expected, 1)
+    assert type(objects.at) is type(expected)
 
 
 @given(st.integers(-9223372036854775806, 9223372036854775806))
@@ -235,9 +235,9 @@ class Price(NamedTuple):
 
 def test_whole_floats_in_json() -> None:
     cls = data([("x", FLOAT), ("y", DECIMAL)])
-    made = read_one(cls, {"time": 0, "x": 5, "y": 7})
-    assert made == cls(5.0, Decimal(7))
-    assert type(made.x) is float
+    objects = read_one(cls, {"time": 0, "x": 5, "y": 7})
+    assert objects == cls(5.0, Decimal(7))
+    assert type(objects.x) is float
 
 
 @pytest.mark.parametrize(
@@ -323,16 +323,16 @@ def test_constructors() -> None:
         def __init__(self, x: int, *rest: int, **values: int | None) -> None:
             self.x, self.rest, self.values = x, rest, values
 
-    made = read_one(Anything, {"x": 1, "y": 2})
-    assert (made.x, made.rest, made.values) == (1, (), {"y": 2})
+    objects = read_one(Anything, {"x": 1, "y": 2})
+    assert (objects.x, objects.rest, objects.values) == (1, (), {"y": 2})
 
     @lineprotocol
     class Defaults:
         x: INT = 5
         y: INT
 
-    made = read_one(Defaults, {"y": 2})
-    assert (made.x, made.y) == (5, 2)
+    objects = read_one(Defaults, {"y": 2})
+    assert (objects.x, objects.y) == (5, 2)
 
 
 def test_classes_that_cannot_be_constructed() -> None:
@@ -355,5 +355,5 @@ def test_classes_that_cannot_be_constructed() -> None:
         x: int
         other: str
 
-    with pytest.raises(SchemaError, match="a Needy cannot be made of a row: its constructor needs 'other'"):
+    with pytest.raises(SchemaError, match="a Needy cannot be objects of a row: its constructor needs 'other'"):
         read_one(Needy, {"x": 1})

@@ -13,7 +13,7 @@ NAMES = st.text(min_size=1, max_size=3)
 #: The times that InfluxDB can store: int64 without three extreme values.
 TIMES = st.integers(-(1 << 63) + 2, (1 << 63) - 2)
 FLOATS = st.floats(allow_nan=False)
-KINDS = (INT64, FLOATS, st.booleans(), TEXT)
+CELL_TYPES = (INT64, FLOATS, st.booleans(), TEXT)
 
 
 def result(*series: dict[str, Any], epoch: str | None = "ns") -> QueryResult:
@@ -36,8 +36,8 @@ def one(columns: str, *rows: list[Any], name: str = "m", **tags: str) -> dict[st
 def select_results(draw: st.DrawFn) -> QueryResult:
     """Results of a SELECT: series with the same columns and tags, and one type per column."""
     names = draw(st.lists(NAMES.filter(lambda name: name != "time"), max_size=4, unique=True))
-    kinds = [draw(st.sampled_from(KINDS)) for _ in names]
-    cells = [draw(st.sampled_from((kind, st.none() | kind, st.none()))) for kind in kinds]
+    cell_types = [draw(st.sampled_from(CELL_TYPES)) for _ in names]
+    cells = [draw(st.sampled_from((cell_type, st.none() | cell_type, st.none()))) for cell_type in cell_types]
     row = st.tuples(TIMES, *cells).map(list)
     keys = draw(st.lists(NAMES.filter(lambda key: key not in {*names, "time"}), max_size=2, unique=True))
     measurement = st.just("m") if draw(st.booleans()) else st.sampled_from(["m", "n"])

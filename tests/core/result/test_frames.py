@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

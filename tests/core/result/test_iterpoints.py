@@ -56,9 +56,9 @@ def test_parser() -> None:
     assert list(iterpoints(RESULT, Point)) == [Point(*row) for row in ROWS]
 
 
-@pytest.mark.parametrize("kind", [MetaPoint, namedtuple("MetaPoint", ["time", "meta"])])  # noqa: PYI024 - one without types
-def test_namedtuple_with_a_field_meta(kind: Any) -> None:
-    assert list(iterpoints(RESULT, kind)) == [kind(*row) for row in ROWS]
+@pytest.mark.parametrize("parser_class", [MetaPoint, namedtuple("MetaPoint", ["time", "meta"])])  # noqa: PYI024 - one without types
+def test_namedtuple_with_a_field_meta(parser_class: Any) -> None:
+    assert list(iterpoints(RESULT, parser_class)) == [parser_class(*row) for row in ROWS]
 
 
 def keyword_only(*values: Any, meta: dict[str, Any]) -> Any:
@@ -151,4 +151,4 @@ def test_chunks_of_an_async_client() -> None:
         yield result(one("time v", [1, 2]))
 
     with pytest.raises(TypeError, match="async for chunk in chunks: for point in iterpoints"):
-        list(iterpoints(chunks()))  # type: ignore[call-overload]  # the mistake
+        list(iterpoints(chunks()))  # type: ignore[call-overload]  # wrong on purpose

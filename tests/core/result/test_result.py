@@ -101,20 +101,20 @@ def chunks_of(whole: QueryResult, size: int) -> list[QueryResult]:
     """Split a result as the server does: a chunk has rows of one series and marks what continues."""
     chunks = []
     for part in whole["results"]:
-        pieces: list[dict[str, Any]] = []
+        entries: list[dict[str, Any]] = []
         for series in part.get("series", [None]):
             if series is None:
-                pieces.append({})
+                entries.append({})
                 continue
             rows = series.get("values", [])
             for begin in range(0, max(len(rows), 1), size):
-                piece: dict[str, Any] = {**series, "values": rows[begin : begin + size]} if rows else dict(series)
+                entry: dict[str, Any] = {**series, "values": rows[begin : begin + size]} if rows else dict(series)
                 if begin + size < len(rows):
-                    piece["partial"] = True
-                pieces.append({"series": [piece]})
-        for piece in pieces[:-1]:
-            piece["partial"] = True
-        chunks += [QueryResult([{"statement_id": part["statement_id"], **piece}]) for piece in pieces]
+                    entry["partial"] = True
+                entries.append({"series": [entry]})
+        for entry in entries[:-1]:
+            entry["partial"] = True
+        chunks += [QueryResult([{"statement_id": part["statement_id"], **entry}]) for entry in entries]
     return chunks
 
 

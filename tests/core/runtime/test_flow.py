@@ -119,7 +119,7 @@ def test_http_dates_are_independent_of_the_locale(monkeypatch: pytest.MonkeyPatc
     """Simulates a German locale, which need not be installed."""
     date = "Wed, 21 Oct 2026 07:28:10 GMT"
     monkeypatch.setattr(calendar, "month_abbr", ["", *"Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez".split()])  # noqa: SIM905 - easier to read
-    monkeypatch.setattr(calendar, "day_abbr", "Mo Di Mi Do Fr Sa So".split())  # noqa: SIM905 - as above
+    monkeypatch.setattr(calendar, "day_abbr", "Mo Di Mi Do Fr Sa So".split())  # noqa: SIM905 - easier to read
     parser = importlib.import_module("_strptime")
     monkeypatch.setattr(parser, "_TimeRE_cache", parser.TimeRE())
     with pytest.raises(ValueError, match="does not match"):

@@ -90,12 +90,15 @@ LINE_TYPES = {"good": b"m v=%d %d", "unparsable": b"bad%d-%d", "conflicting": b'
 
 
 @given(
-    kinds=st.lists(st.sampled_from(["good"] * 4 + ["unparsable", "conflicting"]), min_size=1, max_size=60),
+    line_types=st.lists(st.sampled_from(["good"] * 4 + ["unparsable", "conflicting"]), min_size=1, max_size=60),
     max_body=st.sampled_from([10**9, 200, 60]),
 )
-def test_all_acceptable_lines_are_stored(kinds: list[str], max_body: int) -> None:
-    lines = [LINE_TYPES[kind] % (n, n) for n, kind in enumerate(kinds)]
-    of = {name: frozenset(line for line, kind in zip(lines, kinds, strict=True) if kind == name) for name in LINE_TYPES}
+def test_all_acceptable_lines_are_stored(line_types: list[str], max_body: int) -> None:
+    lines = [LINE_TYPES[line_type] % (n, n) for n, line_type in enumerate(line_types)]
+    of = {
+        name: frozenset(line for line, line_type in zip(lines, line_types, strict=True) if line_type == name)
+        for name in LINE_TYPES
+    }
     model = Model(of["unparsable"], of["conflicting"], max_body=max_body)
     rejected = run(deliver_accepted(batch_of(*lines), model.send))
     assert [one.line.encode() for one in rejected] == [line for line in lines if line not in of["good"]]

@@ -269,7 +269,7 @@ def test_inheritance() -> None:
 
     decorated = lineprotocol(Base)
 
-    class Silent(decorated):  # type: ignore[misc, valid-type]  # a variable, to keep the undecorated name
+    class Silent(decorated):  # type: ignore[misc, valid-type]  # the undecorated class keeps its name
         pass
 
     class More(Base):
@@ -926,14 +926,14 @@ def test_invalid_options() -> None:
     with pytest.raises(SchemaError, match="P has no attribute 'y'"):
         lineprotocol(named("P", "x"), schema={"y": INT})
     with pytest.raises(SchemaError, match="for classes, not for 5"):
-        lineprotocol(5)  # type: ignore[call-overload]  # it is wrong
+        lineprotocol(5)  # type: ignore[call-overload]  # wrong on purpose
     with pytest.raises(SchemaError, match="immutable"):
         lineprotocol(int, schema={"real": INT})
 
 
 def test_unresolvable_annotations() -> None:
     class P:
-        x: Annotated[Hidden, ENUM]  # type: ignore[name-defined]  # noqa: F821 - it is wrong
+        x: Annotated[Hidden, ENUM]  # type: ignore[name-defined]  # noqa: F821 - undefined on purpose
 
     with pytest.raises(SchemaError, match=r"annotations of .*P cannot be read: name 'Hidden' is not defined"):
         lineprotocol(P)

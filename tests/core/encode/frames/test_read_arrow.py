@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -54,12 +54,12 @@ TABLE_FORMS: dict[str, tuple[Callable[[Any], Any], bool]] = {
 
 @pytest.fixture(params=TABLE_FORMS)
 def table_form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
-    made, has_pyarrow = TABLE_FORMS[request.param]
+    build, has_pyarrow = TABLE_FORMS[request.param]
     if not has_pyarrow:
         monkeypatch.setitem(sys.modules, "pyarrow", None)  # makes importing it fail
         # The core may have imported it already.
         monkeypatch.setitem(sys.modules, "influx_proto._encode.frames.vectorized_arrow", None)
-    return made
+    return build
 
 
 def table(time: Any = None, /, **columns: Any) -> Any:
@@ -82,11 +82,11 @@ def test_timestamps(table_form: Callable[[Any], Any], unit: str, zone: str | Non
 
 
 @pytest.mark.parametrize(("precision", "ns"), [("ns", 1), ("u", 1000), ("us", 1000), ("s", 10**9), ("h", 3600 * 10**9)])
-@pytest.mark.parametrize("kind", [pa.int64(), pa.int32(), pa.uint64()])
+@pytest.mark.parametrize("column_type", [pa.int64(), pa.int32(), pa.uint64()])
 def test_integer_times_have_the_precision_of_the_write(
-    table_form: Callable[[Any], Any], kind: Any, precision: str, ns: int
+    table_form: Callable[[Any], Any], column_type: Any, precision: str, ns: int
 ) -> None:
-    data = table(pa.array([0, 7], kind), v=[1, 2])
+    data = table(pa.array([0, 7], column_type), v=[1, 2])
     assert serialize(table_form(data), "m", precision=precision) == b"m v=1i 0\nm v=2i %d" % (7 * ns)
 
 
@@ -358,10 +358,10 @@ def tables(draw: st.DrawFn) -> tuple[Any, list[dict[str, Any]]]:
     columns = {"time": pa.array(times, pa.timestamp(unit, zone))}
     rows: list[dict[str, Any]] = [{"measurement": "m", "time": time * ns, "tags": {}, "fields": {}} for time in times]
     for what, kinds in (("tags", TAG_TYPES), ("fields", CELL_TYPES)):
-        for number, (kind, values, plain) in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=5))):
+        for number, (column_type, values, plain) in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=5))):
             cells = draw(st.lists(st.none() | values, min_size=len(times), max_size=len(times)))
             name = f"{what} {number}"
-            columns[name] = pa.array(cells, kind)
+            columns[name] = pa.array(cells, column_type)
             for row, cell in zip(rows, cells, strict=True):
                 row[what][name] = None if cell is None else plain(cell)
     names = draw(st.permutations(list(columns)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,15 +19,15 @@ from influx_proto._encode.encoder import Encoder
 from influx_proto._encode.points import PointEncoder
 
 NS = 1_700_000_000_000_000_999
-NAIVE = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive ones are accepted, and mean UTC
+NAIVE = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC
 LATE = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 
 def frame(index: Any = None, /, **columns: Any) -> pd.DataFrame:
     """Return a frame whose rows are at 1, 2, 3... ns unless `index` is passed."""
-    made = pd.DataFrame(columns)
-    made.index = pd.DatetimeIndex(np.arange(1, len(made) + 1).view("M8[ns]")) if index is None else index
-    return made
+    built = pd.DataFrame(columns)
+    built.index = pd.DatetimeIndex(np.arange(1, len(built) + 1).view("M8[ns]")) if index is None else index
+    return built
 
 
 def one(value: Any, dtype: Any, **options: Any) -> bytes:
@@ -319,10 +319,10 @@ class Series(Lookalike):
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(("kind", "why"), [(Lookalike, "cannot write a Lookalike"), (Series, "a Series is no table")])
-def test_frames_of_other_libraries_are_rejected(kind: type, why: str) -> None:
+@pytest.mark.parametrize(("cls", "why"), [(Lookalike, "cannot write a Lookalike"), (Series, "a Series is no table")])
+def test_frames_of_other_libraries_are_rejected(cls: type, why: str) -> None:
     with pytest.raises(SerializationError, match=why):
-        serialize(kind(), "m")
+        serialize(cls(), "m")
 
 
 # Frames as a whole

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -74,9 +74,9 @@ def encode_on_both_paths(data: Any, options: dict[str, Any]) -> tuple[bytes | st
 
 
 def frame(index: Any = None, /, **columns: Any) -> pd.DataFrame:
-    made = pd.DataFrame(columns)
-    made.index = pd.DatetimeIndex(np.arange(1, len(made) + 1).view("M8[ns]")) if index is None else index
-    return made
+    built = pd.DataFrame(columns)
+    built.index = pd.DatetimeIndex(np.arange(1, len(built) + 1).view("M8[ns]")) if index is None else index
+    return built
 
 
 def objects(cells: list[Any]) -> pd.Series[Any]:
