@@ -355,5 +355,5 @@ def test_classes_that_cannot_be_constructed() -> None:
         x: int
         other: str
 
-    with pytest.raises(SchemaError, match="a Needy cannot be objects of a row: its constructor needs 'other'"):
+    with pytest.raises(SchemaError, match="a Needy cannot be made of a row: its constructor needs 'other'"):
         read_one(Needy, {"x": 1})
