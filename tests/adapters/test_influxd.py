@@ -16,7 +16,7 @@ from tests.servers.influxd import Influxd
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_port_is_kept_while_no_influxd_runs() -> None:
+def test_port_is_kept_while_no_influxd_runs() -> None:
     with Influxd() as server:
         server.kill()
         with pytest.raises(ConnectionRefusedError):

@@ -86,7 +86,7 @@ def test_receive_without_reading_the_body() -> None:
     assert (request.body, request.raw) == (b"", head)
 
 
-def test_the_last_behavior_repeats() -> None:
+def test_last_behavior_is_repeated() -> None:
     with ScriptedServer([[Send(b"one")], [Send(b"two")]]) as server:
         responses = [exchange(server) for _ in range(4)]
         assert server.connections == 4

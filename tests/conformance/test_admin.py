@@ -163,7 +163,7 @@ def admin(strict: Influxd, connect: Callable[..., Any]) -> Iterator[Any]:
             client.drop_user(user.name)
 
 
-def test_the_first_user(driver: Driver) -> None:
+def test_first_user(driver: Driver) -> None:
     with Influxd(auth=True) as server:
         with driver.client(server.url) as client:
             assert client.create_user(ADMIN, PASSWORD, admin=True) is None

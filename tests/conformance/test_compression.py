@@ -67,7 +67,7 @@ class Chunks:
         return (LINES[at : at + 100] for at in range(0, len(LINES), 100))
 
 
-def test_a_streamed_body_is_compressed(connect: Callable[..., Any]) -> None:
+def test_streamed_body_is_compressed(connect: Callable[..., Any]) -> None:
     op = ops.write("-", db="db")
     with ScriptedServer([reply(503), reply(204)]) as server:
         client = connect(server.url, gzip=True)

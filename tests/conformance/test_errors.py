@@ -60,7 +60,7 @@ EACH_OPERATION = pytest.mark.parametrize("do", [do for _, do in OPERATIONS], ids
 # Error responses of a real server
 
 
-def test_a_query_that_cannot_be_parsed(client: Any) -> None:
+def test_query_that_cannot_be_parsed(client: Any) -> None:
     with pytest.raises(QueryError, match="error parsing query: found SELEC, expected SELECT") as caught:
         client.query("SELEC 1")
     assert (caught.value.status, caught.value.statement_id) == (400, None)
@@ -68,7 +68,7 @@ def test_a_query_that_cannot_be_parsed(client: Any) -> None:
     assert "error parsing query" in caught.value.headers["X-Influxdb-Error"]
 
 
-def test_a_statement_that_fails(client: Any) -> None:
+def test_statement_that_fails(client: Any) -> None:
     client.write("m v=1 1")
     with pytest.raises(QueryError, match="database not found: nope") as caught:
         client.query("SELECT v FROM m; SELECT v FROM nope..m; SELECT v FROM m")
@@ -109,7 +109,7 @@ def test_wrong_path(connect: Callable[..., Any], influxd: Server) -> None:
         assert caught.value.retryable is False
 
 
-def test_a_partial_write(client: Any) -> None:
+def test_partial_write(client: Any) -> None:
     client.write("m v=1 1")
     with pytest.raises(PartialWriteError, match="field type conflict") as caught:
         client.write("m v=2 2\nm v=3i 3\nm v=4i 4")
@@ -120,7 +120,7 @@ def test_a_partial_write(client: Any) -> None:
     assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [1.0, 2.0]
 
 
-def test_a_partial_write_names_the_lines(client: Any) -> None:
+def test_partial_write_names_the_lines(client: Any) -> None:
     with pytest.raises(PartialWriteError) as caught:
         client.write("m v=1 1\nbad\nm v=\nm v=2 2")
     assert caught.value.rejected == (("bad", "missing fields"), ("m v=", "missing field value"))
@@ -250,7 +250,7 @@ def test_no_such_host(connect: Callable[..., Any]) -> None:
 
 @EACH_OPERATION
 @pytest.mark.parametrize("status", [200, 404], ids=str)
-def test_a_web_page(connect: Callable[..., Any], do: Callable[[Any], Any], status: int) -> None:
+def test_web_page(connect: Callable[..., Any], do: Callable[[Any], Any], status: int) -> None:
     with ScriptedServer([reply(status, HTML, b"<html>Welcome to nginx!</html>")]) as server:
         with pytest.raises(ProtocolError, match=r"text/html.*<html>Welcome to nginx!") as caught:
             do(connect(server.url, retry=SOON))
@@ -457,7 +457,7 @@ def test_retry_after_is_capped(connect: Callable[..., Any], value: str) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 520, 599])
-def test_a_web_page_with_a_5xx_is_retried(connect: Callable[..., Any], status: int) -> None:
+def test_web_page_with_a_5xx_is_retried(connect: Callable[..., Any], status: int) -> None:
     page = b"<html>" + b"x" * 10_000
     with ScriptedServer([reply(status, HTML, page), reply(204)]) as server:
         assert connect(server.url, retry=SOON).write("m v=1 1", db="db")
@@ -467,7 +467,7 @@ def test_a_web_page_with_a_5xx_is_retried(connect: Callable[..., Any], status: i
     assert len(str(caught.value)) < 250
 
 
-def test_an_error_in_deep_json(connect: Callable[..., Any]) -> None:
+def test_error_in_deep_json(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(400, JSON, b'{"error":' + b"[" * 100_000)]) as server:
         with pytest.raises(WriteError):
             connect(server.url, retry=ONCE).write("m v=1 1", db="db")

@@ -169,7 +169,7 @@ def test_custom_headers_take_precedence(connect: Callable[..., Any]) -> None:
     assert (headers["user-agent"], headers["accept-encoding"], headers["authorization"]) == ("mine/1", "gzip", "X y")
 
 
-def test_the_user_agent_names_versions(connect: Callable[..., Any], driver: Driver) -> None:
+def test_user_agent_names_versions(connect: Callable[..., Any], driver: Driver) -> None:
     with ScriptedServer([reply(204)]) as server:
         connect(server.url).ping()
     agent = server.requests[0].headers["user-agent"]
@@ -202,7 +202,7 @@ class _IPv6Server(ScriptedServer):
 
 @pytest.mark.needs("ipv6_zone")
 @pytest.mark.parametrize("by", ["host", "url"])
-def test_an_ipv6_address_with_a_zone(driver: Driver, connect: Callable[..., Any], by: str) -> None:
+def test_ipv6_address_with_a_zone(driver: Driver, connect: Callable[..., Any], by: str) -> None:
     """The zone is local to this machine and is not sent; zone 1 is the loopback interface."""
     with _IPv6Server([reply(204)]) as server:
         url = f"http://[::1%251]:{server.port}"

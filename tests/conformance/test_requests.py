@@ -82,7 +82,7 @@ def test_authorization(connect: Callable[..., Any], credentials: dict[str, str],
     assert server.requests[0].headers["authorization"] == expected
 
 
-def test_a_netrc_file_does_not_replace_the_credentials(
+def test_netrc_file_does_not_replace_the_credentials(
     connect: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -131,7 +131,7 @@ class Chunks:
         yield b"m v=2 2"
 
 
-def test_a_streamed_body(connect: Callable[..., Any]) -> None:
+def test_streamed_body(connect: Callable[..., Any]) -> None:
     op = ops.write("-", db="db")
     with ScriptedServer([reply(503), reply(204)]) as server:
         client = connect(server.url)

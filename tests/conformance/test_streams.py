@@ -169,7 +169,7 @@ def test_chunks_are_yielded_on_arrival_and_exit_disconnects(connect: Callable[..
             assert next(iter(chunks)).series[0].values == [[0, 0], [1, 1], [2, 2]]
 
 
-def test_a_stream_is_logged_when_it_ends(client: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_stream_is_logged_when_it_ends(client: Any, caplog: pytest.LogCaptureFixture) -> None:
     fill(client, 10)
     caplog.set_level(logging.DEBUG, logger="influx_proto")
     caplog.clear()

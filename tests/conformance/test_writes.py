@@ -92,7 +92,7 @@ async def one_and_bad(closed: list[bool]) -> AsyncIterator[object]:
         closed.append(True)
 
 
-def test_the_client_stamps_points_on_arrival(client: Any) -> None:
+def test_client_stamps_points_on_arrival(client: Any) -> None:
     """Each point gets a unique timestamp, so that none replaces another and a retry is safe."""
     before = time.time_ns()
     client.write([{"measurement": "m", "fields": {"n": n}} for n in range(100)], stamp=True)

@@ -118,12 +118,12 @@ def test_foreign_name_must_not_be_published(script: ModuleType, foreign: Any, wh
     assert why in script.problem("influx-proto", foreign, owner="we", new={"influx-trio"})
 
 
-def test_a_new_name_passes_only_while_it_is_unregistered(script: ModuleType) -> None:
+def test_new_name_passes_only_while_it_is_unregistered(script: ModuleType) -> None:
     assert script.problem("influx-proto", None, owner="we", new={"influx-proto"}) is None
     assert script.problem("influx-proto", project(ttm="Owner"), owner="we", new={"influx-proto"})
 
 
-def test_the_names_of_distributions(script: ModuleType, built: Path) -> None:
+def test_names_of_distributions(script: ModuleType, built: Path) -> None:
     found = script.distributions([path.name for path in built.iterdir()])
     assert found == {"influx-proto", "influx-aiohttp", "influx-trio", "influx-requests"}
     assert script.distributions(["a_b.c-1.0rc1.tar.gz", "d-1-py3-none-any.whl"]) == {"a-b-c", "d"}
@@ -132,7 +132,7 @@ def test_the_names_of_distributions(script: ModuleType, built: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError("no route to host"), ValueError("not JSON")])
-def test_a_failed_request_prevents_the_release(
+def test_failed_request_prevents_the_release(
     script: ModuleType,
     built: Path,
     failure: Exception,
@@ -148,7 +148,7 @@ def test_a_failed_request_prevents_the_release(
     assert str(failure) in capsys.readouterr().err
 
 
-def test_an_empty_folder_and_an_empty_owner_prevent_the_release(
+def test_empty_folder_and_an_empty_owner_prevent_the_release(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["names.py", str(tmp_path), "--owner", "we"])

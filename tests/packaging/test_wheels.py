@@ -159,7 +159,7 @@ def test_versions_are_equal(built: Path, package: str) -> None:
         assert getattr(module, name).user_agent.startswith(f"{package}/{__version__} ")
 
 
-def test_the_citation_and_the_changelog_have_the_version() -> None:
+def test_citation_and_the_changelog_have_the_version() -> None:
     citation = (ROOT / "CITATION.cff").read_text()
     assert f"\nversion: {__version__}\n" in citation
     [date] = re.findall(r'^date-released: "(\S+)"$', citation, re.MULTILINE)
@@ -216,7 +216,7 @@ def test_only_required_dependencies_are_installed(install: Callable[[str], Path]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_an_extra_brings_what_the_core_uses(built: Path, constraints: Path, package: str, tmp_path: Path) -> None:
+def test_extras_install_what_the_core_uses(built: Path, constraints: Path, package: str, tmp_path: Path) -> None:
     (tmp_path / "requirements.in").write_text("\n".join(own_requirements(built, package, "pandas")))
     resolve = (*UV, "compile", "--no-header", "--no-annotate", "--python", sys.executable, "--constraint", constraints)
     resolved = [*map(Requirement, run(*resolve, "requirements.in", cwd=tmp_path).splitlines())]
@@ -279,7 +279,7 @@ def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def test_the_command_line_is_installed(python: Path, tmp_path: Path) -> None:
+def test_command_line_is_installed(python: Path, tmp_path: Path) -> None:
     version = run(python, "-c", "import influx_requests; print(influx_requests.__version__)", cwd=tmp_path)
     for command in ([python.parent / "influx-requests"], [python, "-m", "influx_requests"]):
         assert run(*command, "--version", cwd=tmp_path) == f"influx-requests {version}"

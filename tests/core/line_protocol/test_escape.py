@@ -139,7 +139,7 @@ def test_tag_value_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("fields", ["v=1i", "é=1i", 'v="a\\\\ b",é=2.0', 'a="x=,y",v=t'])
 @pytest.mark.parametrize("over", [0, 1])
-def test_the_longest_key(fields: str, over: int) -> None:
+def test_longest_key(fields: str, over: int) -> None:
     # Lengths count in bytes, and the longest key is decisive: é has 2 bytes, v has 1.
     longest = 2 if "é" in fields else 1
     name = b"m" * (65535 - 4 - longest - 4 + over)
@@ -151,7 +151,7 @@ def test_the_longest_key(fields: str, over: int) -> None:
         check_line(line)
 
 
-def test_a_long_line_with_a_short_key() -> None:
+def test_long_line_with_a_short_key() -> None:
     check_line(b'm,a=b v="' + b"x, = \\\\" * 50_000 + b'" 1')
 
 

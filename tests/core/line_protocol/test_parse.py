@@ -290,7 +290,7 @@ def test_fast_path_is_taken() -> None:
     assert exact(PlainReader(1).read(serialize(points).decode()) or []) == exact(points)
 
 
-def test_the_largest_floats() -> None:
+def test_largest_floats() -> None:
     assert parse("m v=1.7976931348623157e308")[0]["fields"]["v"] == math.nextafter(math.inf, 0)
 
 
