@@ -132,11 +132,11 @@ def torture_spool(name: str, kills: int, seconds: float) -> None:
             client.create_database(spooler.DATABASE)
         began = time.perf_counter()
         driver = f"tests.conformance.adapters.{name}:DRIVER"
-        found = spooler.torture(driver, server, Path(folder), lives=kills, seconds=seconds)
+        found = spooler.kill_repeatedly(driver, server, Path(folder), lives=kills, seconds=seconds)
         took = time.perf_counter() - began
         left = sum(path.name != "lock" for path in Path(folder).iterdir())
     print(
-        f"{name:10}{found.taken:>10}{kills:>7}{found.lost:>7}{found.more:>12}{found.altered:>9}{left:>7}{took:>9.1f}",
+        f"{name:10}{found.accepted:>10}{kills:>7}{found.lost:>7}{found.more:>12}{found.altered:>9}{left:>7}{took:>9.1f}",
         flush=True,
     )
 

@@ -1,4 +1,4 @@
-"""What every test may ask for: a real InfluxDB, and a database of its own in it."""
+"""Fixtures for all tests: a real InfluxDB and a fresh database."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def influxd() -> Iterator[Server]:
-    """One server for the whole session: the one of `INFLUXDB_URL`, or one started for it."""
+    """Return the session's server: the one at `INFLUXDB_URL`, or one started for the session."""
     with running_server() as server:
         yield server
 
 
 @pytest.fixture
 def database(influxd: Server) -> Iterator[str]:
-    """The name of a fresh database, gone after the test."""
+    """Return the name of a fresh database, which is dropped after the test."""
     name = f"test_{uuid.uuid4().hex}"
     execute(influxd.url, f'CREATE DATABASE "{name}"')
     yield name

@@ -11,7 +11,7 @@ import pytest
 
 
 def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
-    """Return a folder that `build` filled: called by one worker of a test run while the others wait for it."""
+    """Return a folder that `build` filled. One worker of the test run calls `build` while the others wait."""
     base = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has its own folder in that of the test run
         base = base.parent

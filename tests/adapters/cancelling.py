@@ -1,4 +1,4 @@
-"""Cancellation of trio code at a known point instead of after some seconds."""
+"""Cancellation of trio code at a known point rather than after a delay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.servers.scripted import ScriptedServer
 
 @asynccontextmanager
 async def cancelled_when_received(server: ScriptedServer, count: int) -> AsyncIterator[trio.CancelScope]:
-    """Cancel the block as soon as the server has received `count` requests and every task waits."""
+    """Cancel the block once the server has received `count` requests and every task is blocked."""
 
     async def cancel() -> None:
         await trio.to_thread.run_sync(server.wait_for, count, 20)

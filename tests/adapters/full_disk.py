@@ -1,8 +1,8 @@
-"""A process whose files may not grow beyond a few kB: what a batch writer with a spool does then.
+"""Process with a file size limit of a few KiB, to test a batch writer with a spool on a full disk.
 
     python -m tests.adapters.full_disk MODULE:DRIVER URL DATABASE DIRECTORY
 
-Prints the error, and how many lines were taken over before it.
+Prints each error and the number of lines accepted before it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tests.conformance.drivers import load
 
 def main(spec: str, url: str, database: str, directory: str) -> None:
     driver = load(spec)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error then, EFBIG, instead of the end of the process
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing then raises EFBIG instead of killing the process
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
     with driver.client(url, database=database) as client:
         with client.batch_writer(spool=Spool(directory), max_delay=60.0) as writer:
             taken = 0
-            for _ in range(3):  # each time that what is there was delivered, there is room again
+            for _ in range(3):  # each round frees space by delivering the stored lines
                 try:
                     while True:
                         writer.write([f"m n={n}i {n}" for n in range(taken, taken + 10)])

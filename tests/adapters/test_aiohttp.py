@@ -1,4 +1,4 @@
-"""What only the client for asyncio has: event loops, tasks, sessions of one's own."""
+"""Features that only the aiohttp client has: event loops, tasks, caller's sessions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.servers.scripted import Close, Receive, ScriptedServer, Send, Stall, 
 ONCE = RetryPolicy(attempts=1)
 
 
-def test_a_client_can_be_made_outside_a_running_loop(influxd: Server, database: str) -> None:
+def test_client_can_be_created_outside_a_running_loop(influxd: Server, database: str) -> None:
     client = AsyncInfluxDBClient.from_url(influxd.url, database=database)
 
     async def main() -> None:
@@ -39,7 +39,7 @@ def test_a_client_can_be_made_outside_a_running_loop(influxd: Server, database: 
     asyncio.run(main())
 
 
-def test_a_client_belongs_to_one_loop(influxd: Server) -> None:
+def test_client_is_bound_to_one_loop(influxd: Server) -> None:
     client = AsyncInfluxDBClient.from_url(influxd.url)
     with asyncio.Runner() as one, asyncio.Runner() as other:
         one.run(client.ping())
@@ -48,7 +48,7 @@ def test_a_client_belongs_to_one_loop(influxd: Server) -> None:
         one.run(client.aclose())
 
 
-def test_a_session_of_ones_own_is_not_closed(influxd: Server) -> None:
+def test_callers_session_is_not_closed(influxd: Server) -> None:
     async def main() -> None:
         async with aiohttp.ClientSession() as session:
             async with AsyncInfluxDBClient.from_url(influxd.url, session=session) as client:
@@ -58,7 +58,7 @@ def test_a_session_of_ones_own_is_not_closed(influxd: Server) -> None:
     asyncio.run(main())
 
 
-def test_closing_what_was_never_used() -> None:
+def test_closing_an_unused_client() -> None:
     async def main() -> None:
         async with AsyncInfluxDBClient():
             pass
@@ -66,7 +66,7 @@ def test_closing_what_was_never_used() -> None:
     asyncio.run(main())
 
 
-def test_a_client_from_before_a_fork_says_so(influxd: Server) -> None:
+def test_client_created_before_a_fork_raises(influxd: Server) -> None:
     code = """
 import asyncio, os, sys
 from influx_aiohttp import AsyncInfluxDBClient
@@ -90,7 +90,7 @@ with asyncio.Runner() as runner:
     subprocess.run([sys.executable, "-W", "error", "-X", "dev", "-c", code, influxd.url], check=True, timeout=60)
 
 
-def test_a_cancelled_call_leaves_the_client_usable() -> None:
+def test_client_is_usable_after_a_cancelled_call() -> None:
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url) as client:
             task = asyncio.create_task(client.ping())
@@ -105,7 +105,7 @@ def test_a_cancelled_call_leaves_the_client_usable() -> None:
         assert len(server.requests) == 2
 
 
-def test_an_error_does_not_repeat_the_head_that_was_cut_short() -> None:
+def test_error_does_not_quote_a_truncated_response_head() -> None:
     async def main(url: str) -> None:
         async with AsyncInfluxDBClient.from_url(url, retry=RetryPolicy(attempts=1)) as client:
             with pytest.raises(TransportError, match="broke: the head of the response is truncated"):
@@ -115,8 +115,8 @@ def test_an_error_does_not_repeat_the_head_that_was_cut_short() -> None:
         asyncio.run(main(server.url))
 
 
-def test_a_session_that_raises_for_a_status(influxd: Server, database: str) -> None:
-    """It is not asked to: the server's text would be lost."""
+def test_session_with_raise_for_status(influxd: Server, database: str) -> None:
+    """The client reads the error response itself: the session's exception would lack the server's message."""
 
     async def main() -> None:
         async with (
@@ -129,8 +129,8 @@ def test_a_session_that_raises_for_a_status(influxd: Server, database: str) -> N
     asyncio.run(main())
 
 
-def test_a_finished_task_is_not_kept(influxd: Server, database: str) -> None:
-    """Not by a timer of a request of its own, which goes when its time has come."""
+def test_finished_task_is_garbage_collected(influxd: Server, database: str) -> None:
+    """A timer that outlives its request would keep the task alive."""
 
     class Result:
         pass
@@ -155,8 +155,8 @@ def test_a_finished_task_is_not_kept(influxd: Server, database: str) -> None:
 
 
 @pytest.mark.parametrize("addresses", [1, 20])
-def test_the_time_to_connect_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
-    """The lookup of the name, and each of its addresses."""
+def test_connect_timeout_covers_lookup_and_all_addresses(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
+    """The limit covers the name lookup and the attempts on all addresses."""
 
     def look_up(*_: object, **__: object) -> list[Any]:
         if addresses == 1:
@@ -173,13 +173,13 @@ def test_the_time_to_connect_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch, a
         async with AsyncInfluxDBClient("db.example", 1, retry=ONCE, timeout=Timeout(connect=0.3)) as client:
             with pytest.raises(TransportError, match=r"cannot connect to .* 0\.3 s"):
                 await client.ping()
-        assert time.monotonic() - began < 3  # and not the time of the lookup, or the 6 s of all addresses
+        assert time.monotonic() - began < 3  # not the 10 s of the lookup, nor 6 s for all addresses
         measured.set()
 
     with socket.socket() as listener, contextlib.ExitStack() as stack:
         listener.bind(("0.0.0.0", 0))
         listener.listen(0)
-        for _ in range(3):  # its queue is full then
+        for _ in range(3):  # fill the listen queue
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", listener.getsockname()[1]))

@@ -1,4 +1,4 @@
-"""Releases of aiohttp that work otherwise than those of today."""
+"""Releases of aiohttp whose internals differ from those of the current one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp.client_proto import ResponseHandler
 from influx_aiohttp import AsyncInfluxDBClient, _tracking
 from influx_proto import ProtocolError, RetryPolicy, Timeout, TransportError
 
-from tests.servers.scripted import Behaviour, Hold, Receive, ScriptedServer, Send, Stall, reply, respond
+from tests.servers.scripted import Behavior, Hold, Receive, ScriptedServer, Send, Stall, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 LARGE = f'm s="{"x" * 500_000}" 1'
@@ -33,12 +33,12 @@ async def writes(client: AsyncInfluxDBClient) -> None:
         assert await client.write(data, db="db") is True
 
 
-def kept(*answers: bytes) -> Behaviour:
-    return [*(step for answer in answers for step in (Receive(), Send(answer))), Hold()]
+def keep_alive_behavior(*responses: bytes) -> Behavior:
+    return [*(step for response in responses for step in (Receive(), Send(response))), Hold()]
 
 
 def without_connectors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulate an aiohttp that gets its connections from a connector by another method."""
+    """Simulate an aiohttp that obtains connections from a connector by another method."""
 
     async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         return await aiohttp.BaseConnector.connect(self, *args, **kwargs)
@@ -47,7 +47,7 @@ def without_connectors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def without_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulate an event loop whose connections keep their protocol to themselves."""
+    """Simulate an event loop whose transports do not expose their protocol."""
 
     def get_protocol(_: Any) -> Any:
         raise NotImplementedError
@@ -59,10 +59,10 @@ UNKNOWN = [without_connectors, without_protocols]
 
 
 @pytest.mark.parametrize("change", UNKNOWN)
-def test_connections_of_which_nothing_is_known(
+def test_unwatchable_connections_are_not_reused(
     change: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """None is kept but the first, and aiohttp measures the silence."""
+    """Only the first connection is kept, and aiohttp measures the idle timeout."""
     change(monkeypatch)
     caplog.set_level(logging.WARNING, "influx_aiohttp")
     with ScriptedServer([[step for _ in range(3) for step in (Receive(), Send(respond(204)))]]) as server:
@@ -75,7 +75,7 @@ def test_connections_of_which_nothing_is_known(
 
 @pytest.mark.parametrize("change", UNKNOWN)
 @pytest.mark.parametrize("before", [0, 1], ids=["first request", "second request"])
-def test_silence_on_connections_of_which_nothing_is_known(
+def test_idle_timeout_on_unwatchable_connections(
     change: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, before: int
 ) -> None:
     async def work(client: AsyncInfluxDBClient) -> None:
@@ -89,8 +89,8 @@ def test_silence_on_connections_of_which_nothing_is_known(
         run(work, server.url)
 
 
-def test_a_connector_with_other_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of its public method, and those of the private ones below."""
+def test_connector_with_different_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parameters of the public method and of the private methods below it differ."""
 
     async def connect(self: Any, req: Any, timeout: Any, *, tracing: Any) -> Any:
         return await original(self, req, tracing, timeout)
@@ -101,18 +101,18 @@ def test_a_connector_with_other_parameters(monkeypatch: pytest.MonkeyPatch) -> N
     original, ours = aiohttp.BaseConnector.connect, _tracking._TrackingConnector.connect
     monkeypatch.setattr(aiohttp.BaseConnector, "connect", connect)
     monkeypatch.setattr(_tracking._TrackingConnector, "connect", request)
-    with ScriptedServer([kept(*[respond(204)] * 3)]) as server:
+    with ScriptedServer([keep_alive_behavior(*[respond(204)] * 3)]) as server:
         run(writes, server.url)
         assert server.connections == 1
 
 
 @pytest.mark.parametrize("missing", ["should_close", "is_connected"])
-def test_a_protocol_without_attributes(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    """Of those that are not documented none is needed; connections are still kept, and spoiled ones closed."""
+def test_protocol_without_undocumented_attributes(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """No undocumented attribute is required: connections are kept, and unusable ones closed."""
     hidden = getattr(ResponseHandler, missing)
 
     class Hidden:
-        """Present for aiohttp itself."""
+        """Attribute that only aiohttp itself can read."""
 
         def __get__(self, instance: Any, owner: Any) -> Any:
             caller = sys._getframe(1).f_globals["__name__"]
@@ -121,7 +121,7 @@ def test_a_protocol_without_attributes(monkeypatch: pytest.MonkeyPatch, missing:
             return hidden.__get__(instance, owner)
 
     monkeypatch.setattr(ResponseHandler, missing, Hidden())
-    spoiled: Behaviour = [*kept(respond(204), respond(204))[:-1], Stall(0.1), Send(respond(204)), Hold()]
+    spoiled: Behavior = [*keep_alive_behavior(respond(204), respond(204))[:-1], Stall(0.1), Send(respond(204)), Hold()]
 
     async def work(client: AsyncInfluxDBClient) -> None:
         for _ in range(2):
@@ -129,25 +129,25 @@ def test_a_protocol_without_attributes(monkeypatch: pytest.MonkeyPatch, missing:
         await asyncio.sleep(0.3)
         await client.write("m v=2 1", db="db")
 
-    with ScriptedServer([spoiled, kept(respond(204))]) as server:
+    with ScriptedServer([spoiled, keep_alive_behavior(respond(204))]) as server:
         run(work, server.url)
         assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
-def test_a_protocol_without_room_for_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_protocol_that_rejects_new_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
     def set_attribute(self: Any, name: str, value: Any) -> None:
         assert sys._getframe(1).f_globals["__name__"].startswith("aiohttp")
         original(self, name, value)
 
     original = ResponseHandler.__setattr__
     monkeypatch.setattr(ResponseHandler, "__setattr__", set_attribute)
-    with ScriptedServer([kept(*[respond(204)] * 3)]) as server:
+    with ScriptedServer([keep_alive_behavior(*[respond(204)] * 3)]) as server:
         run(writes, server.url)
         assert server.connections == 1
 
 
-def test_the_time_to_connect_without_private_methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where a proxy accepts the connection and says nothing more."""
+def test_connect_timeout_without_private_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connect timeout also applies if a proxy accepts the connection and sends nothing more."""
 
     async def work(client: AsyncInfluxDBClient) -> None:
         with pytest.raises(TransportError, match=r"cannot connect to .* 0\.3 s"):
@@ -157,8 +157,8 @@ def test_the_time_to_connect_without_private_methods(monkeypatch: pytest.MonkeyP
         run(work, "https://db.example", proxy=proxy.url, timeout=Timeout(connect=0.3))
 
 
-def test_an_error_of_the_parser_has_no_public_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is an error of ours all the same."""
+def test_parser_error_without_a_public_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client raises its own error without knowing the parser's exception class."""
 
     class InvalidChunkError(Exception):
         pass
@@ -177,8 +177,8 @@ def test_an_error_of_the_parser_has_no_public_name(monkeypatch: pytest.MonkeyPat
     asyncio.run(main())
 
 
-def test_a_large_body_is_sent_in_chunks_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However aiohttp reads files: the idle timeout is for a chunk and not for the whole body."""
+def test_large_body_is_sent_in_our_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The idle timeout applies to each chunk and not to the whole body, however aiohttp reads files."""
 
     async def counted(self: Any) -> bytes:
         chunk = await original(self)

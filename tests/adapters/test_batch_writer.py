@@ -1,4 +1,4 @@
-"""Batch writers of each kind of client: cancelled, crashed, and used by several."""
+"""Batch writers of each client: cancellation, crashes, forks and concurrent use."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
 LINES = [f"m n={n}i {n}" for n in range(30)]
 
 
-def given(writer: Any) -> int:
+def undelivered_count(writer: Any) -> int:
     return sum(lines.lines for lines in writer.undelivered)
 
 
-def until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def test_asyncio() -> None:
+def test_asyncio_undelivered_lines_after_cancellation() -> None:
     async def main() -> None:
         with ScriptedServer([[Receive(), Stall(60)]]) as server:
             async with influx_aiohttp.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
@@ -74,14 +74,14 @@ def test_asyncio() -> None:
                 with pytest.raises(asyncio.CancelledError) as caught:
                     await task
                 assert "30 lines were not delivered" in caught.value.__notes__[0]
-                assert given(writer) == 30
+                assert undelivered_count(writer) == 30
 
     began = time.monotonic()
     asyncio.run(main(), debug=True)
-    assert time.monotonic() - began < 20  # and not the timeout of anything
+    assert time.monotonic() - began < 20  # not the length of some timeout
 
 
-def test_trio() -> None:
+def test_trio_undelivered_lines_after_cancellation() -> None:
     async def main() -> None:
         with ScriptedServer([[Receive(), Stall(60)]]) as server:
             async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
@@ -91,14 +91,14 @@ def test_trio() -> None:
                         await writer.write(LINES)
                         await trio.sleep(60)
                 assert scope.cancelled_caught
-                assert given(writer) == 30
+                assert undelivered_count(writer) == 30
 
     began = time.monotonic()
     trio.run(main, strict_exception_groups=True)
     assert time.monotonic() - began < 20
 
 
-def test_trio_cancelled_while_leaving() -> None:
+def test_trio_cancelled_during_exit() -> None:
     async def main() -> None:
         with refused_port() as port:
             url = f"http://127.0.0.1:{port}"
@@ -109,13 +109,13 @@ def test_trio_cancelled_while_leaving() -> None:
                     async with writer:
                         await writer.write(LINES)
                 assert scope.cancelled_caught
-                assert given(writer) == 30
+                assert undelivered_count(writer) == 30
 
     trio.run(main)
 
 
-def test_a_callback_that_fails() -> None:
-    """The next flush reports it, without a group around it; the writer goes on."""
+def test_callback_that_raises() -> None:
+    """The next flush raises the error itself, not an exception group, and the writer continues."""
 
     def fail(_: object) -> None:
         raise ZeroDivisionError
@@ -146,7 +146,7 @@ def test_a_callback_that_fails() -> None:
             writer.write(LINES)
             writer.flush()
         assert "60 lines were not delivered" in caught.value.__notes__[0]
-        assert given(writer) == 60
+        assert undelivered_count(writer) == 60
 
 
 def test_interrupted_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,10 +160,10 @@ def test_interrupted_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
             writer.write(LINES)
             monkeypatch.setattr(writer, "_wait", interrupted)
     assert "30 lines were not delivered" in caught.value.__notes__[0]
-    assert given(writer) == 30
+    assert undelivered_count(writer) == 30
 
 
-def test_writing_does_not_take_longer_the_more_is_pending(
+def test_write_time_does_not_grow_with_pending_lines(
     influxd: Server, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
@@ -184,7 +184,7 @@ def test_writing_does_not_take_longer_the_more_is_pending(
     assert looks < 5000
 
 
-def test_an_asynchronous_source(influxd: Server, database: str) -> None:
+def test_async_source(influxd: Server, database: str) -> None:
     async def source() -> Any:
         for line in LINES:
             await trio.lowlevel.checkpoint()
@@ -206,16 +206,16 @@ def test_an_asynchronous_source(influxd: Server, database: str) -> None:
     trio.run(main)
 
 
-# Used outside of its block, and left while others use it
+# Use outside the block, and exit while others use the writer
 
-AWAITING = pytest.mark.parametrize(
-    ("backend", "kind"),
+ASYNC_CLIENTS = pytest.mark.parametrize(
+    ("backend", "client_class"),
     [("asyncio", influx_aiohttp.AsyncInfluxDBClient), ("trio", influx_trio.AsyncInfluxDBClient)],
     ids=["aiohttp", "trio"],
 )
 
 
-def test_it_takes_lines_only_in_its_block(influxd: Server, database: str) -> None:
+def test_sync_writer_accepts_lines_only_in_its_block(influxd: Server, database: str) -> None:
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         writer = client.batch_writer()
         with pytest.raises(RuntimeError, match="must be entered"):
@@ -230,10 +230,12 @@ def test_it_takes_lines_only_in_its_block(influxd: Server, database: str) -> Non
         assert [point["n"] for point in client.query("SELECT n FROM m").points()] == [1]
 
 
-@AWAITING
-def test_it_takes_lines_only_in_its_block_awaiting(influxd: Server, database: str, backend: str, kind: Any) -> None:
+@ASYNC_CLIENTS
+def test_async_writer_accepts_lines_only_in_its_block(
+    influxd: Server, database: str, backend: str, client_class: Any
+) -> None:
     async def main() -> None:
-        async with kind.from_url(influxd.url, database=database) as client:
+        async with client_class.from_url(influxd.url, database=database) as client:
             writer = client.batch_writer()
             with pytest.raises(RuntimeError, match="must be entered"):
                 await writer.write("m n=1 1")
@@ -250,19 +252,19 @@ def test_it_takes_lines_only_in_its_block_awaiting(influxd: Server, database: st
     anyio.run(main, backend=backend)
 
 
-@pytest.mark.parametrize("what", ["write", "flush"])
-@AWAITING
-def test_whoever_waits_is_told_when_it_is_left(backend: str, kind: Any, what: str) -> None:
+@pytest.mark.parametrize("operation", ["write", "flush"])
+@ASYNC_CLIENTS
+def test_waiting_tasks_raise_when_the_writer_is_closed(backend: str, client_class: Any, operation: str) -> None:
     async def use(writer: Any) -> None:
         with pytest.raises(RuntimeError, match="closed"):
-            for n in range(20 if what == "write" else 1):
+            for n in range(20 if operation == "write" else 1):
                 await writer.write(f"m n={n} {n}")
             await writer.flush()
 
     async def main() -> None:
         with refused_port() as port, anyio.fail_after(20):
             async with (
-                kind("127.0.0.1", port, database="db", retry=SOON) as client,
+                client_class("127.0.0.1", port, database="db", retry=SOON) as client,
                 anyio.create_task_group() as others,
             ):
                 with pytest.raises(UndeliveredError):
@@ -274,19 +276,19 @@ def test_whoever_waits_is_told_when_it_is_left(backend: str, kind: Any, what: st
     anyio.run(main, backend=backend)
 
 
-def waits(thread: int) -> bool:
-    """Whether a thread waits for a lock or a condition."""
+def is_blocked(thread: int) -> bool:
+    """Return whether a thread is blocked on a lock or a condition."""
     return sys._current_frames()[thread].f_code.co_filename == threading.__file__
 
 
-@pytest.mark.parametrize("what", ["write", "flush"])
-def test_whoever_waits_in_a_thread_is_told_when_it_is_left(what: str) -> None:
+@pytest.mark.parametrize("operation", ["write", "flush"])
+def test_waiting_threads_raise_when_the_writer_is_closed(operation: str) -> None:
     threads: list[int] = []
 
     def use(writer: Any) -> None:
         threads.append(threading.get_ident())
         with pytest.raises(RuntimeError, match="closed"):
-            for n in range(20 if what == "write" else 1):
+            for n in range(20 if operation == "write" else 1):
                 writer.write(f"m n={n} {n}")
             writer.flush()
 
@@ -299,13 +301,13 @@ def test_whoever_waits_in_a_thread_is_told_when_it_is_left(what: str) -> None:
             with client.batch_writer(max_pending=5, exit_timeout=0.1) as writer:
                 other = pool.submit(use, writer)
                 deadline = time.monotonic() + 20
-                while not (writer.pending and waits(threads[0])):
+                while not (writer.pending and is_blocked(threads[0])):
                     assert time.monotonic() < deadline
                     time.sleep(0.001)
         other.result(20)
 
 
-def test_a_callback_that_takes_a_lock_of_the_program() -> None:
+def test_callback_that_acquires_a_lock_of_the_program() -> None:
     lock = threading.Lock()
     called: list[Any] = []
 
@@ -322,7 +324,7 @@ def test_a_callback_that_takes_a_lock_of_the_program() -> None:
             with client.batch_writer(max_delay=0.01, on_error=on_error, on_progress=on_progress) as writer:
                 with lock:
                     writer.write(LINES)
-                    until(lambda: server.requests != [])
+                    wait_until(lambda: server.requests != [])
                     writer.write(LINES)  # while a callback waits for the lock
                     with pytest.raises(TransportError):
                         writer.flush(timeout=0.5)
@@ -331,7 +333,7 @@ def test_a_callback_that_takes_a_lock_of_the_program() -> None:
 
 
 class Handler(logging.Handler):
-    """A log handler that writes what is logged to InfluxDB."""
+    """Log handler that writes log records to InfluxDB."""
 
     writer: Any
     errors: list[Exception]
@@ -344,7 +346,7 @@ class Handler(logging.Handler):
 
 
 @pytest.mark.parametrize("max_pending", [100, 30])
-def test_a_log_handler_that_writes_to_the_writer(max_pending: int) -> None:
+def test_log_handler_that_uses_the_writer(max_pending: int) -> None:
     handler = Handler()
     handler.errors = []
     log = logging.getLogger("influx_proto")
@@ -355,33 +357,33 @@ def test_a_log_handler_that_writes_to_the_writer(max_pending: int) -> None:
                 log.addHandler(handler)
                 try:
                     writer.write(LINES)
-                    until(lambda: writer.written >= 30)
+                    wait_until(lambda: writer.written >= 30)
                 finally:
                     log.removeHandler(handler)
         bodies = b"\n".join(request.body for request in server.requests)
-    # Who waits for room in the thread that makes room would wait indefinitely.
+    # Waiting for room in the thread that makes room would deadlock.
     assert [type(error) for error in handler.errors] == ([] if max_pending == 100 else [BufferFullError])
     assert (b"takes no lines" in bodies) is (max_pending == 100)
 
 
-def test_a_callback_that_flushes() -> None:
-    told: list[InfluxDBError] = []
+def test_callback_that_flushes() -> None:
+    errors: list[InfluxDBError] = []
     with ScriptedServer([reply(204)]) as server:
         with influx_requests.InfluxDBClient.from_url(server.url, database="db", retry=SOON) as client:
 
             def on_progress(writer: Any) -> None:
-                if not told:
+                if not errors:
                     writer.write("m n=1i 1")
                     writer.flush()
 
             with pytest.raises(CallbackError, match="cannot wait for the writer"):
-                with client.batch_writer(max_delay=0.01, on_progress=on_progress, on_error=told.append) as writer:
+                with client.batch_writer(max_delay=0.01, on_progress=on_progress, on_error=errors.append) as writer:
                     writer.write(LINES)
-    assert len(told) == 1
+    assert len(errors) == 1
 
 
-def in_fork(function: Callable[[], None]) -> int:
-    """Call a function in a forked process, and return the process's exit code."""
+def run_in_fork(function: Callable[[], None]) -> int:
+    """Call a function in a forked process and return its exit code."""
     child = os.fork()
     if not child:
         code = 1
@@ -389,7 +391,7 @@ def in_fork(function: Callable[[], None]) -> int:
             signal.alarm(20)
             function()
             code = 0
-        except BaseException:  # noqa: BLE001 - it is printed, and must not get into the test's own stack
+        except BaseException:  # noqa: BLE001 - the child prints it and exits
             traceback.print_exc()
         finally:
             os._exit(code)
@@ -397,7 +399,7 @@ def in_fork(function: Callable[[], None]) -> int:
 
 
 @pytest.mark.parametrize("holds_lock", [False, True])
-def test_a_fork_cannot_use_the_writer(influxd: Server, database: str, tmp_path: Path, holds_lock: bool) -> None:
+def test_forked_child_cannot_use_the_writer(influxd: Server, database: str, tmp_path: Path, holds_lock: bool) -> None:
     spool = Spool(tmp_path / "spool")
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         with client.batch_writer(max_delay=60, spool=spool) as writer:
@@ -411,17 +413,17 @@ def test_a_fork_cannot_use_the_writer(influxd: Server, database: str, tmp_path: 
                 writer.__exit__(None, None, None)
 
             if holds_lock:
-                with writer._signal:  # as the writer's thread does at times
-                    assert in_fork(child) == 0
+                with writer._signal:  # the writer's thread sometimes holds this lock
+                    assert run_in_fork(child) == 0
             else:
-                assert in_fork(child) == 0
+                assert run_in_fork(child) == 0
             assert len(list((tmp_path / "spool").glob("*.spool"))) == 1
             writer.write(LINES[:1])
         assert (writer.pending, writer.written) == (0, 31)
         assert len(client.query("SELECT n FROM m").series[0].values) == 30
 
 
-def test_a_writer_of_an_event_loop_in_a_fork(influxd: Server, database: str, tmp_path: Path) -> None:
+def test_async_writer_in_a_forked_child(influxd: Server, database: str, tmp_path: Path) -> None:
     async def over(package: Any) -> None:
         async with package.AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
             async with client.batch_writer(max_delay=60, spool=Spool(tmp_path)) as writer:
@@ -434,22 +436,22 @@ def test_a_writer_of_an_event_loop_in_a_fork(influxd: Server, database: str, tmp
                     with pytest.raises(StopIteration):
                         writer.__aexit__(None, None, None).send(None)
 
-                assert in_fork(child) == 0
+                assert run_in_fork(child) == 0
             assert writer.written == 30
 
     asyncio.run(over(influx_aiohttp))
     trio.run(over, influx_trio)
 
 
-def test_a_fork_does_not_keep_the_spool_locked(influxd: Server, database: str, tmp_path: Path) -> None:
-    """It may live longer than the writer. While the writer is there, the directory stays locked."""
+def test_forked_child_does_not_keep_the_spool_locked(influxd: Server, database: str, tmp_path: Path) -> None:
+    """The child may outlive the writer. The directory stays locked while the writer exists."""
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         reading, writing = os.pipe()
         with client.batch_writer(spool=Spool(tmp_path)) as writer:
             child = os.fork()
             if not child:
                 os.close(writing)
-                os.read(reading, 1)  # until the parent closes the pipe
+                os.read(reading, 1)  # blocks until the parent closes the pipe
                 os._exit(0)
             with pytest.raises(SpoolError, match="used by another"):
                 with client.batch_writer(spool=Spool(tmp_path)):
@@ -469,7 +471,7 @@ def rejected_in(error: PartialWriteError) -> list[str]:
     return [line for line, _ in error.rejected]
 
 
-def test_each_task_is_told_of_its_own_lines(influxd: Server, database: str) -> None:
+def test_errors_reach_the_task_that_wrote_the_lines(influxd: Server, database: str) -> None:
     async def over(package: Any) -> None:
         async with package.AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
             await client.write("m n=1i 0")
@@ -502,7 +504,7 @@ def test_each_task_is_told_of_its_own_lines(influxd: Server, database: str) -> N
                 await writer.write(LINES)
                 async with anyio.create_task_group() as group:
                     group.start_soon(writer.write, BAD[0])
-                with pytest.raises(PartialWriteError):  # the task that wrote them has ended
+                with pytest.raises(PartialWriteError):  # written by a task that has ended
                     await writer.flush()
 
             async with client.batch_writer() as writer:
@@ -518,7 +520,7 @@ def test_each_task_is_told_of_its_own_lines(influxd: Server, database: str) -> N
                 async with anyio.create_task_group() as group:
                     group.start_soon(write_and_stay)
                     await written.wait()
-                    with pytest.raises(PartialWriteError):  # of a task that has written nothing itself
+                    with pytest.raises(PartialWriteError):  # raised in a task that has written nothing itself
                         await writer.flush()
                     await writer.flush()
                     flushed.set()
@@ -527,7 +529,7 @@ def test_each_task_is_told_of_its_own_lines(influxd: Server, database: str) -> N
     trio.run(over, influx_trio)
 
 
-def test_each_thread_is_told_of_its_own_lines(influxd: Server, database: str) -> None:
+def test_errors_reach_the_thread_that_wrote_the_lines(influxd: Server, database: str) -> None:
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         client.write("m n=1i 0")
         with pytest.raises(PartialWriteError) as at_exit, client.batch_writer() as writer:
@@ -555,7 +557,7 @@ def test_each_thread_is_told_of_its_own_lines(influxd: Server, database: str) ->
         assert rejected_in(at_exit.value) == [BAD[1]]
 
 
-def test_failures_that_are_never_flushed_take_bounded_memory() -> None:
+def test_unflushed_failures_use_bounded_memory() -> None:
     receipts = Receipts(lambda _: False)
     for n in range(30_000):
         receipt = receipts.begin(None)

@@ -1,4 +1,4 @@
-"""Whoever is interrupted or cancelled while a large write is under way leaves at once, and leaves nothing behind."""
+"""Cancellation or interruption of a large write: it exits at once and leaves no tasks or threads behind."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 import trio
 
 from tests.adapters.cancelling import cancelled_when_received
-from tests.servers.scripted import Behaviour, Receive, ScriptedServer, Stall, reply
+from tests.servers.scripted import Behavior, Receive, ScriptedServer, Stall, reply
 
-STALLED: Sequence[Behaviour] = [reply(204), [Receive(), Stall(60)]]
+STALLED: Sequence[Behavior] = [reply(204), [Receive(), Stall(60)]]
 
 
 def lines() -> Iterator[str]:
@@ -24,7 +24,7 @@ def lines() -> Iterator[str]:
         yield f"m n={n}i {n}"
 
 
-def test_asyncio() -> None:
+def test_asyncio_cancelled() -> None:
     async def main() -> None:
         with ScriptedServer(STALLED) as server:
             async with influx_aiohttp.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
@@ -37,10 +37,10 @@ def test_asyncio() -> None:
 
     began = time.monotonic()
     asyncio.run(main(), debug=True)
-    assert time.monotonic() - began < 20  # and not the timeout of anything
+    assert time.monotonic() - began < 20  # not the length of some timeout
 
 
-def test_trio() -> None:
+def test_trio_cancelled() -> None:
     async def main() -> None:
         with ScriptedServer(STALLED) as server:
             async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
@@ -53,7 +53,7 @@ def test_trio() -> None:
     assert time.monotonic() - began < 20
 
 
-def test_threads() -> None:
+def test_interrupted_threads() -> None:
     def interrupted() -> Iterator[str]:
         for n, line in enumerate(lines()):
             if n == 25:

@@ -1,4 +1,4 @@
-"""The real server of the tests, where it would not keep what it has acknowledged."""
+"""Test server: it keeps its port, its cleanup, and its acknowledged writes across kills."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.servers.influxd import Influxd
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_port_is_kept_while_no_influxd_runs() -> None:
+def test_port_is_kept_while_no_influxd_runs() -> None:
     with Influxd() as server:
         server.kill()
         with pytest.raises(ConnectionRefusedError):
@@ -28,7 +28,7 @@ def test_the_port_is_kept_while_no_influxd_runs() -> None:
         assert server.url == before
 
 
-def test_nothing_is_left_when_the_tests_are_killed() -> None:
+def test_server_and_folder_are_removed_when_the_tests_are_killed() -> None:
     code = (
         "from tests.servers.influxd import Influxd\n"
         "with Influxd() as server: print(server.folder, server.port, flush=True); input()"
@@ -47,7 +47,7 @@ def test_nothing_is_left_when_the_tests_are_killed() -> None:
         socket.create_connection(("127.0.0.1", int(port)), timeout=5)
 
 
-def test_killed_in_the_midst_of_an_entry_of_its_log() -> None:
+def test_restart_after_a_kill_within_a_wal_entry() -> None:
     with Influxd() as server, influx_requests.InfluxDBClient.from_url(server.url, database="db") as client:
         client.create_database("db")
         client.write("\n".join(f"m n={n}i {n}" for n in range(1000)))

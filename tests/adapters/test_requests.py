@@ -1,4 +1,4 @@
-"""What only the blocking client has: threads, sessions of one's own."""
+"""Features that only the requests client has: threads, forks, caller's sessions."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def test_many_threads_share_a_client(influxd: Server, database: str) -> None:
         assert [point["n"] for point in client.query("SELECT n FROM m").points()] == list(range(200))
 
 
-def test_a_client_survives_a_fork(influxd: Server) -> None:
-    """The child opens connections of its own; the parent's are still good afterwards."""
+def test_client_survives_a_fork(influxd: Server) -> None:
+    """The child opens new connections; the parent's stay usable."""
     code = """
 import os, sys
 from influx_requests import InfluxDBClient
@@ -42,7 +42,7 @@ client.close()
     subprocess.run([sys.executable, "-W", "error", "-c", code, influxd.url], check=True, timeout=60)
 
 
-def test_a_session_of_ones_own_does_not_survive_a_fork(influxd: Server) -> None:
+def test_callers_session_does_not_survive_a_fork(influxd: Server) -> None:
     code = """
 import os, sys, requests
 from influx_requests import InfluxDBClient
@@ -60,25 +60,25 @@ with requests.Session() as session, InfluxDBClient.from_url(sys.argv[1], session
     subprocess.run([sys.executable, "-W", "error", "-c", code, influxd.url], check=True, timeout=60)
 
 
-def test_a_session_of_ones_own_is_not_closed(influxd: Server) -> None:
+def test_callers_session_is_not_closed(influxd: Server) -> None:
     with requests.Session() as session:
         with InfluxDBClient.from_url(influxd.url, session=session) as client:
             client.ping()
         assert session.get(influxd.url + "/ping").status_code == 204
 
 
-def test_a_session_of_ones_own_keeps_its_authentication() -> None:
+def test_callers_session_keeps_its_authentication() -> None:
     with ScriptedServer([reply(204)]) as server, requests.Session() as session:
-        session.auth = ("somebody", "else")
+        session.auth = ("other", "user")
         with InfluxDBClient.from_url(server.url, session=session) as client:
             client.ping()
     assert server.requests[0].headers["authorization"].startswith("Basic ")
 
 
-def test_a_session_that_raises_for_a_status(influxd: Server, database: str) -> None:
-    """What the server says is read all the same."""
+def test_session_with_raise_for_status(influxd: Server, database: str) -> None:
+    """The client still reads the server's error message."""
     with requests.Session() as session:
-        session.hooks["response"].append(lambda answer, **_: answer.raise_for_status())
+        session.hooks["response"].append(lambda response, **_: response.raise_for_status())
         with InfluxDBClient.from_url(influxd.url, database=database, session=session) as client:
             assert client.ping().version
             with pytest.raises(QueryError, match="found SELEC"):

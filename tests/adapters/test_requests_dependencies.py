@@ -1,4 +1,4 @@
-"""Releases of requests, urllib3 and http.client that work otherwise than those of today."""
+"""Releases of requests, urllib3 and http.client whose internals differ from those of the current ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from influx_proto import ProtocolError, RetryPolicy
 from influx_requests import InfluxDBClient, _connection
 from requests.adapters import HTTPAdapter
 
-from tests.servers.scripted import Behaviour, Close, Receive, ScriptedServer, Send, reply, respond
+from tests.servers.scripted import Behavior, Close, Receive, ScriptedServer, Send, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.fixture(autouse=True)
 def _unchecked() -> Iterator[None]:
-    """The dependencies are checked anew in each test and after it."""
+    """Check the dependencies again in each test and after it."""
     checks = (_connection._are_connections_supported, _connection._warn)
     for check in checks:
         check.cache_clear()
@@ -39,8 +39,8 @@ def truncated(url: str) -> None:
         client.query("SHOW DATABASES")
 
 
-def test_begin_with_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in Python 3.15, which limits the number of headers; heads are still read by our own rules."""
+def test_begin_with_an_unknown_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.15 limits the number of headers by this parameter; response heads are still read by our own rules."""
     original = http.client.HTTPResponse.begin
 
     def begin(self: http.client.HTTPResponse, *, _max_headers: int) -> None:
@@ -62,7 +62,7 @@ def test_begin_with_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http.client.HTTPResponse, "begin", begin)
     monkeypatch.setattr(http.client.HTTPConnection, "getresponse", getresponse)
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
-    cut: Behaviour = [Receive(), Send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"), Close()]
+    cut: Behavior = [Receive(), Send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"), Close()]
     with ScriptedServer([[Receive(), Send(hints + respond(204, {"Connection": "close"}))], cut]) as server:
         with pytest.raises(ProtocolError, match="truncated or malformed"):
             truncated(server.url)
@@ -70,7 +70,7 @@ def test_begin_with_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def unread_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Response classes of connections are not used any more."""
+    """Simulate connections that ignore their response class."""
 
     def getresponse(self: Any) -> http.client.HTTPResponse:
         self.response_class = http.client.HTTPResponse
@@ -81,7 +81,7 @@ def unread_class(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def head_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Heads are not read line by line any more."""
+    """Simulate response heads that are not read line by line."""
 
     def read_status(self: Any) -> Any:
         self.fp = _Plain(self.fp)
@@ -105,7 +105,7 @@ def head_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def other_constructor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections have a parameter that our subclass sets to something else, so that none can be made."""
+    """Simulate a connection parameter that our subclass sets differently, so that it cannot be instantiated."""
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         if type(self).__module__.startswith("influx"):
@@ -117,7 +117,7 @@ def other_constructor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fixed_pools(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A manager of pools does not ask which classes it is to use."""
+    """Simulate a pool manager with fixed pool classes."""
 
     def new_pool(self: Any, scheme: str, host: str, port: int, request_context: Any = None) -> Any:
         self.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": urllib3.HTTPSConnectionPool}
@@ -128,7 +128,7 @@ def fixed_pools(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def frozen_pools(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The classes of pools cannot be set."""
+    """Simulate pool classes that cannot be set."""
 
     def set_classes(_: Any, value: Any) -> None:
         if value is not classes:
@@ -144,10 +144,10 @@ CHANGES = [unread_class, head_in_one, other_constructor, fixed_pools, frozen_poo
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_urllib3s_own_connections_where_ours_do_not_work(
+def test_falls_back_to_urllib3s_connections(
     change: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Which is logged once."""
+    """The fallback is logged once."""
     change(monkeypatch)
     caplog.set_level(logging.WARNING, "influx_requests")
     with ScriptedServer([[step for _ in range(2) for step in (Receive(), Send(respond(204)))]]) as server:
@@ -161,7 +161,7 @@ def test_urllib3s_own_connections_where_ours_do_not_work(
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_unix_socket_is_never_replaced_by_a_host(
+def test_unix_socket_never_falls_back_to_a_host(
     change: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     change(monkeypatch)
@@ -169,8 +169,8 @@ def test_a_unix_socket_is_never_replaced_by_a_host(
         InfluxDBClient(unix_socket=str(tmp_path / "socket"))
 
 
-def test_a_session_whose_responses_have_no_read1() -> None:
-    """As the adapter of a session of one's own may return them."""
+def test_session_whose_responses_lack_read1() -> None:
+    """Another transport adapter of the session may return such responses."""
 
     class Raw:
         def __init__(self, raw: Any) -> None:
@@ -191,8 +191,8 @@ def test_a_session_whose_responses_have_no_read1() -> None:
             return response
 
     body = b'{"results":[{"statement_id":0}]}\n'
-    answer = reply(200, {"Content-Type": "application/json"}, body)
-    with ScriptedServer([answer]) as server, requests.Session() as session:
+    behavior = reply(200, {"Content-Type": "application/json"}, body)
+    with ScriptedServer([behavior]) as server, requests.Session() as session:
         session.mount("http://", Adapter())
         with InfluxDBClient.from_url(server.url, session=session) as client:
             assert client.query("SHOW DATABASES").series == []

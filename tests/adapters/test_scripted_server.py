@@ -1,4 +1,4 @@
-"""The scripted server itself, over bare sockets: the tests of failures stand on it."""
+"""The scripted server itself, over bare sockets, since the fault tests depend on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.scripted import (
-    Behaviour,
+    Behavior,
     Close,
     Drip,
     Hold,
@@ -41,18 +41,18 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def exchange(server: ScriptedServer, *sent: bytes) -> bytes:
-    """Open a connection, send, and read until the server closes it."""
+    """Open a connection, send the data, and read until the server closes it."""
     with connect(server) as connection:
         for data in sent:
             connection.sendall(data)
         return read_all(connection)
 
 
-def test_records_a_request_and_answers_it() -> None:
+def test_records_a_request_and_responds() -> None:
     post = b"POST /write?db=x HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nx-a:  2 \r\nContent-Length: 5\r\n\r\nm v=1"
     with ScriptedServer([reply(204, {"X-Influxdb-Version": "1.6.7"})]) as server:
-        answer = exchange(server, post)
-    assert answer == (
+        response = exchange(server, post)
+    assert response == (
         b"HTTP/1.1 204 No Content\r\nConnection: close\r\nX-Influxdb-Version: 1.6.7\r\nContent-Length: 0\r\n\r\n"
     )
     (request,) = server.requests
@@ -71,14 +71,14 @@ def test_reads_a_chunked_body(end: bytes) -> None:
     assert (request.body, request.raw) == (b"m v=1\n" + b"x" * 300, raw)
 
 
-def test_requests_sent_at_once_are_received_one_by_one() -> None:
-    behaviour: Behaviour = [Receive(), Send(b"one"), Receive(), Send(b"two")]
-    with ScriptedServer([behaviour]) as server:
+def test_pipelined_requests_are_received_separately() -> None:
+    behavior: Behavior = [Receive(), Send(b"one"), Receive(), Send(b"two")]
+    with ScriptedServer([behavior]) as server:
         assert exchange(server, GET + GET) == b"onetwo"
     assert [(request.raw, request.connection) for request in server.requests] == [(GET, 1), (GET, 1)]
 
 
-def test_receive_can_leave_the_body_unread() -> None:
+def test_receive_without_reading_the_body() -> None:
     head = b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n"
     with ScriptedServer([[Receive(body=False), Send(respond(413))]]) as server:
         assert exchange(server, head).startswith(b"HTTP/1.1 413 ")
@@ -86,28 +86,28 @@ def test_receive_can_leave_the_body_unread() -> None:
     assert (request.body, request.raw) == (b"", head)
 
 
-def test_the_last_behaviour_repeats() -> None:
+def test_last_behavior_is_repeated() -> None:
     with ScriptedServer([[Send(b"one")], [Send(b"two")]]) as server:
-        answers = [exchange(server) for _ in range(4)]
+        responses = [exchange(server) for _ in range(4)]
         assert server.connections == 4
-    assert answers == [b"one", b"two", b"two", b"two"]
+    assert responses == [b"one", b"two", b"two", b"two"]
 
 
-def test_connections_are_served_side_by_side() -> None:
+def test_connections_are_served_concurrently() -> None:
     with ScriptedServer([[Hold()], [Send(b"two")]]) as server, connect(server):
         assert exchange(server) == b"two"
 
 
 def test_drip_sends_byte_by_byte() -> None:
-    pieces: list[bytes] = []
+    received: list[bytes] = []
     with ScriptedServer([[Drip(b"slowly", every=0.02)]]) as server, connect(server) as connection:
-        while piece := connection.recv(100):
-            pieces.append(piece)
-    assert b"".join(pieces) == b"slowly"
-    assert len(pieces) > 1
+        while data := connection.recv(100):
+            received.append(data)
+    assert b"".join(received) == b"slowly"
+    assert len(received) > 1
 
 
-def test_reset_is_seen_as_such() -> None:
+def test_reset_is_seen_as_a_reset() -> None:
     with (
         ScriptedServer([[Receive(), Send(b"cut"), Reset()]]) as server,
         connect(server) as connection,
@@ -118,12 +118,12 @@ def test_reset_is_seen_as_such() -> None:
             read_all(connection)
 
 
-def test_close_is_an_end_of_file() -> None:
+def test_close_is_seen_as_end_of_file() -> None:
     with ScriptedServer([[Receive(), Close()]]) as server:
         assert exchange(server, GET) == b""
 
 
-def test_a_stall_does_not_hold_up_the_end() -> None:
+def test_stall_does_not_delay_the_exit() -> None:
     start = time.monotonic()
     with ScriptedServer([[Receive(), Stall(60), Send(b"never")]]) as server, connect(server) as connection:
         connection.sendall(GET)
@@ -132,35 +132,35 @@ def test_a_stall_does_not_hold_up_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "behaviour",
+    "behavior",
     [[Receive(), Hold()], [Hold()], [Send(b"x" * 100_000_000)], [Drip(b"x" * 100_000)]],
-    ids=["waiting for a request", "holding", "sending to one who does not read", "dripping"],
+    ids=["waiting for a request", "holding", "sending to a client that does not read", "dripping"],
 )
-def test_the_end_interrupts(behaviour: Behaviour) -> None:
-    with ScriptedServer([behaviour]) as server, connect(server) as connection:
-        if isinstance(behaviour[0], Send | Drip):
+def test_exit_interrupts(behavior: Behavior) -> None:
+    with ScriptedServer([behavior]) as server, connect(server) as connection:
+        if isinstance(behavior[0], Send | Drip):
             connection.recv(1)
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /write HTTP/1.1\r\nContent-Le", GET])
-def test_a_client_may_hang_up(sent: bytes) -> None:
+def test_client_may_disconnect(sent: bytes) -> None:
     with ScriptedServer([[Receive(), Drip(b"x" * 1000), Hold()]]) as server, connect(server) as connection:
         connection.sendall(sent)
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "sent", "message"),
+    ("behavior", "sent", "message"),
     [
-        ([Receive()], b"nonsense\r\n\r\n", "no HTTP request: b'nonsense"),
-        ([Receive()], b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", "no HTTP request: b'GET /"),
+        ([Receive()], b"nonsense\r\n\r\n", "not an HTTP request: b'nonsense"),
+        ([Receive()], b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", "not an HTTP request: b'GET /"),
         ([Receive()], b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n", "invalid literal for int"),
-        ([Receive()], b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n", "goes on after its size"),
+        ([Receive()], b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n", "longer than its size"),
         ([Receive(), Hold()], GET + b"again", "not in the script: b'again'"),
         ([Receive(), Close(), Send(b"more")], GET, "Bad file descriptor"),
     ],
 )
-def test_an_error_in_the_script_is_raised_at_the_end(behaviour: Behaviour, sent: bytes, message: str) -> None:
-    server = ScriptedServer([behaviour])
+def test_script_error_is_raised_on_exit(behavior: Behavior, sent: bytes, message: str) -> None:
+    server = ScriptedServer([behavior])
     server.__enter__()
     exchange(server, sent)
     with pytest.raises(ExceptionGroup) as caught:
@@ -169,7 +169,7 @@ def test_an_error_in_the_script_is_raised_at_the_end(behaviour: Behaviour, sent:
     assert message in str(error)
 
 
-def test_wait_for_returns_that_request_or_tells_what_came() -> None:
+def test_wait_for_returns_the_request_or_lists_those_received() -> None:
     with ScriptedServer([[Receive(), Hold()]]) as server, connect(server) as connection:
         later = threading.Timer(0.05, connection.sendall, [GET])
         later.start()
@@ -179,7 +179,7 @@ def test_wait_for_returns_that_request_or_tells_what_came() -> None:
             server.wait_for(2, timeout=0.01)
 
 
-def test_nothing_is_left_over() -> None:
+def test_threads_and_sockets_are_released() -> None:
     before = threading.active_count()
     with ScriptedServer([[Receive(), Hold()]]) as server, connect(server) as one, connect(server) as two:
         one.sendall(GET)
@@ -190,13 +190,13 @@ def test_nothing_is_left_over() -> None:
         connect(server)
 
 
-def test_a_server_closes_also_when_nobody_came() -> None:
+def test_server_closes_without_any_connection() -> None:
     with ScriptedServer([[Hold()]]) as server:
         pass
     assert (server.connections, server.requests) == (0, [])
 
 
-def test_a_script_without_behaviours_is_a_mistake() -> None:
+def test_empty_script_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least one"):
         ScriptedServer([])
 
@@ -207,7 +207,7 @@ def test_refused_port() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "expected"),
+    ("built", "expected"),
     [
         (respond(200, body=b"{}"), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
         (respond(200, {"content-length": "9"}, b"{}"), b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}"),
@@ -220,11 +220,11 @@ def test_refused_port() -> None:
         (chunked(), b"0\r\n\r\n"),
     ],
 )
-def test_what_is_said(made: bytes, expected: bytes) -> None:
-    assert made == expected
+def test_response_builders(built: bytes, expected: bytes) -> None:
+    assert built == expected
 
 
-def test_a_script_is_any_sequence_of_behaviours() -> None:
-    script: Sequence[Behaviour] = ((Receive(), Send(b"one")), reply(200))
+def test_script_is_any_sequence_of_behaviors() -> None:
+    script: Sequence[Behavior] = ((Receive(), Send(b"one")), reply(200))
     with ScriptedServer(script) as server:
         assert exchange(server, GET) == b"one"

@@ -1,4 +1,4 @@
-"""A spool where something goes wrong with its files, or where somebody is cancelled."""
+"""Spools with file system errors, and with cancelled or interrupted callers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ adapters = pytest.mark.parametrize(
 
 
 def stored(influxd: Server, database: str, folder: Path) -> list[int]:
-    """Deliver what is there, and give all that is stored."""
+    """Deliver the spooled lines and return all stored values."""
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         with client.batch_writer(spool=Spool(folder)):
             pass
@@ -45,14 +45,14 @@ def stored(influxd: Server, database: str, folder: Path) -> list[int]:
 
 
 @adapters
-def test_a_full_disk(driver: Driver, influxd: Server, database: str, tmp_path: Path) -> None:
+def test_full_disk(driver: Driver, influxd: Server, database: str, tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     command = [sys.executable, "-m", "tests.adapters.full_disk", driver.spec, influxd.url, database, str(folder)]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     *errors, total = run.stdout.splitlines()
     assert len(errors) == 3
-    for told in errors:
-        taken, cause, error = told.split("|")
+    for output in errors:
+        taken, cause, error = output.split("|")
         assert int(taken) > 100
         assert cause == "OSError(27, 'File too large')"
         assert f"cannot write to {folder}/" in error
@@ -62,10 +62,10 @@ def test_a_full_disk(driver: Driver, influxd: Server, database: str, tmp_path: P
 
 
 @adapters
-def test_what_cannot_be_undone_or_deleted(
+def test_files_that_cannot_be_written_or_deleted(
     driver: Driver, influxd: Server, database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Folders stand where files were to be: what was to be there goes elsewhere, and what is settled stays a while."""
+    """Directories occupy two file names: new lines go to another file, and the completed file is deleted later."""
     first, second = tmp_path / f"{1:016d}.spool", tmp_path / f"{2:016d}.spool"
     with driver.client(influxd.url, database=database) as client:
         with client.batch_writer(spool=Spool(tmp_path, 800), max_delay=60.0) as writer:
@@ -77,15 +77,15 @@ def test_what_cannot_be_undone_or_deleted(
             assert isinstance(caught.value, InfluxDBError)
             assert isinstance(caught.value.__cause__, IsADirectoryError)
             assert caught.value.retryable
-            writer.write(LINES[2])  # into another file
+            writer.write(LINES[2])  # goes into another file
             first.unlink()
             first.mkdir()
             for n in range(3, 20):
                 writer.write(LINES[n])
                 writer.flush()
             assert writer.pending == 0
-    told = [one.message for one in caplog.records if "cannot delete" in one.message]
-    assert len(told) == 1
+    messages = [record.message for record in caplog.records if "cannot delete" in record.message]
+    assert len(messages) == 1
     first.rmdir()
     second.rmdir()
     assert stored(influxd, database, tmp_path) == [0, *range(2, 20)]
@@ -93,7 +93,7 @@ def test_what_cannot_be_undone_or_deleted(
 
 
 def stalled(is_on: threading.Event) -> Callable[..., int]:
-    """Give a `write` of the operating system that waits: the disk is slow."""
+    """Return an `fsync` that blocks until the event is set, as on a slow disk."""
     write = os.fsync
     begun = threading.Event()
 
@@ -106,10 +106,10 @@ def stalled(is_on: threading.Event) -> Callable[..., int]:
     return wait
 
 
-def test_asyncio_cancelled_while_lines_are_kept(
+def test_asyncio_cancelled_during_a_spool_write(
     influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They were taken over, and the cancelled task is told so."""
+    """The lines were accepted, and the cancelled task's error says so."""
     goes_on = threading.Event()
 
     async def main() -> None:
@@ -135,7 +135,7 @@ def test_asyncio_cancelled_while_lines_are_kept(
     assert stored(influxd, database, tmp_path) == list(range(30))
 
 
-def test_trio_cancelled_while_lines_are_kept(
+def test_trio_cancelled_during_a_spool_write(
     influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on = threading.Event()
@@ -160,10 +160,10 @@ def test_trio_cancelled_while_lines_are_kept(
     assert stored(influxd, database, tmp_path) == list(range(30))
 
 
-def test_left_while_lines_are_kept(
+def test_exit_during_a_spool_write(
     influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are, and the directory is let go of only then."""
+    """The lines are kept, and the directory is unlocked only afterwards."""
     goes_on = threading.Event()
 
     async def main() -> None:
@@ -187,8 +187,8 @@ def test_left_while_lines_are_kept(
     assert stored(influxd, database, tmp_path) == list(range(30))
 
 
-def test_asyncio_cancelled(influxd: Server, database: str, tmp_path: Path) -> None:
-    """What is on its way, and what waits, is in the spool."""
+def test_asyncio_cancelled_during_delivery(influxd: Server, database: str, tmp_path: Path) -> None:
+    """Lines in flight and pending lines are both in the spool."""
 
     async def main() -> None:
         with ScriptedServer([[Receive(), Stall(60)]]) as server:
@@ -211,7 +211,7 @@ def test_asyncio_cancelled(influxd: Server, database: str, tmp_path: Path) -> No
     assert stored(influxd, database, tmp_path) == list(range(30))
 
 
-def test_trio_cancelled(influxd: Server, database: str, tmp_path: Path) -> None:
+def test_trio_cancelled_during_delivery(influxd: Server, database: str, tmp_path: Path) -> None:
     async def main() -> None:
         with ScriptedServer([[Receive(), Stall(60)]]) as server:
             async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database=database) as client:
@@ -227,7 +227,7 @@ def test_trio_cancelled(influxd: Server, database: str, tmp_path: Path) -> None:
     assert stored(influxd, database, tmp_path) == list(range(30))
 
 
-def test_interrupted_in_a_thread(
+def test_interrupted_during_delivery(
     influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -244,10 +244,10 @@ def test_interrupted_in_a_thread(
     assert stored(influxd, database, tmp_path) == list(range(30))
 
 
-def test_interrupted_while_lines_are_kept(
+def test_interrupted_during_a_spool_write(
     influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a Ctrl-C, nothing of them is."""
+    """After a Ctrl-C during the write, none of its lines is kept."""
 
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
@@ -268,7 +268,7 @@ def test_interrupted_while_lines_are_kept(
     assert stored(influxd, database, tmp_path) == [0, 2]
 
 
-def test_it_must_be_entered(influxd: Server, database: str, tmp_path: Path) -> None:
+def test_writer_must_be_entered(influxd: Server, database: str, tmp_path: Path) -> None:
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         writer = client.batch_writer(spool=Spool(tmp_path / "spool"))
         assert not list(tmp_path.iterdir())
@@ -280,7 +280,7 @@ def test_it_must_be_entered(influxd: Server, database: str, tmp_path: Path) -> N
             pass
 
 
-def test_a_program_that_goes_elsewhere(
+def test_relative_directory_after_chdir(
     influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -295,7 +295,7 @@ def test_a_program_that_goes_elsewhere(
 def test_asyncio_cancelled_while_entering(
     influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The directory is let go of."""
+    """The directory is unlocked."""
     goes_on = threading.Event()
 
     async def main() -> None:
@@ -313,10 +313,10 @@ def test_asyncio_cancelled_while_entering(
     assert stored(influxd, database, tmp_path / "new") == []
 
 
-def test_entered_again_after_it_could_not_be(influxd: Server, database: str, tmp_path: Path) -> None:
+def test_writer_can_be_entered_after_a_failed_attempt(influxd: Server, database: str, tmp_path: Path) -> None:
     with refused_port() as port:
-        away = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
-        with away, away.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
+        unreachable = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with unreachable, unreachable.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
             writer.write(LINES[0])
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         again = client.batch_writer(spool=Spool(tmp_path))
@@ -332,11 +332,11 @@ def test_entered_again_after_it_could_not_be(influxd: Server, database: str, tmp
     assert stored(influxd, database, tmp_path) == [0, 1, 2]
 
 
-def test_what_was_settled_and_not_deleted_yet(influxd: Server, database: str, tmp_path: Path) -> None:
-    """The process was killed when it had noted that everything is settled."""
+def test_completed_file_that_was_not_deleted_yet(influxd: Server, database: str, tmp_path: Path) -> None:
+    """The process was killed after it had marked all lines as completed."""
     with refused_port() as port:
-        away = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
-        with away, away.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
+        unreachable = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with unreachable, unreachable.batch_writer(spool=Spool(tmp_path), exit_timeout=0) as writer:
             writer.write(LINES)
     [segment] = tmp_path.glob("*.spool")
     data = segment.read_bytes()
@@ -347,7 +347,7 @@ def test_what_was_settled_and_not_deleted_yet(influxd: Server, database: str, tm
             assert not list(tmp_path.glob("*.spool"))
 
 
-def test_a_client_without_a_spool(influxd: Server, tmp_path: Path) -> None:
+def test_client_that_does_not_support_a_spool(influxd: Server, tmp_path: Path) -> None:
     with HTTPClientInfluxDBClient.from_url(influxd.url) as client:
         with pytest.raises(TypeError, match=f"cannot keep lines in {tmp_path}: it has no spool"):
             client.batch_writer(spool=Spool(tmp_path))

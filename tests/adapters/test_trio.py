@@ -1,4 +1,4 @@
-"""What only the client for trio has: nurseries, cancellation, connections of its own."""
+"""Features that only the trio client has: nurseries, cancellation, its own connection pool."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from influx_trio._pool import Pool
 from tests.adapters.cancelling import cancelled_when_received
 from tests.servers import scripted
 from tests.servers.influxd import Server
-from tests.servers.scripted import Behaviour, Hold, Receive, ScriptedServer, Send, Stall, chunked, reply, respond
+from tests.servers.scripted import Behavior, Hold, Receive, ScriptedServer, Send, Stall, chunked, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 
 
-def test_a_nursery_of_calls(influxd: Server) -> None:
+def test_concurrent_calls_in_a_nursery(influxd: Server) -> None:
     versions = []
 
     async def main() -> None:
@@ -46,13 +46,13 @@ def test_a_nursery_of_calls(influxd: Server) -> None:
     assert len(versions) == 20
 
 
-def test_it_takes_no_session() -> None:
+def test_session_is_rejected() -> None:
     with pytest.raises(TypeError, match="session"):
         AsyncInfluxDBClient(session=object())  # type: ignore[arg-type]  # on purpose
 
 
-@pytest.mark.parametrize("answer", [[], [Send(respond(200)[:10])]], ids=["before the answer", "within its head"])
-def test_a_cancelled_call_leaves_no_socket_and_a_usable_client(answer: Behaviour) -> None:
+@pytest.mark.parametrize("start", [[], [Send(respond(200)[:10])]], ids=["before the response", "within its head"])
+def test_cancelled_call_closes_its_socket(start: Behavior) -> None:
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url) as client, trio.open_nursery() as nursery:
             nursery.start_soon(client.ping)
@@ -64,14 +64,14 @@ def test_a_cancelled_call_leaves_no_socket_and_a_usable_client(answer: Behaviour
             assert scope.cancelled_caught
             assert await client.ping()
 
-    stalled: Behaviour = [Receive(), *answer, Stall(30)]
+    stalled: Behavior = [Receive(), *start, Stall(30)]
     with ScriptedServer([stalled, stalled, reply(204)]) as server:
         trio.run(main, server)
         assert server.connections == 3
 
 
-def test_what_came_before_garbage_is_given_before_the_error() -> None:
-    """Also where all of it comes at once."""
+def test_data_before_a_malformed_chunk_is_yielded_before_the_error() -> None:
+    """Including data that arrives together with the malformed chunk."""
     head = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
     part = b'{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time","v"],"values":[[%d,1]]}]}]}\n'
     found = []
@@ -82,16 +82,16 @@ def test_what_came_before_garbage_is_given_before_the_error() -> None:
             client.query_points("SELECT v FROM m") as points,
         ):
             async for point in points:
-                found.append(point["time"])  # noqa: PERF401 - a comprehension would have nothing where it ends in an error
+                found.append(point["time"])  # noqa: PERF401 - a comprehension would lose its points on an error
 
-    answer = respond(200, head, chunked(part % 1, part % 2, end=False) + b"no size\r\n")
-    with ScriptedServer([[Receive(), Send(answer)]]) as server, pytest.raises(ProtocolError, match="chunk header"):
+    response = respond(200, head, chunked(part % 1, part % 2, end=False) + b"no size\r\n")
+    with ScriptedServer([[Receive(), Send(response)]]) as server, pytest.raises(ProtocolError, match="chunk header"):
         trio.run(main, server)
     assert found == [1, 2]
 
 
 class CancelAtStep(trio.abc.Instrument):
-    """Cancels a scope when a task, any of them, goes on for the n-th time; at once for 0."""
+    """Cancel a scope before the n-th step of any task; immediately for 0."""
 
     def __init__(self, scope: trio.CancelScope, steps: int) -> None:
         self.scope, self.left = scope, steps
@@ -111,7 +111,7 @@ def open_sockets() -> int:
 def _is_socket(path: Path) -> bool:
     try:
         return str(path.readlink()).startswith("socket:")
-    except FileNotFoundError:  # the folder's own
+    except FileNotFoundError:  # the descriptor of the folder itself
         return False
 
 
@@ -134,7 +134,7 @@ async def streamed(client: AsyncInfluxDBClient) -> None:
 def test_cancelled_at_every_checkpoint(
     influxd: Server, database: str, work: Callable[[AsyncInfluxDBClient], Awaitable[None]], *, kept: bool
 ) -> None:
-    """Wherever it happens, no socket stays open but those of the pool, and the client goes on working."""
+    """After any cancellation only pooled connections stay open, and the client remains usable."""
 
     async def main() -> int:
         async with AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
@@ -152,7 +152,7 @@ def test_cancelled_at_every_checkpoint(
                         await work(client)
                     finally:
                         trio.lowlevel.remove_instrument(instrument)
-                assert open_sockets() - before <= 1  # one that is idle and whole
+                assert open_sockets() - before <= 1  # an idle pooled connection
                 await work(client)
                 assert open_sockets() - before == 1
             assert open_sockets() == before
@@ -163,7 +163,7 @@ def test_cancelled_at_every_checkpoint(
     assert trio.run(main) > 0
 
 
-def test_who_is_cancelled_already_sends_nothing(influxd: Server, database: str) -> None:
+def test_cancelled_scope_sends_nothing(influxd: Server, database: str) -> None:
     async def main() -> None:
         async with AsyncInfluxDBClient.from_url(influxd.url, database=database) as client:
             await client.ping()
@@ -174,8 +174,8 @@ def test_who_is_cancelled_already_sends_nothing(influxd: Server, database: str) 
     trio.run(main)
 
 
-def test_cancelled_while_others_wait_for_their_turn() -> None:
-    """A place in the queue that is given up is no place lost."""
+def test_cancelled_while_waiting_for_a_connection() -> None:
+    """Cancelling a queued task does not lose a slot of the pool."""
 
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url) as client:
@@ -187,13 +187,13 @@ def test_cancelled_while_others_wait_for_their_turn() -> None:
                 for _ in range(MAX_CONNECTIONS):
                     nursery.start_soon(client.ping)
 
-    silent: Behaviour = [Receive(), Stall(30)]
+    silent: Behavior = [Receive(), Stall(30)]
     with ScriptedServer([*[silent] * MAX_CONNECTIONS, reply(204)]) as server:
         trio.run(main, server)
 
 
-def test_it_waits_in_each_run_of_trio() -> None:
-    """What looks after its connections ends with the run."""
+def test_idle_timeout_in_each_run_of_trio() -> None:
+    """The task that expires connections ends with the run."""
     with ScriptedServer([reply(204), [Receive(), Stall(30)]]) as server:
         client = AsyncInfluxDBClient.from_url(server.url, retry=ONCE)
         trio.run(client.ping)
@@ -201,8 +201,8 @@ def test_it_waits_in_each_run_of_trio() -> None:
             trio.run(partial(client.ping, timeout=Timeout(idle=0.1)))
 
 
-def test_nothing_is_looked_after_when_nothing_is_awaited(influxd: Server) -> None:
-    def looking() -> int:
+def test_background_task_ends_when_idle(influxd: Server) -> None:
+    def count_background_tasks() -> int:
         root = trio.lowlevel.current_root_task()
         assert root is not None
         return sum("_watch_all" in task.name for nursery in root.child_nurseries for task in nursery.child_tasks)
@@ -211,18 +211,18 @@ def test_nothing_is_looked_after_when_nothing_is_awaited(influxd: Server) -> Non
         async with AsyncInfluxDBClient.from_url(influxd.url, timeout=100) as client:
             for _ in range(3):
                 await client.ping()
-            assert looking() == 1
+            assert count_background_tasks() == 1
             await trio.sleep(101)
-            assert looking() == 0
+            assert count_background_tasks() == 0
             await client.ping()
 
     trio.run(main, clock=trio.testing.MockClock(rate=100))
 
 
-def test_two_runs_at_once_are_refused() -> None:
-    """Not after something was sent, and without harm to the one that is right."""
+def test_concurrent_runs_are_rejected() -> None:
+    """The error is raised before anything is sent, and the other run continues."""
 
-    async def second(client: AsyncInfluxDBClient) -> None:
+    async def call_from_another_run(client: AsyncInfluxDBClient) -> None:
         with pytest.raises(RuntimeError, match="another run of trio"):
             await client.ping()
 
@@ -230,30 +230,30 @@ def test_two_runs_at_once_are_refused() -> None:
         async with AsyncInfluxDBClient.from_url(server.url) as client, trio.open_nursery() as nursery:
             nursery.start_soon(client.ping)
             await trio.to_thread.run_sync(server.wait_for, 1)
-            await trio.to_thread.run_sync(trio.run, second, client)
+            await trio.to_thread.run_sync(trio.run, call_from_another_run, client)
         assert len(server.requests) == 1
 
     with ScriptedServer([[Receive(), Stall(0.3), Send(respond(204))]]) as server:
         trio.run(main, server)
 
 
-def test_a_run_that_takes_no_more_tasks_is_over(influxd: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where a generator is closed after the main task; the client is good for the next run."""
+def test_run_that_accepts_no_more_tasks(influxd: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator may be closed after the main task. The client can be used in the next run."""
 
-    def refuse(*_: object) -> None:
+    def reject(*_: object) -> None:
         raise RuntimeError("Nursery is closed to new arrivals")
 
     client = AsyncInfluxDBClient.from_url(influxd.url)
     with monkeypatch.context() as patch:
-        patch.setattr(trio.lowlevel, "spawn_system_task", refuse)
+        patch.setattr(trio.lowlevel, "spawn_system_task", reject)
         with pytest.raises(RuntimeError, match="closed to new arrivals"):
             trio.run(client.ping)
     assert trio.run(client.ping).version
     trio.run(client.aclose)
 
 
-def test_the_time_is_over_within_the_grace_of_an_upload() -> None:
-    """The head of an answer came early, and the total ends while the upload goes on."""
+def test_total_timeout_during_an_upload_after_an_early_response() -> None:
+    """The response starts early, and the total timeout expires during the upload."""
 
     class Trickle:
         def __iter__(self) -> Iterator[bytes]:
@@ -282,8 +282,8 @@ def test_the_time_is_over_within_the_grace_of_an_upload() -> None:
         trio.run(main, server.url)
 
 
-def test_a_closed_connection_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its time was over in the same moment in which the answer was complete."""
+def test_closed_connection_is_not_returned_to_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection closed at the moment when the response completed."""
 
     def release(pool: Pool, connection: Connection) -> None:
         connection._socket.expire()
@@ -296,7 +296,7 @@ def test_a_closed_connection_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> Non
             with monkeypatch.context() as patch:
                 patch.setattr(Pool, "release", release)
                 await client.ping()
-            # Whatever has its descriptor now.
+            # Another file may have its descriptor now.
             streams = [socket.socketpair() for _ in range(3)]
             await client.create_database("db")
             for stream in itertools.chain.from_iterable(streams):
@@ -307,7 +307,7 @@ def test_a_closed_connection_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> Non
         trio.run(main, server)
 
 
-def test_waiting_for_a_connection_counts_in_the_total() -> None:
+def test_total_timeout_includes_waiting_for_a_connection() -> None:
     async def main(server: ScriptedServer) -> None:
         async with AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client, trio.open_nursery() as nursery:
             for _ in range(MAX_CONNECTIONS):
@@ -323,7 +323,7 @@ def test_waiting_for_a_connection_counts_in_the_total() -> None:
 
 
 def test_idle_connections_expire() -> None:
-    """A minute passes at once under a mock clock."""
+    """A mock clock skips one minute."""
 
     async def main(server: ScriptedServer) -> None:
         clock = trio.lowlevel.current_clock()
@@ -341,10 +341,10 @@ def test_idle_connections_expire() -> None:
         trio.run(main, server, clock=trio.testing.MockClock(rate=1))
 
 
-def test_an_error_in_a_streamed_body_is_ones_own(influxd: Server) -> None:
-    """Not in a group, as a nursery would raise it."""
+def test_error_in_a_streamed_body_is_raised_unchanged(influxd: Server) -> None:
+    """The error is not wrapped in a group, although a nursery would do so."""
 
-    class Pieces:
+    class Chunks:
         def __iter__(self) -> Iterator[bytes]:
             yield b"m v=1 1"
             raise LookupError("mine")
@@ -353,16 +353,16 @@ def test_an_error_in_a_streamed_body_is_ones_own(influxd: Server) -> None:
         op = ops.write("m v=1 1", db="db")
         async with AsyncInfluxDBClient.from_url(influxd.url) as client:
             with pytest.raises(LookupError, match="mine"):
-                await client.execute(replace(op, request=replace(op.request, body=Pieces())))
+                await client.execute(replace(op, request=replace(op.request, body=Chunks())))
             await client.ping()
 
     trio.run(main)
 
 
-def test_an_answer_that_begins_early_does_not_end_the_upload() -> None:
-    """Its end comes when the request has come to its own, so that each waits for the other otherwise."""
+def test_early_response_does_not_end_the_upload() -> None:
+    """The server completes the response only after the whole request, so stopping the upload would deadlock."""
     size = 20_000_000
-    answer = respond(400, {"Content-Type": "application/json"}, b'{"error":"unable to parse"}\n')
+    response = respond(400, {"Content-Type": "application/json"}, b'{"error":"unable to parse"}\n')
 
     class ReadRest:
         def run(self, connection: scripted.Connection) -> None:
@@ -377,11 +377,11 @@ def test_an_answer_that_begins_early_does_not_end_the_upload() -> None:
             with pytest.raises(WriteError, match="unable to parse"):
                 await client.write(f'm s="{"x" * size}" 1', db="db", batch_bytes=None)
 
-    with ScriptedServer([[Receive(body=False), Send(answer[:-10]), ReadRest(), Send(answer[-10:])]]) as server:
+    with ScriptedServer([[Receive(body=False), Send(response[:-10]), ReadRest(), Send(response[-10:])]]) as server:
         trio.run(main, server.url)
 
 
-def test_a_head_that_is_too_long_is_refused() -> None:
+def test_too_long_response_head_is_rejected() -> None:
     async def main(url: str) -> None:
         async with AsyncInfluxDBClient.from_url(url, retry=ONCE) as client:
             with pytest.raises(ProtocolError, match="not HTTP"):
@@ -391,8 +391,8 @@ def test_a_head_that_is_too_long_is_refused() -> None:
         trio.run(main, server.url)
 
 
-def test_a_fork_leaves_the_connections_of_the_parent_alone(influxd: Server) -> None:
-    """The child opens its own; the parent's is still good afterwards."""
+def test_fork_leaves_the_connections_of_the_parent_alone(influxd: Server) -> None:
+    """The child opens new connections; the parent's stay usable."""
     code = """
 import os, sys, trio
 from influx_trio import AsyncInfluxDBClient
@@ -409,11 +409,11 @@ if child:
     subprocess.run([sys.executable, "-W", "error", "-c", code, influxd.url], check=True, timeout=60)
 
 
-def test_waits_follow_trios_clock() -> None:
-    """Retries and timeouts are virtual under a mock clock: an hour of them passes at once."""
+def test_waits_use_trios_clock() -> None:
+    """Retries and timeouts are virtual under a mock clock, which skips an hour."""
 
     async def main(url: str) -> None:
-        retry, timeout = RetryPolicy(max_total=None), Timeout(connect=None)  # the clock makes connecting seem slow
+        retry, timeout = RetryPolicy(max_total=None), Timeout(connect=None)  # the mock clock makes connecting seem slow
         async with AsyncInfluxDBClient.from_url(url, retry=retry, timeout=timeout) as client:
             assert await client.ping()
 
@@ -421,7 +421,7 @@ def test_waits_follow_trios_clock() -> None:
         trio.run(main, server.url, clock=trio.testing.MockClock(rate=100))
 
 
-def test_its_import_reads_no_package_metadata() -> None:
-    """Reading it takes as long as importing all modules of the client."""
+def test_import_reads_no_package_metadata() -> None:
+    """Reading the metadata takes as long as importing all modules of the client."""
     code = "import influx_trio, sys; assert 'importlib.metadata' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

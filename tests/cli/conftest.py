@@ -1,4 +1,4 @@
-"""A database, a client to look into it, and the program's environment that leads there."""
+"""Fixtures: a client for a fresh database, and the program's environment for the same database."""
 
 from __future__ import annotations
 

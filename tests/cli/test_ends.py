@@ -1,4 +1,4 @@
-"""How the program ends: exit codes, one line that says what to do, no secrets, no noise."""
+"""Exit codes and error messages of the program: one line with a remedy, no secrets, no traceback."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_importing_the_client_does_not_import_the_command_line() -> None:
     assert "influx_requests._cli." not in loaded.replace("\n", " ").replace(" ", ". ")
 
 
-def test_logging_is_left_as_it_was(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_logging_configuration_is_unchanged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     logger = logging.getLogger("influx_proto")
     before = logger.level, list(logger.handlers)
     (tmp_path / "a.lp").write_text("m v=1 1")
@@ -43,8 +43,8 @@ def test_logging_is_left_as_it_was(capsys: pytest.CaptureFixture[str], tmp_path:
     assert (logger.level, logger.handlers) == before
 
 
-def test_without_the_extras_all_but_they_works(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
-    """As where they are not installed."""
+def test_missing_extras_affect_only_their_features(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    """Simulate missing packages by modules that raise `ModuleNotFoundError`."""
     missing = ("pyarrow", "matplotlib", "uniplot", "tqdm", "pandas", "numpy", "polars")
     for name in missing:
         (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name}', name='{name}')")
@@ -122,7 +122,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
-def test_wrong_usage(
+def test_usage_errors(
     arguments: list[str],
     expected: str,
     capsys: pytest.CaptureFixture[str],
@@ -133,15 +133,15 @@ def test_wrong_usage(
     monkeypatch.delenv("INFLUXDB_URL", raising=False)
     try:
         code = main(arguments)
-    except SystemExit as end:  # argparse's way
+    except SystemExit as end:  # argparse exits by itself
         code = int(end.code or 0)
-    told = capsys.readouterr().err
-    assert code == 2, told
-    assert expected in told
+    stderr = capsys.readouterr().err
+    assert code == 2, stderr
+    assert expected in stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_unreachable_server() -> None:
     env = environment("http://127.0.0.1:1", "db")
     for arguments in (["ping"], ["query", "SELECT v FROM m"], ["write", "--retry-for", "0"]):
         done = run(env, *arguments, stdin="m v=1 1", code=3)
@@ -151,13 +151,13 @@ def test_a_server_that_is_not_there() -> None:
         assert done.stderr.count("\n") == 1
 
 
-def test_something_that_is_no_influxdb() -> None:
+def test_server_that_is_not_influxdb() -> None:
     with ScriptedServer([reply(200, {"Content-Type": "text/html"}, b"<html>")]) as server:
         done = run(environment(server.url), "ping", code=3)
     assert "address of InfluxDB" in done.stderr
 
 
-def test_refusals(env: dict[str, str], influxd: Server) -> None:
+def test_error_responses(env: dict[str, str], influxd: Server) -> None:
     done = run(env, "query", "SELECT", code=1)
     assert done.stderr.startswith("influx-requests: error parsing query: ")
     done = run(env, "write", "-d", "nowhere", stdin="m v=1 1", code=1)
@@ -171,7 +171,7 @@ def test_refusals(env: dict[str, str], influxd: Server) -> None:
     assert "\x1b" not in done.stderr
 
 
-def test_a_pipe_that_is_closed_is_silent(env: dict[str, str], client: InfluxDBClient) -> None:
+def test_broken_pipe_prints_no_error(env: dict[str, str], client: InfluxDBClient) -> None:
     client.write(f"m v={n} {n}" for n in range(30_000))
     for kind in ("csv", "table", "lp", "json"):
         command = f"{PROGRAM} query 'SELECT * FROM m' -f {kind} | head -n 1; echo ${{PIPESTATUS[0]}}"
@@ -182,7 +182,7 @@ def test_a_pipe_that_is_closed_is_silent(env: dict[str, str], client: InfluxDBCl
 
 
 @pytest.mark.parametrize("more", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
-def test_an_output_that_cannot_be_written(env: dict[str, str], more: dict[str, str], client: InfluxDBClient) -> None:
+def test_unwritable_output(env: dict[str, str], more: dict[str, str], client: InfluxDBClient) -> None:
     client.write("m v=1 1")
 
     def outcome(query: str, redirection: str) -> tuple[str, str]:
@@ -193,13 +193,13 @@ def test_an_output_that_cannot_be_written(env: dict[str, str], more: dict[str, s
     full = "influx-requests: [Errno 28] No space left on device\n"
     for redirection, expected in ((">/dev/full", ("1\n", full)), (">&-", ("0\n", "")), ("| true", ("141\n", ""))):
         assert outcome("SELECT v FROM m", redirection) == expected
-        _, told = outcome("SELECT v FROM m; SELECT v FROM nowhere..m", redirection)
-        assert not set(told.split()) & {"Exception", "Traceback"}
+        _, stderr = outcome("SELECT v FROM m; SELECT v FROM nowhere..m", redirection)
+        assert not set(stderr.split()) & {"Exception", "Traceback"}
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Influxd]:
-    """A server that wants to know who one is."""
+    """Return a server that requires credentials."""
     with Influxd(auth=True) as server:
         url = server.url.replace("http://", f"http://admin:{SECRET}@")
         with InfluxDBClient.from_url(server.url) as client:
@@ -211,7 +211,7 @@ def guarded() -> Iterator[Influxd]:
         yield server
 
 
-def test_who_one_is(guarded: Influxd) -> None:
+def test_credentials(guarded: Influxd) -> None:
     env = environment(guarded.url, "db")
     password = {"INFLUXDB_PASSWORD": SECRET}
     assert "INFLUXDB_PASSWORD" in run(env, "query", "SHOW DATABASES", code=4).stderr
@@ -227,7 +227,7 @@ def test_who_one_is(guarded: Influxd) -> None:
     assert SECRET not in done.stderr
 
 
-def test_the_password_is_asked_at_the_terminal(guarded: Influxd) -> None:
+def test_password_prompt(guarded: Influxd) -> None:
     env = environment(guarded.url)
     command = [PROGRAM, "query", "SHOW DATABASES", "--username", "admin", "--ask-password"]
     process, terminal = pty.fork()
@@ -253,12 +253,12 @@ def test_the_password_is_asked_at_the_terminal(guarded: Influxd) -> None:
 def test_secrets_are_not_shown(guarded: Influxd, right: bool) -> None:
     secret = SECRET if right else "wr0ng-one"
     in_url = guarded.url.replace("http://", f"http://admin:{secret}@")
-    away = f"http://admin:{secret}@127.0.0.1:1"
+    unreachable = f"http://admin:{secret}@127.0.0.1:1"
     for url, more in (
         (in_url, {}),
         (guarded.url, {"INFLUXDB_USERNAME": "admin", "INFLUXDB_PASSWORD": secret}),
         (guarded.url, {"INFLUXDB_TOKEN": secret}),
-        (away, {}),
+        (unreachable, {}),
         (f"htp://admin:{secret}@h", {}),
     ):
         env = environment(url, "db", **more)
@@ -271,10 +271,10 @@ def test_secrets_are_not_shown(guarded: Influxd, right: bool) -> None:
             check=False,
         )
         assert secret not in done.stdout + done.stderr
-        assert "YWRtaW46" not in done.stdout + done.stderr  # "admin:" in base 64
+        assert "YWRtaW46" not in done.stdout + done.stderr  # "admin:" in Base64
 
 
-def test_verbose_shows_requests_and_where_errors_come_from(env: dict[str, str]) -> None:
+def test_verbose_shows_requests_and_tracebacks(env: dict[str, str]) -> None:
     done = subprocess.run([PROGRAM, "query", "SELECT", "-v"], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "DEBUG influx_proto: GET /query" in done.stderr or "DEBUG influx_proto: POST /query" in done.stderr

@@ -1,4 +1,4 @@
-"""Line protocol checked without a server, with the place of each problem."""
+"""The `lint` command: checks line protocol without a server and reports the position of each problem."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from influx_requests._cli import main
 from tests.cli.program import environment, run
 
 
-def test_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_positions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.lp").write_text('m v=1 1\n\tm,t=漢é v= 1\n# c\nm s="a\nb",v=x 2\nm v=1 1\x1b\n')
     Path("b.lp").write_text("m v=1 1\n")
@@ -37,7 +37,7 @@ a.lp:6:7: bad timestamp
     assert main(["lint", "c.lp"]) == 2
 
 
-def test_long_lines_are_shown_in_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_lines_are_truncated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.lp").write_text(f"m,t={'x' * 300} v=1,w=?,{'y' * 300}=1 1\n")
     assert main(["lint", str(tmp_path / "a.lp")]) == 1
     _, line, caret = capsys.readouterr().out.splitlines()
@@ -45,7 +45,7 @@ def test_long_lines_are_shown_in_part(tmp_path: Path, capsys: pytest.CaptureFixt
     assert len(line) < 125
 
 
-def test_the_standard_input_and_no_server(tmp_path: Path) -> None:
+def test_standard_input_without_a_server(tmp_path: Path) -> None:
     env = environment("http://localhost:1")
     assert run(env, "lint", stdin="m v=1 1\r\n", code=1).stdout.startswith("<stdin>:1:7: bad timestamp\n")
     assert run(env, "lint", "-", stdin="m v=1 1\n").stdout == ""

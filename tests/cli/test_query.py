@@ -1,4 +1,4 @@
-"""What `query` and `ping` give."""
+"""The `query` and `ping` commands: output formats and errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_ping(env: dict[str, str]) -> None:
 
 @pytest.mark.usefixtures("lines")
 def test_table(env: dict[str, str]) -> None:
-    """Wide characters take two columns, and what a terminal would obey is shown."""
+    """Wide characters occupy two columns, and control characters are escaped."""
     assert run(env, "query", "SELECT * FROM cpu GROUP BY host; SHOW DATABASES", "-f", "table").stdout.startswith("""\
 cpu (host=a)
 time                            cores  load  note  up
@@ -49,7 +49,7 @@ name
 
 
 @pytest.mark.usefixtures("lines")
-def test_a_terminal_gets_a_table(env: dict[str, str]) -> None:
+def test_terminal_output_is_a_table(env: dict[str, str]) -> None:
     master, terminal = pty.openpty()
     command = [PROGRAM, "query", "SELECT load FROM cpu"]
     process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL)
@@ -60,7 +60,7 @@ def test_a_terminal_gets_a_table(env: dict[str, str]) -> None:
 
 
 @pytest.mark.usefixtures("lines")
-def test_a_pipe_gets_csv(env: dict[str, str], tmp_path: Path) -> None:
+def test_piped_output_is_csv(env: dict[str, str], tmp_path: Path) -> None:
     text = "SELECT load, up FROM cpu GROUP BY host"
     expected = """\
 measurement,host,time,load,up
@@ -75,7 +75,7 @@ cpu,b,1500000000000000,12.25,
 
 
 @pytest.mark.usefixtures("lines")
-def test_json_is_points(env: dict[str, str]) -> None:
+def test_json_output_has_one_point_per_line(env: dict[str, str]) -> None:
     done = run(env, "query", "SELECT * FROM cpu WHERE host = $it", "-f", "json", "--params", '{"it": "a"}')
     assert done.stdout == (
         '{"measurement": "cpu", "tags": {}, "fields": {"cores": 8, "host": "a", "load": 0.5, "note": "x, y", '
@@ -83,7 +83,7 @@ def test_json_is_points(env: dict[str, str]) -> None:
     )
 
 
-def test_what_is_listed_has_a_name(env: dict[str, str], client: InfluxDBClient) -> None:
+def test_lists_have_a_column_name(env: dict[str, str], client: InfluxDBClient) -> None:
     client.write(LINES)
     assert run(env, "query", "SHOW MEASUREMENTS").stdout == "name\ncpu\n"
     assert run(env, "query", "SHOW TAG KEYS").stdout == "name,tagKey\ncpu,host\n"
@@ -91,25 +91,25 @@ def test_what_is_listed_has_a_name(env: dict[str, str], client: InfluxDBClient) 
 
 
 @pytest.mark.usefixtures("lines")
-def test_a_second_table_is_none_of_a_csv_file(env: dict[str, str], tmp_path: Path) -> None:
+def test_csv_output_allows_only_one_table(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text("as it was")
-    for kind in ("csv", "parquet"):
+    for file_format in ("csv", "parquet"):
         text = "SELECT load FROM cpu; SELECT cores FROM cpu"
-        done = run(env, "query", text, "-f", kind, "-o", tmp_path / "out.csv", code=1)
+        done = run(env, "query", text, "-f", file_format, "-o", tmp_path / "out.csv", code=1)
         assert "run the statements separately" in done.stderr
         assert (tmp_path / "out.csv").read_text() == "as it was"
         assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.usefixtures("lines")
-def test_an_error_in_the_middle_comes_after_what_was_before(env: dict[str, str]) -> None:
+def test_error_follows_the_preceding_results(env: dict[str, str]) -> None:
     done = run(env, "query", "SELECT load FROM cpu; SELECT load FROM nowhere..cpu", code=1)
     assert done.stdout.count("\n") == 3
     assert "database not found: nowhere" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_nothing_is_no_error_but_for_parquet(env: dict[str, str], tmp_path: Path) -> None:
+def test_empty_results(env: dict[str, str], tmp_path: Path) -> None:
     assert run(env, "query", "SELECT v FROM nothing").stdout == ""
     assert (
         "result has no rows" in run(env, "query", "SELECT v FROM nothing", "-o", tmp_path / "a.parquet", code=1).stderr

@@ -1,4 +1,4 @@
-"""Writing that is broken off, by the server's end, the program's, or Ctrl-C, goes on where it was."""
+"""Interrupted writes: after a kill of the server or the program, or a Ctrl-C, `--resume` continues where it stopped."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa  # type: ignore[import-untyped]  # has no types
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # see above
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 import pytest
 from influx_requests import InfluxDBClient
 
@@ -23,7 +23,7 @@ LINES = 60_000
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Influxd]:
-    """One that may be killed."""
+    """Return a server that the test may kill."""
     with Influxd() as server, InfluxDBClient.from_url(server.url) as client:
         client.create_database("resumed")
         yield server
@@ -31,9 +31,9 @@ def server() -> Iterator[Influxd]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The same points in all formats."""
+    """Return files with the same points in all formats."""
     folder = tmp_path_factory.mktemp("files")
-    found = {kind: folder / f"m.{kind}" for kind in ("lp", "json", "csv", "parquet")}
+    found = {file_format: folder / f"m.{file_format}" for file_format in ("lp", "json", "csv", "parquet")}
     found["lp"].write_text("".join(f'm,host=h{n % 7} v={n}i,s="{n}\n" {n}\n' for n in range(LINES)))
     with found["json"].open("w") as file:
         for n in range(LINES):
@@ -54,8 +54,8 @@ def fresh(server: Influxd) -> Iterator[InfluxDBClient]:
         client.drop_database("resumed")
 
 
-def reached(file: Path) -> dict[str, Any]:
-    """What is remembered, as soon as it is something."""
+def read_progress(file: Path) -> dict[str, Any]:
+    """Return the saved progress, as soon as there is one."""
     remembered = file.with_name(f"{file.name}.influx-progress")
     while not remembered.exists():
         time.sleep(0.002)
@@ -64,7 +64,7 @@ def reached(file: Path) -> dict[str, Any]:
 
 
 def check_all(client: InfluxDBClient) -> None:
-    """Nothing is lost, nothing is there that was not written."""
+    """Check that every point is stored and that no others are."""
     [series] = client.query("SELECT v, s, host FROM m").series
     assert len(series.values) == LINES
     assert all(row == [n, n, f"{n}\n", f"h{n % 7}"] for n, row in enumerate(series.values))
@@ -80,62 +80,62 @@ OPTIONS = {"csv": ["--measurement", "m", "--tag-columns", "host", "--types", "s=
            "parquet": ["--measurement", "m", "--tag-columns", "host"]}  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["lp", "json", "csv", "parquet"])
-def test_the_server_is_killed(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path], kind: str) -> None:
+@pytest.mark.parametrize("file_format", ["lp", "json", "csv", "parquet"])
+def test_killed_server(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path], file_format: str) -> None:
     env = environment(server.url, "resumed")
-    command = ["write", str(files[kind]), *OPTIONS.get(kind, [])]
+    command = ["write", str(files[file_format]), *OPTIONS.get(file_format, [])]
     process = start(env, *command, "--retry-for", "0")
-    reached(files[kind])
+    read_progress(files[file_format])
     server.kill()
-    _, told = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     try:
-        assert process.returncode == 3, told
+        assert process.returncode == 3, stderr
     finally:
         server.start()
-    stored = reached(files[kind])["stored"]
+    stored = read_progress(files[file_format])["stored"]
     assert 0 < stored < LINES
-    assert f"m.{kind}: {stored:,} lines stored, up to line " in told
-    assert "with --resume to continue" in told
-    assert told.count("\n") == 2
+    assert f"m.{file_format}: {stored:,} lines stored, up to line " in stderr
+    assert "with --resume to continue" in stderr
+    assert stderr.count("\n") == 2
 
     done = run(env, *command, "--resume")
-    assert done.stderr.splitlines()[0].endswith(f"resuming after line {reached_lines(kind, stored):,}")
-    assert done.stderr.endswith(f"m.{kind}: {LINES:,} lines stored\n")
+    assert done.stderr.splitlines()[0].endswith(f"resuming after line {reached_lines(file_format, stored):,}")
+    assert done.stderr.endswith(f"m.{file_format}: {LINES:,} lines stored\n")
     assert stored_since_start(fresh) == LINES - stored
     check_all(fresh)
-    assert not list(files[kind].parent.glob("*influx-progress*"))
+    assert not list(files[file_format].parent.glob("*influx-progress*"))
 
 
-def reached_lines(kind: str, stored: int) -> int:
-    """Each of the lines has an LF within."""
-    return 2 * stored if kind == "lp" else 2 * stored + 1 if kind == "csv" else stored
+def reached_lines(file_format: str, stored: int) -> int:
+    """Convert a number of stored points to lines of the file: each point's text contains an LF."""
+    return 2 * stored if file_format == "lp" else 2 * stored + 1 if file_format == "csv" else stored
 
 
-def test_the_program_is_killed(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) -> None:
+def test_killed_program(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) -> None:
     env = environment(server.url, "resumed")
     process = start(env, "write", files["lp"])
-    reached(files["lp"])
+    read_progress(files["lp"])
     process.kill()
     process.communicate()
-    assert 0 < reached(files["lp"])["stored"] < LINES
+    assert 0 < read_progress(files["lp"])["stored"] < LINES
     assert run(env, "write", files["lp"], "--resume").stderr.endswith(f"m.lp: {LINES:,} lines stored\n")
     check_all(fresh)
 
 
 def test_ctrl_c(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) -> None:
     env = environment(server.url, "resumed")
-    # What a shell runs in the background ignores it, and so would this program, were it not listened to here.
+    # Shells start background commands with SIGINT ignored, which the program would inherit.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         process = start(env, "write", files["lp"])
     finally:
         signal.signal(signal.SIGINT, before)
-    reached(files["lp"])
+    read_progress(files["lp"])
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    stored = reached(files["lp"])["stored"]
-    first, last = told.splitlines()
+    stored = read_progress(files["lp"])["stored"]
+    first, last = stderr.splitlines()
     assert first.endswith(
         f"{stored:,} lines stored, up to line {2 * stored:,}; repeat the command with --resume to continue"
     )
@@ -144,20 +144,20 @@ def test_ctrl_c(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) 
     check_all(fresh)
 
 
-def break_off(server: Influxd, file: Path, *more: str | Path) -> None:
-    """Leave a file half written."""
+def write_and_kill(server: Influxd, file: Path, *more: str | Path) -> None:
+    """Kill the program while it writes a file."""
     env = environment(server.url, "resumed")
     process = start(env, "write", file, *more)
-    reached(file)
+    read_progress(file)
     process.kill()
     process.communicate()
 
 
 @pytest.mark.usefixtures("fresh")
-def test_nothing_is_skipped_in_another_file_or_database(server: Influxd, tmp_path: Path) -> None:
+def test_progress_is_ignored_for_another_file_or_database(server: Influxd, tmp_path: Path) -> None:
     file = tmp_path / "a.lp"
     file.write_text("".join(f"m v={n}i {n}\n" for n in range(LINES)))
-    break_off(server, file)
+    write_and_kill(server, file)
     env = environment(server.url, "resumed")
     command = ["write", str(file), "--resume"]
     for arguments, expected in (
@@ -175,10 +175,10 @@ def test_nothing_is_skipped_in_another_file_or_database(server: Influxd, tmp_pat
     assert not remembered.exists()
 
 
-def test_rejected_lines_before_are_kept_and_counted(server: Influxd, fresh: InfluxDBClient, tmp_path: Path) -> None:
+def test_earlier_rejected_lines_are_kept_and_counted(server: Influxd, fresh: InfluxDBClient, tmp_path: Path) -> None:
     file, refused = tmp_path / "a.lp", tmp_path / "refused.lp"
     file.write_text("m v=bad 1\n" + "".join(f"m v={n}i {n}\n" for n in range(LINES)) + "m v=worse 1")
-    break_off(server, file, "--rejected", refused)
+    write_and_kill(server, file, "--rejected", refused)
     assert refused.read_text() == f"# {file}:1: invalid boolean\nm v=bad 1\n"
     env = environment(server.url, "resumed")
     done = run(env, "write", file, "--rejected", refused, "--resume", code=1)
@@ -187,9 +187,7 @@ def test_rejected_lines_before_are_kept_and_counted(server: Influxd, fresh: Infl
     assert fresh.query("SELECT count(v) FROM m").series[0].values == [[0, LINES]]
 
 
-def test_of_several_files_those_that_are_done_are_not_written_again(
-    server: Influxd, fresh: InfluxDBClient, tmp_path: Path
-) -> None:
+def test_completed_files_are_not_written_again(server: Influxd, fresh: InfluxDBClient, tmp_path: Path) -> None:
     (tmp_path / "a.lp").write_text("m v=1i 1\n")
     (tmp_path / "b.json").write_text('{"measurement": "m", "fields": {"v": 2}, "time": 2}\n{')
     env = environment(server.url, "resumed")
@@ -203,7 +201,7 @@ def test_of_several_files_those_that_are_done_are_not_written_again(
     assert {path.name for path in tmp_path.iterdir()} == {"a.lp", "b.json"}
 
 
-def test_where_nothing_can_be_remembered_it_is_said(server: Influxd, fresh: InfluxDBClient, tmp_path: Path) -> None:
+def test_unwritable_progress_file_is_reported(server: Influxd, fresh: InfluxDBClient, tmp_path: Path) -> None:
     (tmp_path / "a.lp").write_text("m v=1i 1\n")
     (tmp_path / "a.lp.influx-progress.new").mkdir()
     done = run(environment(server.url, "resumed"), "write", tmp_path / "a.lp")
@@ -212,23 +210,23 @@ def test_where_nothing_can_be_remembered_it_is_said(server: Influxd, fresh: Infl
     assert fresh.query("SELECT v FROM m").series[0].values == [[1, 1]]
 
 
-def test_the_standard_input_cannot_be_resumed(server: Influxd) -> None:
+def test_standard_input_cannot_be_resumed(server: Influxd) -> None:
     done = run(environment(server.url, "resumed"), "write", "--resume", code=2)
     assert "--resume requires files" in done.stderr
 
 
-def test_the_server_comes_back(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) -> None:
-    """Within the time for which it is tried again, and nobody notices."""
+def test_server_outage(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) -> None:
+    """The outage ends within the time for retries, so it is not visible to the user."""
     process = start(environment(server.url, "resumed"), "write", files["lp"], "--retry-for", "60")
-    reached(files["lp"])
+    read_progress(files["lp"])
     server.kill()
     server.start()
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told) == (0, f"{files['lp']}: {LINES:,} lines stored\n")
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (0, f"{files['lp']}: {LINES:,} lines stored\n")
     check_all(fresh)
 
 
-def test_a_full_pipe_of_lines(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) -> None:
+def test_lines_through_a_pipe(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) -> None:
     with files["lp"].open("rb") as file:
         command = [PROGRAM, "write"]
         subprocess.run(command, stdin=file, env=environment(server.url, "resumed"), check=True, timeout=60)

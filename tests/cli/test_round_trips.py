@@ -1,4 +1,4 @@
-"""What a query gave can be written, and is then what it was: value by value, type by type, to the nanosecond."""
+"""Round trips: written output of `query` reads back with equal values, types and nanosecond timestamps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from influx_requests import InfluxDBClient
 from tests.cli.program import run
 from tests.servers.influxd import Server, execute
 
-EVERYTHING = "SELECT * FROM /.*/ GROUP BY *"
+SELECT_ALL = "SELECT * FROM /.*/ GROUP BY *"
 
 TIME = 1_735_689_600_000_000_001
 TEXTS = [
@@ -46,7 +46,7 @@ POINTS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def copy(influxd: Server, database: str) -> Iterator[str]:
-    """Another database."""
+    """Return the name of another database."""
     name = f"{database}_copy"
     execute(influxd.url, f'CREATE DATABASE "{name}"')
     yield name
@@ -54,47 +54,49 @@ def copy(influxd: Server, database: str) -> Iterator[str]:
 
 
 def exact(result: QueryResult) -> str:
-    """With types, and with the sign of zero."""
+    """Return values with their types and the sign of zero."""
     return repr([(series.name, series.tags, series.columns, series.values) for series in result.series])
 
 
 @pytest.mark.parametrize(
-    ("kind", "epoch"),
+    ("file_format", "epoch"),
     [("lp", None), ("json", None), ("json", "us"), ("csv", None), ("csv", "ns"), ("csv", "us"), ("parquet", None)],
 )
 def test_round_trip(
-    client: InfluxDBClient, env: dict[str, str], copy: str, tmp_path: Path, kind: str, epoch: str | None
+    client: InfluxDBClient, env: dict[str, str], copy: str, tmp_path: Path, file_format: str, epoch: str | None
 ) -> None:
     points = POINTS if epoch != "us" else [{**point, "time": point["time"] // 1000 * 1000} for point in POINTS]
-    if kind in {"csv", "parquet"}:  # names of columns are given with commas between them there
+    if file_format in {"csv", "parquet"}:  # these formats separate column names by commas
         points = [
             {**point, "tags": {key.replace(", key=", ""): value for key, value in point["tags"].items()}}
             for point in points
         ]
     client.write(points)
-    file = tmp_path / f"data.{kind}"
+    file = tmp_path / f"data.{file_format}"
     given = [] if epoch is None else ["--epoch", epoch]
-    run(env, "query", EVERYTHING, "-o", file, *given)
+    run(env, "query", SELECT_ALL, "-o", file, *given)
     options = {"csv": ["--tag-columns", "host,tag", "--types", "text=string"], "parquet": ["--tag-columns", "host,tag"]}
     precision = ["--precision", epoch] if epoch else []
-    done = run(env, "write", file, "-d", copy, *options.get(kind, []), *precision)
+    done = run(env, "write", file, "-d", copy, *options.get(file_format, []), *precision)
     assert done.stderr == f"{file}: 48 lines stored\n"
-    before, after = client.query(EVERYTHING), client.query(EVERYTHING, db=copy)
+    before, after = client.query(SELECT_ALL), client.query(SELECT_ALL, db=copy)
     assert exact(before) == exact(after)
     assert len(list(after.points())) == 48
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("kind", ["lp", "json", "csv"])
-def test_through_a_pipe(client: InfluxDBClient, env: dict[str, str], copy: str, kind: str) -> None:
+@pytest.mark.parametrize("file_format", ["lp", "json", "csv"])
+def test_through_a_pipe(client: InfluxDBClient, env: dict[str, str], copy: str, file_format: str) -> None:
     client.write('m,host=a v=1,n=2i,s="x",b=t 5\nm,host=b v=2 6')
-    out = run(env, "query", "SELECT * FROM m", "-f", kind, *(["--tag-columns", "host"] if kind != "csv" else [])).stdout
-    options = ["--tag-columns", "host"] if kind == "csv" else []
-    run(env, "write", "-f", kind, "-d", copy, *options, stdin=out)
-    assert exact(client.query(EVERYTHING)) == exact(client.query(EVERYTHING, db=copy))
+    out = run(
+        env, "query", "SELECT * FROM m", "-f", file_format, *(["--tag-columns", "host"] if file_format != "csv" else [])
+    ).stdout
+    options = ["--tag-columns", "host"] if file_format == "csv" else []
+    run(env, "write", "-f", file_format, "-d", copy, *options, stdin=out)
+    assert exact(client.query(SELECT_ALL)) == exact(client.query(SELECT_ALL, db=copy))
 
 
-def test_empty_text_and_missing_values_are_told_apart_in_csv_by_null(
+def test_csv_null_option_distinguishes_empty_strings(
     client: InfluxDBClient, env: dict[str, str], copy: str, tmp_path: Path
 ) -> None:
     client.write('m s="",t="x" 1\nm t="y" 2\nm s="NULL?",t="" 3')
@@ -107,17 +109,17 @@ def test_empty_text_and_missing_values_are_told_apart_in_csv_by_null(
         "m,1970-01-01T00:00:00.000000003Z,NULL?,\n"
     )
     run(env, "write", file, "-d", copy, "--null", "NULL")
-    assert exact(client.query(EVERYTHING)) == exact(client.query(EVERYTHING, db=copy))
+    assert exact(client.query(SELECT_ALL)) == exact(client.query(SELECT_ALL, db=copy))
 
 
-def test_large_answers_come_in_parts(client: InfluxDBClient, env: dict[str, str], copy: str, tmp_path: Path) -> None:
-    """Parts in which a column has no value yet, as well."""
+def test_large_results_in_parts(client: InfluxDBClient, env: dict[str, str], copy: str, tmp_path: Path) -> None:
+    """Some parts have a column without any value."""
     client.write(f"m,host={'ab'[n % 2]} v={n}i,late={n / 2} {n}" if n > 11_000 else f"m,host=c v={n}i {n}"
                  for n in range(12_000))  # fmt: skip
-    for kind in ("parquet", "csv", "lp", "json"):
-        file = tmp_path / f"data.{kind}"
+    for file_format in ("parquet", "csv", "lp", "json"):
+        file = tmp_path / f"data.{file_format}"
         run(env, "query", "SELECT * FROM m GROUP BY *", "-o", file)
         client.query(f'DROP DATABASE "{copy}"; CREATE DATABASE "{copy}"')
-        options = ["--tag-columns", "host"] if kind in {"csv", "parquet"} else []
+        options = ["--tag-columns", "host"] if file_format in {"csv", "parquet"} else []
         assert "12,000 lines stored" in run(env, "write", file, "-d", copy, *options).stderr
-        assert exact(client.query(EVERYTHING)) == exact(client.query(EVERYTHING, db=copy))
+        assert exact(client.query(SELECT_ALL)) == exact(client.query(SELECT_ALL, db=copy))

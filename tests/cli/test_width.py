@@ -1,4 +1,4 @@
-"""The width of text in tables of the command line."""
+"""Display width of characters in tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `write` takes, what it decides about types, and what it refuses before anything is sent."""
+"""The `write` command: input formats, type inference, and errors before any data is sent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa  # type: ignore[import-untyped]  # has no types
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # see above
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 import pytest
 from influx_requests import InfluxDBClient
 from influx_requests._cli import main
@@ -18,7 +18,7 @@ from tests.cli.program import PROGRAM, run
 
 @pytest.fixture
 def here(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder of its own, and the environment, for what runs in this process."""
+    """Return a new working directory, with the environment set for in-process calls."""
     for name in ("INFLUXDB_URL", "INFLUXDB_DATABASE"):
         monkeypatch.setenv(name, env[name])
     monkeypatch.chdir(tmp_path)
@@ -49,10 +49,11 @@ def test_types_of_csv_columns(here: Path, client: InfluxDBClient) -> None:
     assert repr([row["mixed"] for row in rows(client)]) == "[2.5, None, 1.0]"
 
 
-def test_types_as_they_are_asked_for(here: Path, client: InfluxDBClient) -> None:
+def test_requested_types(here: Path, client: InfluxDBClient) -> None:
     (here / "m.csv").write_text("t,measurement,a,b,c,d\n1,m,1,+007,17,true\n2,m,2,8,n/a,NONE\n3,m,,9,x,false\n")
     command = ["write", "m.csv", "--time-column", "t", "--precision", "s", "--null", "NONE"]
-    assert main([*command, "--types", "a=float,b=int,c=string,d=bool"]) == 1  # an empty cell is no float, nor missing
+    # An empty cell is neither a float nor missing.
+    assert main([*command, "--types", "a=float,b=int,c=string,d=bool"]) == 1
     (here / "m.csv").write_text("t,measurement,a,b,c,d\n1,m,1,+007,17,true\n2,m,2,8,n/a,NONE\n3,m,NONE,9,,false\n")
     assert main([*command, "--types", "a=float,b=int,c=string,d=bool"]) == 0
     assert repr(rows(client)) == repr([
@@ -99,7 +100,7 @@ def test_types_as_they_are_asked_for(here: Path, client: InfluxDBClient) -> None
         ("time,v\n1,\udcff\n", "", 1, "not UTF-8"),
     ],
 )
-def test_csv_that_is_refused(
+def test_invalid_csv(
     here: Path,
     client: InfluxDBClient,
     capsys: pytest.CaptureFixture[str],
@@ -110,22 +111,23 @@ def test_csv_that_is_refused(
 ) -> None:
     (here / "m.csv").write_bytes(text.encode(errors="surrogateescape"))
     assert main(["write", "m.csv", "--measurement", "m", *options.split()]) == code
-    told = capsys.readouterr().err
-    assert expected in told
-    assert told.count("\n") == 1
+    messages = capsys.readouterr().err
+    assert expected in messages
+    assert messages.count("\n") == 1
     assert rows(client) == []
 
 
-def test_every_file_is_looked_at_before_anything_is_sent(here: Path, client: InfluxDBClient) -> None:
+def test_all_files_are_checked_before_any_data_is_sent(here: Path, client: InfluxDBClient) -> None:
     (here / "good.lp").write_text("m v=1 1")
     (here / "bad.csv").write_text("time,v\n1,5\n2,x\n")
-    assert main(["write", "good.lp", "bad.csv", "--measurement", "m"]) == 2  # which is not for line protocol
+    # --measurement does not apply to line protocol.
+    assert main(["write", "good.lp", "bad.csv", "--measurement", "m"]) == 2
     assert main(["write", "good.lp", "bad.csv"]) == 2
     assert main(["write", "good.lp", "missing.lp"]) == 2
     assert rows(client) == []
 
 
-def test_csv_from_the_standard_input(env: dict[str, str], client: InfluxDBClient) -> None:
+def test_csv_from_standard_input(env: dict[str, str], client: InfluxDBClient) -> None:
     done = run(env, "write", "-f", "csv", "--measurement", "m", "-", stdin="time,v\n1,5\n")
     assert done.stderr == "<stdin>: 1 line stored\n"
     assert rows(client) == [{"time": 1, "v": 5}]
@@ -141,24 +143,24 @@ def test_csv_from_the_standard_input(env: dict[str, str], client: InfluxDBClient
         ('{"fields": {"v": 1}}', "m.json:2: "),
     ],
 )
-def test_json_that_is_refused(
+def test_invalid_json(
     here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str], text: str, expected: str
 ) -> None:
-    """With its line, before anything of its chunk is sent."""
+    """The error names the line, and the chunk of that line is not sent."""
     (here / "m.json").write_text('{"measurement": "m", "fields": {"v": 1}, "time": 1}\n' + text)
     assert main(["write", "m.json"]) == 1
     assert expected in capsys.readouterr().err
     assert rows(client) == []
 
 
-def test_json_points_that_name_no_measurement(here: Path, client: InfluxDBClient) -> None:
+def test_json_points_without_a_measurement(here: Path, client: InfluxDBClient) -> None:
     points = [{"fields": {"v": 1}, "time": 1, "tags": {"a": "b"}}, {"fields": {"v": None}}, {"fields": {}}]
     (here / "m.json").write_text("\n\n".join(map(json.dumps, points)))
     assert main(["write", "m.json", "--measurement", "m", "--precision", "s"]) == 0
     assert rows(client) == [{"time": 10**9, "a": "b", "v": 1}]
 
 
-def test_parquet_with_times_of_its_own(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
+def test_parquet_with_timestamps(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
     table = pa.table({
         "when": pa.array([1, 2, 3], pa.timestamp("ms")),
         "host": pa.array(["a", None, "b"]).dictionary_encode(),
@@ -181,22 +183,22 @@ def test_parquet_with_times_of_its_own(here: Path, client: InfluxDBClient, capsy
 BAD = 'm v=1 1\nm s="a\nb" 2\nm v=x 3\n# c\nm v=5i 4\nm v=6 5\nm v=7x 6\n'
 
 
-def test_rejected_lines_are_told_with_their_numbers(
+def test_rejected_lines_are_reported_with_their_line_numbers(
     env: dict[str, str], client: InfluxDBClient, tmp_path: Path
 ) -> None:
     (tmp_path / "m.lp").write_text(BAD)
     done = run({**env, "LANG": "C"}, "write", tmp_path / "m.lp", code=1)
-    *told, last = done.stderr.replace(str(tmp_path) + "/", "").splitlines()
-    assert [line.split(": ")[0] for line in told] == ["m.lp:4", "m.lp:6", "m.lp:8"]
-    assert "invalid boolean" in told[0]
-    assert "field type conflict" in told[1]
+    *messages, last = done.stderr.replace(str(tmp_path) + "/", "").splitlines()
+    assert [line.split(": ")[0] for line in messages] == ["m.lp:4", "m.lp:6", "m.lp:8"]
+    assert "invalid boolean" in messages[0]
+    assert "field type conflict" in messages[1]
     assert last == "m.lp: 3 lines stored, 3 rejected"
     assert len(rows(client)) == 3
     assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize("other", ["m.lp", "./m.lp", "link.lp"])
-def test_rejected_lines_do_not_replace_what_is_written(
+def test_rejected_lines_do_not_overwrite_an_input_file(
     here: Path, capsys: pytest.CaptureFixture[str], other: str
 ) -> None:
     (here / "m.lp").write_text(BAD)
@@ -206,7 +208,7 @@ def test_rejected_lines_do_not_replace_what_is_written(
     assert (here / "m.lp").read_text() == BAD
 
 
-def test_rejected_lines_do_not_replace_the_standard_input(env: dict[str, str], tmp_path: Path) -> None:
+def test_rejected_lines_do_not_overwrite_standard_input(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "m.lp").write_text(BAD)
     with (tmp_path / "m.lp").open() as file:
         done = subprocess.run(
@@ -220,7 +222,7 @@ def test_rejected_lines_do_not_replace_the_standard_input(env: dict[str, str], t
     assert (tmp_path / "m.lp").read_text() == BAD
 
 
-def test_a_byte_order_mark_is_no_data(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
+def test_byte_order_mark_is_rejected(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "m.lp").write_text("m v=1 1\n", encoding="utf-8-sig")
     for command in ("write", "lint"):
         assert main([command, "m.lp"]) == 1
@@ -228,36 +230,36 @@ def test_a_byte_order_mark_is_no_data(here: Path, client: InfluxDBClient, capsys
     assert client.query("SHOW MEASUREMENTS").series == []
 
 
-@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("file_format", ["csv", "json", "parquet"])
 def test_rejected_lines_of_other_formats(
-    here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str], kind: str
+    here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str], file_format: str
 ) -> None:
     client.write("m v=1.5 1")
     points = [{"measurement": "m", "tags": {}, "fields": {f"w{n}" if n % 2 else "v": n}, "time": n} for n in range(5)]
-    if kind == "json":
+    if file_format == "json":
         (here / "m.json").write_text("\n".join(map(json.dumps, points)))
-    elif kind == "csv":
+    elif file_format == "csv":
         (here / "m.csv").write_text("time,v,w1,w3\n0,0,,\n1,,1,\n2,2,,\n3,,,3\n4,4,,\n")
     else:
         pq.write_table(pa.table({"time": range(5), "v": [0, None, 2, None, 4], "w1": [None, 1, None, 3, None]}),
                        here / "m.parquet")  # fmt: skip
-    options = ["--measurement", "m"] if kind != "json" else []
-    assert main(["write", f"m.{kind}", *options, "--rejected", "bad.lp"]) == 1
-    first = 2 if kind == "csv" else 1
-    told = (here / "bad.lp").read_text().splitlines()
-    assert [line.split(": ")[0] for line in told[::2]] == [f"# m.{kind}:{first + n}" for n in (0, 2, 4)]
-    assert told[1::2] == ["m v=0i 0", "m v=2i 2", "m v=4i 4"]
+    options = ["--measurement", "m"] if file_format != "json" else []
+    assert main(["write", f"m.{file_format}", *options, "--rejected", "bad.lp"]) == 1
+    first = 2 if file_format == "csv" else 1
+    messages = (here / "bad.lp").read_text().splitlines()
+    assert [line.split(": ")[0] for line in messages[::2]] == [f"# m.{file_format}:{first + n}" for n in (0, 2, 4)]
+    assert messages[1::2] == ["m v=0i 0", "m v=2i 2", "m v=4i 4"]
     assert "2 lines stored, 3 rejected" in capsys.readouterr().err
 
 
-def test_many_rejected_lines_do_not_flood_the_terminal(env: dict[str, str]) -> None:
+def test_reported_rejected_lines_are_limited(env: dict[str, str]) -> None:
     done = run(env, "write", "-", stdin="".join(f"m v=x {n}\n" for n in range(50)), code=1)
     assert len(done.stderr.splitlines()) == 22
     assert done.stderr.endswith("more lines were rejected; pass --rejected FILE to collect them\n"
                                 "<stdin>: 0 lines stored, 50 rejected\n")  # fmt: skip
 
 
-def test_lines_without_a_time_get_the_clients(env: dict[str, str], client: InfluxDBClient) -> None:
+def test_lines_without_a_timestamp_are_stamped_by_the_client(env: dict[str, str], client: InfluxDBClient) -> None:
     run(env, "write", stdin="m v=1\nm v=2\n")
     assert [row["v"] for row in rows(client)] == [1, 2]
     done = run(env, "write", stdin="m v=1\nm v=x\n", code=1)

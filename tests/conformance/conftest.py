@@ -1,4 +1,4 @@
-"""The drivers over which the suite runs, and clients of the adapter under test."""
+"""Drivers of the conformance suite, and fixtures for clients of the adapter under test."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tests.servers.influxd import Server
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what a driver cannot do and says so: `@pytest.mark.needs("proxy")`."""
+    """Deselect tests of a feature that the driver lacks: `@pytest.mark.needs("proxy")`."""
     kept: list[pytest.Item] = []
-    left_out: list[pytest.Item] = []
+    deselected: list[pytest.Item] = []
     for item in items:
         needed = {feature for mark in item.iter_markers("needs") for feature in mark.args}
         driver = item.callspec.params.get("driver") if hasattr(item, "callspec") else None
-        (left_out if driver is not None and needed & driver.lacks else kept).append(item)
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
+        (deselected if driver is not None and needed & driver.lacks else kept).append(item)
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
         items[:] = kept
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test that uses a client over every driver: those of `--driver`, or the repository's own."""
+    """Run each test that uses a client over every driver: those of `--driver`, or the default ones."""
     if "driver" in metafunc.fixturenames:
         specs = metafunc.config.getoption("--driver") or DRIVERS
         if specs is DRIVERS and metafunc.module.__name__.rpartition(".")[2] in TRANSPORT:
@@ -37,14 +37,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def connect(driver: Driver) -> Iterator[Callable[..., Any]]:
-    """`connect(url, **settings)` gives a client of the adapter under test, closed at the end."""
+    """Return a function `connect(url, **settings)` whose clients of the adapter under test are closed at the end."""
     with ExitStack() as clients:
         yield lambda url, **settings: clients.enter_context(driver.client(url, **settings))
 
 
 @pytest.fixture
 def client(connect: Callable[..., Any], influxd: Server, database: str) -> Any:
-    """A client for the real server, with a fresh database selected."""
+    """Return a client for the real server, with a fresh database selected."""
     return connect(influxd.url, database=database)
 
 

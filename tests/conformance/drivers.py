@@ -1,7 +1,7 @@
-"""What the conformance suite runs over: clients of every adapter, seen the same way.
+"""Drivers of the conformance suite: clients of every adapter behind one sync interface.
 
-A test is written once, as plain code against a blocking client. An awaiting client is called through a portal into an
-event loop that runs in a thread of its own.
+Tests are plain code for a sync client. The methods of an async client run through a portal, in an event loop in
+another thread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from influx_proto.adapter import AsyncClient, Client
 
-#: What docs/adapter.md lists.
+#: The features that docs/adapter.md lists.
 Feature: TypeAlias = Literal[
     "background",
     "cut_head",
@@ -42,41 +42,41 @@ Feature: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class Driver:
-    """A client class under test; `backend` is the event loop that an awaiting one runs in.
+    """A client class under test, with the event loop (`backend`) for an async client.
 
-    What a client does not do it `lacks`, and says so: that, and not the feature, is then what is tested.
+    `lacks` names the features that the client rejects. Tests that need one of them are deselected.
     """
 
     name: str
     client_class: type[Client[Any] | AsyncClient[Any]]
     backend: Literal["asyncio", "trio"] | None = None
     lacks: frozenset[Feature] = frozenset()
-    #: `package.module:NAME`, by which another process finds it. `load` sets it.
+    #: `package.module:NAME`, under which another process can import the driver. Set by `load`.
     spec: str = ""
 
     @contextlib.contextmanager
     def client(self, url: str, *, debug: bool = True, **settings: Any) -> Iterator[Any]:
         """Open a client of this class for a server, with sync methods, and close it at the end.
 
-        `debug` is asyncio's debug mode.
+        `debug` enables asyncio's debug mode.
         """
-        made = self.client_class.from_url(url, **settings)
-        if isinstance(made, Client):
-            with made:
-                yield made
+        new_client = self.client_class.from_url(url, **settings)
+        if isinstance(new_client, Client):
+            with new_client:
+                yield new_client
             return
         options = {"debug": debug} if self.backend == "asyncio" else {}
         with start_blocking_portal(self.backend or "asyncio", options) as portal:
-            client = _Blocking(made, portal)
-            portal.call(made.__aenter__)
+            client = _SyncWrapper(new_client, portal)
+            portal.call(new_client.__aenter__)
             try:
                 yield client
             finally:
-                portal.call(made.__aexit__, None, None, None)
+                portal.call(new_client.__aexit__, None, None, None)
 
 
-class _Blocking:
-    """An awaiting object seen as a blocking one: its coroutine functions are run in the portal's event loop."""
+class _SyncWrapper:
+    """Sync wrapper around an async object: its coroutine functions run in the portal's event loop."""
 
     def __init__(self, target: Any, portal: BlockingPortal) -> None:
         self.__dict__.update(_target=target, _portal=portal)
@@ -99,7 +99,7 @@ class _Blocking:
     @contextlib.contextmanager
     def _stream(self, opening: contextlib.AbstractAsyncContextManager[Any]) -> Iterator[Any]:
         with self._portal.wrap_async_context_manager(opening) as opened:
-            yield self._items(opened) if hasattr(opened, "__anext__") else _Blocking(opened, self._portal)
+            yield self._items(opened) if hasattr(opened, "__anext__") else _SyncWrapper(opened, self._portal)
 
     def _items(self, items: Any) -> Iterator[Any]:
         end = object()
@@ -118,14 +118,14 @@ async def _next(items: Any, end: object) -> Any:
 
 
 def let_event_loop_run(client: Any) -> None:
-    """Let the event loop of an async client, if it is one, process what its sockets have received by now."""
-    if isinstance(client, _Blocking):
+    """Let an async client's event loop process the data its sockets have received. Does nothing for a sync client."""
+    if isinstance(client, _SyncWrapper):
         for _ in range(3):
             client._portal.call(anyio.sleep, 0)
 
 
-def at_once(*calls: Callable[[], Any]) -> Sequence[Any]:
-    """Run calls concurrently: in threads, and over an awaiting client as tasks of its event loop."""
+def run_concurrently(*calls: Callable[[], Any]) -> Sequence[Any]:
+    """Run calls concurrently: in threads, or as tasks of an async client's event loop."""
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(lambda call: call(), calls))
 
@@ -140,7 +140,7 @@ DRIVERS = (
 #: Drivers of the example adapter that run by default. Only the modules in `TRANSPORT` run over them, which saves a
 #: minute of CPU for each driver. `make conformance` runs all modules over sync code, asyncio and trio.
 EXAMPLES = ("tests.conformance.adapters.httpx:SYNC",)
-#: The modules that test what an adapter does, rather than the core.
+#: The modules that test the adapter rather than the core.
 TRANSPORT = frozenset({
     "test_connections", "test_operations", "test_proxies", "test_requests", "test_streams", "test_timeouts", "test_tls",
     "test_unix_sockets",

@@ -1,9 +1,9 @@
-"""A process that writes through a batch writer with a spool and tells how far it is, and one that kills it.
+"""Process that writes through a batch writer with a spool and reports its progress, and functions that kill it.
 
     python -m tests.conformance.spooler MODULE:DRIVER URL DIRECTORY FIRST COUNT
 
-The points are numbered from FIRST on, and carry no time: one that was sent twice under different times would be there
-twice. After each `write` the number of the next point is printed: all before it were taken over.
+The points are numbered from FIRST on and have no timestamp, so a point that was sent twice with different timestamps
+would be stored twice. After each `write` the process prints the number of the next point: all before it were accepted.
 """
 
 from __future__ import annotations
@@ -35,39 +35,39 @@ def point(n: int) -> dict[str, Any]:
     return {"measurement": "m", "tags": {"t": f"t {n % 7}"}, "fields": {"n": n, "f": n / 3, "s": f'"{n}"'}}
 
 
-def portions(first: int, count: int) -> Iterator[list[dict[str, Any]]]:
+def batches(first: int, count: int) -> Iterator[list[dict[str, Any]]]:
     for begin in range(first, first + count, AT_ONCE):
         yield [point(n) for n in range(begin, begin + AT_ONCE)]
         os.write(1, b"%d\n" % (begin + AT_ONCE))
 
 
-def tell(error: InfluxDBError) -> None:
-    """Say what loses lines for good: nobody is told at the end, since this process is killed."""
+def report_permanent_error(error: InfluxDBError) -> None:
+    """Report an error that loses lines for good: no exception is raised on exit, since this process is killed."""
     if not error.retryable:
         sys.stderr.write(f"{error!r}\n")
 
 
 def options(folder: str) -> dict[str, Any]:
     return {
-        "spool": Spool(folder, 800_000),  # files small enough for several
+        "spool": Spool(folder, 800_000),  # small enough for several files
         "max_lines": 1000,
         "max_delay": 0.02,
         "max_pending": 5000,
         "exit_timeout": 60,
-        "on_error": tell,
+        "on_error": report_permanent_error,
     }
 
 
 def write(client: Client[Any], folder: str, first: int, count: int) -> None:
     with client, client.batch_writer(**options(folder)) as writer:
-        for portion in portions(first, count):
-            writer.write(portion)
+        for batch in batches(first, count):
+            writer.write(batch)
 
 
-async def awrite(client: Any, folder: str, first: int, count: int) -> None:
+async def write_async(client: Any, folder: str, first: int, count: int) -> None:
     async with client, client.batch_writer(**options(folder)) as writer:
-        for portion in portions(first, count):
-            await writer.write(portion)
+        for batch in batches(first, count):
+            await writer.write(batch)
 
 
 def run(spec: str, url: str, folder: str, first: int, count: int) -> None:
@@ -76,76 +76,76 @@ def run(spec: str, url: str, folder: str, first: int, count: int) -> None:
     if isinstance(client, Client):
         write(client, folder, first, count)
     else:
-        anyio.run(awrite, client, folder, first, count, backend=driver.backend or "asyncio")
+        anyio.run(write_async, client, folder, first, count, backend=driver.backend or "asyncio")
 
 
 class Outcome(NamedTuple):
-    """What is in the server, against what was taken over."""
+    """The stored points compared with the accepted points."""
 
-    #: Points that were taken over.
-    taken: int
-    #: Points that were taken over and are not there.
+    #: Number of accepted points.
+    accepted: int
+    #: Number of accepted points that are not stored.
     lost: int
-    #: Points that are there several times, or that nobody wrote.
+    #: Number of points that are stored more than once or were never written.
     more: int
-    #: Points that are not as they were written.
+    #: Number of points whose values were altered.
     altered: int
 
 
-class Life:
-    """One process, from its start to its end."""
+class Run:
+    """One run of the writing process."""
 
     def __init__(self, spec: str, url: str, folder: Path, first: int, count: int) -> None:
         command = [sys.executable, "-m", "tests.conformance.spooler", spec, url, str(folder), str(first), str(count)]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-        self.told = first
+        self.acknowledged = first
         self._began = threading.Event()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for told in self.process.stdout:
-            self.told = int(told)
+        for acknowledged in self.process.stdout:
+            self.acknowledged = int(acknowledged)
             self._began.set()
         self._began.set()
 
-    def wait_until_it_writes(self) -> None:
+    def wait_for_first_write(self) -> None:
         assert self._began.wait(30)
 
-    def end(self) -> int:
-        """Wait for its end; give its status."""
+    def wait_for_exit(self) -> int:
+        """Wait for the process to exit and return its status."""
         with self.process:
             status = self.process.wait(120)
             self._reader.join()
         return status
 
 
-def torture(spec: str, server: Influxd, folder: Path, *, lives: int, seconds: float) -> Outcome:
-    """Kill the process as often, after so many seconds each time, in every other life the server before it."""
-    taken: list[range] = []
+def kill_repeatedly(spec: str, server: Influxd, folder: Path, *, lives: int, seconds: float) -> Outcome:
+    """Kill the process `lives` times, `seconds` after each start, and in every other run the server before it."""
+    accepted: list[range] = []
     first = 0
     for number in range(lives):
-        life = Life(spec, server.url, folder, first, 10**9)
-        life.wait_until_it_writes()
+        current = Run(spec, server.url, folder, first, 10**9)
+        current.wait_for_first_write()
         time.sleep(seconds / 2)
         if number % 2:
             server.kill()
         time.sleep(seconds / 2)
-        life.process.kill()
-        assert life.end() < 0
+        current.process.kill()
+        assert current.wait_for_exit() < 0
         if number % 2:
             server.start()
-        taken.append(range(first, life.told))
-        first = life.told + AT_ONCE  # it was killed in a write, of which nobody knows
-    life = Life(spec, server.url, folder, first, 5 * AT_ONCE)
-    assert life.end() == 0
-    taken.append(range(first, life.told))
-    return compared(spec, server, taken)
+        accepted.append(range(first, current.acknowledged))
+        first = current.acknowledged + AT_ONCE  # the process was killed during a write whose outcome is unknown
+    current = Run(spec, server.url, folder, first, 5 * AT_ONCE)
+    assert current.wait_for_exit() == 0
+    accepted.append(range(first, current.acknowledged))
+    return compare_with_server(spec, server, accepted)
 
 
-def compared(spec: str, server: Influxd, taken: list[range]) -> Outcome:
-    attempted = taken[-1].stop
+def compare_with_server(spec: str, server: Influxd, accepted: list[range]) -> Outcome:
+    attempted = accepted[-1].stop
     found = bytearray(attempted)
     altered = more = 0
     with load(spec).client(server.url, database=DATABASE) as client:
@@ -157,10 +157,10 @@ def compared(spec: str, server: Influxd, taken: list[range]) -> Outcome:
                     found[n] = 1
                 else:
                     more += 1
-    lost = sum(len(some) - sum(found[some.start : some.stop]) for some in taken)
-    return Outcome(sum(map(len, taken)), lost, more, altered)
+    lost = sum(len(some) - sum(found[some.start : some.stop]) for some in accepted)
+    return Outcome(sum(map(len, accepted)), lost, more, altered)
 
 
 if __name__ == "__main__":
-    logging.getLogger("influx_proto").setLevel(logging.ERROR)  # that the server goes away is the point
+    logging.getLogger("influx_proto").setLevel(logging.ERROR)  # the server's outages are expected
     run(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))

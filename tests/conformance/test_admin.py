@@ -1,4 +1,4 @@
-"""Every statement of InfluxQL's administration, against a real InfluxDB and over every client."""
+"""Every InfluxQL administration statement, against a real InfluxDB and over every client."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DAY = timedelta(days=1)
 WEEK = timedelta(weeks=1)
 
 HOSTILE = 'it\'s "x"; DROP DATABASE y -- /* \\ \n #π'
-#: What is no name of a database or policy: those are folders.
+#: A database or policy cannot have this name, because the server creates a folder for it.
 HOSTILE_FOLDER = 'it\'s "x"; DROP DATABASE y -- *π'
 
 LINES = """\
@@ -53,7 +53,7 @@ def names(policies: list[RetentionPolicy]) -> list[str]:
 
 @pytest.fixture
 def other(client: Any) -> Iterator[str]:
-    """The name of a database that the test may create."""
+    """Return the name of a database that the test may create."""
     name = f"{HOSTILE_FOLDER} {uuid.uuid4().hex}"
     yield name
     client.drop_database(name)
@@ -66,7 +66,7 @@ def test_databases(client: Any, database: str, other: str) -> None:
     assert client.list_retention_policies(other) == [RetentionPolicy("autogen", None, WEEK, 1, default=True)]
 
 
-def test_a_database_with_a_policy_of_its_own(client: Any, other: str) -> None:
+def test_create_database_with_a_retention_policy(client: Any, other: str) -> None:
     client.create_database(other, duration=2 * DAY, replication=1, shard_duration="90m", name=HOSTILE_FOLDER)
     expected = RetentionPolicy(HOSTILE_FOLDER, 2 * DAY, timedelta(minutes=90), 1, default=True)
     assert client.list_retention_policies(other) == [expected]
@@ -97,13 +97,13 @@ def test_retention_policies(client: Any, database: str) -> None:
     client.create_retention_policy(
         "odd", database, timedelta(hours=25, microseconds=1), replication=2, shard_duration=7260, default=True
     )
-    client.create_retention_policy("for ever", database)
+    client.create_retention_policy("keep all", database)
     assert client.list_retention_policies() == client.list_retention_policies(database)
     assert client.list_retention_policies(db=database) == [
         RetentionPolicy("autogen", None, WEEK, 1, default=False),
         RetentionPolicy(HOSTILE_FOLDER, DAY, HOUR, 1, default=False),
         RetentionPolicy("odd", timedelta(hours=25, microseconds=1), timedelta(seconds=7260), 2, default=True),
-        RetentionPolicy("for ever", None, WEEK, 1, default=False),
+        RetentionPolicy("keep all", None, WEEK, 1, default=False),
     ]
     with pytest.raises(QueryError, match="retention policy already exists"):
         client.create_retention_policy("odd", database)
@@ -119,17 +119,17 @@ def test_retention_policies(client: Any, database: str) -> None:
         client.alter_retention_policy("none", database, default=True)
     assert client.drop_retention_policy(HOSTILE_FOLDER, database) is None
     assert client.drop_retention_policy(HOSTILE_FOLDER, database) is None
-    assert names(client.list_retention_policies(database)) == ["autogen", "odd", "for ever"]
+    assert names(client.list_retention_policies(database)) == ["autogen", "odd", "keep all"]
     with pytest.raises(DatabaseNotFound):
         client.list_retention_policies("no such database")
 
 
 def test_write_limits(client: Any, other: str) -> None:
-    """Servers before InfluxDB 1.12 do not know them, and say so."""
+    """Servers before InfluxDB 1.12 reject them."""
     try:
         client.create_database(other, future_write_limit=HOUR, name="n")
     except QueryError as error:
-        assert "found FUTURE, expected" in error.message  # noqa: PT017 - what newer servers do is checked below
+        assert "found FUTURE, expected" in error.message  # noqa: PT017 - newer servers do not raise
         return
     client.create_retention_policy("p", other, default=True, past_write_limit=DAY)
     client.alter_retention_policy("n", other, future_write_limit="INF", past_write_limit=2 * DAY)
@@ -145,7 +145,7 @@ PASSWORD = "se\"cr'et \\ \n: ü"
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Influxd]:
-    """A server that asks for passwords, with an admin."""
+    """Return a server that requires passwords, with an admin user."""
     with Influxd(auth=True) as server:
         execute(server.url, f"CREATE USER {quote_identifier(ADMIN)} WITH PASSWORD {quote_string(PASSWORD)} "
                             "WITH ALL PRIVILEGES")  # fmt: skip
@@ -163,7 +163,7 @@ def admin(strict: Influxd, connect: Callable[..., Any]) -> Iterator[Any]:
             client.drop_user(user.name)
 
 
-def test_the_first_user(driver: Driver) -> None:
+def test_first_user(driver: Driver) -> None:
     with Influxd(auth=True) as server:
         with driver.client(server.url) as client:
             assert client.create_user(ADMIN, PASSWORD, admin=True) is None
@@ -233,7 +233,7 @@ def test_passwords_are_not_logged(admin: Any, caplog: pytest.LogCaptureFixture) 
     admin.create_user("u", "hush'hush")
     admin.set_password("u", "hush'hush")
     with pytest.raises(QueryError) as raised:
-        admin.set_password("nobody", "hush'hush")
+        admin.set_password("unknown", "hush'hush")
     assert "POST /query" in caplog.text
     assert "hush" not in caplog.text + repr(raised.value) + str(raised.value)
 
@@ -291,7 +291,7 @@ def test_subscriptions(client: Any, database: str) -> None:
         client.drop_subscription("s", database, "autogen")
 
 
-# What is stored.
+# Stored data.
 
 
 def test_measurements(client: Any) -> None:
@@ -409,11 +409,11 @@ def test_delete(client: Any, database: str) -> None:
         client.delete("m", db="no such database")
 
 
-#: What the server can store as a name of measurements, tags and fields.
+#: A name that the server can store for measurements, tags and fields.
 HOSTILE_NAME = HOSTILE.replace("\n", "/").replace("\\ ", "")
 
 
-def test_hostile_names_of_what_is_stored(client: Any) -> None:
+def test_hostile_names_of_stored_data(client: Any) -> None:
     name = HOSTILE_NAME
     client.write([{"measurement": name, "tags": {name: name, "t": "x"}, "fields": {name: 1}, "time": 1}, "m,t=x v=1 1"])
     assert client.list_measurements(name, tags={name: name}) == [name]
@@ -448,8 +448,8 @@ def test_delete_from_a_hostile_name(client: Any) -> None:
     assert client.list_measurements() == ["m"]
 
 
-def test_all_but(client: Any) -> None:
-    """What has no such tag at all is among them, but for measurements, of which the server asks all series at once."""
+def test_negated_conditions(client: Any) -> None:
+    """Series without the tag are included, except for measurements, for which the server tests all series together."""
     client.write("cpu,host=a v=1 1\ncpu,host=it's v=1 1\ncpu v=1 1\ndisk,host=b v=1 1\nmem v=1 1")
     a, its, none = (SeriesKey("cpu", tags) for tags in ({"host": "a"}, {"host": "it's"}, {}))
     disk, mem = SeriesKey("disk", {"host": "b"}), SeriesKey("mem", {})
@@ -468,7 +468,7 @@ def test_all_but(client: Any) -> None:
     assert client.list_series() == [disk]
 
 
-def test_a_tag_and_a_field_of_the_same_name(client: Any) -> None:
+def test_tag_and_field_with_the_same_name(client: Any) -> None:
     lines = "m,k=x,_x=1 k=1i 1\nm,k=y k=1i 1\nn v=1 1"
     x, y, n = SeriesKey("m", {"_x": "1", "k": "x"}), SeriesKey("m", {"k": "y"}), SeriesKey("n", {})
     client.write(lines)
@@ -527,9 +527,9 @@ def test_queries(client: Any, database: str) -> None:
         client.kill_query(2**40)
 
 
-def test_killing_a_query(client: Any, database: str) -> None:
+def test_kill_query(client: Any, database: str) -> None:
     client.write([{"measurement": "m", "fields": {"v": n}, "time": n} for n in range(100_000)])
-    # Rows as they come, and nobody who takes them: it runs until it is ended.
+    # The client reads no rows, so the query runs until it is killed.
     with client.query_chunks("SELECT v FROM m, m, m, m, m, m, m, m, m", chunk_size=1) as chunks:
         next(chunks)
         [running] = [query for query in client.list_queries() if "FROM" in query.query and query.database == database]
@@ -555,8 +555,8 @@ def test_stats_and_diagnostics(client: Any, database: str) -> None:
     assert {each.module for each in client.diagnostics()} >= {"build", "runtime", "network", "system"}
 
 
-def test_diagnostics_asked_for_as_a_query(client: Any) -> None:
-    """What influxd makes of them in MessagePack cannot be read."""
+def test_diagnostics_through_query(client: Any) -> None:
+    """influxd's MessagePack response to it is malformed."""
     for q in ("SHOW DIAGNOSTICS", " show\n/* all */diagnostics -- of them\n;", "SHOW DIAGNOSTICS FOR 'config'"):
         assert "config" in {series.name for series in client.query(q).series}
     *modules, users = client.query("SHOW DIAGNOSTICS; SHOW USERS").series

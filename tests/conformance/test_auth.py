@@ -1,4 +1,4 @@
-"""Credentials, against a real InfluxDB that demands them."""
+"""Credentials, against a real InfluxDB that requires them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PASSWORD = "pass:wörd 'quoted'"
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Server]:
-    """A server with an administrator called `admin`, and a user called `reader` without any rights."""
+    """Return a server with an administrator `admin` and a user `reader` without any privileges."""
     with Influxd(auth=True, shared_secret=SECRET) as server:
         execute(server.url, "CREATE USER admin WITH PASSWORD 'pass:wörd \\'quoted\\'' WITH ALL PRIVILEGES")
         url = server.url.replace("://", f"://admin:{quote(PASSWORD)}@")
@@ -52,7 +52,7 @@ def test_basic(connect: Callable[..., Any], guarded: Server) -> None:
     assert client.show_users().series[0].values == [["admin", True], ["reader", False]]
 
 
-def test_credentials_in_a_url_are_taken_out_of_it(connect: Callable[..., Any], guarded: Server) -> None:
+def test_credentials_are_removed_from_the_url(connect: Callable[..., Any], guarded: Server) -> None:
     url = guarded.url.replace("http://", "http://admin:pass%3Aw%C3%B6rd%20'quoted'@")
     client = connect(f"{url}?database=db")
     assert client.write("m v=1 1") is True
@@ -60,10 +60,10 @@ def test_credentials_in_a_url_are_taken_out_of_it(connect: Callable[..., Any], g
 
 
 @pytest.mark.parametrize("secret", ["user:p%40ss@", "user@", "p:p@"])
-def test_credentials_in_a_url_reach_nobody_else(
+def test_credentials_of_a_url_are_not_disclosed(
     connect: Callable[..., Any], caplog: pytest.LogCaptureFixture, secret: str
 ) -> None:
-    """Neither the request line, nor a redirect's target, nor a message."""
+    """They do not appear in the request line, a redirect's target or a message."""
     caplog.set_level(logging.DEBUG)
     with ScriptedServer([reply(204)]) as elsewhere:
         with ScriptedServer([reply(307, {"Location": f"{elsewhere.url}/write?db=db"})]) as server:
@@ -80,7 +80,7 @@ def test_credentials_in_a_url_reach_nobody_else(
         assert secret not in shown
 
 
-def test_a_function_gives_the_token_of_each_request(connect: Callable[..., Any]) -> None:
+def test_token_function_is_called_for_each_request(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204), reply(503), reply(204), reply(204)]) as server:
         numbers = itertools.count()
         client = connect(server.url, token=lambda: f"t{next(numbers)}", retry=RetryPolicy(backoff=0))
@@ -91,16 +91,14 @@ def test_a_function_gives_the_token_of_each_request(connect: Callable[..., Any])
     assert sent == ["Token t0", "Token t1", "Token t2", "Token t3"]
 
 
-def test_a_function_gives_a_token_that_a_real_server_takes(connect: Callable[..., Any], guarded: Server) -> None:
+def test_token_function_against_a_real_server(connect: Callable[..., Any], guarded: Server) -> None:
     client = connect(guarded.url, token=lambda: json_web_token("admin"), database="db")
     assert client.write("m v=1 1") is True
     with client.query_points("SELECT v FROM m") as points:
         assert next(iter(points))["v"] == 1
 
 
-def test_a_coroutine_function_gives_the_token_of_an_awaiting_client(
-    connect: Callable[..., Any], driver: Driver
-) -> None:
+def test_async_token_function(connect: Callable[..., Any], driver: Driver) -> None:
     async def token() -> str:
         await anyio.lowlevel.checkpoint()
         return "abc"
@@ -115,8 +113,8 @@ def test_a_coroutine_function_gives_the_token_of_an_awaiting_client(
             assert server.requests[0].headers["authorization"] == "Token abc"
 
 
-def test_a_token_that_cannot_be_had_now_is_tried_again(connect: Callable[..., Any]) -> None:
-    """A file of it is being replaced, for instance."""
+def test_temporary_token_failure_is_retried(connect: Callable[..., Any]) -> None:
+    """For example while the token's file is being replaced."""
     tokens: list[Any] = [FileNotFoundError("token"), "t1"]
 
     def token() -> str:
@@ -131,11 +129,11 @@ def test_a_token_that_cannot_be_had_now_is_tried_again(connect: Callable[..., An
         assert [request.headers["authorization"] for request in server.requests] == ["Token t1"]
         tokens[:] = [FileNotFoundError("token")]
         with pytest.raises(TransportError, match=r"gives the token failed: FileNotFoundError\('token'\)") as caught:
-            client.query("DROP DATABASE db")  # which is not tried again
+            client.query("DROP DATABASE db")  # statements are not retried
         assert caught.value.maybe_received is False
 
 
-def test_what_the_function_raises_is_ones_own(connect: Callable[..., Any]) -> None:
+def test_token_functions_exception_is_raised_unchanged(connect: Callable[..., Any]) -> None:
     def no_token() -> str:
         raise LookupError("the vault is closed")
 
@@ -167,7 +165,7 @@ def test_bearer(connect: Callable[..., Any], guarded: Server) -> None:
     ],
     ids=["none", "wrong password", "wrong token", "no rights"],
 )
-def test_refused(
+def test_rejected_credentials(
     connect: Callable[..., Any], guarded: Server, credentials: dict[str, str], status: int, text: str
 ) -> None:
     client = connect(guarded.url, **credentials, database="db")
@@ -181,8 +179,8 @@ def test_refused(
         assert caught.value.body
 
 
-def test_no_secret_is_shown(connect: Callable[..., Any], guarded: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """Not in a log at any level, nor in a repr, nor in the text of an error."""
+def test_secrets_are_not_shown(connect: Callable[..., Any], guarded: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Secrets must not appear in logs at any level, in reprs or in error messages."""
     caplog.set_level(logging.DEBUG)
     token = json_web_token("admin", "another secret")
     shown = []

@@ -1,4 +1,4 @@
-"""Writing in batches in the background: nothing is lost, whatever the server does meanwhile."""
+"""Batch writing in the background: every line is stored, rejected or returned as undelivered, whatever fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from influx_proto import (
     UndeliveredError,
 )
 
-from tests.conformance.drivers import Driver, at_once
+from tests.conformance.drivers import Driver, run_concurrently
 from tests.servers.influxd import Influxd, Server
 from tests.servers.scripted import ScriptedServer, refused_port, reply
 
@@ -42,34 +42,34 @@ def stored(client: Any, measurement: str = "m") -> list[int]:
     return [row[1] for row in series[0].values] if series else []
 
 
-def until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def slowly(driver: Driver, items: Any, goes_on: Callable[[], bool]) -> Any:
-    """Give items one by one, each when it may go on; to an awaiting client as an asynchronous iterable."""
+def slowly(driver: Driver, items: Any, may_continue: Callable[[], bool]) -> Any:
+    """Yield each item once `may_continue` allows it, from an async iterator for an async client."""
 
-    async def awaiting() -> AsyncIterator[Any]:
+    async def async_items() -> AsyncIterator[Any]:
         for item in items:
             with anyio.fail_after(20):
-                while not goes_on():  # noqa: ASYNC110 - it is the server's state that is looked at
+                while not may_continue():  # noqa: ASYNC110 - polls state of the server
                     await anyio.sleep(0.01)
             yield item
 
-    def blocking() -> Iterator[Any]:
+    def sync_items() -> Iterator[Any]:
         for item in items:
-            until(goes_on)
+            wait_until(may_continue)
             yield item
 
-    return awaiting() if driver.backend else blocking()
+    return async_items() if driver.backend else sync_items()
 
 
-def test_leaving_stores_all(client: Any) -> None:
-    told: list[tuple[int, int]] = []
-    progress = lambda writer: told.append((writer.written, writer.pending))  # noqa: E731 - it is one
+def test_exit_stores_all_lines(client: Any) -> None:
+    states: list[tuple[int, int]] = []
+    progress = lambda writer: states.append((writer.written, writer.pending))  # noqa: E731 - the test is about a lambda
     with client.batch_writer(max_lines=100, max_delay=LONG, on_progress=progress) as writer:
         receipts = [writer.write(points(250)), writer.write("m,t=a n=250i 250"), writer.write(points(3, 251))]
         assert [receipt.lines for receipt in receipts] == [250, 1, 3]
@@ -77,7 +77,7 @@ def test_leaving_stores_all(client: Any) -> None:
     assert stored(client) == list(range(254))
     assert all(receipt.done and not receipt.error and not receipt.rejected for receipt in receipts)
     assert (writer.written, writer.pending, writer.rejected, writer.retried) == (254, 0, 0, 0)
-    assert told[-1] == (254, 0)
+    assert states[-1] == (254, 0)
     assert "closed" in repr(writer)
     with pytest.raises(RuntimeError, match="closed"):
         writer.write("m n=1i 1")
@@ -90,41 +90,41 @@ def test_flush(client: Any) -> None:
         writer.flush()
         assert receipt.done
         assert stored(client) == list(range(10))
-        writer.write(points(5, 10))  # and it goes on
+        writer.write(points(5, 10))  # the writer stays usable
         writer.flush(timeout=20)
         assert stored(client) == list(range(15))
 
 
-def test_age_is_enough(client: Any) -> None:
-    """Without another write coming."""
+def test_flush_by_age(client: Any) -> None:
+    """No further write is needed."""
     with client.batch_writer(max_delay=0.05) as writer:
         receipt = writer.write(points(3))
-        until(lambda: receipt.done)
+        wait_until(lambda: receipt.done)
         assert stored(client) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_age_is_enough_for_points_of_a_slow_source(driver: Driver, client: Any, nested: bool) -> None:
-    """They are taken over one by one, and do not wait for those that the source does not have yet."""
-    given: list[Any] = []
+def test_flush_by_age_with_a_slow_source(driver: Driver, client: Any, nested: bool) -> None:
+    """They are accepted as they arrive and do not wait for points that the source has not produced yet."""
+    produced: list[Any] = []
 
     def items() -> Iterator[Any]:
         for point in points(4):
-            given.append(point)
+            produced.append(point)
             yield [point] if nested else point
 
     with client.batch_writer(max_delay=0.01) as writer:
-        # Each is given when all before it are stored; it was counted as given by then.
-        receipt = writer.write(slowly(driver, items(), lambda: writer.written >= len(given) - 1))
+        # Each point is yielded once all points before it are stored, and was counted as accepted by then.
+        receipt = writer.write(slowly(driver, items(), lambda: writer.written >= len(produced) - 1))
         writer.flush()
         assert receipt.lines == 4
     assert stored(client) == [0, 1, 2, 3]
 
 
-def test_others_are_not_held_up_by_a_slow_source(driver: Driver, client: Any) -> None:
+def test_slow_source_does_not_delay_other_writers(driver: Driver, client: Any) -> None:
     stalled, released = threading.Event(), threading.Event()
 
-    def goes_on() -> bool:
+    def may_continue() -> bool:
         stalled.set()
         return released.is_set()
 
@@ -138,16 +138,20 @@ def test_others_are_not_held_up_by_a_slow_source(driver: Driver, client: Any) ->
             released.set()
             return found
 
-        assert at_once(others, lambda: writer.write(slowly(driver, points(1, 3), goes_on)))[0] == [0, 1, 2]
+        assert run_concurrently(others, lambda: writer.write(slowly(driver, points(1, 3), may_continue)))[0] == [
+            0,
+            1,
+            2,
+        ]
     assert stored(client) == [0, 1, 2, 3]
 
 
-def test_leaving_waits_for_a_write_that_goes_on(driver: Driver, client: Any) -> None:
+def test_exit_waits_for_a_running_write(driver: Driver, client: Any) -> None:
     stalled = threading.Event()
     writers: list[Any] = []
     left: list[float] = []
 
-    def goes_on() -> bool:
+    def may_continue() -> bool:
         stalled.set()
         return bool(left) and time.monotonic() > left[0] + 0.2
 
@@ -158,23 +162,23 @@ def test_leaving_waits_for_a_write_that_goes_on(driver: Driver, client: Any) -> 
             left.append(time.monotonic())
 
     def write() -> None:
-        until(lambda: bool(writers))
-        writers[0].write(slowly(driver, points(3), goes_on))
+        wait_until(lambda: bool(writers))
+        writers[0].write(slowly(driver, points(3), may_continue))
 
-    at_once(leave, write)
+    run_concurrently(leave, write)
     assert stored(client) == [0, 1, 2]
 
 
-def test_size_is_enough(client: Any) -> None:
+def test_flush_by_size(client: Any) -> None:
     with client.batch_writer(max_lines=10, max_delay=LONG) as writer:
         receipt = writer.write(points(10))
-        until(lambda: receipt.done)
+        wait_until(lambda: receipt.done)
     with client.batch_writer(max_bytes=100, max_delay=LONG) as writer:
         receipt = writer.write("m,t=a n=11i 11\n" * 50)
-        until(lambda: writer.written > 40)
+        wait_until(lambda: writer.written > 40)
 
 
-def test_points_without_a_time_are_stamped(client: Any) -> None:
+def test_points_without_a_timestamp_are_stamped(client: Any) -> None:
     with client.batch_writer() as writer:
         writer.write([{"measurement": "m", "fields": {"n": n}} for n in range(20)])
         writer.write("m n=20i\nm n=21i")
@@ -193,7 +197,7 @@ def test_several_targets_through_one_writer(client: Any, database: str) -> None:
     assert client.query("SELECT n, host FROM m").series[0].values == [[3, 3, "x"], [2_000_000_000, 2, None]]
 
 
-def test_lines_that_the_server_refuses_do_not_hold_up_the_others(client: Any) -> None:
+def test_rejected_lines_do_not_hold_up_the_others(client: Any) -> None:
     errors: list[InfluxDBError] = []
     client.write("m n=1i 0")
     with pytest.raises(PartialWriteError) as caught:
@@ -209,8 +213,8 @@ def test_lines_that_the_server_refuses_do_not_hold_up_the_others(client: Any) ->
     assert writer.undelivered == []
 
 
-def test_lines_in_conflict_with_one_another_where_nothing_is_stored_yet(client: Any) -> None:
-    """Of the first points of a database the server refuses all then, and says only that there is a conflict."""
+def test_field_type_conflict_within_an_empty_database(client: Any) -> None:
+    """If no field exists yet, the server rejects all points and reports only that there is a conflict."""
     with pytest.raises(PartialWriteError) as caught:
         with client.batch_writer(max_delay=LONG) as writer:
             writer.write([*points(20), "m,t=a n=1.5 1000", *points(20, 20)])
@@ -222,10 +226,10 @@ def test_lines_in_conflict_with_one_another_where_nothing_is_stored_yet(client: 
 
 
 @pytest.mark.parametrize("incomplete", ['m s="cut', "m,path=C:\\", 'm s="\\'])
-def test_an_incomplete_line_does_not_take_others_with_it(client: Any, incomplete: str) -> None:
+def test_incomplete_line_does_not_lose_others(client: Any, incomplete: str) -> None:
     with client.batch_writer(max_delay=LONG) as writer:
         writer.write(points(5))
-        with contextlib.suppress(SerializationError):  # where it is refused at once
+        with contextlib.suppress(SerializationError):  # adapters may reject it at once
             writer.write(incomplete)
         good = writer.write(points(5, 5))
         with contextlib.suppress(PartialWriteError):
@@ -242,7 +246,7 @@ def test_an_incomplete_line_does_not_take_others_with_it(client: Any, incomplete
 def test_lines_on_which_the_server_crashes(
     driver: Driver, influxd: Server, database: str, tags: int, poison: set[int]
 ) -> None:
-    """InfluxDB 1.6 answers a point with exactly 100 tags with a bare 500, and stores nothing of the request."""
+    """InfluxDB 1.6 responds to a point with exactly 100 tags with a bare 500 and stores no line of the request."""
     bad = "p," + ",".join(f"t{n:04}=a" for n in range(tags)) + " n={0}i {0}"
     lines = [bad.format(n) if n in poison else f"m n={n}i {n}" for n in range(20)]
     with driver.client(influxd.url, database=database, retry=SOON) as client:
@@ -257,12 +261,12 @@ def test_lines_on_which_the_server_crashes(
 
 
 def test_single_lines_on_which_the_server_crashes(driver: Driver, influxd: Server, database: str) -> None:
-    """Each is a batch by itself: that the server takes others is seen from the lines that wait behind it."""
+    """Each line forms its own batch, so only the lines behind it show that the server accepts others."""
     bad = "p," + ",".join(f"t{n:04}=a" for n in range(100)) + " n=1i 1"
     with driver.client(influxd.url, database=database, retry=SOON) as client:
         with client.batch_writer(max_lines=1) as writer:
             refused = writer.write(bad)
-            until(lambda: writer.retried > 0)
+            wait_until(lambda: writer.retried > 0)
             assert not refused.done
             writer.write(points(3))
             with pytest.raises(PartialWriteError):
@@ -272,7 +276,7 @@ def test_single_lines_on_which_the_server_crashes(driver: Driver, influxd: Serve
 
 
 class Once:
-    """A function that raises the first time it is called."""
+    """A function that raises on its first call."""
 
     def __init__(self, result: Any = None, error: Exception | None = None) -> None:
         self.calls: list[tuple[Any, ...]] = []
@@ -287,14 +291,14 @@ class Once:
 
 
 def test_on_progress_that_raises(client: Any, caplog: pytest.LogCaptureFixture) -> None:
-    told: list[InfluxDBError] = []
-    with client.batch_writer(on_progress=Once(), on_error=told.append, max_delay=0.01) as writer:
+    errors: list[InfluxDBError] = []
+    with client.batch_writer(on_progress=Once(), on_error=errors.append, max_delay=0.01) as writer:
         writer.write(points(3))
-        until(lambda: bool(told))
+        wait_until(lambda: bool(errors))
         with pytest.raises(CallbackError, match=r"^on_progress raised LookupError\('mine'\)") as caught:
             writer.flush()
         assert isinstance(caught.value.__cause__, LookupError)
-        assert told == [caught.value]
+        assert errors == [caught.value]
         writer.write(points(3, 3))
         writer.flush()
     assert stored(client) == list(range(6))
@@ -315,23 +319,23 @@ def test_on_error_that_raises(client: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [LookupError("mine"), OSError("mine")])
-def test_a_token_that_raises(connect: Callable[..., Any], influxd: Server, database: str, error: Exception) -> None:
+def test_token_that_raises(connect: Callable[..., Any], influxd: Server, database: str, error: Exception) -> None:
     client = connect(
         influxd.url,
         database=database,
         token=Once("t", error),
         retry=RetryPolicy(attempts=1, backoff=0.01, max_backoff=0.05),
     )
-    told: list[InfluxDBError] = []
+    errors: list[InfluxDBError] = []
     with contextlib.suppress(CallbackError):
-        with client.batch_writer(on_error=told.append) as writer:
+        with client.batch_writer(on_error=errors.append) as writer:
             writer.write(points(3))
             with contextlib.suppress(CallbackError):
                 writer.flush()
             writer.write(points(3, 3))
     assert stored(client) == list(range(6))
     assert (writer.pending, writer.undelivered) == (0, [])
-    assert [one.__cause__ for one in told] == [error]
+    assert [one.__cause__ for one in errors] == [error]
 
 
 def test_on_retry_that_raises(connect: Callable[..., Any]) -> None:
@@ -343,7 +347,7 @@ def test_on_retry_that_raises(connect: Callable[..., Any]) -> None:
         assert (writer.written, writer.undelivered) == (1, [])
 
 
-def test_rejected_lines_are_told_once(client: Any) -> None:
+def test_rejected_lines_are_reported_once(client: Any) -> None:
     client.write("m n=1i 0")
     with client.batch_writer() as writer:
         writer.write("m n=1.5 1")
@@ -352,8 +356,8 @@ def test_rejected_lines_are_told_once(client: Any) -> None:
         writer.flush()
 
 
-def test_a_server_that_is_away_for_a_while(driver: Driver) -> None:
-    """Far longer than a single write is tried."""
+def test_server_outage(driver: Driver) -> None:
+    """The outage is much longer than the retries of a single write."""
     errors: list[InfluxDBError] = []
     with Influxd() as server:
         with driver.client(server.url, database="db", retry=SOON) as client:
@@ -363,7 +367,7 @@ def test_a_server_that_is_away_for_a_while(driver: Driver) -> None:
                 writer.flush()
                 server.kill()
                 writer.write(points(1000, 300))
-                until(lambda: writer.retried >= 3)
+                wait_until(lambda: writer.retried >= 3)
                 server.start()
                 writer.flush()
                 assert stored(client) == list(range(1300))
@@ -372,7 +376,7 @@ def test_a_server_that_is_away_for_a_while(driver: Driver) -> None:
     assert all(isinstance(error, TransportError) for error in errors)
 
 
-def test_leaving_while_the_server_is_away(driver: Driver, influxd: Server, database: str) -> None:
+def test_exit_while_the_server_is_unreachable(driver: Driver, influxd: Server, database: str) -> None:
     with refused_port() as port, driver.client(f"http://127.0.0.1:{port}", database=database, retry=SOON) as client:
         with pytest.raises(UndeliveredError, match=rf"^25 lines were not delivered: .*127\.0\.0\.1:{port}") as caught:
             with client.batch_writer(max_lines=10, exit_timeout=0.3) as writer:
@@ -386,7 +390,7 @@ def test_leaving_while_the_server_is_away(driver: Driver, influxd: Server, datab
         assert stored(client) == list(range(25))
 
 
-def test_an_error_of_the_callers_own_is_not_hidden(driver: Driver, client: Any) -> None:
+def test_callers_exception_is_not_replaced(driver: Driver, client: Any) -> None:
     with pytest.raises(KeyError) as caught:
         with client.batch_writer(max_delay=LONG) as writer:
             writer.write(points(3))
@@ -402,7 +406,7 @@ def test_an_error_of_the_callers_own_is_not_hidden(driver: Driver, client: Any) 
     assert sum(lines.lines for lines in writer.undelivered) == 3
 
 
-def test_what_will_never_be_taken_is_handed_back(driver: Driver, influxd: Server) -> None:
+def test_permanently_rejected_lines_are_returned_as_undelivered(driver: Driver, influxd: Server) -> None:
     with driver.client(influxd.url, database="nowhere") as client:
         with pytest.raises(UndeliveredError, match="database not found") as caught:
             with client.batch_writer(max_delay=LONG) as writer:
@@ -414,41 +418,39 @@ def test_what_will_never_be_taken_is_handed_back(driver: Driver, influxd: Server
     assert [(lines.db, lines.rp, lines.lines) for lines in caught.value.undelivered] == [("nowhere", None, 3)]
 
 
-def test_what_is_handed_back_does_not_pile_up(
-    driver: Driver, influxd: Server, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_undelivered_lines_are_bounded(driver: Driver, influxd: Server, caplog: pytest.LogCaptureFixture) -> None:
     with driver.client(influxd.url, database="nowhere", retry=SOON) as client, pytest.raises(UndeliveredError):
         with client.batch_writer(max_lines=10, max_pending=100) as writer:
             with pytest.raises(BufferFullError, match=r"100 lines \(\d+ bytes\) were handed back.* database not found"):
                 for n in range(1000):
                     writer.write(f"m n={n} {n}")
-                    until(lambda: writer.pending < 10)
+                    wait_until(lambda: writer.pending < 10)
             assert sum(some.lines for some in writer.undelivered) == 100
             writer.undelivered.clear()
             writer.write("m n=1 1")
     assert "which are handed back: database not found" in caplog.text
 
 
-def test_what_is_handed_back_is_dropped_where_that_is_wanted(driver: Driver, influxd: Server) -> None:
-    told: list[InfluxDBError] = []
+def test_oldest_undelivered_lines_are_dropped(driver: Driver, influxd: Server) -> None:
+    errors: list[InfluxDBError] = []
     with (
         driver.client(influxd.url, database="nowhere", retry=SOON) as client,
         pytest.raises(UndeliveredError) as caught,
     ):
         with client.batch_writer(
-            max_lines=10, max_pending=100, when_full="drop_oldest", on_error=told.append
+            max_lines=10, max_pending=100, when_full="drop_oldest", on_error=errors.append
         ) as writer:
             for n in range(150):
                 writer.write(f"m n={n} {n}")
-                until(lambda: writer.pending < 10)
-    dropped = [lines for error in told if isinstance(error, UndeliveredError) for lines in error.undelivered]
-    given = [line for lines in (*dropped, *caught.value.undelivered) for line in lines.data.split(b"\n")]
-    assert given == [f"m n={n} {n}".encode() for n in range(150)]
+                wait_until(lambda: writer.pending < 10)
+    dropped = [lines for error in errors if isinstance(error, UndeliveredError) for lines in error.undelivered]
+    returned = [line for lines in (*dropped, *caught.value.undelivered) for line in lines.data.split(b"\n")]
+    assert returned == [f"m n={n} {n}".encode() for n in range(150)]
     assert 50 <= sum(lines.lines for lines in dropped) < 100
 
 
 @pytest.mark.parametrize("asked", [{"Retry-After": "1"}, {}])
-def test_the_server_says_when_to_come_back(connect: Callable[..., Any], asked: dict[str, str]) -> None:
+def test_retry_after_is_obeyed(connect: Callable[..., Any], asked: dict[str, str]) -> None:
     policy = RetryPolicy(attempts=1, max_backoff=0.01 if asked else 1.0, random=lambda: 1.0)
     with ScriptedServer([reply(429, asked), reply(204)]) as server:
         client = connect(server.url, database="db", retry=policy)
@@ -459,7 +461,7 @@ def test_the_server_says_when_to_come_back(connect: Callable[..., Any], asked: d
         assert len(server.requests) == 2
 
 
-def test_the_server_says_to_come_back_in_54_000_years(connect: Callable[..., Any]) -> None:
+def test_retry_after_54_000_years(connect: Callable[..., Any]) -> None:
     policy = RetryPolicy(attempts=1, max_retry_after=0.1)
     with ScriptedServer([reply(429, {"Retry-After": "1700000000000"}), reply(204)]) as server:
         with connect(server.url, database="db", retry=policy).batch_writer(max_delay=0) as writer:
@@ -467,7 +469,7 @@ def test_the_server_says_to_come_back_in_54_000_years(connect: Callable[..., Any
         assert len(server.requests) == 2
 
 
-def test_options_beyond_what_an_operating_system_waits(client: Any) -> None:
+def test_delays_beyond_the_operating_systems_limit(client: Any) -> None:
     with client.batch_writer(max_delay=1e15, exit_timeout=1e15) as writer:
         writer.write(points(3))
         writer.flush(timeout=1e15)
@@ -477,7 +479,7 @@ def test_options_beyond_what_an_operating_system_waits(client: Any) -> None:
 @pytest.mark.parametrize(
     ("option", "value"), [("consistency", "all"), ("stamp", True), ("timeout", 5), ("find_rejected", True)]
 )
-def test_options_that_are_about_sending_are_no_tags(client: Any, option: str, value: Any) -> None:
+def test_client_options_do_not_become_tags(client: Any, option: str, value: Any) -> None:
     with client.batch_writer() as writer:
         with pytest.raises(TypeError, match=f"^{option}: .*is an option of a client's `write`"):
             writer.write("m n=1 1", **{option: value})
@@ -485,7 +487,7 @@ def test_options_that_are_about_sending_are_no_tags(client: Any, option: str, va
     assert client.query("SHOW SERIES").series[0].values == [[f"m,{option}=a"]]
 
 
-def test_options_that_are_about_lines(client: Any) -> None:
+def test_options_for_lines(client: Any) -> None:
     with client.batch_writer() as writer:
         writer.write(
             {"measurement": "m", "fields": {"n": 1, "x": float("inf"), "s": 1}, "time": 1},
@@ -496,7 +498,7 @@ def test_options_that_are_about_lines(client: Any) -> None:
     assert list(client.query("SELECT * FROM m").points()) == [{"time": 1, "n": 1.0, "s": "1"}]
 
 
-def test_a_full_buffer_makes_writers_wait(connect: Callable[..., Any]) -> None:
+def test_full_buffer_blocks_writers(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(503), reply(204)]) as server:
         client = connect(server.url, database="db", retry=RetryPolicy(attempts=1, max_backoff=0.2))
         with client.batch_writer(max_lines=10, max_pending=20, max_delay=LONG) as writer:
@@ -507,7 +509,7 @@ def test_a_full_buffer_makes_writers_wait(connect: Callable[..., Any]) -> None:
     assert all(body.count(b"\n") < 10 for body in bodies)
 
 
-def test_a_full_buffer_that_raises(connect: Callable[..., Any]) -> None:
+def test_full_buffer_raises(connect: Callable[..., Any]) -> None:
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
         with pytest.raises(UndeliveredError, match=r"^10 lines"):
@@ -522,7 +524,7 @@ def test_a_full_buffer_that_raises(connect: Callable[..., Any]) -> None:
                 assert writer.pending == 10
 
 
-def test_a_full_buffer_that_drops_the_oldest(connect: Callable[..., Any]) -> None:
+def test_full_buffer_drops_the_oldest_batch(connect: Callable[..., Any]) -> None:
     errors: list[InfluxDBError] = []
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
@@ -538,7 +540,7 @@ def test_a_full_buffer_that_drops_the_oldest(connect: Callable[..., Any]) -> Non
     assert all(isinstance(error, UndeliveredError | TransportError) for error in errors)
     parts = [lines for error in [*dropped, caught.value] for lines in error.undelivered]
     found = [int(line.split()[-1]) for lines in parts for line in lines.data.split(b"\n")]
-    assert sorted(found) == list(range(40))  # each was handed back, once
+    assert sorted(found) == list(range(40))  # each line was returned exactly once
     assert max(found[-5:]) == 39
 
 
@@ -611,7 +613,7 @@ def test_bytes_that_are_handed_back_do_not_pile_up(driver: Driver, influxd: Serv
             with pytest.raises(BufferFullError, match=r"11 lines \(10\d+ bytes\) were handed back"):
                 for line in long_lines(100):
                     writer.write(line)
-                    until(lambda: not writer.pending)
+                    wait_until(lambda: not writer.pending)
             assert len(writer.undelivered) == 11
 
 
@@ -625,7 +627,7 @@ def test_flush_with_a_deadline(connect: Callable[..., Any]) -> None:
                     writer.flush(timeout=0.2)
 
 
-def test_bad_input_is_told_at_once(client: Any) -> None:
+def test_bad_input_is_rejected_immediately(client: Any) -> None:
     with client.batch_writer() as writer:
         with pytest.raises(ValueError, match="precision"):
             writer.write("m n=1i 1", precision="d")
@@ -654,7 +656,7 @@ def failing_source() -> Iterator[Any]:
         (lambda: [failing_source()], KeyError),
     ],
 )
-def test_what_came_before_an_error_is_taken_over(client: Any, data: Callable[[], Any], error: type[Exception]) -> None:
+def test_lines_before_an_error_are_accepted(client: Any, data: Callable[[], Any], error: type[Exception]) -> None:
     with client.batch_writer() as writer:
         with pytest.raises(error, match=r"row 2|mine") as caught:
             writer.write(data())
@@ -663,11 +665,11 @@ def test_what_came_before_an_error_is_taken_over(client: Any, data: Callable[[],
     assert stored(client) == [0, 1, 5]
 
 
-def test_a_write_that_goes_on_after_the_writer_was_left(driver: Driver, client: Any) -> None:
+def test_write_that_is_still_running_after_exit(driver: Driver, client: Any) -> None:
     stalled, left = threading.Event(), threading.Event()
     writers: list[Any] = []
 
-    def goes_on() -> bool:
+    def may_continue() -> bool:
         stalled.set()
         return left.is_set()
 
@@ -678,27 +680,27 @@ def test_a_write_that_goes_on_after_the_writer_was_left(driver: Driver, client: 
         left.set()
 
     def write() -> None:
-        until(lambda: bool(writers))
+        wait_until(lambda: bool(writers))
         with pytest.raises(RuntimeError, match="closed"):
-            writers[0].write(slowly(driver, points(3), goes_on))
+            writers[0].write(slowly(driver, points(3), may_continue))
 
-    at_once(leave, write)
+    run_concurrently(leave, write)
     assert stored(client) == []
 
 
-def test_several_at_once(client: Any) -> None:
+def test_concurrent_writers(client: Any) -> None:
     with client.batch_writer(max_lines=50, max_delay=0.01) as writer:
-        at_once(*(lambda k=k: writer.write(points(200, 200 * k)) for k in range(8)))
-        at_once(writer.flush, writer.flush)
+        run_concurrently(*(lambda k=k: writer.write(points(200, 200 * k)) for k in range(8)))
+        run_concurrently(writer.flush, writer.flush)
         assert stored(client) == list(range(1600))
 
 
-def test_no_thread_stays_behind(client: Any) -> None:
+def test_threads_end_with_the_writer(client: Any) -> None:
     before = threading.active_count()
     for _ in range(3):
         with client.batch_writer() as writer:
             writer.write(points(1))
-    until(lambda: threading.active_count() <= before)
+    wait_until(lambda: threading.active_count() <= before)
 
 
 @pytest.mark.parametrize(
@@ -714,6 +716,6 @@ def test_no_thread_stays_behind(client: Any) -> None:
         {"exit_timeout": float("nan")},
     ],
 )
-def test_wrong_options(client: Any, option: dict[str, Any]) -> None:
+def test_invalid_options(client: Any, option: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(option))}: "):
         client.batch_writer(**option)

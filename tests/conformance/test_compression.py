@@ -1,4 +1,4 @@
-"""Bodies that are compressed on their way there and back."""
+"""Compressed request and response bodies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def raw_deflate(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
-def test_a_real_server(connect: Callable[..., Any], client: Any, database: str) -> None:
+def test_compression_with_a_real_server(connect: Callable[..., Any], client: Any, database: str) -> None:
     compressing = connect(client.settings.server.origin, database=database, gzip=True)
     assert compressing.write(LINES) is True
     for each in (client, compressing):
@@ -54,28 +54,28 @@ def test_large_bodies_are_compressed(connect: Callable[..., Any]) -> None:
     assert small.body == b"m v=1 1"
 
 
-def test_only_what_influxdb_decompresses_is_compressed(connect: Callable[..., Any]) -> None:
-    """It does not look into the form of a query."""
+def test_only_bodies_that_influxdb_decompresses_are_compressed(connect: Callable[..., Any]) -> None:
+    """influxd does not decompress the form of a query."""
     with ScriptedServer([reply(200, JSON, b'{"results":[{"statement_id":0}]}\n')]) as server:
         connect(server.url, gzip=True).query("SELECT v FROM m WHERE t = '" + "x" * 6000 + "'")
     assert "content-encoding" not in server.requests[0].headers
     assert server.requests[0].body.startswith(b"q=SELECT")
 
 
-class Pieces:
+class Chunks:
     def __iter__(self) -> Any:
         return (LINES[at : at + 100] for at in range(0, len(LINES), 100))
 
 
-def test_a_streamed_body_is_compressed(connect: Callable[..., Any]) -> None:
+def test_streamed_body_is_compressed(connect: Callable[..., Any]) -> None:
     op = ops.write("-", db="db")
     with ScriptedServer([reply(503), reply(204)]) as server:
         client = connect(server.url, gzip=True)
-        assert client.execute(replace(op, request=replace(op.request, body=Pieces()))) is True
+        assert client.execute(replace(op, request=replace(op.request, body=Chunks()))) is True
     assert [gzip.decompress(request.body) for request in server.requests] == [LINES] * 2
 
 
-def test_what_is_compressed_already_is_said_so(connect: Callable[..., Any]) -> None:
+def test_precompressed_data(connect: Callable[..., Any]) -> None:
     data = gzip.compress(LINES)
     with ScriptedServer([reply(204)]) as server:
         for compressing in (False, True):
@@ -93,7 +93,7 @@ def test_what_is_compressed_already_is_said_so(connect: Callable[..., Any]) -> N
 
 @pytest.mark.parametrize("step", [Send, lambda data: Drip(data, every=0)], ids=["at once", "byte by byte"])
 @pytest.mark.parametrize(
-    ("coding", "encode"),
+    ("encoding", "encode"),
     [
         ("gzip", gzip.compress),
         ("GZip", gzip.compress),
@@ -105,10 +105,12 @@ def test_what_is_compressed_already_is_said_so(connect: Callable[..., Any]) -> N
     ],
     ids=["gzip", "GZip", "x-gzip", "members", "deflate", "raw deflate", "identity"],
 )
-def test_answers(connect: Callable[..., Any], coding: str, encode: Callable[[bytes], bytes], step: Any) -> None:
+def test_compressed_responses(
+    connect: Callable[..., Any], encoding: str, encode: Callable[[bytes], bytes], step: Any
+) -> None:
     body = encode(ANSWER)
-    headers = {**JSON, "Content-Encoding": coding}
-    for answer in (
+    headers = {**JSON, "Content-Encoding": encoding}
+    for response in (
         respond(200, headers, body),
         respond(
             200,
@@ -116,7 +118,7 @@ def test_answers(connect: Callable[..., Any], coding: str, encode: Callable[[byt
             chunked(*(body[at : at + 50] for at in range(0, len(body), 50))),
         ),
     ):
-        with ScriptedServer([[Receive(), step(answer[:3000]), Send(answer[3000:])]]) as server:
+        with ScriptedServer([[Receive(), step(response[:3000]), Send(response[3000:])]]) as server:
             [series] = connect(server.url, gzip=True).query("SELECT v FROM m").series
             assert series.values == ROWS
 
@@ -127,11 +129,11 @@ def test_errors_are_decompressed(connect: Callable[..., Any], status: int) -> No
     with ScriptedServer([reply(status, {**JSON, "Content-Encoding": "gzip"}, body)]) as server:
         with pytest.raises(Exception, match="nope") as caught:
             connect(server.url, gzip=True, retry=ONCE).write("m v=1 1", db="db")
-    assert caught.value.body == b'{"error":"nope"}'  # type: ignore[attr-defined]  # a ResponseError's
+    assert caught.value.body == b'{"error":"nope"}'  # type: ignore[attr-defined]  # an attribute of ResponseError
 
 
 @pytest.mark.parametrize(
-    ("coding", "body", "text"),
+    ("encoding", "body", "text"),
     [
         ("gzip", gzip.compress(ANSWER)[:-9], "cut short"),
         ("gzip", gzip.compress(ANSWER)[:-2], "cut short"),
@@ -143,8 +145,8 @@ def test_errors_are_decompressed(connect: Callable[..., Any], status: int) -> No
     ],
     ids=["cut", "no end", "plain", "wrong sum", "deflate cut", "br", "twice"],
 )
-def test_bad_answers(connect: Callable[..., Any], coding: str, body: bytes, text: str) -> None:
-    with ScriptedServer([reply(200, {**JSON, "Content-Encoding": coding}, body)]) as server:
+def test_malformed_compressed_responses(connect: Callable[..., Any], encoding: str, body: bytes, text: str) -> None:
+    with ScriptedServer([reply(200, {**JSON, "Content-Encoding": encoding}, body)]) as server:
         client = connect(server.url, gzip=True, retry=ONCE)
         with pytest.raises(ProtocolError, match=text):
             client.query("SELECT v FROM m")
@@ -152,8 +154,8 @@ def test_bad_answers(connect: Callable[..., Any], coding: str, body: bytes, text
             list(points)
 
 
-def test_a_bomb(connect: Callable[..., Any]) -> None:
-    """A gigabyte of blanks in a megabyte: given up long before it is there."""
+def test_decompression_bomb(connect: Callable[..., Any]) -> None:
+    """The client rejects 1 GB of blanks, compressed to 1 MB, long before it has decompressed all of it."""
     member = gzip.compress(b" " * 50_000_000)
     with ScriptedServer([reply(200, {**JSON, "Content-Encoding": "gzip"}, member * 20)]) as server:
         with pytest.raises(ProtocolError, match=r"grew from \d+ to over \d+ bytes") as caught:

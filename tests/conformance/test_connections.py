@@ -1,4 +1,4 @@
-"""Connections that are kept, shared, cut at the wrong moment, and closed."""
+"""Connections that are reused, shared, closed by the server at a bad moment, and closed by the client."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from influx_proto import PayloadTooLarge, RetryPolicy, ServerUnavailable, Timeout, TransportError, ops
 
-from tests.conformance.drivers import Driver, at_once
+from tests.conformance.drivers import Driver, run_concurrently
 from tests.servers.influxd import Server
 from tests.servers.scripted import (
-    Behaviour,
+    Behavior,
     Close,
     Hold,
     Receive,
@@ -36,19 +36,19 @@ ONCE = RetryPolicy(attempts=1)
 JSON = {"Content-Type": "application/json"}
 GOOD = b'{"results":[{"statement_id":0}]}\n'
 
-# A kept connection that ends while a request is on its way
+# Keep-alive connections that end while a request is in flight
 
 ENDS: dict[str, Step] = {"closed": Close(), "reset": Reset()}
 
 
-def race(end: Step) -> Behaviour:
-    """Answer one request well, and take the next one without an answer."""
+def respond_then_end(end: Step) -> Behavior:
+    """Respond to one request, and end the connection after reading the next one."""
     return [Receive(), Send(respond(204)), Receive(), end]
 
 
 @pytest.fixture(params=ENDS)
-def dying(request: pytest.FixtureRequest) -> Behaviour:
-    return race(ENDS[request.param])
+def dying(request: pytest.FixtureRequest) -> Behavior:
+    return respond_then_end(ENDS[request.param])
 
 
 def streamed(client: Any) -> None:
@@ -57,7 +57,7 @@ def streamed(client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("repeatable", "answer"),
+    ("idempotent", "response"),
     [
         (lambda client: client.write("m v=1 1", db="db"), reply(204)),
         (lambda client: client.write(f'm s="{"x" * 1_000_000}" 1', db="db"), reply(204)),
@@ -68,38 +68,42 @@ def streamed(client: Any) -> None:
     ids=["write", "large write", "ping", "query", "stream"],
 )
 @pytest.mark.needs("keep_alive")
-def test_a_kept_connection_that_dies_is_replaced(
-    driver: Driver, connect: Callable[..., Any], dying: Behaviour, repeatable: Callable[[Any], Any], answer: Behaviour
+def test_closed_keep_alive_connection_is_replaced(
+    driver: Driver,
+    connect: Callable[..., Any],
+    dying: Behavior,
+    idempotent: Callable[[Any], Any],
+    response: Behavior,
 ) -> None:
-    """Silently, and not as one of the attempts."""
-    with ScriptedServer([dying, answer]) as server:
+    """The replacement is not reported and does not count as an attempt."""
+    with ScriptedServer([dying, response]) as server:
         client = connect(server.url, retry=ONCE)
         client.ping()
-        repeatable(client)
+        idempotent(client)
         assert (server.connections, len(server.requests)) == (2, 3)
 
 
 @pytest.mark.parametrize(
-    "unrepeatable",
+    "not_idempotent",
     [lambda client: client.drop_database("db"), lambda client: client.write("m v=1", db="db")],
     ids=["statement", "points without a time"],
 )
 @pytest.mark.needs("keep_alive")
-def test_what_must_not_be_repeated_is_not(
-    driver: Driver, connect: Callable[..., Any], dying: Behaviour, unrepeatable: Callable[[Any], Any]
+def test_operations_that_are_not_idempotent_are_not_repeated(
+    driver: Driver, connect: Callable[..., Any], dying: Behavior, not_idempotent: Callable[[Any], Any]
 ) -> None:
     with ScriptedServer([dying, reply(204)]) as server:
         client = connect(server.url)
         client.ping()
         with pytest.raises(TransportError) as caught:
-            unrepeatable(client)
+            not_idempotent(client)
         assert caught.value.maybe_received is True
         assert len(server.requests) == 2
 
 
 @pytest.mark.needs("keep_alive")
-def test_it_is_replaced_once(driver: Driver, connect: Callable[..., Any]) -> None:
-    with ScriptedServer([race(Close()), [Receive(), Close()]]) as server:
+def test_connection_is_replaced_only_once(driver: Driver, connect: Callable[..., Any]) -> None:
+    with ScriptedServer([respond_then_end(Close()), [Receive(), Close()]]) as server:
         client = connect(server.url, retry=ONCE)
         client.ping()
         with pytest.raises(TransportError):
@@ -107,7 +111,7 @@ def test_it_is_replaced_once(driver: Driver, connect: Callable[..., Any]) -> Non
         assert len(server.requests) == 3
 
 
-def test_a_new_connection_that_dies_is_an_attempt(connect: Callable[..., Any]) -> None:
+def test_failure_of_a_new_connection_counts_as_an_attempt(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(), Close()]]) as server:
         with pytest.raises(TransportError):
             connect(server.url, retry=ONCE).write("m v=1 1", db="db")
@@ -115,9 +119,9 @@ def test_a_new_connection_that_dies_is_an_attempt(connect: Callable[..., Any]) -
 
 
 @pytest.mark.needs("keep_alive", "partial_head")
-def test_a_connection_that_died_within_the_answer_is_an_attempt(connect: Callable[..., Any]) -> None:
-    behaviour: Behaviour = [Receive(), Send(respond(204)), Receive(), Send(b"HTTP/1.1 2"), Close()]
-    with ScriptedServer([behaviour, reply(204)]) as server:
+def test_failure_within_a_response_counts_as_an_attempt(connect: Callable[..., Any]) -> None:
+    behavior: Behavior = [Receive(), Send(respond(204)), Receive(), Send(b"HTTP/1.1 2"), Close()]
+    with ScriptedServer([behavior, reply(204)]) as server:
         client = connect(server.url, retry=ONCE)
         client.ping()
         with pytest.raises(Exception, match=r"127\.0\.0\.1"):
@@ -126,12 +130,12 @@ def test_a_connection_that_died_within_the_answer_is_an_attempt(connect: Callabl
 
 
 @pytest.mark.needs("trailing_bytes")
-def test_what_comes_after_an_answer_is_not_taken_for_the_next(driver: Driver, connect: Callable[..., Any]) -> None:
-    spoiled = respond(204) + respond(200, JSON, b'{"results":[{"statement_id":0,"error":"of somebody else"}]}\n')
-    good: Behaviour = [Receive(), Send(respond(200, JSON, GOOD))]
+def test_trailing_bytes_are_not_used_as_the_next_response(driver: Driver, connect: Callable[..., Any]) -> None:
+    spoiled = respond(204) + respond(200, JSON, b'{"results":[{"statement_id":0,"error":"of another request"}]}\n')
+    good: Behavior = [Receive(), Send(respond(200, JSON, GOOD))]
     with ScriptedServer([[Receive(), Send(spoiled), *good], good]) as server:
         client = connect(server.url, retry=ONCE)
-        client.ping()  # both responses came in one segment
+        client.ping()  # both responses arrived in one segment
         assert client.query("SHOW DATABASES").series == []
 
 
@@ -140,12 +144,12 @@ _END = b"0\r\n\r\n"
 
 @pytest.mark.needs("trailing_bytes")
 @pytest.mark.parametrize("steps", [[], [Send(_END)], [Stall(0.1), Send(_END)]], ids=["never", "at once", "later"])
-def test_a_response_without_a_body_that_is_framed_in_chunks(connect: Callable[..., Any], steps: list[Step]) -> None:
-    """As from a proxy that frames every response alike; the write was stored, and is acknowledged."""
+def test_chunked_response_without_a_body(connect: Callable[..., Any], steps: list[Step]) -> None:
+    """Some proxies frame every response like this. The write was stored and is acknowledged."""
     head = b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n"
-    if steps == [Send(_END)]:  # in one segment with the head
+    if steps == [Send(_END)]:  # in the same segment as the head
         head, steps = head + _END, []
-    exchange: Behaviour = [Receive(), Send(head), *steps]
+    exchange: Behavior = [Receive(), Send(head), *steps]
     with ScriptedServer([[*exchange, *exchange, *exchange]]) as server:
         client = connect(server.url, retry=ONCE, timeout=2)
         for _ in range(3):
@@ -157,8 +161,8 @@ def test_a_response_without_a_body_that_is_framed_in_chunks(connect: Callable[..
 UNREQUESTED = {
     "whole": respond(204),
     "two": respond(204) * 2,
-    "with a body": respond(200, JSON, b'{"results":[{"statement_id":0,"error":"of somebody else"}]}\n'),
-    "rejection": respond(400, JSON, b'{"error":"of somebody else"}\n'),
+    "with a body": respond(200, JSON, b'{"results":[{"statement_id":0,"error":"of another request"}]}\n'),
+    "rejection": respond(400, JSON, b'{"error":"of another request"}\n'),
     "no HTTP": b"\0" * 100,
     "a part": respond(204)[:20],
 }
@@ -166,11 +170,9 @@ UNREQUESTED = {
 
 @pytest.mark.needs("keep_alive")
 @pytest.mark.parametrize("unrequested", UNREQUESTED)
-def test_a_response_on_an_idle_connection_is_not_taken_for_the_next(
-    connect: Callable[..., Any], unrequested: str
-) -> None:
-    """The connection is closed before it is used again: the server never reads what is sent over it."""
-    idle: Behaviour = [Receive(), Send(respond(204)), Stall(0.1), Send(UNREQUESTED[unrequested]), Stall(30)]
+def test_unrequested_response_on_an_idle_connection(connect: Callable[..., Any], unrequested: str) -> None:
+    """The client closes the connection instead of reusing it, so the server receives no further request on it."""
+    idle: Behavior = [Receive(), Send(respond(204)), Stall(0.1), Send(UNREQUESTED[unrequested]), Stall(30)]
     with ScriptedServer([idle, reply(204)]) as server:
         client = connect(server.url, retry=ONCE, timeout=1)
         client.ping()
@@ -179,20 +181,20 @@ def test_a_response_on_an_idle_connection_is_not_taken_for_the_next(
         assert (server.connections, len(server.requests)) == (2, 2)
 
 
-# Answers that come before the request is sent
+# Responses that arrive before the request is sent
 
 
 @pytest.mark.parametrize("end", [[Close()], [Reset()], [Stall(30)]], ids=["close", "reset", "keep"])
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "unannounced"])
 @pytest.mark.needs("early_answer")
-def test_an_early_answer_is_read(
-    driver: Driver, connect: Callable[..., Any], end: Behaviour, framing: str, influxd: Server, *, announced: bool
+def test_early_response_is_read(
+    driver: Driver, connect: Callable[..., Any], end: Behavior, framing: str, influxd: Server, *, announced: bool
 ) -> None:
-    """Whatever becomes of the rest of the body, and whether or not the server says that it will close."""
+    """The response is read however the connection ends and whether or not the server announces the close."""
     body = b'{"error":"Request Entity Too Large"}\n'
-    refusal = respond(413, {**JSON, **({"Connection": "close"} if announced else {})}, body)
-    with ScriptedServer([[Receive(body=False), Send(refusal), Stall(0.4), *end]]) as server:
+    rejection = respond(413, {**JSON, **({"Connection": "close"} if announced else {})}, body)
+    with ScriptedServer([[Receive(body=False), Send(rejection), Stall(0.4), *end]]) as server:
         client = connect(server.url, retry=ONCE, timeout=5, gzip=False)
         with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):
             if framing == "length":
@@ -202,7 +204,7 @@ def test_an_early_answer_is_read(
 
 
 def _streamed(size: int) -> Any:
-    class Pieces:
+    class Chunks:
         def __iter__(self) -> Iterator[bytes]:
             yield b'm s="'
             for _ in range(size // 200_000):
@@ -210,21 +212,21 @@ def _streamed(size: int) -> Any:
             yield b'" 1'
 
     op = ops.write("m v=1 1", db="db")
-    return replace(op, request=replace(op.request, body=Pieces()))
+    return replace(op, request=replace(op.request, body=Chunks()))
 
 
 @pytest.mark.needs("provisional")
 @pytest.mark.parametrize("size", [10, 3_000_000], ids=["small", "large"])
 @pytest.mark.parametrize("cut", [0, 5, 20, 40], ids=["whole", "in its version", "before its header", "in its header"])
-def test_a_provisional_response_does_not_end_an_upload(connect: Callable[..., Any], size: int, cut: int) -> None:
-    """In one piece, or with its end behind the request."""
+def test_provisional_response_does_not_end_an_upload(connect: Callable[..., Any], size: int, cut: int) -> None:
+    """The 1xx responses arrive whole, or their end arrives after the request."""
     hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
 
     class ReceiveBody:
         def run(self, connection: Any) -> None:
             connection._read_exactly(int(connection.request.headers["content-length"]))
 
-    def exchange() -> Behaviour:
+    def exchange() -> Behavior:
         first, last = (hints, b"") if not cut else (hints[:cut], hints[cut:])
         return [Receive(body=False), Send(first), ReceiveBody(), Send(last + respond(204))]
 
@@ -235,17 +237,17 @@ def test_a_provisional_response_does_not_end_an_upload(connect: Callable[..., An
         assert server.connections == 1
 
 
-def test_a_server_that_is_asked_to_expect_a_body(connect: Callable[..., Any], influxd: Server, database: str) -> None:
+def test_expect_100_continue(connect: Callable[..., Any], influxd: Server, database: str) -> None:
     client = connect(influxd.url, database=database, headers={"Expect": "100-continue"}, retry=ONCE)
     for n in range(6):
         assert client.write(f'm s="{"x" * 60_000}" {n}\n' * 10) is True
     assert len(client.query("SELECT s FROM m").series[0].values) == 6
 
 
-# Many at once
+# Concurrent operations
 
 
-def test_hundreds_of_operations_at_once(connect: Callable[..., Any], influxd: Server, database: str) -> None:
+def test_hundreds_of_concurrent_operations(connect: Callable[..., Any], influxd: Server, database: str) -> None:
     client = connect(influxd.url, database=database)
 
     def work(n: int) -> Any:
@@ -259,7 +261,7 @@ def test_hundreds_of_operations_at_once(connect: Callable[..., Any], influxd: Se
 
 
 @pytest.mark.needs("keep_alive")
-def test_connections_are_bounded_and_everybody_gets_one(driver: Driver, connect: Callable[..., Any]) -> None:
+def test_connection_limit_is_shared_fairly(driver: Driver, connect: Callable[..., Any]) -> None:
     arrived = threading.Semaphore(0)
     go_on = threading.Event()
 
@@ -268,7 +270,7 @@ def test_connections_are_bounded_and_everybody_gets_one(driver: Driver, connect:
             arrived.release()
             go_on.wait(30)
 
-    each: Behaviour = [step for _ in range(250) for step in (Receive(), Gate(), Send(respond(204)))]
+    each: Behavior = [step for _ in range(250) for step in (Receive(), Gate(), Send(respond(204)))]
     with ScriptedServer([each]) as server:
         client = connect(server.url, retry=ONCE)
         with ThreadPoolExecutor(250) as pool:
@@ -280,14 +282,14 @@ def test_connections_are_bounded_and_everybody_gets_one(driver: Driver, connect:
             go_on.set()
             for ping in pings:
                 ping.result(30)
-        if "exact_pool" not in driver.lacks:  # the waiting requests use the same connections
+        if "exact_pool" not in driver.lacks:  # the queued requests reuse these connections
             assert server.connections == 100
 
 
-# The end
+# Closing
 
 
-def test_a_closed_client_refuses(client: Any) -> None:
+def test_closed_client_raises(client: Any) -> None:
     client.ping()
     client.close()
     client.close()
@@ -296,37 +298,37 @@ def test_a_closed_client_refuses(client: Any) -> None:
             call()
 
 
-def test_closing_lets_finish_what_is_under_way(driver: Driver, connect: Callable[..., Any]) -> None:
-    slow: Behaviour = [Receive(), Stall(0.3), Send(respond(204)), Hold()]
+def test_close_waits_for_requests_in_flight(driver: Driver, connect: Callable[..., Any]) -> None:
+    slow: Behavior = [Receive(), Stall(0.3), Send(respond(204)), Hold()]
     with ScriptedServer([slow]) as server:
         client = connect(server.url, retry=ONCE)
         with ThreadPoolExecutor() as pool:
-            under_way = pool.submit(client.ping)
+            in_flight = pool.submit(client.ping)
             server.wait_for(1)
             client.close()
             with pytest.raises(RuntimeError, match="is closed"):
                 client.ping()
-            assert under_way.result(10) is not None
+            assert in_flight.result(10) is not None
 
 
 @pytest.mark.needs("keep_alive")
-def test_closing_ends_trying_again(driver: Driver, connect: Callable[..., Any]) -> None:
+def test_close_ends_retries(driver: Driver, connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(503)]) as server:
         client = connect(server.url, retry=RetryPolicy(attempts=1000, backoff=0.05, random=lambda: 1.0))
         with ThreadPoolExecutor() as pool:
-            under_way = pool.submit(client.ping)
+            in_flight = pool.submit(client.ping)
             server.wait_for(2)
             client.close()
             with pytest.raises((RuntimeError, ServerUnavailable)):
-                under_way.result(10)
+                in_flight.result(10)
 
 
-def test_nothing_is_left_open(driver: Driver, influxd: Server, database: str) -> None:
-    """Sockets that nobody closed tell when they are collected."""
+def test_sockets_are_closed(driver: Driver, influxd: Server, database: str) -> None:
+    """Unclosed sockets emit a ResourceWarning when they are collected."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with driver.client(influxd.url, database=database) as client:
-            assert all(at_once(*[client.ping] * 20))
+            assert all(run_concurrently(*[client.ping] * 20))
             with pytest.raises(KeyError), client.query_points("SHOW DATABASES"):
                 raise KeyError
             with contextlib.suppress(Exception):
@@ -344,15 +346,15 @@ def test_nothing_is_left_open(driver: Driver, influxd: Server, database: str) ->
     assert [str(each.message) for each in caught if issubclass(each.category, ResourceWarning)] == []
 
 
-def test_nobody_is_told_of_failures_but_the_caller(
+def test_failures_are_reported_only_to_the_caller(
     connect: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A library's own log of tasks and connections that ended badly stays empty."""
+    """The library's own logs of failed tasks and connections stay empty."""
     caplog.set_level(logging.WARNING)
     with ScriptedServer([[Receive(body=False), Reset()], [Receive(), Send(respond(413)), Close()]]) as server:
         client = connect(server.url, retry=ONCE)
         for _ in range(2):
             with pytest.raises(Exception, match=r"127\.0\.0\.1|413"):
                 client.write(f'm s="{"x" * 3_000_000}" 1', db="db")
-    # In its debug mode asyncio tells of steps that took long, as on a busy machine any may.
+    # asyncio's debug mode logs slow steps, which a busy machine may cause.
     assert [message for message in caplog.messages if not message.startswith("Executing ")] == []

@@ -1,4 +1,4 @@
-"""What every client says when it goes wrong: the server says no, is no InfluxDB, is not there, or stops half-way."""
+"""Errors of every client: error responses, servers that are not InfluxDB, unreachable servers, broken connections."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from influx_proto import (
 
 from tests.servers.influxd import Influxd, Server
 from tests.servers.scripted import (
-    Behaviour,
+    Behavior,
     Close,
     Receive,
     Reset,
@@ -57,10 +57,10 @@ OPERATIONS: list[tuple[str, Callable[[Any], Any]]] = [
 EACH_OPERATION = pytest.mark.parametrize("do", [do for _, do in OPERATIONS], ids=[name for name, _ in OPERATIONS])
 
 
-# A real server says no
+# Error responses of a real server
 
 
-def test_a_query_that_cannot_be_parsed(client: Any) -> None:
+def test_query_that_cannot_be_parsed(client: Any) -> None:
     with pytest.raises(QueryError, match="error parsing query: found SELEC, expected SELECT") as caught:
         client.query("SELEC 1")
     assert (caught.value.status, caught.value.statement_id) == (400, None)
@@ -68,7 +68,7 @@ def test_a_query_that_cannot_be_parsed(client: Any) -> None:
     assert "error parsing query" in caught.value.headers["X-Influxdb-Error"]
 
 
-def test_a_statement_that_fails(client: Any) -> None:
+def test_statement_that_fails(client: Any) -> None:
     client.write("m v=1 1")
     with pytest.raises(QueryError, match="database not found: nope") as caught:
         client.query("SELECT v FROM m; SELECT v FROM nope..m; SELECT v FROM m")
@@ -79,14 +79,14 @@ def test_a_statement_that_fails(client: Any) -> None:
     assert [row for series in caught.value.partial_result.series for row in series.values] == [[1, 1.0]]
 
 
-def test_a_database_that_is_not_there(client: Any) -> None:
+def test_missing_database(client: Any) -> None:
     with pytest.raises(DatabaseNotFound, match='database not found: "nope"') as caught:
         client.write("m v=1 1", db="nope")
     assert caught.value.status == 404
 
 
-def test_a_retention_policy_that_is_not_there(client: Any) -> None:
-    """InfluxDB answers 500, but waiting does not help."""
+def test_missing_retention_policy(client: Any) -> None:
+    """InfluxDB responds with 500, but a retry cannot succeed."""
     began = time.monotonic()
     with pytest.raises(WriteError, match="retention policy not found: nope") as caught:
         client.write("m v=1 1", rp="nope")
@@ -100,8 +100,8 @@ def test_lines_that_cannot_be_parsed(client: Any) -> None:
     assert caught.value.status == 400
 
 
-def test_there_is_nothing_at_that_path(connect: Callable[..., Any], influxd: Server) -> None:
-    """As with the URL of another client, in which a database stands there."""
+def test_wrong_path(connect: Callable[..., Any], influxd: Server) -> None:
+    """As with a URL of another client whose path is a database name."""
     client = connect(f"{influxd.url}/testdb", database="db")
     for do in (lambda: client.query("SHOW DATABASES"), lambda: client.write("m v=1 1"), client.ping):
         with pytest.raises(ProtocolError, match=r"there is no InfluxDB here .*404.*`database`") as caught:
@@ -109,7 +109,7 @@ def test_there_is_nothing_at_that_path(connect: Callable[..., Any], influxd: Ser
         assert caught.value.retryable is False
 
 
-def test_a_partial_write(client: Any) -> None:
+def test_partial_write(client: Any) -> None:
     client.write("m v=1 1")
     with pytest.raises(PartialWriteError, match="field type conflict") as caught:
         client.write("m v=2 2\nm v=3i 3\nm v=4i 4")
@@ -120,14 +120,14 @@ def test_a_partial_write(client: Any) -> None:
     assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [1.0, 2.0]
 
 
-def test_a_partial_write_names_the_lines(client: Any) -> None:
+def test_partial_write_names_the_lines(client: Any) -> None:
     with pytest.raises(PartialWriteError) as caught:
         client.write("m v=1 1\nbad\nm v=\nm v=2 2")
     assert caught.value.rejected == (("bad", "missing fields"), ("m v=", "missing field value"))
 
 
 def test_rejected_lines_are_found(client: Any) -> None:
-    """Those that the server does not name, and all others are stored, those of later batches as well."""
+    """The client finds rejected lines that the server does not name. All others are stored, including later batches."""
     client.create_retention_policy("short", client.db, duration="1h", replication=1)
     now = time.time_ns()
     old = [{"measurement": "m", "fields": {"v": n}, "time": n} for n in (3, 50, 700)]
@@ -143,7 +143,7 @@ def test_rejected_lines_are_found(client: Any) -> None:
     assert count == 1000
 
 
-def test_a_body_that_is_too_large_goes_in_parts(connect: Callable[..., Any]) -> None:
+def test_too_large_body_is_split(connect: Callable[..., Any]) -> None:
     with Influxd(http={"max-body-size": 1000}) as server:
         client = connect(server.url, database="db")
         client.create_database("db")
@@ -155,7 +155,7 @@ def test_a_body_that_is_too_large_goes_in_parts(connect: Callable[..., Any]) -> 
         assert caught.value.__notes__ == ["1 other line of this write was stored"]
 
 
-def test_a_body_that_is_too_large(connect: Callable[..., Any]) -> None:
+def test_too_large_single_line(connect: Callable[..., Any]) -> None:
     with Influxd(http={"max-body-size": 1000}) as server:
         client = connect(server.url, database="db")
         client.create_database("db")
@@ -166,7 +166,7 @@ def test_a_body_that_is_too_large(connect: Callable[..., Any]) -> None:
         assert client.query("SHOW MEASUREMENTS").series == []
 
 
-# Bad input: nothing is sent
+# Bad input: no request is sent
 
 
 @pytest.mark.parametrize(
@@ -192,12 +192,12 @@ def test_a_body_that_is_too_large(connect: Callable[..., Any]) -> None:
     ],
     ids=lambda point: re.sub(r" at 0x\w+", "", repr(point)),
 )
-def test_what_cannot_be_written_is_not_sent(connect: Callable[..., Any], point: object) -> None:
+def test_unwritable_data_is_not_sent(connect: Callable[..., Any], point: object) -> None:
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url, database="db")
         for data in (point, [{"measurement": "m", "fields": {"v": 1}}, point]):
             if isinstance(data, list) and isinstance(point, dict) and not point.get("fields"):
-                continue  # a row with no field left is skipped in a bulk input
+                continue  # bulk input skips a row without any field
             with pytest.raises(SerializationError):
                 client.write(data)
         assert server.requests == []
@@ -219,14 +219,14 @@ def test_what_cannot_be_written_is_not_sent(connect: Callable[..., Any], point: 
         (lambda client: setattr(client, "db", ""), "database"),
     ],
 )
-def test_a_wrong_argument_names_itself(connect: Callable[..., Any], call: Callable[[Any], Any], argument: str) -> None:
+def test_error_names_the_wrong_argument(connect: Callable[..., Any], call: Callable[[Any], Any], argument: str) -> None:
     with ScriptedServer([reply(204)]) as server:
         with pytest.raises((ValueError, TypeError), match=f"^{argument}: "):
             call(connect(server.url, database="db"))
         assert server.requests == []
 
 
-# Nobody there, or somebody else
+# Unreachable servers and other servers
 
 
 @EACH_OPERATION
@@ -250,7 +250,7 @@ def test_no_such_host(connect: Callable[..., Any]) -> None:
 
 @EACH_OPERATION
 @pytest.mark.parametrize("status", [200, 404], ids=str)
-def test_a_web_page(connect: Callable[..., Any], do: Callable[[Any], Any], status: int) -> None:
+def test_web_page(connect: Callable[..., Any], do: Callable[[Any], Any], status: int) -> None:
     with ScriptedServer([reply(status, HTML, b"<html>Welcome to nginx!</html>")]) as server:
         with pytest.raises(ProtocolError, match=r"text/html.*<html>Welcome to nginx!") as caught:
             do(connect(server.url, retry=SOON))
@@ -259,7 +259,7 @@ def test_a_web_page(connect: Callable[..., Any], do: Callable[[Any], Any], statu
 
 
 @EACH_OPERATION
-def test_something_that_is_no_http(connect: Callable[..., Any], do: Callable[[Any], Any]) -> None:
+def test_response_that_is_not_http(connect: Callable[..., Any], do: Callable[[Any], Any]) -> None:
     with ScriptedServer([[Receive(), Send(b"SSH-2.0-OpenSSH_9.2p1\r\nnothing else\r\n\r\n")]]) as server:
         with pytest.raises((ProtocolError, TransportError), match=rf"127\.0\.0\.1:{server.port}"):
             do(connect(server.url, retry=ONCE))
@@ -278,7 +278,7 @@ def test_something_that_is_no_http(connect: Callable[..., Any], do: Callable[[An
     ],
     ids=["empty", "cut", "a list", "another mapping", "cut messagepack", "no content type", "text"],
 )
-def test_an_answer_that_is_not_influxdbs(
+def test_response_that_is_not_from_influxdb(
     connect: Callable[..., Any], headers: dict[str, str], body: bytes, text: str
 ) -> None:
     with ScriptedServer([reply(200, headers, body)]) as server:
@@ -287,14 +287,14 @@ def test_an_answer_that_is_not_influxdbs(
             client.query("SHOW DATABASES")
 
 
-def test_an_answer_that_says_it_is_not_complete(connect: Callable[..., Any]) -> None:
+def test_response_marked_as_incomplete(connect: Callable[..., Any]) -> None:
     series = b'{"name":"m","columns":["time"],"values":[[1]],"partial":true}'
     body = b'{"results":[{"statement_id":0,"series":[%b],"partial":true}]}\n' % series
     with ScriptedServer([reply(200, JSON, body)]) as server, pytest.raises(ProtocolError, match="statement 0"):
         connect(server.url, retry=ONCE).query("SELECT * FROM m")
 
 
-def test_a_result_that_the_server_truncated(connect: Callable[..., Any]) -> None:
+def test_result_truncated_by_the_server(connect: Callable[..., Any]) -> None:
     body = (
         b'{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time"],"values":[[1]],"partial":true}]}]}\n'
     )
@@ -305,8 +305,8 @@ def test_a_result_that_the_server_truncated(connect: Callable[..., Any]) -> None
 
 
 GOOD = b'{"results":[{"statement_id":0}]}\n'
-CUTS: dict[str, Behaviour] = {
-    "before the answer": [Receive(), Close()],
+TRUNCATIONS: dict[str, Behavior] = {
+    "before the response": [Receive(), Close()],
     "within the body": [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Close()],
     "within a chunk": [
         Receive(),
@@ -318,15 +318,15 @@ CUTS: dict[str, Behaviour] = {
         Send(respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(GOOD, end=False))),
         Close(),
     ],
-    "reset before the answer": [Receive(), Reset()],
+    "reset before the response": [Receive(), Reset()],
     "reset within the body": [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Reset()],
 }
 
 
-@pytest.mark.parametrize("cut", CUTS)
-def test_a_connection_that_is_cut(connect: Callable[..., Any], cut: str) -> None:
+@pytest.mark.parametrize("cut", TRUNCATIONS)
+def test_truncated_response(connect: Callable[..., Any], cut: str) -> None:
     expected = ProtocolError if cut in {"within the body", "within a chunk", "between chunks"} else InfluxDBError
-    with ScriptedServer([CUTS[cut]]) as server:
+    with ScriptedServer([TRUNCATIONS[cut]]) as server:
         client = connect(server.url, retry=ONCE)
         with pytest.raises(expected) as caught:
             client.query("SHOW DATABASES")
@@ -334,22 +334,22 @@ def test_a_connection_that_is_cut(connect: Callable[..., Any], cut: str) -> None
         assert caught.value.retryable is True
 
 
-@pytest.mark.parametrize("cut", CUTS)
-def test_a_read_is_repeated_after_a_cut(connect: Callable[..., Any], cut: str) -> None:
-    with ScriptedServer([CUTS[cut], reply(200, JSON, GOOD)]) as server:
+@pytest.mark.parametrize("cut", TRUNCATIONS)
+def test_query_is_retried_after_a_truncated_response(connect: Callable[..., Any], cut: str) -> None:
+    with ScriptedServer([TRUNCATIONS[cut], reply(200, JSON, GOOD)]) as server:
         assert connect(server.url, retry=SOON).query("SHOW DATABASES").series == []
         assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("cut", CUTS)
-def test_a_statement_that_changes_the_server_is_not_repeated(connect: Callable[..., Any], cut: str) -> None:
-    with ScriptedServer([CUTS[cut], reply(200, JSON, GOOD)]) as server:
+@pytest.mark.parametrize("cut", TRUNCATIONS)
+def test_statement_that_changes_the_server_is_not_retried(connect: Callable[..., Any], cut: str) -> None:
+    with ScriptedServer([TRUNCATIONS[cut], reply(200, JSON, GOOD)]) as server:
         with pytest.raises((ProtocolError, TransportError)):
             connect(server.url, retry=SOON).drop_database("db")
         assert len(server.requests) == 1
 
 
-def test_a_silent_server(connect: Callable[..., Any]) -> None:
+def test_server_that_never_responds(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(), Stall(30)]]) as server:
         client = connect(server.url, retry=ONCE, timeout=Timeout(idle=0.2))
         began = time.monotonic()
@@ -358,7 +358,7 @@ def test_a_silent_server(connect: Callable[..., Any]) -> None:
         assert time.monotonic() - began < 10
 
 
-def test_a_server_that_falls_silent(connect: Callable[..., Any]) -> None:
+def test_server_that_stalls_within_a_response(connect: Callable[..., Any]) -> None:
     head = respond(200, {**JSON, "Content-Length": "100"}, b'{"results"')
     with ScriptedServer([[Receive(), Send(head), Stall(30)]]) as server:
         client = connect(server.url, retry=ONCE, timeout=Timeout(idle=0.2))
@@ -366,11 +366,11 @@ def test_a_server_that_falls_silent(connect: Callable[..., Any]) -> None:
             client.query("SHOW DATABASES")
 
 
-# The way from a status to an error
+# Mapping of a status to an error
 
 
 #: Classes that an error may have in addition to `WriteError` or `QueryError`.
-KINDS = {AuthenticationError, AuthorizationError, DatabaseNotFound, RateLimited, ServerUnavailable}
+EXTRA_CLASSES = {AuthenticationError, AuthorizationError, DatabaseNotFound, RateLimited, ServerUnavailable}
 
 
 @pytest.mark.parametrize(
@@ -410,8 +410,8 @@ def test_statuses(
         with pytest.raises(error, match=text) as caught:
             client.write("m v=1 1", db="db")
         assert isinstance(caught.value, WriteError)
-        assert {kind for kind in KINDS if isinstance(caught.value, kind)} == {
-            kind for kind in KINDS if issubclass(error, kind)
+        assert {cls for cls in EXTRA_CLASSES if isinstance(caught.value, cls)} == {
+            cls for cls in EXTRA_CLASSES if issubclass(error, cls)
         }
         assert caught.value.status == status
         assert caught.value.body == body
@@ -420,11 +420,11 @@ def test_statuses(
         assert (type(again), str(again), again.body) == (type(caught.value), str(caught.value), body)
         with pytest.raises((QueryError, ProtocolError)) as asked:
             client.query("SHOW DATABASES")
-        for kind in KINDS & {*error.__mro__}:
-            assert isinstance(asked.value, kind)
+        for cls in EXTRA_CLASSES & {*error.__mro__}:
+            assert isinstance(asked.value, cls)
 
 
-def test_no_redirect_is_followed(connect: Callable[..., Any]) -> None:
+def test_redirects_are_not_followed(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204)]) as elsewhere:
         with ScriptedServer([reply(307, {"Location": elsewhere.url + "/write"})]) as server:
             with pytest.raises(ResponseError):
@@ -432,17 +432,17 @@ def test_no_redirect_is_followed(connect: Callable[..., Any]) -> None:
         assert elsewhere.requests == []
 
 
-# Trying again
+# Retries
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_write_is_repeated(connect: Callable[..., Any], status: int) -> None:
+def test_write_is_retried(connect: Callable[..., Any], status: int) -> None:
     with ScriptedServer([reply(status), reply(status), reply(204)]) as server:
         assert connect(server.url, retry=SOON).write("m v=1 1", db="db") is True
         assert [request.body for request in server.requests] == [b"m v=1 1"] * 3
 
 
-def test_points_without_time_are_repeated_only_when_they_cannot_have_arrived(connect: Callable[..., Any]) -> None:
+def test_points_without_a_timestamp_are_retried_only_if_not_received(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(503), reply(500), reply(204)]) as server:
         with pytest.raises(ServerUnavailable):
             connect(server.url, retry=SOON).write("m v=1", db="db")
@@ -457,7 +457,7 @@ def test_retry_after_is_capped(connect: Callable[..., Any], value: str) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 520, 599])
-def test_a_web_page_with_a_5xx_is_retried(connect: Callable[..., Any], status: int) -> None:
+def test_web_page_with_a_5xx_is_retried(connect: Callable[..., Any], status: int) -> None:
     page = b"<html>" + b"x" * 10_000
     with ScriptedServer([reply(status, HTML, page), reply(204)]) as server:
         assert connect(server.url, retry=SOON).write("m v=1 1", db="db")
@@ -467,7 +467,7 @@ def test_a_web_page_with_a_5xx_is_retried(connect: Callable[..., Any], status: i
     assert len(str(caught.value)) < 250
 
 
-def test_an_error_in_deep_json(connect: Callable[..., Any]) -> None:
+def test_error_in_deep_json(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(400, JSON, b'{"error":' + b"[" * 100_000)]) as server:
         with pytest.raises(WriteError):
             connect(server.url, retry=ONCE).write("m v=1 1", db="db")
@@ -480,7 +480,7 @@ def test_retry_after_is_obeyed(connect: Callable[..., Any]) -> None:
         assert time.monotonic() - began >= 1
 
 
-def test_what_came_before_a_failure_is_told(connect: Callable[..., Any]) -> None:
+def test_error_reports_lines_stored_before_it(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204), reply(204), reply(400, JSON, b'{"error":"nope"}')]) as server:
         points = ({"measurement": "m", "fields": {"n": n}, "time": n} for n in range(30))
         with pytest.raises(WriteError) as caught:
@@ -491,7 +491,7 @@ def test_what_came_before_a_failure_is_told(connect: Callable[..., Any]) -> None
 # Logging
 
 
-def test_nothing_is_logged_unless_asked_for(client: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_logging_is_silent_by_default(client: Any, capfd: pytest.CaptureFixture[str]) -> None:
     client.write("m v=1 1")
     with pytest.raises(QueryError):
         client.query("SELEC")

@@ -40,10 +40,10 @@ def points(client: Any) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_frame_comes_back(client: Any, frame: pd.DataFrame) -> None:
+def test_frame_round_trip(client: Any, frame: pd.DataFrame) -> None:
     assert client.write(frame, "m", tag_columns=["host"], region="eu") is True
     found = points(client)
-    first = NS - 3600 * 10**9  # what the clocks in Berlin showed, in UTC
+    first = NS - 3600 * 10**9  # the wall-clock time in Berlin, in UTC
     assert found == [
         {"time": first, "host": "a b,c=d", "region": "eu", "f": 0.1, "f4": 0.1, "i": 2**63 - 1, "n": 1, "b": True,
          "s": 'x ,y "z" \\', "o": "1"},
@@ -53,11 +53,11 @@ def test_a_frame_comes_back(client: Any, frame: pd.DataFrame) -> None:
     assert [type(found[0][key]) for key in ("f", "f4", "i", "n", "b", "s")] == [float, float, int, int, bool, str]
 
 
-@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
-def test_arrow_data_is_stored_as_the_frame_is(client: Any, frame: pd.DataFrame, kind: str) -> None:
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_arrow_data_is_stored_like_the_frame(client: Any, frame: pd.DataFrame, library: str) -> None:
     frame = frame.astype({"o": "str"})
     data: Any = pl.DataFrame(frame.assign(time=frame.index).reset_index(drop=True))
-    if kind == "pyarrow":
+    if library == "pyarrow":
         data = data.to_arrow()
     client.write(frame, "m", tag_columns=["host"])
     expected = points(client)
@@ -78,7 +78,7 @@ def test_any_unit_of_the_index_and_precision_of_the_write(client: Any) -> None:
     assert found[2] == {"time": 1719792000 * 10**9, "s": 3, "ms": 3, "us": 3, "ns": 3}
 
 
-def test_an_index_with_several_offsets(client: Any) -> None:
+def test_index_with_several_utc_offsets(client: Any) -> None:
     zones = [dt.timezone(dt.timedelta(hours=hours)) for hours in (1, 2)]
     index = pd.Index([dt.datetime(2024, 3, 31, 3, tzinfo=zone) for zone in zones], dtype=object)
     client.write(pd.DataFrame({"v": [1, 2]}, index=index), "m")
@@ -87,7 +87,7 @@ def test_an_index_with_several_offsets(client: Any) -> None:
     ]  # fmt: skip
 
 
-def test_rows_with_nothing_left_and_frames_without_rows(client: Any, frame: pd.DataFrame) -> None:
+def test_rows_without_fields_and_empty_frames(client: Any, frame: pd.DataFrame) -> None:
     assert client.write(pd.DataFrame(), "m") is True
     assert client.write(frame[:0], "m", tag_columns=["host"]) is True
     assert client.write(frame[["host", "f"]], "m", tag_columns=["host"]) is True
@@ -107,7 +107,7 @@ def test_many_rows_in_batches(connect: Callable[..., Any]) -> None:
     assert all(body.count(b"\n") < 10_000 for body in bodies)
 
 
-def test_nothing_is_sent_of_what_cannot_be_written(connect: Callable[..., Any], frame: pd.DataFrame) -> None:
+def test_unwritable_frame_is_not_sent(connect: Callable[..., Any], frame: pd.DataFrame) -> None:
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url, database="db")
         for bad in (frame.reset_index(drop=True), frame.assign(f=[0.0, np.inf, 0.0]), frame.assign(t=frame.index)):
@@ -116,7 +116,7 @@ def test_nothing_is_sent_of_what_cannot_be_written(connect: Callable[..., Any], 
         assert not server.requests
 
 
-def test_frames_of_an_asynchronous_iterable(client: Any, driver: Any) -> None:
+def test_frames_from_an_async_iterable(client: Any, driver: Any) -> None:
     async def arriving() -> Any:
         for number in range(3):
             yield pd.DataFrame({"v": [number]}, index=pd.DatetimeIndex([number]))

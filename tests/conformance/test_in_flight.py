@@ -1,4 +1,4 @@
-"""The batches of a large write: the next is made while others are on their way, in order or several at a time."""
+"""Batches of a large write: the next is encoded while others are in flight, in order or several at a time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NO_RETRY = RetryPolicy(attempts=1)
 
 
 @dataclass(frozen=True)
-class Do:
-    """A step that does whatever it is given."""
+class Call:
+    """A script step that calls a function."""
 
     function: Callable[[], object]
 
@@ -27,8 +27,8 @@ class Do:
 
 
 @dataclass
-class AtATime:
-    """Counts how many are inside at a time."""
+class ConcurrencyCounter:
+    """Count the requests that are being served concurrently."""
 
     now: int = 0
     most: int = 0
@@ -49,63 +49,63 @@ def lines(count: int) -> Iterator[str]:
         yield f"m n={n}i {n}"
 
 
-def answering(*before: Step) -> Sequence[Step]:
+def responding(*before: Step) -> Sequence[Step]:
     return [Receive(), *before, Send(respond(204, {"Connection": "close"}))]
 
 
 @pytest.mark.needs("background")
-def test_the_next_batch_is_made_while_one_is_on_its_way(connect: Callable[..., Any]) -> None:
-    made = threading.Event()
-    counted = AtATime()
+def test_next_batch_is_encoded_while_one_is_in_flight(connect: Callable[..., Any]) -> None:
+    encoded = threading.Event()
+    counted = ConcurrencyCounter()
 
     def watched() -> Iterator[str]:
         for number, line in enumerate(lines(40)):
             if number == 19:
-                made.set()
+                encoded.set()
             yield line
 
     def wait() -> None:
-        assert made.wait(20)
+        assert encoded.wait(20)
 
-    with ScriptedServer([answering(Do(counted.enter), Do(wait), Do(counted.leave))]) as server:
+    with ScriptedServer([responding(Call(counted.enter), Call(wait), Call(counted.leave))]) as server:
         connect(server.url, database="db").write(watched(), batch_lines=10)
         assert b"\n".join(request.body for request in server.requests).decode().split("\n") == list(lines(40))
     assert counted.most == 1
 
 
 @pytest.mark.needs("background")
-def test_several_at_a_time(connect: Callable[..., Any]) -> None:
-    """None of three requests is answered before all three are there."""
+def test_several_batches_in_flight(connect: Callable[..., Any]) -> None:
+    """Each of three requests gets its response only after all three have arrived."""
     barrier = threading.Barrier(3, timeout=20)
-    with ScriptedServer([answering(Do(barrier.wait))]) as server:
+    with ScriptedServer([responding(Call(barrier.wait))]) as server:
         connect(server.url, database="db").write(lines(60), batch_lines=10, in_flight=3)
         bodies = [request.body.decode().split("\n") for request in server.requests]
     assert sorted(bodies) == sorted(list(lines(60))[at : at + 10] for at in range(0, 60, 10))
 
 
 @pytest.mark.needs("background")
-def test_no_more_than_asked_for(connect: Callable[..., Any]) -> None:
-    counted = AtATime()
+def test_limit_of_batches_in_flight(connect: Callable[..., Any]) -> None:
+    counted = ConcurrencyCounter()
     pause = threading.Event()
-    step = Do(lambda: pause.wait(0.01))
-    with ScriptedServer([answering(Do(counted.enter), step, Do(counted.leave))]) as server:
+    step = Call(lambda: pause.wait(0.01))
+    with ScriptedServer([responding(Call(counted.enter), step, Call(counted.leave))]) as server:
         connect(server.url, database="db").write(lines(200), batch_lines=10, in_flight=2)
     assert counted.most == 2
 
 
-def test_of_two_values_of_a_point_the_later_is_kept(client: Any) -> None:
+def test_later_value_of_a_point_is_kept(client: Any) -> None:
     client.write((f"m n={n}i 0" for n in range(300)), batch_lines=7)
     assert client.query("SELECT n FROM m").series[0].values == [[0, 299]]
 
 
 @pytest.mark.parametrize("in_flight", [pytest.param(1), pytest.param(3, marks=pytest.mark.needs("background"))])
-def test_everything_arrives(client: Any, in_flight: int) -> None:
+def test_all_lines_are_stored(client: Any, in_flight: int) -> None:
     client.write(lines(5000), batch_lines=137, in_flight=in_flight)
     assert client.query("SELECT n FROM m").series[0].values == [[n, n] for n in range(5000)]
 
 
 @pytest.mark.parametrize("in_flight", [pytest.param(1), pytest.param(3, marks=pytest.mark.needs("background"))])
-def test_after_a_failure_nothing_more_is_sent(connect: Callable[..., Any], in_flight: int) -> None:
+def test_sending_stops_after_a_failure(connect: Callable[..., Any], in_flight: int) -> None:
     read: list[str] = []
 
     def watched() -> Iterator[str]:
@@ -124,7 +124,7 @@ def test_after_a_failure_nothing_more_is_sent(connect: Callable[..., Any], in_fl
 
 
 @pytest.mark.parametrize("in_flight", [pytest.param(1), pytest.param(2, marks=pytest.mark.needs("background"))])
-def test_an_error_while_batches_are_made(client: Any, in_flight: int) -> None:
+def test_encoding_error_between_batches(client: Any, in_flight: int) -> None:
     def broken() -> Iterator[object]:
         yield from lines(25)
         yield object()
@@ -135,7 +135,7 @@ def test_an_error_while_batches_are_made(client: Any, in_flight: int) -> None:
     assert client.query("SELECT count(n) FROM m").series[0].values == [[0, 20]]
 
 
-def test_an_error_of_the_callers_own(client: Any) -> None:
+def test_callers_exception_between_batches(client: Any) -> None:
     def broken() -> Iterator[object]:
         yield from lines(25)
         raise LookupError("mine")
@@ -155,7 +155,7 @@ def test_rejected_lines_of_several_batches(client: Any) -> None:
     assert client.query("SELECT count(n) FROM m").series[0].values == [[0, 981]]
 
 
-def test_what_a_client_cannot_do_it_says(driver: Driver, client: Any) -> None:
+def test_unsupported_client_raises(driver: Driver, client: Any) -> None:
     if "background" in driver.lacks:
         with pytest.raises(ValueError, match="in_flight: must be 1, since this client"):
             client.write(lines(30), batch_lines=10, in_flight=2)
@@ -165,7 +165,7 @@ def test_what_a_client_cannot_do_it_says(driver: Driver, client: Any) -> None:
 
 
 @pytest.mark.needs("background")
-def test_an_error_of_the_callers_own_goes_before_that_of_a_batch(connect: Callable[..., Any]) -> None:
+def test_callers_exception_takes_precedence_over_a_batchs(connect: Callable[..., Any]) -> None:
     raised = threading.Event()
 
     def broken() -> Iterator[object]:
@@ -176,7 +176,7 @@ def test_an_error_of_the_callers_own_goes_before_that_of_a_batch(connect: Callab
     def wait() -> None:
         assert raised.wait(20)
 
-    refused: Sequence[Step] = [Receive(), Do(wait), Send(respond(503, {"Connection": "close"}))]
+    refused: Sequence[Step] = [Receive(), Call(wait), Send(respond(503, {"Connection": "close"}))]
     with ScriptedServer([refused]) as server:
         client = connect(server.url, database="db", retry=NO_RETRY)
         with pytest.raises(LookupError, match="mine") as caught:
@@ -184,7 +184,7 @@ def test_an_error_of_the_callers_own_goes_before_that_of_a_batch(connect: Callab
     assert caught.value.__notes__[0].startswith("an earlier batch failed as well: ")
 
 
-def test_a_server_that_is_away(connect: Callable[..., Any]) -> None:
+def test_unreachable_server(connect: Callable[..., Any]) -> None:
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database="db", retry=NO_RETRY)
         with pytest.raises(TransportError, match=rf"127\.0\.0\.1:{port}"):

@@ -1,4 +1,4 @@
-"""Quoting and binding, as a real InfluxDB reads what they give."""
+"""Quoting and binding, as a real InfluxDB parses the result."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from influx_proto.influxql import quote_identifier, quote_regex, quote_string, q
 
 HOUR = timedelta(hours=1)
 
-EVERY_SIGN = "".join(map(chr, [*range(1, 13), *range(14, 256), 0x3BC, 0x2028, 0xFEFF, 0xFFFD, 0xFFFF, 0x10FFFF]))
+CHARACTERS = "".join(map(chr, [*range(1, 13), *range(14, 256), 0x3BC, 0x2028, 0xFEFF, 0xFFFD, 0xFFFF, 0x10FFFF]))
 
 
-def test_what_is_quoted_is_what_the_server_reads(client: Any) -> None:
-    client.write([{"measurement": "m", "fields": {"s": EVERY_SIGN}, "time": 1}])
-    [found] = client.query(f"SELECT s FROM m WHERE s = {quote_string(EVERY_SIGN)}").points()
-    assert found["s"] == EVERY_SIGN
-    [found] = client.query("SELECT s FROM m WHERE s = $s", params={"s": EVERY_SIGN}).points()
-    name = EVERY_SIGN.replace("\n", "").replace("\\]", "]")  # no name has an LF
+def test_quoted_names_and_strings(client: Any) -> None:
+    client.write([{"measurement": "m", "fields": {"s": CHARACTERS}, "time": 1}])
+    [found] = client.query(f"SELECT s FROM m WHERE s = {quote_string(CHARACTERS)}").points()
+    assert found["s"] == CHARACTERS
+    [found] = client.query("SELECT s FROM m WHERE s = $s", params={"s": CHARACTERS}).points()
+    name = CHARACTERS.replace("\n", "").replace("\\]", "]")  # a name cannot contain an LF
     client.write([{"measurement": "n", "tags": {"t": name}, "fields": {"v": 1}, "time": 1}])
     assert client.list_tag_values("t", tags={"t": name}) == [TagValue("n", "t", name)]
-    result = client.query(f"SELECT s AS {quote_identifier(EVERY_SIGN)} FROM m")
-    assert result.series[0].columns == ("time", EVERY_SIGN)
+    result = client.query(f"SELECT s AS {quote_identifier(CHARACTERS)} FROM m")
+    assert result.series[0].columns == ("time", CHARACTERS)
 
 
 @pytest.mark.parametrize(
     "text", ["plain", "a/b", "a\\/b", "a\\\\/b", "\\", "a\\", "tab\t. *+?()[]{}^$|", "π ü", "-- /* */", "'\"`"]
 )
-def test_regular_expressions_find_what_they_escape(client: Any, text: str) -> None:
+def test_escaped_regular_expressions(client: Any, text: str) -> None:
     client.write([{"measurement": "m", "fields": {"s": text}, "time": 1}, 'm s="other" 2'])
     for pattern in (re.compile(f"^{re.escape(text)}$"), f"^{re.escape(text)}$"):
         [found] = client.query(f"SELECT s FROM m WHERE s =~ {quote_regex(pattern)}").points()

@@ -1,4 +1,4 @@
-"""Input that must not be altered silently, over every adapter and the batch writers."""
+"""Input that must not be altered silently, over every adapter and through batch writers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_options_do_not_become_tags(connect: Callable[..., Any], name: str, righ
         assert f"{name}=s".encode() in server.requests[0].body
 
 
-def test_arguments_are_not_ignored_beside_raw_lines(connect: Callable[..., Any]) -> None:
+def test_arguments_for_points_are_rejected_with_raw_lines(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url, database="db", tags={"site": "lab"}, field_types={"v": "float"})
         for options in ({"tags": {"room": "hall"}}, {"room": "hall"}, {"field_types": {"v": "float"}}):
@@ -39,12 +39,12 @@ def test_arguments_are_not_ignored_beside_raw_lines(connect: Callable[..., Any])
         with pytest.raises(SerializationError, match=r"^measurement: has no effect"):
             client.write("m v=1 1", "n")
         assert server.requests == []
-        client.write("m v=1 1")  # the client's defaults are for points
+        client.write("m v=1 1")  # the client's defaults apply only to points
         assert server.requests[0].body == b"m v=1 1"
 
 
 @pytest.mark.needs("background")
-def test_a_batch_writer_refuses_the_same(connect: Callable[..., Any]) -> None:
+def test_batch_writer_rejects_the_same_input(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url, database="db")
         with client.batch_writer() as writer:
@@ -61,7 +61,7 @@ INCOMPLETE = ["m,path=C:\\", 'log msg="cut 1', 'log msg="cut 1\n']
 
 
 @pytest.mark.parametrize("text", INCOMPLETE)
-def test_raw_lines_do_not_swallow_others(client: Any, driver: Driver, text: str, tmp_path: Path) -> None:
+def test_incomplete_raw_lines_do_not_swallow_others(client: Any, driver: Driver, text: str, tmp_path: Path) -> None:
     file = tmp_path / "lines"
     file.write_text(f"{text}\nm v=2 2\n")
 
@@ -82,7 +82,7 @@ def test_raw_lines_do_not_swallow_others(client: Any, driver: Driver, text: str,
 
 @pytest.mark.needs("background")
 @pytest.mark.parametrize("text", INCOMPLETE)
-def test_callers_of_a_batch_writer_do_not_merge(client: Any, text: str) -> None:
+def test_lines_of_different_callers_do_not_merge(client: Any, text: str) -> None:
     with client.batch_writer() as writer:
         with pytest.raises(SerializationError, match="is incomplete"):
             writer.write(text)
@@ -92,7 +92,7 @@ def test_callers_of_a_batch_writer_do_not_merge(client: Any, text: str) -> None:
     assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [3.0, 4.0]
 
 
-def test_times_that_can_be_read_in_two_ways(client: Any) -> None:
+def test_ambiguous_times(client: Any) -> None:
     client.write("m v=1 1")
     for text in ("11.02.2024", "Sat Mar 30 2019 21:00:00 GMT+0100"):
         with pytest.raises(SerializationError, match="can be read in two ways"):
@@ -109,7 +109,7 @@ def test_times_that_can_be_read_in_two_ways(client: Any) -> None:
     assert len(client.query("SELECT v FROM m").series[0].values) == 1
 
 
-def test_a_dataframe_of_several_statements_is_not_queried(client: Any) -> None:
+def test_query_dataframe_rejects_several_statements(client: Any) -> None:
     client.write("m v=1 1")
     for q in ("SELECT v FROM m; DROP MEASUREMENT m", 'SELECT v FROM m WHERE p =~ /"/; DROP MEASUREMENT m --"'):
         with pytest.raises(ValueError, match=r"^q: must be one statement, not 2"):

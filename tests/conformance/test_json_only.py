@@ -1,4 +1,4 @@
-"""A server that answers JSON whatever is asked for: what is read from it is what MessagePack gives."""
+"""Server that always responds with JSON: results must equal those decoded from MessagePack."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def client(connect: Callable[..., Any], server: JSONOnly, database: str) -> Any:
 
 @pytest.fixture
 def packed(client: Any, connect: Callable[..., Any], influxd: Server, database: str) -> Any:
-    """A client for the same data at the server itself, which answers MessagePack."""
+    """Return a client for the same data on the server itself, which responds with MessagePack."""
     return connect(influxd.url, database=database)
 
 
-def test_it_was_asked_for_something_else(client: Any, server: JSONOnly) -> None:
+def test_client_requested_messagepack(client: Any, server: JSONOnly) -> None:
     client.query(STATEMENT)
     assert b"accept: application/x-msgpack" in server.heads[-1].lower()
 
@@ -96,8 +96,8 @@ def test_dataframe_chunks(client: Any, packed: Any) -> None:
     assert len(found) == 4
 
 
-def test_floats_that_are_all_whole_are_the_one_thing_json_does_not_tell(client: Any, packed: Any) -> None:
-    """influxd writes 2.0 as 2. Objects have a class that says what it is."""
+def test_whole_floats_are_integers_in_json(client: Any, packed: Any) -> None:
+    """influxd writes 2.0 as 2. Objects do not need this: their class declares the type."""
     client.write([Cpu("whole", NS + n, "a", n, float(n), "", on=True) for n in range(3)])
     statement = "SELECT load FROM whole"
     assert packed.query_dataframe(statement)["load"].dtype == "float64"

@@ -1,4 +1,4 @@
-"""An observer is told of every request, of its answer, and of what is tried again."""
+"""Observers: notified of every request, response and retry."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ from tests.servers.scripted import Receive, ScriptedServer, Send, refused_port, 
 SOON = RetryPolicy(attempts=3, backoff=0.001)
 
 
-class Recording(Observer):
-    """Writes down what it is told."""
+class Recorder(Observer):
+    """Observer that records its notifications."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, Any]] = []
+        self.events: list[tuple[str, Any]] = []
         self.exchanges: list[Exchange] = []
         self.retries: list[Retry] = []
 
     def started(self, exchange: Exchange) -> None:
         assert exchange.status is None
-        exchange.note = len(self.told)
-        self.told.append(("started", exchange.operation))
+        exchange.note = len(self.events)
+        self.events.append(("started", exchange.operation))
 
     def ended(self, exchange: Exchange) -> None:
-        assert self.told[exchange.note] == ("started", exchange.operation)
-        self.told.append(("ended", exchange.operation))
+        assert self.events[exchange.note] == ("started", exchange.operation)
+        self.events.append(("ended", exchange.operation))
         self.exchanges.append(exchange)
 
     def retrying(self, retry: Retry) -> None:
-        self.told.append(("retrying", retry.operation))
+        self.events.append(("retrying", retry.operation))
         self.retries.append(retry)
 
 
 @pytest.fixture
-def observer() -> Recording:
-    return Recording()
+def observer() -> Recorder:
+    return Recorder()
 
 
-def test_what_goes_well(connect: Callable[..., Any], influxd: Server, database: str, observer: Recording) -> None:
+def test_successful_requests(connect: Callable[..., Any], influxd: Server, database: str, observer: Recorder) -> None:
     client = connect(influxd.url, database=database, observer=observer)
     client.ping()
     client.write("m v=1 1")
     client.query("SELECT v FROM m")
-    assert observer.told == [
+    assert observer.events == [
         (what, operation) for operation in ("ping", "write", "query") for what in ("started", "ended")
     ]
     ping, write, query = observer.exchanges
@@ -72,7 +72,7 @@ def test_what_goes_well(connect: Callable[..., Any], influxd: Server, database: 
     assert not observer.retries
 
 
-def test_what_is_tried_again(connect: Callable[..., Any], observer: Recording) -> None:
+def test_retried_requests(connect: Callable[..., Any], observer: Recorder) -> None:
     with ScriptedServer([reply(503), reply(204)]) as server:
         connect(server.url, database="db", observer=observer, retry=SOON).write("m v=1 1")
     failed, done = observer.exchanges
@@ -82,10 +82,10 @@ def test_what_is_tried_again(connect: Callable[..., Any], observer: Recording) -
     [retry] = observer.retries
     assert (retry.operation, retry.error, retry.attempt) == ("write", failed.error, 1)
     assert 0 <= retry.wait <= 0.001
-    assert [what for what, _ in observer.told] == ["started", "ended", "retrying", "started", "ended"]
+    assert [what for what, _ in observer.events] == ["started", "ended", "retrying", "started", "ended"]
 
 
-def test_what_gets_no_answer(connect: Callable[..., Any], observer: Recording) -> None:
+def test_requests_without_a_response(connect: Callable[..., Any], observer: Recorder) -> None:
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database="db", observer=observer, retry=RetryPolicy(attempts=2))
         with pytest.raises(TransportError):
@@ -98,22 +98,22 @@ def test_what_gets_no_answer(connect: Callable[..., Any], observer: Recording) -
     assert len(observer.retries) == 2
 
 
-def test_what_the_server_refuses(connect: Callable[..., Any], influxd: Server) -> None:
-    observer = Recording()
+def test_error_responses(connect: Callable[..., Any], influxd: Server) -> None:
+    observer = Recorder()
     client = connect(influxd.url, database="there is none", observer=observer)
     with pytest.raises(DatabaseNotFound) as caught:
         client.write("m v=1 1")
-    with pytest.raises(QueryError) as told:
+    with pytest.raises(QueryError) as query_error:
         client.query("SELECT nothing FROM")
     with pytest.raises(QueryError) as of_stream, client.query_points("SELECT nothing FROM"):
         pass
     write, query, stream = observer.exchanges
     assert (write.status, write.error) == (404, caught.value)
-    assert (query.status, query.error) == (400, told.value)
+    assert (query.status, query.error) == (400, query_error.value)
     assert (stream.status, stream.error) == (400, of_stream.value)
 
 
-def test_an_answer_that_is_cut(connect: Callable[..., Any], observer: Recording) -> None:
+def test_truncated_response(connect: Callable[..., Any], observer: Recorder) -> None:
     cut = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n" + b'{"results":['
     with ScriptedServer([[Receive(), Send(cut)]]) as server:
         client = connect(server.url, database="db", observer=observer, retry=RetryPolicy(attempts=1))
@@ -123,27 +123,25 @@ def test_an_answer_that_is_cut(connect: Callable[..., Any], observer: Recording)
     assert (exchange.status, exchange.error) == (200, caught.value)
 
 
-def test_a_stream_ends_when_it_is_left(
-    connect: Callable[..., Any], influxd: Server, database: str, observer: Recording
-) -> None:
+def test_stream_ends_on_exit(connect: Callable[..., Any], influxd: Server, database: str, observer: Recorder) -> None:
     client = connect(influxd.url, database=database, observer=observer)
     client.write(f"m v={n} {n}" for n in range(1000))
     with client.query_points("SELECT v FROM m", chunk_size=10) as points:
         assert next(iter(points))["v"] == 0
-        assert observer.told[-1] == ("started", "query")
-    assert observer.told[-1] == ("ended", "query")
+        assert observer.events[-1] == ("started", "query")
+    assert observer.events[-1] == ("ended", "query")
     assert observer.exchanges[-1].received > 0
 
 
 @pytest.mark.needs("background")
-def test_the_batch_writer(connect: Callable[..., Any], influxd: Server, database: str, observer: Recording) -> None:
+def test_batch_writer(connect: Callable[..., Any], influxd: Server, database: str, observer: Recorder) -> None:
     client = connect(influxd.url, database=database, observer=observer)
     with client.batch_writer(max_lines=10) as writer:
         writer.write(f"m v={n} {n}" for n in range(25))
     assert [exchange.operation for exchange in observer.exchanges] == ["write"] * 3
 
 
-def test_an_observer_that_fails_stops_nothing(
+def test_observer_exception_is_logged(
     connect: Callable[..., Any], influxd: Server, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Observer):

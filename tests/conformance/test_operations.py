@@ -1,4 +1,4 @@
-"""What every client does against a real InfluxDB."""
+"""Operations of every client against a real InfluxDB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from influx_proto import DatabaseNotFound, QueryError, QueryResult, SerializationError, ops
 from influx_proto.adapter import Client
 
-from tests.conformance.drivers import Driver, at_once
+from tests.conformance.drivers import Driver, run_concurrently
 
 POINT = {
     "time": "2009-11-10T23:00:00Z",
@@ -22,18 +22,18 @@ POINT_TIME = 1257894000_000000000
 
 
 def rows(result: QueryResult) -> list[list[Any]]:
-    """The rows of a result with one series."""
+    """Return the rows of a result with one series."""
     [series] = result.series
     return series.values
 
 
-def test_ping_tells_the_version(client: Any) -> None:
+def test_ping_returns_the_version(client: Any) -> None:
     pong = client.ping()
     assert pong["x-influxdb-version"] == pong["X-Influxdb-Version"] == pong.version
     assert pong.build == "OSS"
 
 
-def test_what_is_written_is_read_back(client: Any) -> None:
+def test_written_points_are_read_back(client: Any) -> None:
     assert client.write(POINT) is True
     result = client.query("SELECT value, host, region FROM cpu_load_short")
     assert result == {
@@ -63,7 +63,7 @@ def generated() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(
-    ("data", "kinds"),
+    ("data", "types"),
     [
         ("g,kind=line n=1i 1", ["line"]),
         ("g,kind=one n=1i 1\ng,kind=two n=2i 2\n", ["one", "two"]),
@@ -72,20 +72,20 @@ def generated() -> Iterator[object]:
         ([], []),
         ((), []),
     ],
-    ids=["str", "lines", "bytes", "mapping", "nothing", "tuple of nothing"],
+    ids=["str", "lines", "bytes", "mapping", "empty", "nested empty"],
 )
-def test_kinds_of_data(client: Any, data: object, kinds: list[str]) -> None:
+def test_types_of_data(client: Any, data: object, types: list[str]) -> None:
     assert client.write(data) is True
-    assert [point["kind"] for point in client.query('SELECT "kind", n FROM g').points()] == kinds
+    assert [point["kind"] for point in client.query('SELECT "kind", n FROM g').points()] == types
 
 
-def test_a_generator_of_everything(client: Any) -> None:
+def test_generator_of_all_types(client: Any) -> None:
     assert client.write(generated()) is True
-    kinds = [(point["kind"], point["n"]) for point in client.query('SELECT "kind", n FROM g').points()]
-    assert kinds == [("line", 1), ("bytes", 2), ("mapping", 3), ("nested", 4), ("deeper", 5)]
+    types = [(point["kind"], point["n"]) for point in client.query('SELECT "kind", n FROM g').points()]
+    assert types == [("line", 1), ("bytes", 2), ("mapping", 3), ("nested", 4), ("deeper", 5)]
 
 
-def test_many_points_leave_in_several_requests(client: Any) -> None:
+def test_many_points_are_sent_in_several_requests(client: Any) -> None:
     points = ({"measurement": "many", "fields": {"n": n}, "time": n} for n in range(25))
     assert client.write(points, batch_lines=10) is True
     assert [row[1] for row in rows(client.query("SELECT n FROM many"))] == list(range(25))
@@ -107,7 +107,7 @@ def test_tags_by_keyword_may_have_any_other_name(client: Any, name: str) -> None
     assert (value, tag) == (1, "x")
 
 
-def test_ready_made_lines_keep_their_precision(client: Any) -> None:
+def test_raw_lines_keep_their_precision(client: Any) -> None:
     client.write(["m n=1i 60", "m n=2i 120"], precision="s")
     assert [row[0] for row in rows(client.query("SELECT n FROM m"))] == [60_000_000_000, 120_000_000_000]
 
@@ -133,8 +133,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_survive(client: Any, name: str) -> None:
-    """Names and values that mean something to URLs, forms, InfluxQL or line protocol come back as they were."""
+def test_hostile_names_round_trip(client: Any, name: str) -> None:
+    """Names and values that are special in URLs, forms, InfluxQL or line protocol are returned unchanged."""
     client.write({"measurement": name, "tags": {name: name}, "fields": {"f" + name: name}, "time": 1})
     [series] = client.select_all(name).series
     assert series.name == name
@@ -171,7 +171,7 @@ def test_shortcuts(client: Any, database: str) -> None:
     assert rows(client.show_measurements()) == [["cpu_load_short"]]
 
 
-def test_the_database_of_shortcuts_by_position_and_by_name(client: Any, database: str) -> None:
+def test_database_of_shortcuts_by_position_and_by_name(client: Any, database: str) -> None:
     client.write(POINT)
     client.db = None
     measurement = "cpu_load_short"
@@ -188,8 +188,8 @@ def test_several_statements(client: Any) -> None:
     assert "series" not in result["results"][1]
 
 
-def test_a_split_result_is_whole(client: Any) -> None:
-    """More rows than fit one chunk, in several series: each series comes back once, with all its rows."""
+def test_chunked_result_is_joined(client: Any) -> None:
+    """The result has several series with more rows than one chunk. Each series is returned once, with all rows."""
     lines = [f"m,t={tag} v={n}i {n}" for tag in "ab" for n in range(12_000)]
     client.write(lines)
     result = client.query('SELECT v FROM m GROUP BY "t"')
@@ -201,7 +201,7 @@ def test_a_split_result_is_whole(client: Any) -> None:
     assert "partial" not in repr(result)
 
 
-def test_types_come_back_as_written(client: Any) -> None:
+def test_types_round_trip(client: Any) -> None:
     fields = {"i": 2**63 - 1, "j": -(2**63), "f": 3.0, "g": 1e300, "t": True, "s": 'back\\slash "quote"\nline'}
     client.write({"measurement": "m", "fields": fields, "time": 1})
     [point] = client.query("SELECT * FROM m").points()
@@ -220,7 +220,7 @@ def test_epochs(client: Any, epoch: str | None, time: object) -> None:
     assert rows(client.query("SELECT v FROM m", epoch=epoch)) == [[time, 1.0]]
 
 
-def test_times_as_text_in_all_formats(client: Any) -> None:
+def test_rfc3339_times_in_all_formats(client: Any) -> None:
     client.write(["m v=1i 1500000000123456789", "m v=2i -1"])
     for answer_format in ("msgpack", "json", "csv"):
         found = client.query("SELECT v, v AS time FROM m", epoch=None, format=answer_format)
@@ -228,7 +228,7 @@ def test_times_as_text_in_all_formats(client: Any) -> None:
         assert found.epoch is None
 
 
-def test_a_query_without_a_statement(client: Any) -> None:
+def test_query_without_a_statement(client: Any) -> None:
     for nothing in ("", " ", ";", "-- SELECT v FROM m", " /* SELECT 1 */ ;; -- x\n;"):
         with pytest.raises(ValueError, match=r"^q: the query is empty"):
             client.query(nothing)
@@ -259,8 +259,8 @@ def test_consistency_is_accepted(client: Any) -> None:
         client.write("m v=1 1", consistency="most")
 
 
-def test_everything_at_once_on_one_client(client: Any) -> None:
-    """The calls are under way at the same time; each gets its own answer."""
+def test_concurrent_operations_on_one_client(client: Any) -> None:
+    """The calls run concurrently, and each gets its own response."""
     client.write(POINT)
     calls = [
         client.ping,
@@ -268,7 +268,7 @@ def test_everything_at_once_on_one_client(client: Any) -> None:
         lambda: client.query("SELECT value FROM cpu_load_short"),
         client.show_databases,
     ] * 5
-    for pong, written, result, databases in zip(*[iter(at_once(*calls))] * 4, strict=True):
+    for pong, written, result, databases in zip(*[iter(run_concurrently(*calls))] * 4, strict=True):
         assert pong.version
         assert written is True
         assert rows(result) == [[POINT_TIME, 0.64]]
@@ -286,12 +286,12 @@ def test_errors_leave_the_client_usable(client: Any) -> None:
     assert client.write(POINT) is True
 
 
-def test_an_operation_of_ones_own(client: Any, database: str) -> None:
+def test_custom_operation(client: Any, database: str) -> None:
     assert client.execute(ops.query("SHOW MEASUREMENTS")).series == []
     assert client.execute(ops.write("m v=1 1", db=database)) is True
 
 
-def test_a_closed_client_says_so(client: Any) -> None:
+def test_closed_client_raises(client: Any) -> None:
     client.ping()
     client.close()
     client.close()
@@ -335,7 +335,7 @@ def test_batch_writers_show_their_signature(driver: Driver) -> None:
     assert "wait" in str(signature.parameters["when_full"])
 
 
-def test_what_a_client_lacks_it_says(driver: Driver, client: Any) -> None:
+def test_unsupported_features_raise(driver: Driver, client: Any) -> None:
     if "background" in driver.lacks:
         with pytest.raises(TypeError, match="InfluxDBClient has no batch writer"):
             client.batch_writer()

@@ -1,4 +1,4 @@
-"""Proxies, from the argument and from the environment, and the client's own headers."""
+"""Proxies from the argument and from the environment, and custom headers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_proxy(driver: Driver, connect: Callable[..., Any], influxd: Server) -> 
 
 
 @pytest.mark.needs("proxy")
-def test_a_target_is_not_altered_on_its_way_through_a_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
+def test_proxy_request_target_is_not_altered(driver: Driver, connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204)]) as server, Proxy() as proxy:
         connect(server.url + "/in%20flux", proxy=proxy.url).write("m v=1 1", db="%aa+;#é&=?/\\ \"'~.-_")
     [request] = server.requests
@@ -66,7 +66,7 @@ def test_proxy_for_tls(driver: Driver, connect: Callable[..., Any], secure: tupl
 
 
 @pytest.mark.needs("proxy")
-def test_proxy_that_wants_credentials(
+def test_proxy_that_requires_credentials(
     driver: Driver,
     connect: Callable[..., Any],
     influxd: Server,
@@ -82,7 +82,8 @@ def test_proxy_that_wants_credentials(
         use(connect(server.url, verify=ca, proxy=url, username="me", password="mine"))
         tunnels = [head for head in proxy.heads if head.startswith(b"CONNECT")]
         assert tunnels
-        assert not any(b"\r\nauthorization:" in head.lower() for head in tunnels)  # that is for the server
+        # These credentials are for the server only.
+        assert not any(b"\r\nauthorization:" in head.lower() for head in tunnels)
         with pytest.raises(AuthenticationError) as caught:
             connect(influxd.url, proxy=proxy.url, retry=ONCE).query("SHOW USERS")
         assert caught.value.status == 407
@@ -96,7 +97,7 @@ def test_proxy_that_wants_credentials(
 
 
 @pytest.mark.needs("proxy")
-def test_no_server_behind_a_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
+def test_unreachable_server_behind_a_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
     with refused_port() as port, Proxy() as proxy:
         with pytest.raises(TransportError, match=r"\(through the proxy .*502") as caught:
             connect(f"https://127.0.0.1:{port}", proxy=proxy.url, retry=ONCE).ping()
@@ -105,7 +106,7 @@ def test_no_server_behind_a_proxy(driver: Driver, connect: Callable[..., Any]) -
 
 @pytest.mark.parametrize("end", [Stall(30), Close(), Reset(), Send(b"SSH-2.0-x\r\n\r\n")], ids=repr)
 @pytest.mark.needs("proxy")
-def test_a_proxy_that_fails(driver: Driver, connect: Callable[..., Any], end: Any) -> None:
+def test_proxy_that_fails(driver: Driver, connect: Callable[..., Any], end: Any) -> None:
     with ScriptedServer([[Receive(), end]]) as proxy:
         with pytest.raises(TransportError, match=r"db\.example:8086 \(through the proxy .*\)") as caught:
             connect("https://db.example:8086", proxy=proxy.url, retry=ONCE, timeout=0.2).ping()
@@ -113,7 +114,7 @@ def test_a_proxy_that_fails(driver: Driver, connect: Callable[..., Any], end: An
 
 
 @pytest.mark.needs("proxy")
-def test_no_proxy_there(driver: Driver, connect: Callable[..., Any]) -> None:
+def test_unreachable_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
     for scheme in ("http", "https"):
         with refused_port() as port:
             match = rf"db\.example:8086 \(through the proxy 127\.0\.0\.1:{port}\)"
@@ -123,7 +124,7 @@ def test_no_proxy_there(driver: Driver, connect: Callable[..., Any]) -> None:
 
 
 @pytest.mark.needs("proxy")
-def test_proxy_of_the_environment(
+def test_proxy_from_the_environment(
     driver: Driver,
     connect: Callable[..., Any],
     influxd: Server,
@@ -148,7 +149,7 @@ def test_proxy_of_the_environment(
 
 
 @pytest.mark.needs("session")
-def test_a_session_of_ones_own_knows_its_proxy(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_proxy_is_ignored_with_a_callers_session(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://p")
     with warnings.catch_warnings(action="error"):
         assert driver.client_class(session=_Session()).settings.proxy is None
@@ -158,17 +159,17 @@ class _Session:
     auth = None
 
 
-# Header fields
+# Custom headers
 
 
-def test_header_fields_of_ones_own_win(connect: Callable[..., Any]) -> None:
+def test_custom_headers_take_precedence(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204)]) as server:
         connect(server.url, headers={"user-agent": "mine/1", "ACCEPT-ENCODING": "gzip", "Authorization": "X y"}).ping()
     headers = server.requests[0].headers
     assert (headers["user-agent"], headers["accept-encoding"], headers["authorization"]) == ("mine/1", "gzip", "X y")
 
 
-def test_the_user_agent_names_versions(connect: Callable[..., Any], driver: Driver) -> None:
+def test_user_agent_names_versions(connect: Callable[..., Any], driver: Driver) -> None:
     with ScriptedServer([reply(204)]) as server:
         connect(server.url).ping()
     agent = server.requests[0].headers["user-agent"]
@@ -184,12 +185,12 @@ def test_the_user_agent_names_versions(connect: Callable[..., Any], driver: Driv
     [{"Host": "x"}, {"content-length": "1"}, {"Transfer-Encoding": "x"}, {"X": "é"}, {"X": "a\nb"}, {"X y": "z"}],
     ids=repr,
 )
-def test_header_fields_that_cannot_be(driver: Driver, headers: dict[str, str]) -> None:
+def test_invalid_headers(driver: Driver, headers: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"^headers: "):
         driver.client_class(headers=headers)
 
 
-def test_credentials_twice(driver: Driver) -> None:
+def test_duplicate_credentials(driver: Driver) -> None:
     for credentials in ({"username": "u"}, {"token": "t"}, {"token": lambda: "t"}):
         with pytest.raises(ValueError, match=r"^headers: Authorization"):
             driver.client_class(headers={"authorization": "X y"}, **credentials)
@@ -201,8 +202,8 @@ class _IPv6Server(ScriptedServer):
 
 @pytest.mark.needs("ipv6_zone")
 @pytest.mark.parametrize("by", ["host", "url"])
-def test_an_ipv6_address_with_a_zone(driver: Driver, connect: Callable[..., Any], by: str) -> None:
-    """The zone is for this machine and is not sent; 1 is that of the loopback interface."""
+def test_ipv6_address_with_a_zone(driver: Driver, connect: Callable[..., Any], by: str) -> None:
+    """The zone is local to this machine and is not sent; zone 1 is the loopback interface."""
     with _IPv6Server([reply(204)]) as server:
         url = f"http://[::1%251]:{server.port}"
         client = connect(url) if by == "url" else connect("http://localhost", host="::1%1", port=server.port)

@@ -1,4 +1,4 @@
-"""What every client puts on the wire: the same bytes, whatever the HTTP library would like to make of them."""
+"""Requests on the wire: every client sends the same bytes, whatever its HTTP library defaults to."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import pytest
 from influx_proto import ops
 
 from tests.conformance.drivers import let_event_loop_run
-from tests.servers.scripted import Behaviour, Close, Drip, Receive, ScriptedServer, Send, chunked, reply, respond
+from tests.servers.scripted import Behavior, Close, Drip, Receive, ScriptedServer, Send, chunked, reply, respond
 
 JSON = {"Content-Type": "application/json"}
 EMPTY = b'{"results":[{"statement_id":0}]}\n'
-NASTY = "%aa+;#é&=?/\\ \"'~.-_"
+SPECIAL_CHARACTERS = "%aa+;#é&=?/\\ \"'~.-_"
 ENCODED = "%25aa%2B%3B%23%C3%A9%26%3D%3F%2F%5C%20%22%27~.-_"
 
 
 def test_targets(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(200, JSON, EMPTY)]) as server:
-        client = connect(server.url, database=NASTY)
-        client.query(f"SELECT '{NASTY[:5]}'", rp=NASTY)
-        client.query("SHOW USERS", params={"p": NASTY}, epoch=None)
+        client = connect(server.url, database=SPECIAL_CHARACTERS)
+        client.query(f"SELECT '{SPECIAL_CHARACTERS[:5]}'", rp=SPECIAL_CHARACTERS)
+        client.query("SHOW USERS", params={"p": SPECIAL_CHARACTERS}, epoch=None)
     first, second = server.requests
     assert first.method == "GET"
     assert first.target == (
@@ -36,9 +36,9 @@ def test_targets(connect: Callable[..., Any]) -> None:
     )
 
 
-def test_statements_that_change_something_are_posted(connect: Callable[..., Any]) -> None:
+def test_statements_with_side_effects_are_posted(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(200, JSON, EMPTY)]) as server:
-        connect(server.url).create_database(NASTY)
+        connect(server.url).create_database(SPECIAL_CHARACTERS)
     [request] = server.requests
     assert (request.method, request.target) == ("POST", "/query?chunked=true&chunk_size=10000&epoch=ns")
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
@@ -82,11 +82,11 @@ def test_authorization(connect: Callable[..., Any], credentials: dict[str, str],
     assert server.requests[0].headers["authorization"] == expected
 
 
-def test_a_netrc_file_does_not_replace_the_credentials(
+def test_netrc_file_does_not_replace_the_credentials(
     connect: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.write_text("machine 127.0.0.1 login other password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     with ScriptedServer([reply(204)]) as server:
@@ -114,7 +114,7 @@ def test_writes(connect: Callable[..., Any]) -> None:
     assert second.target == "/write?db=other&rp=r%20p&consistency=any&precision=s"
 
 
-def test_nothing_to_write_sends_nothing(connect: Callable[..., Any]) -> None:
+def test_empty_write_sends_no_request(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url, database="db")
         for nothing in ("", b"", "\n", [], iter(()), [{"measurement": "m", "fields": {"v": None}}], [[], ""]):
@@ -122,8 +122,8 @@ def test_nothing_to_write_sends_nothing(connect: Callable[..., Any]) -> None:
         assert server.requests == []
 
 
-class Pieces:
-    """A body that can be iterated more than once."""
+class Chunks:
+    """A request body that can be iterated more than once."""
 
     def __iter__(self) -> Iterator[bytes]:
         yield b"m v=1 1\n"
@@ -131,11 +131,11 @@ class Pieces:
         yield b"m v=2 2"
 
 
-def test_a_streamed_body(connect: Callable[..., Any]) -> None:
+def test_streamed_body(connect: Callable[..., Any]) -> None:
     op = ops.write("-", db="db")
     with ScriptedServer([reply(503), reply(204)]) as server:
         client = connect(server.url)
-        assert client.execute(replace(op, request=replace(op.request, body=Pieces()))) is True
+        assert client.execute(replace(op, request=replace(op.request, body=Chunks()))) is True
     assert [request.body for request in server.requests] == [b"m v=1 1\nm v=2 2"] * 2
     assert server.requests[0].headers["transfer-encoding"] == "chunked"
 
@@ -144,15 +144,15 @@ ROWS = [[n, f'value {n} \u2028 \\ " é'] for n in range(300)]
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks", "close", "drip"])
-def test_answers_in_any_framing(connect: Callable[..., Any], framing: str) -> None:
+def test_responses_in_any_framing(connect: Callable[..., Any], framing: str) -> None:
     series = {"name": "m", "columns": ["time", "v"], "values": ROWS}
     body = (json.dumps({"results": [{"statement_id": 0, "series": [series]}]}, ensure_ascii=False) + "\n").encode()
-    pieces = [body[at : at + 7] for at in range(0, len(body), 7)]
+    chunks = [body[at : at + 7] for at in range(0, len(body), 7)]
     data = {
         "length": respond(200, JSON, body),
-        "chunks": respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(*pieces)),
+        "chunks": respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(*chunks)),
         "close": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + body,
-        "drip": respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(*pieces)),
+        "drip": respond(200, {**JSON, "Transfer-Encoding": "chunked"}, chunked(*chunks)),
     }[framing]
     step = Drip(data[:3000], every=0) if framing == "drip" else Send(data)
     rest = [Send(data[3000:])] if framing == "drip" else []
@@ -161,15 +161,15 @@ def test_answers_in_any_framing(connect: Callable[..., Any], framing: str) -> No
     assert found.values == ROWS
 
 
-def test_a_connection_that_the_server_closed_is_not_used_again(connect: Callable[..., Any]) -> None:
-    """Not even for a statement that must not be sent twice."""
+def test_connection_closed_by_the_server_is_not_reused(connect: Callable[..., Any]) -> None:
+    """Not even by a statement, which must not be sent twice."""
     closed = threading.Event()
 
     class Report:
         def run(self, connection: object) -> None:
             closed.set()
 
-    closing: Behaviour = [Receive(), Send(respond(204)), Close(), Report()]
+    closing: Behavior = [Receive(), Send(respond(204)), Close(), Report()]
     with ScriptedServer([closing, reply(200, JSON, EMPTY)]) as server:
         client = connect(server.url)
         client.ping()
@@ -181,7 +181,7 @@ def test_a_connection_that_the_server_closed_is_not_used_again(connect: Callable
 
 def test_connections_are_reused(connect: Callable[..., Any], driver: Any) -> None:
     if "keep_alive" in driver.lacks:
-        return  # that one opens a connection for each request, by design
+        return  # this client opens a connection for each request by design
     with ScriptedServer([[step for _ in range(20) for step in (Receive(), Send(respond(204)))]]) as server:
         client = connect(server.url, database="db")
         for _ in range(10):

@@ -1,4 +1,4 @@
-"""Results of a real InfluxDB as frames, whatever the client."""
+"""Results of a real InfluxDB as frames, over every client."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ def test_types(filled: Any) -> None:
 
 
 @pytest.mark.parametrize("epoch", ["ns", "u", "ms", "s", "m", "h", None])
-@pytest.mark.parametrize("answer_format", ["msgpack", "json", "csv"])
-def test_times_in_all_units_and_formats(filled: Any, epoch: str | None, answer_format: str) -> None:
-    """What is known of the times is the unit that was asked for."""
-    found = filled.query("SELECT f FROM cpu WHERE f = 1", epoch=epoch, format=answer_format)
+@pytest.mark.parametrize("response_format", ["msgpack", "json", "csv"])
+def test_times_in_all_units_and_formats(filled: Any, epoch: str | None, response_format: str) -> None:
+    """The unit of the times is known only from the request."""
+    found = filled.query("SELECT f FROM cpu WHERE f = 1", epoch=epoch, format=response_format)
     assert found.epoch == epoch
     size = {"ns": 1, "u": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, None: 1}[epoch]
     assert found.to_pandas().index.asi8.tolist() == [ns(1)[0] // size * size]
 
 
-def test_times_in_a_zone(filled: Any) -> None:
-    """The server prints them with an offset in JSON, and means the same times."""
+def test_times_in_a_time_zone(filled: Any) -> None:
+    """The server returns times with a UTC offset in JSON; the instants are the same."""
     found = filled.query("SELECT f FROM cpu tz('Europe/Berlin')", epoch=None, format="json")
     assert found["results"][0]["series"][0]["values"][0][0].endswith("+02:00")
     assert found.to_pandas().index.asi8.tolist() == ns(1, 2)
@@ -87,28 +87,31 @@ def test_several_measurements(filled: Any) -> None:
     assert frame["n"].tolist() == [MAX, MIN, 7]
     assert frame["free"].tolist() == [pd.NA, pd.NA, 10]
     assert "measurement" not in filled.query("SELECT n FROM cpu").to_pandas()
-    assert filled.query("SELECT n FROM cpu").to_pandas(measurement=True)["measurement"].tolist() == ["cpu", "cpu"]
+    assert filled.query("SELECT n FROM cpu").to_pandas(measurement=True)["measurement"].tolist() == [
+        "cpu",
+        "cpu",
+    ]
 
 
-def test_names_that_clash(filled: Any) -> None:
+def test_clashing_column_names(filled: Any) -> None:
     frame = filled.query("SELECT n AS host, f AS host, s AS time FROM cpu GROUP BY host").to_pandas()
     assert frame.columns.tolist() == ["host_2", "host", "host_1", "time_1"]
     assert frame["host_2"].tolist() == ["a", "a", "b"]
     assert frame["host"].tolist() == [MAX, pd.NA, MIN]
 
 
-@pytest.mark.parametrize("answer_format", ["msgpack", "json", "csv"])
+@pytest.mark.parametrize("response_format", ["msgpack", "json", "csv"])
 @pytest.mark.parametrize("q", ["SELECT n FROM nothing", "SELECT n FROM cpu WHERE time < 0", "SHOW SUBSCRIPTIONS"])
-def test_nothing_found(filled: Any, q: str, answer_format: str) -> None:
-    found = filled.query(q, format=answer_format)
+def test_empty_results(filled: Any, q: str, response_format: str) -> None:
+    found = filled.query(q, format=response_format)
     assert found["results"] == [{"statement_id": 0}]
-    for frame in (found.to_pandas(), filled.query_dataframe(q, format=answer_format)):
+    for frame in (found.to_pandas(), filled.query_dataframe(q, format=response_format)):
         assert frame.empty
         assert frame.index.dtype == "datetime64[ns, UTC]"
         assert frame.index.name == "time"
 
 
-def test_columns_that_hold_nothing(filled: Any) -> None:
+def test_columns_without_values(filled: Any) -> None:
     frame = filled.query("SELECT f, nothing FROM cpu").to_pandas()
     assert frame["nothing"].dtype == "float64"
     assert frame["nothing"].isna().all()
@@ -183,12 +186,12 @@ def test_chunks(filled: Any) -> None:
     assert [len(frame) for frame in frames] == [1, 1, 1, 2, 1]
 
 
-def test_frames_of_the_client(filled: Any) -> None:
+def test_dataframe_methods(filled: Any) -> None:
     q = "SELECT n, f FROM cpu GROUP BY host"
     expected = filled.query(q).to_pandas()
-    for answer_format in ("msgpack", "json"):
-        found = filled.query_dataframe(q, format=answer_format)
-        pd.testing.assert_frame_equal(found, expected, check_dtype=answer_format == "msgpack")
+    for response_format in ("msgpack", "json"):
+        found = filled.query_dataframe(q, format=response_format)
+        pd.testing.assert_frame_equal(found, expected, check_dtype=response_format == "msgpack")
     several = f"{q}; SHOW MEASUREMENTS"
     first, second = filled.query_dataframes(several)
     pd.testing.assert_frame_equal(first, expected)
@@ -203,7 +206,7 @@ def test_frames_of_the_client(filled: Any) -> None:
     assert filled.query_dataframe("SELECT n FROM nothing").empty
 
 
-def test_errors_of_frames(filled: Any) -> None:
+def test_dataframe_errors(filled: Any) -> None:
     with pytest.raises(QueryError, match="database not found") as caught:
         filled.query_dataframe("SELECT n FROM nowhere..cpu")
     assert caught.value.statement_id == 0
@@ -220,7 +223,7 @@ def test_iterpoints(filled: Any) -> None:
 
 
 def test_warnings_are_kept(filled: Any, database: str) -> None:
-    """A statement that changes something, sent with GET, which no client of ours would do."""
+    """The statement is sent with GET, which our clients never do for statements with side effects."""
     op = ops.query("SHOW DATABASES")
     target = op.request.target.replace("SHOW", "DROP").replace("DATABASES", "DATABASE%20nothing")
     found = filled.execute(replace(op, request=replace(op.request, target=target)))

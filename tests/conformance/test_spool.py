@@ -1,4 +1,4 @@
-"""Lines that are kept in a directory until they are stored: the next writer delivers what this one could not."""
+"""Spools: lines stay in a directory until they are stored, and the next writer delivers the remaining ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from influx_proto import (
 from influx_proto._batch.spool.format import HEADER, encode_target, lines_record, name_of
 from influx_proto._encode.batch import Batch
 
-from tests.conformance.drivers import Driver, at_once
+from tests.conformance.drivers import Driver, run_concurrently
 from tests.servers.influxd import Influxd, Server
 from tests.servers.scripted import ScriptedServer, refused_port, reply
 
@@ -48,8 +48,8 @@ def segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.spool*"))
 
 
-def leave(connect: Callable[..., Any], folder: Path, *lines: str, database: str = "db", **options: Any) -> Any:
-    """Write lines, each by itself, while the server is away, and leave them behind."""
+def leave_lines(connect: Callable[..., Any], folder: Path, *lines: str, database: str = "db", **options: Any) -> Any:
+    """Write each line separately while the server is unreachable, and leave all in the spool."""
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
         with client.batch_writer(spool=Spool(folder), exit_timeout=0, **options) as writer:
@@ -58,7 +58,7 @@ def leave(connect: Callable[..., Any], folder: Path, *lines: str, database: str 
     return writer
 
 
-def until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
@@ -77,7 +77,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("sync", [False, True])
-def test_nothing_is_left_where_all_is_delivered(client: Any, folder: Path, sync: bool) -> None:
+def test_files_are_deleted_after_delivery(client: Any, folder: Path, sync: bool) -> None:
     with client.batch_writer(spool=Spool(folder, sync=sync), max_lines=10, max_delay=LONG) as writer:
         receipts = [writer.write(line(n)) for n in range(25)]
         assert segments(folder)
@@ -89,7 +89,7 @@ def test_nothing_is_left_where_all_is_delivered(client: Any, folder: Path, sync:
     assert (writer.written, writer.pending, writer.undelivered) == (50, 0, [])
 
 
-def test_what_an_idle_writer_leaves(client: Any, folder: Path) -> None:
+def test_idle_writer_deletes_its_files(client: Any, folder: Path) -> None:
     with client.batch_writer(spool=Spool(folder)) as writer:
         writer.write(line(1))
         writer.flush()
@@ -98,12 +98,12 @@ def test_what_an_idle_writer_leaves(client: Any, folder: Path) -> None:
         assert segments(folder) == []
 
 
-def test_what_stays_is_delivered_by_the_next(
+def test_next_writer_delivers_remaining_lines(
     connect: Callable[..., Any], client: Any, database: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
-        with away.batch_writer(spool=Spool(folder), max_lines=10, exit_timeout=0.3) as writer:
+        unreachable = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with unreachable.batch_writer(spool=Spool(folder), max_lines=10, exit_timeout=0.3) as writer:
             receipt = writer.write([line(n) for n in range(25)])
             other = writer.write("m n=25i 25", db=database, precision="ns")
     assert (writer.pending, writer.written, writer.undelivered) == (26, 0, [])
@@ -115,7 +115,7 @@ def test_what_stays_is_delivered_by_the_next(
     assert [(one.levelno, one.message.partition(":")[0]) for one in left] == [
         (logging.WARNING, f"26 lines stay in the spool {folder}")
     ]
-    client.db = None  # they go where they were to go, whatever the next client's database is
+    client.db = None  # the lines keep their database, whatever the next client's database is
     with client.batch_writer(spool=Spool(folder), max_delay=LONG) as writer:
         assert writer.pending == 26
         writer.write("m n=26i 26", db=database)
@@ -126,7 +126,7 @@ def test_what_stays_is_delivered_by_the_next(
     assert segments(folder) == []
 
 
-def test_the_server_comes_back(driver: Driver, folder: Path) -> None:
+def test_server_outage(driver: Driver, folder: Path) -> None:
     with Influxd() as server:
         with driver.client(server.url, database="db", retry=SOON) as client:
             client.create_database("db")
@@ -145,8 +145,8 @@ def test_the_server_comes_back(driver: Driver, folder: Path) -> None:
 def test_targets(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
     client.create_retention_policy("long", database, "INF", replication=1)
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", retry=SOON)
-        with away.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
+        unreachable = connect(f"http://127.0.0.1:{port}", retry=SOON)
+        with unreachable.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
             writer.write(line(1), db=database, rp="long")
             writer.write("m n=2i 2", db=database, precision="s")
             writer.write({"measurement": "m", "fields": {"n": 3}}, db=database)
@@ -156,22 +156,20 @@ def test_targets(connect: Callable[..., Any], client: Any, database: str, folder
     assert stored(client) == [2, 3]
 
 
-def test_the_later_value_of_a_point_stays(
-    connect: Callable[..., Any], client: Any, database: str, folder: Path
-) -> None:
-    leave(connect, folder, *(line(0, n) for n in range(5)), database=database, max_lines=2)
-    leave(connect, folder, *(line(0, n) for n in range(5, 10)), database=database, max_lines=2)
+def test_later_value_of_a_point_is_kept(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
+    leave_lines(connect, folder, *(line(0, n) for n in range(5)), database=database, max_lines=2)
+    leave_lines(connect, folder, *(line(0, n) for n in range(5, 10)), database=database, max_lines=2)
     with client.batch_writer(spool=Spool(folder), max_delay=0) as writer:
         assert writer.pending == 10
         writer.write(line(0, 10))
     assert stored(client) == [10]
-    leave(connect, folder, line(0, 11), line(0, 12), database=database)
+    leave_lines(connect, folder, line(0, 11), line(0, 12), database=database)
     deliver(client, folder)
     assert stored(client) == [12]
 
 
-def test_little_is_sent_again(connect: Callable[..., Any], folder: Path) -> None:
-    """What was stored before the writer was left is not, though it stands in the same file as what was not."""
+def test_stored_lines_are_not_sent_again(connect: Callable[..., Any], folder: Path) -> None:
+    """Lines stored before the writer exited are not sent again, although their file also has undelivered lines."""
     with ScriptedServer([reply(204), reply(204), *[reply(503)] * 2]) as server:
         client = connect(server.url, database="db", retry=RetryPolicy(attempts=1, max_backoff=60))
         with client.batch_writer(spool=Spool(folder), max_lines=10, exit_timeout=0.2, max_delay=LONG) as writer:
@@ -184,7 +182,7 @@ def test_little_is_sent_again(connect: Callable[..., Any], folder: Path) -> None
     assert b"\n".join(bodies).split(b"\n") == [line(n).encode() for n in range(20, 40)]
 
 
-def test_a_second_writer_is_refused(client: Any, folder: Path) -> None:
+def test_second_writer_is_rejected(client: Any, folder: Path) -> None:
     with client.batch_writer(spool=Spool(folder)) as writer:
         with pytest.raises(SpoolError, match=r"spool is used by another batch writer$"):
             with client.batch_writer(spool=Spool(folder)):
@@ -194,7 +192,7 @@ def test_a_second_writer_is_refused(client: Any, folder: Path) -> None:
     assert stored(client) == [1]
 
 
-def test_where_it_cannot_be(client: Any, tmp_path: Path) -> None:
+def test_invalid_directory(client: Any, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SpoolError, match="file cannot be locked: ") as caught:
         with client.batch_writer(spool=Spool(tmp_path / "file")):
@@ -204,12 +202,12 @@ def test_where_it_cannot_be(client: Any, tmp_path: Path) -> None:
         client.batch_writer(spool=str(tmp_path))
 
 
-#: What a record of one line takes, about, with its file's header.
+#: Approximate size of a file header and a record of one line.
 ROOM = 140
 
 
 def size_of(folder: Path) -> int:
-    """Add up what is there; files go meanwhile."""
+    """Return the total size of the files, some of which may be deleted meanwhile."""
     size = 0
     for path in segments(folder):
         with contextlib.suppress(FileNotFoundError):
@@ -217,20 +215,20 @@ def size_of(folder: Path) -> int:
     return size
 
 
-def test_a_full_spool_makes_writers_wait(connect: Callable[..., Any], folder: Path) -> None:
+def test_full_spool_blocks_writers(connect: Callable[..., Any], folder: Path) -> None:
     with ScriptedServer([reply(503), *[reply(204)] * 100]) as server:
         client = connect(server.url, database="db", retry=RetryPolicy(attempts=1, max_backoff=0.1))
         with client.batch_writer(spool=Spool(folder, 10 * ROOM), max_delay=0, max_lines=3) as writer:
             for n in range(100):
                 writer.write(line(n))
-                # A file may go, and another grow, while sizes are added up.
+                # While sizes are added up, one file may be deleted and another may grow.
                 assert min(size_of(folder) for _ in range(5)) <= 10 * ROOM
         bodies = [request.body for request in server.requests]
     assert b"\n".join(bodies[1:]).split(b"\n") == [line(n).encode() for n in range(100)]
     assert segments(folder) == []
 
 
-def test_a_full_spool_that_raises(connect: Callable[..., Any], folder: Path) -> None:
+def test_full_spool_raises(connect: Callable[..., Any], folder: Path) -> None:
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
         spool = Spool(folder, 5 * ROOM)
@@ -242,15 +240,15 @@ def test_a_full_spool_that_raises(connect: Callable[..., Any], folder: Path) -> 
             assert 4 <= writer.pending <= 8
 
 
-def test_a_full_spool_that_drops_the_oldest(
+def test_full_spool_drops_the_oldest_batch(
     connect: Callable[..., Any], client: Any, database: str, folder: Path
 ) -> None:
     errors: list[InfluxDBError] = []
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        unreachable = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
         options = {"max_lines": 2, "when_full": "drop_oldest", "exit_timeout": 0, "on_error": errors.append}
         with pytest.raises(BufferFullError, match="dropped the oldest"):
-            with away.batch_writer(spool=Spool(folder, 10 * ROOM), **options) as writer:
+            with unreachable.batch_writer(spool=Spool(folder, 10 * ROOM), **options) as writer:
                 for n in range(40):
                     writer.write(line(n))
                     assert size_of(folder) <= 10 * ROOM
@@ -269,7 +267,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize(
-    "behaviour",
+    "behavior",
     [
         reply(200, PAGE, b"<html>"),
         reply(404, PAGE, b"<html>"),
@@ -282,38 +280,38 @@ JSON = {"Content-Type": "application/json"}
         reply(407, PAGE, b"<html>Squid</html>"),
         reply(405),
     ],
-    ids=lambda behaviour: str(behaviour[-1].data[9:12]),
+    ids=lambda behavior: str(behavior[-1].data[9:12]),
 )
-def test_lines_stay_while_the_server_does_not_decide_about_them(
-    connect: Callable[..., Any], client: Any, database: str, folder: Path, behaviour: Any
+def test_lines_stay_until_the_server_stores_or_rejects_them(
+    connect: Callable[..., Any], client: Any, database: str, folder: Path, behavior: Any
 ) -> None:
-    told: list[InfluxDBError] = []
-    with ScriptedServer([behaviour]) as server:
+    errors: list[InfluxDBError] = []
+    with ScriptedServer([behavior]) as server:
         other = connect(server.url, database=database, retry=SOON)
         with contextlib.suppress(InfluxDBError):
-            with other.batch_writer(spool=Spool(folder), exit_timeout=0.3, on_error=told.append) as writer:
+            with other.batch_writer(spool=Spool(folder), exit_timeout=0.3, on_error=errors.append) as writer:
                 receipt = writer.write([line(1), line(2)])
                 with pytest.raises(InfluxDBError):
                     writer.flush(timeout=0.3)
                 writer.write(line(3))
         assert (writer.pending, writer.undelivered, receipt.done) == (3, [], False)
-        assert told
+        assert errors
     deliver(client, folder)
     assert stored(client) == [1, 2, 3]
     assert segments(folder) == []
 
 
-def test_a_missing_database_stays_and_does_not_hold_up_others(client: Any, database: str, folder: Path) -> None:
+def test_lines_of_a_missing_database_do_not_hold_up_others(client: Any, database: str, folder: Path) -> None:
     began = time.monotonic()
     with pytest.raises(DatabaseNotFound) as caught:
         with client.batch_writer(spool=Spool(folder), max_delay=0.01) as writer:
             first = writer.write(line(1), db=f"{database}_later")
             second = writer.write(line(2))
-            until(lambda: second.done)
+            wait_until(lambda: second.done)
             with pytest.raises(DatabaseNotFound):
                 writer.flush()
             third = writer.write(line(3))
-            until(lambda: third.done)
+            wait_until(lambda: third.done)
             assert not first.done
             assert writer.pending == 1
     assert caught.value.__notes__[-1] == f"1 lines stay in the spool {folder}"
@@ -328,20 +326,18 @@ def test_a_missing_database_stays_and_does_not_hold_up_others(client: Any, datab
     assert stored(client) == [2, 3]
 
 
-def test_a_database_that_is_made_later(client: Any, database: str, folder: Path) -> None:
+def test_database_that_is_created_later(client: Any, database: str, folder: Path) -> None:
     with client.batch_writer(spool=Spool(folder)) as writer:
         writer.write(line(1), db=f"{database}_later")
         with pytest.raises(DatabaseNotFound):
             writer.flush()
         client.create_database(f"{database}_later")
-        writer.flush()  # which does not wait for the next attempt
+        writer.flush()  # does not wait for the next attempt
         assert writer.pending == 0
     client.drop_database(f"{database}_later")
 
 
-def test_a_spool_that_is_full_of_lines_for_a_missing_database(
-    connect: Callable[..., Any], influxd: Server, folder: Path
-) -> None:
+def test_spool_full_of_lines_for_a_missing_database(connect: Callable[..., Any], influxd: Server, folder: Path) -> None:
     client = connect(influxd.url, database="nowhere")
     with pytest.raises(DatabaseNotFound):
         with client.batch_writer(spool=Spool(folder), max_pending=10, max_lines=5) as writer:
@@ -352,7 +348,7 @@ def test_a_spool_that_is_full_of_lines_for_a_missing_database(
 
 def test_rejected_lines_do_not_stay(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
     client.write("m n=1i 0")
-    leave(connect, folder, "m n=1.5 1", line(2), database=database)
+    leave_lines(connect, folder, "m n=1.5 1", line(2), database=database)
     with pytest.raises(PartialWriteError, match="field type conflict") as caught:
         deliver(client, folder)
     assert [line for line, _ in caught.value.rejected] == ["m n=1.5 1"]
@@ -360,8 +356,8 @@ def test_rejected_lines_do_not_stay(connect: Callable[..., Any], client: Any, da
     assert stored(client) == [1, 2]
 
 
-def test_incomplete_lines_that_an_earlier_version_left(client: Any, database: str, folder: Path) -> None:
-    """Which took them over; they neither stop the writer nor take others with them."""
+def test_incomplete_lines_of_an_earlier_version(client: Any, database: str, folder: Path) -> None:
+    """An earlier version accepted them. They neither stop the writer nor lose other lines."""
     kept = [b'm s="cut 1', line(1).encode(), b"m,path=C:\\", line(2).encode(), b'm s="x\nm n=3i 3\nm n=4i 4', b"#\n"]
     records = [
         lines_record(n, encode_target(((("db", database),), False), "ns"), Batch(data, 1, "ns", timed=True))
@@ -376,19 +372,19 @@ def test_incomplete_lines_that_an_earlier_version_left(client: Any, database: st
     assert segments(folder) == []
 
 
-def test_found_lines_of_a_database_that_is_gone_stay(connect: Callable[..., Any], client: Any, folder: Path) -> None:
-    leave(connect, folder, line(1), line(2), database="gone")
+def test_remaining_lines_of_a_dropped_database_stay(connect: Callable[..., Any], client: Any, folder: Path) -> None:
+    leave_lines(connect, folder, line(1), line(2), database="gone")
     for _ in range(2):
         with pytest.raises(DatabaseNotFound):
             deliver(client, folder)
         assert segments(folder) != []
 
 
-def test_an_error_of_the_callers_own(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
+def test_callers_exception(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        unreachable = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
         with pytest.raises(KeyError) as caught:
-            with away.batch_writer(spool=Spool(folder), exit_timeout=0.1) as writer:
+            with unreachable.batch_writer(spool=Spool(folder), exit_timeout=0.1) as writer:
                 writer.write(line(1))
                 raise KeyError("mine")
     assert not hasattr(caught.value, "__notes__")
@@ -396,13 +392,13 @@ def test_an_error_of_the_callers_own(connect: Callable[..., Any], client: Any, d
     assert stored(client) == [1]
 
 
-def test_a_torn_tail(
+def test_truncated_last_record(
     connect: Callable[..., Any], client: Any, database: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    leave(connect, folder, line(1), line(2), line(3), database=database)
+    leave_lines(connect, folder, line(1), line(2), line(3), database=database)
     [segment] = segments(folder)
     segment.write_bytes(segment.read_bytes()[:-3])
-    leave(connect, folder, line(4), database=database)
+    leave_lines(connect, folder, line(4), database=database)
     assert [one.levelno for one in caplog.records if "not whole" in one.message] == [logging.WARNING]
     caplog.clear()
     deliver(client, folder)
@@ -411,28 +407,28 @@ def test_a_torn_tail(
     assert segments(folder) == []
 
 
-def test_damage_in_the_middle(
+def test_corrupt_record_in_the_middle(
     connect: Callable[..., Any], client: Any, database: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    leave(connect, folder, line(1), line(2), line(3), database=database)
-    leave(connect, folder, line(4), database=database)
+    leave_lines(connect, folder, line(1), line(2), line(3), database=database)
+    leave_lines(connect, folder, line(4), database=database)
     first, _ = segments(folder)
     data = first.read_bytes().replace(line(2).encode(), line(7).encode())
     first.write_bytes(data)
     deliver(client, folder)
-    [told] = [one for one in caplog.records if "damaged" in one.message]
-    assert told.levelno == logging.ERROR
-    assert str(first) in told.message
+    [record] = [one for one in caplog.records if "damaged" in one.message]
+    assert record.levelno == logging.ERROR
+    assert str(first) in record.message
     assert stored(client) == [1, 3, 4]
     assert [path.name for path in segments(folder)] == [f"{first.name}.damaged"]
     assert segments(folder)[0].read_bytes() == data
-    leave(connect, folder, line(5), database=database)
+    leave_lines(connect, folder, line(5), database=database)
     deliver(client, folder)
     assert stored(client) == [1, 3, 4, 5]
-    assert segments(folder)[0].read_bytes() == data  # it is not overwritten, and not read again
+    assert segments(folder)[0].read_bytes() == data  # the damaged file is neither overwritten nor read again
 
 
-def test_files_of_others_are_left_alone(client: Any, folder: Path) -> None:
+def test_unrelated_files_are_kept(client: Any, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "notes.txt").write_text("mine")
     with client.batch_writer(spool=Spool(folder)) as writer:
@@ -440,11 +436,11 @@ def test_files_of_others_are_left_alone(client: Any, folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["lock", "notes.txt"]
 
 
-def test_a_later_version_is_not_touched(client: Any, folder: Path) -> None:
+def test_file_of_a_later_version_is_kept(client: Any, folder: Path) -> None:
     folder.mkdir(parents=True)
     later = folder / f"{3:016d}.spool"
     data = b"influxdb spool\n\x02"
-    data += crc32(data).to_bytes(4) + b"what nobody knows"
+    data += crc32(data).to_bytes(4) + b"unknown"
     later.write_bytes(data)
     for _ in range(2):
         with pytest.raises(SpoolError, match=r"spool is of version 2"):
@@ -452,28 +448,28 @@ def test_a_later_version_is_not_touched(client: Any, folder: Path) -> None:
     assert later.read_bytes() == data
 
 
-def test_several_at_once(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
+def test_concurrent_writers(connect: Callable[..., Any], client: Any, database: str, folder: Path) -> None:
     with client.batch_writer(spool=Spool(folder), max_lines=50, max_delay=0.01) as writer:
-        at_once(*(lambda k=k: [writer.write(line(n)) for n in range(50 * k, 50 * k + 50)] for k in range(8)))
-        at_once(writer.flush, writer.flush)
+        run_concurrently(*(lambda k=k: [writer.write(line(n)) for n in range(50 * k, 50 * k + 50)] for k in range(8)))
+        run_concurrently(writer.flush, writer.flush)
         assert stored(client) == list(range(400))
     assert segments(folder) == []
     with refused_port() as port:
-        away = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
-        with away.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
-            at_once(*(lambda k=k: [writer.write(line(n)) for n in range(50 * k, 50 * k + 50)] for k in range(8, 12)))
+        unreachable = connect(f"http://127.0.0.1:{port}", database=database, retry=SOON)
+        with unreachable.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
+            run_concurrently(
+                *(lambda k=k: [writer.write(line(n)) for n in range(50 * k, 50 * k + 50)] for k in range(8, 12))
+            )
         assert writer.pending == 200
     deliver(client, folder)
     assert stored(client) == list(range(600))
 
 
-def test_what_cannot_be_deleted_is_told_and_does_no_harm(
-    client: Any, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failed_deletion_is_logged(client: Any, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with client.batch_writer(spool=Spool(folder), max_delay=LONG) as writer:
         writer.write(line(1))
         [segment] = segments(folder)
-        segment.unlink()  # somebody tidied up
+        segment.unlink()  # deleted by another program
         writer.flush()
         writer.write(line(2))
     assert stored(client) == [1, 2]

@@ -1,4 +1,4 @@
-"""Answers that are read while they arrive."""
+"""Streamed responses: results are yielded while they arrive."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_bind_parameters_and_epoch_in_a_stream(client: Any, database: str) -> No
         assert list(points) == [{"time": 0, "v": 1}, {"time": 0, "v": 3}]
 
 
-def test_breaking_off_leaves_the_client_usable(client: Any) -> None:
+def test_client_is_usable_after_leaving_a_stream_early(client: Any) -> None:
     fill(client, 30_000)
     for _ in range(3):
         with client.query_points("SELECT v FROM m", chunk_size=1000) as points:
@@ -84,7 +84,7 @@ def test_writing_while_reading(client: Any) -> None:
     assert len(client.query("SELECT v FROM copy").series[0].values) == 5
 
 
-def test_an_error_of_ones_own_inside_the_block_is_ones_own(client: Any) -> None:
+def test_callers_exception_in_the_block_is_raised_unchanged(client: Any) -> None:
     fill(client, 5_000)
     for error in (KeyError("mine"), ConnectionResetError("mine"), TimeoutError("mine")):
         with pytest.raises(type(error), match="mine"), client.query_points("SELECT v FROM m") as points:
@@ -93,19 +93,19 @@ def test_an_error_of_ones_own_inside_the_block_is_ones_own(client: Any) -> None:
     assert client.ping().version
 
 
-def test_a_query_that_is_refused_raises_on_entering(client: Any) -> None:
+def test_rejected_query_raises_on_entry(client: Any) -> None:
     with pytest.raises(QueryError, match="error parsing"), client.query_chunks("SELEC"):
         raise AssertionError
 
 
-def test_a_stream_that_is_not_opened_says_how(client: Any, driver: Driver) -> None:
+def test_unopened_stream_raises(client: Any, driver: Driver) -> None:
     async def read(stream: Any) -> None:
         async for _ in stream:
             pass
 
-    made = driver.client_class(database="db")
-    stream: Any = made.query_points("SELECT v FROM m")
-    if isinstance(made, Client):
+    unopened = driver.client_class(database="db")
+    stream: Any = unopened.query_points("SELECT v FROM m")
+    if isinstance(unopened, Client):
         with pytest.raises(TypeError, match=r"opened by `with`: with client\."):
             list(stream)
     else:
@@ -113,13 +113,13 @@ def test_a_stream_that_is_not_opened_says_how(client: Any, driver: Driver) -> No
             anyio.run(read, stream, backend=driver.backend or "")
 
 
-def test_a_wrong_chunk_size_names_itself(client: Any) -> None:
+def test_invalid_chunk_size(client: Any) -> None:
     for wrong in (0, -1, "5", True, 1.5):
         with pytest.raises(ValueError, match=r"^chunk_size: "):
             client.query_chunks("SELECT v FROM m", chunk_size=wrong)
 
 
-def test_good_chunks_come_before_the_error(connect: Callable[..., Any]) -> None:
+def test_chunks_before_an_error_are_yielded(connect: Callable[..., Any]) -> None:
     failure = b'{"results":[{"statement_id":0,"error":"query interrupted"}]}\n'
     for body in (
         chunked(document(0, 3, more=True), failure),
@@ -137,7 +137,7 @@ def test_good_chunks_come_before_the_error(connect: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("end", ["cut", "between", "partial"])
-def test_a_stream_that_ends_too_early_raises(connect: Callable[..., Any], end: str) -> None:
+def test_truncated_stream_raises(connect: Callable[..., Any], end: str) -> None:
     body = {
         "cut": chunked(document(0, 3, more=True), document(3, 3, more=False)[:20], end=False),
         "between": chunked(document(0, 3, more=True), end=False),
@@ -148,12 +148,12 @@ def test_a_stream_that_ends_too_early_raises(connect: Callable[..., Any], end: s
         with pytest.raises((ProtocolError, TransportError)) as caught:
             with connect(server.url, retry=SOON).query_points("SELECT v FROM m") as points:
                 found.extend(point["v"] for point in points)
-        assert found == [0, 1, 2][: len(found)]  # aiohttp forgets what it has not handed over yet
+        assert found == [0, 1, 2][: len(found)]  # aiohttp discards data that it has not returned yet
         assert caught.value.retryable
-        assert len(server.requests) == 1  # what has been given cannot be taken back
+        assert len(server.requests) == 1  # yielded chunks cannot be taken back, so the query is not retried
 
 
-def test_opening_is_tried_again(connect: Callable[..., Any]) -> None:
+def test_opening_is_retried(connect: Callable[..., Any]) -> None:
     good = respond(200, STREAMED, chunked(document(0, 3, more=False)))
     with ScriptedServer([reply(503), [Receive(), Close()], [Receive(), Send(good)]]) as server:
         with connect(server.url, retry=SOON).query_points("SELECT v FROM m") as points:
@@ -161,15 +161,15 @@ def test_opening_is_tried_again(connect: Callable[..., Any]) -> None:
         assert len(server.requests) == 3
 
 
-def test_chunks_come_as_they_arrive_and_leaving_hangs_up(connect: Callable[..., Any]) -> None:
-    """The server sends one chunk and no more; it is given, and leaving the block closes the connection."""
+def test_chunks_are_yielded_on_arrival_and_exit_disconnects(connect: Callable[..., Any]) -> None:
+    """The server sends one chunk and then stalls: the chunk is yielded, and exiting the block closes the connection."""
     head = respond(200, STREAMED, chunked(document(0, 3, more=True) + document(3, 1, more=True), end=False))
     with ScriptedServer([[Receive(), Send(head), Hold()]]) as server:
         with connect(server.url).query_chunks("SELECT v FROM m") as chunks:
             assert next(iter(chunks)).series[0].values == [[0, 0], [1, 1], [2, 2]]
 
 
-def test_a_stream_is_logged_when_it_ends(client: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_stream_is_logged_when_it_ends(client: Any, caplog: pytest.LogCaptureFixture) -> None:
     fill(client, 10)
     caplog.set_level(logging.DEBUG, logger="influx_proto")
     caplog.clear()
@@ -181,7 +181,7 @@ def test_a_stream_is_logged_when_it_ends(client: Any, caplog: pytest.LogCaptureF
     assert "received: 0" not in message
 
 
-def test_a_closed_client_opens_no_stream(client: Any) -> None:
+def test_closed_client_raises(client: Any) -> None:
     client.close()
     with pytest.raises(RuntimeError, match="is closed"):
         client.query_chunks("SELECT v FROM m")

@@ -1,4 +1,4 @@
-"""How long a client waits: to connect, between two pieces, and in all; for the client and for a call."""
+"""Timeouts: for connecting, between two chunks and in total; per client and per call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from influx_proto import RetryPolicy, Timeout, TransportError
 
 from tests.conformance.drivers import Driver, at_once
 from tests.servers.scripted import (
-    Behaviour,
+    Behavior,
     Drip,
     Hold,
     Receive,
@@ -35,10 +35,10 @@ from tests.servers.scripted import (
 ONCE = RetryPolicy(attempts=1)
 JSON = {"Content-Type": "application/json"}
 GOOD = b'{"results":[{"statement_id":0}]}\n'
-SILENT: Behaviour = [Receive(), Stall(30)]
-HALF: Behaviour = [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Stall(30)]
-#: About 0.6 s of pieces that come soon after one another.
-STEADY: Behaviour = [
+NO_RESPONSE: Behavior = [Receive(), Stall(30)]
+HALF_RESPONSE: Behavior = [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Stall(30)]
+#: About 0.6 s of chunks in quick succession.
+STEADY: Behavior = [
     Receive(),
     Send(respond(200, {**JSON, "Transfer-Encoding": "chunked"}, b"")),
     Drip(chunked(GOOD[:10], GOOD[10:]), every=0.012),
@@ -50,9 +50,9 @@ def test_defaults_are_finite_but_for_the_total(driver: Driver) -> None:
     assert (timeout.connect, timeout.idle, timeout.total, timeout.pool) == (10, 120, None, 120)
 
 
-@pytest.mark.parametrize("behaviour", [SILENT, HALF], ids=["before the answer", "within the body"])
-def test_idle(connect: Callable[..., Any], behaviour: Behaviour) -> None:
-    with ScriptedServer([behaviour]) as server:
+@pytest.mark.parametrize("behavior", [NO_RESPONSE, HALF_RESPONSE], ids=["before the response", "within the body"])
+def test_idle(connect: Callable[..., Any], behavior: Behavior) -> None:
+    with ScriptedServer([behavior]) as server:
         for client, call in (
             (connect(server.url, retry=ONCE, timeout=0.1), {}),
             (connect(server.url, retry=ONCE, timeout=Timeout(idle=0.1)), {}),
@@ -64,9 +64,9 @@ def test_idle(connect: Callable[..., Any], behaviour: Behaviour) -> None:
             assert caught.value.maybe_received is True
 
 
-def test_waits_of_different_lengths(connect: Callable[..., Any]) -> None:
-    """A short one that begins within a long one is over first, and the long one goes on."""
-    with ScriptedServer([SILENT, SILENT, reply(204)]) as server, ThreadPoolExecutor() as pool:
+def test_concurrent_timeouts_of_different_lengths(connect: Callable[..., Any]) -> None:
+    """A short timeout that starts during a long one expires first, and the long one continues."""
+    with ScriptedServer([NO_RESPONSE, NO_RESPONSE, reply(204)]) as server, ThreadPoolExecutor() as pool:
         client = connect(server.url, retry=ONCE, timeout=60)
         long = pool.submit(client.ping, timeout=Timeout(idle=1.5))
         server.wait_for(1)
@@ -79,8 +79,8 @@ def test_waits_of_different_lengths(connect: Callable[..., Any]) -> None:
         assert client.ping()
 
 
-def test_every_operation_takes_a_timeout(connect: Callable[..., Any]) -> None:
-    with ScriptedServer([SILENT]) as server:
+def test_every_operation_accepts_a_timeout(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([NO_RESPONSE]) as server:
         client = connect(server.url, retry=ONCE, database="db")
         for call in (
             client.ping,
@@ -97,7 +97,7 @@ def test_every_operation_takes_a_timeout(connect: Callable[..., Any]) -> None:
         assert not any("timeout" in request.target for request in server.requests)
 
 
-def test_a_wrong_timeout_names_itself(connect: Callable[..., Any]) -> None:
+def test_invalid_timeout(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url)
         for wrong in (0, -1, Timeout):
@@ -106,7 +106,7 @@ def test_a_wrong_timeout_names_itself(connect: Callable[..., Any]) -> None:
         assert server.requests == []
 
 
-def test_a_long_answer_that_keeps_coming_is_not_cut(connect: Callable[..., Any]) -> None:
+def test_steady_response_is_not_cut_off(connect: Callable[..., Any]) -> None:
     with ScriptedServer([STEADY]) as server:
         assert connect(server.url, retry=ONCE, timeout=Timeout(idle=0.3)).query("SHOW DATABASES").series == []
 
@@ -124,7 +124,7 @@ def test_total(driver: Driver, connect: Callable[..., Any]) -> None:
 
 
 @pytest.mark.needs("total")
-def test_total_of_what_says_nothing(connect: Callable[..., Any]) -> None:
+def test_total_without_a_response(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(), Stall(30)]]) as server:
         client = connect(server.url, retry=ONCE)
         with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.2 s"):
@@ -146,7 +146,7 @@ def test_total_of_a_stream(driver: Driver, connect: Callable[..., Any]) -> None:
 
 
 #: A response that is never complete: its stream holds the connection.
-OPEN: Behaviour = [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Hold()]
+OPEN: Behavior = [Receive(), Send(respond(200, {**JSON, "Content-Length": "100"}, GOOD)), Hold()]
 IN_USE = r"127\.0\.0\.1:\d+ within {} s: 100 of 100 connections are in use; exit streams .*Timeout\.{}$"
 
 
@@ -192,7 +192,7 @@ def test_a_connection_that_becomes_free_is_used(connect: Callable[..., Any]) -> 
 
 
 def test_connecting(driver: Driver, connect: Callable[..., Any]) -> None:
-    """A listener whose queue is full lets nobody in."""
+    """A listener with a full queue accepts no connection."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -214,7 +214,7 @@ def test_connecting(driver: Driver, connect: Callable[..., Any]) -> None:
                 each.close()
 
 
-def test_a_server_that_accepts_and_says_nothing_in_tls(connect: Callable[..., Any]) -> None:
+def test_server_that_never_starts_the_tls_handshake(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Stall(30)]]) as server:
         url = server.url.replace("http:", "https:")
         with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+") as caught:
@@ -222,7 +222,7 @@ def test_a_server_that_accepts_and_says_nothing_in_tls(connect: Callable[..., An
         assert caught.value.maybe_received is False
 
 
-def test_a_silent_server_behind_tls(connect: Callable[..., Any], tmp_path: Path) -> None:
+def test_server_that_never_responds_over_tls(connect: Callable[..., Any], tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -243,11 +243,11 @@ def test_a_silent_server_behind_tls(connect: Callable[..., Any], tmp_path: Path)
         )
         with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.2 s"):
             client.ping()
-        with suppress(OSError):  # no goodbye is waited for
+        with suppress(OSError):  # do not wait for close_notify
             ended.result(30)
 
 
-def test_an_upload_that_stalls(connect: Callable[..., Any]) -> None:
+def test_stalled_upload(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(body=False), Stall(30)]]) as server:
         with pytest.raises(TransportError, match=f"127.0.0.1:{server.port}"):
             connect(server.url, retry=ONCE, timeout=Timeout(idle=0.3)).write(

@@ -1,4 +1,4 @@
-"""TLS, against a real InfluxDB and a real nginx, with certificates of our own."""
+"""TLS, against a real InfluxDB and a real nginx, with test certificates."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ ONCE = RetryPolicy(attempts=1)
 
 @dataclass(frozen=True)
 class Files:
-    """What a deployment has on disk."""
+    """Certificate files of a deployment."""
 
     ca: Path
     server: tuple[Path, Path]
     other: tuple[Path, Path]  # for another host
-    client: Path  # certificate and key in one
+    client: Path  # certificate and key in one file
     client_certificate: Path
     client_key: Path
-    locked_key: Path  # the same key with the password "öpen"
+    locked_key: Path  # the same key, encrypted with the password "öpen"
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def behind_nginx(files: Files, influxd: Server) -> Iterator[Nginx]:
 
 
 def use(client: Any) -> None:
-    """Read, write, and stream over it."""
+    """Write, read and stream over a client."""
     assert client.ping().version
     client.create_database("db")
     assert client.write([f"m v={n}i {n}" for n in range(500)], db="db") is True
@@ -87,26 +87,26 @@ def use(client: Any) -> None:
     client.drop_database("db")
 
 
-def test_ones_own_authority(connect: Callable[..., Any], secure: Server, files: Files) -> None:
+def test_custom_ca(connect: Callable[..., Any], secure: Server, files: Files) -> None:
     use(connect(secure.url, verify=files.ca))
     use(connect(secure.url, verify=str(files.ca)))
 
 
-def test_the_systems_authorities_do_not_know_it(connect: Callable[..., Any], secure: Server) -> None:
+def test_system_cas_reject_it(connect: Callable[..., Any], secure: Server) -> None:
     with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*CERTIFICATE_VERIFY_FAILED") as caught:
         connect(secure.url, retry=ONCE).ping()
     assert caught.value.maybe_received is False
 
 
-def test_the_systems_authorities_are_trusted(
+def test_system_cas_are_trusted(
     connect: Callable[..., Any], secure: Server, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a system trusts is OpenSSL's to know, which can be told where to look."""
+    """OpenSSL determines the system trust store, and its environment variables can redirect it."""
     monkeypatch.setenv("SSL_CERT_FILE", str(files.ca))
     use(connect(secure.url))
 
 
-def test_ones_own_authority_is_the_only_one(
+def test_custom_ca_replaces_the_system_cas(
     connect: Callable[..., Any], secure: Server, files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
@@ -116,39 +116,37 @@ def test_ones_own_authority_is_the_only_one(
         connect(secure.url, verify=tmp_path / "other.pem", retry=ONCE).ping()
 
 
-def test_a_context_of_ones_own(connect: Callable[..., Any], secure: Server, files: Files) -> None:
+def test_custom_ssl_context(connect: Callable[..., Any], secure: Server, files: Files) -> None:
     context = ssl.create_default_context(cafile=files.ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     use(connect(secure.url, verify=context))
 
 
-def test_verification_can_be_turned_off_which_is_warned_about(
-    connect: Callable[..., Any], secure: Server, driver: Driver
-) -> None:
+def test_disabling_verification_warns(connect: Callable[..., Any], secure: Server, driver: Driver) -> None:
     with pytest.warns(UserWarning, match="verify=False"):
         client = connect(secure.url, verify=False)
-    with warnings.catch_warnings(action="error"):  # once is enough
+    with warnings.catch_warnings(action="error"):  # the warning is emitted once
         use(client)
 
 
-def test_nothing_is_warned_about_without_tls(driver: Driver) -> None:
+def test_no_warning_without_tls(driver: Driver) -> None:
     driver.client_class(verify=False)
 
 
-def test_the_name_must_be_that_of_the_certificate(connect: Callable[..., Any], files: Files) -> None:
+def test_certificate_for_another_host(connect: Callable[..., Any], files: Files) -> None:
     with Influxd(https=files.other) as server:
         with pytest.raises(TransportError, match=r"(?i)certificate.*(mismatch|not valid|doesn't match)"):
             connect(server.url, verify=files.ca, retry=ONCE).ping()
 
 
-def test_tls_with_a_server_that_speaks_none(connect: Callable[..., Any], influxd: Server) -> None:
+def test_tls_with_a_plain_http_server(connect: Callable[..., Any], influxd: Server) -> None:
     with pytest.raises(TransportError) as caught:
         connect(influxd.url.replace("http:", "https:"), retry=ONCE).ping()
     assert caught.value.maybe_received is False
 
 
-def test_no_tls_with_a_server_that_speaks_it(connect: Callable[..., Any], secure: Server) -> None:
-    """InfluxDB of that age hangs up, Go of today answers 400 with a text."""
+def test_plain_http_with_a_tls_server(connect: Callable[..., Any], secure: Server) -> None:
+    """Old InfluxDB versions close the connection, newer ones respond with a plain-text 400."""
     with pytest.raises(Exception, match=r"400|127\.0\.0\.1:\d+"):
         connect(secure.url.replace("https:", "http:"), retry=ONCE).ping()
 
@@ -160,12 +158,12 @@ def test_behind_nginx(connect: Callable[..., Any], behind_nginx: Nginx, files: F
 
 
 def test_compression_behind_nginx(connect: Callable[..., Any], behind_nginx: Nginx, files: Files) -> None:
-    """nginx compresses whatever it may."""
+    """nginx compresses all eligible content types."""
     use(connect(behind_nginx.url, verify=files.ca, gzip=True))
 
 
-def test_a_body_that_nginx_refuses(connect: Callable[..., Any], behind_nginx: Nginx, files: Files) -> None:
-    """It answers in HTML, and before it has read all of it."""
+def test_body_rejected_by_nginx(connect: Callable[..., Any], behind_nginx: Nginx, files: Files) -> None:
+    """nginx responds in HTML before it has read the whole body."""
     client = connect(behind_nginx.url, verify=files.ca, database="db")
     for size in (1_100_000, 20_000_000):
         with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):
@@ -187,7 +185,7 @@ def test_client_certificates(connect: Callable[..., Any], influxd: Server, files
             connect(proxy.url, verify=files.ca, retry=ONCE).query("SHOW DATABASES")
 
 
-def test_files_that_do_not_fit(driver: Driver, files: Files, tmp_path: Path) -> None:
+def test_mismatched_certificate_files(driver: Driver, files: Files, tmp_path: Path) -> None:
     certificate, key = files.client_certificate, files.locked_key
     for wrong in (
         {"verify": tmp_path / "missing.pem"},
@@ -205,7 +203,7 @@ def test_files_that_do_not_fit(driver: Driver, files: Files, tmp_path: Path) -> 
         assert "wrong" not in str(caught.value)
 
 
-def test_a_session_brings_its_own_tls(driver: Driver, files: Files) -> None:
+def test_tls_options_are_rejected_with_a_callers_session(driver: Driver, files: Files) -> None:
     for setting in ({"verify": files.ca}, {"cert": files.client}, {"proxy": "http://p"}, {"unix_socket": "/s"}):
         with contextlib.suppress(TypeError), pytest.raises(ValueError, match=r"^session: "):
             driver.client_class(session=object(), **setting)

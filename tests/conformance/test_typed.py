@@ -1,4 +1,4 @@
-"""Objects of decorated classes against a real InfluxDB: what was written comes back as it was."""
+"""Objects of decorated classes against a real InfluxDB: written and read back equal."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Plain:
     def __eq__(self, other: object) -> bool:
         return vars(self) == vars(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as of any class that is equal by its contents
+    __hash__ = None  # type: ignore[assignment]  # as for any class that defines __eq__
 
 
 Functional: Any = namedtuple(  # noqa: PYI024 - the form to test
@@ -130,7 +130,7 @@ lineprotocol(
     },
 )
 
-FULL = {
+COMPLETE_VALUES = {
     "host": "a, b=c",
     "tint": Color.RED,
     "on": False,
@@ -140,7 +140,7 @@ FULL = {
     "note": 'say "%s"\n\\ \N{SNOWMAN}',
     "paint": Color.BLUE,
 }
-BARE = {**dict.fromkeys(FULL), "host": "b", "load": 5.0}
+REQUIRED_VALUES = {**dict.fromkeys(COMPLETE_VALUES), "host": "b", "load": 5.0}
 
 TIMES: dict[Any, tuple[str, list[object]]] = {
     Tuple: ("time", [1, 1577880000123456789]),
@@ -153,20 +153,20 @@ TIMES: dict[Any, tuple[str, list[object]]] = {
 
 
 @pytest.mark.parametrize("cls", TIMES, ids=lambda cls: cls.__name__)
-def test_what_is_written_comes_back_as_it_was(client: Any, cls: Any) -> None:
+def test_round_trip(client: Any, cls: Any) -> None:
     name, [first, second] = TIMES[cls]
     own = {"name": "m"} if cls is Data else {}
-    written = [cls(**FULL, **own, **{name: first}), cls(**BARE, **own, **{name: second})]
+    written = [cls(**COMPLETE_VALUES, **own, **{name: first}), cls(**REQUIRED_VALUES, **own, **{name: second})]
     client.write(written)
     measurement = '"m"' if cls is Data else f'"{cls.__name__}"'
     for q in (f"SELECT * FROM {measurement}", f"SELECT * FROM {measurement} GROUP BY host, tint"):
         assert instances(cls, client.query(q)) == written
-    if isinstance(first, datetime):  # whose times are finer than this
+    if isinstance(first, datetime):  # this class's times have a lower precision
         return
     assert instances(cls, client.query(f"SELECT * FROM {measurement}", epoch=None)) == written
 
 
-def test_options_of_a_write(client: Any) -> None:
+def test_write_options(client: Any) -> None:
     @lineprotocol(placeholder=True)
     class P(NamedTuple):
         time: TIMEINT
@@ -179,9 +179,9 @@ def test_options_of_a_write(client: Any) -> None:
     assert instances(P, client.query("SELECT * FROM other", epoch="s")) == instances(P, result)
 
 
-def test_an_error_says_which_object(client: Any) -> None:
+def test_error_names_the_object(client: Any) -> None:
     cls: Any = Functional
-    good = cls(0, **FULL)
+    good = cls(0, **COMPLETE_VALUES)
     with pytest.raises(SerializationError, match=r"row 1: .*'Functional', attribute 'load' of Functional: a str"):
         client.write([good, good._replace(load="0.1")])
     assert client.show_measurements().series == []

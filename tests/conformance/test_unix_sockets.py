@@ -1,4 +1,4 @@
-"""Connections over unix sockets."""
+"""Connections over Unix domain sockets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_unix_socket(driver: Driver, connect: Callable[..., Any], socket_server:
 
 
 @pytest.mark.needs("unix_socket")
-def test_no_unix_socket(driver: Driver, connect: Callable[..., Any], tmp_path: Path) -> None:
+def test_missing_unix_socket(driver: Driver, connect: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "none", tmp_path / "file"):
         with pytest.raises(TransportError, match=re.escape(str(path))) as caught:
@@ -43,7 +43,7 @@ def test_no_unix_socket(driver: Driver, connect: Callable[..., Any], tmp_path: P
         assert caught.value.maybe_received is False
 
 
-def test_a_unix_socket_is_of_this_machine(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_is_rejected_with_a_unix_socket(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     for other in ({"ssl": True}, {"proxy": "http://p"}):
         with pytest.raises(ValueError, match=r"^unix_socket: "):
             driver.client_class(unix_socket="/s", **other)

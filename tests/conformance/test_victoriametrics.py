@@ -1,6 +1,6 @@
-"""VictoriaMetrics takes our writes: what is read back by its own export is what was written, as far as it can hold it.
+"""Writes to VictoriaMetrics: its export returns the written data as far as it can store them.
 
-What it does otherwise than InfluxDB is told in docs/servers.md, and stands here as it was seen.
+docs/servers.md describes the differences from InfluxDB; these tests record them as observed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def victoriametrics() -> Iterator[VictoriaMetrics]:
 
 @pytest.fixture
 def name() -> str:
-    """A database has not to be made: it is a label of what is stored."""
+    """Return a database name. The database need not be created: it is a label of the stored series."""
     return f"test_{uuid.uuid4().hex}"
 
 
@@ -42,8 +42,8 @@ def cpu(tags: dict[str, str], time_ms: int, **fields: float) -> list[Sample]:
     return [Sample(f"cpu_{field}", tuple(sorted(tags.items())), time_ms, value) for field, value in fields.items()]
 
 
-def test_a_field_becomes_a_series_of_numbers(client: Any, victoriametrics: VictoriaMetrics, name: str) -> None:
-    """Integers and booleans become floats, times milliseconds."""
+def test_field_becomes_a_series_of_numbers(client: Any, victoriametrics: VictoriaMetrics, name: str) -> None:
+    """Integers and booleans become floats, and timestamps milliseconds."""
     assert client.write({
         "measurement": "cpu",
         "time": NS,
@@ -57,7 +57,7 @@ def test_a_field_becomes_a_series_of_numbers(client: Any, victoriametrics: Victo
     assert victoriametrics.samples(name) == sorted(expected)
 
 
-def test_lines_of_every_precision(client: Any, victoriametrics: VictoriaMetrics, name: str) -> None:
+def test_all_precisions(client: Any, victoriametrics: VictoriaMetrics, name: str) -> None:
     for number, (precision, divisor) in enumerate({"ns": 1, "u": 10**3, "ms": 10**6, "s": 10**9}.items()):
         client.write(f"cpu,n={number} load={number}.5 {NS // divisor}", precision=precision)
     assert victoriametrics.samples(name) == [
@@ -82,14 +82,14 @@ def test_objects(client: Any, victoriametrics: VictoriaMetrics, name: str) -> No
     ])
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars"])
-def test_frames(client: Any, victoriametrics: VictoriaMetrics, name: str, kind: str) -> None:
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames(client: Any, victoriametrics: VictoriaMetrics, name: str, library: str) -> None:
     times = np.array([NS + n * 10**6 for n in range(3)]).view("M8[ns]")
     frame = pd.DataFrame(
         {"host": ["a", "b", None], "load": [0.5, np.nan, 2.5], "cores": [1, 2, 3]}, index=pd.DatetimeIndex(times)
     )
     data: Any = frame
-    if kind == "polars":
+    if library == "polars":
         data = pl.DataFrame({
             "time": times, "host": ["a", "b", None], "load": [0.5, None, 2.5], "cores": [1, 2, 3]
         })  # fmt: skip
@@ -111,7 +111,7 @@ def test_many_points_in_batches(
 
 
 @pytest.mark.needs("background")
-def test_the_batch_writer(client: Any, victoriametrics: VictoriaMetrics, name: str) -> None:
+def test_batch_writer(client: Any, victoriametrics: VictoriaMetrics, name: str) -> None:
     with client.batch_writer(max_lines=100) as writer:
         for n in range(250):
             writer.write({"measurement": "cpu", "time": NS + n * 10**6, "fields": {"n": n}})
@@ -120,17 +120,17 @@ def test_the_batch_writer(client: Any, victoriametrics: VictoriaMetrics, name: s
     assert victoriametrics.samples(name) == [Sample("cpu_n", (), MS + n, n) for n in range(250)]
 
 
-def test_it_answers_a_ping_without_a_version(client: Any) -> None:
+def test_ping_without_a_version(client: Any) -> None:
     assert client.ping().version is None
 
 
-def test_what_it_does_not_store_as_it_was(client: Any, victoriametrics: VictoriaMetrics, name: str) -> None:
-    """And says nothing about: not an error, as InfluxDB gives, but 204."""
+def test_data_that_is_not_stored_unchanged(client: Any, victoriametrics: VictoriaMetrics, name: str) -> None:
+    """VictoriaMetrics reports no error, as InfluxDB would, but responds with 204."""
     client.write({"measurement": "text", "time": NS, "fields": {"s": "words", "n": 1}})
     client.write({"measurement": "before_1970", "time": -(10**15), "fields": {"n": 1}})
     client.write({"measurement": "digits", "time": NS, "fields": {"i": 2**53 + 1, "f": 0.1 + 0.2}})
     client.write(b"not line protocol\nnext n=2 1700000000123456789")
-    for n in range(2):  # the same point in InfluxDB is one, and the later wins
+    for n in range(2):  # InfluxDB stores these as one point with the later value
         client.write({"measurement": "again", "time": NS, "fields": {"n": n}})
     assert victoriametrics.samples(name) == [
         Sample("again_n", (), MS, 0),
@@ -144,6 +144,6 @@ def test_what_it_does_not_store_as_it_was(client: Any, victoriametrics: Victoria
 
 
 @pytest.mark.parametrize("statement", ["SHOW DATABASES", "CREATE DATABASE x", "SELECT * FROM cpu", "nonsense"])
-def test_it_answers_every_statement_with_a_list_of_databases(client: Any, statement: str) -> None:
+def test_every_statement_returns_a_list_of_databases(client: Any, statement: str) -> None:
     [series] = client.query(statement).series
     assert (series.name, series.columns) == ("databases", ("name",))

@@ -1,4 +1,4 @@
-"""Writes of many points: lazily, in batches, from asynchronous sources, with and without a time of their own."""
+"""Writes of many points: lazy, batched, from async sources, with and without timestamps."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_batches_are_bounded_by_lines_and_bytes(connect: Callable[..., Any]) -> 
     assert b"\n".join(bodies[:3]) == b"\n".join(bodies[3:])
 
 
-def test_a_generator_is_read_while_it_is_written(connect: Callable[..., Any]) -> None:
-    """The second batch is complete when the first point of the third is there, and waits until the first has left."""
+def test_generator_is_read_lazily(connect: Callable[..., Any]) -> None:
+    """The second batch is complete once the first point of the third is read, and waits for the first batch."""
 
     def watched() -> Iterator[dict[str, Any]]:
         for number, point in enumerate(points(30)):
@@ -46,7 +46,7 @@ def test_a_generator_is_read_while_it_is_written(connect: Callable[..., Any]) ->
         assert len(server.requests) == 3
 
 
-def test_an_error_in_the_middle_says_what_was_stored(connect: Callable[..., Any]) -> None:
+def test_error_in_the_middle_reports_stored_lines(connect: Callable[..., Any]) -> None:
     def broken() -> Iterator[object]:
         yield from points(25)
         yield {"measurement": "m", "fields": {"n": object()}}
@@ -58,7 +58,7 @@ def test_an_error_in_the_middle_says_what_was_stored(connect: Callable[..., Any]
     assert caught.value.__notes__ == ["20 other lines of this write were stored"]
 
 
-def test_an_asynchronous_iterable(client: Any, driver: Driver) -> None:
+def test_async_iterable(client: Any, driver: Driver) -> None:
     closed: list[bool] = []
 
     async def arriving() -> AsyncIterator[object]:
@@ -92,8 +92,8 @@ async def one_and_bad(closed: list[bool]) -> AsyncIterator[object]:
         closed.append(True)
 
 
-def test_the_client_stamps_points_on_arrival(client: Any) -> None:
-    """Each gets a time of its own, so that none replaces another, and may be sent again."""
+def test_client_stamps_points_on_arrival(client: Any) -> None:
+    """Each point gets a unique timestamp, so that none replaces another and a retry is safe."""
     before = time.time_ns()
     client.write([{"measurement": "m", "fields": {"n": n}} for n in range(100)], stamp=True)
     client.write("m n=100i\nm n=101i 5\nm n=102i", stamp=True, precision="s")
@@ -104,7 +104,7 @@ def test_the_client_stamps_points_on_arrival(client: Any) -> None:
     assert all(before <= time <= after for time, _ in rows[1:])
 
 
-def test_stamped_points_are_sent_again(connect: Callable[..., Any]) -> None:
+def test_stamped_points_are_retried(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(500), reply(204)]) as server:
         client = connect(server.url, database="db", retry=SOON)
         assert client.write({"measurement": "m", "fields": {"v": 1}}, stamp=True) is True
@@ -126,7 +126,7 @@ def test_type_policy(client: Any) -> None:
     assert [type(point["a"]), type(point["b"])] == [float, float]
 
 
-def test_a_client_may_be_told_once_for_all_writes(
+def test_client_defaults_apply_to_all_writes(
     driver: Driver, influxd: Server, database: str, connect: Callable[..., Any]
 ) -> None:
     client = connect(
@@ -154,12 +154,12 @@ def test_a_client_may_be_told_once_for_all_writes(
 
 
 @pytest.mark.parametrize("argument", [{"field_types": {"a": "int"}}, {"integers_as_floats": 1}, {"nonfinite": "keep"}])
-def test_wrong_types_for_all_writes(driver: Driver, argument: dict[str, Any]) -> None:
+def test_invalid_client_defaults(driver: Driver, argument: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError), match=f"^{next(iter(argument))}: "):
         driver.client_class(**argument)
 
 
-WEEK = 7 * 86400 * 10**9  # of which each has a shard of its own
+WEEK = 7 * 86400 * 10**9  # each week has its own shard
 NOW = time.time_ns()
 
 
@@ -174,8 +174,8 @@ NOW = time.time_ns()
     ],
     ids=["two conflicts", "conflict and too old", "two shards", "stored in another shard", "a count in the data"],
 )
-def test_no_line_is_lost_silently(client: Any, before: list[str], lines: list[str]) -> None:
-    """The server tells of one reason, in one shard, and how many points it dropped for that."""
+def test_lines_are_not_lost_silently(client: Any, before: list[str], lines: list[str]) -> None:
+    """The server reports one reason, of one shard, and how many points it dropped for that reason."""
     client.create_retention_policy("rp", client.db, duration="2d" if before[0].endswith(str(NOW)) else "INF")
     client.write(before, rp="rp")
     with pytest.raises(PartialWriteError) as caught:
@@ -186,9 +186,7 @@ def test_no_line_is_lost_silently(client: Any, before: list[str], lines: list[st
     assert caught.value.dropped == len(rejected)
 
 
-def test_what_a_cluster_keeps_for_another_node_is_not_sent_again(
-    connect: Callable[..., Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_hinted_handoff_is_not_retried(connect: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     headers = {"Content-Type": "application/json"}
     queued = b'{"error":"write failed: hinted handoff queue not empty"}'
     full = b'{"error":"write failed: queue is full"}'
@@ -198,5 +196,5 @@ def test_what_a_cluster_keeps_for_another_node_is_not_sent_again(
             client.write("m v=1 1")
         assert len(server.requests) == 1
         assert "hinted handoff queue not empty" in caplog.text
-        client.write("m v=2 2")  # which the other cannot keep
+        client.write("m v=2 2")  # which the other node cannot store
         assert len(server.requests) == 3

@@ -1,4 +1,4 @@
-"""The layers of the core, and what its modules import."""
+"""Layers of the core, and the imports of its modules."""
 
 from __future__ import annotations
 

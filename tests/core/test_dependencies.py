@@ -1,4 +1,4 @@
-"""Behaviour that a dependency does not document may change with any release of it; these tests change it."""
+"""Undocumented behavior of dependencies, which may change with any release: these tests simulate such changes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 import orjson
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
-import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
+import pyarrow.compute as pc  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,12 +40,12 @@ from tests.core.decode.conftest import byte_by_byte, feed
 COLUMNS = {"name": "m", "columns": ["time", "t"]}
 
 
-class TextError(Exception):
-    """An error of no class that the decoders know."""
+class UnknownError(Exception):
+    """An exception class that the decoders do not know."""
 
 
 class OtherDecoder:
-    """A decoder that raises another class for text that is not UTF-8; malformed data still raise its own."""
+    """Decoder that raises another exception class for invalid data."""
 
     def __init__(self, decoder: Any, raised: type[BaseException]) -> None:
         self._decode = decoder.decode
@@ -58,9 +58,9 @@ class OtherDecoder:
             raise self._raised(str(error)) from None
 
 
-@pytest.fixture(params=[None, TextError, RuntimeError, TypeError, msgspec.ValidationError])
+@pytest.fixture(params=[None, UnknownError, RuntimeError, TypeError, msgspec.ValidationError])
 def raised(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make msgspec raise this class; None for the class of the installed release."""
+    """Make msgspec raise this class; None stands for the class of the installed release."""
     if request.param is not None:
         for module in (_json, _msgpack, _msgpack_columns):
             monkeypatch.setattr(module, "_DECODER", OtherDecoder(module._DECODER, request.param))
@@ -79,7 +79,7 @@ def packed() -> DocumentDecoder:
         (JSONDocuments, lambda document: msgspec.json.encode(document) + b"\n"),
     ],
 )
-def test_text_that_is_not_utf_8_reads_with_replacement_characters(
+def test_invalid_utf8_is_read_with_replacement_characters(
     make: Callable[[], DocumentDecoder], encode: Callable[[object], bytes], count: int, raised: None
 ) -> None:
     good = {"results": [{"statement_id": 0, "series": [{**COLUMNS, "values": [[1, "good"]]}], "partial": True}]}
@@ -95,7 +95,7 @@ def test_text_that_is_not_utf_8_reads_with_replacement_characters(
         assert str(feed(make, byte_by_byte(data))) == str(documents)
 
 
-def test_csv_needs_no_decoder_for_text() -> None:
+def test_csv_with_invalid_utf8() -> None:
     [document] = feed(CSVDocuments, [b"name,tags,time,t\nm,k=caf\xe9,1,caf\xe9\n"])
     assert document["results"][0]["series"][0] == {
         **COLUMNS,
@@ -105,38 +105,38 @@ def test_csv_needs_no_decoder_for_text() -> None:
 
 
 @pytest.mark.parametrize("size", [3, 40, 300, 70_000])
-@pytest.mark.parametrize("kind", ["application/json", "application/x-msgpack"])
-def test_error_texts_that_are_not_utf_8(kind: str, size: int) -> None:
-    encode = msgspec.json.encode if kind == "application/json" else msgspec.msgpack.encode
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-msgpack"])
+def test_error_messages_with_invalid_utf8(content_type: str, size: int) -> None:
+    encode = msgspec.json.encode if content_type == "application/json" else msgspec.msgpack.encode
     body = encode({"error": "x" * size + "?"}).replace(b"?", b"\xe9")
-    assert error_message(Headers({"Content-Type": kind}), body) == "x" * size + "\N{REPLACEMENT CHARACTER}"
+    assert error_message(Headers({"Content-Type": content_type}), body) == "x" * size + "\N{REPLACEMENT CHARACTER}"
 
 
-def respelled(data: bytes) -> bytes:
-    """Spell numbers of JSON as an encoder may from its next release on."""
+def reformat(data: bytes) -> bytes:
+    """Format JSON numbers as a future release of an encoder might."""
     return data.replace(b"e", b"E").replace(b"0.0000", b"0.00000").replace(b",", b", ")
 
 
 class OtherEncoder:
-    """An encoder of msgspec whose numbers are spelled in another way."""
+    """msgspec encoder with a different number format."""
 
     def __init__(self) -> None:
         self._encode = msgspec.json.encode
 
     def encode(self, value: object) -> bytes:
-        return respelled(self._encode(value).replace(b"1.0", b"1.00"))
+        return reformat(self._encode(value).replace(b"1.0", b"1.00"))
 
 
 class BrokenEncoder:
-    """An encoder that does not take what it took before."""
+    """Encoder that rejects all input."""
 
     def encode(self, value: object) -> bytes:
         raise NotImplementedError
 
 
 @pytest.fixture
-def afresh() -> Iterator[None]:
-    """Forget what the checks of encoders found, before and after."""
+def clear_caches() -> Iterator[None]:
+    """Clear the cached results of encoder checks before and after the test."""
     for cached in (number_encoder, encodes_like_rows, _lineprotocol._compiled):
         cached.cache_clear()
     yield
@@ -155,7 +155,7 @@ FLOATS = [0.1, 1.0, 1e16, 1e-5, -1.5e-7, 1e22, 123456.789, -0.0, 5e-324]
 
 
 def every_input() -> dict[str, bytes]:
-    """Encode the same rows from every type of input, few of them and many."""
+    """Encode the same rows from every type of input, in small and large numbers."""
     found = {}
     for count in (1, 5, 300):
         rows = [(f"h {row % 3}", FLOATS[row % len(FLOATS)], row - 1, 10**18 + row) for row in range(count)]
@@ -177,7 +177,7 @@ EXPECTED = every_input()
 
 
 @pytest.mark.parametrize("encoder", [OtherEncoder, BrokenEncoder])
-def test_another_spelling_of_msgspec(encoder: type, afresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_number_format_of_msgspec(encoder: type, clear_caches: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(msgspec.json, "Encoder", encoder)
     assert number_encoder() is _values._encode_numbers
     assert every_input() == EXPECTED
@@ -186,16 +186,16 @@ def test_another_spelling_of_msgspec(encoder: type, afresh: None, monkeypatch: p
         assert every_input() == EXPECTED
 
 
-def spaced(*args: Any, **options: Any) -> bytes:
-    return respelled(orjson.dumps(*args, **options))
+def reformatted_dumps(*args: Any, **options: Any) -> bytes:
+    return reformat(orjson.dumps(*args, **options))
 
 
-def raising(*args: Any, **options: Any) -> bytes:
+def failing_dumps(*args: Any, **options: Any) -> bytes:
     raise NotImplementedError
 
 
-def test_another_spelling_of_orjson(afresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    for dumps in (spaced, raising):
+def test_other_number_format_of_orjson(clear_caches: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for dumps in (reformatted_dumps, failing_dumps):
         encodes_like_rows.cache_clear()
         monkeypatch.setattr(_arrow_texts, "orjson", SimpleNamespace(**{**vars(orjson), "dumps": dumps}))
         assert every_input() == EXPECTED
@@ -203,8 +203,8 @@ def test_another_spelling_of_orjson(afresh: None, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("padding", [0, 1, 64])
-def test_the_buffer_of_texts_may_be_longer_than_the_texts(
-    padding: int, afresh: None, monkeypatch: pytest.MonkeyPatch
+def test_string_buffer_may_have_trailing_bytes(
+    padding: int, clear_caches: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def take(*args: Any, **options: Any) -> Any:
         taken = pc.take(*args, **options)
@@ -217,23 +217,23 @@ def test_the_buffer_of_texts_may_be_longer_than_the_texts(
     assert encodes_like_rows(_arrow_lines.ArrowLines, strings=True)
 
 
-def test_another_class_of_error_of_pyarrow(afresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_exception_class_of_pyarrow(clear_caches: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert encodes_like_rows(_arrow_lines.ArrowLines, strings=True)
 
     def concat_arrays(arrays: object) -> None:
-        raise TextError
+        raise UnknownError
 
     monkeypatch.setattr(_arrow_texts.ArrowLine, "_joined", concat_arrays)
     assert every_input() == EXPECTED
 
 
 @given(st.floats() | st.floats(width=32) | st.integers(-(2**63), 2**64 - 1))
-def test_numbers_without_msgspec_are_the_same(number: float) -> None:
+def test_numbers_without_msgspec(number: float) -> None:
     assert _values._encode_numbers(number) == number_encoder()(number)
     assert _values._encode_numbers([number, number]) == number_encoder()([number, number])
 
 
-def test_classes_are_not_told_by_their_names(afresh: None) -> None:
+def test_types_are_not_identified_by_name(clear_caches: None) -> None:
     class Float(np.float32):
         pass
 

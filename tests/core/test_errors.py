@@ -1,4 +1,4 @@
-"""Errors as values: what they say, and that all of them reach another process."""
+"""Errors as values: messages, pickling and copying."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ ERRORS: list[InfluxDBError] = [
     SerializationError("row 0"),
     SpoolError("full", retryable=True),
     TransportError("gone", maybe_received=False),
-    *(kind(500, "no", Headers({"A": "b"}), b"") for kind in WriteError.__subclasses__()),
-    *(kind(500, "no", Headers({"A": "b"}), b"") for kind in QueryError.__subclasses__()),
+    *(cls(500, "no", Headers({"A": "b"}), b"") for cls in WriteError.__subclasses__()),
+    *(cls(500, "no", Headers({"A": "b"}), b"") for cls in QueryError.__subclasses__()),
     UndeliveredError([UndeliveredLines("db", None, "ns", b"a b=1\nc d=2", 2)], TransportError("gone")),
 ]
 
@@ -54,16 +54,16 @@ def plain(error: InfluxDBError) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_it_can_be_pickled_and_copied(error: InfluxDBError) -> None:
+def test_errors_can_be_pickled_and_copied(error: InfluxDBError) -> None:
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert (type(other), str(other), plain(other)) == (type(error), str(error), plain(error))
         assert other.retryable is error.retryable
 
 
-def test_no_kind_is_forgotten() -> None:
-    kinds = {kind for kind in vars(influx_proto).values() if isinstance(kind, type) and issubclass(kind, InfluxDBError)}
-    assert {kind for kind in kinds if not any(isinstance(error, kind) for error in ERRORS)} <= {
-        kind for kind in kinds if issubclass(kind, ResponseError)
+def test_all_error_classes_are_tested() -> None:
+    classes = {cls for cls in vars(influx_proto).values() if isinstance(cls, type) and issubclass(cls, InfluxDBError)}
+    assert {cls for cls in classes if not any(isinstance(error, cls) for error in ERRORS)} <= {
+        cls for cls in classes if issubclass(cls, ResponseError)
     }
 
 
@@ -71,7 +71,7 @@ def test_undelivered_lines_are_counted() -> None:
     assert str(ERRORS[-1]) == "2 lines were not delivered: gone"
 
 
-def test_a_partial_write_of_influxdb_2() -> None:
+def test_partial_write_of_influxdb_2() -> None:
     text = b'{"code":"unprocessable entity","message":"failure writing points to database: partial write: x dropped=3"}'
     headers = {"Content-Type": "application/json"}
     with pytest.raises(PartialWriteError) as caught:

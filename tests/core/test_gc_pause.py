@@ -1,4 +1,4 @@
-"""Decoding without the garbage collector: it is on or off afterwards as it was before, whatever happens meanwhile."""
+"""Garbage collector pause while decoding: the previous state is restored whatever happens."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from influx_proto._decode.msgpack import MessagePackDocuments
 from influx_proto._gc_pause import gc_paused
 
 ROWS = [[n, n / 7] for n in range(20_000)]
-ANSWER = {"results": [{"statement_id": 0, "series": [{"name": "m", "columns": ["time", "v"], "values": ROWS}]}]}
-WAITS = sys.version_info >= (3, 12)
+RESPONSE = {"results": [{"statement_id": 0, "series": [{"name": "m", "columns": ["time", "v"], "values": ROWS}]}]}
+WAITING = sys.version_info >= (3, 12)
 
 
 @pytest.fixture(params=[True, False], ids=["on", "off"])
@@ -29,7 +29,7 @@ def collector(request: pytest.FixtureRequest) -> Iterator[bool]:
 
 @pytest.fixture
 def collections() -> Iterator[list[int]]:
-    """The generations that are collected."""
+    """Record the generations that are collected."""
     found: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:
@@ -41,41 +41,43 @@ def collections() -> Iterator[list[int]]:
     gc.callbacks.remove(note)
 
 
-def test_the_collector_is_as_it_was(collector: bool) -> None:
+def test_state_is_restored(collector: bool) -> None:
     assert gc_paused(msgspec.json.decode, b"[1]") == [1]
     assert gc.isenabled() is collector
 
 
-def test_the_collector_is_as_it_was_after_an_error(collector: bool) -> None:
+def test_state_is_restored_after_an_error(collector: bool) -> None:
     with pytest.raises(msgspec.DecodeError):
         gc_paused(msgspec.json.Decoder().decode, b"[1")
     assert gc.isenabled() is collector
 
 
-@pytest.mark.skipif(WAITS, reason="from Python 3.12 on the collector waits by itself")
-def test_it_is_off_meanwhile(collector: bool) -> None:
+@pytest.mark.skipif(WAITING, reason="from Python 3.12 on the collector waits by itself")
+def test_collector_is_paused(collector: bool) -> None:
     assert gc_paused(methodcaller("__call__"), gc.isenabled) is False
     assert gc.isenabled() is collector
 
 
-@pytest.mark.parametrize(("encode", "kind"), [(msgspec.msgpack.encode, "x-msgpack"), (msgspec.json.encode, "json")])
+@pytest.mark.parametrize(
+    ("encode", "content_type"), [(msgspec.msgpack.encode, "x-msgpack"), (msgspec.json.encode, "json")]
+)
 def test_large_documents_are_decoded_without_collections(
-    collector: bool, collections: list[int], encode: object, kind: str
+    collector: bool, collections: list[int], encode: object, content_type: str
 ) -> None:
     assert callable(encode)
-    data = encode(ANSWER) + b"\n" * (kind == "json")
-    receiver = ops.query("SELECT 1").receiver(200, Headers({"Content-Type": f"application/{kind}"}))
+    data = encode(RESPONSE) + b"\n" * (content_type == "json")
+    receiver = ops.query("SELECT 1").receiver(200, Headers({"Content-Type": f"application/{content_type}"}))
     gc.collect()
     collections.clear()
     receiver.feed(data)
     result = receiver.close()
     assert result["results"][0]["series"][0]["values"] == ROWS
     assert gc.isenabled() is collector
-    assert len(collections) <= 3  # a few for 20 000 lists, where there would be one for 700
+    assert len(collections) <= 3  # a few for 20 000 lists; without the pause there would be one for every 700
 
 
-def test_documents_that_need_python_are_decoded_with_it(collector: bool) -> None:
-    """Times as extensions are read by Python, in which anything may happen: nothing is switched there."""
+def test_extension_types_are_decoded_without_a_pause(collector: bool) -> None:
+    """Extension types call Python code, so the collector is not paused."""
     seen = []
 
     def is_on(_code: int, _data: memoryview) -> str:
@@ -93,8 +95,8 @@ def test_documents_that_need_python_are_decoded_with_it(collector: bool) -> None
     assert set(seen) == {collector}
 
 
-def test_two_threads_at_once(collector: bool) -> None:
-    """Neither sees the other's pause, nor leaves the collector in another state."""
+def test_concurrent_threads(collector: bool) -> None:
+    """Neither thread sees the other's pause, and the final state is the initial one."""
     data = msgspec.json.encode(ROWS)
     seen: list[bool] = []
     failed: list[bool] = []

@@ -1,6 +1,6 @@
-"""Imports within the core run downwards: from a layer to those below it, never up, never in a cycle.
+"""Imports within the core: only from lower layers, and without cycles.
 
-Imports inside functions and for type checkers count as well.
+Imports inside functions and for type checkers also count.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def test_imports_run_downwards(module: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*/__init__.py")), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_package_holds_a_docstring_alone(path: Path) -> None:
-    # So that importing a module does not import its neighbours.
+def test_package_init_contains_only_a_docstring(path: Path) -> None:
+    # Importing a module must not import its siblings.
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree)
     assert len(tree.body) == 1
 
 
-def test_there_are_no_cycles() -> None:
+def test_imports_have_no_cycles() -> None:
     # `prepare` raises CycleError, which names the cycle.
     TopologicalSorter({module: imports(module) for module in MODULES}).prepare()
 
@@ -46,6 +46,6 @@ def test_modules_are_short(module: str) -> None:
     assert len(MODULES[module].read_text().splitlines()) <= 420
 
 
-def test_the_picture_of_the_layers_is_up_to_date() -> None:
+def test_layer_diagram_is_up_to_date() -> None:
     picture = Path(__file__).parents[2] / "docs" / "images" / "layers.svg"
     assert draw() == picture.read_text(), "run `make layers`"

@@ -1,4 +1,4 @@
-"""Public classes and functions name the public module that exports them."""
+"""Public classes and functions: `__module__` is the public module that exports them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = [pytest.param(module, name, id=f"{module.__name__}.{name}") for module, 
 
 
 @pytest.mark.parametrize(("module", "name"), NAMES)
-def test_a_public_name_says_where_it_is_public(module: ModuleType, name: str) -> None:
+def test_module_attribute_is_the_public_module(module: ModuleType, name: str) -> None:
     value = getattr(module, name)
     homes = {module.__name__, "influx_proto"} if name in influx_proto.__all__ else {module.__name__}
     assert value.__module__ in homes
@@ -50,7 +50,7 @@ def test_help_shows_every_public_name(module: ModuleType) -> None:
     assert not missing
 
 
-def test_an_error_names_its_public_module_and_survives_pickling() -> None:
+def test_error_has_its_public_module_and_can_be_pickled() -> None:
     error = influx_proto.WriteError(400, "partial write", {"Request-Id": "1"}, b"{}")
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is influx_proto.WriteError
@@ -59,7 +59,7 @@ def test_an_error_names_its_public_module_and_survives_pickling() -> None:
 
 
 @pytest.mark.parametrize("name", ["AsyncBatchWriter", "BatchWriter", "Receipt"])
-def test_lazily_exported_classes_name_their_public_module_before_they_are_asked_for(name: str) -> None:
+def test_lazily_exported_classes_have_their_public_module_before_access(name: str) -> None:
     program = (
         "import sys, influx_proto._batch.async_writer, influx_proto._batch.writer\n"
         f"print({{m.{name}.__module__ for m in list(sys.modules.values()) if {name!r} in vars(m)}})"

@@ -1,4 +1,4 @@
-"""The core does no I/O and costs little to import."""
+"""Imports of the core: no I/O, and low cost."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ FORBIDDEN = {
     "socket", "ssl", "asyncio", "trio", "selectors", "select", "subprocess", "threading", "concurrent",
     "multiprocessing",     "http", "aiohttp", "requests", "urllib3", "h11", "httpx", "anyio", "time",
 }  # fmt: skip
-#: What touches files, and the one module that does. Adapters get it from `influx_proto.adapter`.
+#: The only module that accesses files. Adapters import it from `influx_proto.adapter`.
 FILES = {"fcntl", "glob", "io", "mmap", "pathlib", "shutil", "tempfile"}
-TOUCHES_FILES = "_batch/spool/directory.py"
-#: What is imported when somebody reads or writes, or hands over or asks for something of it.
+FILE_MODULE = "_batch/spool/directory.py"
+#: Libraries that are imported only when a caller passes or requests one of their objects.
 OPTIONAL = {"msgspec", "orjson", "pandas", "numpy", "pyarrow", "polars"}
 FOLDER = Path(influx_proto.__file__).parent
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("**/*.py")), ids=lambda path: path.name)
-def test_no_module_imports_io(path: Path) -> None:
-    """Neither at its head nor inside of functions; what only type checkers read is not imported."""
+def test_modules_do_not_import_io(path: Path) -> None:
+    """Neither at module level nor in functions; imports for type checkers do not count."""
     tree = ast.parse(path.read_text())
     tree.body = [
         node for node in tree.body if not isinstance(node, ast.If) or ast.unparse(node.test) != "TYPE_CHECKING"
@@ -36,14 +36,14 @@ def test_no_module_imports_io(path: Path) -> None:
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             imported.add((node.module or "").partition(".")[0])
     assert not imported & FORBIDDEN
-    if path != FOLDER / TOUCHES_FILES:
+    if path != FOLDER / FILE_MODULE:
         assert not imported & FILES
     names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
     assert "open" not in names
 
 
-def test_only_adapters_get_what_touches_files() -> None:
-    name = TOUCHES_FILES.removesuffix(".py").replace("/", ".")
+def test_only_adapters_import_file_access() -> None:
+    name = FILE_MODULE.removesuffix(".py").replace("/", ".")
     assert f"influx_proto.{name}" not in loaded_by("influx_proto", "influx_proto._batch.writer")
     assert f"influx_proto.{name}" in loaded_by("influx_proto.adapter")
 
@@ -53,12 +53,12 @@ def loaded_by(*modules: str) -> set[str]:
     return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
 
 
-def test_importing_the_core_loads_no_io() -> None:
-    # `time` is there from the start of every Python.
+def test_importing_the_core_does_not_import_io() -> None:
+    # Every Python process has imported `time` from the start.
     assert not loaded_by("influx_proto") & ((FORBIDDEN | OPTIONAL | {"http.client", "logging"}) - {"time"})
 
 
-def test_importing_what_adapters_need_loads_no_io() -> None:
-    # `threading` comes with the standard library's own `logging`.
+def test_importing_the_adapter_module_does_not_import_io() -> None:
+    # The standard library's `logging` imports `threading`.
     loaded = loaded_by("influx_proto", "influx_proto.adapter")
     assert not loaded & ((FORBIDDEN | OPTIONAL | {"http.client"}) - {"time", "threading"})

@@ -1,5 +1,5 @@
-"""Times: integers of nanoseconds, exact and in range, whatever they come as."""
-# ruff: noqa: DTZ001, DTZ901 - what a datetime without a zone means is one of the things to be tested
+"""Timestamps: exact integers of nanoseconds within the range, from every type of input."""
+# ruff: noqa: DTZ001, DTZ901 - naive datetimes are part of the tests
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_times(value: object, ns: int | None) -> None:
         ("Tue, 10 Nov 2009 23:00:00 GMT", T),
     ],
 )
-def test_texts(text: str, ns: int | str) -> None:
+def test_strings(text: str, ns: int | str) -> None:
     if isinstance(ns, int):
         assert to_nanoseconds(text) == ns
     else:
@@ -139,7 +139,7 @@ def test_texts(text: str, ns: int | str) -> None:
             to_nanoseconds(text)
 
 
-def test_texts_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strings_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     imported = builtins.__import__
 
     def without_pandas(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -168,7 +168,7 @@ def test_texts_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
         ([1], "list"),
     ],
 )
-def test_no_times(value: object, name: str) -> None:
+def test_invalid_times(value: object, name: str) -> None:
     with pytest.raises(SerializationError, match=f"{name}.* is no time"):
         to_nanoseconds(value)
 
@@ -204,12 +204,12 @@ def test_precisions(names: tuple[str, ...], wire: str, ns: int) -> None:
         assert to_nanoseconds(-7, name) == -7 * ns
         assert from_nanoseconds(-7 * ns, name) == -7
         assert from_nanoseconds(-7 * ns + ns // 2, name) == -7
-        # Only bare integers have a precision.
+        # The precision applies only to bare integers.
         assert to_nanoseconds("2009-11-10T23:00:00.000000001Z", name) == T + 1
 
 
 @pytest.mark.parametrize("precision", ["", "sec", "S", "d", "rfc3339", None, 1, ["s"]])
-def test_no_precision(precision: Any) -> None:
+def test_invalid_precisions(precision: Any) -> None:
     with pytest.raises(ValueError, match=r"^precision: must be one of"):
         to_nanoseconds(1, precision)
     with pytest.raises(ValueError, match=r"^epoch: must be one of"):
@@ -239,7 +239,7 @@ def test_rfc3339(ns: int, text: str) -> None:
 
 
 @given(st.integers(FIRST, LAST))
-def test_every_nanosecond_there_and_back(ns: int) -> None:
+def test_nanoseconds_round_trip(ns: int) -> None:
     assert to_nanoseconds(to_rfc3339(ns)) == ns
     assert to_nanoseconds(np.datetime64(ns, "ns")) == ns
     assert to_nanoseconds(pd.Timestamp(ns)) == ns
@@ -254,7 +254,7 @@ def test_datetimes_are_exact(value: datetime) -> None:
     assert to_nanoseconds(aware.astimezone(UTC).isoformat()) == ns
 
 
-def test_a_zone_without_an_offset_is_none() -> None:
+def test_time_zone_without_an_offset() -> None:
     class Nowhere(tzinfo):
         def utcoffset(self, moment: datetime | None) -> None:
             return None
@@ -285,29 +285,29 @@ def test_subclasses() -> None:
         assert to_nanoseconds(type("Made", (int,), {})(1)) == 1
 
 
-# Times of the client
+# Timestamps of the client
 
 
-def test_stamps_are_each_a_later_one() -> None:
+def test_stamps_strictly_increase() -> None:
     stamps = Stamps()
     clock = [5, 5, 5, 6, 100, 99, 100, 50, 200]
     assert [stamps.next(partial(int, time)) for time in clock] == [5, 6, 7, 8, 100, 101, 102, 103, 200]
 
 
-def test_a_clock_that_was_wrong_is_not_followed() -> None:
+def test_stamps_recover_from_a_wrong_clock() -> None:
     stamps = Stamps()
     year = 365 * 86400 * 10**9
     assert [stamps.next(partial(int, time)) for time in (2 * year, year, year + 1)] == [2 * year, year, year + 1]
 
 
-def test_stamps_of_several_threads_are_all_different() -> None:
+def test_stamps_of_several_threads_are_unique() -> None:
     stamps = Stamps()
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: stamps.next(lambda: 7), range(2000)))
     assert sorted(found) == list(range(7, 2007))
 
 
-# Texts that only pandas reads
+# Formats that only pandas can parse
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_stamps_of_several_threads_are_all_different() -> None:
         "13/11/2009 23:00:00.123456001", "2009/11/10 23:00:00.1234567891",
     ],
 )  # fmt: skip
-def test_no_digit_is_lost(text: str) -> None:
+def test_digits_that_pandas_would_drop(text: str) -> None:
     with pytest.raises(SerializationError, match="finer than pandas reads it"):
         to_nanoseconds(text)
 
@@ -338,7 +338,7 @@ AMBIGUOUS = [
 
 
 @pytest.mark.parametrize("text", AMBIGUOUS)
-def test_what_can_be_read_in_two_ways(text: str) -> None:
+def test_ambiguous_strings(text: str) -> None:
     with pytest.raises(SerializationError, match=r"can be read in two ways: .*ISO 8601"):
         to_nanoseconds(text)
 
@@ -358,25 +358,25 @@ def test_what_can_be_read_in_two_ways(text: str) -> None:
         ("Sat Mar 30 21:00:00 +0100 2019", "2019-03-30T20:00"),
     ],
 )
-def test_what_can_be_read_in_one_way(text: str, iso: str) -> None:
+def test_unambiguous_strings(text: str, iso: str) -> None:
     assert to_nanoseconds(text) == to_nanoseconds(iso)
 
 
 @pytest.mark.parametrize("text", ["2019-03-30 21:00 CET", "30 Mar 2019 21:00 EST", "02.2024", "2024 at 5"])
-def test_what_depends_on_the_machine(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strings_that_depend_on_the_machine(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock_module, "tzname", ("CET", "EST"))
     with pytest.raises(SerializationError, match="is no time"):
         to_nanoseconds(text)
 
 
 @given(st.integers(1, 28), st.integers(1, 12), st.sampled_from("./- "), st.sampled_from(["", " 10:11", " 10:11:12Z"]))
-def test_day_and_month_in_figures(day: int, month: int, separator: str, clock: str) -> None:
+def test_numeric_day_and_month(day: int, month: int, separator: str, clock: str) -> None:
     for text in (f"{day}{separator}{month}{separator}2024", f"{month:02}{separator}{day:02}{separator}2024"):
         if day <= 12 and day != month:
             with pytest.raises(SerializationError, match="two ways"):
                 to_nanoseconds(text + clock)
         else:
-            with warnings.catch_warnings(action="ignore"):  # pandas warns of the order that it finds
+            with warnings.catch_warnings(action="ignore"):  # pandas warns about the day and month order
                 assert to_nanoseconds(text + clock) == to_nanoseconds(f"2024-{month:02}-{day:02}{clock}")
 
 
@@ -387,24 +387,24 @@ def test_day_and_month_in_figures(day: int, month: int, separator: str, clock: s
         "2009.11", "11.2009", "12:00 November 2009", "Friday 2009 12:00",
     ],
 )  # fmt: skip
-def test_what_a_text_does_not_tell_is_not_taken_from_the_clock(text: str) -> None:
+def test_missing_parts_are_not_taken_from_the_clock(text: str) -> None:
     with pytest.raises(SerializationError, match="is no time"):
         to_nanoseconds(text)
 
 
 @pytest.mark.parametrize("text", ["2009/11", "11/2009", "11-2009", "Nov 2009", "2009 November", "Nov-2009"])
-def test_a_month_begins_with_its_first_day(text: str) -> None:
+def test_month_without_a_day(text: str) -> None:
     assert to_nanoseconds(text) == to_nanoseconds("2009-11-01T00:00:00Z")
 
 
 @pytest.mark.parametrize(
     "text", ["10 Nov 2009", "10th of November, 2009", "Nov 10 2009", "Tue, 10 Nov 2009", "10Nov2009", "2009/11/10"]
 )
-def test_days_are_told_without_the_parser_of_pandas(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dateutil.parser", None)  # another release of pandas may not need it
+def test_days_are_recognized_without_dateutil(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dateutil.parser", None)  # other pandas releases may not import it
     assert to_nanoseconds(f"{text} 11 PM") == to_nanoseconds("2009-11-10T23:00:00Z")
 
 
-def test_a_time_without_a_unit() -> None:
+def test_datetime64_without_a_unit() -> None:
     with pytest.raises(SerializationError, match="it has no unit"):
         to_nanoseconds(np.int64(5).view("M8"))

@@ -1,4 +1,4 @@
-"""The tables of statements say what is sent, leave none out, and are InfluxQL to a real server."""
+"""The tables of statements in docs/administration.md: each row is the statement sent, and a real server accepts it."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ BUILDERS = {name: found for name in admin.__all__ if inspect.isfunction(found :=
 BUILDERS |= {name: getattr(ops, name) for name in ("create_database", "drop_database", "drop_measurement")}
 
 
-def made(call: str) -> Op[Any]:
+def build_op(call: str) -> Op[Any]:
     op = eval(call, {**BUILDERS, "Not": admin.Not, "re": re})
     assert isinstance(op, Op)
     return op
 
 
-@pytest.mark.parametrize(("call", "statement", "gives"), ROWS, ids=[call.partition("(")[0] for call, _, _ in ROWS])
-def test_row(call: str, statement: str, gives: str) -> None:
-    op = made(call)
+@pytest.mark.parametrize(("call", "statement", "returns"), ROWS, ids=[call.partition("(")[0] for call, _, _ in ROWS])
+def test_row(call: str, statement: str, returns: str) -> None:
+    op = build_op(call)
     assert isinstance(op.request.body, bytes)
     sent = parse_qs(urlsplit(op.request.target).query) | parse_qs(op.request.body.decode())
     assert sent["q"][0].split() == statement.split()
     builder = BUILDERS[call.partition("(")[0]]
-    assert inspect.signature(builder).return_annotation == f"Op[{gives}]"
+    assert inspect.signature(builder).return_annotation == f"Op[{returns}]"
     assert hasattr(Client, builder.__name__)
 
 
-def test_none_is_left_out() -> None:
+def test_all_builders_are_listed() -> None:
     assert {call.partition("(")[0] for call, _, _ in ROWS} == BUILDERS.keys()
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[InfluxDBClient]:
-    """A server of its own, since some rows say what would disturb others."""
+    """Return a separate server, since some rows would disturb other tests."""
     with Influxd() as server, InfluxDBClient.from_url(server.url, database="stored") as client:
         client.create_database("stored")
         yield client
 
 
-@pytest.mark.parametrize(("call", "statement", "gives"), ROWS, ids=[call.partition("(")[0] for call, _, _ in ROWS])
-def test_row_on_a_server(client: InfluxDBClient, call: str, statement: str, gives: str) -> None:
+@pytest.mark.parametrize(("call", "statement", "returns"), ROWS, ids=[call.partition("(")[0] for call, _, _ in ROWS])
+def test_row_on_a_server(client: InfluxDBClient, call: str, statement: str, returns: str) -> None:
     client.create_database("db")
     client.write("cpu,host=a,region=eu load=1 1")
     result: object = None
-    refusal = ""
+    rejection = ""
     try:
-        result = client.execute(made(call))
+        result = client.execute(build_op(call))
     except QueryError as error:
-        refusal = error.message
-    if refusal:  # what the row names may not be there; and limits are of InfluxDB 1.12, the server may be older
-        assert "parsing" not in refusal or "found FUTURE" in refusal
+        rejection = error.message
+    if rejection:  # the object in the row may not exist, and an older server lacks the limits of InfluxDB 1.12
+        assert "parsing" not in rejection or "found FUTURE" in rejection
         return
-    kind = re.sub(r"\W.*", "", gives)
-    assert type(result).__name__ == {"None": "NoneType"}.get(kind, kind)
+    type_name = re.sub(r"\W.*", "", returns)
+    assert type(result).__name__ == {"None": "NoneType"}.get(type_name, type_name)
     for one in result if isinstance(result, list) else ():
-        assert type(one).__name__ == gives.removeprefix("list[").removesuffix("]")
+        assert type(one).__name__ == returns.removeprefix("list[").removesuffix("]")

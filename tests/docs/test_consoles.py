@@ -1,4 +1,4 @@
-"""What the examples of shell commands show is what they do."""
+"""Shell examples in the docs: their commands print what is shown."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.servers.influxd import Influxd
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "packages").glob("*/README.md"))]
-#: Says where the next command begins, which sees what those before it have set.
+#: Separates the output of commands, which run in one shell and share its variables.
 MARK = "--- the next command ---"
 
 
 def commands_of(page: Path) -> list[tuple[str, str]]:
-    """Each command of the page's consoles, and what is shown below it."""
+    """Yield each command of the page's consoles with the output shown below it."""
     found = []
     for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
@@ -30,14 +30,14 @@ def commands_of(page: Path) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def server() -> Iterator[Influxd]:
-    """One of its own, in which nothing is yet."""
+    """Return a separate, empty server."""
     with Influxd() as server:
         yield server
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page)], ids=lambda page: page.name)
 def test_page(page: Path, server: Influxd, tmp_path: Path) -> None:
-    """The commands follow one another in one shell; `...` stands for anything."""
+    """The commands run in sequence in one shell; `...` matches any output."""
     commands = commands_of(page)
     script = "".join(f"{command}\necho '{MARK}'\n" for command, _ in commands)
     folder = Path(sys.executable).parent

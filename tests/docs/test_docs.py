@@ -1,4 +1,4 @@
-"""Every Python block of the README and the docs runs as it stands."""
+"""Python examples in the README and the docs: every block runs unchanged."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def blocks_of(page: Path) -> list[str]:
 def run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[[Path, Server], list[tuple[str, str]]]:
-    """Runs a page; gives its blocks, and what each of them prints."""
+    """Return a function that runs a page and returns its blocks and the output of each."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     for variable in ("URL", "DATABASE", "USERNAME", "PASSWORD", "TOKEN"):
-        monkeypatch.setenv(f"INFLUXDB_{variable}", "")  # a page may set them, which ends here
+        monkeypatch.setenv(f"INFLUXDB_{variable}", "")  # pages may set these; the change ends with the test
 
     def run_page(page: Path, server: Server) -> list[tuple[str, str]]:
-        # They speak of a server at its usual port; the one of the tests is at another.
+        # pages use the default port; the test server has another one
         port = urlsplit(server.url).port
         monkeypatch.setattr(AsyncClient.__init__, "__defaults__", ("localhost", port))
         namespace: dict[str, object] = {"__name__": "__main__"}
@@ -54,7 +54,7 @@ def run(
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_page(page: Path, influxd: Server, run: Callable[[Path, Server], list[tuple[str, str]]]) -> None:
-    """The blocks of a page follow one another, as they are read."""
+    """The blocks of a page run in sequence."""
     for block, printed in run(page, influxd):
         if "cpu_load_short" in block:
             assert "X-Influxdb-Version" in printed
@@ -62,7 +62,7 @@ def test_page(page: Path, influxd: Server, run: Callable[[Path, Server], list[tu
 
 
 def test_authentication(tmp_path: Path, run: Callable[[Path, Server], list[tuple[str, str]]]) -> None:
-    """That page is about a server that asks for a user, and has files of certificates."""
+    """The page requires a server with authentication, and certificate files."""
     authority = trustme.CA()
     certificate = authority.issue_cert("client.example")
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
@@ -75,7 +75,7 @@ def test_authentication(tmp_path: Path, run: Callable[[Path, Server], list[tuple
     assert "secret" not in printed
 
 
-def test_the_first_example_stands_in_the_readme() -> None:
+def test_first_example_is_in_the_readme() -> None:
     first = blocks_of(ROOT / "README.md")[0]
     assert "from influx_aiohttp import AsyncInfluxDBClient" in first
     assert "dict(time='2009-11-10T23:00:00Z', measurement='cpu_load_short'," in first
@@ -94,8 +94,8 @@ def test_bring_your_own_http(influxd: Server) -> None:
     assert "databases" in run.stdout
 
 
-def test_the_conformance_suite_runs_over_an_adapter_as_its_page_says(influxd: Server, tmp_path: Path) -> None:
-    """One module of it, whose tests run over this very client in tests/conformance as well."""
+def test_conformance_suite_runs_as_documented(influxd: Server, tmp_path: Path) -> None:
+    """One module of the suite suffices: tests/conformance runs all of it over this client."""
     for block in blocks_of(ROOT / "docs" / "adapter.md"):
         name = block.partition("# ")[2].partition(".py")[0]
         (tmp_path / f"{name}.py").write_text(block)

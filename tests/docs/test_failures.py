@@ -1,4 +1,4 @@
-"""The table of failures says what is done."""
+"""The table of failures in the docs: each row's exception and retry behavior is correct."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ JSON = Headers({"Content-Type": "application/json"})
 
 def error_of(asked: Literal["write", "query"], status: int, text: str) -> InfluxDBError:
     read = ops.query("SELECT v FROM m").read if asked == "query" else ops.write("m v=1").read
-    answer = {"error": text} if status != 200 else {"results": [{"statement_id": 0, "error": text}]}
+    document = {"error": text} if status != 200 else {"results": [{"statement_id": 0, "error": text}]}
     with pytest.raises(InfluxDBError) as caught:
-        read(status, JSON, json.dumps(answer).encode())
+        read(status, JSON, json.dumps(document).encode())
     return caught.value
 
 
@@ -31,7 +31,7 @@ def is_repeated(error: InfluxDBError, repeat: Repeat) -> str:
 
 
 def name_of(error: InfluxDBError) -> str:
-    """Return the public class; one that is also the operation's error has the operation in its name."""
+    """Return the name of the public class. An internal subclass has its operation (write or query) as a prefix."""
     name = type(error).__name__
     return re.sub("^(?:Write|Query)Error(?=.)", "", name)
 

@@ -1,4 +1,4 @@
-"""The pages for those who come from other clients: every name in their tables exists, and the programs run."""
+"""Migration pages: every name in their tables exists, and their programs run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def rows_of(package: str) -> Iterator[Row]:
 
 
 def expressions(cell: str) -> list[str]:
-    """Give what a cell names; nothing else than names may be in it, or that there is none."""
+    """Return the expressions in a cell, which must have no other text except "none"."""
     found = re.findall(r"`([^`]+)`", cell)
     assert re.sub(r"`[^`]+`", "", cell).strip(", ") in {"", "none"}, cell
     return found
@@ -57,7 +57,7 @@ ROWS = [row for package in PAGES for row in rows_of(package)]
 
 
 def check(expression: str, names: Mapping[str, object]) -> None:
-    """See whether `one.other(argument=, another=)` exists."""
+    """Check that `one.other(argument=, another=)` exists."""
     path, _, arguments = expression.rstrip(")").partition("(")
     first, *rest = path.split(".")
     found: Any = names[first]
@@ -67,24 +67,24 @@ def check(expression: str, names: Mapping[str, object]) -> None:
         known = inspect.signature(found).parameters
         documented = f"{found.__doc__} {found.__init__.__doc__}"
         for argument in re.findall(r"(\w+)=", arguments):
-            # Theirs may take what their documentation alone tells: `:key bool verify_ssl: ...`
+            # Some keyword arguments are only in the docstring: `:key bool verify_ssl: ...`
             keyword = "kwargs" in known and re.search(rf":key[^:]* {argument}:", documented)
             assert argument in known or keyword, f"{path} has no argument {argument}"
 
 
 class Names(Mapping[str, object]):
-    """What a package has by name: itself, its modules, and those of its sub-package `client`."""
+    """The names in a package: its attributes, its modules, and those of its subpackage `client`."""
 
     def __init__(self, package: str) -> None:
         self.package = package
 
     def __getitem__(self, name: str) -> object:
-        for where in (self.package, f"{self.package}.client"):
-            module = importlib.import_module(where)
+        for package in (self.package, f"{self.package}.client"):
+            module = importlib.import_module(package)
             if hasattr(module, name):
                 return getattr(module, name)
             with contextlib.suppress(ModuleNotFoundError):
-                return importlib.import_module(f"{where}.{name}")
+                return importlib.import_module(f"{package}.{name}")
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -115,14 +115,14 @@ def test_our_names_exist(row: Row) -> None:
 
 
 @pytest.mark.parametrize("package", ["aioinflux", "influxdb"])
-def test_no_method_of_their_client_is_left_out(package: str) -> None:
+def test_all_methods_of_their_client_are_listed(package: str) -> None:
     theirs = pytest.importorskip(package, reason="the client that this page is about is not installed")
-    told = {expression.partition("(")[0] for row in ROWS for expression in row.theirs if row.package == package}
+    listed = {expression.partition("(")[0] for row in ROWS for expression in row.theirs if row.package == package}
     methods = inspect.getmembers(theirs.InfluxDBClient, inspect.isroutine)
-    assert {f"InfluxDBClient.{name}" for name, _ in methods if not name.startswith("_")} <= told
+    assert {f"InfluxDBClient.{name}" for name, _ in methods if not name.startswith("_")} <= listed
 
 
-def before(package: str) -> list[str]:
+def programs_before(package: str) -> list[str]:
     page = (FOLDER / PAGES[package]).read_text()
     found = re.findall(r"\*\*Before\*\*, with [\w-]+:\n\n```python before\n(.*?)```", page, re.DOTALL)
     assert len(found) == page.count("```python before\n") == page.count("**After**:\n\n```python\n")
@@ -131,8 +131,8 @@ def before(package: str) -> list[str]:
 
 @pytest.mark.parametrize("package", PAGES)
 def test_programs_before(package: str, influxd: Server, database: str) -> None:
-    """They are what their clients understand; influxdb-client needs a server that we do not have."""
-    blocks = before(package)
+    """All programs compile. Those for influxdb-client are not run: they need a server that the tests do not have."""
+    blocks = programs_before(package)
     for number, block in enumerate(blocks, 1):
         compile(block, f"{PAGES[package]}, before {number}", "exec", dont_inherit=True)
     if package == "influxdb_client":
@@ -140,5 +140,5 @@ def test_programs_before(package: str, influxd: Server, database: str) -> None:
     pytest.importorskip(package, reason="the client that this page is about is not installed")
     for block in blocks:
         program = block.replace("8086", str(urlsplit(influxd.url).port)).replace("testdb", database)
-        # Their warnings are not ours to mend.
+        # ignore the warnings of other clients
         subprocess.run([sys.executable, "-W", "ignore", "-c", program], env=os.environ, check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""The site builds without a warning, and its reference has every public name."""
+"""Documentation site: builds without warnings, and its reference covers every public name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLIENTS = (influx_requests.InfluxDBClient, influx_aiohttp.AsyncInfluxDBClient, i
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as `make docs` builds it."""
+    """Return the site as `make docs` builds it."""
     return build_once(tmp_path_factory, "site", build_site) / "html"
 
 
@@ -67,8 +67,8 @@ def test_every_operation_is_in_the_reference_of_each_client(documented: set[str]
     assert {f"{package}.{client_class.__name__}.{name}" for name in operations} <= documented
 
 
-def test_operations_stand_there_as_they_are_called(site: Path) -> None:
-    """Bound, that is: with `timeout`, and the result for what they give."""
+def test_reference_shows_bound_signatures(site: Path) -> None:
+    """Signatures are those of the bound methods: with `timeout`, and returning the result."""
     text = (site / "api" / "requests.html").read_text()
     entry = text.partition('id="influx_requests.InfluxDBClient.query"')[2].partition("</dt>")[0]
     for expected in (">q</span>", ">timeout</span>", ">QueryResult</span>"):
@@ -78,5 +78,5 @@ def test_operations_stand_there_as_they_are_called(site: Path) -> None:
     assert "async" in text.partition('id="influx_trio.AsyncInfluxDBClient.query"')[2].partition("</dt>")[0]
 
 
-def test_no_client_has_other_operations() -> None:
+def test_all_clients_have_the_same_operations() -> None:
     assert all(inspect.isroutine(getattr(Client, name)) for name in vars(Operations) if not name.startswith("_"))

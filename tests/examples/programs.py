@@ -1,4 +1,4 @@
-"""The examples as their users run them: by the command that stands in the docstring, in a process of its own."""
+"""The examples, run in a subprocess by the command in their docstring."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
-#: For all that is waited for; nothing here takes a tenth of it.
+#: Limit for each wait; normally a wait takes less than a tenth of it.
 DEADLINE = 60.0
 
 
-def shown_arguments(name: str) -> list[str]:
-    """The arguments in the command that the docstring of an example shows."""
+def documented_arguments(name: str) -> list[str]:
+    """Return the arguments of the command in an example's docstring."""
     docstring = ast.get_docstring(ast.parse((ROOT / f"examples/{name}.py").read_text()))
     found = re.search(rf"^ +.*python -m examples\.{name}\b(.*)$", docstring or "", re.MULTILINE)
     assert found is not None, f"{name} does not show how to run it"
@@ -32,7 +32,7 @@ def shown_arguments(name: str) -> list[str]:
 
 
 class Program:
-    """An example that runs; what it prints is collected."""
+    """A running example, whose output is collected."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -43,40 +43,40 @@ class Program:
             reader.start()
 
     def send(self, text: str) -> None:
-        """Give it something to read."""
+        """Write text to its standard input."""
         assert self.process.stdin is not None
         self.process.stdin.write(text)
         self.process.stdin.flush()
 
     def close(self) -> None:
-        """Tell it that there is nothing more to read."""
+        """Close its standard input."""
         assert self.process.stdin is not None
         self.process.stdin.close()
 
-    def until(self, condition: Callable[[], Any]) -> None:
-        """Wait until something is so."""
+    def wait_until(self, condition: Callable[[], Any]) -> None:
+        """Wait until the condition is true."""
         deadline = time.monotonic() + DEADLINE
         while not condition():
             assert self.process.poll() is None, f"it ended with {self.process.poll()}: {self.out}{self.err}"
             assert time.monotonic() < deadline, f"it goes on: {self.out}{self.err}"
             time.sleep(0.01)
 
-    def end(self, number: int | None = None, *, status: int = 0) -> str:
-        """Send it a signal, if one is given, and wait for its end with this status; gives what it printed."""
+    def wait_for_exit(self, number: int | None = None, *, status: int = 0) -> str:
+        """Send a signal, if one is passed, wait for the expected exit status, and return the standard output."""
         if number is not None:
             self.process.send_signal(number)
         ended = self.process.wait(DEADLINE)
-        self.read_to_the_end()
+        self.collect_output()
         assert ended == status, f"it ended with {ended}: {self.out}{self.err}"
         return self.out
 
-    def read_to_the_end(self) -> None:
-        """Wait until all is collected that it has printed."""
+    def collect_output(self) -> None:
+        """Wait until all output has been collected."""
         for reader in self._readers:
             reader.join()
 
-    def peak(self) -> int:
-        """How many bytes of memory it has had at the most until now; 0 where it is over."""
+    def peak_memory(self) -> int:
+        """Return the peak memory use in bytes, or 0 if the process has ended."""
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
         return 1024 * int(found[1]) if found else 0
 
@@ -89,15 +89,15 @@ class Program:
 
 
 @contextmanager
-def started(name: str, *more: str, url: str, database: str, folder: Path) -> Generator[Program]:
-    """Start an example in a folder by the command that it shows, and more arguments; it does not outlive the block."""
-    with running(name, [*shown_arguments(name), *more], url=url, database=database, folder=folder) as program:
+def start_example(name: str, *more: str, url: str, database: str, folder: Path) -> Generator[Program]:
+    """Start an example in a folder by its documented command with additional arguments; stop it on exit."""
+    with run_command(name, [*documented_arguments(name), *more], url=url, database=database, folder=folder) as program:
         yield program
 
 
 @contextmanager
-def running(name: str, arguments: list[str], *, url: str, database: str, folder: Path) -> Generator[Program]:
-    """Start an example in a folder; it does not outlive the block."""
+def run_command(name: str, arguments: list[str], *, url: str, database: str, folder: Path) -> Generator[Program]:
+    """Start an example in a folder; stop it on exit."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INFLUXDB_")}
     environment |= {"INFLUXDB_URL": url, "INFLUXDB_DATABASE": database, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
@@ -114,6 +114,6 @@ def running(name: str, arguments: list[str], *, url: str, database: str, folder:
         yield program
     finally:
         process.kill()
-        program.read_to_the_end()
+        program.collect_output()
         with process:
             pass

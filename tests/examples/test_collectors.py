@@ -1,4 +1,4 @@
-"""The services that collect: nothing is lost while the server is away, or nobody is there."""
+"""Collector services: no data is lost during outages of the server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.examples.programs import started
+from tests.examples.programs import start_example
 from tests.servers.influxd import Influxd, execute
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ AWAY, BACK = "takes no lines", "takes lines again"
 
 @pytest.fixture
 def server() -> Iterator[Influxd]:
-    """One that may be killed."""
+    """Return a server that the test may kill."""
     with Influxd() as server:
         execute(server.url, "CREATE DATABASE d")
         yield server
 
 
 def rows(server: Influxd, query: str) -> list[list[int]]:
-    """The rows of a query of one series, without their times."""
+    """Return the rows of a query of one series, without timestamps."""
     series = execute(server.url, query)["results"][0].get("series", [{"values": []}])
     return [row[1:] for row in series[0]["values"]]
 
@@ -37,56 +37,56 @@ def samples(server: Influxd) -> list[int]:
     return [number for (number,) in rows(server, "SELECT sample FROM d..machine")]
 
 
-def said(pattern: str, printed: str) -> int:
-    """The number in what was printed."""
+def printed_number(pattern: str, printed: str) -> int:
+    """Return the number in the printed output."""
     found = re.search(pattern, printed, re.MULTILINE)
     assert found is not None, printed
     return int(found[1])
 
 
-def test_collector_asyncio_outlives_a_crash_of_the_server(server: Influxd, tmp_path: Path) -> None:
-    with started("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
-        program.until(lambda: samples(server))
+def test_collector_asyncio_survives_a_server_crash(server: Influxd, tmp_path: Path) -> None:
+    with start_example("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
+        program.wait_until(lambda: samples(server))
         server.kill()
-        program.until(lambda: AWAY in program.err)
+        program.wait_until(lambda: AWAY in program.err)
         server.start()
-        program.until(lambda: BACK in program.err)
-        taken = said(r"^(\d+) samples taken", program.end(signal.SIGTERM))
+        program.wait_until(lambda: BACK in program.err)
+        taken = printed_number(r"^(\d+) samples taken", program.wait_for_exit(signal.SIGTERM))
     assert samples(server) == list(range(taken))
     assert not (tmp_path / "undelivered.lp").exists()
 
 
-def test_collector_asyncio_keeps_what_it_cannot_deliver(server: Influxd, tmp_path: Path) -> None:
+def test_collector_asyncio_keeps_undelivered_lines(server: Influxd, tmp_path: Path) -> None:
     kept = tmp_path / "undelivered.lp"
-    with started("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
-        program.until(lambda: samples(server))
+    with start_example("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
+        program.wait_until(lambda: samples(server))
         server.kill()
-        program.until(lambda: AWAY in program.err)
-        first = said(r"^(\d+) samples taken", program.end(signal.SIGINT))
+        program.wait_until(lambda: AWAY in program.err)
+        first = printed_number(r"^(\d+) samples taken", program.wait_for_exit(signal.SIGINT))
     assert f"saved in {kept.name}" in program.err
     assert kept.stat().st_size
 
-    with started("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
-        program.until(lambda: AWAY in program.err)
+    with start_example("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
+        program.wait_until(lambda: AWAY in program.err)
         server.start()
-        program.until(lambda: BACK in program.err)
-        second = said(r"^(\d+) samples taken", program.end(signal.SIGTERM))
+        program.wait_until(lambda: BACK in program.err)
+        second = printed_number(r"^(\d+) samples taken", program.wait_for_exit(signal.SIGTERM))
     assert "collecting samples until the server is reachable" in program.err
     assert samples(server) == [*range(first), *range(second)]
     assert not kept.exists()
 
 
-def test_collector_asyncio_ends_where_the_server_will_not_take_its_lines(server: Influxd, tmp_path: Path) -> None:
-    with started("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
-        program.until(lambda: samples(server))
+def test_collector_asyncio_exits_if_lines_are_permanently_rejected(server: Influxd, tmp_path: Path) -> None:
+    with start_example("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
+        program.wait_until(lambda: samples(server))
         execute(server.url, "DROP DATABASE d")
-        program.end(status=1)
+        program.wait_for_exit(status=1)
     assert "database not found" in program.err
     lines = (tmp_path / "undelivered.lp").read_text().splitlines()
     execute(server.url, "CREATE DATABASE d")
-    with started("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
-        program.until(lambda: len(samples(server)) > len(lines))
-        taken = said(r"^(\d+) samples taken", program.end(signal.SIGTERM))
+    with start_example("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
+        program.wait_until(lambda: len(samples(server)) > len(lines))
+        taken = printed_number(r"^(\d+) samples taken", program.wait_for_exit(signal.SIGTERM))
     assert len(samples(server)) == len(lines) + taken
 
 
@@ -100,28 +100,28 @@ def all_points(server: Influxd) -> int:
 
 
 def test_collector_trio(server: Influxd, tmp_path: Path) -> None:
-    with started("collector_trio", "--seconds", "100", url=server.url, database="d", folder=tmp_path) as program:
-        program.until(lambda: memory_points(server))
+    with start_example("collector_trio", "--seconds", "100", url=server.url, database="d", folder=tmp_path) as program:
+        program.wait_until(lambda: memory_points(server))
         server.kill()
         server.start()
         before = len(memory_points(server))
-        program.until(lambda: len(memory_points(server)) > before)
-        told = said(r"^(\d+) points stored in d\.", program.end(signal.SIGTERM))
-    assert f"{told} points stored, 0 pending" in program.err
-    assert told == all_points(server)
+        program.wait_until(lambda: len(memory_points(server)) > before)
+        printed = printed_number(r"^(\d+) points stored in d\.", program.wait_for_exit(signal.SIGTERM))
+    assert f"{printed} points stored, 0 pending" in program.err
+    assert printed == all_points(server)
 
 
-def test_collector_trio_is_killed_while_the_server_is_away(server: Influxd, tmp_path: Path) -> None:
-    with started("collector_trio", "--seconds", "100", url=server.url, database="d", folder=tmp_path) as program:
-        program.until(lambda: memory_points(server))
+def test_collector_trio_survives_a_kill_during_an_outage(server: Influxd, tmp_path: Path) -> None:
+    with start_example("collector_trio", "--seconds", "100", url=server.url, database="d", folder=tmp_path) as program:
+        program.wait_until(lambda: memory_points(server))
         server.kill()
-        program.until(lambda: AWAY in program.err)
-        lines = said(r"(\d+) are pending", program.err)
+        program.wait_until(lambda: AWAY in program.err)
+        lines = printed_number(r"(\d+) are pending", program.err)
         program.process.kill()
     server.start()
     before = all_points(server)
-    with started("collector_trio", "--seconds", "2", url=server.url, database="d", folder=tmp_path) as program:
-        told = said(r"^(\d+) points stored in d\.", program.end())
-    # What was stored before is sent again where that was not noted in the spool, and replaces itself.
-    assert before + lines < all_points(server) <= before + told
+    with start_example("collector_trio", "--seconds", "2", url=server.url, database="d", folder=tmp_path) as program:
+        printed = printed_number(r"^(\d+) points stored in d\.", program.wait_for_exit())
+    # Lines stored just before the kill may not be marked as stored in the spool; sending them again has no effect.
+    assert before + lines < all_points(server) <= before + printed
     assert [path.name for path in (tmp_path / "collected").iterdir()] == ["lock"]

@@ -1,4 +1,4 @@
-"""The live chart, asked over HTTP as its page does."""
+"""The live chart: its HTTP endpoints, requested as its page does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from influx_requests import InfluxDBClient
 
-from tests.examples.programs import started
+from tests.examples.programs import start_example
 from tests.servers.influxd import Influxd
 from tests.servers.ports import reserve_port
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def ask(port: int, path: str) -> tuple[int, Any]:
-    """Status and JSON of an answer."""
+def get_json(port: int, path: str) -> tuple[int, Any]:
+    """Return the status and decoded JSON of a response."""
     try:
-        with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=30) as answer:
-            return answer.status, json.load(answer)
+        with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=30) as response:
+            return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)
@@ -36,7 +36,7 @@ def test_live_chart(tmp_path: Path) -> None:
 
 
 def check_live_chart(port: int, tmp_path: Path) -> None:
-    host = "a' OR host =~ /./ OR host = 'b"  # what somebody may try
+    host = "a' OR host =~ /./ OR host = 'b"  # an injection attempt
     now = time.time_ns()
     points = [
         {
@@ -51,30 +51,30 @@ def check_live_chart(port: int, tmp_path: Path) -> None:
         client.create_database("d")
         client.write(points)
         client.write(f"machine,host=other cpu=1,load=1,memory_used=1i,network_in=1i,network_out=1i {now}")
-        with started("live_chart", "--port", str(port), url=server.url, database="d", folder=tmp_path) as program:
-            program.until(lambda: "Running on" in program.out)
-            with urllib.request.urlopen(f"http://localhost:{port}/", timeout=30) as answer:
-                assert answer.headers.get_content_type() == "text/html"
-                page = answer.read()
+        with start_example("live_chart", "--port", str(port), url=server.url, database="d", folder=tmp_path) as program:
+            program.wait_until(lambda: "Running on" in program.out)
+            with urllib.request.urlopen(f"http://localhost:{port}/", timeout=30) as response:
+                assert response.headers.get_content_type() == "text/html"
+                page = response.read()
             assert b"canvas" in page
-            assert b"://" not in page  # it needs nothing from elsewhere
-            assert ask(port, "/hosts") == (200, sorted([host, "other"]))
+            assert b"://" not in page  # no external resources
+            assert get_json(port, "/hosts") == (200, sorted([host, "other"]))
 
-            status, found = ask(port, "/data?" + urllib.parse.urlencode({"host": host, "seconds": 3600}))
+            status, found = get_json(port, "/data?" + urllib.parse.urlencode({"host": host, "seconds": 3600}))
             assert status == 200
             assert found["end"] - found["begin"] == 3600 * 1000
             assert all(found["begin"] <= row["time"] < found["end"] for row in found["rows"])
             assert {"time", "cpu", "load", "memory", "received", "sent"} == set(found["rows"][0])
-            status, minute = ask(port, "/data?" + urllib.parse.urlencode({"host": host, "seconds": 60}))
+            status, minute = get_json(port, "/data?" + urllib.parse.urlencode({"host": host, "seconds": 60}))
             assert [row["cpu"] for row in minute["rows"] if row["cpu"] is not None] == [19.0 - n for n in range(10)]
-            assert ask(port, "/data?host=nobody&seconds=60")[1]["rows"] == []
+            assert get_json(port, "/data?host=unknown&seconds=60")[1]["rows"] == []
             for wrong in ("", "?host=a", "?host=a&seconds=-1", "?host=a&seconds=1e9", "?host=a&seconds=90000"):
-                status, answered = ask(port, f"/data{wrong}")
+                status, answered = get_json(port, f"/data{wrong}")
                 assert (status, "request /data" in answered["error"]) == (400, True)
 
             server.kill()
-            status, answered = ask(port, "/hosts")
+            status, answered = get_json(port, "/hosts")
             assert (status, "cannot connect" in answered["error"]) == (503, True)
             server.start()
-            assert ask(port, "/hosts")[0] == 200
-            program.end(signal.SIGINT)
+            assert get_json(port, "/hosts")[0] == 200
+            program.wait_for_exit(signal.SIGINT)

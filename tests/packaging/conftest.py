@@ -1,4 +1,4 @@
-"""The wheels and sdists, built once per test session, also when pytest-xdist runs several workers."""
+"""Wheels and sdists, built once per test session, also with several pytest-xdist workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with each package's sdist and the wheel built from it."""
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent  # the workers of one session share it
+        base = base.parent  # shared by the workers of one session
     folder = base / "built"
     complete = base / "built.complete"
     with (base / "built.lock").open("w") as lock:

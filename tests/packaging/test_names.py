@@ -1,4 +1,4 @@
-"""No text tells users to install one of our packages by name: the names on PyPI are not ours yet; see RELEASING.md."""
+"""Installation hints: none installs our packages by name, as the names on PyPI are not ours yet (see RELEASING.md)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEXTS = [
     if path.is_file() and path.suffix in {"", ".md", ".py", ".rst", ".inc", ".toml", ".yml", ".yaml"}
 ]
 NAME = r"influx-(?:proto|aiohttp|trio|requests)"
-#: A command that installs, with a name of ours that is not the end of a path.
+#: An install command with the name of one of our packages that does not end a path.
 BY_NAME = re.compile(rf"(?:install|add|inject|uvx|pipx run)\b[^\n;|&)`]*?(?<![\w./*-]){NAME}\b(?!-)")
 #: An extra of a named package, as in an installation hint.
 EXTRA = re.compile(rf"(?<![\w./-]){NAME}\[")
@@ -38,7 +38,7 @@ def hints(text: str) -> list[str]:
     return [found[0] for pattern in (BY_NAME, EXTRA) for found in pattern.finditer(text)]
 
 
-def test_no_text_installs_our_packages_by_name() -> None:
+def test_texts_do_not_install_our_packages_by_name() -> None:
     found = {}
     for path in TEXTS:
         text = path.read_text()
@@ -62,7 +62,7 @@ def test_hints_are_found(text: str) -> None:
     assert hints(text)
 
 
-def test_an_adapter_is_installed_together_with_the_core() -> None:
+def test_adapters_are_installed_together_with_the_core() -> None:
     """pip would otherwise look up `influx-proto` on PyPI."""
     commands = [
         line
@@ -96,7 +96,7 @@ def project(organization: str | None = None, **roles: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ours", [project("we"), project(we="Owner"), project("we", other="Owner")])
-def test_a_name_of_ours_may_be_published(script: ModuleType, ours: Any) -> None:
+def test_our_name_may_be_published(script: ModuleType, ours: Any) -> None:
     assert script.problem("influx-proto", ours, owner="we", new=set()) is None
 
 
@@ -114,16 +114,16 @@ def test_a_name_of_ours_may_be_published(script: ModuleType, ours: Any) -> None:
         (None, "is not registered"),
     ],
 )
-def test_a_name_that_is_not_ours_must_not_be_published(script: ModuleType, foreign: Any, why: str) -> None:
+def test_foreign_name_must_not_be_published(script: ModuleType, foreign: Any, why: str) -> None:
     assert why in script.problem("influx-proto", foreign, owner="we", new={"influx-trio"})
 
 
-def test_a_new_name_passes_only_while_it_is_unregistered(script: ModuleType) -> None:
+def test_new_name_passes_only_while_it_is_unregistered(script: ModuleType) -> None:
     assert script.problem("influx-proto", None, owner="we", new={"influx-proto"}) is None
     assert script.problem("influx-proto", project(ttm="Owner"), owner="we", new={"influx-proto"})
 
 
-def test_the_names_of_distributions(script: ModuleType, built: Path) -> None:
+def test_names_of_distributions(script: ModuleType, built: Path) -> None:
     found = script.distributions([path.name for path in built.iterdir()])
     assert found == {"influx-proto", "influx-aiohttp", "influx-trio", "influx-requests"}
     assert script.distributions(["a_b.c-1.0rc1.tar.gz", "d-1-py3-none-any.whl"]) == {"a-b-c", "d"}
@@ -132,7 +132,7 @@ def test_the_names_of_distributions(script: ModuleType, built: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError("no route to host"), ValueError("not JSON")])
-def test_a_failed_request_prevents_the_release(
+def test_failed_request_prevents_the_release(
     script: ModuleType,
     built: Path,
     failure: Exception,
@@ -148,7 +148,7 @@ def test_a_failed_request_prevents_the_release(
     assert str(failure) in capsys.readouterr().err
 
 
-def test_an_empty_folder_and_an_empty_owner_prevent_the_release(
+def test_empty_folder_and_an_empty_owner_prevent_the_release(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["names.py", str(tmp_path), "--owner", "we"])

@@ -1,4 +1,4 @@
-"""The packages as users get them: built, installed without the sources beside them, and used."""
+"""The built packages: installed without the sources and used as users do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PACKAGES = ["influx-proto", *ADAPTERS]
 EXTRAS = {"arrow", "pandas", "polars"}
 #: For its command line.
 EXTRAS_OF_ONE = {"influx-requests": {"cli", "parquet", "plot"}}
-#: What a package brings in; the libraries under it may bring in more, but never what stands with another package.
+#: Dependencies of each package. These may bring in more, but never those of another package.
 OWN = {
     "influx-proto": {"msgspec", "wcwidth"},
     "influx-aiohttp": {"influx-proto", "aiohttp"},
@@ -65,7 +65,7 @@ def project_of(package: str) -> dict[str, Any]:
     return project
 
 
-def own(built: Path, package: str, extra: str = "") -> list[str]:
+def own_requirements(built: Path, package: str, extra: str = "") -> list[str]:
     """Return requirements for a package and the core that name our wheels by path, so no index can supply them."""
     extras = {"influx-proto": "", package: f"[{extra}]" if extra else ""}
     return [f"{name}{extras[name]} @ {only(built, f'{module_of(name)}-*.whl').as_uri()}" for name in extras]
@@ -83,17 +83,24 @@ def constraints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def install(built: Path, constraints: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """`install(package)` returns the Python of a new environment that contains that package and its dependencies."""
-    made: dict[str, Path] = {}
+    installed: dict[str, Path] = {}
 
     def install(package: str) -> Path:
-        if package not in made:
+        if package not in installed:
             folder = tmp_path_factory.mktemp(package)
             venv.create(folder, with_pip=False)
-            made[package] = folder / "bin" / "python"
+            installed[package] = folder / "bin" / "python"
             run(
-                *UV, "install", "--python", made[package], "--constraint", constraints, *own(built, package), cwd=folder
+                *UV,
+                "install",
+                "--python",
+                installed[package],
+                "--constraint",
+                constraints,
+                *own_requirements(built, package),
+                cwd=folder,
             )
-        return made[package]
+        return installed[package]
 
     return install
 
@@ -104,7 +111,7 @@ def only(folder: Path, pattern: str) -> Path:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_wheel_is_typed_and_licensed(built: Path, package: str) -> None:
+def test_wheel_is_typed_and_licensed(built: Path, package: str) -> None:
     module = module_of(package)
     names = zipfile.ZipFile(only(built, f"{module}-*.whl")).namelist()
     assert f"{module}/py.typed" in names
@@ -113,7 +120,7 @@ def test_a_wheel_is_typed_and_licensed(built: Path, package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_sdist_and_wheel_have_the_files_of_the_sources(built: Path, package: str) -> None:
+def test_sdist_and_wheel_contain_the_sources(built: Path, package: str) -> None:
     module = module_of(package)
     folder = ROOT / "packages" / package / "src"
     sources = {
@@ -130,20 +137,20 @@ def test_sdist_and_wheel_have_the_files_of_the_sources(built: Path, package: str
     assert in_sdist - others == {f"src/{name}" for name in sources}
 
 
-def test_twine_finds_nothing_to_complain_about(built: Path) -> None:
-    """Nor is there anything in the descriptions that cannot be shown."""
-    said = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *sorted(built.iterdir()))
-    assert said.count("PASSED") == 2 * len(PACKAGES)
+def test_twine_check_passes(built: Path) -> None:
+    """Its README checks also pass."""
+    output = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *sorted(built.iterdir()))
+    assert output.count("PASSED") == 2 * len(PACKAGES)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_links_of_a_readme_lead_somewhere_from_anywhere(package: str) -> None:
-    """It is read on PyPI, where there are no files beside it."""
+def test_readme_links_are_absolute(package: str) -> None:
+    """PyPI shows the README without the repository's files, so links must be absolute."""
     assert all(re.match("https://|#", target) for target in re.findall(r"\]\(([^)]*)\)", readme_of(package)))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_there_is_one_version(built: Path, package: str) -> None:
+def test_versions_are_equal(built: Path, package: str) -> None:
     module = importlib.import_module(module_of(package))
     assert module.__version__ == __version__
     only(built, f"{module.__name__}-{__version__}.tar.gz")
@@ -152,7 +159,7 @@ def test_there_is_one_version(built: Path, package: str) -> None:
         assert getattr(module, name).user_agent.startswith(f"{package}/{__version__} ")
 
 
-def test_the_citation_and_the_changelog_have_the_version() -> None:
+def test_citation_and_the_changelog_have_the_version() -> None:
     citation = (ROOT / "CITATION.cff").read_text()
     assert f"\nversion: {__version__}\n" in citation
     [date] = re.findall(r'^date-released: "(\S+)"$', citation, re.MULTILINE)
@@ -160,7 +167,7 @@ def test_the_citation_and_the_changelog_have_the_version() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_classifiers_are_what_the_workflows_test(package: str) -> None:
+def test_classifiers_match_the_workflows(package: str) -> None:
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     [pythons] = re.findall(r"python: \[(.*)\]", workflow)
     [systems] = re.findall(r"os: \[(.*)\]", workflow)
@@ -176,14 +183,14 @@ def test_the_classifiers_are_what_the_workflows_test(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_all_packages_have_the_same_authors_and_addresses(package: str) -> None:
+def test_all_packages_have_the_same_authors_and_urls(package: str) -> None:
     for key in ("authors", "urls", "requires-python"):
         assert project_of(package)[key] == project_of("influx-proto")[key]
     assert f"repository-code: {project_of(package)['urls']['Repository']}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 @pytest.mark.parametrize("package", ADAPTERS)
-def test_an_adapter_needs_the_core_it_is_released_with_or_a_later_compatible_one(package: str) -> None:
+def test_adapter_requires_a_compatible_core(package: str) -> None:
     [core] = [each for each in map(Requirement, project_of(package)["dependencies"]) if each.name == "influx-proto"]
     version = Version(__version__)
     assert str(min(core.specifier, key=str)) == f"<{version.major}.{version.minor + 1}"
@@ -191,14 +198,14 @@ def test_an_adapter_needs_the_core_it_is_released_with_or_a_later_compatible_one
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_extras_are_the_same_for_all_and_stand_in_the_readme(package: str) -> None:
+def test_extras_are_equal_and_documented(package: str) -> None:
     assert project_of(package)["optional-dependencies"].keys() == EXTRAS | EXTRAS_OF_ONE.get(package, set())
     in_readme = re.findall(r"^\| `\[(\w+)\]` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert set(in_readme) == EXTRAS.union(*EXTRAS_OF_ONE.values())
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_only_what_is_needed_is_installed(install: Callable[[str], Path], package: str) -> None:
+def test_only_required_dependencies_are_installed(install: Callable[[str], Path], package: str) -> None:
     listed = run(sys.executable, "-m", "pip", "--python", install(package), "list", "--format=json")
     names = {each["name"].lower() for each in json.loads(listed)}
     needed = {package} | OWN[package] | OWN["influx-proto"]
@@ -209,8 +216,8 @@ def test_only_what_is_needed_is_installed(install: Callable[[str], Path], packag
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_an_extra_brings_what_the_core_uses(built: Path, constraints: Path, package: str, tmp_path: Path) -> None:
-    (tmp_path / "requirements.in").write_text("\n".join(own(built, package, "pandas")))
+def test_extras_install_what_the_core_uses(built: Path, constraints: Path, package: str, tmp_path: Path) -> None:
+    (tmp_path / "requirements.in").write_text("\n".join(own_requirements(built, package, "pandas")))
     resolve = (*UV, "compile", "--no-header", "--no-annotate", "--python", sys.executable, "--constraint", constraints)
     resolved = [*map(Requirement, run(*resolve, "requirements.in", cwd=tmp_path).splitlines())]
     assert {each.name for each in resolved} >= {package, "influx-proto", *PANDAS_EXTRA}
@@ -218,7 +225,7 @@ def test_an_extra_brings_what_the_core_uses(built: Path, constraints: Path, pack
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_extras_install_without_orjson_where_it_has_no_wheels(built: Path, package: str) -> None:
+def test_extras_omit_orjson_on_platforms_without_wheels(built: Path, package: str) -> None:
     wheel = zipfile.ZipFile(only(built, f"{module_of(package)}-*.whl"))
     [metadata] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
     requirements = map(Requirement, Parser().parsestr(wheel.read(metadata).decode()).get_all("Requires-Dist", []))
@@ -233,10 +240,10 @@ def test_the_extras_install_without_orjson_where_it_has_no_wheels(built: Path, p
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_an_installed_package_works(
+def test_installed_package_works(
     install: Callable[[str], Path], package: str, influxd: Server, database: str, tmp_path: Path
 ) -> None:
-    """The program of its README, which needs a server, over the clients; over the core, somebody's own client."""
+    """The README's program for a client; for the core, a client built on an existing HTTP library."""
     if package == "influx-proto":
         program = (ROOT / "examples" / "bring_your_own_http.py").read_text()
         expected = "databases"
@@ -246,14 +253,14 @@ def test_an_installed_package_works(
         program = program.replace('Client(database="testdb")', "Client.from_env()").replace("testdb", database)
         expected = "'load': 0.64"
     (tmp_path / "program.py").write_text(program)
-    said = run(
+    output = run(
         install(package), "-W", "error", "program.py", cwd=tmp_path, INFLUXDB_URL=f"{influxd.url}?database={database}"
     )
-    assert expected in said
+    assert expected in output
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_an_installed_package_is_what_is_imported(install: Callable[[str], Path], package: str, tmp_path: Path) -> None:
+def test_installed_package_is_imported(install: Callable[[str], Path], package: str, tmp_path: Path) -> None:
     module = module_of(package)
     found = run(install(package), "-c", f"import {module}; print({module}.__file__)", cwd=tmp_path)
     assert Path(found.strip()).is_relative_to(install(package).parents[1])
@@ -267,12 +274,12 @@ def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "bin" / "python"
     run(*UV, "install", "--python", python, "--no-deps", *built.glob("*.whl"))
     site = only(folder, "lib/python*/site-packages")
-    # Only the folder: editable installs in it are not looked at from here.
+    # add only the folder, so that its editable installs are not active
     (site / "libraries.pth").write_text(str(Path(pytest.__file__).parents[1]) + "\n")
     return python
 
 
-def test_the_command_line_is_installed(python: Path, tmp_path: Path) -> None:
+def test_command_line_is_installed(python: Path, tmp_path: Path) -> None:
     version = run(python, "-c", "import influx_requests; print(influx_requests.__version__)", cwd=tmp_path)
     for command in ([python.parent / "influx-requests"], [python, "-m", "influx_requests"]):
         assert run(*command, "--version", cwd=tmp_path) == f"influx-requests {version}"

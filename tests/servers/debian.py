@@ -1,4 +1,4 @@
-"""Programs that tests need, out of Debian's packages: unpacked into `.cache`, without root, and without any service."""
+"""Programs for the tests from Debian packages, unpacked into `.cache` without root or running services."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 CACHE = Path(__file__).resolve().parents[2] / ".cache"
 
 
-class NotToBeHadError(RuntimeError):
-    """A program is neither installed nor to be fetched; says what was tried."""
+class ProgramUnavailableError(RuntimeError):
+    """A program is neither installed nor available from Debian; the message says what was tried."""
 
 
-def unpacked(package: str, program: str) -> Path:
-    """The path of a package's program in `.cache`, where the package is unpacked if need be."""
+def unpack_program(package: str, program: str) -> Path:
+    """Return the path of a package's program in `.cache`; unpack the package there first if necessary."""
     target = CACHE / package
     found = target / program
     if not found.exists():
@@ -26,7 +26,9 @@ def unpacked(package: str, program: str) -> Path:
 
 def _fetch(package: str, target: Path) -> None:
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise NotToBeHadError(f"There is no {package}, and this is not Debian to fetch one from.")
+        raise ProgramUnavailableError(
+            f"{package} is not installed, and without apt-get and dpkg-deb it cannot be fetched."
+        )
     target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{package}-") as folder:
         try:
@@ -34,10 +36,10 @@ def _fetch(package: str, target: Path) -> None:
             (archive,) = Path(folder).glob(f"{package}_*.deb")
             _run("dpkg-deb", "-x", str(archive), f"{folder}/{package}")
         except subprocess.CalledProcessError as error:
-            raise NotToBeHadError(
-                f"There is no {package}, and `{' '.join(error.cmd)}` failed:\n{error.output}"
+            raise ProgramUnavailableError(
+                f"{package} is not installed, and `{' '.join(error.cmd)}` failed:\n{error.output}"
             ) from None
-        # Whole or not at all, also when two do this at once: the rename fails for whoever comes second.
+        # The rename is atomic, and fails for the second of two concurrent processes.
         try:
             Path(folder, package).rename(target)
         except OSError:
@@ -50,7 +52,7 @@ def _download(package: str, folder: Path) -> None:
     try:
         _run(*download, cwd=folder)
     except subprocess.CalledProcessError:
-        # No lists of packages yet, or old ones: fetching them is the one thing here that needs root.
+        # The package lists are missing or outdated. Updating them is the only step that needs root.
         update = _as_root("apt-get", "-q", "update")
         if update is None:
             raise
@@ -59,7 +61,7 @@ def _download(package: str, folder: Path) -> None:
 
 
 def _as_root(*command: str) -> tuple[str, ...] | None:
-    """The command as root runs it, if we can become root without asking anybody."""
+    """Return the command with a root prefix, or None if root is not available without a password."""
     if os.geteuid() == 0:
         return command
     sudo = shutil.which("sudo")

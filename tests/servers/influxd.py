@@ -1,10 +1,10 @@
-"""A real InfluxDB 1.x for tests, examples and benchmarks: found or fetched, started on a free port, stopped.
+"""Real InfluxDB 1.x server for tests, examples and benchmarks: found or fetched, started on a free port, stopped.
 
     with Influxd() as server:
         ...  # server.url
 
-Run as a program, `python -m tests.servers.influxd` keeps one in the foreground until Ctrl-C; with `--install` it only
-makes sure that there is one to start. Where `INFLUXDB_URL` names a server that runs, `running_server()` uses that.
+Run as a program, `python -m tests.servers.influxd` keeps a server in the foreground until Ctrl-C; with `--install` it
+only installs influxd if necessary. `running_server()` uses the server at `INFLUXDB_URL` if that is set.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
-from tests.servers.debian import NotToBeHadError, unpacked
+from tests.servers.debian import ProgramUnavailableError, unpack_program
 from tests.servers.folders import make_data_folder
 from tests.servers.leash import release_leash, start_leash
 from tests.servers.ports import reserve_port
@@ -39,33 +39,33 @@ START_DEADLINE = 30.0
 STOP_DEADLINE = 10.0
 POLL = 0.01
 
-HOW_TO_GET_ONE = (
+INSTALL_HINT = (
     "Install InfluxDB 1.x so that `influxd` is on PATH (Debian: apt-get install influxdb), "
-    "or set INFLUXDB_URL to a server that runs."
+    "or set INFLUXDB_URL to a running server."
 )
 
 Option: TypeAlias = str | int | float | bool
 
 
 class InfluxdError(RuntimeError):
-    """There is no influxd to be had, or it does not start, or it refuses a statement."""
+    """influxd is not available, does not start, or rejects a statement."""
 
 
 class Server(Protocol):
-    """What everybody needs to know about a server, whoever started it."""
+    """A server that is running, whether or not the tests started it."""
 
     @property
     def url(self) -> str: ...
 
 
 class Influxd:
-    """A real influxd on a free port of the loopback, its data in a temporary folder that is gone at the end.
+    """A real influxd on a free loopback port, with its data in a temporary folder that is deleted on exit.
 
     The port stays reserved from `__enter__` to `__exit__`. While no influxd runs, connections are refused, and `start`
-    gets the same port again.
+    uses the same port again.
 
-    `https` is the files of a certificate and its key. `http` overrides values of the configuration's section of that
-    name, `sections` those of any other: `Influxd(http={"max-body-size": 1000}, sections={"data": {...}})`.
+    `https` is a certificate file and a key file. `http` overrides values in the configuration's section of that name,
+    `sections` values in any other: `Influxd(http={"max-body-size": 1000}, sections={"data": {...}})`.
     """
 
     host = "127.0.0.1"
@@ -80,7 +80,7 @@ class Influxd:
         http: Mapping[str, Option] | None = None,
         sections: Mapping[str, Mapping[str, Option]] | None = None,
     ) -> None:
-        self.port = 0  # chosen on entering
+        self.port = 0  # chosen in `__enter__`
         self.unix_socket = unix_socket
         self.scheme = "https" if https else "http"
         self._http: dict[str, Option] = {"log-enabled": False, "auth-enabled": auth}
@@ -119,13 +119,13 @@ class Influxd:
 
     @property
     def log(self) -> str:
-        """What it has logged since its last start."""
+        """Return the log since the last start."""
         return self._log_file.read_text(errors="replace")
 
     def start(self) -> None:
-        """Start it and wait until it answers: after `stop` or `kill` on the same port and the same data."""
+        """Start the server and wait until it responds. After `stop` or `kill` it has the same port and data."""
         if self._process is not None:
-            raise InfluxdError("influxd runs already")
+            raise InfluxdError("influxd is already running")
         self._mend_log()
         self._launch()
         try:
@@ -135,7 +135,7 @@ class Influxd:
             raise
 
     def stop(self) -> None:
-        """Ask it to leave, as an administrator does; nothing is lost."""
+        """Stop the server gracefully, without data loss."""
         if self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -143,7 +143,7 @@ class Influxd:
             self.kill()
 
     def kill(self) -> None:
-        """End it on the spot, as a crash does. Its folder stays."""
+        """Kill the server, as in a crash. Its folder stays."""
         if self._process is not None:
             with self._process as process:
                 process.kill()
@@ -152,17 +152,18 @@ class Influxd:
         self._process = self._leash = None
 
     def _mend_log(self) -> None:
-        """Cut off the entry of its write-ahead log in which it was killed.
+        """Remove the incomplete last entry of the write-ahead log after a kill.
 
-        It does so itself, but goes on writing behind the place, and at its next start it takes the gap for the end: all
-        that it has acknowledged in between is lost then, whatever a client does.
+        influxd skips the incomplete entry and appends new ones behind it. At its next start it stops reading there, so
+        all writes that it acknowledged in between would be lost, whatever the client does.
         """
         for path in self.folder.glob("wal/**/*.wal"):
             data = path.read_bytes()
             whole = end = 0
             while end <= len(data):
                 whole = end
-                end = whole + 5 + int.from_bytes(data[whole + 1 : whole + 5])  # a byte for its kind, and its length
+                # One byte for the type, four for the length.
+                end = whole + 5 + int.from_bytes(data[whole + 1 : whole + 5])
             os.truncate(path, whole)
 
     @property
@@ -171,11 +172,11 @@ class Influxd:
 
     def _launch(self) -> None:
         command: list[str | Path] = [find_influxd(), "run", "-config", self._write_config()]
-        # influxd takes INFLUXDB_* variables for settings, which go before those of the file.
+        # INFLUXDB_* variables would override the configuration file.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("INFLUXDB_")}
         if self.unix_socket is not None:
             self.unix_socket.unlink(missing_ok=True)
-        # In a session of its own a Ctrl-C at the terminal does not reach it before those who use it are done.
+        # In a new session, so that a Ctrl-C at the terminal does not stop the server before its clients are done.
         with self._log_file.open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
@@ -199,7 +200,7 @@ class Influxd:
         lines = ["reporting-disabled = true", f'bind-address = "{self.host}:0"']
         for name, values in sections.items():
             lines.append(f"[{name}]")
-            # JSON's strings, numbers and booleans are TOML's as well.
+            # JSON strings, numbers and booleans are also valid TOML.
             lines.extend(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
         path = self.folder / "influxd.conf"
         path.write_text("\n".join(lines) + "\n")
@@ -212,7 +213,7 @@ class Influxd:
                 status = self._process.wait(POLL)
                 raise InfluxdError(f"influxd ended with status {status} instead of starting. Its log:\n{self._tail()}")
             if time.monotonic() > deadline:
-                raise InfluxdError(f"influxd does not answer after {START_DEADLINE:.0f} s. Its log:\n{self._tail()}")
+                raise InfluxdError(f"influxd did not respond within {START_DEADLINE:.0f} s. Its log:\n{self._tail()}")
 
     def _is_ready(self) -> bool:
         if self.unix_socket is not None and not self.unix_socket.exists():
@@ -224,30 +225,30 @@ class Influxd:
         )
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/ping")
-            return connection.getresponse().status in {200, 204, 401}  # 401 where a ping needs a password too
+            return connection.getresponse().status in {200, 204, 401}  # 401 if a ping requires credentials
         return False
 
     def _tail(self) -> str:
         return "\n".join(self.log.splitlines()[-20:])
 
 
-class _Given:
+class _ExistingServer:
     def __init__(self, url: str) -> None:
         self.url = url
 
 
 @contextlib.contextmanager
 def running_server() -> Generator[Server]:
-    """The server that `INFLUXDB_URL` names, or else one that is started, and stopped at the end."""
+    """Yield the server at `INFLUXDB_URL`, or start one and stop it at the end."""
     if url := os.environ.get("INFLUXDB_URL"):
-        yield _Given(url)
+        yield _ExistingServer(url)
     else:
         with Influxd() as server:
             yield server
 
 
 def execute(url: str, statement: str) -> Any:
-    """Run an InfluxQL statement with nothing but the standard library, for fixtures and for checking on clients."""
+    """Run an InfluxQL statement with only the standard library, for fixtures and for checks of clients."""
     parts = urllib.parse.urlsplit(url)
     headers: dict[str, str] = {}
     if parts.username is not None:
@@ -257,24 +258,24 @@ def execute(url: str, statement: str) -> Any:
     form = urllib.parse.urlencode({"q": statement, "epoch": "ns"}).encode()
     try:
         with urllib.request.urlopen(urllib.request.Request(address.geturl(), form, headers), timeout=30) as response:
-            answer = json.load(response)
+            document = json.load(response)
     except urllib.error.HTTPError as error:
         with error:
             raise InfluxdError(f"{statement}: {error.code} {error.read().decode(errors='replace')}") from None
-    for result in answer["results"]:
+    for result in document["results"]:
         if "error" in result:
             raise InfluxdError(f"{statement}: {result['error']}")
-    return answer
+    return document
 
 
 def find_influxd() -> Path:
-    """InfluxDB 1.x's server on PATH, else the one of Debian's package in `.cache`, where it is unpacked if need be."""
+    """Return influxd 1.x from PATH, or from Debian's package in `.cache`, which is unpacked there if necessary."""
     if (installed := shutil.which("influxd")) and _is_version_1(installed):
         return Path(installed)
     try:
-        return unpacked("influxdb", "usr/bin/influxd")
-    except NotToBeHadError as error:
-        raise InfluxdError(f"There is no influxd on PATH. {error}\n{HOW_TO_GET_ONE}") from None
+        return unpack_program("influxdb", "usr/bin/influxd")
+    except ProgramUnavailableError as error:
+        raise InfluxdError(f"influxd is not on PATH. {error}\n{INSTALL_HINT}") from None
 
 
 def _is_version_1(influxd: str) -> bool:

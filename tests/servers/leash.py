@@ -9,8 +9,8 @@ from pathlib import Path
 def start_leash(server: subprocess.Popen[bytes], folder: Path) -> subprocess.Popen[bytes]:
     """Start a process that kills `server` and removes `folder` when this process ends, however it ends.
 
-    At the end of this process the kernel closes its end of the pipe, and the shell's `read` returns. Linux's
-    PR_SET_PDEATHSIG would act too early: at the end of the *thread* that started the server.
+    When this process ends, the kernel closes its end of the pipe, and the shell's `read` returns. Linux's
+    PR_SET_PDEATHSIG would act too early: when the *thread* that started the server ends.
     """
     return subprocess.Popen(
         ["/bin/sh", "-c", 'read -r _; kill -9 "$0"; rm -rf "$1"', str(server.pid), folder],
@@ -22,6 +22,6 @@ def start_leash(server: subprocess.Popen[bytes], folder: Path) -> subprocess.Pop
 
 
 def release_leash(leash: subprocess.Popen[bytes]) -> None:
-    """End the process of `start_leash` without effect."""
+    """End the process of `start_leash` without killing the server."""
     with leash:
         leash.kill()

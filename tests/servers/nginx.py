@@ -1,9 +1,9 @@
-"""A real nginx before a server: TLS, a path prefix, compression, client certificates, as a service is deployed.
+"""Real nginx in front of a server, as in a deployment: TLS, a path prefix, compression, client certificates.
 
     with Nginx(influxd.url, certificate=(chain, key)) as proxy:
         ...  # proxy.url, which ends in /influx
 
-`python -m tests.servers.nginx --install` only makes sure that there is one to start.
+`python -m tests.servers.nginx --install` only installs nginx if necessary.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.servers.debian import unpacked
+from tests.servers.debian import unpack_program
 from tests.servers.folders import make_data_folder
 from tests.servers.leash import release_leash, start_leash
 from tests.servers.ports import reserve_port
@@ -61,7 +61,7 @@ http {{
 
 
 class Nginx:
-    """nginx on a free port of the loopback, before `upstream`, with a certificate chain and its key."""
+    """nginx on a free loopback port, in front of `upstream`, with a certificate chain and its key."""
 
     host = "127.0.0.1"
 
@@ -134,9 +134,9 @@ class Nginx:
 
 
 def find_nginx() -> Path:
-    """nginx on PATH or among the system's own, else the one of Debian's package in `.cache`."""
+    """Return nginx from PATH or the system's folders, or from Debian's package in `.cache`."""
     installed = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
-    return Path(installed) if installed else unpacked("nginx", "usr/sbin/nginx")
+    return Path(installed) if installed else unpack_program("nginx", "usr/sbin/nginx")
 
 
 if __name__ == "__main__":

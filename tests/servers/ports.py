@@ -1,4 +1,4 @@
-"""Ports reserved for servers that cannot report which free port they chose, or that restart on the same one."""
+"""Reserved ports, for servers that cannot report which free port they chose, or that restart on the same one."""
 
 from __future__ import annotations
 

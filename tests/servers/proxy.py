@@ -1,10 +1,10 @@
-"""An HTTP proxy that works: absolute targets for http, CONNECT for https. It records the heads that it is sent.
+"""Working HTTP proxy: absolute targets for http, CONNECT for https. It records the request heads.
 
 with Proxy() as proxy, InfluxDBClient(..., proxy=proxy.url) as client:
     ...
 assert proxy.heads[0].startswith(b"GET http://")
 
-`JSONOnly(url)` is a server made of it, which answers JSON whatever it is asked for.
+`JSONOnly(url)` is a variant that makes a server always respond with JSON.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import threading
 from typing import Self
 from urllib.parse import urlsplit
 
-_REFUSAL = (
+_AUTH_REQUIRED = (
     b"HTTP/1.1 407 Proxy Authentication Required\r\n"
     b"Content-Type: text/html\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"
 )
 
 
 class Proxy:
-    """Serves on a free port of 127.0.0.1, a thread for each direction of each connection.
+    """Proxy on a free port of 127.0.0.1, with a thread for each direction of each connection.
 
-    With `credentials`, the value of a `Proxy-Authorization` header, it serves nobody else.
+    With `credentials`, it rejects requests without this `Proxy-Authorization` value.
     """
 
     host = "127.0.0.1"
@@ -55,7 +55,7 @@ class Proxy:
             each.close()
 
     def _start(self, target: object, *args: object) -> None:
-        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]  # a function it is
+        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]  # a function
         self._threads.append(thread)
         thread.start()
 
@@ -77,14 +77,14 @@ class Proxy:
             self.heads.append(head)
             line, *fields = head.split(b"\r\n")
             if self._credentials is not None and f": {self._credentials}".encode() not in head:
-                client.sendall(_REFUSAL)
+                client.sendall(_AUTH_REQUIRED)
                 client.shutdown(socket.SHUT_WR)
                 return
             method, target, version = line.split(b" ")
             if method == b"CONNECT":
                 host, _, port = target.decode().rpartition(":")
                 try:
-                    server = self._connected(host.strip("[]"), int(port))
+                    server = self._connect(host.strip("[]"), int(port))
                 except ConnectionRefusedError:
                     client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
                     return
@@ -96,16 +96,16 @@ class Proxy:
             self._copy(server, client)
 
     def _forward(self, method: bytes, target: bytes, version: bytes, fields: list[bytes], rest: bytes) -> socket.socket:
-        """Send one request on; the server closes after its answer, so that no other can come on this connection."""
+        """Forward one request. The server closes the connection after its response: no second request is forwarded."""
         parts = urlsplit(target.decode())
         assert parts.scheme == "http", target
-        server = self._connected(parts.hostname or "", parts.port or 80)
+        server = self._connect(parts.hostname or "", parts.port or 80)
         path = parts._replace(scheme="", netloc="").geturl().encode()
         kept = [field for field in fields if not field.lower().startswith((b"proxy-authorization:", b"connection:"))]
         server.sendall(b"\r\n".join([b" ".join((method, path, version)), *kept, b"Connection: close", b"", rest]))
         return server
 
-    def _connected(self, host: str, port: int) -> socket.socket:
+    def _connect(self, host: str, port: int) -> socket.socket:
         server = socket.create_connection((host, port), timeout=10)
         server.settimeout(None)
         self._sockets.append(server)
@@ -121,7 +121,7 @@ class Proxy:
 
 
 class JSONOnly(Proxy):
-    """The server at `upstream`, as if it knew no `Accept`: it is not told of it, and answers JSON."""
+    """The server at `upstream`, without the clients' `Accept` headers, so that it responds with JSON."""
 
     def __init__(self, upstream: str) -> None:
         super().__init__()

@@ -1,14 +1,14 @@
-r"""A TCP server that says what its script says, byte for byte: for what a real server cannot be made to do.
+r"""TCP server that sends scripted bytes, for responses that a real server cannot be made to send.
 
     with ScriptedServer([reply(503), [Receive(), Send(b"HTTP/1.1 200 OK\r\n"), Reset()]]) as server:
         ...  # server.url
     assert [request.target for request in server.requests] == ["/ping", "/ping"]
 
-A script is a sequence of behaviours, and a behaviour is a sequence of steps. Each connection, in the order in which
-they come in, gets the next behaviour; when none is left, the last one again. After its last step it is closed.
+A script is a sequence of behaviors, and a behavior is a sequence of steps. Each new connection gets the next
+behavior, or the last one again if there are no more. After the last step the server closes the connection.
 
-A client may hang up at any time: that ends the connection's behaviour and is no error. Anything else that goes wrong in
-a step (such as bytes that are no HTTP request) is raised when the `with` block is left.
+If a client disconnects, the behavior of its connection ends without an error. Any other failure in a step (such as
+bytes that are not an HTTP request) is raised on exit from the `with` block.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came in: header names in lower case, the body without its chunks, and all of its bytes."""
+    """A received request: lower-case header names, the decoded body, and all raw bytes."""
 
     method: str
     target: str
@@ -37,19 +37,19 @@ class Request:
     connection: int  # counted from 1
 
 
-# What may be done on a connection
+# Steps
 
 
 class Step(Protocol):
     def run(self, connection: Connection) -> None: ...
 
 
-Behaviour: TypeAlias = "Sequence[Step]"
+Behavior: TypeAlias = "Sequence[Step]"
 
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """Read one request and record it; with `body=False` only its head, and the rest stays unread."""
+    """Read one request and record it; with `body=False` only its head, and the body stays unread."""
 
     body: bool = True
 
@@ -80,7 +80,7 @@ class Drip:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Do nothing for so many seconds, or until the server is closed."""
+    """Do nothing for `seconds`, or until the server is closed."""
 
     seconds: float
 
@@ -90,7 +90,7 @@ class Stall:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Keep the connection open until the client closes it; that it sends something instead is an error."""
+    """Keep the connection open until the client closes it. Data from the client is an error."""
 
     def run(self, connection: Connection) -> None:
         if data := connection.read():
@@ -108,17 +108,17 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connection properly. (With bytes left unread, TCP makes a reset of it.)"""
+    """Close the connection. (If bytes are unread, TCP sends an RST.)"""
 
     def run(self, connection: Connection) -> None:
         connection.socket.close()
 
 
-# What is usually said
+# Common responses
 
 
 def respond(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
-    """The bytes of a response. Its `Content-Length` is right unless the headers give one, or a transfer encoding."""
+    """Return the bytes of a response. `Content-Length` is correct unless the headers set it or a transfer encoding."""
     headers = dict(headers or {})
     if not {"content-length", "transfer-encoding"} & {name.lower() for name in headers}:
         headers["Content-Length"] = str(len(body))
@@ -128,34 +128,34 @@ def respond(status: int, headers: Mapping[str, str] | None = None, body: bytes =
 
 
 def chunked(*parts: bytes, end: bool = True) -> bytes:
-    """The parts as chunks of a body with `Transfer-Encoding: chunked`; without its end it is cut short."""
+    """Return the parts as a chunked body; with `end=False` the body is truncated."""
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n" * end
 
 
-def reply(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Behaviour:
-    """Answer one request and close, announced: whatever a client's pool is like, its next request gets the next one."""
+def reply(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Behavior:
+    """Return a behavior that responds to one request and closes, so that the next request gets the next behavior."""
     return [Receive(), Send(respond(status, {"Connection": "close", **(headers or {})}, body))]
 
 
 @contextlib.contextmanager
 def refused_port() -> Generator[int]:
-    """A port of 127.0.0.1 that refuses connections, and that nobody else can get meanwhile."""
+    """Yield a port of 127.0.0.1 that refuses connections and is reserved meanwhile."""
     with socket.socket() as bound:
-        bound.bind((ScriptedServer.host, 0))  # but never listens
+        bound.bind((ScriptedServer.host, 0))  # bound but not listening
         yield bound.getsockname()[1]
 
 
-# The server
+# Server
 
 
 class ScriptedServer:
-    """Serves its script on a free port of 127.0.0.1, a thread for each connection, until the `with` block is left."""
+    """Scripted server on a free port of 127.0.0.1, with a thread for each connection."""
 
     host = "127.0.0.1"
 
-    def __init__(self, script: Sequence[Behaviour]) -> None:
+    def __init__(self, script: Sequence[Behavior]) -> None:
         if not script:
-            raise ValueError("a script needs at least one behaviour")
+            raise ValueError("a script needs at least one behavior")
         self._script = script
         self._changed = threading.Condition()
         self._requests: list[Request] = []
@@ -188,17 +188,17 @@ class ScriptedServer:
 
     @property
     def connections(self) -> int:
-        """How many connections were accepted so far."""
+        """Return the number of connections accepted so far."""
         return len(self._connections)
 
     @property
     def requests(self) -> list[Request]:
-        """The requests received so far."""
+        """Return the requests received so far."""
         with self._changed:
             return list(self._requests)
 
     def wait_for(self, count: int, timeout: float = 5) -> Request:
-        """Wait until that many requests were received, and return the last of them."""
+        """Wait until `count` requests were received, and return the last of them."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._requests) >= count, timeout):
                 raise TimeoutError(f"received {len(self._requests)} requests in {timeout} s, not {count}")
@@ -211,8 +211,8 @@ class ScriptedServer:
                 accepted.close()
                 return
             number = len(self._connections) + 1
-            behaviour = self._script[min(number, len(self._script)) - 1]
-            connection = Connection(accepted, number, behaviour, self._record, self._errors.append, self._closing)
+            behavior = self._script[min(number, len(self._script)) - 1]
+            connection = Connection(accepted, number, behavior, self._record, self._errors.append, self._closing)
             self._connections.append(connection)
             connection.start()
 
@@ -222,45 +222,45 @@ class ScriptedServer:
             self._changed.notify_all()
 
 
-class _HungUpError(Exception):
-    """The client is gone, or the server is being closed."""
+class _DisconnectedError(Exception):
+    """The client disconnected, or the server is being closed."""
 
 
 class Connection:
-    """One accepted connection, and the thread that plays a behaviour on it."""
+    """An accepted connection and the thread that plays a behavior on it."""
 
     def __init__(
         self,
         accepted: socket.socket,
         number: int,
-        behaviour: Behaviour,
+        behavior: Behavior,
         record: Callable[[Request], None],
         fail: Callable[[Exception], None],
         closing: threading.Event,
     ) -> None:
         self.socket = accepted
-        self.request: Request | None = None  # the one that came last
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each Send leaves by itself
+        self.request: Request | None = None  # the last one received
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send each step's data at once
         self._number = number
-        self._behaviour = behaviour
+        self._behavior = behavior
         self._record = record
         self._fail = fail
         self._closing = closing
-        self._received = bytearray()  # and not yet read by a step
-        self._raw = bytearray()  # what the current request consists of so far
+        self._received = bytearray()  # not yet read by a step
+        self._raw = bytearray()  # bytes of the current request so far
         self._thread = threading.Thread(target=self._play, name=f"scripted connection {number}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def end(self) -> None:
-        with contextlib.suppress(OSError):  # closed by the script already
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes whatever the thread waits for
+        with contextlib.suppress(OSError):  # already closed by the script
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread if it is blocked
         self._thread.join()
 
     def pause(self, seconds: float) -> None:
         if self._closing.wait(seconds):
-            raise _HungUpError
+            raise _DisconnectedError
 
     def receive(self, *, body: bool) -> None:
         self._raw.clear()
@@ -273,23 +273,23 @@ class Connection:
                 key = name.lower()
                 headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
         except ValueError:
-            raise AssertionError(f"no HTTP request: {bytes(self._raw)!r}") from None
+            raise AssertionError(f"not an HTTP request: {bytes(self._raw)!r}") from None
         content = self._read_body(headers) if body else b""
         self.request = Request(method, target, headers, content, bytes(self._raw), self._number)
         self._record(self.request)
 
     def read(self) -> bytes:
-        """What the client sent and no step has read yet; waits for some, empty when there will be none."""
+        """Return unread data of the client. Blocks if there is none yet; returns empty bytes at end of file."""
         return self._take(len(self._received)) or self.socket.recv(65536)
 
     def _play(self) -> None:
-        with self.socket, contextlib.suppress(_HungUpError, ConnectionError):
+        with self.socket, contextlib.suppress(_DisconnectedError, ConnectionError):
             try:
-                for step in self._behaviour:
+                for step in self._behavior:
                     step.run(self)
-            except (_HungUpError, ConnectionError):
+            except (_DisconnectedError, ConnectionError):
                 raise
-            except Exception as error:  # noqa: BLE001 -- whatever it is, the test is to know
+            except Exception as error:  # noqa: BLE001 - raised on exit
                 self._fail(error)
 
     def _read_body(self, headers: Mapping[str, str]) -> bytes:
@@ -305,7 +305,7 @@ class Connection:
 
     def _expect_line_end(self) -> None:
         if (end := self._read_exactly(2)) != b"\r\n":
-            raise AssertionError(f"a chunk goes on after its size: {end!r}")
+            raise AssertionError(f"a chunk is longer than its size: {end!r}")
 
     def _read_until(self, mark: bytes) -> bytes:
         while (end := self._received.find(mark)) < 0:
@@ -319,7 +319,7 @@ class Connection:
 
     def _read_more(self) -> None:
         if not (data := self.socket.recv(65536)):
-            raise _HungUpError
+            raise _DisconnectedError
         self._received += data
 
     def _take(self, size: int) -> bytes:

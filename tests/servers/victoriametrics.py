@@ -1,9 +1,9 @@
-"""A real VictoriaMetrics, which takes InfluxDB's writes and stores them its own way.
+"""Real VictoriaMetrics, which accepts InfluxDB writes and stores each field as a series.
 
     with VictoriaMetrics() as server:
         ...  # server.url; server.samples("db") is what it has stored
 
-`python -m tests.servers.victoriametrics --install` only makes sure that there is one to start.
+`python -m tests.servers.victoriametrics --install` only installs it if necessary.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from tests.servers.debian import unpacked
+from tests.servers.debian import unpack_program
 from tests.servers.folders import make_data_folder
 from tests.servers.leash import release_leash, start_leash
 from tests.servers.ports import reserve_port
@@ -30,7 +30,7 @@ POLL = 0.01
 
 
 class Sample(NamedTuple):
-    """One value of one of its series; `labels` without the database and the name."""
+    """A value of a series; `labels` are without the database and the name."""
 
     name: str
     labels: tuple[tuple[str, str], ...]
@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
 
 class VictoriaMetrics:
-    """VictoriaMetrics on a free port of the loopback, its data in a temporary folder that is gone at the end."""
+    """VictoriaMetrics on a free loopback port, with its data in a temporary folder that is deleted on exit."""
 
     host = "127.0.0.1"
 
@@ -86,13 +86,14 @@ class VictoriaMetrics:
         shutil.rmtree(self._folder)
 
     def samples(self, database: str) -> list[Sample]:
-        """Everything that was written to a database, in order, by its own export."""
-        self._get("/internal/force_flush")  # what was just written can be read from then on
+        """Return all samples of a database, in order, from the server's export."""
+        self._get("/internal/force_flush")  # makes recent writes readable
         lines = self._get("/api/v1/export?" + urllib.parse.urlencode({"match": f'{{db="{database}"}}'}))
         found: list[Sample] = []
         for line in lines.splitlines():
             series = json.loads(line)
-            values = map(float, series["values"])  # all it has are floats; whole ones it writes without a point
+            # All values are floats; the export writes whole ones without a decimal point.
+            values = map(float, series["values"])
             name = series["metric"].pop("__name__")
             del series["metric"]["db"]
             labels = tuple(sorted(series["metric"].items()))
@@ -116,9 +117,9 @@ class VictoriaMetrics:
 
 
 def find_victoriametrics() -> Path:
-    """`victoria-metrics` on PATH, else the one of Debian's package in `.cache`."""
+    """Return `victoria-metrics` from PATH, or from Debian's package in `.cache`."""
     installed = shutil.which("victoria-metrics")
-    return Path(installed) if installed else unpacked("victoria-metrics", "usr/bin/victoria-metrics")
+    return Path(installed) if installed else unpack_program("victoria-metrics", "usr/bin/victoria-metrics")
 
 
 if __name__ == "__main__":

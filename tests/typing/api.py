@@ -1,4 +1,4 @@
-"""How the public API looks to type checkers. Never run: mypy and pyright read it, from the sources and the wheels."""
+"""The public API as type checkers see it. Never run: mypy and pyright check it against the sources and the wheels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from influx_proto import (
 )
 
 
-def blocking() -> None:
+def check_sync() -> None:
     with influx_requests.InfluxDBClient("localhost", 8086, database="db", retry=RetryPolicy(attempts=3)) as client:
         assert_type(client, influx_requests.InfluxDBClient)
         assert_type(client.ping(), ServerInfo)
@@ -54,14 +54,14 @@ def blocking() -> None:
         assert_type(client.explain("SELECT 1"), str)
         assert_type(client.db, str | None)
         client.db = "other"
-        client.query(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # it has to be refused
+        client.query(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # must be rejected
         with client.batch_writer(max_lines=5) as writer:
             assert_type(writer, BatchWriter)
             assert_type(writer.write("m v=1"), Receipt)
-        client.query()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # it has to be refused
+        client.query()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # must be rejected
 
 
-async def awaiting() -> None:
+async def check_async() -> None:
     async with influx_aiohttp.AsyncInfluxDBClient(database="db", timeout=Timeout(total=5)) as client:
         assert_type(client, influx_aiohttp.AsyncInfluxDBClient)
         assert_type(await client.ping(), ServerInfo)
@@ -81,7 +81,7 @@ async def awaiting() -> None:
         assert_type(await other.ping(), ServerInfo)
 
 
-def on_the_class(headers: Mapping[str, str], body: bytes) -> None:
+def check_class_attributes(headers: Mapping[str, str], body: bytes) -> None:
     assert_type(ops.query("SELECT 1"), Op[QueryResult])
     assert_type(ops.query("SELECT 1").read(200, headers, body), QueryResult)
     assert_type(ops.write("m v=1"), Op[bool])

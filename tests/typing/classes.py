@@ -1,4 +1,4 @@
-"""How decorated classes look to type checkers: as what they are. Never run: mypy and pyright read it."""
+"""Decorated classes as type checkers see them. Never run: mypy and pyright check it in the sources and the wheels."""
 
 from __future__ import annotations
 
@@ -96,15 +96,15 @@ def attributes(bare: Bare, data: Data, other: Attrs, struct: Struct) -> None:
     assert_type(struct.load, float)
 
 
-def made(at: datetime) -> None:
+def check_construction(at: datetime) -> None:
     bare = Bare("m", 1, "h", Mood.GOOD, Color.RED, True, None, Decimal(1), 1, None, Mood.GOOD, Color.RED)
     assert_type(bare, Bare)
     assert_type(Data(at), Data)
     assert_type(serialize([bare, Data(at), Attrs("now", 1.5), Struct(1.5), Functional("a", 1.5)]), bytes)
-    Data("now")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # it has to be refused
-    Bare("m", 1, "h", Mood.GOOD, Mood.GOOD, True, None, Decimal(1), 1, None, Mood.GOOD)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # it has to be refused
-    lineprotocol(Data, tags={})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]  # it has to be refused
-    lineprotocol(5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]  # it has to be refused
+    Data("now")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # must be rejected
+    Bare("m", 1, "h", Mood.GOOD, Mood.GOOD, True, None, Decimal(1), 1, None, Mood.GOOD)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # must be rejected
+    lineprotocol(Data, tags={})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]  # must be rejected
+    lineprotocol(5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]  # must be rejected
 
 
 def decorated_later() -> None:

@@ -1,4 +1,4 @@
-"""influx-aiohttp."""
+"""Driver for influx-aiohttp."""
 
 import influx_aiohttp
 

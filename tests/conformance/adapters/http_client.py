@@ -1,4 +1,4 @@
-"""The minimal example over `http.client`, which lacks everything."""
+"""Driver for the minimal example over `http.client`, which lacks every optional feature."""
 
 from typing import get_args
 

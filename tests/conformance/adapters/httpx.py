@@ -1,4 +1,4 @@
-"""The example over httpx."""
+"""Drivers for the example over httpx."""
 
 from examples.httpx_client import AsyncInfluxDBClient, InfluxDBClient
 from tests.conformance.drivers import Driver, Feature
@@ -6,7 +6,7 @@ from tests.conformance.drivers import Driver, Feature
 LACKS: frozenset[Feature] = frozenset({
     "early_answer",  # httpx reads the response only after it has sent the whole body
     "ipv6_zone",
-    "malformed_head",  # its exception for what is not HTTP is the one for a connection that ends
+    "malformed_head",  # httpx raises the same exception for a response that is not HTTP and for a closed connection
     "partial_head",
     "session",
     "spool",

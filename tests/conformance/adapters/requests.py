@@ -1,4 +1,4 @@
-"""influx-requests."""
+"""Driver for influx-requests."""
 
 import influx_requests
 

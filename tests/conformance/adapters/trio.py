@@ -1,4 +1,4 @@
-"""influx-trio."""
+"""Driver for influx-trio."""
 
 import influx_trio
 

@@ -1,7 +1,7 @@
-"""Answers that are cut, reset, stalled or dripped at each of their bytes, and answers that lie.
+"""Responses that are truncated, reset, stalled or dripped at each byte, and responses with contradictory framing.
 
-Whatever comes, a client gives the right result or one of our errors, in time: never a wrong result, never an exception
-of its library. A test is one fault at every place of one answer, many at a time.
+For every fault a client must return the right result or raise one of our errors, in time. It must never return a wrong
+result or raise an exception of its HTTP library. Each test tries one fault at every byte of one response, concurrently.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from influx_proto import InfluxDBError, ProtocolError, ResponseError, RetryPolic
 
 from tests.conformance.drivers import Driver
 from tests.servers.scripted import (
-    Behaviour,
+    Behavior,
     Close,
     Connection,
     Drip,
@@ -53,7 +53,7 @@ def write(client: Any, db: str) -> Any:
     return client.write("m v=1 1", db=db)
 
 
-def refused_write(client: Any, db: str) -> Any:
+def rejected_write(client: Any, db: str) -> Any:
     with pytest.raises(WriteError, match="nope") as caught:
         client.write("m v=1 1", db=db)
     assert caught.value.status == 400
@@ -66,138 +66,142 @@ def streamed_query(client: Any, db: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A whole answer, what is asked to get it, and what that is to give."""
+class Response:
+    """A complete response, the call that requests it, and the expected result."""
 
     do: Callable[[Any, str], Any]
     result: Any
     data: bytes
-    #: From which byte on it may be taken for whole: what follows says nothing that could change the result.
+    #: From this size on a truncated response may be accepted as complete: the rest cannot change the result.
     whole: int = field(default=0)
 
     @property
     def head(self) -> int:
-        """Where its body begins."""
+        """Return the offset of the body."""
         return self.data.index(b"\r\n\r\n", len(self.data) // 2 if b" 100 " in self.data else 0) + 4
 
     def is_whole(self, size: int) -> bool:
         return size >= (self.whole or len(self.data))
 
 
-def _with_length(do: Any, result: Any, status: int, headers: dict[str, str], body: bytes = b"") -> Answer:
-    return Answer(do, result, respond(status, headers, body))
+def _with_length(do: Any, result: Any, status: int, headers: dict[str, str], body: bytes = b"") -> Response:
+    return Response(do, result, respond(status, headers, body))
 
 
-def _in_chunks(do: Any, result: Any, status: int, headers: dict[str, str], *parts: bytes) -> Answer:
+def _in_chunks(do: Any, result: Any, status: int, headers: dict[str, str], *parts: bytes) -> Response:
     data = respond(status, {**headers, "Transfer-Encoding": "chunked"}, chunked(*parts))
-    return Answer(do, result, data, whole=len(data) - len(b"\r\n\r\n"))
+    return Response(do, result, data, whole=len(data) - len(b"\r\n\r\n"))
 
 
-ANSWERS = {
-    "a write": Answer(write, True, b"HTTP/1.1 204 No Content\r\nX-Influxdb-Version: 1.6.7\r\nRequest-Id: abc\r\n\r\n"),
+RESPONSES = {
+    "a write": Response(
+        write, True, b"HTTP/1.1 204 No Content\r\nX-Influxdb-Version: 1.6.7\r\nRequest-Id: abc\r\n\r\n"
+    ),
     "JSON in chunks": _in_chunks(query, ROWS, 200, JSON, BODY[:40], BODY[40:]),
     "a stream": _in_chunks(streamed_query, ROWS, 200, JSON, BODY[:40], BODY[40:]),
     "MessagePack": _with_length(query, ROWS, 200, {"Content-Type": "application/x-msgpack"}, PACKED),
     "JSON in gzip": _with_length(query, ROWS, 200, {**JSON, "Content-Encoding": "gzip"}, gzip.compress(BODY)),
-    "a refusal": _in_chunks(refused_write, "refused", 400, {**JSON, "X-Influxdb-Error": "nope"}, b'{"error":"nope"}'),
-    "JSON up to the end": Answer(
+    "a refusal": _in_chunks(rejected_write, "refused", 400, {**JSON, "X-Influxdb-Error": "nope"}, b'{"error":"nope"}'),
+    "JSON up to the end": Response(
         query,
         ROWS,
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + BODY,
         whole=len(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n") + len(BODY) - 1,
     ),
-    "after a 100": Answer(write, True, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"),
+    "after a 100": Response(write, True, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"),
 }
-EACH_ANSWER = pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+EACH_RESPONSE = pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
 
 
 @dataclass(frozen=True)
 class Play:
-    """Does what is asked for: the name of the request's database is the number of the behaviour."""
+    """Send the behavior whose number is the database name of the request."""
 
-    behaviours: Sequence[Behaviour]
+    behaviors: Sequence[Behavior]
 
     def run(self, connection: Connection) -> None:
         assert connection.request is not None
         number = parse_qs(urlsplit(connection.request.target).query)["db"][0]
-        for step in self.behaviours[int(number)]:
+        for step in self.behaviors[int(number)]:
             step.run(connection)
 
 
 def outcomes(
-    connect: Callable[..., Any], do: Callable[[Any, str], Any], behaviours: Sequence[Behaviour], **settings: Any
+    connect: Callable[..., Any], do: Callable[[Any, str], Any], behaviors: Sequence[Behavior], **settings: Any
 ) -> list[Any]:
-    """Give the result, or the exception, of each behaviour."""
+    """Return the result, or the exception, of each behavior."""
 
     def outcome(number: int) -> Any:
         try:
             return do(client, str(number))
-        except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - which one is what is tested
+        except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - the test checks the exception's type
             return error
 
-    with ScriptedServer([[Receive(), Play(behaviours)]]) as server, ThreadPoolExecutor(48) as pool:
+    with ScriptedServer([[Receive(), Play(behaviors)]]) as server, ThreadPoolExecutor(48) as pool:
         client = connect(server.url, retry=ONCE, **settings)
-        return list(pool.map(outcome, range(len(behaviours))))
+        return list(pool.map(outcome, range(len(behaviors))))
 
 
 @pytest.fixture
 def connect_plain(driver: Driver) -> Iterator[Callable[..., Any]]:
-    """Like `connect`, without asyncio's debug mode: thousands of requests take half the time."""
+    """Return a function like `connect` without asyncio's debug mode, which halves the time of thousands of requests."""
     with ExitStack() as clients:
         yield lambda url, **settings: clients.enter_context(driver.client(url, debug=False, **settings))
 
 
-def check(answer: Answer, sizes: Sequence[int], found: Sequence[Any]) -> None:
-    """See that each cut answer gave the right error, and the whole one the right result."""
+def check(response: Response, sizes: Sequence[int], found: Sequence[Any]) -> None:
+    """Check that each truncated response raised the right error and the complete one returned the right result."""
     wrong = []
     for size, outcome in zip(sizes, found, strict=True):
-        is_right = outcome == answer.result
+        is_right = outcome == response.result
         is_failure = type(outcome) in {TransportError, ProtocolError} and outcome.retryable
-        if not (is_right if size == len(answer.data) else is_failure or (is_right and answer.is_whole(size))):
-            wrong.append((answer.data[:size], outcome))
+        if not (is_right if size == len(response.data) else is_failure or (is_right and response.is_whole(size))):
+            wrong.append((response.data[:size], outcome))
     assert not wrong, f"{len(wrong)} of {len(found)}, the first: {wrong[0]!r}"
 
 
-@EACH_ANSWER
+@EACH_RESPONSE
 @pytest.mark.parametrize("end", [Close(), Reset()], ids=["closed", "reset"])
-def test_cut_at_every_byte(connect_plain: Callable[..., Any], driver: Driver, answer: Answer, end: Step) -> None:
-    # A reset may overtake the answer before it.
-    sizes = range(answer.head if "cut_head" in driver.lacks else 0, len(answer.data) + (end == Close()))
-    found = outcomes(connect_plain, answer.do, [(Send(answer.data[:size]), end) for size in sizes], timeout=20)
-    check(answer, sizes, found)
+def test_cut_at_every_byte(connect_plain: Callable[..., Any], driver: Driver, response: Response, end: Step) -> None:
+    # A reset may discard response data that was sent before it.
+    sizes = range(response.head if "cut_head" in driver.lacks else 0, len(response.data) + (end == Close()))
+    found = outcomes(connect_plain, response.do, [(Send(response.data[:size]), end) for size in sizes], timeout=20)
+    check(response, sizes, found)
 
 
-@EACH_ANSWER
-def test_stalled_at_every_byte(connect_plain: Callable[..., Any], answer: Answer) -> None:
-    sizes = range(len(answer.data))
+@EACH_RESPONSE
+def test_stalled_at_every_byte(connect_plain: Callable[..., Any], response: Response) -> None:
+    sizes = range(len(response.data))
     began = time.monotonic()
-    found = outcomes(connect_plain, answer.do, [(Send(answer.data[:size]), Stall(20)) for size in sizes], timeout=STALL)
+    found = outcomes(
+        connect_plain, response.do, [(Send(response.data[:size]), Stall(20)) for size in sizes], timeout=STALL
+    )
     assert time.monotonic() - began < 20
-    check(answer, sizes, found)
+    check(response, sizes, found)
 
 
-@EACH_ANSWER
-def test_in_two_pieces_at_every_byte(connect_plain: Callable[..., Any], answer: Answer) -> None:
-    splits = range(1, len(answer.data))
-    behaviours = [(Send(answer.data[:at]), Stall(0.001), Send(answer.data[at:])) for at in splits]
-    assert all(found == answer.result for found in outcomes(connect_plain, answer.do, behaviours, timeout=20))
+@EACH_RESPONSE
+def test_split_in_two_at_every_byte(connect_plain: Callable[..., Any], response: Response) -> None:
+    splits = range(1, len(response.data))
+    behaviors = [(Send(response.data[:at]), Stall(0.001), Send(response.data[at:])) for at in splits]
+    assert all(found == response.result for found in outcomes(connect_plain, response.do, behaviors, timeout=20))
 
 
-@EACH_ANSWER
-def test_dripped(connect_plain: Callable[..., Any], answer: Answer) -> None:
-    assert outcomes(connect_plain, answer.do, [[Drip(answer.data, every=0)]], timeout=20) == [answer.result]
+@EACH_RESPONSE
+def test_dripped(connect_plain: Callable[..., Any], response: Response) -> None:
+    assert outcomes(connect_plain, response.do, [[Drip(response.data, every=0)]], timeout=20) == [response.result]
 
 
 @pytest.mark.parametrize("byte", [b"\x00", b"\n", b"9"], ids=repr)
 @pytest.mark.parametrize("name", ["a write", "JSON in chunks", "MessagePack", "JSON in gzip"])
-def test_garbled_at_every_byte(connect_plain: Callable[..., Any], name: str, byte: bytes) -> None:
-    """One byte is another: a wrong status is an answer, too, and a wrong digit a number; nothing else comes out."""
-    answer = ANSWERS[name]
-    data = answer.data
-    behaviours = [(Send(data[:at] + byte + data[at + 1 :]), Close()) for at in range(len(data))]
-    found = outcomes(connect_plain, answer.do, behaviours, timeout=20)
+def test_malformed_at_every_byte(connect_plain: Callable[..., Any], name: str, byte: bytes) -> None:
+    """One byte is replaced: a different status or number is a valid response, and anything else must raise an error."""
+    response = RESPONSES[name]
+    data = response.data
+    behaviors = [(Send(data[:at] + byte + data[at + 1 :]), Close()) for at in range(len(data))]
+    found = outcomes(connect_plain, response.do, behaviors, timeout=20)
     wrong = [
-        (behaviours[at][0], outcome)
+        (behaviors[at][0], outcome)
         for at, outcome in enumerate(found)
         if isinstance(outcome, BaseException) and not isinstance(outcome, InfluxDBError)
     ]
@@ -209,9 +213,9 @@ TWO_HUNDRED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = TWO_HUNDRED + b"Transfer-Encoding: chunked\r\n\r\n"
 RIGHT = (list,)
 NO_HTTP = (ProtocolError, TransportError)
-EITHER = (InfluxDBError, list)  # the right result or an error of ours, as the library reads it
-LIES: dict[str, tuple[bytes, tuple[type, ...]]] = {
-    # name: (what is sent before the connection is closed, what may come out)
+EITHER = (InfluxDBError, list)  # the right result or one of our errors, depending on the library
+CONTRADICTIONS: dict[str, tuple[bytes, tuple[type, ...]]] = {
+    # name: (bytes sent before the connection is closed, allowed outcomes)
     "length too large": (respond(200, {**JSON, "Content-Length": "1000"}, BODY), (ProtocolError,)),
     "length too small": (respond(200, {**JSON, "Content-Length": "50"}, BODY), (ProtocolError,)),
     "length negative": (respond(200, {**JSON, "Content-Length": "-5"}, BODY), EITHER),
@@ -238,7 +242,7 @@ LIES: dict[str, tuple[bytes, tuple[type, ...]]] = {
     "only 1xx": (b"HTTP/1.1 102 Processing\r\n\r\n" * 50, NO_HTTP),
     "101": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", (InfluxDBError,)),
     "one long header": (TWO_HUNDRED + b"X: " + b"y" * LONG + b"\r\n\r\n", (ProtocolError,)),
-    "many headers": (TWO_HUNDRED + b"X: y\r\n" * LONG, NO_HTTP),  # not every library counts them
+    "many headers": (TWO_HUNDRED + b"X: y\r\n" * LONG, NO_HTTP),  # not every library limits the number of headers
     "a long status": (b"HTTP/1.1 200 " + b"O" * LONG + b"\r\n\r\n", (ProtocolError,)),
     "an endless line": (b"x" * LONG, (ProtocolError,)),
     "a header of 8 KiB": (respond(200, {**JSON, "X-Influxdb-Error": "y" * 8192}, BODY), RIGHT),
@@ -267,12 +271,12 @@ LIES: dict[str, tuple[bytes, tuple[type, ...]]] = {
 
 
 @pytest.mark.parametrize("ask", [query, streamed_query], ids=["query", "stream"])
-def test_lies(connect: Callable[..., Any], driver: Driver, ask: Callable[[Any, str], Any]) -> None:
-    found = outcomes(connect, ask, [(Send(data), Close()) for data, _ in LIES.values()], timeout=20)
+def test_contradictory_framing(connect: Callable[..., Any], driver: Driver, ask: Callable[[Any, str], Any]) -> None:
+    found = outcomes(connect, ask, [(Send(data), Close()) for data, _ in CONTRADICTIONS.values()], timeout=20)
     foreign = (TransportError,) if "malformed_head" in driver.lacks else ()
     wrong = {
         name: outcome
-        for (name, (_, expected)), outcome in zip(LIES.items(), found, strict=True)
+        for (name, (_, expected)), outcome in zip(CONTRADICTIONS.items(), found, strict=True)
         if not isinstance(outcome, (*expected, *foreign)) or (isinstance(outcome, list) and outcome != ROWS)
     }
     if "provisional" in driver.lacks:

@@ -1,4 +1,4 @@
-"""A server that is killed again and again loses nothing that a batch writer was given."""
+"""Kills of the server and of the writing process: a batch writer loses none of its accepted points."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.servers.influxd import Influxd
 
 pytestmark = pytest.mark.needs("background")
 
-#: How many times as long as in `make test`; the nightly job sets it.
+#: Multiplies the test's duration; the nightly job sets it.
 FACTOR = int(os.environ.get("TORTURE_FACTOR", "1"))
 KILLS = 4 * FACTOR
 POINTS = 40_000 * FACTOR
@@ -29,11 +29,11 @@ def point(n: int) -> dict[str, Any]:
 
 
 def test_kills_while_points_are_written(driver: Driver) -> None:
-    """Each point is there in the end, once, as it was written."""
+    """Each point is stored exactly once and unaltered."""
     retry = RetryPolicy(attempts=3, backoff=0.02, max_backoff=0.1)
     with Influxd() as server, driver.client(server.url, database="db", retry=retry) as client:
         client.create_database("db")
-        over = threading.Event()
+        kills_done = threading.Event()
 
         def kill() -> None:
             for _ in range(KILLS):
@@ -41,15 +41,15 @@ def test_kills_while_points_are_written(driver: Driver) -> None:
                 server.kill()
                 time.sleep(0.1)
                 server.start()
-            over.set()
+            kills_done.set()
 
         killer = threading.Thread(target=kill)
         with client.batch_writer(max_lines=1000, max_delay=0.01, max_pending=5000) as writer:
             killer.start()
             receipts = []
             number = 0
-            # As long as it takes: the last kill comes while points are written, and there are some after it.
-            while number < POINTS or not over.is_set():
+            # Write until the last kill has happened, so that points follow it.
+            while number < POINTS or not kills_done.is_set():
                 receipts.append(writer.write([point(n) for n in range(number, number + AT_ONCE)]))
                 number += AT_ONCE
                 time.sleep(0.005)
@@ -65,10 +65,10 @@ def test_kills_while_points_are_written(driver: Driver) -> None:
 
 @pytest.mark.needs("spool")
 def test_kills_of_the_process_that_writes(driver: Driver, tmp_path: Path) -> None:
-    """What `write` returned for is there in the end, once, as it was written; the server is killed as well."""
+    """Each point for which `write` returned is stored exactly once and unaltered, although the server is killed too."""
     with Influxd() as server, driver.client(server.url) as client:
         client.create_database(spooler.DATABASE)
-        outcome = spooler.torture(driver.spec, server, tmp_path, lives=4 * FACTOR, seconds=0.3)
+        outcome = spooler.kill_repeatedly(driver.spec, server, tmp_path, lives=4 * FACTOR, seconds=0.3)
         assert (outcome.lost, outcome.more, outcome.altered) == (0, 0, 0)
-        assert outcome.taken > 4 * FACTOR * spooler.AT_ONCE
+        assert outcome.accepted > 4 * FACTOR * spooler.AT_ONCE
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]

@@ -1,4 +1,4 @@
-"""Administration: the text of every statement, and what is read out of the answers of several versions."""
+"""Administration: the text of every statement, and the results read from the responses of several versions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from influx_proto.admin import (
     User,
 )
 
-#: A name, as it is, between double quotes, and between single ones.
+#: A name: unquoted, in double quotes and in single quotes.
 NAME = "a\"b'c\\d\ne; DROP DATABASE x --"
 ID = '"a\\"b\'c\\\\d\\ne; DROP DATABASE x --"'
 TEXT = "'a\"b\\'c\\\\d\\ne; DROP DATABASE x --'"
@@ -44,7 +44,7 @@ HOUR = timedelta(hours=1)
 
 
 def parameters(op: Op[Any]) -> dict[str, str]:
-    """What is sent, wherever it stands in the request."""
+    """Return the parameters that are sent, in the target or in the body."""
     body = op.request.body
     assert isinstance(body, bytes)
     query = f"{urlsplit(op.request.target).query}&{body.decode()}"
@@ -169,7 +169,7 @@ def test_clients_have_every_operation(name: str) -> None:
      admin.list_field_keys, admin.series_cardinality, admin.measurement_cardinality, admin.tag_key_cardinality,
      admin.field_key_cardinality],
 )  # fmt: skip
-def test_the_database(build: Callable[..., Op[Any]]) -> None:
+def test_database_parameter(build: Callable[..., Op[Any]]) -> None:
     assert parameters(build(db=NAME))["db"] == NAME
     assert not build(db=NAME).request.wants_db
     assert build().request.wants_db
@@ -195,7 +195,7 @@ def test_passwords_are_not_shown(op: Op[None]) -> None:
 
 @pytest.mark.parametrize("password", ["hush\r", "hush\0", "hush\ud800"])
 @pytest.mark.parametrize("build", [admin.create_user, admin.set_password])
-def test_wrong_passwords_are_not_shown(build: Callable[..., Op[Any]], password: str) -> None:
+def test_invalid_passwords_are_not_shown(build: Callable[..., Op[Any]], password: str) -> None:
     with pytest.raises(ValueError, match=r"^password: an InfluxQL string must not contain") as raised:
         build("u", password)
     assert "hush" not in str(raised.value)
@@ -257,10 +257,10 @@ def test_wrong_arguments(build: Callable[[], Op[Any]], error: type[Exception], m
         build()
 
 
-# Answers.
+# Responses.
 
 
-def answer(op: Op[Any], *series: dict[str, Any]) -> Any:
+def read_response(op: Op[Any], *series: dict[str, Any]) -> Any:
     body = {"results": [{"statement_id": 0, **({"series": series} if series else {})}]}
     return op.read(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
@@ -274,23 +274,23 @@ SHARD = ["id", "database", "retention_policy", "shard_group", "start_time", "end
     [admin.list_databases(), admin.list_users(), admin.list_series(), admin.list_shards(), admin.stats(),
      admin.list_retention_policies(), admin.list_grants("u"), admin.list_queries(), admin.diagnostics()],
 )  # fmt: skip
-def test_nothing_to_list(op: Op[list[Any]]) -> None:
-    assert answer(op) == []
-    assert answer(op, {"columns": ["name"]}) == []
+def test_empty_lists(op: Op[list[Any]]) -> None:
+    assert read_response(op) == []
+    assert read_response(op, {"columns": ["name"]}) == []
 
 
-def test_nothing_to_count_or_tell() -> None:
-    assert answer(admin.series_cardinality()) == 0
-    assert answer(admin.explain("SELECT 1")) == ""
-    assert answer(admin.drop_user("u")) is None
+def test_empty_counts_and_diagnostics() -> None:
+    assert read_response(admin.series_cardinality()) == 0
+    assert read_response(admin.explain("SELECT 1")) == ""
+    assert read_response(admin.drop_user("u")) is None
 
 
 def test_retention_policies_of_all_versions() -> None:
     columns = ["default", "added", "futureWriteLimit", "pastWriteLimit", *POLICY[:4]]
     row = [True, "x", "2h0m0s", "0s", "autogen", "0s", "168h0m0s", 1]
     newer = RetentionPolicy("autogen", None, timedelta(weeks=1), 1, True, timedelta(hours=2), None)
-    assert answer(admin.list_retention_policies(), {"columns": columns, "values": [row]}) == [newer]
-    [older] = answer(
+    assert read_response(admin.list_retention_policies(), {"columns": columns, "values": [row]}) == [newer]
+    [older] = read_response(
         admin.list_retention_policies(), {"columns": POLICY, "values": [["p", "1h0m0s", "1h0m0s", 2, False]]}
     )
     assert older == RetentionPolicy("p", HOUR, HOUR, 2, default=False)
@@ -303,10 +303,10 @@ def test_retention_policies_of_all_versions() -> None:
      ("966ns", timedelta(0)), ("12.3456us", timedelta(microseconds=12)), ("0s", timedelta(0)),
      ("2562047h47m16.854775807s", timedelta(microseconds=(2**63 - 1) // 1000))],
 )  # fmt: skip
-def test_durations_as_go_prints_them(duration: str, expected: timedelta) -> None:
+def test_durations_in_gos_format(duration: str, expected: timedelta) -> None:
     columns = ["qid", "query", "database", "duration"]
     values = [[1, "SELECT 1", "", duration]]
-    assert answer(admin.list_queries(), {"columns": columns, "values": values}) == [
+    assert read_response(admin.list_queries(), {"columns": columns, "values": values}) == [
         RunningQuery(1, "SELECT 1", "", expected, None)
     ]
 
@@ -314,43 +314,45 @@ def test_durations_as_go_prints_them(duration: str, expected: timedelta) -> None
 @pytest.mark.parametrize("duration", ["", "5", "h", "1h ", "-1s", "1d", "9" * 20 + "h"])
 def test_malformed_durations_of_a_server(duration: str) -> None:
     with pytest.raises(ProtocolError, match="invalid duration"):
-        answer(admin.list_retention_policies(), {"columns": POLICY, "values": [["p", duration, "0s", 1, True]]})
+        read_response(admin.list_retention_policies(), {"columns": POLICY, "values": [["p", duration, "0s", 1, True]]})
 
 
-def test_a_column_that_is_missing() -> None:
+def test_missing_column() -> None:
     with pytest.raises(ProtocolError, match="has no column 'admin'; it has user, role"):
-        answer(admin.list_users(), {"columns": ["user", "role"], "values": [["u", "r"]]})
+        read_response(admin.list_users(), {"columns": ["user", "role"], "values": [["u", "r"]]})
 
 
-def test_the_server_says_no() -> None:
+def test_error_response() -> None:
     body = b'{"results":[{"statement_id":0,"error":"user not found"}]}'
     with pytest.raises(QueryError, match="user not found"):
         admin.drop_user("u").read(200, {"Content-Type": "application/json"}, body)
 
 
 def test_lists() -> None:
-    assert answer(admin.list_users(), {"columns": ["user", "admin"], "values": [["u", True]]}) == [
+    assert read_response(admin.list_users(), {"columns": ["user", "admin"], "values": [["u", True]]}) == [
         User("u", admin=True)
     ]
     privileges = [["a", "READ"], ["b", "WRITE"], ["c", "ALL PRIVILEGES"], ["d", "NO PRIVILEGES"]]
-    assert answer(admin.list_grants("u"), {"columns": ["database", "privilege"], "values": privileges}) == [
+    assert read_response(admin.list_grants("u"), {"columns": ["database", "privilege"], "values": privileges}) == [
         Grant("a", "read"), Grant("b", "write"), Grant("c", "all"), Grant("d", "none"),
     ]  # fmt: skip
-    assert answer(
+    assert read_response(
         admin.list_continuous_queries(),
         {"name": "d", "columns": ["name", "query"], "values": [["c", "CREATE ..."]]},
         {"name": "e", "columns": ["name", "query"]},
     ) == [ContinuousQuery("c", "d", "CREATE ...")]
     columns = ["retention_policy", "name", "mode", "destinations"]
-    assert answer(
+    assert read_response(
         admin.list_subscriptions(), {"name": "d", "columns": columns, "values": [["p", "s", "ANY", ["u", "v"]]]}
     ) == [Subscription("s", "d", "p", "any", ("u", "v"))]
-    assert answer(admin.list_tag_keys(), {"name": "m", "columns": ["tagKey"], "values": [["k"]]}) == [TagKey("m", "k")]
-    assert answer(admin.list_tag_values("k"), {"name": "m", "columns": ["key", "value"], "values": [["k", "v"]]}) == [
-        TagValue("m", "k", "v")
+    assert read_response(admin.list_tag_keys(), {"name": "m", "columns": ["tagKey"], "values": [["k"]]}) == [
+        TagKey("m", "k")
     ]
+    assert read_response(
+        admin.list_tag_values("k"), {"name": "m", "columns": ["key", "value"], "values": [["k", "v"]]}
+    ) == [TagValue("m", "k", "v")]
     columns = ["fieldKey", "fieldType"]
-    assert answer(admin.list_field_keys(), {"name": "m", "columns": columns, "values": [["k", "float"]]}) == [
+    assert read_response(admin.list_field_keys(), {"name": "m", "columns": columns, "values": [["k", "float"]]}) == [
         FieldKey("m", "k", "float")
     ]
 
@@ -358,42 +360,42 @@ def test_lists() -> None:
 def test_shards() -> None:
     start, end, later = (datetime(year, 1, 2, tzinfo=UTC) for year in (2000, 2001, 2400))
     row = [1, "d", "p", 2, "2000-01-02T00:00:00Z", "2001-01-02T00:00:00Z", "2400-01-02T00:00:00Z", "3,4"]
-    assert answer(admin.list_shards(), {"name": "d", "columns": SHARD, "values": [row]}) == [
+    assert read_response(admin.list_shards(), {"name": "d", "columns": SHARD, "values": [row]}) == [
         Shard(1, "d", "p", 2, start, end, later, (3, 4))
     ]
     row[6:] = [row[5], ""]
-    assert answer(admin.list_shards(), {"name": "d", "columns": SHARD, "values": [row]}) == [
+    assert read_response(admin.list_shards(), {"name": "d", "columns": SHARD, "values": [row]}) == [
         Shard(1, "d", "p", 2, start, end, None, ())
     ]
     del row[3], row[-1]
     columns = [column for column in SHARD if column not in {"shard_group", "owners"}]
-    assert answer(admin.list_shard_groups(), {"name": "shard groups", "columns": columns, "values": [row]}) == [
+    assert read_response(admin.list_shard_groups(), {"name": "shard groups", "columns": columns, "values": [row]}) == [
         ShardGroup(1, "d", "p", start, end, None)
     ]
 
 
 def test_series_keys() -> None:
     keys = [["m"], ["m,a=b"], ["m\\ n\\,o,a\\ b\\=c=d\\,e\\ f\\=g,h=i\\j"]]
-    assert answer(admin.list_series(), {"columns": ["key"], "values": keys}) == [
+    assert read_response(admin.list_series(), {"columns": ["key"], "values": keys}) == [
         SeriesKey("m", {}),
         SeriesKey("m", {"a": "b"}),
         SeriesKey("m n,o", {"a b=c": "d,e f=g", "h": "i\\j"}),
     ]
     with pytest.raises(ProtocolError, match=r"series key ',a=b' .*: missing measurement"):
-        answer(admin.list_series(), {"columns": ["key"], "values": [[",a=b"]]})
+        read_response(admin.list_series(), {"columns": ["key"], "values": [[",a=b"]]})
 
 
 def test_cardinalities() -> None:
-    assert answer(admin.series_cardinality(), {"columns": ["cardinality estimation"], "values": [[5]]}) == 5
-    assert answer(admin.series_cardinality(), {"columns": ["count"], "values": [[5]]}) == 5
+    assert read_response(admin.series_cardinality(), {"columns": ["cardinality estimation"], "values": [[5]]}) == 5
+    assert read_response(admin.series_cardinality(), {"columns": ["count"], "values": [[5]]}) == 5
     by_measurement = [{"name": name, "columns": ["count"], "values": [[2]]} for name in "abc"]
-    assert answer(admin.series_cardinality(), *by_measurement) == 6
+    assert read_response(admin.series_cardinality(), *by_measurement) == 6
 
 
 def test_statistics_and_diagnostics() -> None:
     series = {"name": "shard", "tags": {"id": "1"}, "columns": ["a", "b"], "values": [[1, 2]]}
-    assert answer(admin.stats(), series) == [Statistics("shard", {"id": "1"}, {"a": 1, "b": 2})]
-    assert answer(admin.diagnostics(), {"name": "tcp", "columns": ["a"], "values": [["x"], ["y"]]}) == [
+    assert read_response(admin.stats(), series) == [Statistics("shard", {"id": "1"}, {"a": 1, "b": 2})]
+    assert read_response(admin.diagnostics(), {"name": "tcp", "columns": ["a"], "values": [["x"], ["y"]]}) == [
         Diagnostics("tcp", {"a": "x"}),
         Diagnostics("tcp", {"a": "y"}),
     ]
@@ -401,7 +403,7 @@ def test_statistics_and_diagnostics() -> None:
 
 def test_plans() -> None:
     lines = [["EXPRESSION: <nil>"], [""], ["NUMBER OF SHARDS: 1"], [""]]
-    assert answer(admin.explain("SELECT 1"), {"columns": ["QUERY PLAN"], "values": lines}) == (
+    assert read_response(admin.explain("SELECT 1"), {"columns": ["QUERY PLAN"], "values": lines}) == (
         "EXPRESSION: <nil>\n\nNUMBER OF SHARDS: 1"
     )
 
@@ -409,11 +411,11 @@ def test_plans() -> None:
 def test_map() -> None:
     op = ops.query("SELECT 1").map(len).map(str)
     assert op.request == ops.query("SELECT 1").request
-    assert answer(op) == "1"
+    assert read_response(op) == "1"
 
 
 @pytest.mark.parametrize("explain", [admin.explain, admin.explain_analyze])
-def test_a_plan_is_of_one_statement(explain: Any) -> None:
+def test_explain_accepts_one_statement(explain: Any) -> None:
     with pytest.raises(ValueError, match=r"^q: must be one statement"):
         explain("SELECT v FROM m; DROP DATABASE victim")
     assert explain("SELECT v FROM m WHERE t = ';' -- ;\n;")

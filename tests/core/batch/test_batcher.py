@@ -1,4 +1,4 @@
-"""The state of a batch writer: told any time, it says what leaves and when. Nothing here waits."""
+"""State of a batch writer: given a time, it returns the batch to send. Nothing here waits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def add(batcher: Batcher, *values: int, now: float = 0.0, target: Any = HERE, **
     return receipt
 
 
-def test_nothing_is_due_while_there_is_nothing() -> None:
+def test_empty_batcher_is_never_due() -> None:
     batcher = make()
     assert batcher.due == math.inf
     assert batcher.take(1e9) is None
@@ -63,16 +63,18 @@ def test_age_with_jitter() -> None:
     assert batcher.due == 5.95
 
 
-def test_room_is_made_by_giving_up_the_oldest() -> None:
+def test_make_room_drops_the_oldest_batch() -> None:
     batcher = make(max_lines=4, max_pending=12)
     receipts = [add(batcher, *range(4 * n, 4 * n + 4)) for n in range(3)]
-    flying = batcher.take(0.0)
-    assert numbers(flying) == [0, 1, 2, 3]
+    in_flight = batcher.take(0.0)
+    assert numbers(in_flight) == [0, 1, 2, 3]
     error = InfluxDBError("full")
     assert [numbers(sealed) for sealed in batcher.make_room(lines(3), error)] == [[4, 5, 6, 7]]
     assert [receipt.error for receipt in receipts] == [None, error, None]
     # The batch in flight is not dropped.
-    assert [numbers(sealed) for sealed in batcher.make_room(lines(12), error)] == [[8, 9, 10, 11]]
+    assert [numbers(sealed) for sealed in batcher.make_room(lines(12), error)] == [
+        [8, 9, 10, 11]
+    ]  # the batch in flight stays
     assert batcher.pending == 4
 
 
@@ -82,11 +84,11 @@ def test_lines() -> None:
         add(batcher, n)
     assert batcher.due == -math.inf
     assert numbers(batcher.take(0.0)) == list(range(10))
-    assert batcher.due == math.inf  # one at a time
+    assert batcher.due == math.inf  # only one batch in flight at a time
     assert batcher.take(1e9) is None
 
 
-def test_lines_that_do_not_fit_go_with_the_next() -> None:
+def test_lines_that_do_not_fit_start_the_next_batch() -> None:
     batcher = make()
     add(batcher, *range(6))
     add(batcher, *range(6, 12))
@@ -105,8 +107,8 @@ def test_bytes() -> None:
     assert len(sealed.batch.data) <= 20
 
 
-def test_a_full_buffer_is_due_at_once() -> None:
-    """Who waits for room must not have to wait for time as well."""
+def test_full_buffer_is_due_immediately() -> None:
+    """A writer that waits for room must not also wait for `max_delay`."""
     batcher = make(max_pending=5, max_delay=1000.0)
     add(batcher, 1, 2, 3)
     assert batcher.has_room(lines(2))
@@ -118,7 +120,7 @@ def test_a_full_buffer_is_due_at_once() -> None:
     assert numbers(sealed) == [1, 2, 3, 4, 5]
     assert sealed is not None
     batcher.acknowledge(sealed)
-    assert batcher.has_room(lines(1000))  # whatever comes, if there is nothing else
+    assert batcher.has_room(lines(1000))  # an empty buffer accepts any number of lines
 
 
 def test_room_in_bytes() -> None:
@@ -154,7 +156,7 @@ def test_targets_and_precisions_are_kept_apart() -> None:
     assert found == [(HERE, "ns", [1, 4]), (THERE, "ns", [2]), (HERE, "s", [3])]
 
 
-def test_what_is_put_back_is_next_but_not_before_its_time() -> None:
+def test_returned_batch_is_next_after_its_backoff() -> None:
     batcher = make()
     add(batcher, 1)
     batcher.seal()
@@ -168,7 +170,7 @@ def test_what_is_put_back_is_next_but_not_before_its_time() -> None:
     assert numbers(batcher.take(7.0)) == [1]
 
 
-def test_receipts_know_what_has_become_of_their_lines() -> None:
+def test_receipts_report_the_outcome_of_their_lines() -> None:
     batcher = make(max_lines=4)
     receipts = [add(batcher, 1, 2), add(batcher, 3), add(batcher, 3), add(batcher, 5)]
     first = batcher.take(0.0)
@@ -189,7 +191,7 @@ def test_receipts_know_what_has_become_of_their_lines() -> None:
     assert "rejected" in repr(receipts[0])
 
 
-def test_an_incomplete_line_is_sealed_alone() -> None:
+def test_incomplete_line_gets_its_own_batch() -> None:
     batcher = make()
     add(batcher, 1)
     escaped = Receipt()
@@ -209,28 +211,28 @@ def test_an_incomplete_line_is_sealed_alone() -> None:
     st.lists(st.sampled_from([b'm v="a', b"m v=1 1", b'm v="x\ny" 1', b"a\\", b"", b"#c", b"\xff v=1"]), min_size=1),
     st.lists(st.tuples(st.integers(0, 8), st.text())),
 )
-def test_any_lines_are_acknowledged(pieces: list[bytes], rejected: list[tuple[int, str]]) -> None:
-    """Whatever the lines are, and whatever the server says of them."""
+def test_any_lines_are_acknowledged(parts: list[bytes], rejected: list[tuple[int, str]]) -> None:
+    """For any lines, and any of them rejected by the server."""
     batcher = make(max_lines=1000)
-    receipts = [Receipt() for _ in pieces]
-    for receipt, piece in zip(receipts, pieces, strict=True):
-        batcher.add(HERE, Batch(piece, 1, "ns", timed=True), receipt, 0.0)
+    receipts = [Receipt() for _ in parts]
+    for receipt, part in zip(receipts, parts, strict=True):
+        batcher.add(HERE, Batch(part, 1, "ns", timed=True), receipt, 0.0)
         receipt.complete()
-    told = [
-        RejectedLine((pieces[n] if n < len(pieces) else b"?").decode(errors="replace"), text) for n, text in rejected
+    rejections = [
+        RejectedLine((parts[n] if n < len(parts) else b"?").decode(errors="replace"), text) for n, text in rejected
     ]
     batcher.seal()
     while (sealed := batcher.take(0.0)) is not None:
-        batcher.acknowledge(sealed, told)
+        batcher.acknowledge(sealed, rejections)
         assert sum(len(receipt.rejected) for receipt, *_ in {id(one[0]): one for one in sealed.parts}.values()) == len(
-            told
+            rejections
         )
     assert batcher.pending == 0
     assert batcher.written >= 0
     assert all(receipt.done for receipt in receipts)
 
 
-def test_a_receipt_is_not_done_before_all_its_lines_have_come() -> None:
+def test_receipt_is_not_done_before_all_its_lines_are_added() -> None:
     batcher = make()
     receipt = Receipt()
     batcher.add(HERE, batch(1), receipt, 0.0)
@@ -254,10 +256,10 @@ ACTIONS = st.lists(
 
 
 @given(ACTIONS, st.integers(0, 3))
-def test_every_line_is_stored_failed_or_handed_back(actions: list[tuple[str, int, Any]], step: int) -> None:
+def test_every_line_is_stored_rejected_or_undelivered(actions: list[tuple[str, int, Any]], step: int) -> None:
     batcher = make()
     now, number = 0.0, 0
-    flying: Sealed | None = None
+    in_flight: Sealed | None = None
     stored: list[int] = []
     failed: list[int] = []
     receipts = []
@@ -268,19 +270,19 @@ def test_every_line_is_stored_failed_or_handed_back(actions: list[tuple[str, int
             number += count
         elif action == "seal":
             batcher.seal()
-        elif action == "take" or flying is None:
-            flying = flying or batcher.take(now)
+        elif action == "take" or in_flight is None:
+            in_flight = in_flight or batcher.take(now)
         elif action == "acknowledge":
-            stored += numbers(flying)
-            batcher.acknowledge(flying)
-            flying = None
+            stored += numbers(in_flight)
+            batcher.acknowledge(in_flight)
+            in_flight = None
         elif action == "put_back":
-            batcher.put_back(flying, now + 1)
-            flying = None
+            batcher.put_back(in_flight, now + 1)
+            in_flight = None
         elif action == "fail":
-            failed += numbers(flying)
-            batcher.fail(flying, TransportError("no"))
-            flying = None
+            failed += numbers(in_flight)
+            batcher.fail(in_flight, TransportError("no"))
+            in_flight = None
     assert batcher.pending == number - len(stored) - len(failed)
     handed_back = [n for sealed in batcher.return_undelivered(InfluxDBError("over")) for n in numbers(sealed)]
     assert sorted(stored + failed + handed_back) == list(range(number))

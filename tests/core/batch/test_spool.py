@@ -1,4 +1,4 @@
-"""What a spool writes, what it reads of that when it is cut off or damaged, and what it deletes when."""
+"""Spool files: what is written, what is read back after truncation or damage, and when files are deleted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def record(kept: SpooledBatch) -> bytes:
 
 
 @given(st.lists(st.one_of(KEPT, st.integers(0, 2**64 - 1))))
-def test_what_was_written_is_read(written: list[Any]) -> None:
+def test_round_trip(written: list[Any]) -> None:
     data = HEADER + b"".join(record(one) if isinstance(one, SpooledBatch) else mark_record(one) for one in written)
     reading = read_segment(data)
     assert reading.kept == [one for one in written if isinstance(one, SpooledBatch)]
@@ -57,12 +57,12 @@ SMALL = [
 ]
 RECORDS = [HEADER, record(SMALL[0]), mark_record(1), record(SMALL[1]), record(SMALL[2])]
 DATA = b"".join(RECORDS)
-#: Where each record ends, and how many of `SMALL` are there by then.
+#: Offset of each record's end, with the number of batches of `SMALL` up to there.
 ENDS = [(sum(map(len, RECORDS[:count])), kept) for count, kept in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 3)]]
 
 
 def test_every_truncation() -> None:
-    """What is whole is given; where something is not, that is told, and where what is whole ends."""
+    """All complete records are read. An incomplete one is reported, with the end of the last complete one."""
     for size in range(len(DATA) + 1):
         end, kept = max(((end, kept) for end, kept in ENDS if end <= size), default=(0, 0))
         reading = read_segment(DATA[:size])
@@ -72,7 +72,7 @@ def test_every_truncation() -> None:
 
 @pytest.mark.parametrize("change", [0x01, 0x80, 0xFF])
 def test_every_damaged_byte(change: int) -> None:
-    """No line is given that was not written, and all that come before it are; those after it if its length is right."""
+    """No line is altered. All records before the damage are read, and those after it if its length field is intact."""
     for at in range(len(DATA)):
         damaged = bytearray(DATA)
         damaged[at] ^= change
@@ -97,7 +97,7 @@ def test_other_versions_and_files() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_anything_at_the_end(garbage: bytes) -> None:
+def test_garbage_at_the_end(garbage: bytes) -> None:
     reading = read_segment(DATA + garbage)
     assert reading.kept == SMALL
 
@@ -113,7 +113,7 @@ def test_names() -> None:
     ("wrong", "name"),
     [(("",), "directory"), ((7,), "directory"), (("d", 0), "max_bytes"), (("d", 1.5), "max_bytes")],
 )
-def test_wrong_options(wrong: Any, name: str) -> None:
+def test_invalid_options(wrong: Any, name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}: "):
         Spool(*wrong)
 
@@ -126,7 +126,7 @@ def keep(ledger: SegmentIndex, size: int = 100) -> int:
 
 
 def clean_up(ledger: SegmentIndex) -> tuple[list[int], int | None]:
-    """Do what is to be done; give which segments went, and what the mark says."""
+    """Delete completed segments; return the deleted ones and the value of the mark."""
     plan = ledger.cleanup()
     if plan is None:
         return [], None
@@ -137,14 +137,14 @@ def clean_up(ledger: SegmentIndex) -> tuple[list[int], int | None]:
     return [segment.number for segment in plan.over], None if plan.mark is None else plan.before
 
 
-def test_segments_are_deleted_in_their_order() -> None:
+def test_segments_are_deleted_in_order() -> None:
     ledger = SegmentIndex(10_000, 150)
     numbers = [keep(ledger) for _ in range(4)]
     assert [segment.number for segment in ledger.segments] == [0, 1, 2, 3]
     ledger.mark_completed([numbers[1], numbers[2]])
     assert clean_up(ledger) == ([], None)
     ledger.mark_completed([numbers[0]])
-    assert clean_up(ledger) == ([0, 1, 2], None)  # no mark: what is left begins where it would point
+    assert clean_up(ledger) == ([0, 1, 2], None)  # no mark: the next segment begins where it would point
     ledger.mark_completed([numbers[3]])
     assert clean_up(ledger) == ([3], None)
     assert ledger.size == 0
@@ -166,7 +166,7 @@ def test_marks() -> None:
 
 def test_room() -> None:
     ledger = SegmentIndex(500, 60)
-    assert ledger.has_room(10_000)  # whatever comes, if there is nothing else
+    assert ledger.has_room(10_000)  # an empty spool accepts any size
     first = [keep(ledger) for _ in range(3)]
     assert ledger.has_room(100)
     keep(ledger)
@@ -177,7 +177,7 @@ def test_room() -> None:
     assert ledger.has_room(100)
 
 
-def test_nothing_is_appended_to_what_could_not_be_undone() -> None:
+def test_segment_with_a_failed_rollback_is_not_appended_to() -> None:
     ledger = SegmentIndex(10_000, 1000)
     keep(ledger)
     ledger.broken(ledger.write(b"x", 1))
@@ -190,8 +190,8 @@ def test_nothing_is_appended_to_what_could_not_be_undone() -> None:
     assert [segment.number for segment in other.segments] == [1]
 
 
-def test_what_was_found() -> None:
-    """It is never appended to, and goes like what was written here."""
+def test_segments_of_an_earlier_process() -> None:
+    """A segment from an earlier process is never appended to, and is deleted like a new one."""
     ledger = SegmentIndex(10_000, 1000, next_segment=9)
     ledger.found([Segment(7, 100, last=3), Segment(8, 100, last=5)], [3, 5], 3)
     assert keep(ledger) == 6
@@ -202,7 +202,7 @@ def test_what_was_found() -> None:
     assert clean_up(ledger) == ([7, 8], None)
 
 
-def test_found_with_nothing_left() -> None:
+def test_completed_segments_of_an_earlier_process() -> None:
     ledger = SegmentIndex(10_000, 1000, next_segment=9)
     ledger.found([Segment(7, 100, last=3), Segment(8, 100)], [], 4)
     assert clean_up(ledger) == ([7, 8], None)
@@ -211,10 +211,10 @@ def test_found_with_nothing_left() -> None:
 @given(
     st.lists(st.one_of(st.tuples(st.just("keep"), st.integers(1, 300)), st.tuples(st.just("settle"), st.integers(0))))
 )
-def test_what_is_left_is_always_the_end(actions: list[tuple[str, int]]) -> None:
-    """Read back, it has all that is not settled, in its order, and all that was written after the first of these."""
+def test_remaining_records_are_a_suffix(actions: list[tuple[str, int]]) -> None:
+    """The files hold all incomplete batches, in order, and all that were written after the first of these."""
     ledger = SegmentIndex(100_000, 400)
-    files: dict[int, list[tuple[int, int | None]]] = {}  # each record's number, or what a mark says
+    files: dict[int, list[tuple[int, int | None]]] = {}  # number of each record, or value of a mark
     unsettled: list[int] = []
     count = 0
     for action, value in actions:

@@ -1,4 +1,4 @@
-"""Operations as methods of the clients: seen by `help`, `inspect`, mocks and type checkers like ordinary functions."""
+"""Operations as client methods: ordinary functions to `help`, `inspect`, mocks and type checkers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from influx_proto import QueryResult, Timeout, admin, ops
 from influx_proto.adapter import AsyncClient, Client
 
 CLIENTS = [influx_requests.InfluxDBClient, influx_aiohttp.AsyncInfluxDBClient]
-#: The builders by the names of the clients' methods: `write` is bound to the builder of several requests.
+#: Builders by method name; `write` is bound to the builder for several requests.
 BUILDERS = {
     **{name: getattr(ops, name) for name in ops.__all__},
     "write": ops.write_batches,
@@ -33,7 +33,7 @@ OPERATIONS = sorted(BUILDERS.keys() - NOT_BOUND)
 
 @pytest.mark.parametrize("client_class", CLIENTS)
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_method_has_the_parameters_and_the_docstring_of_its_builder(client_class: type, name: str) -> None:
+def test_method_has_the_parameters_and_docstring_of_its_builder(client_class: type, name: str) -> None:
     function = getattr(client_class, name)
     built = inspect.signature(BUILDERS[name])
     first, *others = inspect.signature(function).parameters.values()
@@ -53,7 +53,7 @@ def test_every_builder_has_a_timeout(name: str) -> None:
     assert timeout.default is None
 
 
-def test_a_builder_passes_its_timeout_on() -> None:
+def test_builder_sets_the_timeout() -> None:
     assert ops.ping(timeout=5).timeout == Timeout(connect=5, idle=5)
     assert ops.write("m v=1", timeout=Timeout(total=3)).timeout == Timeout(total=3)
     assert [op.timeout for op in ops.write_batches("m v=1", timeout=3)] == [Timeout(connect=3, idle=3)]
@@ -62,7 +62,7 @@ def test_a_builder_passes_its_timeout_on() -> None:
     assert admin.drop_user("u").timeout is None
 
 
-def test_on_the_class_of_an_async_client_an_operation_is_a_coroutine_function() -> None:
+def test_operations_of_async_client_classes_are_coroutine_functions() -> None:
     assert inspect.iscoroutinefunction(influx_aiohttp.AsyncInfluxDBClient.query)
     assert inspect.iscoroutinefunction(AsyncClient.write)
     assert not inspect.iscoroutinefunction(influx_aiohttp.AsyncInfluxDBClient.query_points)  # a context manager
@@ -83,7 +83,7 @@ def test_return_types() -> None:
     assert returned(AsyncClient.batch_writer) == "AsyncBatchWriter"
 
 
-def test_help_shows_what_a_call_returns() -> None:
+def test_help_shows_return_types() -> None:
     text = pydoc.plain(pydoc.render_doc(influx_aiohttp.AsyncInfluxDBClient))
     (query,) = (line for line in text.splitlines() if " query(" in line)
     assert query.strip(" |").startswith("async query(self, /, q: str, ")
@@ -92,7 +92,7 @@ def test_help_shows_what_a_call_returns() -> None:
 
 
 @pytest.mark.parametrize("spec", [influx_aiohttp.AsyncInfluxDBClient, influx_aiohttp.AsyncInfluxDBClient()])
-def test_a_mock_of_an_async_client_is_awaitable_and_checks_arguments(spec: Any) -> None:
+def test_autospec_of_an_async_client(spec: Any) -> None:
     mock = create_autospec(spec, instance=True)
     assert isinstance(mock.query, AsyncMock)
     mock.query.return_value = "result"
@@ -101,14 +101,14 @@ def test_a_mock_of_an_async_client_is_awaitable_and_checks_arguments(spec: Any) 
         mock.query("SELECT v FROM m", database="d")
 
 
-def test_a_mock_of_a_sync_client_checks_arguments() -> None:
+def test_autospec_of_a_sync_client() -> None:
     mock = create_autospec(influx_requests.InfluxDBClient, instance=True)
     mock.drop_database("d")
     with pytest.raises(TypeError, match="db"):
         mock.drop_database()
 
 
-def test_a_subclass_overrides_an_operation_and_calls_it_by_super() -> None:
+def test_subclass_calls_an_operation_through_super() -> None:
     class Counting(influx_requests.InfluxDBClient):
         calls = 0
 

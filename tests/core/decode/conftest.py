@@ -1,4 +1,4 @@
-"""Feeds a decoder the same bytes in every way that a connection may cut them."""
+"""Functions that feed a decoder the same bytes in every possible fragmentation."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Make = Callable[[], DocumentDecoder]
 Documents = list[dict[str, Any]]
 
 
-def feed(make: Make, pieces: Iterable[bytes]) -> Documents:
-    """Decode an answer that comes in these pieces."""
+def feed(make: Make, chunks: Iterable[bytes]) -> Documents:
+    """Decode a response that arrives in these chunks."""
     decoder = make()
-    documents = [document for piece in pieces for document in decoder.feed(piece)]
+    documents = [document for chunk in chunks for document in decoder.feed(chunk)]
     return documents + decoder.close()
 
 
-def feed_until_error(make: Make, pieces: Iterable[bytes]) -> tuple[Documents, ProtocolError | None]:
-    """Decode as far as it goes: the documents before the error, and the error."""
+def feed_until_error(make: Make, chunks: Iterable[bytes]) -> tuple[Documents, ProtocolError | None]:
+    """Decode until the end or an error; return the documents before the error, and the error."""
     decoder = make()
     documents: Documents = []
     try:
-        for piece in pieces:
-            documents += decoder.feed(piece)
+        for chunk in chunks:
+            documents += decoder.feed(chunk)
         documents += decoder.close()
     except ProtocolError as error:
         return documents, error
@@ -38,8 +38,8 @@ def byte_by_byte(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
 
 
-def ways(data: bytes) -> Iterator[list[bytes]]:
-    """Whole; byte by byte; in two pieces, cut everywhere; with empty pieces."""
+def fragmentations(data: bytes) -> Iterator[list[bytes]]:
+    """Yield the data whole, byte by byte, split in two at many offsets, and with empty chunks."""
     yield [data]
     yield byte_by_byte(data)
     for at in range(0, len(data), max(len(data) // 500, 1)):
@@ -47,28 +47,28 @@ def ways(data: bytes) -> Iterator[list[bytes]]:
     yield [b"", data, b""]
 
 
-def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
-    """The pieces between these places, which are taken modulo the length."""
-    at = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
+def split_at(data: bytes, offsets: Iterable[int]) -> list[bytes]:
+    """Return the chunks between the offsets, which are taken modulo the length."""
+    at = [0, *sorted(offset % (len(data) + 1) for offset in offsets), len(data)]
     return [data[begin:end] for begin, end in itertools.pairwise(at)]
 
 
-PLACES = st.lists(st.integers(0, 1 << 20), max_size=8)
+OFFSETS = st.lists(st.integers(0, 1 << 20), max_size=8)
 
 
 def exact(documents: object) -> str:
-    """What tells 1 from 1.0 and True, and 0.0 from -0.0, which compare as equal."""
+    """Return a representation that distinguishes 1, 1.0 and True, and 0.0 and -0.0, which compare equal."""
     return repr(documents)
 
 
-def every_way(make: Make, data: bytes) -> Documents:
-    """Decode in every way: it makes no difference, and bytes too many are an error that comes after the documents."""
+def decode_fragmented(make: Make, data: bytes) -> Documents:
+    """Decode in every fragmentation, and check that trailing bytes raise an error after the documents."""
     expected = feed(make, [data])
-    for pieces in ways(data):
-        assert exact(feed(make, pieces)) == exact(expected)
+    for chunks in fragmentations(data):
+        assert exact(feed(make, chunks)) == exact(expected)
     for trailing in (b"!", b"! and more\n"):
-        for pieces in ([data + trailing], [data, trailing], byte_by_byte(data + trailing)):
-            documents, error = feed_until_error(make, pieces)
+        for chunks in ([data + trailing], [data, trailing], byte_by_byte(data + trailing)):
+            documents, error = feed_until_error(make, chunks)
             assert error is not None
             assert exact(documents) == exact(expected[: len(documents)])
             assert len(documents) >= len(expected) - 1
@@ -76,12 +76,12 @@ def every_way(make: Make, data: bytes) -> Documents:
 
 
 def check_truncation(make: Make, data: bytes, boundaries: Iterable[int]) -> None:
-    """Cut the answer at every byte: an error, except at these places where a document ends."""
+    """Truncate the response at every byte, and check for an error unless a document ends there."""
     whole = exact(feed(make, [data]))
     ends = set(boundaries)
     for length in range(len(data)):
-        for pieces in ([data[:length]], byte_by_byte(data[:length])):
-            documents, error = feed_until_error(make, pieces)
+        for chunks in ([data[:length]], byte_by_byte(data[:length])):
+            documents, error = feed_until_error(make, chunks)
             assert (error is None) == (length in ends), (length, error)
             assert whole.startswith(exact(documents)[:-1])
 
@@ -126,7 +126,7 @@ def _result(draw: st.DrawFn) -> dict[str, Any]:
     return result
 
 
-#: Answers in the shape of InfluxDB's JSON.
+#: Responses with the structure of InfluxDB's JSON.
 DOCUMENTS = st.lists(
     st.one_of(
         st.builds(lambda results: {"results": results}, st.lists(_result(), max_size=3)),

@@ -12,9 +12,17 @@ from influx_proto._decode.json import JSONDocuments
 from influx_proto._decode.msgpack import MessagePackDocuments
 from influx_proto._errors import ProtocolError
 
-from tests.core.decode.conftest import PLACES, byte_by_byte, cut, every_way, exact, feed, feed_until_error
+from tests.core.decode.conftest import (
+    OFFSETS,
+    byte_by_byte,
+    decode_fragmented,
+    exact,
+    feed,
+    feed_until_error,
+    split_at,
+)
 
-# What InfluxDB 1.6.7 sent.
+# Responses of InfluxDB 1.6.7
 
 ROWS = (
     b"name,tags,time,b,f,i,s,t g,u\n"
@@ -28,16 +36,16 @@ GROUPS = (
 )
 SEVERAL = b"name,tags,user,admin\n\nname,tags,name\nmeasurements,,big\nmeasurements,,odd\n"
 SERIES = b'name,tags,key\n,,"big,host=h0"\n,,"odd,t\\ g=x\\,y\\=z,u=a"\n'
-REFUSED = b'error\n"error parsing query: found BAD, expected SELECT"\n'
+REJECTED = b'error\n"error parsing query: found BAD, expected SELECT"\n'
 
 
 def quoted(cell: str) -> str:
-    """A cell as InfluxDB writes it."""
+    """Return the cell as InfluxDB quotes it."""
     return '"' + cell.replace('"', '""') + '"' if set(cell) & set('",\r\n') or cell[:1].isspace() else cell
 
 
 def test_rows() -> None:
-    assert exact(every_way(CSVDocuments, ROWS)) == exact([{"results": [{"statement_id": 0, "series": [{
+    assert exact(decode_fragmented(CSVDocuments, ROWS)) == exact([{"results": [{"statement_id": 0, "series": [{
         "name": "odd",
         "columns": ["time", "b", "f", "i", "s", "t g", "u"],
         "values": [
@@ -50,7 +58,7 @@ def test_rows() -> None:
 
 
 def test_series() -> None:
-    first, second, third = (document["results"][0] for document in every_way(CSVDocuments, GROUPS))
+    first, second, third = (document["results"][0] for document in decode_fragmented(CSVDocuments, GROUPS))
     columns = ["time", "f"]
     assert first == {
         "statement_id": 0,
@@ -71,33 +79,33 @@ def test_series() -> None:
 def test_blocks() -> None:
     users = {"statement_id": 0, "series": [{"columns": ["user", "admin"]}]}
     measurements = {"name": "measurements", "columns": ["name"], "values": [["big"], ["odd"]]}
-    assert every_way(CSVDocuments, SEVERAL) == [
+    assert decode_fragmented(CSVDocuments, SEVERAL) == [
         {"results": [users]},
         {"results": [{"statement_id": 1, "series": [measurements]}]},
     ]
-    assert every_way(CSVDocuments, SEVERAL.replace(b"\n", b"\r\n")) == feed(CSVDocuments, [SEVERAL])
+    assert decode_fragmented(CSVDocuments, SEVERAL.replace(b"\n", b"\r\n")) == feed(CSVDocuments, [SEVERAL])
     assert feed(CSVDocuments, [SEVERAL + b"\n"]) == feed(CSVDocuments, [SEVERAL])
 
 
 def test_series_without_a_name() -> None:
-    (document,) = every_way(CSVDocuments, SERIES)
+    (document,) = decode_fragmented(CSVDocuments, SERIES)
     assert document["results"][0]["series"] == [
         {"columns": ["key"], "values": [["big,host=h0"], ["odd,t\\ g=x\\,y\\=z,u=a"]]}
     ]
 
 
-def test_empty_and_refused() -> None:
+def test_empty_and_error_responses() -> None:
     assert feed(CSVDocuments, []) == feed(CSVDocuments, [b""]) == [{"results": [{"statement_id": 0}]}]
-    assert every_way(CSVDocuments, REFUSED) == [{"error": "error parsing query: found BAD, expected SELECT"}]
-    assert every_way(CSVDocuments, b"error\na, b\n") == [{"error": "a, b"}]
+    assert decode_fragmented(CSVDocuments, REJECTED) == [{"error": "error parsing query: found BAD, expected SELECT"}]
+    assert decode_fragmented(CSVDocuments, b"error\na, b\n") == [{"error": "a, b"}]
     assert feed(CSVDocuments, [b'error\n"a\nb"\n']) == [{"error": "a\nb"}]
 
 
-def test_long_series_come_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_series_are_returned_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_csv, "_ROWS", 3)
     for rows in range(1, 10):
-        answer = b"name,tags,time\n" + b"".join(b"m,,%d\n" % row for row in range(rows))
-        documents = every_way(CSVDocuments, answer + b"\n" + answer)
+        response = b"name,tags,time\n" + b"".join(b"m,,%d\n" % row for row in range(rows))
+        documents = decode_fragmented(CSVDocuments, response + b"\n" + response)
         assert [row for item in documents for row in item["results"][0]["series"][0]["values"]] == [
             [row] for row in range(rows)
         ] * 2
@@ -108,7 +116,7 @@ def test_long_series_come_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert marks == ([(True, True)] * ((rows - 1) // 3) + [(None, None)]) * 2
 
 
-def test_rows_are_not_hoarded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_not_buffered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_csv, "_ROWS", 10)
     decoder = CSVDocuments()
     decoder.feed(b"name,tags,time\n")
@@ -152,9 +160,9 @@ def test_rows_are_not_hoarded(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_cells(cell: str, value: Any) -> None:
-    answer = f"name,tags,v,w\nm,,{quoted(cell)},{quoted(cell)}\n".encode()
-    for pieces in ([answer], cut(answer, range(0, len(answer), 1 + len(answer) // 100))):
-        (document,) = feed(CSVDocuments, pieces)
+    response = f"name,tags,v,w\nm,,{quoted(cell)},{quoted(cell)}\n".encode()
+    for chunks in ([response], split_at(response, range(0, len(response), 1 + len(response) // 100))):
+        (document,) = feed(CSVDocuments, chunks)
         assert exact(document["results"][0]["series"][0]["values"]) == exact([[value, value]])
 
 
@@ -165,26 +173,26 @@ def test_cells(cell: str, value: Any) -> None:
         ("a=b,c=d", {"a": "b", "c": "d"}),
         (r"a\,b=c\,d,e\=f=g\=h,i\ j=k\ l", {"a,b": "c,d", "e=f": "g=h", "i j": "k l"}),
         (r"a=b\c,d\e=\\f", {"a": r"b\c", r"d\e": r"\\f"}),
-        ("a=b=c", {"a": "b=c"}),  # not escaped: from 1.11.5 on
+        ("a=b=c", {"a": "b=c"}),  # not escaped from 1.11.5 on
         ("a b=c d", {"a b": "c d"}),
         ("a=line\nfeed", {"a": "line\nfeed"}),
     ],
 )
 def test_tags(cell: str, tags: dict[str, str]) -> None:
-    answer = f'name,tags,v\nm,"{cell}",1\n'.encode()
-    (document,) = every_way(CSVDocuments, answer)
+    response = f'name,tags,v\nm,"{cell}",1\n'.encode()
+    (document,) = decode_fragmented(CSVDocuments, response)
     assert document["results"][0]["series"][0]["tags"] == tags
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
 
 
-@given(st.lists(st.lists(TEXT.map(lambda text: "s" + text), min_size=3, max_size=3), min_size=1), PLACES)
-def test_any_text_survives(rows: list[list[str]], places: list[int]) -> None:
+@given(st.lists(st.lists(TEXT.map(lambda text: "s" + text), min_size=3, max_size=3), min_size=1), OFFSETS)
+def test_any_string_round_trips(rows: list[list[str]], offsets: list[int]) -> None:
     lines = ["name,tags,a,b,c", *("m,," + ",".join(map(quoted, row)) for row in rows)]
-    answer = "".join(line + "\n" for line in lines).encode()
-    for pieces in (cut(answer, places), byte_by_byte(answer)):
-        (document,) = feed(CSVDocuments, pieces)
+    response = "".join(line + "\n" for line in lines).encode()
+    for chunks in (split_at(response, offsets), byte_by_byte(response)):
+        (document,) = feed(CSVDocuments, chunks)
         assert document["results"][0]["series"][0]["values"] == rows
 
 
@@ -215,24 +223,26 @@ NUMBERS = (
 
 
 @given(st.sampled_from([st.integers(-99, 99).map(str), NUMBERS]).flatmap(lambda cell: st.lists(cell, min_size=1)))
-def test_columns_are_read_as_their_cells(cells: list[str]) -> None:
+def test_columns_are_read_like_single_cells(cells: list[str]) -> None:
     assert exact(_csv._values(cells)) == exact([_csv._value(cell) for cell in cells])
 
 
-def test_truncation_is_seen_inside_a_line() -> None:
-    for answer in (GROUPS, SEVERAL, ROWS[:-310]):
+def test_truncation_within_a_line() -> None:
+    for response in (GROUPS, SEVERAL, ROWS[:-310]):
         lines = [
-            at + 1 for at in range(len(answer)) if answer[at : at + 1] == b"\n" and answer[:at].count(b'"') % 2 == 0
+            at + 1
+            for at in range(len(response))
+            if response[at : at + 1] == b"\n" and response[:at].count(b'"') % 2 == 0
         ]
-        for length in range(len(answer)):
-            _, error = feed_until_error(CSVDocuments, [answer[:length]])
+        for length in range(len(response)):
+            _, error = feed_until_error(CSVDocuments, [response[:length]])
             assert (error is None) == (length in {0, *lines})
-    for length in range(1, len(REFUSED)):
-        assert feed_until_error(CSVDocuments, [REFUSED[:length]])[1] is not None
+    for length in range(1, len(REJECTED)):
+        assert feed_until_error(CSVDocuments, [REJECTED[:length]])[1] is not None
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"<!DOCTYPE html>\n<html></html>\n",
         b"404 page not found\n",
@@ -245,22 +255,22 @@ def test_truncation_is_seen_inside_a_line() -> None:
         b"error\n",
     ],
 )
-def test_not_an_answer(answer: bytes) -> None:
-    for pieces in ([answer], byte_by_byte(answer)):
+def test_invalid_responses(response: bytes) -> None:
+    for chunks in ([response], byte_by_byte(response)):
         with pytest.raises(ProtocolError):
-            feed(CSVDocuments, pieces)
+            feed(CSVDocuments, chunks)
 
 
-def test_documents_before_the_fault_come_first() -> None:
-    answer = GROUPS + b"odd,u=b,1,1,1\n"
-    for pieces in ([answer], byte_by_byte(answer)):
-        documents, error = feed_until_error(CSVDocuments, pieces)
+def test_documents_before_an_error_are_returned() -> None:
+    response = GROUPS + b"odd,u=b,1,1,1\n"
+    for chunks in ([response], byte_by_byte(response)):
+        documents, error = feed_until_error(CSVDocuments, chunks)
         assert documents == feed(CSVDocuments, [GROUPS])[:2]
         assert error is not None
         assert "5 cells under 4 columns" in str(error)
 
 
-def test_error_comes_again() -> None:
+def test_error_is_raised_again() -> None:
     decoder = CSVDocuments()
     for _ in range(2):
         with pytest.raises(ProtocolError, match="not InfluxDB's"):
@@ -270,7 +280,7 @@ def test_error_comes_again() -> None:
 
 
 class Buffer(bytearray):
-    """Counts the bytes that are searched."""
+    """Bytes that count how many of them are searched."""
 
     work = 0
 
@@ -287,13 +297,13 @@ class Buffer(bytearray):
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
 @pytest.mark.parametrize("row", [b"m,,1,2\n", b'm,,"%s",2\n' % (b'a""b\n' * 5000)])
 def test_work_is_linear(row: bytes, size: int) -> None:
-    answer = b"name,tags,a,b\n" + row * (30_000 // len(row) + 1)
+    response = b"name,tags,a,b\n" + row * (30_000 // len(row) + 1)
     decoder = CSVDocuments()
     buffer = decoder._buffer = Buffer()
-    for at in range(0, len(answer), size):
-        decoder.feed(answer[at : at + size])
+    for at in range(0, len(response), size):
+        decoder.feed(response[at : at + size])
     decoder.close()
-    assert buffer.work < 4 * len(answer)
+    assert buffer.work < 4 * len(response)
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,18 @@ from influx_proto._errors import ProtocolError
 
 from tests.core.decode.conftest import (
     DOCUMENTS,
-    PLACES,
+    OFFSETS,
     Documents,
     byte_by_byte,
     check_truncation,
-    cut,
-    every_way,
+    decode_fragmented,
     exact,
     feed,
     feed_until_error,
+    split_at,
 )
 
-# What InfluxDB 1.6.7 sent.
+# Responses of InfluxDB 1.6.7
 
 ROWS = (
     rb'{"results":[{"statement_id":0,"series":[{"name":"odd","columns":["time","b","f","i","s","t g","u"],"values":['
@@ -96,12 +96,12 @@ def values(documents: Documents) -> list[Any]:
 
 
 def cells(text: bytes) -> Any:
-    answer = b'{"results":[{"series":[{"columns":["v"],"values":[[%s]]}]}]}\n' % text
-    return values(every_way(JSONDocuments, answer))[0][0]
+    response = b'{"results":[{"series":[{"columns":["v"],"values":[[%s]]}]}]}\n' % text
+    return values(decode_fragmented(JSONDocuments, response))[0][0]
 
 
 def test_rows() -> None:
-    documents = every_way(JSONDocuments, ROWS)
+    documents = decode_fragmented(JSONDocuments, ROWS)
     assert exact(values(documents)) == exact([
         ["1677-09-21T00:12:43.145224194Z", True, -9.5e18, -(1 << 63), None, "x,y=z", None],
         ["1969-12-31T23:59:59.999999999Z", None, 1e20, (1 << 63) - 1, 'q"{}{\\ ,\u2028 \n nl', "x,y=z", "a"],
@@ -112,42 +112,42 @@ def test_rows() -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"", b"\n\n", b"\t\r\n "])
 def test_chunks(end: bytes) -> None:
-    answer = b"".join(chunk.strip() + end for chunk in CHUNKS)
-    assert every_way(JSONDocuments, answer) == CHUNK_DOCUMENTS
+    response = b"".join(chunk.strip() + end for chunk in CHUNKS)
+    assert decode_fragmented(JSONDocuments, response) == CHUNK_DOCUMENTS
 
 
-def test_chunks_come_as_soon_as_they_are_complete() -> None:
+def test_chunks_are_returned_once_they_are_complete() -> None:
     for end in (b"\n", b""):
         decoder = JSONDocuments()
         late = 0
         for chunk, document in zip(CHUNKS, CHUNK_DOCUMENTS, strict=True):
             got = decoder.feed(chunk.strip() + end)
             late += document not in got
-        assert late <= (1 if end else 2)  # without line feeds, the first `}{` shows that there will be none
+        assert late <= (1 if end else 2)  # without line feeds, only the first `}{` shows the end of a document
 
 
 def test_pretty() -> None:
-    documents = every_way(JSONDocuments, PRETTY)
+    documents = decode_fragmented(JSONDocuments, PRETTY)
     assert values(documents[:1]) == [[1, 'q"{}{\\ ,\u2028 \n nl']]
     assert documents[1] == {"results": [{"statement_id": 0}]}
-    assert every_way(JSONDocuments, PRETTY.replace(b"\n", b"\r\n")) == documents
-    assert every_way(JSONDocuments, PRETTY.strip()) == documents
+    assert decode_fragmented(JSONDocuments, PRETTY.replace(b"\n", b"\r\n")) == documents
+    assert decode_fragmented(JSONDocuments, PRETTY.strip()) == documents
 
 
 def test_warning_and_errors() -> None:
-    assert every_way(JSONDocuments, WARNING)[0]["results"][0]["messages"][0]["level"] == "warning"
-    assert every_way(JSONDocuments, b'{"error":"a{"}\n') == [{"error": "a{"}]
-    assert every_way(JSONDocuments, b'{"code":"unauthorized","message":"no"}') == [
+    assert decode_fragmented(JSONDocuments, WARNING)[0]["results"][0]["messages"][0]["level"] == "warning"
+    assert decode_fragmented(JSONDocuments, b'{"error":"a{"}\n') == [{"error": "a{"}]
+    assert decode_fragmented(JSONDocuments, b'{"code":"unauthorized","message":"no"}') == [
         {"code": "unauthorized", "message": "no"}
     ]
 
 
 def test_no_statement_and_empty_series() -> None:
-    assert every_way(JSONDocuments, b"{}\n") == [{"results": []}]
-    assert every_way(JSONDocuments, b'{"results":[{"statement_id":0,"series":[]}]}') == [
+    assert decode_fragmented(JSONDocuments, b"{}\n") == [{"results": []}]
+    assert decode_fragmented(JSONDocuments, b'{"results":[{"statement_id":0,"series":[]}]}') == [
         {"results": [{"statement_id": 0}]}
     ]
-    assert every_way(JSONDocuments, b'{"results":[{"series":[{"columns":["a"],"values":[]}]}]}') == [
+    assert decode_fragmented(JSONDocuments, b'{"results":[{"series":[{"columns":["a"],"values":[]}]}]}') == [
         {"results": [{"series": [{"columns": ["a"]}]}]}
     ]
 
@@ -179,7 +179,7 @@ def test_cells(text: bytes, value: Any) -> None:
     assert exact(cells(text)) == exact(value)
 
 
-def test_huge_integer_and_bad_text_together() -> None:
+def test_huge_integer_with_invalid_utf8() -> None:
     assert cells(b'[100000000000000000000,"\xff"]') == [1e20, "\ufffd"]
 
 
@@ -191,18 +191,16 @@ def test_strings_that_look_like_ends_of_documents() -> None:
     ]
     for end in ("\n", "", "\r\n"):
         for indent in (None, 4):
-            answer = "".join(json.dumps(document, indent=indent) + end for document in documents).encode()
-            assert feed(JSONDocuments, [answer]) == documents
-            assert feed(JSONDocuments, byte_by_byte(answer)) == documents
+            response = "".join(json.dumps(document, indent=indent) + end for document in documents).encode()
+            assert feed(JSONDocuments, [response]) == documents
+            assert feed(JSONDocuments, byte_by_byte(response)) == documents
 
 
-@given(DOCUMENTS, st.sampled_from(["\n", "\r\n", "", " "]), st.booleans(), st.sampled_from([None, 4]), PLACES)
-def test_what_was_encoded_is_decoded(
-    documents: Documents, end: str, ascii_only: bool, indent: int | None, places: list[int]
-) -> None:
-    answer = "".join(json.dumps(item, ensure_ascii=ascii_only, indent=indent) + end for item in documents).encode()
-    assert exact(feed(JSONDocuments, cut(answer, places))) == exact(documents)
-    assert exact(feed(JSONDocuments, byte_by_byte(answer))) == exact(documents)
+@given(DOCUMENTS, st.sampled_from(["\n", "\r\n", "", " "]), st.booleans(), st.sampled_from([None, 4]), OFFSETS)
+def test_round_trip(documents: Documents, end: str, ascii_only: bool, indent: int | None, offsets: list[int]) -> None:
+    response = "".join(json.dumps(item, ensure_ascii=ascii_only, indent=indent) + end for item in documents).encode()
+    assert exact(feed(JSONDocuments, split_at(response, offsets))) == exact(documents)
+    assert exact(feed(JSONDocuments, byte_by_byte(response))) == exact(documents)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
@@ -222,8 +220,8 @@ def test_truncation_of_pretty() -> None:
 
 @pytest.mark.parametrize("before", [b"", b"".join(CHUNKS)])
 def test_infinite_number(before: bytes) -> None:
-    for pieces in ([before + INFINITE + CHUNKS[0]], byte_by_byte(before + INFINITE), [before + INFINITE.strip()]):
-        documents, error = feed_until_error(JSONDocuments, pieces)
+    for chunks in ([before + INFINITE + CHUNKS[0]], byte_by_byte(before + INFINITE), [before + INFINITE.strip()]):
+        documents, error = feed_until_error(JSONDocuments, chunks)
         assert documents == (CHUNK_DOCUMENTS if before else [])
         assert error is not None
         assert "unsupported value: +Inf" in str(error)
@@ -231,7 +229,7 @@ def test_infinite_number(before: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"<!DOCTYPE html>\n<html>{}</html>\n",
         b"404 page not found\n",
@@ -254,30 +252,30 @@ def test_infinite_number(before: bytes) -> None:
         b"\xff\xfe\n",
     ],
 )
-def test_not_an_answer(answer: bytes) -> None:
-    for pieces in ([answer], cut(answer, range(0, len(answer), 1 + len(answer) // 100))):
+def test_invalid_responses(response: bytes) -> None:
+    for chunks in ([response], split_at(response, range(0, len(response), 1 + len(response) // 100))):
         with pytest.raises(ProtocolError) as caught:
-            feed(JSONDocuments, pieces)
+            feed(JSONDocuments, chunks)
         assert len(str(caught.value)) < 1500
 
 
-@pytest.mark.parametrize("answer", [b"", b"\n", b" \r\n"])
-def test_empty(answer: bytes) -> None:
+@pytest.mark.parametrize("response", [b"", b"\n", b" \r\n"])
+def test_empty(response: bytes) -> None:
     with pytest.raises(ProtocolError, match="empty"):
-        feed(JSONDocuments, [answer])
+        feed(JSONDocuments, [response])
 
 
 @pytest.mark.parametrize("last", [b"[1,2]", b'"results"', b"1", b"{", b"nonsense"])
-def test_documents_on_the_lines_before_one_that_is_none(last: bytes) -> None:
+def test_documents_before_an_invalid_line(last: bytes) -> None:
     data = b'{"results":[]}\n' * 3 + last + b"\n"
-    for pieces in ([data], byte_by_byte(data)):
-        documents, error = feed_until_error(JSONDocuments, pieces)
+    for chunks in ([data], byte_by_byte(data)):
+        documents, error = feed_until_error(JSONDocuments, chunks)
         assert documents == [{"results": []}] * 3
         assert error is not None
         assert "JSON" in str(error)
 
 
-def test_error_comes_again() -> None:
+def test_error_is_raised_again() -> None:
     decoder = JSONDocuments()
     for _ in range(2):
         with pytest.raises(ProtocolError, match="not JSON"):
@@ -287,7 +285,7 @@ def test_error_comes_again() -> None:
 
 
 class Buffer(bytearray):
-    """Counts the bytes that are searched."""
+    """Bytes that count how many of them are searched."""
 
     work = 0
 
@@ -298,16 +296,16 @@ class Buffer(bytearray):
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
-@pytest.mark.parametrize("kind", ["lines", "joined", "pretty", "one line", "one string"])
-def test_work_is_linear(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("layout", ["lines", "joined", "pretty", "one line", "one string"])
+def test_work_is_linear(layout: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     row = [1600000000000000000, 'text }{ "', 0.5]
     documents = [{"results": [{"series": [{"values": [row] * 20}]}]}] * 20
-    if kind == "one line":
+    if layout == "one line":
         documents = [{"results": [{"series": [{"values": [row] * 400}]}]}]
-    elif kind == "one string":
+    elif layout == "one string":
         documents = [{"results": [{"series": [{"values": [['"\\' * 10_000]]}]}]}]
-    end = "" if kind in {"joined", "one string"} else "\n"
-    answer = "".join(json.dumps(item, indent=4 if kind == "pretty" else None) + end for item in documents).encode()
+    end = "" if layout in {"joined", "one string"} else "\n"
+    response = "".join(json.dumps(item, indent=4 if layout == "pretty" else None) + end for item in documents).encode()
 
     decoder = JSONDocuments()
     buffer = decoder._buffer = Buffer()
@@ -326,6 +324,6 @@ def test_work_is_linear(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(_json, "_end", end_of)
     monkeypatch.setattr(_json, "_decode", decode)
-    got = [item for at in range(0, len(answer), size) for item in decoder.feed(answer[at : at + size])]
+    got = [item for at in range(0, len(response), size) for item in decoder.feed(response[at : at + size])]
     assert got + decoder.close() == documents
-    assert work + buffer.work < 8 * len(answer)
+    assert work + buffer.work < 8 * len(response)

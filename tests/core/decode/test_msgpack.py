@@ -16,18 +16,18 @@ from influx_proto._errors import ProtocolError
 
 from tests.core.decode.conftest import (
     DOCUMENTS,
-    PLACES,
+    OFFSETS,
     Documents,
     byte_by_byte,
     check_truncation,
-    cut,
-    every_way,
+    decode_fragmented,
     exact,
     feed,
     feed_until_error,
+    split_at,
 )
 
-# What InfluxDB 1.6.7 sent.
+# Responses of InfluxDB 1.6.7
 
 ROWS = (
     b"\x81\xa7results\x91\x82\xacstatement_id\x00\xa6series\x91\x83\xa4name\xa3odd\xa7columns\x97\xa4time\xa1b\xa1f\xa1i"
@@ -113,7 +113,7 @@ WARNING = (
     b"of 'CREATE DATABASE t' in a read only context, please use a POST request instead\xa6series\x90"
 )
 USERS = b"\x81\xa7results\x91\x82\xacstatement_id\x00\xa6series\x91\x82\xa7columns\x92\xa4user\xa5admin\xa6values\x90"
-REFUSED = b"\x81\xa5error\xd9%error parsing query: invalid duration"
+REJECTED = b"\x81\xa5error\xd9%error parsing query: invalid duration"
 INFINITE = (
     b"\x81\xa7results\x91\x82\xacstatement_id\x00\xa6series\x91\x83\xa4name\xa3odd\xa7columns\x92\xa4time\xa3f_f\xa6values"
     b"\x91\x92\xc7\x0c\x05\x00\x00\x00\x00Yh/\x00\x07'\x0e\x00\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"
@@ -125,7 +125,7 @@ def document(*row: Any, **more: Any) -> dict[str, Any]:
 
 
 def test_rows() -> None:
-    (only,) = every_way(MessagePackDocuments, ROWS)
+    (only,) = decode_fragmented(MessagePackDocuments, ROWS)
     assert exact(only["results"][0]["series"][0]["values"]) == exact([
         ["1677-09-21T00:12:43.145224194Z", True, -9.5e18, -(1 << 63), None, "x,y=z", None],
         ["1969-12-31T23:59:59.999999999Z", None, 1e20, (1 << 63) - 1, 'q"{}{\\ ,\u2028 \n nl', "x,y=z", "a"],
@@ -136,39 +136,41 @@ def test_rows() -> None:
 
 
 def test_chunks() -> None:
-    assert every_way(MessagePackDocuments, b"".join(CHUNKS)) == CHUNK_DOCUMENTS
+    assert decode_fragmented(MessagePackDocuments, b"".join(CHUNKS)) == CHUNK_DOCUMENTS
 
 
-def test_chunks_of_which_more_follow_are_not_held_back() -> None:
+def test_partial_chunks_are_returned_immediately() -> None:
     decoder = MessagePackDocuments()
     assert decoder.feed(CHUNKS[0]) == CHUNK_DOCUMENTS[:1]
     assert decoder.feed(CHUNKS[1][:50]) == []
     assert decoder.feed(CHUNKS[1][50:]) == CHUNK_DOCUMENTS[1:2]
-    assert decoder.feed(CHUNKS[2]) == []  # the last of its statement: the next one, or the end, shows that
+    assert decoder.feed(CHUNKS[2]) == []  # the end of its statement shows only with the next document or the end
     assert decoder.feed(CHUNKS[3]) == CHUNK_DOCUMENTS[2:3]
     assert decoder.close() == CHUNK_DOCUMENTS[3:4]
 
 
-def test_other_answers() -> None:
-    assert every_way(MessagePackDocuments, WARNING)[0]["results"][0]["messages"][0]["level"] == "warning"
-    assert "series" not in every_way(MessagePackDocuments, WARNING)[0]["results"][0]
-    assert every_way(MessagePackDocuments, USERS) == [
+def test_other_responses() -> None:
+    assert decode_fragmented(MessagePackDocuments, WARNING)[0]["results"][0]["messages"][0]["level"] == "warning"
+    assert "series" not in decode_fragmented(MessagePackDocuments, WARNING)[0]["results"][0]
+    assert decode_fragmented(MessagePackDocuments, USERS) == [
         {"results": [{"statement_id": 0, "series": [{"columns": ["user", "admin"]}]}]}
     ]
-    assert every_way(MessagePackDocuments, REFUSED) == [{"error": "error parsing query: invalid duration"}]
-    assert every_way(MessagePackDocuments, b"\x81\xa7results\x90") == [{"results": []}]
-    assert every_way(MessagePackDocuments, INFINITE)[0]["results"][0]["series"][0]["values"][0][1] == float("inf")
+    assert decode_fragmented(MessagePackDocuments, REJECTED) == [{"error": "error parsing query: invalid duration"}]
+    assert decode_fragmented(MessagePackDocuments, b"\x81\xa7results\x90") == [{"results": []}]
+    assert decode_fragmented(MessagePackDocuments, INFINITE)[0]["results"][0]["series"][0]["values"][0][1] == float(
+        "inf"
+    )
 
 
-def test_refusal_after_documents() -> None:
-    answer = b"".join(CHUNKS) + REFUSED + CHUNKS[0]
-    refusal = [{"error": "error parsing query: invalid duration"}]
-    assert every_way(MessagePackDocuments, answer) == CHUNK_DOCUMENTS + refusal + CHUNK_DOCUMENTS[:1]
+def test_error_response_after_documents() -> None:
+    response = b"".join(CHUNKS) + REJECTED + CHUNKS[0]
+    rejection = [{"error": "error parsing query: invalid duration"}]
+    assert decode_fragmented(MessagePackDocuments, response) == CHUNK_DOCUMENTS + rejection + CHUNK_DOCUMENTS[:1]
 
 
 @pytest.mark.parametrize("length", [0, 31, 32, 255, 256, 65535, 65536])
 def test_every_width(length: int) -> None:
-    """Text that is not UTF-8 sends all other items the slow way, in which they must come out the same."""
+    """Invalid UTF-8 sends all other items through the slow path, which must return the same values."""
     items: list[Any] = [
         "x" * length, b"y" * length, list(range(length % 70_000)), {str(key): key for key in range(length // 4)},
         1.5, float("-inf"), None, True, False, msgspec.msgpack.Ext(5, struct.pack(">qi", -1, 999_999_999)),
@@ -179,15 +181,15 @@ def test_every_width(length: int) -> None:
     assert bad != good
     (expected,) = feed(MessagePackDocuments, [good])
     expected["results"][0]["series"][0]["values"][0][-1] = "z\ufffdzz"
-    for pieces in ([bad], [bad, bad], cut(bad + bad, range(0, 2 * len(bad), 999))):
-        for got in feed(MessagePackDocuments, pieces):
+    for chunks in ([bad], [bad, bad], split_at(bad + bad, range(0, 2 * len(bad), 999))):
+        for got in feed(MessagePackDocuments, chunks):
             assert exact([got]) == exact([expected])
 
 
 def test_float32_and_extensions_of_fixed_size() -> None:
-    answer = b"\x81\xa7results\x91\x81\xa1a\x92\xca\x3f\x80\x00\x00\xa1%s"
-    assert every_way(MessagePackDocuments, answer % b"b") == [{"results": [{"a": [1.0, "b"]}]}]
-    assert every_way(MessagePackDocuments, answer % b"\xff") == [{"results": [{"a": [1.0, "\ufffd"]}]}]
+    response = b"\x81\xa7results\x91\x81\xa1a\x92\xca\x3f\x80\x00\x00\xa1%s"
+    assert decode_fragmented(MessagePackDocuments, response % b"b") == [{"results": [{"a": [1.0, "b"]}]}]
+    assert decode_fragmented(MessagePackDocuments, response % b"\xff") == [{"results": [{"a": [1.0, "\ufffd"]}]}]
     for extension in (b"\xd4\x07.", b"\xd8\x07" + b"." * 16, b"\xc7\x03\x05...", b"\xc9\x00\x00\x00\x01\x05."):
         for text in (b"b", b"\xff"):
             with pytest.raises(ProtocolError, match="extension"):
@@ -196,11 +198,11 @@ def test_float32_and_extensions_of_fixed_size() -> None:
 
 @pytest.mark.parametrize("seconds", [-(1 << 63), -(1 << 40), 1 << 40, (1 << 63) - 1])
 @pytest.mark.parametrize("text", [b"b", b"\xff"])
-def test_times_that_no_calendar_has(seconds: int, text: bytes) -> None:
-    answer = b"\x81\xa7results\x92\xc7\x0c\x05%s\xa1%s" % (struct.pack(">qi", seconds, 0), text)
-    for pieces in ([answer], byte_by_byte(answer)):
+def test_times_outside_the_calendar(seconds: int, text: bytes) -> None:
+    response = b"\x81\xa7results\x92\xc7\x0c\x05%s\xa1%s" % (struct.pack(">qi", seconds, 0), text)
+    for chunks in ([response], byte_by_byte(response)):
         with pytest.raises(ProtocolError, match="not InfluxDB's MessagePack"):
-            feed(MessagePackDocuments, pieces)
+            feed(MessagePackDocuments, chunks)
 
 
 @given(st.integers(-(1 << 63), (1 << 63) - 1))
@@ -216,49 +218,49 @@ def test_times(ns: int) -> None:
     assert since // dt.timedelta(seconds=1) == seconds
 
 
-@given(DOCUMENTS, PLACES)
-def test_what_was_encoded_is_decoded(documents: Documents, places: list[int]) -> None:
-    answer = b"".join(map(msgspec.msgpack.encode, documents))
-    assert exact(feed(MessagePackDocuments, cut(answer, places))) == exact(documents)
-    assert exact(feed(MessagePackDocuments, byte_by_byte(answer))) == exact(documents)
+@given(DOCUMENTS, OFFSETS)
+def test_round_trip(documents: Documents, offsets: list[int]) -> None:
+    response = b"".join(map(msgspec.msgpack.encode, documents))
+    assert exact(feed(MessagePackDocuments, split_at(response, offsets))) == exact(documents)
+    assert exact(feed(MessagePackDocuments, byte_by_byte(response))) == exact(documents)
 
 
-@given(DOCUMENTS, PLACES)
-def test_so_it_is_on_the_slow_way(documents: Documents, places: list[int]) -> None:
+@given(DOCUMENTS, OFFSETS)
+def test_round_trip_on_the_slow_path(documents: Documents, offsets: list[int]) -> None:
     broken = {"results": [{"error": "\u4067results !?"}]}
-    # The last `?`, since the documents may have some of their own.
-    answer = b"".join(
+    # Only the last `?`, since the documents may contain others.
+    response = b"".join(
         b"\xff".join(msgspec.msgpack.encode({"results": [item, broken]}).rsplit(b"?", 1)) for item in documents
     )
     broken = {"results": [{"error": "\u4067results !\ufffd"}]}
     expected = [{"results": [item, broken]} for item in documents]
-    assert exact(feed(MessagePackDocuments, cut(answer, places))) == exact(expected)
-    assert exact(feed(MessagePackDocuments, byte_by_byte(answer))) == exact(expected)
+    assert exact(feed(MessagePackDocuments, split_at(response, offsets))) == exact(expected)
+    assert exact(feed(MessagePackDocuments, byte_by_byte(response))) == exact(expected)
 
 
 def test_strings_that_look_like_documents() -> None:
     texts = ["\u4067results", "\u4065error", "\u4067results" * 50, "xpartial\u00c3", *map(chr, (0x4067, 0x81, 0xA7))]
     documents = [document(a, b, a + b) for a, b in itertools.product(texts, texts)]
-    answer = b"".join(map(msgspec.msgpack.encode, documents))
-    assert every_way(MessagePackDocuments, answer) == documents
+    response = b"".join(map(msgspec.msgpack.encode, documents))
+    assert decode_fragmented(MessagePackDocuments, response) == documents
 
 
 def test_documents_inside_documents() -> None:
     inner = document("x", partial=True)
     documents = [document(inner, [inner, {"error": inner}], partial=True), document(inner)]
-    answer = b"".join(map(msgspec.msgpack.encode, documents))
-    assert every_way(MessagePackDocuments, answer) == documents
+    response = b"".join(map(msgspec.msgpack.encode, documents))
+    assert decode_fragmented(MessagePackDocuments, response) == documents
 
 
 def test_truncation() -> None:
     check_truncation(MessagePackDocuments, b"".join(CHUNKS), itertools.accumulate(map(len, CHUNKS)))
-    for answer in (ROWS, WARNING, USERS, REFUSED, INFINITE):
-        check_truncation(MessagePackDocuments, answer, ())
+    for response in (ROWS, WARNING, USERS, REJECTED, INFINITE):
+        check_truncation(MessagePackDocuments, response, ())
     check_truncation(MessagePackDocuments, ROWS + ROWS, {len(ROWS)})
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("response", "message"),
     [
         (b"", "empty"),
         (b"\x91\x91\x91\x00", "ask for JSON"),
@@ -278,19 +280,19 @@ def test_truncation() -> None:
         (b"\x81\xa7results\xdb\xff\xff\xff\xff", "cut"),
     ],
 )
-def test_not_an_answer(answer: bytes, message: str) -> None:
-    for pieces in ([answer], cut(answer, range(0, len(answer), 1 + len(answer) // 100))):
+def test_invalid_responses(response: bytes, message: str) -> None:
+    for chunks in ([response], split_at(response, range(0, len(response), 1 + len(response) // 100))):
         for before in ([], [b"".join(CHUNKS)]):
-            if not answer and before:
+            if not response and before:
                 continue
-            documents, error = feed_until_error(MessagePackDocuments, before + pieces)
+            documents, error = feed_until_error(MessagePackDocuments, before + chunks)
             assert documents == CHUNK_DOCUMENTS[: len(documents)]
             assert len(documents) >= len(CHUNK_DOCUMENTS) - 1 or not before
             assert error is not None
             assert message in str(error)
 
 
-def test_error_comes_again() -> None:
+def test_error_is_raised_again() -> None:
     decoder = MessagePackDocuments()
     for _ in range(2):
         with pytest.raises(ProtocolError, match="not InfluxDB's"):
@@ -300,7 +302,7 @@ def test_error_comes_again() -> None:
 
 
 class Buffer(bytearray):
-    """Counts the bytes that are searched."""
+    """Bytes that count how many of them are searched."""
 
     work = 0
 
@@ -311,7 +313,7 @@ class Buffer(bytearray):
 
 
 class Counted(list[int]):
-    """Counts the items that are looked at."""
+    """Bytes that count how many items are read."""
 
     work = 0
 
@@ -321,7 +323,7 @@ class Counted(list[int]):
 
 
 class Decoder:
-    """Counts the bytes that are decoded, in vain or not."""
+    """Decoder that counts all decoded bytes, including those of failed attempts."""
 
     work = 0
 
@@ -334,18 +336,18 @@ class Decoder:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
-@pytest.mark.parametrize("kind", ["many", "one", "strings", "not UTF-8"])
-def test_work_is_linear(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("layout", ["many", "one", "strings", "not UTF-8"])
+def test_work_is_linear(layout: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     row = [1600000000000000000, 0.5, "text"]
-    if kind == "many":
+    if layout == "many":
         documents = [document(*row, partial=True)] * 300
-    elif kind == "one":
+    elif layout == "one":
         documents = [document(*row * 1000, partial=True)]
-    elif kind == "strings":
+    elif layout == "strings":
         documents = [document(*["\u4067results", "\u4065error", "xpartial\u00c3"] * 100, partial=True)] * 10
     else:
         documents = [document(*row * 20, "!?", partial=True)] * 20
-    answer = b"".join(map(msgspec.msgpack.encode, documents)).replace(b"!?", b"!\xff")
+    response = b"".join(map(msgspec.msgpack.encode, documents)).replace(b"!?", b"!\xff")
 
     decoder = MessagePackDocuments()
     buffer = decoder._buffer = Buffer()
@@ -354,8 +356,8 @@ def test_work_is_linear(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(_msgpack, "SIZES", sizes)
     monkeypatch.setattr(_msgpack_format, "SIZES", sizes)
     monkeypatch.setattr(_msgpack, "_DECODER", decodes)
-    got = [item for at in range(0, len(answer), size) for item in decoder.feed(answer[at : at + size])]
+    got = [item for at in range(0, len(response), size) for item in decoder.feed(response[at : at + size])]
     assert len(got + decoder.close()) == len(documents)
-    assert buffer.work < 12 * len(answer)
-    assert decodes.work < 4 * len(answer)
-    assert sizes.work < 4 * len(answer)
+    assert buffer.work < 12 * len(response)
+    assert decodes.work < 4 * len(response)
+    assert sizes.work < 4 * len(response)

@@ -1,4 +1,4 @@
-"""Rows of MessagePack read as columns: the same as one by one, whatever the bytes are."""
+"""Columnar reading of MessagePack rows: the same result as row by row, for any bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from influx_proto._decode.msgpack import MessagePackDocuments
 from influx_proto._errors import ProtocolError
 from influx_proto._result.packed import PackedRows
 
-from tests.core.decode.conftest import PLACES, byte_by_byte, cut, exact
+from tests.core.decode.conftest import OFFSETS, byte_by_byte, exact, split_at
 
 T = TypeVar("T")
 
@@ -24,8 +24,8 @@ MSGPACK = Headers({"Content-Type": "application/x-msgpack"})
 
 
 @pytest.fixture(autouse=True)
-def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """So that small examples go the same way as large answers."""
+def lower_thresholds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let small examples take the same path as large responses."""
     with monkeypatch.context() as patch:
         patch.setattr("influx_proto._decode.msgpack._LARGE", 0)
         patch.setattr("influx_proto._decode.msgpack_columns._FEWEST_ROWS", 1)
@@ -33,7 +33,7 @@ def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def packed(value: Any) -> bytes:
-    """Encode as InfluxDB does: integers with a sign as small as they go, floats of 64 bits, nothing else."""
+    """Encode as InfluxDB does: minimal signed integers, 64-bit floats, no other number formats."""
     match value:
         case None:
             return b"\xc0"
@@ -43,7 +43,7 @@ def packed(value: Any) -> bytes:
             return b"\xcb" + struct.pack(">d", value)
         case int():
             return integer(value)
-        case bytes():  # a string that need not be UTF-8
+        case bytes():  # a string that may be invalid UTF-8
             return string(value)
         case str():
             return string(value.encode())
@@ -86,21 +86,21 @@ def document(rows: Sequence[list[Any]], columns: Sequence[str], *, more: bool = 
     return packed({"results": [{"statement_id": 0, "series": [series], **partial}]})
 
 
-def one_by_one(data: bytes) -> tuple[str, str, bool]:
-    """Decode in the ordinary way, which is right by definition."""
+def decode_row_by_row(data: bytes) -> tuple[str, str, bool]:
+    """Decode row by row, which is correct by definition."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("influx_proto._decode.msgpack._LARGE", 1 << 60)
         return decode(data, columns=False)
 
 
-def decode(data: bytes, pieces: Sequence[bytes] | None = None, *, columns: bool = True) -> tuple[str, str, bool]:
-    """Give the documents, the error, and whether the rows were read as columns."""
+def decode(data: bytes, parts: Sequence[bytes] | None = None, *, columns: bool = True) -> tuple[str, str, bool]:
+    """Return the documents, the error, and whether the rows were read as columns."""
     decoder = MessagePackDocuments(packed=columns)
     found: list[dict[str, Any]] = []
     error = ""
     try:
-        for piece in [data] if pieces is None else pieces:
-            found += decoder.feed(piece)
+        for part in [data] if parts is None else parts:
+            found += decoder.feed(part)
         found += decoder.close()
     except ProtocolError as raised:
         error = str(raised)
@@ -114,17 +114,17 @@ def decode(data: bytes, pieces: Sequence[bytes] | None = None, *, columns: bool 
     return exact(found), error, is_packed
 
 
-def same(data: bytes, pieces: Sequence[bytes] | None = None) -> bool:
-    expected, expected_error, _ = one_by_one(data)
-    for columns in (False, True):  # several documents in one go as well, where they are not read as columns
-        documents, error, is_packed = decode(data, pieces, columns=columns)
+def assert_same(data: bytes, parts: Sequence[bytes] | None = None) -> bool:
+    expected, expected_error, _ = decode_row_by_row(data)
+    for columns in (False, True):  # without columns, several documents are decoded together
+        documents, error, is_packed = decode(data, parts, columns=columns)
         assert documents == expected
         assert bool(error) == bool(expected_error)
     return is_packed
 
 
 INTEGERS = st.integers(-(2**63), 2**64 - 1) | st.integers(-40, 300) | st.sampled_from([-(2**15), 2**31, 2**32])
-#: Bytes that look like the beginning of a row, a document, or its values, where they are part of a string.
+#: Strings whose bytes look like the start of a row, a document or its values.
 STRINGS = (
     st.text(max_size=10)
     | st.sampled_from([
@@ -138,16 +138,17 @@ STRINGS = (
     | st.binary(max_size=40)
     | st.sampled_from(["é" * 20, "x" * 31, "x" * 32, "x" * 33, "y" * 300, "a\0", "a", "a\0\0"])
 )
-KINDS = (INTEGERS, st.floats(), st.booleans(), STRINGS)
+CELL_TYPES = (INTEGERS, st.floats(), st.booleans(), STRINGS)
 TIMES = st.integers(10**18, 2 * 10**18)
 
 
 @st.composite
 def documents(draw: st.DrawFn) -> bytes:
-    """Columns of one kind, most of them, with cells missing in some."""
-    kinds = [draw(st.sampled_from(KINDS)) for _ in range(draw(st.sampled_from([0, 1, 2, 2, 3, 20])))]
+    """Columns with mostly one type, some with missing cells."""
+    kinds = [draw(st.sampled_from(CELL_TYPES)) for _ in range(draw(st.sampled_from([0, 1, 2, 2, 3, 20])))]
     cells = [
-        draw(st.sampled_from([kind] * 4 + [kind | st.none()] * 3 + [st.none(), st.one_of(*KINDS)])) for kind in kinds
+        draw(st.sampled_from([kind] * 4 + [kind | st.none()] * 3 + [st.none(), st.one_of(*CELL_TYPES)]))
+        for kind in kinds
     ]
     times = draw(st.sampled_from([TIMES] * 5 + [INTEGERS, st.none() | TIMES]))
     rows = draw(st.lists(st.tuples(times, *cells).map(list), min_size=1, max_size=12))
@@ -156,25 +157,25 @@ def documents(draw: st.DrawFn) -> bytes:
     return document(rows, columns, more=draw(st.booleans()), **tags)
 
 
-@given(documents(), PLACES)
-def test_the_same_as_one_by_one(data: bytes, places: list[int]) -> None:
-    same(data, cut(data, places))
-    same(data, byte_by_byte(data))
+@given(documents(), OFFSETS)
+def test_columns_equal_rows(data: bytes, offsets: list[int]) -> None:
+    assert_same(data, split_at(data, offsets))
+    assert_same(data, byte_by_byte(data))
 
 
-@given(documents(), documents(), PLACES)
-def test_one_after_the_other(first: bytes, second: bytes, places: list[int]) -> None:
-    same(first + second, cut(first + second, places))
+@given(documents(), documents(), OFFSETS)
+def test_consecutive_documents(first: bytes, second: bytes, offsets: list[int]) -> None:
+    assert_same(first + second, split_at(first + second, offsets))
 
 
-#: What is looked for in the bytes, and what stands in for rows meanwhile, where it is part of a tag.
-LOOKED_FOR = st.sampled_from(["\xa7columns", "\xa6values", "\x92\xd3", "where rows were."]) | st.text(max_size=3)
+#: Bytes that the decoder searches for, and its placeholder for rows, as tag values.
+SEARCHED_BYTES = st.sampled_from(["\xa7columns", "\xa6values", "\x92\xd3", "where rows were."]) | st.text(max_size=3)
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> list[bytes]:
-    """Give the chunks of an answer: series of the same columns, in which any cells may be missing, and others."""
-    kinds = [draw(st.sampled_from(KINDS)) for _ in range(draw(st.integers(1, 3)))]
+def responses(draw: st.DrawFn) -> list[bytes]:
+    """Chunks of a response: mostly series with the same columns and missing cells in any of them."""
+    kinds = [draw(st.sampled_from(CELL_TYPES)) for _ in range(draw(st.integers(1, 3)))]
     found = []
     for _ in range(draw(st.integers(1, 6))):
         match draw(st.sampled_from(["alike"] * 6 + ["any", "none", "error"])):
@@ -183,72 +184,72 @@ def answers(draw: st.DrawFn) -> list[bytes]:
             case "none":
                 found.append(packed({"results": [{"statement_id": 0, "series": []}]}))
             case "error":
-                found.append(packed({"error": draw(LOOKED_FOR)}))
+                found.append(packed({"error": draw(SEARCHED_BYTES)}))
             case _:
                 cells = [draw(st.sampled_from([kind, kind | st.none(), st.none()])) for kind in kinds]
                 rows = draw(st.lists(st.tuples(TIMES, *cells).map(list), max_size=5))
                 found.append(
-                    document(rows, ["time", *"abc"[: len(kinds)]], more=draw(st.booleans()), host=draw(LOOKED_FOR))
+                    document(rows, ["time", *"abc"[: len(kinds)]], more=draw(st.booleans()), host=draw(SEARCHED_BYTES))
                 )
     return found
 
 
-@given(answers(), PLACES)
-def test_many_series_as_one_by_one(chunks: list[bytes], places: list[int]) -> None:
+@given(responses(), OFFSETS)
+def test_many_series_equal_rows(chunks: list[bytes], offsets: list[int]) -> None:
     data = b"".join(chunks)
-    same(data, cut(data, places))
-    same(data, [data])
-    same(data, chunks)
+    assert_same(data, split_at(data, offsets))
+    assert_same(data, [data])
+    assert_same(data, chunks)
 
 
-@given(answers(), st.integers(0, 10**6), st.integers(0, 255))
-def test_many_series_garbled(chunks: list[bytes], at: int, byte: int) -> None:
-    garbled = bytearray(b"".join(chunks))
-    garbled[at % len(garbled)] = byte
-    same(bytes(garbled))
+@given(responses(), st.integers(0, 10**6), st.integers(0, 255))
+def test_many_series_with_a_damaged_byte(chunks: list[bytes], at: int, byte: int) -> None:
+    damaged = bytearray(b"".join(chunks))
+    damaged[at % len(damaged)] = byte
+    assert_same(bytes(damaged))
 
 
-def test_an_extension_that_there_is_not_takes_nothing_with_it() -> None:
+def test_unknown_extension_does_not_affect_other_documents() -> None:
     good = document([[1, 2.0]], ["time", "a"])
     data = good * 2 + good.replace(b"\xcb", b"\xd4", 1) + good
-    same(data)
+    assert_same(data)
     assert decode(data)[0].count("results") == 2
 
 
-@given(answers(), st.integers(1, 300), PLACES)
-def test_frames_of_many_series(chunks: list[bytes], portion: int, places: list[int]) -> None:
-    """Whatever is read together, and wherever it begins and ends."""
+@given(responses(), st.integers(1, 300), OFFSETS)
+def test_frames_of_many_series(chunks: list[bytes], portion: int, offsets: list[int]) -> None:
+    """Series may be combined in any portions, starting and ending anywhere."""
     data = b"".join(chunks)
     outcomes: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("influx_proto._query.response._BUFFER_SIZE", portion)
-        for pieces, op in (
+        for parts, op in (
             ([data], ops.query("SELECT 1").map(QueryResult.to_pandas_list)),
-            (cut(data, places), ops.query_dataframes("SELECT 1")),
+            (split_at(data, offsets), ops.query_dataframes("SELECT 1")),
         ):
             try:
-                outcomes.append(receive(op, pieces))
+                outcomes.append(receive(op, parts))
             except (ValueError, InfluxDBError) as error:
                 outcomes.append(str(error))
     expected, frames = outcomes
     if isinstance(expected, str):
-        assert isinstance(frames, str)  # of several errors another one may come first
+        assert isinstance(frames, str)  # if there are several errors, either may be raised
     else:
         for frame, other in zip(frames, expected, strict=True):
             pd.testing.assert_frame_equal(frame, other, check_exact=True)
 
 
 @given(documents(), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=3))
-def test_garbled(data: bytes, changes: list[tuple[int, int]]) -> None:
-    garbled = bytearray(data)
+def test_damaged_bytes(data: bytes, changes: list[tuple[int, int]]) -> None:
+    damaged = bytearray(data)
     for at, byte in changes:
-        garbled[at % len(garbled)] = byte
-    same(bytes(garbled))
+        damaged[at % len(damaged)] = byte
+    assert_same(bytes(damaged))
 
 
 @given(documents(), st.integers(0, 10**6), st.binary(max_size=3))
-def test_cut_short_or_with_bytes_too_many(data: bytes, at: int, more: bytes) -> None:
-    same(data[: at % len(data)] + more)
+def test_truncated_or_trailing_bytes(data: bytes, at: int, more: bytes) -> None:
+    assert_same(data[: at % len(data)] + more)
 
 
 ORDINARY = [
@@ -263,41 +264,41 @@ COLUMNS = ["time", "f", "i", "b", "s", "t"]
     [
         ORDINARY,
         [[time, *(None if n % 3 == 0 else cell for cell in row)] for n, (time, *row) in enumerate(ORDINARY)],
-        [[*row[:-1], "\x96\xd3\x16" * 20] for row in ORDINARY],  # as it looks like the beginning of a row
+        [[*row[:-1], "\x96\xd3\x16" * 20] for row in ORDINARY],  # looks like the start of a row
         [[*row[:-1], packed(row)] for row in ORDINARY],  # a whole row in a string
         [[*row[:-1], None] for row in ORDINARY],
         [[*row[:-1], ""] for row in ORDINARY],
         [[*row, *row[1:], *row[1:]] for row in ORDINARY],  # more than 15 columns
     ],
 )
-def test_it_is_done(rows: list[list[Any]]) -> None:
-    """No other test would see it: both ways give the same."""
+def test_rows_are_read_as_columns(rows: list[list[Any]]) -> None:
+    """Both paths return the same values, so only this test checks which one is taken."""
     columns = [f"c{n}" for n in range(len(rows[0]))]
     for more in (False, True):
-        assert same(document(rows, columns, more=more, host="a"))
+        assert assert_same(document(rows, columns, more=more, host="a"))
 
 
 @pytest.mark.parametrize("at", [1, 100, 199])
 @pytest.mark.parametrize("cell", [7, None, 2**63, "x", 1.5, True])
-def test_a_column_of_several_types_is_not(at: int, cell: Any) -> None:
+def test_mixed_types_are_not_read_as_columns(at: int, cell: Any) -> None:
     rows = [list(row) for row in ORDINARY]
     rows[at][1] = cell
-    assert same(document(rows, COLUMNS)) == (cell is None or isinstance(cell, float))
+    assert assert_same(document(rows, COLUMNS)) == (cell is None or isinstance(cell, float))
 
 
-def test_unsigned_integers_beyond_int64_are_not() -> None:
-    assert not same(document([[row[0], 2**63 + n] for n, row in enumerate(ORDINARY)], ["time", "u"]))
+def test_integers_beyond_int64_are_not_read_as_columns() -> None:
+    assert not assert_same(document([[row[0], 2**63 + n] for n, row in enumerate(ORDINARY)], ["time", "u"]))
 
 
-def test_rows_of_columns_are_a_sequence() -> None:
+def test_packed_rows_are_a_sequence() -> None:
     [found] = MessagePackDocuments(packed=True).feed(document(ORDINARY, COLUMNS, more=True))
     rows = found["results"][0]["series"][0]["values"]
     assert isinstance(rows, PackedRows)
     assert (len(rows), rows[3], rows[-2:], list(rows)) == (200, ORDINARY[3], ORDINARY[-2:], ORDINARY)
 
 
-def test_series_of_few_rows_are_read_together() -> None:
-    """No other test would see it, as above."""
+def test_series_with_few_rows_are_combined() -> None:
+    """Only this test checks that the rows are combined, as above."""
     chunks = [document([[*row, None] for row in ORDINARY[:50]], [*COLUMNS, "n"], host=f"h{n}") for n in range(4)]
     different = document([row[:3] for row in ORDINARY], ["time", "f", "i"])
     found = MessagePackDocuments(packed=True).feed(b"".join([*chunks, different, *chunks, chunks[0]]))
@@ -319,17 +320,17 @@ def test_series_of_few_rows_are_read_together() -> None:
 
 
 @pytest.mark.parametrize("bad", [0, 2, 3])
-def test_a_series_that_does_not_fit_leaves_the_others_as_they_are(bad: int) -> None:
+def test_mismatching_series_does_not_affect_the_others(bad: int) -> None:
     chunks = [document(ORDINARY, COLUMNS, host=f"h{n}") for n in range(4)]
     chunks[bad] = document([[row[0], "text", *row[2:]] for row in ORDINARY], COLUMNS, host="bad")
     found = MessagePackDocuments(packed=True).feed(b"".join([*chunks, chunks[0]]))
     assert [isinstance(one["results"][0]["series"][0]["values"], PackedRows) for one in found] == [True] * 4
-    assert same(b"".join(chunks))
+    assert assert_same(b"".join(chunks))
 
 
-def receive(op: Op[T], pieces: Iterable[bytes]) -> T:
+def receive(op: Op[T], parts: Iterable[bytes]) -> T:
     receiver = op.receiver(200, MSGPACK)
-    for data in pieces:
+    for data in parts:
         receiver.feed(data)
     return receiver.close()
 
@@ -339,13 +340,13 @@ def frame(*documents: bytes) -> pd.DataFrame:
 
 
 def test_frames_are_the_same() -> None:
-    """Chunks of one series, then others; packed, and in which types change from one to the next."""
+    """Chunks of one series, then others: packed, and with types that change between chunks."""
     floats = [[row[0], None if n % 5 else row[2], *row[2:]] for n, row in enumerate(ORDINARY)]
-    answer = [
+    response = [
         document(ORDINARY, COLUMNS, more=True, host="a"),
         document(ORDINARY[:3], COLUMNS, host="a"),
         document(floats, COLUMNS, host="b"),
         document([[*row[:2], None, *row[3:]] for row in ORDINARY], COLUMNS, host="c"),
     ]
-    whole = ops.query("SELECT 1").read(200, MSGPACK, b"".join(answer))
-    pd.testing.assert_frame_equal(frame(*answer), whole.to_pandas(), check_exact=True)
+    whole = ops.query("SELECT 1").read(200, MSGPACK, b"".join(response))
+    pd.testing.assert_frame_equal(frame(*response), whole.to_pandas(), check_exact=True)

@@ -27,7 +27,7 @@ TAGS = [
 
 
 def options_of_ours() -> set[str]:
-    """Return every parameter of the clients, their methods and the functions that encode."""
+    """Return every parameter of the clients, their methods and the encoding functions."""
     functions: list[Callable[..., Any]] = [
         influx_aiohttp.AsyncInfluxDBClient.__init__,
         influx_trio.AsyncInfluxDBClient.__init__,
@@ -41,7 +41,7 @@ def options_of_ours() -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(options_of_ours()))
-def test_an_option_of_the_client_or_its_methods_is_no_tag(name: str) -> None:
+def test_client_options_do_not_become_tags(name: str) -> None:
     assert (advice_for(name) is None) == (name in COMMON_TAGS)
 
 
@@ -52,7 +52,7 @@ PEERS = [
     "dataframe", "points", "numeric_precision", "record_tag_keys", "measurement_name",
 ]  # fmt: skip
 
-MISSPELT = {
+MISSPELLED = {
     "precison": "precision",
     "presicion": None,
     "precisoin": "precision",
@@ -76,7 +76,7 @@ MISSPELT = {
 
 @pytest.mark.parametrize("build", WRITERS)
 @pytest.mark.parametrize("name", [*PEERS, "chunk_size", "epoch", "username", "password", "token", "max_delay"])
-def test_foreign_options_are_refused(build: Callable[..., object], name: str) -> None:
+def test_foreign_options_are_rejected(build: Callable[..., object], name: str) -> None:
     if name in inspect.signature(build).parameters:
         return
     with pytest.raises(TypeError, match=rf"^{name}: .*tags={{'{name}': \.\.\.}}$"):
@@ -84,9 +84,9 @@ def test_foreign_options_are_refused(build: Callable[..., object], name: str) ->
 
 
 @pytest.mark.parametrize("build", WRITERS)
-@pytest.mark.parametrize(("name", "right"), MISSPELT.items())
-def test_misspelt_options_are_refused(build: Callable[..., object], name: str, right: str | None) -> None:
-    if right is None:  # two edits
+@pytest.mark.parametrize(("name", "right"), MISSPELLED.items())
+def test_misspelled_options_are_rejected(build: Callable[..., object], name: str, right: str | None) -> None:
+    if right is None:  # two edits away
         build(POINT, **{name: "x"})
         return
     with pytest.raises(TypeError, match=rf"^{name}: .*\b{right}\b.*tags={{"):
@@ -94,17 +94,17 @@ def test_misspelt_options_are_refused(build: Callable[..., object], name: str, r
 
 
 @pytest.mark.parametrize("name", TAGS)
-def test_everyday_tags_stay_tags(name: str) -> None:
+def test_common_tags_are_accepted(name: str) -> None:
     options: dict[str, Any] = {name: "x"}
     assert serialize(POINT, **options) == f"m,{name}=x v=1i 1".encode()
 
 
-@pytest.mark.parametrize("name", [*PEERS, *MISSPELT, "db", "timeout"])
+@pytest.mark.parametrize("name", [*PEERS, *MISSPELLED, "db", "timeout"])
 def test_tags_accepts_every_name(name: str) -> None:
     assert serialize(POINT, tags={name: "x"}) == f"m,{name}=x v=1i 1".encode()
 
 
-def test_what_the_message_says() -> None:
+def test_error_messages() -> None:
     with pytest.raises(TypeError) as caught:
         serialize(POINT, time_precision="s")
     assert str(caught.value) == (
@@ -125,10 +125,10 @@ def test_what_the_message_says() -> None:
         ("field_types", {"field_types": {"v": "float"}}),
     ],
 )
-def test_raw_lines_do_not_ignore_arguments(data: object, argument: str, options: dict[str, Any]) -> None:
+def test_arguments_for_points_are_rejected_with_raw_lines(data: object, argument: str, options: dict[str, Any]) -> None:
     with pytest.raises(SerializationError, match=rf"(^|: ){argument}: has no effect on raw line protocol"):
         serialize(data, **options)
 
 
-def test_nothing_passed_beside_raw_lines() -> None:
+def test_empty_arguments_with_raw_lines() -> None:
     assert serialize("m v=1", None, tags={}, field_types={}) == b"m v=1"

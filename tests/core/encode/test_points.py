@@ -1,4 +1,4 @@
-"""Points as mappings: one line each, in nanoseconds, with nothing in it that the caller did not say."""
+"""Points as mappings: one line each, in nanoseconds, with only the data of the point."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def line(
 ) -> str | None:
     encoder = PointEncoder(name, tags, precision, FieldOptions(**policy))
     first, second = encoder.line(point), encoder.line(point)
-    assert first == second  # remembered shapes are as good as new ones
-    assert point_encoder(name, tags, precision, FieldOptions(**policy)).line(point) == first  # and other writes'
+    assert first == second  # a cached key set gives the same line as a new one
+    # Including one cached by another write.
+    assert point_encoder(name, tags, precision, FieldOptions(**policy)).line(point) == first
     return None if first is None else first.decode()
 
 
@@ -71,7 +72,7 @@ def test_points(point: Mapping[str, Any], expected: str | None) -> None:
     assert line(point) == expected
 
 
-def test_the_measurement_for_points_that_name_none() -> None:
+def test_default_measurement() -> None:
     assert line({"fields": {"v": 1}}, "m") == "m v=1i"
     assert line({"measurement": None, "fields": {"v": 1}}, "m") == "m v=1i"
     assert line({"measurement": "n", "fields": {"v": 1}}, "m") == "n v=1i"
@@ -82,21 +83,21 @@ def test_tags_for_all_points() -> None:
     assert line({"fields": {"v": 1}}, "m", common) == "m,host=h\\ 1,rack=5 v=1i"
     assert line({"fields": {"v": 1}, "tags": {"a": "b"}}, "m", common) == "m,a=b,host=h\\ 1,rack=5 v=1i"
     assert line({"fields": {"v": 1}, "tags": {"rack": "6"}}, "m", common) == "m,host=h\\ 1,rack=6 v=1i"
-    # One that is missing is no tag, so it wins nothing.
+    # A missing tag value does not override another one.
     assert line({"fields": {"v": 1}, "tags": {"rack": None, "host": ""}}, "m", common) == "m,host=h\\ 1,rack=5 v=1i"
 
 
-def test_a_measurement_of_a_subclass_of_str() -> None:
+def test_measurement_of_a_str_subclass() -> None:
     assert line({"measurement": Key.HOST, "fields": {"v": 1}}) == "host v=1i"
     assert line({"measurement": np.str_("a b"), "fields": {"v": 1}}) == "a\\ b v=1i"
 
 
-def test_the_precision_of_bare_integers() -> None:
+def test_precision_of_integer_times() -> None:
     assert line({"fields": {"v": 1}, "time": 7}, "m", precision="ms") == "m v=1i 7000000"
     assert line({"fields": {"v": 1}, "time": "1970-01-01"}, "m", precision="ms") == "m v=1i 0"
 
 
-def test_the_policy_by_field() -> None:
+def test_field_types() -> None:
     point = {"fields": {"a": 1, "b": 1, "c": math.inf}}
     policy: dict[str, Any] = {"field_types": {"a": "float"}, "nonfinite": "omit"}
     assert line(point, "m", **policy) == "m a=1.0,b=1i"
@@ -140,7 +141,7 @@ def test_equal_values_of_different_types_stay_different() -> None:
         ({"measurement": "m", "tags": {"a\\ b": '"x'}, "fields": {"v": 1}}, ["measurement 'm'", "end of the line"]),
     ],
 )  # fmt: skip
-def test_errors_say_where_and_why(point: Mapping[str, Any], parts: list[str]) -> None:
+def test_errors_name_position_and_cause(point: Mapping[str, Any], parts: list[str]) -> None:
     with pytest.raises(SerializationError) as raised:
         line(point)
     for part in parts:
@@ -148,7 +149,7 @@ def test_errors_say_where_and_why(point: Mapping[str, Any], parts: list[str]) ->
     assert len(str(raised.value)) < 400
 
 
-def test_wrong_arguments() -> None:
+def test_invalid_arguments() -> None:
     with pytest.raises(SerializationError, match="tags must be a mapping"):
         line({}, tags=["a"])
     with pytest.raises(SerializationError, match=r"tag 'a' for all points: .*line feed"):
@@ -161,7 +162,7 @@ def test_wrong_arguments() -> None:
         line({}, precision="d")
 
 
-def test_an_encoder_is_that_of_an_earlier_write_only_where_all_is_the_same() -> None:
+def test_encoder_is_reused_only_for_equal_arguments() -> None:
     first = point_encoder("m", {"a": "1"}, "ns", FieldOptions(field_types={"v": "float"}))
     assert point_encoder("m", {"a": "1"}, "ns", FieldOptions(field_types={"v": "float"})) is first
     point = {"fields": {"v": 1}, "time": 5}
@@ -189,6 +190,6 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(encoder._shapes) <= 3
         assert len(encoder.fields) <= 3
     for length in (10, 100_000):
-        with contextlib.suppress(SerializationError):  # too long a key for the server
+        with contextlib.suppress(SerializationError):  # the key is too long for the server
             encoder.line({"tags": {"t": "x" * length}, "fields": {"v": 1}})
     assert max(map(len, encoder._known.values())) < 100

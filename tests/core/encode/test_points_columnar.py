@@ -1,4 +1,4 @@
-"""Many mappings at a time: the same bytes and errors as one by one, whatever is among them."""
+"""Bulk encoding of mappings: the same bytes and errors as one at a time, for any mix of points."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def points(count: int, **more: Any) -> list[dict[str, Any]]:
     ]
 
 
-def one_by_one(many: list[dict[str, Any]], **options: Any) -> bytes:
-    """What the same gives where each is read before the next is there, which is never done by columns."""
+def encode_singly(many: list[dict[str, Any]], **options: Any) -> bytes:
+    """Encode an iterator, which is read point by point and never encoded by columns."""
     return serialize(iter(many), **options)
 
 
@@ -58,8 +58,8 @@ def columns_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PointEncoder, "line", unexpected)
 
 
-COMMON = points(1)[0]
-#: What may stand in for a value, most of it out of the ordinary.
+COMMON_POINT = points(1)[0]
+#: Values, most of which are not eligible for the fast path.
 FIELD_VALUES = st.sampled_from([
     None, 0.5, 1.5, 7, -7, True, "text", 'a"\\', "", math.nan, math.inf, 2**63, 2**64, Decimal("1.50"), Decimal("NaN"),
     np.float32(0.1), np.int64(3), np.uint64(2**63), np.bool_(1), Color.RED, object(), b"bytes", "\ud800",
@@ -71,7 +71,7 @@ TIMES = st.sampled_from([
 ])  # fmt: skip
 VARIANTS = st.builds(
     lambda base, replaced: {**base, **replaced},
-    st.just(COMMON),
+    st.just(COMMON_POINT),
     st.fixed_dictionaries(
         {},
         optional={
@@ -102,7 +102,9 @@ VARIANTS = st.builds(
         },
     ),
 )
-def test_many_give_the_same_as_one_by_one(variants: list[dict[str, Any]], every: int, options: dict[str, Any]) -> None:
+def test_bulk_encoding_equals_single_encoding(
+    variants: list[dict[str, Any]], every: int, options: dict[str, Any]
+) -> None:
     many = points(12)
     for n, variant in enumerate(variants * 8):
         many.insert(n * every, variant)
@@ -116,8 +118,8 @@ def test_columns_of_anything(rows: list[tuple[Any, ...]]) -> None:
 
 
 @pytest.mark.usefixtures("columns_only")
-def test_ordinary_points_are_written_by_columns() -> None:
-    """No other test would see it: both ways give the same bytes."""
+def test_ordinary_points_are_encoded_by_columns() -> None:
+    """Both paths return the same bytes, so only this test checks which one is taken."""
     many = points(1000)
     expected = b"\n".join(
         b'weather,city=New\\ York,station=s%d a=%s,b=%di,c=%s,d="\\"%d\\"",e=%s %d'
@@ -133,8 +135,8 @@ def test_ordinary_points_are_written_by_columns() -> None:
 
 
 @pytest.mark.usefixtures("columns_only")
-def test_shapes_may_alternate() -> None:
-    """As they do where one client sends several measurements, or a sensor sometimes has no value."""
+def test_key_sets_may_alternate() -> None:
+    """A client may alternate measurements, and a sensor may omit a value."""
     many = points(400)
     for point in many[::2]:
         point["measurement"] = "mem"
@@ -150,58 +152,58 @@ def test_shapes_may_alternate() -> None:
     assert data[14] == b"mem,city=New\\ York,station=s2 free=14i,more=1.5 14"
 
 
-def test_the_row_of_an_error() -> None:
+def test_error_names_the_row() -> None:
     many = points(1200)
     many[777] = {**many[777], "fields": {"a": object()}}
     with pytest.raises(SerializationError, match=r"^row 778: measurement 'weather', field 'a': a object"):
         serialize(["m v=1", many])
-    many[777] = {**COMMON, "tags": {"station": "a\n"}}
+    many[777] = {**COMMON_POINT, "tags": {"station": "a\n"}}
     with pytest.raises(SerializationError, match=r"^row 777: measurement 'weather', tag 'station': .* line feed"):
         serialize(many)
 
 
-def test_lines_that_have_to_be_looked_at() -> None:
+def test_lines_that_need_checks() -> None:
     many = points(20)
-    many[3] = {**COMMON, "tags": {"station": "\\ "}, "fields": {'a"b': "x"}}
+    many[3] = {**COMMON_POINT, "tags": {"station": "\\ "}, "fields": {'a"b': "x"}}
     assert outcome(many) == outcome(iter(many))
-    many[3] = {**COMMON, "fields": {"a" * 70_000: 1}}
+    many[3] = {**COMMON_POINT, "fields": {"a" * 70_000: 1}}
     for data in (many, [many[3]] * 20):
         with pytest.raises(SerializationError, match="65535 at most"):
             serialize(data)
-    long = points(40, fields={"text": "x" * 70_000})  # long lines, and no long key
-    assert serialize(long) == one_by_one(long)
+    long = points(40, fields={"text": "x" * 70_000})  # long lines, but short keys
+    assert serialize(long) == encode_singly(long)
 
 
-def test_batches_are_filled_as_they_are_one_by_one() -> None:
+def test_batches_are_filled_as_in_single_encoding() -> None:
     many = points(1000)
     batches = list(serialize_batches(many, max_lines=64))
     assert [batch.count(b"\n") + 1 for batch in batches] == [64] * 15 + [40]
     batches = list(serialize_batches(["m v=1i", *many], max_bytes=1000))
     assert all(len(batch) <= 1000 for batch in batches)
-    assert b"\n".join(batches) == b"m v=1i\n" + one_by_one(many)
+    assert b"\n".join(batches) == b"m v=1i\n" + encode_singly(many)
 
 
 @pytest.mark.parametrize(("untimed", "timed"), [([], True), ([500], False), (range(1000), False)])
-def test_whether_all_have_a_time(untimed: list[int], timed: bool) -> None:
+def test_whether_all_points_have_a_timestamp(untimed: list[int], timed: bool) -> None:
     many = points(1000)
     for n in untimed:
         many[n] = {**many[n], "time": None}
     assert [batch.timed for batch in Encoder().encode(many)] == [timed]
 
 
-def test_stamped_points_are_stamped_one_by_one() -> None:
+def test_stamped_points_are_encoded_singly() -> None:
     many = points(100, time=None)
     [batch] = Encoder(stamp=itertools.count(5).__next__).encode(many)
     assert [int(line.rpartition(b" ")[2]) for line in batch.data.split(b"\n")] == list(range(5, 105))
 
 
-def test_other_mappings_are_written_one_by_one() -> None:
+def test_other_mapping_classes_are_encoded_singly() -> None:
     many = points(20)
     assert serialize([OrderedDict(point) for point in many]) == serialize(many)
     assert serialize([{**point, "fields": OrderedDict(point["fields"])} for point in many]) == serialize(many)
 
 
-def test_a_generator_may_use_one_mapping_again() -> None:
+def test_generator_may_reuse_one_mapping() -> None:
     def reused() -> Any:
         point = points(1)[0]
         for n in range(20):
@@ -222,6 +224,6 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         for number, point in enumerate(many):
             point["tags"] = {"station": str(number)}
         list(encoder.encode(many))
-        shapes = run.__self__._shapes  # type: ignore[attr-defined]  # it is a bound method
+        shapes = run.__self__._shapes  # type: ignore[attr-defined]  # a bound method
         assert len(shapes) <= 2
         assert all(len(shape._series) <= 3 for shape in shapes.values())

@@ -45,7 +45,7 @@ COMPLETE = [
 
 
 @pytest.mark.parametrize("text", INCOMPLETE)
-def test_incomplete_lines_are_refused(text: str) -> None:
+def test_incomplete_lines_are_rejected(text: str) -> None:
     several: list[Any] = [
         text, text.encode(), [text], [text, POINT], [POINT, text], ([text],), iter([text]), io.StringIO(text),
         io.BytesIO(text.encode()), bytearray(text.encode()),
@@ -56,14 +56,14 @@ def test_incomplete_lines_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", COMPLETE)
-def test_complete_lines_stay_as_they_are(text: str) -> None:
+def test_complete_lines_are_unchanged(text: str) -> None:
     assert incomplete_line(text.encode()) is None
     lines = serialize(text)
     after = serialize([text, POINT])
     assert after == (lines + b"\n" if lines else b"") + b"cpu v=1.0 2"
 
 
-def test_the_error_names_the_line_and_the_row() -> None:
+def test_error_names_the_line_and_the_row() -> None:
     with pytest.raises(SerializationError) as caught:
         serialize([POINT, 'm v=1\nlog msg="cut 1'])
     assert str(caught.value) == (
@@ -72,7 +72,7 @@ def test_the_error_names_the_line_and_the_row() -> None:
     )
 
 
-def test_nothing_of_an_incomplete_text_is_written() -> None:
+def test_incomplete_data_are_not_sent() -> None:
     encoder = Encoder()
     encoder.add("m v=1 1")
     with pytest.raises(SerializationError):
@@ -80,15 +80,15 @@ def test_nothing_of_an_incomplete_text_is_written() -> None:
     assert [batch.data for batch in encoder.close()] == [b"m v=1 1"]
 
 
-def test_a_file_with_line_feeds_in_strings() -> None:
+def test_file_with_line_feeds_in_strings() -> None:
     text = b'm s="a\n\nb" 1\nm s="c" 2\n'
     assert serialize(split_lines(io.BytesIO(text))) == serialize(text) == text[:-1]
     with pytest.raises(SerializationError, match=r"^row 0: the line 'm s=\"a\\n' is incomplete"):
         serialize(io.BytesIO(text))
 
 
-def slowly(data: bytes) -> bool:
-    """Whether the data are complete, by the definition: a line appended to them is parsed as a separate line."""
+def is_complete(data: bytes) -> bool:
+    """Return whether the data are complete: a line appended to them is parsed as a separate line."""
     at = 0
     whole = data + b"\nm v=1"
     while at < len(whole):
@@ -101,11 +101,11 @@ def slowly(data: bytes) -> bool:
 
 @given(st.lists(st.sampled_from(["\\", '"', "\n", " ", "=", ",", "a", 'm s="x" 1\n', "m v=1\n"]), max_size=20))
 @example(["m v=1\n", "\\"])
-def test_completeness_is_what_the_server_sees(parts: list[str]) -> None:
+def test_completeness_matches_the_parser(parts: list[str]) -> None:
     data = "".join(parts).encode()
-    # A backslash before the last LF hides it, although a second LF would end the line then.
+    # A backslash before the last LF hides it, although a second LF would end the line.
     hidden = re.search(rb"(?<!\\)(?:\\\\)*\\\n\Z", data) is not None
     if incomplete_line(data) is None:
-        assert slowly(data)
+        assert is_complete(data)
     elif not hidden:
-        assert not slowly(data)
+        assert not is_complete(data)

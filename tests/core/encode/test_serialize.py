@@ -1,4 +1,4 @@
-"""Everything that can be written, in one piece and in batches."""
+"""All types of input, encoded whole and in batches."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def numbers(data: bytes) -> list[int]:
         (["m v=1\n", "m v=2\n", "\n", "m v=3"], b"m v=1\nm v=2\nm v=3"),
     ],
 )  # fmt: skip
-def test_kinds(data: object, expected: bytes) -> None:
+def test_types_of_input(data: object, expected: bytes) -> None:
     assert serialize(data) == expected
 
 
@@ -102,18 +102,18 @@ async def agenerator() -> AsyncIterator[str]:
         (len, "cannot write a builtin_function"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_written_is_named(data: object, why: str) -> None:
+def test_error_names_the_invalid_input(data: object, why: str) -> None:
     with pytest.raises(SerializationError, match=f"^{why}" if why.startswith("row") else why):
         serialize(data)
 
 
-def test_an_async_iterable_is_no_blocking_one() -> None:
+def test_async_iterable_is_rejected() -> None:
     data = agenerator()
     with pytest.raises(SerializationError, match=r"async_generator here: .*awaiting client"):
         serialize(data)
 
 
-def test_a_generator_that_fails_is_heard() -> None:
+def test_generators_exception_is_raised() -> None:
     def failing() -> Iterator[str]:
         yield "m v=1"
         raise LookupError
@@ -127,19 +127,19 @@ def test_a_generator_that_fails_is_heard() -> None:
     [("max_lines", 0), ("max_lines", True), ("max_bytes", -1), ("max_bytes", 1.5), ("precision", "d"),
      ("nonfinite", "x"), ("field_types", {"a": 1}), ("unsigned", "yes")],
 )  # fmt: skip
-def test_wrong_arguments_are_named_at_once(argument: str, value: Any) -> None:
+def test_invalid_arguments_are_rejected_immediately(argument: str, value: Any) -> None:
     with pytest.raises(TypeError if argument == "unsigned" else ValueError, match=f"^{argument}: "):
         serialize_batches([], **{argument: value})
 
 
-def test_deeper_than_python_calls() -> None:
+def test_nesting_beyond_the_recursion_limit() -> None:
     data: Any = point(1)
     for _ in range(sys.getrecursionlimit() * 2):
         data = [data]
     assert serialize(data) == b"m v=1i 1"
 
 
-def test_batches_come_while_the_input_is_read() -> None:
+def test_batches_are_yielded_lazily() -> None:
     taken = 0
 
     def endless() -> Iterator[Any]:
@@ -165,7 +165,7 @@ def test_lines_and_bytes_in_a_batch_are_bounded(make: Callable[[int], object]) -
     assert numbers(b"\n".join(batches)) == list(range(1000))
 
 
-def test_a_line_longer_than_the_bound_goes_alone() -> None:
+def test_line_beyond_the_limit_gets_its_own_batch() -> None:
     long = {"measurement": "m", "fields": {"s": "x" * 100}}
     assert [len(batch) for batch in serialize_batches([point(1), long, point(2)], max_bytes=20)] == [8, 106, 8]
     text = f'm v=1i 1\nm s="{"x" * 100}"\nm v=2i 2'
@@ -173,14 +173,14 @@ def test_a_line_longer_than_the_bound_goes_alone() -> None:
     assert [len(batch) for batch in serialize_batches(["n v=1", text], max_bytes=20)] == [14, 106, 8]
 
 
-def test_ready_made_lines_are_divided_only_where_lines_end() -> None:
+def test_raw_lines_are_split_only_at_line_ends() -> None:
     lines = [b'm s="a\nb \\" 5\nc" 1', b"m\\ n v=1 2", b'm "s=1,t="x\n\ny" 3', b"m v=4"]
     assert list(serialize_batches(b"\n".join(lines), max_lines=1)) == lines
     assert list(serialize_batches(b"\n".join(lines), max_bytes=1)) == lines
     assert list(serialize_batches(b"\n".join(lines), max_lines=2)) == [b"\n".join(lines[:2]), b"\n".join(lines[2:])]
 
 
-def test_what_is_ready_made_and_fits_is_not_copied() -> None:
+def test_raw_lines_that_fit_are_not_copied() -> None:
     data = b"m v=1 1\n" * 1000 + b"m v=2 2"
     (batch,) = serialize_batches(data)
     assert batch is data
@@ -211,7 +211,7 @@ def test_batches_hold_all_lines_in_order(parts: list[str | None], max_lines: int
         at += batch.lines
 
 
-def test_points_are_in_nanoseconds_and_ready_made_lines_as_they_were_made() -> None:
+def test_points_are_in_nanoseconds_and_raw_lines_unchanged() -> None:
     encoder = Encoder(precision="ms")
     data = [point(1), "m v=1 1", "m v=2 2", point(2), point(3)]
     assert list(encoder.encode(data)) == [
@@ -242,12 +242,12 @@ def test_points_are_in_nanoseconds_and_ready_made_lines_as_they_were_made() -> N
         ("m v=1 --1", False),
     ],
 )
-def test_whether_all_lines_have_a_time(line: str, timed: bool) -> None:
+def test_whether_all_lines_have_a_timestamp(line: str, timed: bool) -> None:
     (batch,) = Encoder().encode(line)
     assert batch.timed == timed
 
 
-def test_pushing() -> None:
+def test_push_encoder() -> None:
     encoder = Encoder(max_lines=2)
     assert list(encoder.add(point(1))) == []
     assert list(encoder.add([point(2), point(3), point(4), point(5)])) == [
@@ -260,7 +260,7 @@ def test_pushing() -> None:
     assert encoder.close() == [Batch(b"m v=6i", 1, "ns", timed=False)]
 
 
-def test_a_value_alone_and_one_of_many() -> None:
+def test_single_value_and_bulk_input() -> None:
     encoder = Encoder()
     with pytest.raises(SerializationError, match=r"^measurement 'm': the point has no field"):
         encoder.add(point(1, fields={}))
@@ -269,7 +269,7 @@ def test_a_value_alone_and_one_of_many() -> None:
         encoder.add(None, bulk=True)
 
 
-def test_a_batch_can_be_added() -> None:
+def test_add_batch() -> None:
     encoder = Encoder(max_lines=2, precision="s")
     batch = Batch(b"m v=1 1\nm v=2 2\nm v=3 3", 3, "ms", timed=True)
     assert list(encoder.encode([batch, Batch(b"m v=4 4", 1, "ms", timed=True), "m v=5 5"])) == [
@@ -281,7 +281,7 @@ def test_a_batch_can_be_added() -> None:
 
 @pytest.mark.parametrize("option", ["db", "batch_lines", "timeout", "stamp"])
 @pytest.mark.parametrize("function", [serialize, serialize_batches])
-def test_options_of_a_client_are_no_tags(function: Callable[..., Any], option: str) -> None:
+def test_client_options_do_not_become_tags(function: Callable[..., Any], option: str) -> None:
     point = {"measurement": "m", "fields": {"v": 1}, "time": 1}
     with pytest.raises(TypeError, match=f"^{option}: .*is an option of a client's `write`"):
         function(point, **{option: "a"})

@@ -1,4 +1,4 @@
-"""Which proxy a server is reached through."""
+"""Choice of the proxy for a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HTTPS = Server("db.example.com", 8086, ssl=True)
         (HTTP, None, {"HTTPS_PROXY": "http://q:1"}, None),
         (HTTPS, None, {"HTTPS_PROXY": "http://q:1"}, "http://q:1"),
         (HTTPS, None, {"HTTP_PROXY": "http://q:1"}, None),
-        # What a stranger sends to a CGI program in a header field `Proxy` is no setting.
+        # A CGI server passes a client's header `Proxy` as HTTP_PROXY, so that variable must be ignored there.
         (HTTP, None, {"HTTP_PROXY": "http://q", "REQUEST_METHOD": "GET"}, None),
         (HTTPS, None, {"HTTPS_PROXY": "http://q", "REQUEST_METHOD": "GET"}, "http://q:80"),
     ],
@@ -84,7 +84,7 @@ def test_no_proxy(host: str, no_proxy: str, exempt: bool) -> None:
         "http://u:12/secret@p",
     ],
 )
-def test_wrong_proxies(url: str) -> None:
+def test_invalid_proxies(url: str) -> None:
     for name, given, environ in (("proxy", url, {}), ("HTTP_PROXY", None, {"HTTP_PROXY": url})):
         with pytest.raises(ValueError, match=f"^{name}: .*only HTTP proxies are known") as caught:
             proxy_for(HTTP, given, environ)

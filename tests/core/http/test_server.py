@@ -1,4 +1,4 @@
-"""Addresses and credentials."""
+"""Server addresses and credentials."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_urls(url: str, expected: dict[str, Any]) -> None:
      "http://u:12?secret=x@h",
      "http://[::1:8086"],
 )  # fmt: skip
-def test_wrong_urls(url: str) -> None:
+def test_invalid_urls(url: str) -> None:
     with pytest.raises(ValueError, match=r"^url: ") as caught:
         settings_from_url(url)
     assert "secret" not in str(caught.value)
@@ -56,7 +56,7 @@ def test_wrong_urls(url: str) -> None:
         ("http://u:p@h", {"TOKEN": "Token t"}, {}, "Token t"),
         ("http://h", {"USERNAME": "u", "PASSWORD": "p"}, {"token": "Token t"}, "Token t"),
         ("http://h", {"TOKEN": "Token t"}, {"username": "u", "password": "p"}, basic("u", "p")),
-        # A password of one user is not that of another.
+        # A password is never combined with another user name.
         ("http://a:secret@h", {}, {"username": "b"}, basic("b", "")),
         ("http://a:secret@h", {"USERNAME": "b", "PASSWORD": "p"}, {}, basic("b", "p")),
         ("http://a@h", {"PASSWORD": "p"}, {}, basic("a", "p")),
@@ -84,12 +84,12 @@ def test_hosts(host: str, netloc: str) -> None:
 @pytest.mark.parametrize(
     "host", ["localhost:8086", "http://h:1", "::g", "[h]", "a..b", ".", "x" * 64, "a\\b", "a\tb", "h/p", "u@h", ""]
 )
-def test_wrong_hosts(host: str) -> None:
+def test_invalid_hosts(host: str) -> None:
     with pytest.raises(ValueError, match=r"^host: "):
         Server(host)
 
 
-def test_from_url_makes_a_client() -> None:
+def test_from_url() -> None:
     client = InfluxDBClient.from_url("http://u:secret@h:1/p?database=d", database="other")
     assert (client.settings.server.origin, client.settings.server.path, client.db) == ("http://h:1", "/p", "other")
     assert "secret" not in repr(client) + repr(client.settings)
@@ -102,7 +102,7 @@ def test_env() -> None:
     assert settings_from_env({"INFLUXDB_USERNAME": "u", "INFLUXDB_PASSWORD": "p"}) == {"username": "u", "password": "p"}
 
 
-def test_from_env_makes_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INFLUXDB_URL", "http://example:1")
     assert InfluxDBClient.from_env().settings.server.origin == "http://example:1"
     other = {"INFLUXDB_URL": "http://other:2", "INFLUXDB_DATABASE": "x"}
@@ -144,7 +144,7 @@ def test_contradictory_credentials(credentials: tuple[Any, Any, Any], message: s
         ({"cert": "client.pem"}, "cert"),
     ],
 )
-def test_a_wrong_argument_names_itself(arguments: dict[str, Any], name: str) -> None:
+def test_error_names_the_invalid_argument(arguments: dict[str, Any], name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}: "):
         InfluxDBClient(**arguments)
 
@@ -155,7 +155,7 @@ def test_a_wrong_argument_names_itself(arguments: dict[str, Any], name: str) -> 
      {"headers": "A: b"}, {"tags": "a"}, {"retry": 3}, {"observer": print},
      {"ssl": "false"}, {"gzip": "no"}],
 )  # fmt: skip
-def test_an_argument_of_a_wrong_type_names_itself(arguments: dict[str, Any]) -> None:
+def test_error_names_the_argument_of_a_wrong_type(arguments: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"^{next(reversed(arguments))}: must be "):
         InfluxDBClient(**arguments)
 
@@ -170,12 +170,12 @@ def test_complete() -> None:
     assert "Basic" not in repr(server) + repr(request)
 
 
-def test_a_client_is_not_pickled() -> None:
+def test_client_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match="cannot be copied or pickled; make one in each process"):
         pickle.dumps(InfluxDBClient())
 
 
-def test_a_warning_is_about_the_line_that_asked_for_it() -> None:
+def test_warning_points_at_the_callers_line() -> None:
     makers: list[Callable[[], object]] = [
         lambda: InfluxDBClient(ssl=True, verify=False),
         lambda: InfluxDBClient.from_url("https://h", verify=False),
@@ -215,8 +215,8 @@ SECRET = "s3cr3t"
     ],
     ids=repr,
 )  # fmt: skip
-def test_no_error_quotes_a_secret(arguments: dict[str, Any]) -> None:
-    """Neither its message nor an error behind it."""
+def test_errors_do_not_quote_secrets(arguments: dict[str, Any]) -> None:
+    """Neither the message nor the chained errors contain it."""
     with pytest.raises((ValueError, TypeError)) as caught:
         InfluxDBClient(**arguments)
     error: BaseException | None = caught.value
@@ -230,14 +230,14 @@ def test_no_error_quotes_a_secret(arguments: dict[str, Any]) -> None:
     f"http://u:{SECRET}\ud800@h", f"http://u:{SECRET}/@h", f"http://u:{SECRET}@h:99999", f"http://u:{SECRET}@[h",
     f"u:{SECRET}@h",
 ])  # fmt: skip
-def test_no_error_of_a_url_quotes_a_secret(url: str) -> None:
+def test_url_errors_do_not_quote_secrets(url: str) -> None:
     with pytest.raises(ValueError, match=r"^url: ") as caught:
         InfluxDBClient.from_url(url)
     assert SECRET not in repr(caught.value)
 
 
 @pytest.mark.parametrize("token", [f"{SECRET} ", f" {SECRET}", f"{SECRET}\n", f"{SECRET}ä"])
-def test_a_token_of_a_function_is_checked_as_well(token: str) -> None:
+def test_token_from_a_function_is_validated(token: str) -> None:
     request = Server().complete(Request("GET", "/ping"), token=lambda: token)
     with pytest.raises(ValueError, match="token: must be printable ASCII") as caught:
         authorized(request)
@@ -255,18 +255,18 @@ def test_a_token_of_a_function_is_checked_as_well(token: str) -> None:
         ({"X": "a "}, "the value of X must be printable ASCII without spaces at its ends"),
     ],
 )
-def test_headers_that_http_cannot_carry(headers: Any, message: str) -> None:
+def test_invalid_headers(headers: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=f"headers: {message}"):
         InfluxDBClient(headers=headers)
 
 
-def test_headers_that_http_can_carry() -> None:
+def test_valid_headers() -> None:
     headers = (("X", ""), ("Y", "a\tb  c"), ("Z", "a"))
     assert Server(headers=headers).headers == headers
 
 
-def test_the_zone_of_an_address() -> None:
-    """It is in URLs in its own form, and goes to no server."""
+def test_ipv6_zone() -> None:
+    """URLs have their own form of it, and it is not sent to the server."""
     server = Server("fe80::1%eth0", 1, ssl=True)
     assert (server.netloc, server.address) == ("[fe80::1%eth0]:1", "fe80::1")
     assert server.origin == "https://[fe80::1%25eth0]:1"

@@ -1,4 +1,4 @@
-"""Quoting, binding, and telling reads from changes."""
+"""InfluxQL quoting, parameter binding, and detection of statements with side effects."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def test_quoting() -> None:
 
 
 @pytest.mark.parametrize(("name", "error"), [("", ValueError), (5, TypeError), (None, TypeError), (b"x", TypeError)])
-def test_wrong_identifiers(name: Any, error: type[Exception]) -> None:
+def test_invalid_identifiers(name: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="identifier must"):
         quote_identifier(name)
 
 
-def test_wrong_strings() -> None:
+def test_invalid_strings() -> None:
     with pytest.raises(TypeError, match="must be a str, not int"):
         quote_string(5)  # type: ignore[arg-type]  # on purpose
 
 
-@pytest.mark.parametrize("sign", ["\0", "\r", "\ud800"])
+@pytest.mark.parametrize("character", ["\0", "\r", "\ud800"])
 @pytest.mark.parametrize("quote", [quote_identifier, quote_string])
-def test_signs_that_cannot_be_quoted(quote: Callable[[str], str], sign: str) -> None:
+def test_characters_that_cannot_be_quoted(quote: Callable[[str], str], character: str) -> None:
     with pytest.raises(ValueError, match=r"must not contain .* at index 6") as raised:
-        quote(f"secret{sign}")
+        quote(f"secret{character}")
     assert "secret" not in str(raised.value)
 
 
@@ -72,18 +72,18 @@ def test_regexes(pattern: str | re.Pattern[str], quoted: str) -> None:
      ("*/; DROP DATABASE x; /*", ValueError, "must not begin"),
      (re.compile("a # b", re.VERBOSE), ValueError, "VERBOSE"), ("\ud800", ValueError, "lone surrogate")],
 )  # fmt: skip
-def test_wrong_regexes(pattern: Any, error: type[Exception], match: str) -> None:
+def test_invalid_regexes(pattern: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         quote_regex(pattern)
 
 
 @given(st.text())
-def test_a_regex_ends_at_its_last_slash(text: str) -> None:
+def test_regex_ends_at_its_last_slash(text: str) -> None:
     try:
         quoted = quote_regex(text)
     except ValueError:
         return
-    # As InfluxDB's scanner goes: a backslash takes the next sign along, and a slash is the end.
+    # As in InfluxDB's scanner, a backslash escapes the next character, and a slash is the end.
     assert re.fullmatch(r"/(?!\*)(?:[^/\\\n\r\0]|\\[^\n\r\0])*/", quoted)
 
 
@@ -106,7 +106,7 @@ def test_durations(duration: Duration, quoted: str) -> None:
     + [(text, ValueError, "is not a duration") for text in
        ("", "5", "1.5h", "-1h", "1h ", "1h; DROP DATABASE x", "h", "1y", "1us", "\N{ARABIC-INDIC DIGIT ONE}h", "1H")],
 )  # fmt: skip
-def test_wrong_durations(duration: Any, error: type[Exception], match: str) -> None:
+def test_invalid_durations(duration: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         quote_duration(duration)
 
@@ -136,7 +136,7 @@ def test_times_in_another_precision() -> None:
 
 
 @pytest.mark.parametrize("time", [None, pd.NaT, 1.5, True, "yesterday", 2**63, b"1"])
-def test_what_is_no_time(time: object) -> None:
+def test_invalid_times(time: object) -> None:
     with pytest.raises(SerializationError):
         quote_time(time)
 
@@ -164,12 +164,12 @@ def test_changes(q: str) -> None:
 
 
 @pytest.mark.parametrize("q", ["", " \n\t", ";;", "-- SELECT 1", "/* SELECT 1 */;", "-- a\n/* b */ ; --"])
-def test_queries_of_nothing(q: str) -> None:
+def test_empty_queries(q: str) -> None:
     assert is_empty(q)
 
 
 @pytest.mark.parametrize("q", ["x", "''", '""', "SELECT 1", "/* a */ x", "'-- x'", "/x/"])
-def test_queries_of_something(q: str) -> None:
+def test_non_empty_queries(q: str) -> None:
     assert not is_empty(q)
 
 
@@ -194,21 +194,21 @@ def test_queries_about_diagnostics() -> None:
         assert not is_about_diagnostics(q)
 
 
-#: What can stand in quotes.
+#: Text that can be quoted.
 expressible = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]))
 
 
 @given(expressible)
-def test_whatever_is_quoted_changes_nothing(text: str) -> None:
+def test_quoted_text_has_no_side_effects(text: str) -> None:
     assert is_read(f"SELECT v FROM m WHERE t = {quote_string(text)}") or "/" in text
     assert not is_read(f"SELECT v INTO x FROM m WHERE t = {quote_string(text)}")
 
 
 @given(expressible, st.sampled_from("'\""))
-def test_quotes_end_where_they_should(text: str, quote: str) -> None:
+def test_quotes_end_correctly(text: str, quote: str) -> None:
     text = text or "x"
     quoted = quote_string(text) if quote == "'" else quote_identifier(text)
-    # As InfluxDB's scanner goes: it knows these escapes and no other, and no LF.
+    # InfluxDB's scanner knows only these escapes, and no LF.
     assert re.fullmatch(rf"{quote}(?:[^\\\n{quote}]|\\[\\n{quote}])*{quote}", quoted)
     escapes = {f"\\{quote}": quote, r"\\": "\\", r"\n": "\n"}
     assert re.sub(r"\\.", lambda found: escapes[found[0]], quoted[1:-1]) == text
@@ -234,12 +234,12 @@ def test_bind_parameters() -> None:
      (pd.Timestamp(1), "1"), (np.datetime64(-1, "ns"), "-1"), (timedelta(seconds=1), '{"duration":1000000000}'),
      (pd.Timedelta(1), '{"duration":1}'), (re.compile('a"/b', re.IGNORECASE), '{"regex":"(?i)a\\"/b"}')],
 )  # fmt: skip
-def test_more_that_can_be_bound(value: object, encoded: str) -> None:
+def test_bindable_types(value: object, encoded: str) -> None:
     assert encode_bind_parameters({"p": value}) == f'{{"p":{encoded}}}'
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_floats_are_exact_and_have_a_point(value: float) -> None:
+def test_floats_are_exact_and_have_a_decimal_point(value: float) -> None:
     text = encode_bind_parameters({"p": value}).removeprefix('{"p":').removesuffix("}")
     assert "." in text
     assert float(text) == value
@@ -255,14 +255,14 @@ def test_floats_are_exact_and_have_a_point(value: float) -> None:
      (date(1, 1, 1), ValueError), ("\ud800", ValueError),
      (timedelta(-1), ValueError), (re.compile("(?x)a"), ValueError), (re.compile(b"a"), TypeError)],
 )  # fmt: skip
-def test_what_cannot_be_bound(value: object, error: type[Exception]) -> None:
+def test_unbindable_values(value: object, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"^params: 'p': "):
         encode_bind_parameters({"p": value})
 
 
-def test_wrong_names_of_bind_parameters() -> None:
+def test_invalid_parameter_names() -> None:
     with pytest.raises(TypeError, match=r"^params: must be a mapping, not list"):
-        encode_bind_parameters(["a"])  # type: ignore[arg-type]  # that is the point
+        encode_bind_parameters(["a"])  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match=r"^params: names must be str, not int"):
         encode_bind_parameters({1: 2})  # type: ignore[dict-item]  # on purpose
     with pytest.raises(ValueError, match=r"^params: .* lone surrogate"):
@@ -270,7 +270,7 @@ def test_wrong_names_of_bind_parameters() -> None:
 
 
 @pytest.mark.parametrize("pattern", [r"\\", r"a\\", r"\\\\", r"C:\\"])
-def test_a_backslash_does_not_swallow_the_closing_slash(pattern: str) -> None:
+def test_backslash_does_not_escape_the_closing_slash(pattern: str) -> None:
     assert quote_regex(pattern) == f"/{pattern}(?:)/"
 
 
@@ -299,8 +299,8 @@ def test_statements_are_counted(q: str, count: int) -> None:
 @given(
     st.lists(st.sampled_from(["/*", "*/", "/", "*", "--", "\\", '"', "'", "\n", ";", "a", "SELECT ", " "]), max_size=30)
 )
-def test_each_character_of_a_query_is_read_once(parts: list[str]) -> None:
-    """What begins with a quote or comment is one match, to the end of the query at most: no place is a second start."""
+def test_scanning_takes_linear_time(parts: list[str]) -> None:
+    """A quote or comment is matched up to the end of the query at most, so no character is scanned twice."""
     q = "".join(parts)
     for pattern in (_QUOTED_OR_COMMENT, _LEXEME):
         matches = list(pattern.finditer(q))

@@ -1,4 +1,4 @@
-"""Names, tag values and texts: escaped as InfluxDB reads them, refused where it would read something else."""
+"""Escaping of names, tag values and strings, and rejection of those that InfluxDB would read differently."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from influx_proto._line_protocol.escape import (
 from influx_proto._line_protocol.split import end_of_line, lines
 
 NAMES = [measurement, tag_key, tag_value, field_key]
-#: Texts in which what matters to line protocol is common, and anything else possible.
+#: Strings in which special characters of line protocol are common.
 TEXTS = st.text(st.sampled_from('\\,= "#\t\0\n\rtime\ud800é') | st.characters(codec=None), max_size=8)
 
 
@@ -65,7 +65,7 @@ def test_names(escape: object, plain: str, escaped: str) -> None:
         (b"a", "must be a str, not bytes"),
     ],
 )
-def test_no_name(escape: object, name: object, why: str) -> None:
+def test_invalid_names(escape: object, name: object, why: str) -> None:
     assert callable(escape)
     with pytest.raises(SerializationError, match=why):
         escape(name)
@@ -85,7 +85,7 @@ def test_no_name(escape: object, name: object, why: str) -> None:
         (tag_key, "time", "called 'time'"),
     ],
 )
-def test_names_that_the_server_would_read_otherwise(escape: object, name: str, why: str) -> None:
+def test_names_that_the_server_would_read_differently(escape: object, name: str, why: str) -> None:
     assert callable(escape)
     with pytest.raises(SerializationError, match=why):
         escape(name)
@@ -93,7 +93,7 @@ def test_names_that_the_server_would_read_otherwise(escape: object, name: str, w
 
 @pytest.mark.parametrize("escape", NAMES)
 @given(text=TEXTS)
-def test_no_other_error(escape: object, text: str) -> None:
+def test_only_documented_errors(escape: object, text: str) -> None:
     assert callable(escape)
     with contextlib.suppress(SerializationError):
         assert isinstance(escape(text), str)
@@ -110,22 +110,22 @@ def test_no_other_error(escape: object, text: str) -> None:
         ("é", '"é"'.encode()),
     ],
 )
-def test_texts(text: str, escaped: bytes) -> None:
+def test_strings(text: str, escaped: bytes) -> None:
     assert string_value(text) == escaped
 
 
-def test_a_text_with_a_lone_surrogate() -> None:
+def test_string_with_a_lone_surrogate() -> None:
     with pytest.raises(SerializationError, match="index 1"):
         string_value("a\udcff")
 
 
-def test_an_error_shows_long_names_in_part() -> None:
+def test_errors_truncate_long_names() -> None:
     with pytest.raises(SerializationError) as raised:
         measurement("x" * 100_000 + "\\")
     assert len(str(raised.value)) < 300
 
 
-def test_tag_values_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tag_value_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("influx_proto._line_protocol.escape._REMEMBERED", 3)
     values = TagValues()
     for number in range(10):
@@ -139,8 +139,8 @@ def test_tag_values_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("fields", ["v=1i", "é=1i", 'v="a\\\\ b",é=2.0', 'a="x=,y",v=t'])
 @pytest.mark.parametrize("over", [0, 1])
-def test_the_longest_key(fields: str, over: int) -> None:
-    # The longest of the keys counts, in bytes: here é with 2, v with 1.
+def test_longest_key(fields: str, over: int) -> None:
+    # Lengths count in bytes, and the longest key is decisive: é has 2 bytes, v has 1.
     longest = 2 if "é" in fields else 1
     name = b"m" * (65535 - 4 - longest - 4 + over)
     line = name + b",a=b " + fields.encode() + b" 1"
@@ -151,17 +151,17 @@ def test_the_longest_key(fields: str, over: int) -> None:
         check_line(line)
 
 
-def test_a_long_line_with_a_short_key() -> None:
+def test_long_line_with_a_short_key() -> None:
     check_line(b'm,a=b v="' + b"x, = \\\\" * 50_000 + b'" 1')
 
 
 @pytest.mark.parametrize("line", [b'm,t=a\\\\ b,u="x v="1" 1', b"m,a\\\\ b=1 v=1 1", b'm v="C:\\\\ " 1'])
-def test_a_backslash_before_a_space_is_harmless_alone(line: bytes) -> None:
+def test_backslash_before_a_space_within_a_line(line: bytes) -> None:
     check_line(line)
 
 
 @pytest.mark.parametrize("line", [b'm,a\\\\ b="x v=1 1', b'm,t=\\\\ \\\\=" v=1 2', b'm,a\\\\ b=1 v=1,"w=2 1'])
-def test_a_backslash_before_a_space_that_would_hide_the_end_of_the_line(line: bytes) -> None:
+def test_backslash_that_would_escape_the_line_end(line: bytes) -> None:
     with pytest.raises(SerializationError, match="hide the end of the line"):
         check_line(line)
 
@@ -183,12 +183,12 @@ def test_a_backslash_before_a_space_that_would_hide_the_end_of_the_line(line: by
         b"m v=1\\",
     ],
 )
-def test_lines_end_where_the_server_ends_them(data: bytes) -> None:
+def test_line_ends_match_the_server(data: bytes) -> None:
     _check_lines(data)
 
 
 @given(data=st.lists(st.sampled_from([*b'\\," =\n', b"av", b'="', b" v="]), max_size=25))
-def test_any_lines_end_where_the_server_ends_them(data: list[int | bytes]) -> None:
+def test_line_ends_of_random_data_match_the_server(data: list[int | bytes]) -> None:
     _check_lines(b"".join(bytes([part]) if isinstance(part, int) else part for part in data))
 
 

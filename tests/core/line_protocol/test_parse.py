@@ -1,4 +1,4 @@
-"""Line protocol read: as InfluxDB 1.6.7 does, and back to what was written."""
+"""Line protocol parser: agrees with InfluxDB 1.6.7, and round-trips our encoding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from influx_proto._line_protocol.split import end_of_line
 
 FIRST, LAST = -9223372036854775806, 9223372036854775806
 
-#: Alphabets for names and texts: what matters to line protocol, and everything else there is.
+#: Alphabets for names and strings: special characters of line protocol and all others.
 CHARACTERS = st.sampled_from('\\,= "#\n\r\t\0ai1') | st.characters(codec=None)
 TEXTS = st.text(CHARACTERS, max_size=12)
 VALUES = (
@@ -35,14 +35,14 @@ POINTS = st.fixed_dictionaries({
     "time": st.none() | st.integers(FIRST, LAST),
 })
 
-#: Pieces of lines, legal and not, from which lines are made that nobody would write.
-PIECES = st.sampled_from(
+#: Fragments, valid and invalid, for random lines.
+FRAGMENTS = st.sampled_from(
     ["\\", "\\\\", ",", " ", "=", '"', "a", "v", "1", "1i", "1.5", "-", "e", "+", ".", "i", "u", "t", "true", '"x"',
      "#", "m ", "m v=1 1", ',w="x"', "\t", "\0", "\r", "time", "é", "٣", "=1", ' v="x y"', ",a=b", "\\ ", "\\,", "\\=",
      '\\"', "-0", "01", "1_0", "nan", "null", "[]", "{}", '""', '""i', "truei", "=1.5i", ",p=2i", ",p=2", "  ", " 1",
      "5u"]
 )  # fmt: skip
-LINES = st.lists(PIECES, max_size=10).map("".join)
+LINES = st.lists(FRAGMENTS, max_size=10).map("".join)
 
 
 def parse(data: Any, **options: Any) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ def parse(data: Any, **options: Any) -> list[dict[str, Any]]:
 
 
 def exact(points: list[dict[str, Any]]) -> str:
-    """With types, and with the sign of zero; and with fields in their order."""
+    """Return points with types, the sign of zero and the order of fields."""
     return repr([
         (point["measurement"], point["tags"], point["fields"], point["time"]) for point in points if len(point) == 4
     ])
@@ -99,7 +99,7 @@ def test_lines(line: str, measurement: str, tags: dict[str, str], fields: dict[s
 
 
 @pytest.mark.parametrize("data", ["", "\n\n", " \t\0", "# a comment", " # a\n#\n", b"", [], [b"", b"\n"]])
-def test_nothing(data: object) -> None:
+def test_empty_input(data: object) -> None:
     assert parse(data) == []
 
 
@@ -161,13 +161,13 @@ def test_nothing(data: object) -> None:
         (b'm v="\xe9"', 6, "invalid UTF-8"),
     ],
 )  # fmt: skip
-def test_refusals(line: str | bytes, column: int, reason: str) -> None:
+def test_rejected_lines(line: str | bytes, column: int, reason: str) -> None:
     with pytest.raises(SerializationError) as raised:
         parse(line)
     assert str(raised.value).startswith(f"line 1, column {column}: {reason}")
 
 
-def test_where_in_many_lines() -> None:
+def test_error_position_in_many_lines() -> None:
     data = 'm v=1\n\n# c\nm s="a\nb"\nmü,t=é v=1,w=+2\n'
     points = parse_lines(data)
     assert next(points)["fields"] == {"v": 1.0}
@@ -200,7 +200,7 @@ def test_precision() -> None:
         parse_lines("", precision="d")
 
 
-def test_tags_are_the_points_own() -> None:
+def test_points_do_not_share_tags() -> None:
     first, second = parse("m,a=b v=1\nm,a=b v=1")
     first["tags"]["a"] = "c"
     assert second["tags"] == {"a": "b"}
@@ -212,14 +212,14 @@ def test_many_series(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
-def test_pieces_are_cut_anywhere(size: int) -> None:
+def test_input_may_be_split_anywhere(size: int) -> None:
     data = 'm v=1\nm s="a\nb \\" é"\n\\\n# c\nm,t=\\ \\, v=2 2\n\nmé v=3'.replace("\\\n", "").encode()
-    pieces = [data[at : at + size] for at in range(0, len(data), size)]
-    assert exact(parse(pieces)) == exact(parse(data))
+    chunks = [data[at : at + size] for at in range(0, len(data), size)]
+    assert exact(parse(chunks)) == exact(parse(data))
     assert len(parse(data)) == 4
 
 
-def test_much_data_goes_in_windows() -> None:
+def test_large_input_is_parsed_in_windows() -> None:
     points = [{"measurement": "m", "time": n, "fields": {"s": "a\né" * (n % 7), "v": n / 7}} for n in range(20_000)]
     data = serialize(points)
     assert len(data) > 1 << 19
@@ -230,20 +230,20 @@ def test_much_data_goes_in_windows() -> None:
 @given(POINTS)
 @example({"measurement": "m", "tags": {"a\\ b": '"x'}, "fields": {"v": 1}, "time": None})
 @example({"measurement": "m", "tags": {"a": "b\\ \\="}, "fields": {'"': 1.0, "s": "\n"}, "time": 0})
-def test_what_is_written_comes_back(point: dict[str, Any]) -> None:
+def test_round_trip(point: dict[str, Any]) -> None:
     try:
         data = serialize(point)
     except SerializationError:
         return
     expected = {**point, "tags": dict(sorted(point["tags"].items()))}
     assert exact(parse(data)) == exact([expected])
-    # Among others it is still one line.
+    # Between other lines it is still one line.
     assert end_of_line(data + b"\nm v=1", 0) == len(data)
     assert exact(parse(data + b"\n" + data)) == exact([expected, expected])
 
 
 @given(st.lists(POINTS, max_size=5), st.integers(1, 3))
-def test_what_is_written_in_batches_comes_back(points: list[dict[str, Any]], max_lines: int) -> None:
+def test_round_trip_in_batches(points: list[dict[str, Any]], max_lines: int) -> None:
     sendable = []
     for point in points:
         try:
@@ -258,14 +258,14 @@ def test_what_is_written_in_batches_comes_back(points: list[dict[str, Any]], max
 
 @pytest.mark.parametrize("options", [{}, {"unsigned": True}, {"precision": "s"}])
 @given(data=LINES | st.text() | st.binary())
-def test_no_other_error(options: dict[str, Any], data: str | bytes) -> None:
+def test_only_documented_errors(options: dict[str, Any], data: str | bytes) -> None:
     with contextlib.suppress(SerializationError):
         parse(data, **options)
 
 
 @settings(max_examples=1000)
 @given(LINES)
-def test_the_short_way_agrees_with_the_long_one(line: str) -> None:
+def test_fast_path_equals_slow_path(line: str) -> None:
     try:
         short = PlainReader(1).read(line)
     except (ValueError, OverflowError):
@@ -279,8 +279,8 @@ def test_the_short_way_agrees_with_the_long_one(line: str) -> None:
         assert end_of_line(line.encode() + b"\nm", 0) == len(line.encode())
 
 
-def test_the_short_way_is_taken() -> None:
-    """So that the test before says something."""
+def test_fast_path_is_taken() -> None:
+    """Checks that the preceding test compares two different paths."""
     plain = {"measurement": "m", "tags": {"a b": "c,d"}, "fields": {"f": 1.5, "g": 2.0, "i": 3, "b": True, "s": "x y"}}
     points: list[dict[str, Any]] = [
         {**plain, "time": 1},
@@ -290,15 +290,15 @@ def test_the_short_way_is_taken() -> None:
     assert exact(PlainReader(1).read(serialize(points).decode()) or []) == exact(points)
 
 
-def test_the_largest_floats() -> None:
+def test_largest_floats() -> None:
     assert parse("m v=1.7976931348623157e308")[0]["fields"]["v"] == math.nextafter(math.inf, 0)
 
 
-LISTING = 'm v=1 1\nü,t=é v= 1\n# c\nm v="a\nb" 1\nm v="c\nd",w=x 2\nm v=1 1x\n'
+INVALID_LINES = 'm v=1 1\nü,t=é v= 1\n# c\nm v="a\nb" 1\nm v="c\nd",w=x 2\nm v=1 1x\n'
 
 
-def test_all_refused_lines_are_found_with_their_places() -> None:
-    assert [error.place for error in check_lines(LISTING)] == [
+def test_check_reports_all_rejected_lines_with_positions() -> None:
+    assert [error.place for error in check_lines(INVALID_LINES)] == [
         Place(2, 9, "ü,t=é v= 1", "missing field value"),
         Place(7, 6, 'd",w=x 2', "invalid boolean"),
         Place(8, 7, "m v=1 1x", "bad timestamp"),
@@ -306,17 +306,17 @@ def test_all_refused_lines_are_found_with_their_places() -> None:
     assert list(check_lines("m v=1 1\n\n# c")) == []
 
 
-def test_the_error_of_a_line_has_its_place() -> None:
+def test_error_has_the_position() -> None:
     with pytest.raises(SerializationError, match=r"^line 2, column 9: missing field value$") as caught:
-        parse(LISTING)
+        parse(INVALID_LINES)
     assert caught.value.place == Place(2, 9, "ü,t=é v= 1", "missing field value")
     assert SerializationError("of another kind").place is None
 
 
 @given(st.lists(LINES, max_size=8).map("\n".join), st.integers(1, 7))
-def test_check_finds_what_parse_would_raise_first(text: str, size: int) -> None:
-    pieces = [text.encode()[at : at + size] for at in range(0, len(text.encode()), size)]
-    errors = [str(error) for error in check_lines(pieces)]
+def test_check_agrees_with_parse(text: str, size: int) -> None:
+    chunks = [text.encode()[at : at + size] for at in range(0, len(text.encode()), size)]
+    errors = [str(error) for error in check_lines(chunks)]
     assert errors == [str(error) for error in check_lines(text)]
     with contextlib.ExitStack() as stack:
         if errors:
@@ -325,7 +325,7 @@ def test_check_finds_what_parse_would_raise_first(text: str, size: int) -> None:
 
 
 @given(st.lists(LINES, max_size=8).map("\n".join), st.integers(1, 7))
-def test_lines_are_cut_as_they_are_read(text: str, size: int) -> None:
+def test_line_splitting_agrees_with_parsing(text: str, size: int) -> None:
     data = text.encode()
     found = list(split_lines([data[at : at + size] for at in range(0, len(data), size)]))
     expected = []
@@ -338,8 +338,8 @@ def test_lines_are_cut_as_they_are_read(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("line", ['0 \\\\="="', 'm \\0=","=3,"="\'', 'm a=1,\\\\="="'])
-def test_lines_that_crash_the_server_are_refused(line: str) -> None:
-    """A backslash before a `=` makes the server's scanners disagree, and one quote remains as a value."""
+def test_lines_that_crash_the_server_are_rejected(line: str) -> None:
+    """A backslash before `=` makes the server's scanners disagree; a value of a single quote remains."""
     [error] = check_lines(line)
     assert "unbalanced quotes" in str(error)
 
@@ -347,7 +347,7 @@ def test_lines_that_crash_the_server_are_refused(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "types"), [("m t=1i,t=1 1", ("float", "integer")), ('m a=1,t="x",t=true', ("boolean", "string"))]
 )
-def test_a_field_with_two_types_is_refused(line: str, types: tuple[str, str]) -> None:
+def test_field_with_two_types_is_rejected(line: str, types: tuple[str, str]) -> None:
     [error] = check_lines(line)
     assert f'field type conflict: input field "t" is type {types[0]}, already exists as type {types[1]}' in str(error)
     assert list(check_lines("m t=1,t=2 1")) == []

@@ -1,4 +1,4 @@
-"""Values: one rule for each type, whatever kind of input they come with."""
+"""Values: one rule for each type, in every type of input."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ MISSING = [None, math.nan, np.float32("nan"), np.float64("nan"), np.float16("nan
            pd.NA, pd.NaT, np.datetime64("NaT", "ns"), np.timedelta64("NaT", "ns")]  # fmt: skip
 
 
-#: More digits than Python prints.
+#: More digits than Python converts to str.
 HUGE = pytest.param(10**5000, id="huge")
 
 
-def field(value: object, pin: Any = None, **policy: Any) -> bytes | None:
-    return FieldValueEncoder(FieldOptions(**policy), pin).text(value)
+def field(value: object, type_override: Any = None, **policy: Any) -> bytes | None:
+    return FieldValueEncoder(FieldOptions(**policy), type_override).text(value)
 
 
 def tag(value: object) -> bytes | None:
@@ -136,10 +136,10 @@ def test_fields(value: object, text: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", MISSING, ids=repr)
-@pytest.mark.parametrize("pin", [None, "float", "integer", "unsigned", "string", "boolean"])
-def test_what_is_missing_has_no_text(value: object, pin: str | None) -> None:
-    assert field(value, pin) is None
-    assert field(value, pin, nonfinite="omit", integers_as_floats=True) is None
+@pytest.mark.parametrize("type_override", [None, "float", "integer", "unsigned", "string", "boolean"])
+def test_missing_values_are_omitted(value: object, type_override: str | None) -> None:
+    assert field(value, type_override) is None
+    assert field(value, type_override, nonfinite="omit", integers_as_floats=True) is None
     assert tag(value) is None
 
 
@@ -149,20 +149,20 @@ def test_what_is_missing_has_no_text(value: object, pin: str | None) -> None:
      datetime(2020, 1, 1, tzinfo=UTC), pd.Timestamp(0), np.datetime64(1, "s"), np.timedelta64(1, "s"), np.array([1.5])],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
-def test_any_other_type_is_refused_by_name(value: object) -> None:
+def test_error_names_an_unsupported_type(value: object) -> None:
     with pytest.raises(SerializationError, match=f"an? {type(value).__name__} .*field type"):
         field(value)
     with pytest.raises(SerializationError, match=f"an? {type(value).__name__} .*no tag value"):
         tag(value)
 
 
-def test_a_member_of_an_enum_without_a_name() -> None:
+def test_unnamed_enum_member() -> None:
     for text in (field, tag):
         with pytest.raises(SerializationError, match="has no name"):
             text(Bits(0))
 
 
-def test_a_repr_that_fails_hides_nothing() -> None:
+def test_failing_repr_does_not_hide_the_error() -> None:
     class Bad:
         def __repr__(self) -> str:
             raise RuntimeError
@@ -180,7 +180,7 @@ def test_infinite(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [2**63, 2**64 - 1, np.uint64(2**64 - 1)])
-def test_integers_that_only_fit_without_a_sign(value: Any) -> None:
+def test_integers_that_fit_only_unsigned(value: Any) -> None:
     with pytest.raises(SerializationError, match=f"{value} does not fit .*unsigned=True"):
         field(value)
     assert field(value, unsigned=True) == f"{value}u".encode()
@@ -188,7 +188,7 @@ def test_integers_that_only_fit_without_a_sign(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, HUGE])
-def test_integers_that_do_not_fit_at_all(value: int) -> None:
+def test_integers_out_of_range(value: int) -> None:
     for policy in ({}, {"unsigned": True}):
         with pytest.raises(SerializationError, match="does not fit") as raised:
             field(value, **policy)
@@ -196,7 +196,7 @@ def test_integers_that_do_not_fit_at_all(value: int) -> None:
         assert len(str(raised.value)) < 200
 
 
-def test_unsigned_goes_by_the_type_not_by_the_value() -> None:
+def test_unsigned_depends_on_the_type() -> None:
     assert field(np.uint64(5), unsigned=True) == b"5u"
     assert field(np.uint32(5), unsigned=True) == b"5i"
     assert field(5, unsigned=True) == b"5i"
@@ -215,7 +215,7 @@ def test_integers_as_floats() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pin", "value", "text"),
+    ("type_override", "value", "text"),
     [
         ("float", 21, b"21.0"),
         ("float", 21.5, b"21.5"),
@@ -238,12 +238,12 @@ def test_integers_as_floats() -> None:
         ("boolean", False, b"false"),
     ],
 )
-def test_pins(pin: str, value: object, text: bytes) -> None:
-    assert field(value, pin) == text
+def test_type_overrides(type_override: str, value: object, text: bytes) -> None:
+    assert field(value, type_override) == text
 
 
 @pytest.mark.parametrize(
-    ("pin", "value"),
+    ("type_override", "value"),
     [
         ("float", 2**53 + 1),
         ("float", "1.5"),
@@ -267,18 +267,18 @@ def test_pins(pin: str, value: object, text: bytes) -> None:
         ("boolean", 0.0),
     ],
 )
-def test_pins_that_cannot_be_obeyed_exactly(pin: str, value: object) -> None:
+def test_type_overrides_that_would_lose_data(type_override: str, value: object) -> None:
     with pytest.raises(SerializationError):
-        field(value, pin)
+        field(value, type_override)
 
 
 @pytest.mark.parametrize("value", [Decimal("1E+400"), Decimal("-1E+999999")])
-def test_a_decimal_beyond_all_floats(value: Decimal) -> None:
+def test_decimal_beyond_the_range_of_float(value: Decimal) -> None:
     with pytest.raises(SerializationError, match="too large"):
         field(value)
 
 
-def test_a_longdouble_that_is_no_float() -> None:
+def test_longdouble_beyond_float_precision() -> None:
     value = np.longdouble(1) / 3
     if np.longdouble(float(value)) == value:
         pytest.skip("here a longdouble is a float")
@@ -286,13 +286,13 @@ def test_a_longdouble_that_is_no_float() -> None:
         field(value)
 
 
-def test_numpy_print_options_change_nothing() -> None:
+def test_numpy_print_options_are_ignored() -> None:
     with np.printoptions(precision=2, floatmode="fixed"):
         assert field(np.float32(0.12345678)) == b"0.12345678"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_floats_read_back_the_same(value: float) -> None:
+def test_floats_round_trip(value: float) -> None:
     text = field(value)
     assert text is not None
     assert struct.pack("d", float(text)) == struct.pack("d", value)
@@ -301,7 +301,7 @@ def test_floats_read_back_the_same(value: float) -> None:
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
-def test_float32_reads_back_the_same(value: float) -> None:
+def test_float32_round_trips(value: float) -> None:
     text = field(np.float32(value))
     assert text is not None
     assert struct.pack("f", np.float32(float(text))) == struct.pack("f", np.float32(value))
@@ -333,7 +333,7 @@ def test_tags(value: object, text: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("value", [1.5, 1.0, np.float32(1), Decimal(1), HUGE, "a\n", "a\\"])
-def test_no_tags(value: object) -> None:
+def test_invalid_tags(value: object) -> None:
     with pytest.raises(SerializationError):
         tag(value)
 
@@ -348,19 +348,19 @@ def test_no_tags(value: object) -> None:
         ("field_types", {"a": "int"}, ValueError),
     ],
 )
-def test_wrong_options_are_named(argument: str, value: object, error: type[Exception]) -> None:
+def test_error_names_the_invalid_option(argument: str, value: object, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"^{argument}: "):
-        FieldOptions(**{argument: value})  # type: ignore[arg-type] # that is the point
+        FieldOptions(**{argument: value})  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_pins_are_copied() -> None:
+def test_type_overrides_are_copied() -> None:
     pins: dict[str, Any] = {"a": "float"}
     policy = FieldOptions(field_types=pins)
     pins["a"] = "string"
     assert policy.field_types == {"a": "float"}
 
 
-def test_classes_made_at_run_time_do_not_pile_up() -> None:
+def test_cache_of_classes_is_bounded() -> None:
     texts = FieldValueEncoder(FieldOptions())
     for _ in range(1100):
         assert texts.text(type("Made", (int,), {})(1)) == b"1i"
@@ -368,21 +368,21 @@ def test_classes_made_at_run_time_do_not_pile_up() -> None:
 
 
 @pytest.mark.parametrize("value", [Decimal("1e-400"), Decimal("-1e-330")])
-def test_a_decimal_that_would_become_nothing(value: Decimal) -> None:
+def test_decimal_that_would_become_zero(value: Decimal) -> None:
     with pytest.raises(SerializationError, match="too small for a 64-bit float"):
         serialize({"measurement": "m", "fields": {"v": value}, "time": 1})
     assert serialize({"measurement": "m", "fields": {"v": Decimal("1e-320")}, "time": 1}) == b"m v=1e-320 1"
     assert serialize({"measurement": "m", "fields": {"v": Decimal("0e-400")}, "time": 1}).startswith(b"m v=0")
 
 
-class Letters(str, enum.Enum):  # noqa: UP042 - as programs had it before StrEnum
+class Letters(str, enum.Enum):  # noqa: UP042 - common before StrEnum
     A = "alpha"
 
 
 @pytest.mark.parametrize(("member", "value"), [(Letters.A, "alpha"), (Text.ONE, "eins"), (Size.BIG, 7)])
 @pytest.mark.parametrize("count", [2, 400])
-def test_members_and_booleans_are_the_same_in_every_input(member: Any, value: Any, count: int) -> None:
-    """As a member or as its value, in a mapping, a frame, a column of objects: the bytes are the same."""
+def test_enum_members_and_booleans_in_every_type_of_input(member: Any, value: Any, count: int) -> None:
+    """An enum member and its value give the same bytes in a mapping, a frame and an object column."""
     times = pd.to_datetime(range(count))
     points = [
         {"measurement": "m", "tags": {"t": value, "b": True}, "fields": {"v": value}, "time": n} for n in range(count)

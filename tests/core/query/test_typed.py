@@ -1,4 +1,4 @@
-"""Rows as objects of decorated classes: what was written comes back, and what cannot is an error that says why."""
+"""Rows as objects of decorated classes: a round trip, or an error that names the cause."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from influx_proto._query.typed import instances
 
 class Color(Enum):
     RED = "#f00"
-    CRIMSON = "#f00"  # noqa: PIE796 - another name of the same member
+    CRIMSON = "#f00"  # noqa: PIE796 - an alias
     BLUE = "#00f"
 
 
@@ -121,7 +121,7 @@ ROWS: list[list[Any]] = [
     [1, -5, "a", 0.5, "GOOD", "", True, 1.1, "RED", None],
     [-1, None, "b", 5.0, "GOOD", "x", False, 1e30, None, 7],
 ]
-WANTED = [
+EXPECTED = [
     ("m", 1, "a", Color.RED, True, -5, Decimal("1.1"), 0.5, "", Mood.GOOD),
     ("m", -1, "b", None, False, None, Decimal("1e30"), 5.0, "x", Mood.GOOD),
 ]
@@ -131,26 +131,28 @@ def data(fields: list[tuple[str, Any]]) -> Any:
     return lineprotocol(dataclasses.make_dataclass("P", fields))
 
 
-def answer(*series: dict[str, Any], epoch: str | None = "ns") -> QueryResult:
+def make_result(*series: dict[str, Any], epoch: str | None = "ns") -> QueryResult:
     return QueryResult([{"statement_id": 0, "series": list(series)}], epoch=epoch)
 
 
-def one(cls: type[Any], values: dict[str, Any], tags: dict[str, str] | None = None, epoch: str | None = "ns") -> Any:
-    """The object that is made of one row."""
+def read_one(
+    cls: type[Any], values: dict[str, Any], tags: dict[str, str] | None = None, epoch: str | None = "ns"
+) -> Any:
+    """Return the object built from one row."""
     series: dict[str, Any] = {"name": "m", "columns": list(values), "values": [list(values.values())]}
     if tags is not None:
         series["tags"] = tags
-    [made] = instances(cls, answer(series, epoch=epoch))
-    return made
+    [objects] = instances(cls, make_result(series, epoch=epoch))
+    return objects
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_all_classes(cls: Any) -> None:
-    made = instances(cls, answer({"name": "m", "columns": COLUMNS, "values": ROWS}))
-    assert [type(one) for one in made] == [cls, cls]
-    assert [tuple(getattr(one, name) for name in NAMES) for one in made] == WANTED
-    assert [[type(getattr(one, name)) for name in NAMES] for one in made] == [
-        [type(value) for value in values] for values in WANTED
+    objects = instances(cls, make_result({"name": "m", "columns": COLUMNS, "values": ROWS}))
+    assert [type(one) for one in objects] == [cls, cls]
+    assert [tuple(getattr(one, name) for name in NAMES) for one in objects] == EXPECTED
+    assert [[type(getattr(one, name)) for name in NAMES] for one in objects] == [
+        [type(value) for value in values] for values in EXPECTED
     ]
 
 
@@ -158,27 +160,27 @@ def test_all_classes(cls: Any) -> None:
 def test_group_tags(cls: Any) -> None:
     columns = [name for name in COLUMNS if name not in {"host", "tint"}]
     rows = [[row[COLUMNS.index(name)] for name in columns] for row in ROWS]
-    made = instances(
+    objects = instances(
         cls,
-        answer(
+        make_result(
             {"name": "m", "tags": {"host": "a", "tint": "BLUE"}, "columns": columns, "values": rows},
             {"name": "n", "tags": {"host": "b", "tint": ""}, "columns": columns, "values": rows[:1]},
         ),
     )
-    assert [(one.name, one.host, one.tint) for one in made] == [
+    assert [(one.name, one.host, one.tint) for one in objects] == [
         ("m", "a", Color.BLUE),
         ("m", "a", Color.BLUE),
         ("n", "b", None),
     ]
 
 
-def test_a_column_wins_over_a_group_tag_and_the_last_of_its_name() -> None:
+def test_precedence_of_columns_and_group_tags() -> None:
     cls = data([("x", INT), ("host", TAG)])
     series = {"name": "m", "tags": {"host": "a"}, "columns": ["time", "host", "x", "x"], "values": [[1, "b", 2, 3]]}
-    assert instances(cls, answer(series)) == [cls(3, "b")]
+    assert instances(cls, make_result(series)) == [cls(3, "b")]
 
 
-def test_several_statements_and_none() -> None:
+def test_several_and_no_statements() -> None:
     cls = data([("x", INT)])
     series = {"name": "m", "columns": ["time", "x"], "values": [[0, 1]]}
     result = QueryResult([{"series": [series]}, {}, {"series": [series, {"name": "n", "columns": ["time", "x"]}]}])
@@ -203,14 +205,16 @@ def test_several_statements_and_none() -> None:
 )
 def test_times(annotation: Any, value: object, epoch: str | None, expected: object) -> None:
     cls = data([("at", annotation), ("x", INT)])
-    made = one(cls, {"time": value, "x": 1}, epoch=epoch)
-    assert made == cls(expected, 1)
-    assert type(made.at) is type(expected)
+    objects = read_one(cls, {"time": value, "x": 1}, epoch=epoch)
+    assert objects == cls(expected, 1)
+    assert type(objects.at) is type(expected)
 
 
 @given(st.integers(-9223372036854775806, 9223372036854775806))
 def test_every_time(ns: int) -> None:
-    assert one(At, {"time": ns, "x": 1}) == At(datetime(1970, 1, 1, tzinfo=UTC) + ns // 1000 * datetime.resolution, 1)
+    assert read_one(At, {"time": ns, "x": 1}) == At(
+        datetime(1970, 1, 1, tzinfo=UTC) + ns // 1000 * datetime.resolution, 1
+    )
 
 
 @lineprotocol
@@ -221,7 +225,7 @@ class At(NamedTuple):
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_every_decimal_has_the_shortest_digits(value: float) -> None:
-    assert one(Price, {"time": 0, "price": value}).price == Decimal(repr(value))
+    assert read_one(Price, {"time": 0, "price": value}).price == Decimal(repr(value))
 
 
 @lineprotocol
@@ -229,11 +233,11 @@ class Price(NamedTuple):
     price: DECIMAL
 
 
-def test_json_has_one_kind_of_number() -> None:
+def test_whole_floats_in_json() -> None:
     cls = data([("x", FLOAT), ("y", DECIMAL)])
-    made = one(cls, {"time": 0, "x": 5, "y": 7})
-    assert made == cls(5.0, Decimal(7))
-    assert type(made.x) is float
+    objects = read_one(cls, {"time": 0, "x": 5, "y": 7})
+    assert objects == cls(5.0, Decimal(7))
+    assert type(objects.x) is float
 
 
 @pytest.mark.parametrize(
@@ -252,36 +256,36 @@ def test_json_has_one_kind_of_number() -> None:
         (INT, None, r"attribute 'x' has no value, and its annotation does not allow None"),
     ],
 )
-def test_what_does_not_fit(annotation: Any, value: object, message: str) -> None:
+def test_values_that_do_not_match_the_annotation(annotation: Any, value: object, message: str) -> None:
     cls = data([("x", annotation)])
     series = {"name": "m", "columns": ["time", "x"], "values": [[0, None], [0, value]]}
     optional = data([("x", annotation | None)])
     with pytest.raises(SerializationError, match=f"cannot create P from row 0 of measurement 'm': {message}"):
-        one(cls, {"time": 0, "x": value})
+        read_one(cls, {"time": 0, "x": value})
     if value is not None:
         with pytest.raises(ValueError, match=f"cannot create P from row 1 of measurement 'm': {message}"):
-            instances(optional, answer(series))
+            instances(optional, make_result(series))
 
 
-def test_an_alias_is_a_name_of_a_member_too() -> None:
+def test_enum_aliases() -> None:
     cls = data([("x", Annotated[Color, ENUM])])
-    assert one(cls, {"time": 0, "x": "CRIMSON"}) == cls(Color.RED)
+    assert read_one(cls, {"time": 0, "x": "CRIMSON"}) == cls(Color.RED)
 
 
-def test_a_missing_column() -> None:
+def test_missing_column() -> None:
     for annotation in (INT, TAG, TIMEDT):
         cls = data([("x", INT), ("y", annotation)])
         with pytest.raises(SerializationError, match="attribute 'y' is neither a column nor a group tag"):
-            one(cls, {"x": 5})
+            read_one(cls, {"x": 5})
         cls = data([("x", INT), ("y", annotation | None)])
-        assert one(cls, {"x": 5}) == cls(5, None)
+        assert read_one(cls, {"x": 5}) == cls(5, None)
 
 
-def test_an_empty_tag_is_a_missing_one() -> None:
+def test_empty_tag_is_missing() -> None:
     cls = data([("x", STR), ("host", TAG)])
     with pytest.raises(SerializationError, match="attribute 'host' is neither a column nor"):
-        one(cls, {"x": ""}, {"host": ""})
-    assert one(cls, {"x": ""}, {"host": "a"}) == cls("", "a")
+        read_one(cls, {"x": ""}, {"host": ""})
+    assert read_one(cls, {"x": ""}, {"host": "a"}) == cls("", "a")
 
 
 def test_defaults() -> None:
@@ -292,9 +296,9 @@ def test_defaults() -> None:
         y: int = 6
         z: str = "no part of the point"
 
-    assert one(P, {"time": 0, "x": None, "y": None}) == P(None, 6)
-    assert one(P, {"time": 0}) == P(None, 6)
-    assert one(P, {"time": 0, "x": 1, "y": 2}) == P(1, 2)
+    assert read_one(P, {"time": 0, "x": None, "y": None}) == P(None, 6)
+    assert read_one(P, {"time": 0}) == P(None, 6)
+    assert read_one(P, {"time": 0, "x": 1, "y": 2}) == P(1, 2)
 
 
 def test_constructors() -> None:
@@ -304,7 +308,7 @@ def test_constructors() -> None:
         _x: INT
         y: INT = attrs.field(alias="why")
 
-    assert one(Private, {"_x": 1, "y": 2}) == Private(x=1, why=2)
+    assert read_one(Private, {"_x": 1, "y": 2}) == Private(x=1, why=2)
 
     @lineprotocol
     @dataclasses.dataclass
@@ -312,38 +316,38 @@ def test_constructors() -> None:
         x: INT
         y: INT = dataclasses.field(init=False, default=7)
 
-    assert one(Computed, {"x": 1, "y": 2}) == Computed(1)
+    assert read_one(Computed, {"x": 1, "y": 2}) == Computed(1)
 
     @lineprotocol(schema={"x": INT, "y": INT | None})
     class Anything:
         def __init__(self, x: int, *rest: int, **values: int | None) -> None:
             self.x, self.rest, self.values = x, rest, values
 
-    made = one(Anything, {"x": 1, "y": 2})
-    assert (made.x, made.rest, made.values) == (1, (), {"y": 2})
+    objects = read_one(Anything, {"x": 1, "y": 2})
+    assert (objects.x, objects.rest, objects.values) == (1, (), {"y": 2})
 
     @lineprotocol
     class Defaults:
         x: INT = 5
         y: INT
 
-    made = one(Defaults, {"y": 2})
-    assert (made.x, made.y) == (5, 2)
+    objects = read_one(Defaults, {"y": 2})
+    assert (objects.x, objects.y) == (5, 2)
 
 
-def test_classes_of_which_no_objects_can_be_made() -> None:
+def test_classes_that_cannot_be_constructed() -> None:
     class Undecorated(NamedTuple):
         x: int
 
     with pytest.raises(SchemaError, match="Undecorated is not decorated with @lineprotocol"):
-        one(Undecorated, {"x": 1})
+        read_one(Undecorated, {"x": 1})
     with pytest.raises(SchemaError, match=r"^'SELECT 1' is not decorated with @lineprotocol"):
         ops.query_as("SELECT 1", Undecorated)  # type: ignore[arg-type]  # in the wrong order
 
     for annotation, name in ((ENUM, "ENUM"), (TAGENUM | None, "TAGENUM")):
         cls = data([("x", INT), ("y", annotation)])
         with pytest.raises(SchemaError, match=rf"P: attribute 'y' .*Annotated\[Color, {name}\]"):
-            one(cls, {"x": 1})
+            read_one(cls, {"x": 1})
 
     @lineprotocol(schema={"x": INT})
     @dataclasses.dataclass
@@ -352,4 +356,4 @@ def test_classes_of_which_no_objects_can_be_made() -> None:
         other: str
 
     with pytest.raises(SchemaError, match="cannot create Needy from a row: its constructor requires 'other'"):
-        one(Needy, {"x": 1})
+        read_one(Needy, {"x": 1})

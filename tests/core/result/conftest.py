@@ -1,4 +1,4 @@
-"""Makes query results, by hand and by chance."""
+"""Query results for tests, built by hand and at random."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from influx_proto import QueryResult
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 TEXT = st.text(max_size=5)
 NAMES = st.text(min_size=1, max_size=3)
-#: The times that InfluxDB stores: int64 without its three extremes.
+#: The times that InfluxDB can store: int64 without three extreme values.
 TIMES = st.integers(-(1 << 63) + 2, (1 << 63) - 2)
 FLOATS = st.floats(allow_nan=False)
-KINDS = (INT64, FLOATS, st.booleans(), TEXT)
+CELL_TYPES = (INT64, FLOATS, st.booleans(), TEXT)
 
 
 def result(*series: dict[str, Any], epoch: str | None = "ns") -> QueryResult:
-    """Make the result of one statement."""
+    """Return the result of one statement."""
     return QueryResult([{"statement_id": 0, **({"series": list(series)} if series else {})}], epoch=epoch)
 
 
 def one(columns: str, *rows: list[Any], name: str = "m", **tags: str) -> dict[str, Any]:
-    """Make a series; the columns are separated by spaces."""
+    """Return a series; `columns` is separated by spaces."""
     series: dict[str, Any] = {"name": name}
     if tags:
         series["tags"] = tags
@@ -34,10 +34,10 @@ def one(columns: str, *rows: list[Any], name: str = "m", **tags: str) -> dict[st
 
 @st.composite
 def select_results(draw: st.DrawFn) -> QueryResult:
-    """Make what SELECT answers: series of the same columns and the same tags, each column of one kind."""
+    """Results of a SELECT: series with the same columns and tags, and one type per column."""
     names = draw(st.lists(NAMES.filter(lambda name: name != "time"), max_size=4, unique=True))
-    kinds = [draw(st.sampled_from(KINDS)) for _ in names]
-    cells = [draw(st.sampled_from((kind, st.none() | kind, st.none()))) for kind in kinds]
+    cell_types = [draw(st.sampled_from(CELL_TYPES)) for _ in names]
+    cells = [draw(st.sampled_from((cell_type, st.none() | cell_type, st.none()))) for cell_type in cell_types]
     row = st.tuples(TIMES, *cells).map(list)
     keys = draw(st.lists(NAMES.filter(lambda key: key not in {*names, "time"}), max_size=2, unique=True))
     measurement = st.just("m") if draw(st.booleans()) else st.sampled_from(["m", "n"])

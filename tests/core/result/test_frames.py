@@ -1,4 +1,4 @@
-"""Results as DataFrames of pandas and polars and as Arrow tables."""
+"""Results as pandas and polars DataFrames and as Arrow tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,16 +80,16 @@ def test_missing_strings() -> None:
     assert found.isna().tolist() == [False, True]
 
 
-def test_integers_and_floats_in_one_column_are_floats_only_where_that_is_exact() -> None:
+def test_integers_and_floats_become_floats_only_if_exact() -> None:
     assert column(1 << 53, 0.5).tolist() == [2.0**53, 0.5]
-    # In JSON these are floats that the server prints with all their zeros.
+    # The server prints all zeros of such floats in JSON.
     assert column(12345678901234567000, 0.5).tolist() == [12345678901234567000.0, 0.5]
     exact = column((1 << 53) + 1, 0.5)
     assert exact.dtype == object
     assert exact.tolist() == [(1 << 53) + 1, 0.5]
 
 
-BIG = 25_000  # cells: more than are packed at a time
+BIG = 25_000  # cells: more than one portion
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ BIG = 25_000  # cells: more than are packed at a time
         ([None, None], "float64"),
     ],
 )
-def test_types_are_those_of_the_whole_column(parts: list[Any], dtype: str) -> None:
-    """Though cells are packed in portions, each of its own kind."""
+def test_type_depends_on_the_whole_column(parts: list[Any], dtype: str) -> None:
+    """Cells are packed in portions, which may have different types."""
     cells = [cell for part in parts for cell in [part] * BIG]
     found = column(*cells)
     assert found.dtype == dtype
@@ -120,7 +120,7 @@ def test_types_are_those_of_the_whole_column(parts: list[Any], dtype: str) -> No
 
 
 @given(st.lists(st.lists(st.none() | st.integers(-9, 9) | st.floats(-9, 9) | st.booleans() | st.text(max_size=1))))
-def test_cells_of_all_kinds_in_all_portions(portions: list[list[Any]]) -> None:
+def test_all_types_in_all_portions(portions: list[list[Any]]) -> None:
     collected = Cells()
     everything: list[Any] = []
     for portion in portions:
@@ -149,24 +149,24 @@ def test_times_in_other_units(epoch: str) -> None:
     assert nanoseconds(frame) == [-unit(epoch), 400_000 * unit(epoch)]
 
 
-def test_times_as_text() -> None:
+def test_rfc3339_times() -> None:
     texts = ["1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999999999Z", "2020-07-01T02:00:00.5+02:00"]
     frame = result(one("time v", *([text, 1] for text in texts)), epoch=None).to_pandas()
     assert nanoseconds(frame) == [0, -1, to_nanoseconds("2020-07-01T00:00:00.5Z")]
 
 
 @pytest.mark.parametrize("cell", [None, 1.5, True, []])
-def test_what_is_no_time(cell: Any) -> None:
+def test_invalid_times(cell: Any) -> None:
     with pytest.raises(ProtocolError, match="invalid timestamp in the column time: "):
         result(one("time v", [cell, 1])).to_pandas()
 
 
-def test_times_that_do_not_fit() -> None:
+def test_times_out_of_range() -> None:
     with pytest.raises(ProtocolError, match="does not fit into int64 nanoseconds"):
         result(one("time v", [1_600_000_000_000_000_000, 1]), epoch="s").to_pandas()
 
 
-# Shapes
+# Structure
 
 
 def test_all_series_in_one_frame() -> None:
@@ -186,7 +186,7 @@ def test_all_series_in_one_frame() -> None:
     pd.testing.assert_frame_equal(frame, expected)
 
 
-def test_tags_are_in_the_same_order_whatever_order_the_server_has() -> None:
+def test_tag_order_is_independent_of_the_server() -> None:
     there, back = (
         {"name": "m", "tags": tags, "columns": ["time"]} for tags in ({"a": "", "b": ""}, {"b": "", "a": ""})
     )
@@ -216,7 +216,7 @@ def test_categories_of_no_rows_are_strings() -> None:
 
 
 MEASUREMENTS = [
-    # asked for, names of the series, whether there is a column
+    # argument, names of the series, whether there is a column
     (None, ["m"], False),
     (None, ["m", "m"], False),
     (None, ["m", "n"], True),
@@ -227,19 +227,22 @@ MEASUREMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "names", "there"), MEASUREMENTS)
-def test_the_measurement(asked: bool | None, names: list[str], there: bool) -> None:
+@pytest.mark.parametrize(("measurement", "names", "there"), MEASUREMENTS)
+def test_measurement_column(measurement: bool | None, names: list[str], there: bool) -> None:
     whole = result(*(one("time v", [1, 2], name=name) for name in names))
-    frame = whole.to_pandas(measurement=asked)
+    frame = whole.to_pandas(measurement=measurement)
     assert ("measurement" in frame) == there
     if there:
         assert frame["measurement"].tolist() == names
         assert isinstance(frame["measurement"].dtype, pd.CategoricalDtype)
-    for columns in (whole.to_arrow(measurement=asked).column_names, whole.to_polars(measurement=asked).columns):
+    for columns in (
+        whole.to_arrow(measurement=measurement).column_names,
+        whole.to_polars(measurement=measurement).columns,
+    ):
         assert columns == ["time", *frame.columns]
 
 
-SHOWN = [
+SHOW_RESULTS = [
     # columns, names of the series, columns of the frame
     ("name", ["databases"], ["name"]),
     ("name", ["measurements"], ["name"]),
@@ -265,10 +268,10 @@ SHOWN = [
 ]
 
 
-@pytest.mark.parametrize(("columns", "names", "expected"), SHOWN)
+@pytest.mark.parametrize(("columns", "names", "expected"), SHOW_RESULTS)
 @pytest.mark.parametrize("rows", [2, 0])
 def test_results_without_times(columns: str, names: list[str], expected: list[str], rows: int) -> None:
-    """The columns depend on the statement alone, and not on how much there is to show."""
+    """The columns depend only on the statement, not on the number of rows."""
     row = ["x"] * len(columns.split())
     frame = result(*(one(columns, *[row] * rows, name=name) for name in names)).to_pandas()
     assert frame.columns.tolist() == expected
@@ -279,7 +282,7 @@ def test_results_without_times(columns: str, names: list[str], expected: list[st
 
 
 def test_series_of_different_columns() -> None:
-    """As SHOW STATS has them."""
+    """SHOW STATS returns such series."""
     frame = result(
         one("a b", [1, 2], name="runtime"),
         one("b c", [3, 4.5], name="shard", id="7"),
@@ -292,13 +295,13 @@ def test_series_of_different_columns() -> None:
     assert frame["c"].isna().tolist() == [True, False]
 
 
-def test_rows_with_times_and_without_are_not_mixed() -> None:
+def test_rows_with_and_without_times_are_not_mixed() -> None:
     with pytest.raises(ProtocolError, match="series with and without a column time"):
         result(one("time v", [1, 2]), one("v", [1])).to_pandas()
 
 
 @pytest.mark.parametrize("row", [[1], [1, 2, 3], []])
-def test_rows_that_do_not_fit_the_columns(row: list[Any]) -> None:
+def test_rows_of_a_wrong_length(row: list[Any]) -> None:
     for rows in ([row], [[1, 2], row]):
         with pytest.raises(ProtocolError, match="series 'm' has a row that does not match its columns"):
             result(one("time v", *rows)).to_pandas()
@@ -307,7 +310,7 @@ def test_rows_that_do_not_fit_the_columns(row: list[Any]) -> None:
 # Names
 
 
-def test_no_column_is_lost() -> None:
+def test_clashing_column_names() -> None:
     frame = result(
         one("time host v v_1 v time", [1, 2, 3, 4, 5, 6], host="a", measurement="b", name="m"),
         one("time host v v_1 v time", [1, 2, 3, 4, 5, 6], host="a", measurement="b", name="n"),
@@ -318,7 +321,7 @@ def test_no_column_is_lost() -> None:
 
 
 @given(st.lists(st.sampled_from(["a", "a_1", "a_2", "a_1_1", "time"])), st.sets(st.sampled_from(["time", "a", "a_1"])))
-def test_distinct(names: list[str], taken: set[str]) -> None:
+def test_distinct_names(names: list[str], taken: set[str]) -> None:
     found = distinct(names, taken)
     assert len({*found, *taken}) == len(found) + len(taken)
     for position, (name, new) in enumerate(zip(names, found, strict=True)):
@@ -336,7 +339,7 @@ TWO = QueryResult([
 ])
 
 
-def test_one_frame_a_statement() -> None:
+def test_one_frame_per_statement() -> None:
     first, second, third = to_pandas_list(TWO)
     assert first["v"].tolist() == [2]
     assert second.empty
@@ -346,7 +349,7 @@ def test_one_frame_a_statement() -> None:
 
 @pytest.mark.parametrize("convert", ["to_pandas", "to_polars", "to_arrow"])
 @pytest.mark.parametrize("several", [TWO, QueryResult([])])
-def test_one_table_is_of_one_statement(convert: str, several: QueryResult) -> None:
+def test_single_table_rejects_several_statements(convert: str, several: QueryResult) -> None:
     with pytest.raises(
         ValueError, match=f"must have one statement, not {len(several['results'])}; .*query_dataframes.*to_pandas_list"
     ):
@@ -362,7 +365,7 @@ def frames_of_chunks(whole: QueryResult, size: int, *, measurement: bool | None 
 
 
 @given(select_results(), st.integers(1, 3))
-def test_collecting_chunks_gives_the_frame_of_the_whole(whole: QueryResult, size: int) -> None:
+def test_joined_chunks_equal_the_whole_frame(whole: QueryResult, size: int) -> None:
     collector = FrameCollector()
     for chunk in chunks_of(whole, size):
         collector.add(chunk)
@@ -372,7 +375,7 @@ def test_collecting_chunks_gives_the_frame_of_the_whole(whole: QueryResult, size
 
 @pytest.mark.parametrize("size", [4096, 1_000_000])
 @pytest.mark.parametrize("operation", ["query", "query_dataframes", "query_dataframe"])
-def test_a_statement_that_fails_behind_packed_rows(operation: str, size: int) -> None:
+def test_failed_statement_after_packed_rows(operation: str, size: int) -> None:
     def document(first: int, *, more: bool) -> dict[str, Any]:
         rows = [[first + n, float(n)] for n in range(10_000)]
         series = {"name": "m", "columns": ["time", "v"], "values": rows, **({"partial": True} if more else {})}
@@ -393,7 +396,7 @@ def test_a_statement_that_fails_behind_packed_rows(operation: str, size: int) ->
     )
 
 
-MISSHAPEN = [
+MALFORMED = [
     b'{"name":"m","columns":["time","v"],"values":[[1]]}',
     b'{"name":"m","columns":["time","v"],"values":[[1,2,3]]}',
     b'{"name":"m","columns":["time","v"],"values":[5]}',
@@ -404,14 +407,14 @@ MISSHAPEN = [
 ]
 
 
-@pytest.mark.parametrize("series", MISSHAPEN)
-def test_answers_of_another_shape(series: bytes) -> None:
+@pytest.mark.parametrize("series", MALFORMED)
+def test_malformed_results(series: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     body = b'{"results":[{"series":[%b]}]}\n' % series
     with pytest.raises(ProtocolError):
         ops.query_dataframe("SELECT v FROM m").read(200, headers, body)
     for epoch in ("ns", None):
-        with contextlib.suppress(ProtocolError):  # or else it can be looked at
+        with contextlib.suppress(ProtocolError):  # other types of results may accept it
             found = ops.query("SELECT v FROM m", epoch=epoch).read(200, headers, body)
             assert repr(found)
             assert found._repr_html_()
@@ -421,20 +424,20 @@ def test_answers_of_another_shape(series: bytes) -> None:
 
 
 @given(select_results(), st.integers(1, 3))
-def test_the_frames_of_chunks_hold_all_rows(whole: QueryResult, size: int) -> None:
+def test_frames_of_chunks_have_all_rows(whole: QueryResult, size: int) -> None:
     frames = frames_of_chunks(whole, size, measurement=True)
     assert sum(map(len, frames)) == sum(len(series.values) for series in whole.series)
     for frame in frames:
         assert set(frame.columns) == set(to_pandas(whole, measurement=True).columns)
 
 
-# pandas 2 announces that columns without any value will count in what 3 makes of them. It comes to the same here.
-PUT_TOGETHER = pytest.mark.filterwarnings("ignore:The behavior of DataFrame concatenation:FutureWarning")
+# pandas 2 warns that columns without values will affect the result type in pandas 3. Here the type is the same.
+CONCATENATED = pytest.mark.filterwarnings("ignore:The behavior of DataFrame concatenation:FutureWarning")
 
 
-@PUT_TOGETHER
+@CONCATENATED
 @given(select_results(), st.integers(1, 3))
-def test_the_frames_of_chunks_put_together_are_the_points(whole: QueryResult, size: int) -> None:
+def test_concatenated_frames_of_chunks_equal_the_points(whole: QueryResult, size: int) -> None:
     points = list(whole.points())
     if not points:
         return
@@ -446,7 +449,7 @@ def test_the_frames_of_chunks_put_together_are_the_points(whole: QueryResult, si
 
 
 @given(select_results(), st.integers(1, 3))
-def test_a_column_of_chunks_keeps_its_type(whole: QueryResult, size: int) -> None:
+def test_column_type_is_stable_across_chunks(whole: QueryResult, size: int) -> None:
     frames = frames_of_chunks(whole, size)
     for name in {column for series in whole.series for column in series.columns[1:]}:
         types = [frame[name].dtype for frame in frames]
@@ -456,7 +459,7 @@ def test_a_column_of_chunks_keeps_its_type(whole: QueryResult, size: int) -> Non
         assert len(set(types[before:])) <= 1
 
 
-@PUT_TOGETHER
+@CONCATENATED
 @pytest.mark.parametrize(
     ("cells", "types"),
     [
@@ -466,10 +469,10 @@ def test_a_column_of_chunks_keeps_its_type(whole: QueryResult, size: int) -> Non
         (["a", None], [STR, STR]),
         ([1.5, None, 2.5], ["float64", "float64", "float64"]),
         ([2 * MAX, 1, None], ["UInt64", "UInt64", "UInt64"]),
-        # JSON writes whole floats without a point.
+        # JSON writes whole floats without a decimal point.
         ([1.5, 2], ["float64", "float64"]),
         ([2, 1.5, 3], ["Int64", "float64", "float64"]),
-        # What pandas would make floats of, which are not exact.
+        # pandas would convert these to floats, which are not exact.
         ([MAX, 1.5, MIN], ["Int64", "object", "Int64"]),
         ([1.5, MAX], ["float64", "object"]),
         ([1, 2 * MAX], ["Int64", "object"]),
@@ -504,8 +507,8 @@ def test_chunks_of_several_statements() -> None:
     assert [len(frame) for frame in frames_of_chunks(TWO, 1)] == [1, 1]
 
 
-def test_entries_of_one_statement_that_are_not_marked() -> None:
-    """SHOW TAG KEYS comes like this."""
+def test_several_entries_for_one_statement() -> None:
+    """SHOW TAG KEYS returns such a result."""
     collector = FrameCollector()
     for name in ("m", "n"):
         collector.add(result(one("tagKey", ["a"], name=name)))
@@ -513,7 +516,7 @@ def test_entries_of_one_statement_that_are_not_marked() -> None:
     assert frame["measurement"].tolist() == ["m", "n"]
 
 
-# Everything cell by cell
+# Cell by cell
 
 
 def same(cell: object, expected: object) -> bool:
@@ -590,7 +593,7 @@ def test_cells_without_a_type_in_arrow_and_polars() -> None:
             convert()
 
 
-def test_a_tag_that_some_series_lack_in_arrow_and_polars() -> None:
+def test_missing_tag_in_arrow_and_polars() -> None:
     whole = result(one("a", [1], name="runtime"), one("a", [2], name="shard", id="7"))
     assert whole.to_arrow()["id"].to_pylist() == whole.to_polars()["id"].to_list() == [None, "7"]
 
@@ -603,7 +606,7 @@ def test_a_tag_that_some_series_lack_in_arrow_and_polars() -> None:
         ("to_polars", {"pandas", "pyarrow", "numpy"}),
     ],
 )
-def test_no_library_needs_another(convert: str, unneeded: set[str]) -> None:
+def test_libraries_are_independent(convert: str, unneeded: set[str]) -> None:
     code = f"""if True:
         import sys
         sys.modules.update(dict.fromkeys({unneeded!r}))
@@ -618,7 +621,7 @@ def test_no_library_needs_another(convert: str, unneeded: set[str]) -> None:
 
 @pytest.mark.parametrize("build", [ops.query_dataframe, ops.query_dataframes, ops.query_dataframe_chunks])
 def test_without_pandas(build: Callable[[str], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is sent."""
-    monkeypatch.setitem(sys.modules, "pandas", None)  # importing it fails then
+    """The error is raised before a request is sent."""
+    monkeypatch.setitem(sys.modules, "pandas", None)  # makes importing it fail
     with pytest.raises(ImportError, match="DataFrames need pandas; install pandas"):
         build("SELECT v FROM m")

@@ -45,20 +45,20 @@ def test_values(same: Any) -> None:
     assert list(iterpoints(same)) == ROWS
 
 
-def test_nothing() -> None:
+def test_empty_results() -> None:
     empty: list[Any] = [{}, {"results": []}, [], QueryResult([{"statement_id": 0}])]
     for nothing in empty:
         assert list(iterpoints(nothing)) == []
 
 
-def test_a_parser() -> None:
+def test_parser() -> None:
     assert list(iterpoints(RESULT, lambda time, v: (v, time))) == [(v, time) for time, v in ROWS]
     assert list(iterpoints(RESULT, Point)) == [Point(*row) for row in ROWS]
 
 
-@pytest.mark.parametrize("kind", [MetaPoint, namedtuple("MetaPoint", ["time", "meta"])])  # noqa: PYI024 - one without types
-def test_a_namedtuple_with_a_field_meta(kind: Any) -> None:
-    assert list(iterpoints(RESULT, kind)) == [kind(*row) for row in ROWS]
+@pytest.mark.parametrize("parser_class", [MetaPoint, namedtuple("MetaPoint", ["time", "meta"])])  # noqa: PYI024 - one without types
+def test_namedtuple_with_a_field_meta(parser_class: Any) -> None:
+    assert list(iterpoints(RESULT, parser_class)) == [parser_class(*row) for row in ROWS]
 
 
 def keyword_only(*values: Any, meta: dict[str, Any]) -> Any:
@@ -86,7 +86,7 @@ def test_meta(parser: Any) -> None:
     ]
 
 
-def test_parsers_that_take_no_meta() -> None:
+def test_parsers_without_a_meta_parameter() -> None:
     def positional_only(time: Any, meta: Any, /) -> Any:
         return time, meta
 
@@ -102,24 +102,24 @@ def test_parsers_that_take_no_meta() -> None:
 
 
 def test_parsers_without_a_signature() -> None:
-    class Odd:
+    class NoSignature:
         __signature__ = "none at all"
 
         def __call__(self, time: Any, v: Any) -> Any:
             return [time, v]
 
-    assert list(iterpoints(RESULT, Odd())) == ROWS
+    assert list(iterpoints(RESULT, NoSignature())) == ROWS
     times = result(one("a b", [2, 3], [3, 4]))
     assert list(iterpoints(times, max)) == [3, 4]
     assert list(iterpoints(result(one("y m d", [2020, 1, 2])), dt.date)) == [dt.date(2020, 1, 2)]
 
 
-def test_statements_that_are_not_counted() -> None:
+def test_results_without_statement_ids() -> None:
     old = {"results": [{"series": [one("time", [1])]}, {"series": [one("time", [2])]}]}
     assert [meta["statement_id"] for _, meta in iterpoints(old, keyword_only)] == [0, 1]
 
 
-def test_it_is_lazy() -> None:
+def test_iteration_is_lazy() -> None:
     def chunks() -> Iterator[QueryResult]:
         yield result(one("time v", [1, 2]))
         raise AssertionError("not asked for yet")
@@ -128,12 +128,12 @@ def test_it_is_lazy() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"error": "no"}, [[1]], [RESULT, "x"]])
-def test_what_is_no_result(wrong: Any) -> None:
+def test_invalid_results(wrong: Any) -> None:
     with pytest.raises(ValueError, match="must be a mapping with the key 'results'"):
         list(iterpoints(wrong))
 
 
-def test_an_error_in_a_result_is_raised_after_the_points_before_it() -> None:
+def test_points_before_an_error_are_yielded() -> None:
     points = iterpoints({"results": [dict(RESULT["results"][0]), {"statement_id": 1, "error": "timeout"}]})
     assert [next(points) for _ in range(3)] == ROWS[:3]
     with pytest.raises(ValueError, match="statement 1 failed: timeout"):
@@ -141,14 +141,14 @@ def test_an_error_in_a_result_is_raised_after_the_points_before_it() -> None:
 
 
 @given(select_results())
-def test_the_same_points_as_points(some: QueryResult) -> None:
+def test_same_points_as_points_method(some: QueryResult) -> None:
     made = iterpoints(some, lambda *values, meta: {**meta["tags"], **dict(zip(meta["columns"], values, strict=True))})
     assert list(made) == list(some.points())
 
 
-def test_chunks_of_an_awaiting_client() -> None:
+def test_chunks_of_an_async_client() -> None:
     async def chunks() -> AsyncIterator[QueryResult]:
         yield result(one("time v", [1, 2]))
 
     with pytest.raises(TypeError, match="async for chunk in chunks: for point in iterpoints"):
-        list(iterpoints(chunks()))  # type: ignore[call-overload]  # the mistake
+        list(iterpoints(chunks()))  # type: ignore[call-overload]  # wrong on purpose

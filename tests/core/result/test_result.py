@@ -1,4 +1,4 @@
-"""`QueryResult` as a mapping and as text; joining chunks."""
+"""`QueryResult`: mapping interface, text representations, and joining of chunks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TWO = QueryResult([
 ])
 
 
-def test_it_is_a_mapping() -> None:
+def test_result_is_a_mapping() -> None:
     assert list(TWO) == ["results"]
     assert len(TWO) == 1
     assert TWO["results"][0]["series"][0]["values"] == [[1, 1.5, "x"], [2, None, "1"]]
@@ -64,7 +64,7 @@ def test_group_tags_are_sorted() -> None:
     assert "m (a=3, b=1, c=2): 1 row" in repr(found)
 
 
-def test_series_of_a_server_that_does_not_count_statements() -> None:
+def test_series_without_statement_ids() -> None:
     old = QueryResult([{"series": [one("time", [1])]}, {"series": [one("time", [2])]}])
     assert [series.statement_id for series in old.series] == [0, 1]
 
@@ -78,13 +78,13 @@ def test_points() -> None:
     ]
 
 
-def test_a_column_wins_over_a_tag() -> None:
+def test_column_takes_precedence_over_a_tag() -> None:
     [point] = result(one("time host v v", [1, 2, 3, 4], host="a")).points()
     assert point == {"time": 1, "host": 2, "v": 4}
 
 
 @pytest.mark.parametrize("epoch", ["ns", "s", None])
-def test_the_epoch_is_kept(epoch: str | None) -> None:
+def test_epoch_is_kept(epoch: str | None) -> None:
     chunk = result(one("time v", [1, 2]), epoch=epoch)
     for same in (
         chunk,
@@ -98,40 +98,40 @@ def test_the_epoch_is_kept(epoch: str | None) -> None:
 
 
 def chunks_of(whole: QueryResult, size: int) -> list[QueryResult]:
-    """Cut a result as the server does: a chunk has rows of one series, and says what goes on."""
+    """Split a result as the server does: a chunk has rows of one series and marks what continues."""
     chunks = []
     for part in whole["results"]:
-        pieces: list[dict[str, Any]] = []
+        entries: list[dict[str, Any]] = []
         for series in part.get("series", [None]):
             if series is None:
-                pieces.append({})
+                entries.append({})
                 continue
             rows = series.get("values", [])
             for begin in range(0, max(len(rows), 1), size):
-                piece: dict[str, Any] = {**series, "values": rows[begin : begin + size]} if rows else dict(series)
+                entry: dict[str, Any] = {**series, "values": rows[begin : begin + size]} if rows else dict(series)
                 if begin + size < len(rows):
-                    piece["partial"] = True
-                pieces.append({"series": [piece]})
-        for piece in pieces[:-1]:
-            piece["partial"] = True
-        chunks += [QueryResult([{"statement_id": part["statement_id"], **piece}]) for piece in pieces]
+                    entry["partial"] = True
+                entries.append({"series": [entry]})
+        for entry in entries[:-1]:
+            entry["partial"] = True
+        chunks += [QueryResult([{"statement_id": part["statement_id"], **entry}]) for entry in entries]
     return chunks
 
 
 @given(select_results(), st.integers(1, 5))
-def test_chunks_join_to_the_whole(whole: QueryResult, size: int) -> None:
+def test_joined_chunks_equal_the_whole(whole: QueryResult, size: int) -> None:
     assert join(chunks_of(whole, size)) == whole
 
 
-def test_entries_of_one_statement_that_are_not_marked() -> None:
-    """SHOW TAG KEYS comes like this."""
+def test_several_entries_for_one_statement() -> None:
+    """SHOW TAG KEYS returns such a result."""
     chunks = [QueryResult([{"statement_id": 0, "series": [one("tagKey", ["a"], name=name)]}]) for name in ("m", "n")]
     whole = join(chunks)
     assert [series.name for series in whole.series] == ["m", "n"]
     assert len(whole["results"]) == 1
 
 
-def test_chunks_of_a_server_that_does_not_count_statements() -> None:
+def test_chunks_without_statement_ids() -> None:
     chunks = [
         QueryResult([{"series": [{**one("time", [1]), "partial": True}], "partial": True}]),
         QueryResult([{"series": [one("time", [2])]}]),
@@ -169,12 +169,12 @@ def test_repr() -> None:
     )
 
 
-def test_repr_of_nothing() -> None:
+def test_repr_of_an_empty_result() -> None:
     assert repr(QueryResult([])) == "<QueryResult: 0 statements, 0 series, 0 rows>"
     assert repr(result(one("time v"))) == "<QueryResult: 1 statement, 1 series, 0 rows>\n  m: 0 rows\n    time  v"
 
 
-def test_repr_of_much() -> None:
+def test_repr_of_a_large_result() -> None:
     rows = [[number, "x" * 1_000_000] for number in range(1000)]
     columns = " ".join(f"c{number}" for number in range(100))
     text = repr(
@@ -211,12 +211,12 @@ def test_columns_are_aligned_in_terminal_cells() -> None:
     }
 
 
-def test_no_printable_character_is_without_a_width() -> None:
+def test_all_printable_characters_have_a_width() -> None:
     assert all(_width(character) >= 0 for character in map(chr, range(sys.maxunicode + 1)) if character.isprintable())
 
 
 class Markup(html.parser.HTMLParser):
-    """Collects the elements and the text between them."""
+    """HTML parser that collects the elements and the text between them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -231,24 +231,31 @@ class Markup(html.parser.HTMLParser):
         self.text += data
 
 
-EVIL = "<script>alert('\"&')</script>"
+MARKUP = "<script>alert('\"&')</script>"
 
 
-def test_html_holds_no_markup_of_the_users() -> None:
+def test_html_escapes_data() -> None:
     evil = QueryResult([
         {
             "statement_id": 0,
-            "series": [{"name": EVIL, "tags": {EVIL: EVIL}, "columns": [EVIL], "values": [[EVIL]]}],
-            "messages": [{"level": EVIL, "text": EVIL}],
+            "series": [
+                {
+                    "name": MARKUP,
+                    "tags": {MARKUP: MARKUP},
+                    "columns": [MARKUP],
+                    "values": [[MARKUP]],
+                }
+            ],
+            "messages": [{"level": MARKUP, "text": MARKUP}],
         }
     ])
     markup = Markup()
     markup.feed(evil._repr_html_())
     assert markup.elements <= {"div", "p", "table", "thead", "tbody", "tr", "th", "td"}
-    assert markup.text.count(EVIL) == 6
+    assert markup.text.count(MARKUP) == 6
 
 
-def test_html_shows_what_repr_does() -> None:
+def test_html_shows_the_same_as_repr() -> None:
     markup = Markup()
     markup.feed(TWO._repr_html_())
     for line in repr(TWO).removeprefix("<").replace(">", "").splitlines():
@@ -257,7 +264,7 @@ def test_html_shows_what_repr_does() -> None:
 
 
 @given(DOCUMENTS)
-def test_anything_can_be_shown(documents: list[dict[str, Any]]) -> None:
+def test_any_result_has_a_repr(documents: list[dict[str, Any]]) -> None:
     for document in documents:
         shown = QueryResult(document.get("results", []))
         for line in repr(shown).splitlines():

@@ -1,4 +1,4 @@
-"""Flows without a socket or a clock: values in, attempts out, and the two drivers."""
+"""Flows without a socket or a clock: values in, attempts out. Also the sync and async drivers."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ UNTIMED = ops.write("m v=1")
 
 
 def half() -> float:
-    """A random number that is always the same."""
+    """Return a constant instead of a random number."""
     return 0.5
 
 
 def schedule(op: Op[Any], policy: RetryPolicy, errors: list[Exception]) -> list[float]:
-    """The waits of a flow whose attempts fail with these errors and then succeed; a final -1 if it gave up."""
+    """Return the waits of a flow whose attempts fail with these errors and then succeed, and -1 if it gave up."""
     clock = Clock()
     flow = attempts(op.request, op.receiver, policy, clock)
     attempt = next(flow)
@@ -64,7 +64,7 @@ def schedule(op: Op[Any], policy: RetryPolicy, errors: list[Exception]) -> list[
     return waits
 
 
-def test_success_at_once() -> None:
+def test_success_on_the_first_attempt() -> None:
     assert schedule(READ, RetryPolicy(), []) == []
 
 
@@ -73,27 +73,28 @@ def test_backoff_doubles_with_full_jitter_up_to_its_bound() -> None:
     assert schedule(READ, policy, [unavailable()] * 6) == [0.5, 1, 2, 4, 4, 4]
 
 
-def test_the_last_attempt_is_the_last() -> None:
+def test_number_of_attempts() -> None:
     assert schedule(READ, RetryPolicy(attempts=3, backoff=1, random=half), [unavailable()] * 3) == [0.5, 1, -1]
     assert schedule(READ, RetryPolicy(attempts=1), [unavailable()]) == [-1]
 
 
-def test_the_total_time_is_bounded_waits_included() -> None:
+def test_total_time_includes_backoff() -> None:
     policy = RetryPolicy(attempts=99, backoff=1, max_backoff=4, max_total=10, random=half)
     assert schedule(READ, policy, [unavailable()] * 99) == [0.5, 1, 2, 2, 2, 2, -1]
 
 
-def test_attempts_beyond_what_a_float_can_double() -> None:
+def test_backoff_does_not_overflow() -> None:
     policy = RetryPolicy(attempts=3000, backoff=0.001, max_backoff=2, max_total=None, random=half)
     assert schedule(READ, policy, [unavailable()] * 2500)[-1] == 1
 
 
-def test_retry_after_wins_over_the_backoff() -> None:
+def test_retry_after_takes_precedence_over_backoff() -> None:
     seconds = unavailable(**{"Retry-After": "7"})
     date = unavailable(**{"Date": "Mon, 23 Nov 2026 20:00:00 GMT", "Retry-After": "Mon, 23 Nov 2026 20:00:09 GMT"})
     past = unavailable(**{"Date": "Mon, 23 Nov 2026 20:00:00 GMT", "Retry-After": "Mon, 23 Nov 2026 19:00:00 GMT"})
     nonsense = unavailable(**{"Retry-After": "soon"})
-    assert retry_after(Headers({"Retry-After": "Mon, 23 Nov 2026 20:00:09 GMT"})) is None  # since when is not said
+    # The delay needs a Date header.
+    assert retry_after(Headers({"Retry-After": "Mon, 23 Nov 2026 20:00:09 GMT"})) is None
     policy = RetryPolicy(attempts=9, backoff=1, random=half)
     assert schedule(READ, policy, [seconds, date, past, nonsense]) == [7, 9, 0, 4]
 
@@ -110,15 +111,15 @@ def test_retry_after_is_capped(value: str) -> None:
 @pytest.mark.parametrize(
     "value", ["-1", "1e3", "\u0663", "Mon, 23 Nov 99999 20:00:00 GMT", "Mon, 00 Xxx 2026 99:99:99 GMT", "inf", "nan"]
 )
-def test_retry_after_that_is_none(value: str) -> None:
+def test_invalid_retry_after(value: str) -> None:
     assert retry_after({"Date": "Mon, 23 Nov 2026 20:00:00 GMT", "Retry-After": value}) is None
 
 
-def test_dates_are_in_english_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As under a German one, which need not be there."""
+def test_http_dates_are_independent_of_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulates a German locale, which need not be installed."""
     date = "Wed, 21 Oct 2026 07:28:10 GMT"
-    monkeypatch.setattr(calendar, "month_abbr", ["", *"Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez".split()])  # noqa: SIM905 - is read more easily
-    monkeypatch.setattr(calendar, "day_abbr", "Mo Di Mi Do Fr Sa So".split())  # noqa: SIM905 - as above
+    monkeypatch.setattr(calendar, "month_abbr", ["", *"Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez".split()])  # noqa: SIM905 - easier to read
+    monkeypatch.setattr(calendar, "day_abbr", "Mo Di Mi Do Fr Sa So".split())  # noqa: SIM905 - easier to read
     parser = importlib.import_module("_strptime")
     monkeypatch.setattr(parser, "_TimeRE_cache", parser.TimeRE())
     with pytest.raises(ValueError, match="does not match"):
@@ -139,12 +140,12 @@ def test_dates_are_in_english_whatever_the_locale(monkeypatch: pytest.MonkeyPatc
     ],
     ids=lambda value: repr(value) if isinstance(value, Exception) else "",
 )
-def test_what_is_repeated(error: Exception, read: bool, change: bool, timed: bool, untimed: bool) -> None:
+def test_which_errors_are_retried(error: Exception, read: bool, change: bool, timed: bool, untimed: bool) -> None:
     for op, repeated in ((READ, read), (CHANGE, change), (TIMED, timed), (UNTIMED, untimed)):
         assert (schedule(op, RetryPolicy(backoff=0), [error]) == [0]) is repeated
 
 
-def test_a_kept_connection_that_died_is_replaced_once_and_at_once() -> None:
+def test_closed_keep_alive_connection_is_replaced_once_without_backoff() -> None:
     died = TransportError("closed", was_idle=True)
     policy = RetryPolicy(attempts=2, backoff=1, random=half)
     for op in (READ, TIMED):
@@ -157,47 +158,47 @@ def test_a_kept_connection_that_died_is_replaced_once_and_at_once() -> None:
         assert schedule(op, policy, [died]) == [-1]
 
 
-def test_a_hook_is_told_and_can_put_an_end_to_it() -> None:
-    told: list[tuple[str, int, float]] = []
+def test_on_retry_can_stop_the_retries() -> None:
+    retries: list[tuple[str, int, float]] = []
 
-    def tell(error: InfluxDBError, attempt: int, wait: float) -> bool:
-        told.append((str(error), attempt, wait))
+    def record(error: InfluxDBError, attempt: int, wait: float) -> bool:
+        retries.append((str(error), attempt, wait))
         return attempt < 2
 
-    policy = RetryPolicy(backoff=1.0, random=lambda: 0.5, on_retry=tell)
+    policy = RetryPolicy(backoff=1.0, random=lambda: 0.5, on_retry=record)
     waits = [policy.wait(TransportError(f"failure {n}"), Repeat.ALWAYS, n, 0.0) for n in (1, 2)]
     assert waits == [0.5, None]
-    assert told == [("failure 1", 1, 0.5), ("failure 2", 2, 1.0)]
+    assert retries == [("failure 1", 1, 0.5), ("failure 2", 2, 1.0)]
     assert policy.wait(TransportError("x"), Repeat.NEVER, 1, 0.0) is None
-    assert len(told) == 2  # of what is not tried again in any case it is not told
+    assert len(retries) == 2  # errors that are never retried are not reported
 
 
 @pytest.mark.parametrize(
     "wrong", [{"attempts": 0}, {"attempts": "3"}, {"max_total": -1}, {"backoff": -1}, {"max_backoff": -1},
               {"backoff": "1"}, {"max_total": True}]
 )  # fmt: skip
-def test_a_wrong_policy_names_the_argument(wrong: dict[str, Any]) -> None:
+def test_invalid_policies(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(wrong))}: "):
         RetryPolicy(**wrong)
 
 
-# The drivers
+# Drivers
 
 
-class Scripted:
-    """A transport of both kinds whose answers are given; records what it was asked for."""
+class ScriptedTransport:
+    """Base of the sync and async transports: returns scripted responses and records its calls."""
 
-    def __init__(self, *answers: Any, status: int = 204, **headers: str) -> None:
-        self.answers = list(answers)
-        self.asked: list[Any] = []
+    def __init__(self, *responses: Any, status: int = 204, **headers: str) -> None:
+        self.responses = list(responses)
+        self.calls: list[Any] = []
         self.status = status
         self.headers = Headers({"X-Influxdb-Version": "1", **headers})
 
-    def _answer(self) -> Any:
-        answer = self.answers.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+    def _next_response(self) -> Any:
+        response = self.responses.pop(0)
+        if isinstance(response, BaseException):
+            raise response
+        return response
 
     def now(self) -> float:
         return 0.0
@@ -208,91 +209,91 @@ class Scripted:
     def close(self) -> None: ...
 
 
-class Blocking(Scripted):
+class SyncTransport(ScriptedTransport):
     @contextmanager
     def open(self, request: Any) -> Iterator[Response[Iterator[bytes]]]:
-        self.asked.append(request)
-        yield Response(self.status, self.headers, iter(self._answer()))
+        self.calls.append(request)
+        yield Response(self.status, self.headers, iter(self._next_response()))
 
     def sleep(self, seconds: float) -> None:
-        self.asked.append(seconds)
+        self.calls.append(seconds)
 
 
-class Pieces:
-    def __init__(self, pieces: list[bytes]) -> None:
-        self.pieces = pieces
+class AsyncChunks:
+    def __init__(self, chunks: list[bytes]) -> None:
+        self.chunks = chunks
 
-    def __aiter__(self) -> Pieces:
+    def __aiter__(self) -> AsyncChunks:
         return self
 
     async def __anext__(self) -> bytes:
-        if not self.pieces:
+        if not self.chunks:
             raise StopAsyncIteration
-        return self.pieces.pop(0)
+        return self.chunks.pop(0)
 
 
-class Awaiting(Scripted):
+class AsyncTransport(ScriptedTransport):
     @asynccontextmanager
     async def open(self, request: Any) -> Any:
-        self.asked.append(request)
-        yield Response(self.status, self.headers, Pieces(self._answer()))
+        self.calls.append(request)
+        yield Response(self.status, self.headers, AsyncChunks(self._next_response()))
 
     async def sleep(self, seconds: float) -> None:
-        self.asked.append(seconds)
+        self.calls.append(seconds)
 
     async def aclose(self) -> None: ...
 
 
-def drive(flow: Flow[Any], *answers: Any, awaiting: bool, status: int = 204, **headers: str) -> tuple[Any, list[Any]]:
-    if awaiting:
-        transport = Awaiting(*answers, status=status, **headers)
-        return asyncio.run(arun(flow, transport)), transport.asked
-    blocking = Blocking(*answers, status=status, **headers)
-    return run(flow, blocking), blocking.asked
+def drive(flow: Flow[Any], *responses: Any, is_async: bool, status: int = 204, **headers: str) -> tuple[Any, list[Any]]:
+    if is_async:
+        transport = AsyncTransport(*responses, status=status, **headers)
+        return asyncio.run(arun(flow, transport)), transport.calls
+    sync_transport = SyncTransport(*responses, status=status, **headers)
+    return run(flow, sync_transport), sync_transport.calls
 
 
-BOTH = pytest.mark.parametrize("awaiting", [False, True], ids=["run", "arun"])
+BOTH = pytest.mark.parametrize("is_async", [False, True], ids=["run", "arun"])
 
 
 @BOTH
-def test_a_driver_does_what_the_flow_says(awaiting: bool) -> None:
+def test_driver_runs_the_attempts_of_a_flow(is_async: bool) -> None:
     policy = RetryPolicy(backoff=1, random=half)
-    result, asked = drive(
-        attempts(PING.request, PING.receiver, policy, lambda: 0.0), TransportError("x"), [], awaiting=awaiting
+    result, calls = drive(
+        attempts(PING.request, PING.receiver, policy, lambda: 0.0), TransportError("x"), [], is_async=is_async
     )
     assert result.version == "1"
-    assert asked == [PING.request, 0.5, PING.request]
+    assert calls == [PING.request, 0.5, PING.request]
 
 
 @BOTH
-def test_an_empty_piece_is_no_beginning_of_a_compressed_answer(awaiting: bool) -> None:
+def test_empty_chunks_before_a_compressed_response(is_async: bool) -> None:
     query = ops.query("SHOW DATABASES")
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    pieces = [b"", b"", gzip.compress(b'{"results":[{"statement_id":0}]}')]
+    chunks = [b"", b"", gzip.compress(b'{"results":[{"statement_id":0}]}')]
     flow = attempts(query.request, query.receiver, RetryPolicy(), lambda: 0.0)
-    result, _ = drive(flow, pieces, awaiting=awaiting, status=200, **headers)
+    result, _ = drive(flow, chunks, is_async=is_async, status=200, **headers)
     assert result.series == []
 
 
 @BOTH
-def test_a_flow_that_wants_nothing(awaiting: bool) -> None:
+def test_flow_without_attempts(is_async: bool) -> None:
     def flow() -> Flow[int]:
         return 7
         yield Attempt(PING.request, PING.receiver)
 
-    assert drive(flow(), awaiting=awaiting) == (7, [])
+    assert drive(flow(), is_async=is_async) == (7, [])
 
 
 @BOTH
-def test_a_stop_iteration_of_a_transport_is_no_result(awaiting: bool) -> None:
+def test_stop_iteration_of_a_transport_is_not_a_result(is_async: bool) -> None:
     with pytest.raises(RuntimeError, match="StopIteration"):
         drive(
-            attempts(PING.request, PING.receiver, RetryPolicy(), lambda: 0.0), StopIteration("bug"), awaiting=awaiting
+            attempts(PING.request, PING.receiver, RetryPolicy(), lambda: 0.0), StopIteration("bug"), is_async=is_async
         )
 
 
 @BOTH
-def test_the_flow_is_closed_when_the_driver_is_interrupted(awaiting: bool) -> None:
+def test_flow_is_closed_when_the_driver_is_interrupted(is_async: bool) -> None:
     closed = []
 
     def flow() -> Flow[None]:
@@ -302,11 +303,11 @@ def test_the_flow_is_closed_when_the_driver_is_interrupted(awaiting: bool) -> No
             closed.append(True)
 
     with pytest.raises(KeyboardInterrupt):
-        drive(flow(), KeyboardInterrupt(), awaiting=awaiting)
+        drive(flow(), KeyboardInterrupt(), is_async=is_async)
     assert closed == [True]
 
 
-class Broken(Scripted):
+class FailingTransport(ScriptedTransport):
     def open(self, request: Any) -> Any:
         raise TransportError("no way")
 
@@ -314,13 +315,13 @@ class Broken(Scripted):
 
 
 @BOTH
-def test_an_error_that_was_handled_is_gone_with_all_that_its_traceback_holds(awaiting: bool) -> None:
-    transport: Any = Broken()
+def test_handled_error_and_its_traceback_are_freed(is_async: bool) -> None:
+    transport: Any = FailingTransport()
 
     def handled() -> weakref.ref[TransportError] | None:
         flow = attempts(PING.request, PING.receiver, RetryPolicy(attempts=1), transport.now)
         try:
-            arun(flow, transport).send(None) if awaiting else run(flow, transport)
+            arun(flow, transport).send(None) if is_async else run(flow, transport)
         except TransportError as error:
             return weakref.ref(error)
         return None

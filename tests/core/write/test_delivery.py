@@ -1,4 +1,4 @@
-"""Batches that a server does not take as they are: against a model of what InfluxDB 1.x does with one request."""
+"""Delivery of batches that a server rejects or splits, against a model of InfluxDB 1.x's response to one request."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def batch_of(*lines: bytes, timed: bool = True) -> Batch:
 
 @dataclass
 class Model:
-    """Stores lines, and refuses those it is told to, with the texts of InfluxDB 1.6."""
+    """Model server: stores lines and rejects the configured ones, with the error messages of InfluxDB 1.6."""
 
     unparsable: frozenset[bytes] = frozenset()
     conflicting: frozenset[bytes] = frozenset()
@@ -58,7 +58,7 @@ class Model:
         if message:
             raise write_error(400, json.dumps({"error": message}).encode())
         return True
-        yield  # what makes it a generator
+        yield  # makes this a generator
 
     def _write(self, lines: list[bytes]) -> str:
         parsed = [line for line in lines if line not in self.unparsable]
@@ -76,7 +76,7 @@ class Model:
 
 
 def run(flow: Flow[list[RejectedLine]]) -> list[RejectedLine]:
-    """Run a flow that asks for nothing."""
+    """Run a flow without attempts."""
     try:
         next(flow)
     except StopIteration as stop:
@@ -86,26 +86,29 @@ def run(flow: Flow[list[RejectedLine]]) -> list[RejectedLine]:
 
 
 GOOD = [b"m v=%d %d" % (n, n) for n in range(100)]
-KINDS = {"good": b"m v=%d %d", "unparsable": b"bad%d-%d", "conflicting": b'm v="%d" %d'}
+LINE_TYPES = {"good": b"m v=%d %d", "unparsable": b"bad%d-%d", "conflicting": b'm v="%d" %d'}
 
 
 @given(
-    kinds=st.lists(st.sampled_from(["good"] * 4 + ["unparsable", "conflicting"]), min_size=1, max_size=60),
+    line_types=st.lists(st.sampled_from(["good"] * 4 + ["unparsable", "conflicting"]), min_size=1, max_size=60),
     max_body=st.sampled_from([10**9, 200, 60]),
 )
-def test_all_is_stored_but_what_cannot_be(kinds: list[str], max_body: int) -> None:
-    lines = [KINDS[kind] % (n, n) for n, kind in enumerate(kinds)]
-    of = {name: frozenset(line for line, kind in zip(lines, kinds, strict=True) if kind == name) for name in KINDS}
+def test_all_acceptable_lines_are_stored(line_types: list[str], max_body: int) -> None:
+    lines = [LINE_TYPES[line_type] % (n, n) for n, line_type in enumerate(line_types)]
+    of = {
+        name: frozenset(line for line, line_type in zip(lines, line_types, strict=True) if line_type == name)
+        for name in LINE_TYPES
+    }
     model = Model(of["unparsable"], of["conflicting"], max_body=max_body)
     rejected = run(deliver_accepted(batch_of(*lines), model.send))
     assert [one.line.encode() for one in rejected] == [line for line in lines if line not in of["good"]]
     assert set(model.stored) == of["good"]
     for one in rejected:
-        # Why a line cannot be parsed, the server does not say where there is a conflict as well.
+        # If there is also a conflict, the server does not report why a line cannot be parsed.
         assert "missing fields" in one.reason if one.line.startswith("bad") else one.reason == CONFLICT
 
 
-def test_what_the_text_names_is_not_looked_for() -> None:
+def test_lines_named_by_the_error_are_not_searched() -> None:
     model = Model(frozenset({b"bad"}))
     rejected = run(deliver_accepted(batch_of(*GOOD[:50], b"bad", *GOOD[50:]), model.send))
     assert [one.line for one in rejected] == ["bad"]
@@ -113,8 +116,8 @@ def test_what_the_text_names_is_not_looked_for() -> None:
 
 
 @pytest.mark.parametrize("incomplete", [b'log msg="cut 1', b'log a="\\', b'log a="\nb=\\'])
-def test_an_incomplete_line_does_not_take_others_with_it(incomplete: bytes) -> None:
-    """The server reads it to the end of the request, and rejects it with all lines in it."""
+def test_incomplete_line_does_not_lose_others(incomplete: bytes) -> None:
+    """The server reads it up to the end of the request and rejects all lines in it."""
     model = Model()
 
     def send(batch: Batch) -> Flow[bool]:
@@ -128,22 +131,22 @@ def test_an_incomplete_line_does_not_take_others_with_it(incomplete: bytes) -> N
     assert set(model.stored) == set(GOOD)
 
 
-def test_a_body_without_a_line_that_is_too_large() -> None:
+def test_too_large_body_without_a_line() -> None:
     model = Model(max_body=10)
     [rejected] = run(deliver_accepted(Batch(b"# only a comment", 1, "ns", timed=True), model.send))
     assert rejected.line == "# only a comment"
 
 
 @pytest.mark.parametrize("bad", [b'm v="x" 5', b'm w=1,v="x" 5'])
-def test_what_seems_to_be_in_conflict_is_tried_once_more(bad: bytes) -> None:
-    """And the others as well: the server tells of one reason, and how many it dropped for that."""
+def test_suspected_conflicts_are_sent_once_more(bad: bytes) -> None:
+    """The others are sent once more as well: the server reports one reason and how many lines it dropped for it."""
     model = Model(conflicting=frozenset({bad}))
     rejected = run(deliver_accepted(batch_of(*GOOD[:50], bad, *GOOD[50:]), model.send))
     assert [one.line for one in rejected] == [bad.decode()]
     assert (model.requests, model.stored) == (3, GOOD * 2)
 
 
-def test_several_reasons_of_which_the_server_tells_one() -> None:
+def test_several_reasons_with_only_one_reported() -> None:
     bad, old = b'm v="x" 5', GOOD[7]
     model = Model(conflicting=frozenset({bad}), too_old=frozenset({old}))
     rejected = run(deliver_accepted(batch_of(*GOOD[:50], bad, *GOOD[50:]), model.send))
@@ -151,19 +154,19 @@ def test_several_reasons_of_which_the_server_tells_one() -> None:
     assert set(model.stored) == {*GOOD} - {old}
 
 
-def test_what_is_refused_without_a_count_is_not_taken_for_stored() -> None:
+def test_partial_write_without_a_count() -> None:
     def send(batch: Batch) -> Flow[bool]:
         if GOOD[3] in list(batch):
             raise write_error(500, b'{"error":"partial write: points beyond retention policy"}')
         return True
-        yield  # what makes it a generator
+        yield  # makes this a generator
 
     rejected = run(deliver_accepted(batch_of(*GOOD), send))
     assert [one.line.encode() for one in rejected] == [GOOD[3]]
 
 
-def test_a_field_that_begins_with_two_types() -> None:
-    """InfluxDB refuses the batch that is the first to have it as a whole, and remembers the first type."""
+def test_new_field_with_two_types() -> None:
+    """InfluxDB rejects the first batch with the new field as a whole, and keeps the first type."""
     model = Model(conflicting=frozenset({b'm v="x" 5'}))
 
     def send(batch: Batch) -> Flow[bool]:
@@ -177,7 +180,7 @@ def test_a_field_that_begins_with_two_types() -> None:
     assert set(model.stored) == set(GOOD)
 
 
-def test_a_search_takes_few_requests() -> None:
+def test_search_takes_few_requests() -> None:
     model = Model(too_old=frozenset(GOOD[:30]))
     rejected = run(deliver_accepted(batch_of(*GOOD), model.send))
     assert [one.line.encode() for one in rejected] == GOOD[:30]
@@ -186,8 +189,8 @@ def test_a_search_takes_few_requests() -> None:
     assert model.requests < 20
 
 
-def test_a_search_ends() -> None:
-    """Every other line: what is not found by then is handed back, and said to be only suspected."""
+def test_search_is_bounded() -> None:
+    """Every other line is rejected. Lines not isolated by the end of the search are rejected together, as suspects."""
     lines = [b"m v=%d %d" % (n, n) for n in range(10_000)]
     model = Model(too_old=frozenset(lines[::2]))
     rejected = run(deliver_accepted(batch_of(*lines), model.send))
@@ -206,7 +209,7 @@ UNKNOWN = error_from_response(WriteError, 400, JSON, b'{"error":"no"}')
     failure=st.sampled_from([BARE, UNKNOWN]),
     others=st.sampled_from(["none", "accepted", "failing"]),
 )
-def test_lines_that_fail_without_a_word(poison: set[int], failure: WriteError, others: str) -> None:
+def test_failing_lines_without_a_reason(poison: set[int], failure: WriteError, others: str) -> None:
     stored: list[bytes] = []
     bad = {GOOD[n] for n in poison}
 
@@ -215,18 +218,18 @@ def test_lines_that_fail_without_a_word(poison: set[int], failure: WriteError, o
             raise failure
         stored.extend(batch)
         return True
-        yield  # what makes it a generator
+        yield  # makes this a generator
 
     def probe() -> Flow[bool]:
         return others == "accepted"
-        yield  # what makes it a generator
+        yield  # makes this a generator
 
     rejected: list[RejectedLine] | None = None
     with contextlib.suppress(WriteError):
         rejected = run(
             deliver_accepted(batch_of(*GOOD), send, probe=None if others == "none" else probe),
         )
-    if rejected is None:  # nothing was accepted among the first lines, or anywhere
+    if rejected is None:  # no line was accepted among the first ones, or anywhere
         assert others != "accepted"
         assert {*GOOD[:3]} <= bad
         assert stored == []
@@ -237,8 +240,8 @@ def test_lines_that_fail_without_a_word(poison: set[int], failure: WriteError, o
 
 @pytest.mark.parametrize("begin", range(12))
 @pytest.mark.parametrize("length", [1, 2, 5, 20, 1000])
-def test_a_server_that_fails_for_a_while(begin: int, length: int) -> None:
-    """No line is rejected for it, whenever it begins and however long it lasts."""
+def test_temporary_outage(begin: int, length: int) -> None:
+    """The outage causes no rejected line, whenever it begins and however long it lasts."""
     requests = 0
 
     def send(batch: Batch) -> Flow[bool]:
@@ -247,35 +250,35 @@ def test_a_server_that_fails_for_a_while(begin: int, length: int) -> None:
         if GOOD[40] in list(batch) or begin <= requests < begin + length:
             raise BARE
         return True
-        yield  # what makes it a generator
+        yield  # makes this a generator
 
     rejected: list[RejectedLine] = []
-    with contextlib.suppress(ServerUnavailable):  # all is sent again later
+    with contextlib.suppress(ServerUnavailable):  # the batch is sent again later
         rejected = run(deliver_accepted(batch_of(*GOOD), send))
     assert {one.line.encode() for one in rejected} <= {GOOD[40]}
 
 
-def test_a_reason_that_is_not_in_the_lines_takes_few_requests() -> None:
+def test_failure_unrelated_to_lines_takes_few_requests() -> None:
     requests = []
 
     def send(batch: Batch) -> Flow[bool]:
         requests.append(batch)
         raise UNKNOWN
-        yield  # what makes it a generator
+        yield  # makes this a generator
 
     with pytest.raises(WriteError):
         run(deliver_accepted(batch_of(*(b"m v=%d %d" % (n, n) for n in range(5000))), send))
     assert len(requests) < 25
 
 
-def test_points_without_a_time_are_not_sent_again() -> None:
+def test_points_without_a_timestamp_are_not_sent_again() -> None:
     model = Model(too_old=frozenset(GOOD[:3]))
     with pytest.raises(PartialWriteError, match="beyond retention"):
         run(deliver_accepted(batch_of(*GOOD, timed=False), model.send))
     assert model.requests == 1
 
 
-def test_too_large_a_body_goes_in_parts_in_order() -> None:
+def test_too_large_body_is_split_in_order() -> None:
     model = Model(max_body=100)
     data = b"# comment\n" + b"\n\n".join(GOOD) + b"\n"
     list(deliver(Batch(data, len(GOOD), "ns", timed=True), model.send))
@@ -283,14 +286,14 @@ def test_too_large_a_body_goes_in_parts_in_order() -> None:
     assert model.requests > 10
 
 
-def test_line_feeds_in_strings_are_no_boundaries() -> None:
+def test_line_feeds_in_strings_do_not_split_lines() -> None:
     lines = [b'm s="%b\n\n" %d' % (b"x\n" * n, n) for n in range(20)]
     model = Model(max_body=60)
     list(deliver(batch_of(*lines), model.send))
     assert model.stored == lines
 
 
-def test_a_line_that_is_too_large_alone() -> None:
+def test_single_line_that_is_too_large() -> None:
     long = b'm s="%b" 1' % (b"x" * 200)
     batch = batch_of(*GOOD[:5], long, *GOOD[5:])
     model = Model(max_body=100)
@@ -313,21 +316,21 @@ def test_a_line_that_is_too_large_alone() -> None:
         lambda: TransportError("gone"),
     ],
 )
-def test_other_refusals_are_about_the_request(make: Callable[[], Exception]) -> None:
+def test_other_errors_apply_to_the_whole_request(make: Callable[[], Exception]) -> None:
     requests = []
 
     def send(batch: Batch) -> Flow[bool]:
         requests.append(batch)
         raise make()
-        yield True  # what makes it a generator
+        yield True  # makes this a generator
 
     with pytest.raises(type(make())):
         run(deliver_accepted(batch_of(*GOOD), send))
     assert len(requests) == 1
 
 
-def test_what_is_known_of_the_lines_is_with_the_error() -> None:
-    """Also where nothing is searched for."""
+def test_error_reports_the_conflicting_lines() -> None:
+    """Also without a search for rejected lines."""
     model = Model(conflicting=frozenset({b'm v="x" 9'}))
     with pytest.raises(PartialWriteError) as caught:
         list(deliver(batch_of(*GOOD, b'm v="x" 9'), model.send))
@@ -341,16 +344,16 @@ def test_what_is_known_of_the_lines_is_with_the_error() -> None:
 
 
 def test_lines_that_end_in_cr_lf() -> None:
-    """It is not seen in the server's text, which quotes them."""
+    """The server quotes lines in its error without a visible CR."""
     lines = [b"m v=1 1\r", b"m v=2 2\r"]
     with pytest.raises(WriteError) as caught:
         list(deliver(batch_of(*lines), Model(unparsable=frozenset(lines)).send))
     assert "CR LF" in caught.value.__notes__[0]
 
 
-def test_quoted_lines_that_look_like_the_text_around_them() -> None:
-    odd = b"x': missing fields unable to parse 'y dropped=3"
-    model = Model(unparsable=frozenset({odd, b"bad"}))
-    rejected = run(deliver_accepted(batch_of(*GOOD, odd, b"bad"), model.send))
-    assert [one.line.encode() for one in rejected] == [odd, b"bad"]
+def test_quoted_lines_that_resemble_the_error_message() -> None:
+    unusual = b"x': missing fields unable to parse 'y dropped=3"
+    model = Model(unparsable=frozenset({unusual, b"bad"}))
+    rejected = run(deliver_accepted(batch_of(*GOOD, unusual, b"bad"), model.send))
+    assert [one.line.encode() for one in rejected] == [unusual, b"bad"]
     assert set(model.stored) == set(GOOD)

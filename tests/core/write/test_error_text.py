@@ -1,4 +1,4 @@
-"""Rejected lines and field conflicts in the text of error responses, found in one pass."""
+"""Error messages of the server: rejected lines and field conflicts are found in one pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from influx_proto._http.error_response import error_message
 from influx_proto._http.messages import Headers
 from influx_proto._write.request import find_conflict, rejected_lines
 
-# The definitions, which take quadratic time and more.
+# Reference patterns, which take quadratic time or more.
 CONFLICT = re.compile(
     r'field type conflict: input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is type (?P<type>\w+), '
     r"already exists as type (?P<stored>\w+)",
@@ -28,7 +28,7 @@ PARTS = [
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=20))
-def test_what_is_found_is_what_the_definitions_find(parts: list[str]) -> None:
+def test_results_equal_those_of_the_reference_patterns(parts: list[str]) -> None:
     text = "".join(parts)
     assert [(one.line, one.reason) for one in rejected_lines(text)] == LINE.findall(text)
     found = CONFLICT.search(text)
@@ -52,7 +52,7 @@ def read(text: str) -> None:
 
 
 @pytest.mark.parametrize("part", [*PARTS, "': \n", "unable to parse 'm': x\n", "unable to parse '': \n", "': ': x\n"])
-def test_steps_grow_with_the_text(part: str) -> None:
+def test_search_takes_linear_time(part: str) -> None:
     for begin in ("", "unable to parse '", 'field type conflict: input field "'):
         text = Counted(begin + part * 5_000 + "!\n!")
         Counted.searched = 0

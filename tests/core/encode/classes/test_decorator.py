@@ -1,4 +1,4 @@
-"""Decorated classes: every kind of class, every type, every wrong schema, and the same bytes as mappings."""
+"""Decorated classes: all kinds of classes, all types, invalid schemas, and the same bytes as mappings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from influx_proto._encode.classes.schema import (
 from influx_proto._encode.encoder import Encoder
 from influx_proto._line_protocol.options import FieldOptions
 
-#: To type checkers, a namedtuple that is no statement of its own is a tuple of anything.
+#: Type checkers reject a namedtuple outside an assignment; `Any` avoids that.
 named: Any = collections.namedtuple  # noqa: PYI024 - the form to test
 typed: Any = NamedTuple
 
@@ -139,12 +139,12 @@ def make(request: pytest.FixtureRequest) -> Callable[[dict[str, Any]], Any]:
     return found
 
 
-def one(annotation: Any, **options: Any) -> Any:
-    """A class with a single attribute `x`, next to a field that is always there if `x` may be no field."""
+def class_with(annotation: Any, **options: Any) -> Any:
+    """Return a class with one attribute `x`, and a required field in case `x` is not a field."""
     return lineprotocol(named("P", ["x"]), schema={"x": annotation}, **options)
 
 
-# Kinds of classes and types
+# Classes and types
 
 
 def test_all_types_in_all_classes(make: Callable[[dict[str, Any]], Any]) -> None:
@@ -155,7 +155,7 @@ def test_all_types_in_all_classes(make: Callable[[dict[str, Any]], Any]) -> None
         assert serialize([point, iter([point])]) == LINE + b"\n" + LINE
 
 
-def test_each_may_be_missing(make: Callable[[dict[str, Any]], Any]) -> None:
+def test_each_attribute_may_be_missing(make: Callable[[dict[str, Any]], Any]) -> None:
     for kinds in (ANNOTATIONS, optional(ANNOTATIONS)):
         cls = make(kinds)
         for name in ANNOTATIONS:
@@ -163,9 +163,9 @@ def test_each_may_be_missing(make: Callable[[dict[str, Any]], Any]) -> None:
 
 
 def mapping(values: dict[str, Any], name: str) -> dict[str, Any]:
-    """The mapping that means the same as an object with these values."""
+    """Return the mapping with the same meaning as an object with these values."""
     kinds: dict[str, set[Any]] = {"tags": {"host", "shade", "tint"}}
-    # TAGENUM and ENUM are names, also of members that mappings write by value.
+    # TAGENUM and ENUM are written by name, also for members that mappings write by value.
     values = {key: value.name or value if isinstance(value, Enum) else value for key, value in values.items()}
     return {
         "measurement": name if values.get("name") is None else values["name"],
@@ -201,7 +201,7 @@ def test_times() -> None:
                 cls(math.nan, 1).to_lineprotocol()
 
 
-def test_integers_of_time_are_in_the_precision_of_the_write() -> None:
+def test_integer_times_have_the_precision_of_the_write() -> None:
     cls = lineprotocol(named("P", "t x"), schema={"t": TIMEINT, "x": INT})
     assert serialize(cls(-5, 1), precision="ms") == b"P x=1i -5000000"
     assert serialize(cls(9223372036, 1), precision="s") == b"P x=1i 9223372036000000000"
@@ -213,7 +213,7 @@ def test_integers_of_time_are_in_the_precision_of_the_write() -> None:
     assert serialize(cls(NOON, 1), precision="h") == b"P x=1i %d" % NOON_NS
 
 
-def test_annotations_as_text() -> None:
+def test_string_annotations() -> None:
     @lineprotocol
     class Trade(NamedTuple):
         venue: TAG
@@ -224,7 +224,7 @@ def test_annotations_as_text() -> None:
     assert serialize(Trade("x", None, 5)) == b"Trade,venue=x size=5i"
 
 
-def test_what_is_no_attribute_is_passed_over() -> None:
+def test_other_annotations_are_ignored() -> None:
     @lineprotocol
     @dataclasses.dataclass
     class P:
@@ -238,7 +238,7 @@ def test_what_is_no_attribute_is_passed_over() -> None:
     assert serialize(P(1, 2, y=3.5)) == b"P x=1i,y=3.5"
 
 
-def test_annotated_with_what_is_no_class() -> None:
+def test_annotations_that_are_not_classes() -> None:
     user = NewType("user", str)
     cls = lineprotocol(
         named("P", "u v x"),
@@ -269,7 +269,7 @@ def test_inheritance() -> None:
 
     decorated = lineprotocol(Base)
 
-    class Silent(decorated):  # type: ignore[misc, valid-type]  # a variable, to keep the undecorated name
+    class Silent(decorated):  # type: ignore[misc, valid-type]  # the undecorated class keeps its name
         pass
 
     class More(Base):
@@ -282,7 +282,7 @@ def test_inheritance() -> None:
     assert serialize(lineprotocol(More)()) == b"More,host=a x=1i,y=2i"
 
 
-def test_a_decorated_class_that_is_iterable_is_a_point() -> None:
+def test_iterable_decorated_class_is_a_point() -> None:
     @lineprotocol
     class P:
         x: INT = 1
@@ -293,7 +293,7 @@ def test_a_decorated_class_that_is_iterable_is_a_point() -> None:
     assert serialize([P(), P()]) == b"P x=1i\nP x=1i"
 
 
-def test_a_tuple_that_iterates_otherwise() -> None:
+def test_tuple_with_a_custom_iterator() -> None:
     class Base(NamedTuple):
         x: int
         y: int
@@ -305,7 +305,7 @@ def test_a_tuple_that_iterates_otherwise() -> None:
     assert serialize(lineprotocol(schema={"y": INT})(P)(1, 2)) == b"P y=2i"
 
 
-def test_an_undecorated_tuple_is_refused() -> None:
+def test_undecorated_tuple_is_rejected() -> None:
     with pytest.raises(SerializationError):
         serialize(typed("P", [("x", int)])(1))
 
@@ -338,12 +338,12 @@ ACCEPTED = [
 @pytest.mark.parametrize(("annotation", "value", "text"), ACCEPTED)
 def test_accepted(annotation: Any, value: object, text: bytes) -> None:
     for kind in (annotation, annotation | None):
-        assert serialize(one(kind)(value)) == b"P x=" + text
+        assert serialize(class_with(kind)(value)) == b"P x=" + text
     tag = lineprotocol(named("P", "t x"), schema={"t": annotation, "x": INT})
     assert serialize(tag(value, 1)) == b"P t=" + text + b",x=1i"
 
 
-REFUSED = [
+REJECTED = [
     (BOOL, 1, "expected BOOL, got int (1)"),
     (BOOL, "true", "expected BOOL, got str ('true')"),
     (INT, 1.5, "expected INT, got float (1.5)"),
@@ -369,10 +369,10 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "value", "message"), REFUSED)
-def test_refused(annotation: Any, value: object, message: str) -> None:
+@pytest.mark.parametrize(("annotation", "value", "message"), REJECTED)
+def test_rejected_values(annotation: Any, value: object, message: str) -> None:
     for kind in (annotation, annotation | None):
-        point = one(kind)(value)
+        point = class_with(kind)(value)
         for write in (serialize, lambda point: point.to_lineprotocol()):
             with pytest.raises(SerializationError) as caught:
                 write(point)
@@ -382,7 +382,7 @@ def test_refused(annotation: Any, value: object, message: str) -> None:
             serialize(["m v=1", point])
 
 
-def test_refused_names_and_tags() -> None:
+def test_rejected_names_and_tags() -> None:
     cls = lineprotocol(
         named("P", "m t e x"),
         schema={"m": MEASUREMENT, "t": TAG, "e": Annotated[Color, TAGENUM], "x": INT},
@@ -419,7 +419,7 @@ MISSING = [None, math.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"
 
 
 @pytest.mark.parametrize("missing", MISSING, ids=repr)
-def test_missing(missing: object) -> None:
+def test_missing_values(missing: object) -> None:
     annotations = {name: kind for name, kind in ANNOTATIONS.items() if name not in {"name", "time"}}
     for kinds in (annotations, optional(annotations)):
         cls = functional(kinds)
@@ -431,15 +431,15 @@ def test_missing(missing: object) -> None:
 
 def test_no_field_left() -> None:
     for kind in (FLOAT, FLOAT | None):
-        nothing = one(kind)(None)
+        nothing = class_with(kind)(None)
         for write in (serialize, lambda point: point.to_lineprotocol()):
             with pytest.raises(SerializationError, match=r"this P has no field with a value"):
                 write(nothing)
-        assert serialize([nothing, one(kind)(1.5), nothing]) == b"P x=1.5"
+        assert serialize([nothing, class_with(kind)(1.5), nothing]) == b"P x=1.5"
         assert serialize([nothing]) == b""
 
 
-def test_an_attribute_that_is_not_set() -> None:
+def test_unset_attribute() -> None:
     @lineprotocol
     class P:
         x: INT
@@ -451,7 +451,7 @@ def test_an_attribute_that_is_not_set() -> None:
 # Options
 
 
-def test_bare_and_with_options_give_the_same_class() -> None:
+def test_decorator_without_and_with_options_return_the_class() -> None:
     class P:
         x: INT
 
@@ -462,22 +462,22 @@ def test_bare_and_with_options_give_the_same_class() -> None:
 
 
 def test_extra_tags() -> None:
-    @lineprotocol(extra_tags={"z%s": "a, b", "host": "nobody", "n": 5, "gone": None, "empty": ""})
+    @lineprotocol(extra_tags={"z%s": "a, b", "host": "unset", "n": 5, "gone": None, "empty": ""})
     class P(NamedTuple):
         host: TAG | None
         x: INT
 
     assert serialize(P("a", 1)) == b"P,host=a,n=5,z%s=a\\,\\ b x=1i"
-    assert serialize(P(None, 1)) == b"P,host=nobody,n=5,z%s=a\\,\\ b x=1i"
-    # Tags of a write give way to those of the class, and these to the object's own.
+    assert serialize(P(None, 1)) == b"P,host=unset,n=5,z%s=a\\,\\ b x=1i"
+    # Tags of the object take precedence over those of the class, and these over those of the write.
     tags = {"host": "all", "n": 6, "dc": "eu"}
     assert serialize(P("a", 1), tags=tags) == b"P,dc=eu,host=a,n=5,z%s=a\\,\\ b x=1i"
-    assert serialize(P("", 1), tags=tags) == b"P,dc=eu,host=nobody,n=5,z%s=a\\,\\ b x=1i"
+    assert serialize(P("", 1), tags=tags) == b"P,dc=eu,host=unset,n=5,z%s=a\\,\\ b x=1i"
     assert serialize(P("a", 1), dc=True) == b"P,dc=True,host=a,n=5,z%s=a\\,\\ b x=1i"
     assert serialize(P("a", 1), dc=1) == b"P,dc=1,host=a,n=5,z%s=a\\,\\ b x=1i"
 
 
-def test_tags_of_the_write_where_the_object_has_none() -> None:
+def test_tags_of_the_write_replace_missing_ones() -> None:
     cls = lineprotocol(named("P", "host x"), schema={"host": TAG, "x": INT})
     assert serialize(cls(None, 1), tags={"host": "all"}) == b"P,host=all x=1i"
     assert serialize(cls("a", 1), tags={"host": "all"}) == b"P,host=a x=1i"
@@ -485,10 +485,10 @@ def test_tags_of_the_write_where_the_object_has_none() -> None:
 
 def test_placeholder() -> None:
     for kind in (INT, INT | None):
-        cls = one(kind, placeholder=True)
+        cls = class_with(kind, placeholder=True)
         assert serialize([cls(None), cls(5)]) == b"P _=true\nP x=5i"
         assert cls(None).to_lineprotocol() == b"P _=true"
-    only_tags = one(TAG, placeholder=True)
+    only_tags = class_with(TAG, placeholder=True)
     assert only_tags("a").to_lineprotocol() == b"P,x=a _=true"
     assert serialize(only_tags(None), field_types={"_": "string"}) == b'P _="true"'
 
@@ -511,7 +511,7 @@ def test_rm_none() -> None:
 
 
 def test_measurement() -> None:
-    constant = one(INT)
+    constant = class_with(INT)
     assert serialize(constant(1)) == b"P x=1i"
     assert serialize(constant(1), "a b") == b"a\\ b x=1i"
     for kind in (MEASUREMENT, MEASUREMENT | None):
@@ -534,7 +534,7 @@ def test_field_options() -> None:
         serialize(cls(1, 2.0, "a"), field_types={"s": "boolean"})
 
 
-def test_pieces_stand_in_their_order_whatever_is_missing() -> None:
+def test_field_order_with_missing_values() -> None:
     kinds: dict[str, Any] = {"a": INT | None, "b": INT | None, "c": INT, "d": INT | None, "e": INT | None}
     for schema in (kinds, optional(kinds)):
         cls = functional(schema)
@@ -544,8 +544,8 @@ def test_pieces_stand_in_their_order_whatever_is_missing() -> None:
             assert cls(**values).to_lineprotocol() == b"Point " + fields.encode()
 
 
-def test_what_keeps_its_promises_goes_by_the_expression(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing else is fast; the other way has the same results, so that no other test would see it."""
+def test_valid_objects_take_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both paths return the same bytes, so only this test checks that the fast one is taken."""
 
     def unexpected(self: Plan, point: object) -> bytes | None:
         raise AssertionError(point)
@@ -560,7 +560,7 @@ def test_what_keeps_its_promises_goes_by_the_expression(monkeypatch: pytest.Monk
     )
 
 
-# The same point gives the same bytes
+# Same point, same bytes
 
 
 def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -615,7 +615,7 @@ def outcome(data: object, **options: Any) -> bytes | None:
         },
     ),
 )
-def test_the_same_point_gives_the_same_bytes(values: dict[str, Any], options: dict[str, Any]) -> None:
+def test_same_point_gives_the_same_bytes(values: dict[str, Any], options: dict[str, Any]) -> None:
     kinds = list(CLASSES)
     for cls in kinds:
         ordered = {name: values[name] for name in (ANNOTATIONS if cls is not kinds[2] else reversed(ANNOTATIONS))}
@@ -626,7 +626,7 @@ def test_the_same_point_gives_the_same_bytes(values: dict[str, Any], options: di
             )
 
 
-# Many at a time
+# Bulk input
 
 
 @given(
@@ -635,13 +635,13 @@ def test_the_same_point_gives_the_same_bytes(values: dict[str, Any], options: di
     st.sampled_from(["ns", "ms"]),
     st.booleans(),
 )
-def test_many_give_the_same_bytes_as_one_by_one(
+def test_bulk_encoding_equals_single_encoding(
     rows: list[dict[str, Any]],
     rare: list[str],
     precision: str,
     omit: bool,
 ) -> None:
-    """Most are ordinary, so that they are written column by column; what is not is among them."""
+    """Most objects are eligible for columnar encoding; the others are mixed in."""
     many = [{**VALUES, "load": n / 3, "time": n} for n in range(12)]
     many += [{**VALUES, **{name: row[name] for name in rare}} for row in rows]
     options: dict[str, Any] = {"precision": precision, "nonfinite": "omit" if omit else "raise"}
@@ -652,37 +652,37 @@ def test_many_give_the_same_bytes_as_one_by_one(
         assert together == (None if None in single else b"\n".join(line for line in single if line))
 
 
-class Whole(int):
+class MyInt(int):
     pass
 
 
-class Broken(float):
+class MyFloat(float):
     pass
 
 
-class Word(str):
+class MyStr(str):
     __slots__ = ()
 
 
-class Half(Enum):
-    """JSON has its value, line protocol its name, where it may be at all."""
+class FloatEnum(Enum):
+    """msgspec.json encodes its value, line protocol its name."""
 
     A = 0.5
 
 
-#: For a column each: what is ordinary, what is ordinary but at a limit, and what has to be looked at.
+#: Values per column: ordinary ones, ordinary ones at a limit, and ones that are not eligible for the fast path.
 COLUMNS: dict[str, list[Any]] = {
-    "name": ["m", "m, 1", None, "", "#", Word("m"), "a\n", Color.RED],
-    "time": [1, -(2**63) + 2, 2**63 - 2, -(2**63) + 1, 2**63 - 1, 2**64, None, True, Whole(1), np.int64(1), 1.0],
-    "host": ["a", "a b", "a,b=c", "back\\", "\\ ", "", None, Word("a"), 1, True, 1.0, "\ud800", Color.RED, Text.A],
+    "name": ["m", "m, 1", None, "", "#", MyStr("m"), "a\n", Color.RED],
+    "time": [1, -(2**63) + 2, 2**63 - 2, -(2**63) + 1, 2**63 - 1, 2**64, None, True, MyInt(1), np.int64(1), 1.0],
+    "host": ["a", "a b", "a,b=c", "back\\", "\\ ", "", None, MyStr("a"), 1, True, 1.0, "\ud800", Color.RED, Text.A],
     "tint": [Color.RED, Color.LIGHT_BLUE, None, Level.LOW, "RED"],
     "on": [True, False, None, 1, 0.0, np.bool_(1)],
-    "count": [1, 0, -(2**63), 2**63 - 1, 2**63, -(2**63) - 1, 2**64, None, True, Whole(1), np.int64(1), Level.LOW, 1.0],
+    "count": [1, 0, -(2**63), 2**63 - 1, 2**63, -(2**63) - 1, 2**64, None, True, MyInt(1), np.int64(1), Level.LOW, 1.0],
     "price": [Decimal("1.50"), Decimal("-0"), Decimal("1E+50"), Decimal("NaN"), Decimal("Infinity"), None, 1, 1.5, "1"],
     "load": [0.5, -0.0, 5e-324, 1e16, -1e22, 1e-7, 1.7976931348623157e308, math.nan, math.inf, -math.inf, None, 1,
-             2**53 + 1, True, Broken(0.5), np.float64(0.5), np.float32(0.1), Decimal("0.5"), Half.A,
+             2**53 + 1, True, MyFloat(0.5), np.float64(0.5), np.float32(0.1), Decimal("0.5"), FloatEnum.A,
              msgspec.Raw(b"0.5"), "0.5", [0.5]],
-    "note": ["text", "", 'a "b"\\', "two\nlines", "\x00\u00e9\U0001f600", "\ud800", None, Word("a"), 1, b"a", Text.A],
+    "note": ["text", "", 'a "b"\\', "two\nlines", "\x00\u00e9\U0001f600", "\ud800", None, MyStr("a"), 1, b"a", Text.A],
     "paint": [Color.RED, Color.LIGHT_BLUE, None, Level.LOW, "RED"],
 }  # fmt: skip
 COLUMN_CLASSES = [make({name: ANNOTATIONS[name] for name in COLUMNS}) for make in (functional, MAKERS["slots"])]
@@ -691,9 +691,11 @@ COLUMN_CLASSES = [make({name: ANNOTATIONS[name] for name in COLUMNS}) for make i
 POLICIES = [FieldOptions(), FieldOptions(nonfinite="omit"), FieldOptions(integers_as_floats=True)]
 
 
-def check_columns(odd: Mapping[str, Sequence[Any]], precision: str = "ns", policy: FieldOptions = POLICIES[0]) -> None:
-    """What is written by columns is what is written one by one; and what is an error there never is."""
-    columns = {name: values[:1] for name, values in COLUMNS.items()} | dict(odd)
+def check_columns(
+    unusual: Mapping[str, Sequence[Any]], precision: str = "ns", policy: FieldOptions = POLICIES[0]
+) -> None:
+    """Columnar encoding must return the same bytes as row by row, or None; and always None if a row is an error."""
+    columns = {name: values[:1] for name, values in COLUMNS.items()} | dict(unusual)
     for cls in COLUMN_CLASSES:
         objects = [cls(**{name: values[n % len(values)] for name, values in columns.items()}) for n in range(12)]
         encoder = object_encoder(cls, None, {}, precision, policy)
@@ -721,15 +723,15 @@ def test_columns_of_each_pair(name: str) -> None:
     st.sampled_from(["ns", "ms"]),
     st.sampled_from(POLICIES),
 )
-def test_columns_of_anything(odd: dict[str, list[int]], precision: str, policy: FieldOptions) -> None:
-    chosen = {name: [COLUMNS[name][at % len(COLUMNS[name])] for at in places] for name, places in odd.items()}
+def test_columns_of_anything(unusual: dict[str, list[int]], precision: str, policy: FieldOptions) -> None:
+    chosen = {name: [COLUMNS[name][at % len(COLUMNS[name])] for at in places] for name, places in unusual.items()}
     check_columns(chosen, precision, policy)
 
 
 @pytest.mark.parametrize(
     ("name", "count"), [("time", 3), ("host", 3), ("count", 4), ("price", 3), ("load", 7), ("note", 5)]
 )
-def test_what_is_written_by_columns_at_its_limits(name: str, count: int) -> None:
+def test_columnar_encoding_at_its_limits(name: str, count: int) -> None:
     for cls in COLUMN_CLASSES:
         first = {name: values[0] for name, values in COLUMNS.items()}
         objects = [cls(**{**first, name: value}) for value in COLUMNS[name][:count]]
@@ -745,8 +747,8 @@ def columns_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Encoder, "_add_object", unexpected)
 
 
-def test_runs_are_written_by_columns(monkeypatch: pytest.MonkeyPatch, make: Callable[[dict[str, Any]], Any]) -> None:
-    """As for the expression, no other test would see it."""
+def test_runs_are_encoded_by_columns(monkeypatch: pytest.MonkeyPatch, make: Callable[[dict[str, Any]], Any]) -> None:
+    """Both paths return the same bytes, so only this test checks which one is taken."""
     columns_only(monkeypatch)
     kinds = {name: kind for name, kind in ANNOTATIONS.items() if name not in {"shade", "color"}}
     values = {name: value for name, value in VALUES.items() if name in kinds}
@@ -760,7 +762,7 @@ def test_runs_are_written_by_columns(monkeypatch: pytest.MonkeyPatch, make: Call
         )
 
 
-def test_runs_in_which_no_field_is_always_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_with_only_optional_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     cls = functional({"a": INT | None, "b": FLOAT, "t": TIMEDT})
     objects = [cls(1, None, NOON), cls(None, 2.5, NOON)] * 5
     line = b"Point a=1i 1577880000000000000\nPoint b=2.5 1577880000000000000"
@@ -770,7 +772,7 @@ def test_runs_in_which_no_field_is_always_there(monkeypatch: pytest.MonkeyPatch)
     assert serialize(objects) == b"\n".join([line] * 5)
 
 
-def test_the_row_of_an_error_in_a_run() -> None:
+def test_error_in_a_run_names_the_row() -> None:
     cls = functional({"x": INT, "t": TAG})
     objects = [cls(n, "a") for n in range(1200)]
     objects[777] = cls("1", "a")
@@ -785,7 +787,7 @@ def test_the_row_of_an_error_in_a_run() -> None:
         serialize(objects)
 
 
-def test_runs_of_what_would_hide_the_end_of_the_line() -> None:
+def test_runs_with_a_trailing_backslash() -> None:
     cls = functional({"t": TAG, "x": STR})
     values = ["\\ ", "a\\ =", "b"]
     objects = [cls(value, 'a"b') for value in values] * 4
@@ -796,7 +798,7 @@ def test_runs_of_what_would_hide_the_end_of_the_line() -> None:
         serialize([*objects[:3], cls("a" * 70_000, ""), *objects])
 
 
-def test_runs_keep_to_the_limits_of_a_batch() -> None:
+def test_runs_respect_the_batch_limits() -> None:
     cls = functional({"x": INT, "t": TIMEINT | None})
     objects = [cls(n, n) for n in range(1000)]
     for items in (objects, iter(objects), tuple(objects)):
@@ -810,14 +812,14 @@ def test_runs_keep_to_the_limits_of_a_batch() -> None:
     assert [batch.timed for batch in Encoder().encode([*objects, *[cls(1, None)] * 9])] == [False]
 
 
-def test_kinds_are_mixed_at_will() -> None:
-    first, second = functional({"x": INT}), one(FLOAT)
+def test_mixed_types_in_one_input() -> None:
+    first, second = functional({"x": INT}), class_with(FLOAT)
     items: list[Any] = [first(1)] * 10 + [second(2.5)] * 10 + ["m v=1"] + [first(1), second(2.5)] * 3
     assert serialize(items) == b"\n".join(serialize(item) for item in items)
     assert serialize([[], items, iter([])]) == serialize(items)
 
 
-def test_an_object_that_is_used_again() -> None:
+def test_reused_object() -> None:
     @lineprotocol
     @dataclasses.dataclass
     class P:
@@ -831,7 +833,7 @@ def test_an_object_that_is_used_again() -> None:
     assert serialize(again()) == b"\n".join(b"P x=%di" % n for n in range(20))
 
 
-def test_each_is_stamped() -> None:
+def test_each_object_is_stamped() -> None:
     times = iter(range(100, 200))
     cls = functional({"x": INT, "t": TIMEINT | None})
     encoder = Encoder(stamp=lambda: next(times))
@@ -869,11 +871,11 @@ class Undecorated:
         ({"x": Annotated[bool | None, INT]}, "attribute 'x' is annotated as bool, but INT requires int"),
     ],
 )
-def test_wrong_annotations(schema: dict[str, Any], message: str) -> None:
+def test_invalid_annotations(schema: dict[str, Any], message: str) -> None:
     with pytest.raises(SchemaError, match=message):
         lineprotocol(named("P", list(schema)), schema=schema)
     if schema.get("x", INT) in {"INT", None}:
-        return  # as annotations of a class these mean something else
+        return  # as annotations of a class these have a different meaning
     with pytest.raises(SchemaError, match=message):
         lineprotocol(type("P", (), {"__annotations__": schema}))
 
@@ -901,19 +903,19 @@ def test_hostile_names(name: Any) -> None:
         lineprotocol(Undecorated, schema={"x": INT, name: INT})
 
 
-def test_names_that_are_taken() -> None:
+def test_duplicate_names() -> None:
     with pytest.raises(SchemaError, match="called 'time'"):
         one_field = {"__annotations__": {"time": INT}}
         lineprotocol(type("P", (), one_field))
     with pytest.raises(SchemaError, match="called 'time'"):
         lineprotocol(type("P", (), {"__annotations__": {"time": TAG, "x": INT}}))
-    # Names of the compiled function's own mean nothing there.
+    # Names of the compiled function's variables must not be special.
     names = ["o", "line", "general", "digits", "v0", "fields", "TAGS", "c9", "missed", "Größe", "_", "__x"]
     cls: Any = lineprotocol(type("P", (), {"__annotations__": dict.fromkeys(names, INT), **dict.fromkeys(names, 1)}))
     assert serialize(cls()) == ("P " + ",".join(f"{name}=1i" for name in names)).encode()
 
 
-def test_wrong_options() -> None:
+def test_invalid_options() -> None:
     for tags, message in (
         ({"time": "a"}, "P: a tag cannot be called 'time'"),
         ({"": "a"}, "P: the tag key is empty"),
@@ -922,29 +924,29 @@ def test_wrong_options() -> None:
         ({"a": "b\n"}, "P: the tag value .* line feed"),
     ):
         with pytest.raises(SchemaError, match=message):
-            one(INT, extra_tags=tags)
+            class_with(INT, extra_tags=tags)
     with pytest.raises(SchemaError, match="P has no attribute 'y'"):
         lineprotocol(named("P", "x"), schema={"y": INT})
     with pytest.raises(SchemaError, match="decorates classes, got 5"):
-        lineprotocol(5)  # type: ignore[call-overload]  # it is wrong
+        lineprotocol(5)  # type: ignore[call-overload]  # wrong on purpose
     with pytest.raises(SchemaError, match="immutable"):
         lineprotocol(int, schema={"real": INT})
 
 
-def test_annotations_that_cannot_be_read() -> None:
+def test_unresolvable_annotations() -> None:
     class P:
-        x: Annotated[Hidden, ENUM]  # type: ignore[name-defined]  # noqa: F821 - it is wrong
+        x: Annotated[Hidden, ENUM]  # type: ignore[name-defined]  # noqa: F821 - undefined on purpose
 
     with pytest.raises(SchemaError, match=r"annotations of .*P cannot be read: name 'Hidden' is not defined"):
         lineprotocol(P)
 
 
-def test_no_annotations_at_all() -> None:
+def test_class_without_annotations() -> None:
     with pytest.raises(SchemaError, match="P has no annotations"):
         lineprotocol(type("P", (), {}))
 
 
-def test_final_is_no_marker() -> None:
+def test_final_is_ignored() -> None:
     class P:
         x: Final[INT] = 5
 
@@ -957,11 +959,11 @@ def test_options_of_a_wrong_type(option: str) -> None:
         lineprotocol(**{option: "x"})(type("P", (), {"__annotations__": {"x": INT}}))  # type: ignore[call-overload]  # on purpose
 
 
-# Names are data.
+# Names are data
 
 
 def with_names(field: str, tag: str, time: str) -> Any:
-    """Make a class with annotations of any names."""
+    """Return a class with annotations of the given names."""
     cls = type("Point", (), {"__annotations__": {field: FLOAT, tag: TAG, time: TIMEINT}})
     return lineprotocol(cls)
 
@@ -972,7 +974,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-#: Any text but the attributes that Python itself has, as `__dict__`, which cannot be set to a number.
+#: Any name except Python's own attributes such as `__dict__`, which cannot be set to a number.
 NAMES = st.text(min_size=1).filter(lambda name: not hasattr(object(), name) and not name.startswith("__"))
 
 
@@ -993,7 +995,7 @@ def test_names_never_become_code(names: list[str], count: int) -> None:
         try:
             cls = with_names(*names)
         except SchemaError:
-            return  # a name that no line can hold
+            return  # line protocol cannot express such a name
         points = [cls() for _ in range(count * 4)]
         for number, point in enumerate(points):
             for name, value in zip(names, (number + 0.5, "v", number), strict=True):

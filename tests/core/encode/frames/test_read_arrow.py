@@ -1,4 +1,4 @@
-"""Arrow data as input: polars and pyarrow tables, and anything with a C stream, read by either."""
+"""Arrow data as input: polars and pyarrow tables, and any object with a C stream, read by either library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ NS = 1_700_000_000_000_000_999
 
 
 class Stream:
-    """What another library would hand over: nothing but a C stream."""
+    """A table of another library: an object with only a C stream."""
 
     def __init__(self, table: Any) -> None:
         self._table = table
@@ -40,8 +40,8 @@ def to_polars(table: Any) -> Any:
     return pl.DataFrame(table)
 
 
-#: Ways for the same table to come, each with whether pyarrow is there.
-WAYS: dict[str, tuple[Callable[[Any], Any], bool]] = {
+#: The forms of one table, each with whether pyarrow is available.
+TABLE_FORMS: dict[str, tuple[Callable[[Any], Any], bool]] = {
     "pyarrow": (identity, True),
     "polars": (to_polars, True),
     "stream": (Stream, True),
@@ -52,15 +52,14 @@ WAYS: dict[str, tuple[Callable[[Any], Any], bool]] = {
 }
 
 
-@pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
-    made, has_pyarrow = WAYS[request.param]
+@pytest.fixture(params=TABLE_FORMS)
+def table_form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
+    build, has_pyarrow = TABLE_FORMS[request.param]
     if not has_pyarrow:
-        monkeypatch.setitem(sys.modules, "pyarrow", None)  # importing it fails then
-        monkeypatch.setitem(
-            sys.modules, "influx_proto._encode.frames.vectorized_arrow", None
-        )  # which has imported it already
-    return made
+        monkeypatch.setitem(sys.modules, "pyarrow", None)  # makes importing it fail
+        # The core may have imported it already.
+        monkeypatch.setitem(sys.modules, "influx_proto._encode.frames.vectorized_arrow", None)
+    return build
 
 
 def table(time: Any = None, /, **columns: Any) -> Any:
@@ -69,31 +68,31 @@ def table(time: Any = None, /, **columns: Any) -> Any:
     return pa.table({**columns, "time": time})
 
 
-# Times.
+# Times
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
 @pytest.mark.parametrize("precision", ["ns", "s"])
-def test_timestamps(way: Callable[[Any], Any], unit: str, zone: str | None, precision: str) -> None:
+def test_timestamps(table_form: Callable[[Any], Any], unit: str, zone: str | None, precision: str) -> None:
     ns = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}[unit]
     times = pa.array([-(10**9) // ns, 0, NS // ns], pa.timestamp(unit, zone))
     expected = b"m v=1i -1000000000\nm v=2i 0\nm v=3i %d" % (NS // ns * ns)
-    assert serialize(way(table(times, v=[1, 2, 3])), "m", precision=precision) == expected
+    assert serialize(table_form(table(times, v=[1, 2, 3])), "m", precision=precision) == expected
 
 
 @pytest.mark.parametrize(("precision", "ns"), [("ns", 1), ("u", 1000), ("us", 1000), ("s", 10**9), ("h", 3600 * 10**9)])
-@pytest.mark.parametrize("kind", [pa.int64(), pa.int32(), pa.uint64()])
-def test_integers_are_in_the_precision_of_the_write(
-    way: Callable[[Any], Any], kind: Any, precision: str, ns: int
+@pytest.mark.parametrize("column_type", [pa.int64(), pa.int32(), pa.uint64()])
+def test_integer_times_have_the_precision_of_the_write(
+    table_form: Callable[[Any], Any], column_type: Any, precision: str, ns: int
 ) -> None:
-    data = table(pa.array([0, 7], kind), v=[1, 2])
-    assert serialize(way(data), "m", precision=precision) == b"m v=1i 0\nm v=2i %d" % (7 * ns)
+    data = table(pa.array([0, 7], column_type), v=[1, 2])
+    assert serialize(table_form(data), "m", precision=precision) == b"m v=1i 0\nm v=2i %d" % (7 * ns)
 
 
-def test_dates(way: Callable[[Any], Any]) -> None:
+def test_dates(table_form: Callable[[Any], Any]) -> None:
     data = table(pa.array([dt.date(1969, 12, 31), dt.date(1970, 1, 2)]), v=[1, 2])
-    assert serialize(way(data), "m", precision="s") == b"m v=1i -86400000000000\nm v=2i 86400000000000"
+    assert serialize(table_form(data), "m", precision="s") == b"m v=1i -86400000000000\nm v=2i 86400000000000"
 
 
 @pytest.mark.parametrize(
@@ -119,27 +118,27 @@ def test_dates(way: Callable[[Any], Any]) -> None:
         (table(v=pa.array([{"a": 1}])), "column 'v': .*truct"),
     ],
 )  # fmt: skip
-def test_errors(way: Callable[[Any], Any], data: Any, why: str) -> None:
+def test_errors(table_form: Callable[[Any], Any], data: Any, why: str) -> None:
     with pytest.raises(SerializationError, match=why):
-        serialize(way(data), "m")
+        serialize(table_form(data), "m")
 
 
-def test_names(way: Callable[[Any], Any]) -> None:
+def test_names(table_form: Callable[[Any], Any]) -> None:
     with pytest.raises(SerializationError, match="'m': tag_columns: there is no column 'host'; there are 'v'"):
-        serialize(way(table(v=[1])), "m", tag_columns=["host"])
+        serialize(table_form(table(v=[1])), "m", tag_columns=["host"])
     with pytest.raises(SerializationError, match="no column 'time'; there are 'v'"):
-        serialize(way(table(v=[1])), "m", tag_columns=["time"])
+        serialize(table_form(table(v=[1])), "m", tag_columns=["time"])
     with pytest.raises(SerializationError, match=r"^measurement: .* must be given"):
-        serialize(way(table(v=[1])))
+        serialize(table_form(table(v=[1])))
 
 
-def test_two_columns_of_a_name() -> None:
+def test_duplicate_column_names() -> None:
     data = pa.table([pa.array([1]), pa.array([2]), pa.array([3])], names=["v", "v", "time"])
     with pytest.raises(SerializationError, match="'m': two columns are called 'v'"):
         serialize(data, "m")
 
 
-# Cells.
+# Cells
 
 
 @pytest.mark.parametrize(
@@ -160,27 +159,27 @@ def test_two_columns_of_a_name() -> None:
         (pa.nulls(2), [b"", b""]),
     ],
 )  # fmt: skip
-def test_types(way: Callable[[Any], Any], cells: Any, texts: list[bytes]) -> None:
+def test_types(table_form: Callable[[Any], Any], cells: Any, texts: list[bytes]) -> None:
     lines = [b"m v=%b %d" % (text, time) for time, text in enumerate(texts, 1) if text]
-    assert serialize(way(table(v=cells)), "m") == b"\n".join(lines)
+    assert serialize(table_form(table(v=cells)), "m") == b"\n".join(lines)
 
 
 @pytest.mark.parametrize("size", ["float16", "float32"])
-def test_small_floats_have_the_digits_of_their_size(size: str) -> None:
+def test_small_floats_have_their_shortest_digits(size: str) -> None:
     values = np.array([0.1, 1 / 3, 6e-8, 65504, -0.0, 1e-7], dtype=size)
     rows = [{"fields": {"v": value}, "time": time} for time, value in enumerate(values, 1)]
     data = table(v=pa.array(values))
     expected = serialize(rows, "m")
     assert serialize(data, "m") == expected
-    # Not every pyarrow has `dictionary_encode` for all of these.
+    # Not every pyarrow supports `dictionary_encode` for all of these.
     coded = pa.DictionaryArray.from_arrays(pa.array(range(6)), pa.array(values))
     assert serialize(table(v=coded), "m") == expected
-    if size == "float32" or hasattr(pl, "Float16"):  # without it polars makes a frame of other numbers
+    if size == "float32" or hasattr(pl, "Float16"):  # without Float16, polars converts the numbers
         assert serialize(pl.DataFrame({"v": values, "time": range(1, 7)}), "m") == expected
     assert b"v=0.1 " in expected
 
 
-def test_types_of_polars_alone() -> None:
+def test_types_that_only_polars_has() -> None:
     data = pl.DataFrame(
         {"time": [0], "e": ["a"], "c": ["b"], "o": [5], "u": [5]},
         schema_overrides={"e": pl.Enum(["a"]), "c": pl.Categorical, "o": pl.Int128, "u": pl.UInt16},
@@ -201,43 +200,43 @@ def test_types_of_polars_alone() -> None:
         (pa.array([16777216.0], pa.float32()), {"field_types": {"v": "integer"}}, b"16777216i"),
     ],
 )
-def test_type_policy(way: Callable[[Any], Any], cells: Any, options: dict[str, Any], text: bytes) -> None:
-    assert serialize(way(table(v=cells)), "m", **options) == b"m v=%b 1" % text
+def test_type_policy(table_form: Callable[[Any], Any], cells: Any, options: dict[str, Any], text: bytes) -> None:
+    assert serialize(table_form(table(v=cells)), "m", **options) == b"m v=%b 1" % text
 
 
-def test_tags(way: Callable[[Any], Any]) -> None:
+def test_tags(table_form: Callable[[Any], Any]) -> None:
     data = table(h=["a b,c=d", None, ""], i=[1, None, 3], b=[True, False, None], v=[1, 2, None])
-    assert serialize(way(data), "m, n", tag_columns=["i", "h", "b"], tags={"h": "x"}, z=1) == (
+    assert serialize(table_form(data), "m, n", tag_columns=["i", "h", "b"], tags={"h": "x"}, z=1) == (
         b"m\\,\\ n,b=True,h=a\\ b\\,c\\=d,i=1,z=1 v=1i 1\nm\\,\\ n,b=False,h=x,z=1 v=2i 2"
     )
 
 
-# Tables as a whole.
+# Tables as a whole
 
 
-def test_nothing_of_nothing(way: Callable[[Any], Any]) -> None:
-    assert serialize(way(table(v=[1, 2])[:0]), "m") == b""
-    assert serialize(way(table(v=pa.nulls(2))), "m") == b""
-    assert serialize(way(table([1, 2])), "m") == b""
+def test_empty_tables(table_form: Callable[[Any], Any]) -> None:
+    assert serialize(table_form(table(v=[1, 2])[:0]), "m") == b""
+    assert serialize(table_form(table(v=pa.nulls(2))), "m") == b""
+    assert serialize(table_form(table([1, 2])), "m") == b""
 
 
-def test_many_rows(way: Callable[[Any], Any]) -> None:
+def test_many_rows(table_form: Callable[[Any], Any]) -> None:
     data = table(v=range(2500))
     data = pa.concat_tables([data, data[:1], data])  # in three batches
     times = [*range(1, 2501), 1, *range(1, 2501)]
     expected = b"\n".join(b"m v=%di %d" % (time - 1, time) for time in times)
-    assert serialize(way(data), "m") == expected
-    batches = list(serialize_batches(way(data), "m", max_lines=100))
+    assert serialize(table_form(data), "m") == expected
+    batches = list(serialize_batches(table_form(data), "m", max_lines=100))
     assert [batch.count(b"\n") + 1 for batch in batches] == [100] * 50 + [1]
     assert b"\n".join(batches) == expected
 
 
-def test_many_rows_of_a_polars_column_with_a_nul_in_its_name() -> None:
+def test_polars_column_name_with_a_nul() -> None:
     frame = pl.DataFrame({"time": range(200), "a\0b": range(200)})
     assert serialize(frame, "m") == b"\n".join(b"m a\0b=%di %d" % (n, n) for n in range(200))
 
 
-def test_a_stream_is_read_while_it_is_written() -> None:
+def test_stream_is_read_lazily() -> None:
     read = 0
 
     def arriving() -> Iterator[Any]:
@@ -253,11 +252,15 @@ def test_a_stream_is_read_while_it_is_written() -> None:
     assert read <= 4
 
 
-def test_tables_among_others(way: Callable[[Any], Any]) -> None:
-    data = [{"measurement": "m", "fields": {"v": 0}, "time": 0}, way(table(v=[1, 2])), [way(table(v=[3]))]]
+def test_tables_mixed_with_other_input(table_form: Callable[[Any], Any]) -> None:
+    data = [
+        {"measurement": "m", "fields": {"v": 0}, "time": 0},
+        table_form(table(v=[1, 2])),
+        [table_form(table(v=[3]))],
+    ]
     assert serialize(data, "m") == b"m v=0i 0\nm v=1i 1\nm v=2i 2\nm v=3i 1"
     with pytest.raises(SerializationError, match=r"^row 3 .*infinite"):
-        serialize([*data[:1], way(table(v=[1, 2])), way(table(v=[math.inf]))], "m")
+        serialize([*data[:1], table_form(table(v=[1, 2])), table_form(table(v=[math.inf]))], "m")
 
 
 @pytest.mark.parametrize(
@@ -270,19 +273,19 @@ def test_tables_among_others(way: Callable[[Any], Any]) -> None:
         (pa.array([1]), "cannot write an Int64Array"),
     ],
 )
-def test_what_is_no_table(data: object, why: str) -> None:
+def test_invalid_tables(data: object, why: str) -> None:
     with pytest.raises(SerializationError, match=why):
         serialize(data, "m")
 
 
-def test_what_is_no_table_to_polars(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_tables_for_polars(monkeypatch: pytest.MonkeyPatch) -> None:
     data = Stream(pa.chunked_array([[1]]))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SerializationError, match=r"a Stream is no table that polars .* can read"):
         serialize(data, "m")
 
 
-def test_neither_library_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_polars_and_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     data = Stream(table(v=[1]))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "polars", None)
@@ -297,7 +300,7 @@ def test_small_floats_need_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
         serialize(data, "m")
 
 
-def test_polars_frames_need_nothing_else() -> None:
+def test_polars_frames_need_no_other_library() -> None:
     code = """
 import sys
 sys.modules["pyarrow"] = sys.modules["numpy"] = sys.modules["pandas"] = None
@@ -324,10 +327,10 @@ def test_duckdb() -> None:
     )
 
 
-# The same bytes as rows given as mappings.
+# The same bytes as rows as mappings
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-KINDS: list[tuple[Any, st.SearchStrategy[Any], Callable[[Any], Any]]] = [
+CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], Callable[[Any], Any]]] = [
     (pa.float64(), st.floats(allow_infinity=False), identity),
     (pa.float32(), st.floats(width=32, allow_infinity=False), np.float32),
     (pa.int64(), st.integers(-(2**63), 2**63 - 1), identity),
@@ -338,7 +341,7 @@ KINDS: list[tuple[Any, st.SearchStrategy[Any], Callable[[Any], Any]]] = [
     (pa.dictionary(pa.int32(), pa.string()), TEXTS, identity),
     (pa.decimal128(20, 4), st.decimals(-(10**15), 10**15, places=4), identity),
 ]
-TAG_KINDS: list[tuple[Any, st.SearchStrategy[Any], Callable[[Any], Any]]] = [
+TAG_TYPES: list[tuple[Any, st.SearchStrategy[Any], Callable[[Any], Any]]] = [
     (pa.string(), st.text(st.sampled_from('ab ,="é'), max_size=4), identity),
     (pa.dictionary(pa.int8(), pa.string()), st.text(st.sampled_from("ab ,="), max_size=4), identity),
     (pa.int16(), st.integers(-(2**15), 2**15 - 1), identity),
@@ -354,11 +357,11 @@ def tables(draw: st.DrawFn) -> tuple[Any, list[dict[str, Any]]]:
     zone = draw(st.sampled_from([None, "UTC", "America/New_York"]))
     columns = {"time": pa.array(times, pa.timestamp(unit, zone))}
     rows: list[dict[str, Any]] = [{"measurement": "m", "time": time * ns, "tags": {}, "fields": {}} for time in times]
-    for what, kinds in (("tags", TAG_KINDS), ("fields", KINDS)):
-        for number, (kind, values, plain) in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=5))):
+    for what, kinds in (("tags", TAG_TYPES), ("fields", CELL_TYPES)):
+        for number, (column_type, values, plain) in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=5))):
             cells = draw(st.lists(st.none() | values, min_size=len(times), max_size=len(times)))
             name = f"{what} {number}"
-            columns[name] = pa.array(cells, kind)
+            columns[name] = pa.array(cells, column_type)
             for row, cell in zip(rows, cells, strict=True):
                 row[what][name] = None if cell is None else plain(cell)
     names = draw(st.permutations(list(columns)))
@@ -368,9 +371,11 @@ def tables(draw: st.DrawFn) -> tuple[Any, list[dict[str, Any]]]:
 
 
 @given(case=tables())
-# The fixture only says how the table comes.
+# The fixture only determines the form of the table.
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_the_same_bytes_as_mappings(way: Callable[[Any], Any], case: tuple[Any, list[dict[str, Any]]]) -> None:
+def test_same_bytes_as_mappings(table_form: Callable[[Any], Any], case: tuple[Any, list[dict[str, Any]]]) -> None:
     data, rows = case
     tag_columns = [name for name in data.column_names if name.startswith("tags")]
-    assert serialize(way(data), "m", tag_columns=tag_columns, unsigned=True) == serialize(iter(rows), unsigned=True)
+    assert serialize(table_form(data), "m", tag_columns=tag_columns, unsigned=True) == serialize(
+        iter(rows), unsigned=True
+    )

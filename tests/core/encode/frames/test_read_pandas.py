@@ -1,4 +1,4 @@
-"""pandas frames as input: every cell as a mapping would have it, or an error that says where and why not."""
+"""pandas frames as input: every cell is encoded as in a mapping, or an error names its position and cause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,19 +19,19 @@ from influx_proto._encode.encoder import Encoder
 from influx_proto._encode.points import PointEncoder
 
 NS = 1_700_000_000_000_000_999
-NAIVE = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive ones are accepted, and mean UTC
+NAIVE = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC
 LATE = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 
 def frame(index: Any = None, /, **columns: Any) -> pd.DataFrame:
-    """A frame whose rows are at 1, 2, 3... ns unless said otherwise."""
-    made = pd.DataFrame(columns)
-    made.index = pd.DatetimeIndex(np.arange(1, len(made) + 1).view("M8[ns]")) if index is None else index
-    return made
+    """Return a frame whose rows are at 1, 2, 3... ns unless `index` is passed."""
+    built = pd.DataFrame(columns)
+    built.index = pd.DatetimeIndex(np.arange(1, len(built) + 1).view("M8[ns]")) if index is None else index
+    return built
 
 
 def one(value: Any, dtype: Any, **options: Any) -> bytes:
-    """The text of a single field."""
+    """Return the encoded value of a single field."""
     series = pd.Series([value], dtype=dtype, index=pd.DatetimeIndex(["1970-01-01"]))
     return serialize(series.to_frame("v"), "m", **options).removeprefix(b"m v=").removesuffix(b" 0")
 
@@ -40,13 +40,13 @@ def inferred(data: object, **options: Any) -> bytes:
     return serialize(data, "m", object_columns="infer", **options)
 
 
-# What goes wrong silently elsewhere.
+# Cases that go wrong silently in other libraries
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
 @pytest.mark.parametrize("precision", ["ns", "s"])
-def test_an_index_of_any_unit_and_zone(unit: Any, zone: str | None, precision: str) -> None:
+def test_index_of_any_unit_and_zone(unit: Any, zone: str | None, precision: str) -> None:
     index = pd.DatetimeIndex(["1969-12-31T23:59:59", "1970-01-01", "2024-07-01T12:00:00"]).as_unit(unit)
     if zone is not None:
         index = index.tz_localize("UTC").tz_convert(zone)
@@ -61,12 +61,12 @@ def test_nanoseconds_are_exact() -> None:
     assert serialize(frame(objects, v=[1, 2]), "m") == b"m v=1i %d\nm v=2i %d" % (NS, NS)
 
 
-def test_naive_means_utc_in_summer_too() -> None:
+def test_naive_times_are_utc_also_in_summer() -> None:
     index = pd.DatetimeIndex(["2024-07-01"])
     assert serialize(frame(index, v=[1]), "m") == b"m v=1i 1719792000000000000"
 
 
-def test_an_index_of_datetimes_with_several_offsets() -> None:
+def test_index_with_several_utc_offsets() -> None:
     berlin = dt.timezone(dt.timedelta(hours=2))
     index = pd.Index(
         [dt.datetime(1970, 1, 1, 2, tzinfo=berlin), pd.Timestamp("1970-01-01T05:30+05:30"), NAIVE],
@@ -78,21 +78,21 @@ def test_an_index_of_datetimes_with_several_offsets() -> None:
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
-        # commas in texts beside missing cells
+        # commas in strings next to missing cells
         ({"a": [1.0, math.nan], "s": ["x ,y", "p ,q"]}, b'm a=1.0,s="x ,y" 1\nm s="p ,q" 2'),
-        # names that are parts of "time"
+        # names that contain parts of "time"
         ({"t": [1], "ti": [2], "me": [3]}, b"m t=1i,ti=2i,me=3i 1"),
         ({"_a": [math.nan, 1], "é": [1, math.nan]}, "m é=1.0 1\nm _a=1.0 2".encode()),
-        # numbers of Arrow are numbers
+        # Arrow numbers are numbers
         ({"v": pd.array([1.5, None], dtype="double[pyarrow]"), "w": [1, 1]}, b"m v=1.5,w=1i 1\nm w=1i 2"),
-        # integers are integers, booleans booleans
+        # integers stay integers, booleans booleans
         ({"i": np.array([5]), "b": np.array([True]), "c": np.array([-5], "i1")}, b"m i=5i,b=true,c=-5i 1"),
-        # falsy is not missing
+        # falsy values are not missing
         ({"f": [0.0], "i": [0], "b": [False], "s": [""]}, b'm f=0.0,i=0i,b=false,s="" 1'),
-        # nothing left of a row
+        # rows without any field
         ({"a": [math.nan, 1.0, math.nan]}, b"m a=1.0 2"),
         ({"a": [None, None], "b": [math.nan, math.nan]}, b""),
-        # line feeds and quotes in texts stay
+        # line feeds and quotes in strings are kept
         ({"s": ['a\nb "c" \\']}, b'm s="a\nb \\"c\\" \\\\" 1'),
     ],
 )
@@ -100,14 +100,14 @@ def test_cells(columns: dict[str, Any], expected: bytes) -> None:
     assert serialize(frame(**columns), "m") == expected
 
 
-def test_tags_are_escaped_also_beside_missing_ones() -> None:
+def test_tags_next_to_missing_ones_are_escaped() -> None:
     data = frame(t=["a b,c=d", None, ""], v=[1, 2, 3])
     expected = b"m\\,\\ n,t=a\\ b\\,c\\=d v=1i 1\nm\\,\\ n v=2i 2\nm\\,\\ n v=3i 3"
     for dtype in (data["t"].dtype, "object", "category", "string", pd.ArrowDtype(pa.string())):
         assert serialize(data.astype({"t": dtype}), "m, n", tag_columns=["t"]) == expected
 
 
-# Types.
+# Types
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_numbers_as_tags() -> None:
         serialize(frame(v=[1.0], w=[1]), "m", tag_columns=["v"])
 
 
-def test_object_columns_are_text_as_tags_too() -> None:
+def test_object_columns_as_tags_are_strings() -> None:
     data = frame(t=pd.Series([1, "a", None, 1.5], dtype=object), v=[1, 2, 3, 4])
     assert serialize(data, "m", tag_columns=["t"]) == b"m,t=1 v=1i 1\nm,t=a v=2i 2\nm v=3i 3\nm,t=1.5 v=4i 4"
 
@@ -228,7 +228,7 @@ def test_object_columns_of_mixed_types_with_a_policy() -> None:
     data = frame(v=pd.Series([1, 1.5], dtype=object))
     assert inferred(data, integers_as_floats=True) == inferred(data, field_types={"v": "float"})
     assert inferred(data, field_types={"v": "float"}) == b"m v=1.0 1\nm v=1.5 2"
-    # Tags are text whatever the type was.
+    # Tags are strings for every type
     tags = frame(t=pd.Series([1, "a", True], dtype=object), v=[1, 2, 3])
     assert inferred(tags, tag_columns=["t"]) == b"m,t=1 v=1i 1\nm,t=a v=2i 2\nm,t=True v=3i 3"
     with pytest.raises(SerializationError, match=r"^row 0 .*field 'v': a list"):
@@ -236,12 +236,12 @@ def test_object_columns_of_mixed_types_with_a_policy() -> None:
 
 
 @pytest.mark.parametrize("argument", [{"object_columns": "guess"}, {"tag_columns": "host"}])
-def test_wrong_arguments(argument: dict[str, Any]) -> None:
+def test_invalid_arguments(argument: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(argument))}: "):
         Encoder("m", **argument)
 
 
-# Errors.
+# Errors
 
 TIMES = pd.date_range("2024-01-01", periods=2)
 
@@ -288,14 +288,14 @@ def test_errors(data: pd.DataFrame, options: dict[str, Any], why: str) -> None:
         serialize(data, "m", **options)
 
 
-def test_a_measurement_is_needed() -> None:
+def test_measurement_is_required() -> None:
     with pytest.raises(SerializationError, match=r"^measurement: .* must be given"):
         serialize(frame(v=[1]))
     with pytest.raises(SerializationError, match=r"^the index of the frame must be a DatetimeIndex"):
         serialize(pd.DataFrame({"v": [1]}))
 
 
-def test_columns_alone_are_no_frame() -> None:
+def test_columns_are_not_a_frame() -> None:
     with pytest.raises(SerializationError, match="cannot write a Series"):
         serialize(frame(v=[1])["v"], "m")
     with pytest.raises(SerializationError, match="cannot write a DatetimeIndex"):
@@ -303,7 +303,7 @@ def test_columns_alone_are_no_frame() -> None:
 
 
 class Lookalike:
-    """A frame of another library, which would iterate over the names of its columns."""
+    """A frame of another library, whose iterator yields column names."""
 
     def __dataframe__(self) -> object:
         raise NotImplementedError
@@ -319,13 +319,13 @@ class Series(Lookalike):
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(("kind", "why"), [(Lookalike, "cannot write a Lookalike"), (Series, "a Series is no table")])
-def test_frames_of_other_libraries_are_not_taken_apart(kind: type, why: str) -> None:
+@pytest.mark.parametrize(("cls", "why"), [(Lookalike, "cannot write a Lookalike"), (Series, "a Series is no table")])
+def test_frames_of_other_libraries_are_rejected(cls: type, why: str) -> None:
     with pytest.raises(SerializationError, match=why):
-        serialize(kind(), "m")
+        serialize(cls(), "m")
 
 
-# Frames as a whole.
+# Frames as a whole
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_frames_of_other_libraries_are_not_taken_apart(kind: type, why: str) -> 
     [pd.DataFrame(), pd.DataFrame(index=TIMES), pd.DataFrame({"v": []}), frame(v=[1.0])[:0],
      pd.DataFrame(columns=["v", "w"])],
 )  # fmt: skip
-def test_nothing_of_nothing(data: pd.DataFrame) -> None:
+def test_empty_frames(data: pd.DataFrame) -> None:
     assert serialize(data, "m") == b""
 
 
@@ -344,12 +344,12 @@ def test_tags_for_all_rows() -> None:
     )
 
 
-def test_the_order_is_the_callers() -> None:
+def test_row_order_is_kept() -> None:
     data = frame(b=[1, 2], a=[3, 4], c=["x", "y"])[::-1]
     assert serialize(data, "m", tag_columns=["c"]) == b"m,c=y b=2i,a=4i 2\nm,c=x b=1i,a=3i 1"
 
 
-def test_the_callers_frame_is_untouched() -> None:
+def test_callers_frame_is_not_altered() -> None:
     data = frame(TIMES.tz_localize("Europe/Berlin"), v=[1.5, math.nan], t=["a", None], o=[1, 2], c=["x", "y"])
     data = data.astype({"o": object, "c": "category"})
     data.index.name = "when"
@@ -358,8 +358,8 @@ def test_the_callers_frame_is_untouched() -> None:
     pd.testing.assert_frame_equal(data, before, check_freq=True)
 
 
-def test_frames_among_others() -> None:
-    """Numbers in errors go on over what was there before."""
+def test_frames_mixed_with_other_input() -> None:
+    """Row numbers in errors include the preceding input."""
     first, last = ({"measurement": "m", "fields": {"v": number}, "time": number} for number in (0, 3))
     data: list[Any] = [first, frame(v=[1, 2]), last, frame(v=[4])]
     assert serialize(data, "m") == b"m v=0i 0\nm v=1i 1\nm v=2i 2\nm v=3i 3\nm v=4i 1"
@@ -371,7 +371,7 @@ def test_frames_among_others() -> None:
         serialize([frame(v=[math.nan, math.nan]), object()], "m")
 
 
-def test_a_subclass_of_a_frame_is_one() -> None:
+def test_subclass_of_a_frame() -> None:
     class Mine(pd.DataFrame):
         pass
 
@@ -395,7 +395,7 @@ def test_batches_are_bounded_and_lazy() -> None:
         list(lazily)
 
 
-# The same bytes as rows given as mappings.
+# The same bytes as rows as mappings
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 TAGS = st.text(st.sampled_from('ab ,="é\U0001f600'), max_size=4)
@@ -409,8 +409,8 @@ def same(value: Any) -> Any:
     return value
 
 
-#: By dtype: the cells, whether they may be missing, and what stands for a cell in a mapping.
-KINDS: dict[Any, tuple[st.SearchStrategy[Any], bool, Callable[[Any], Any]]] = {
+#: By dtype: the cells, whether they may be missing, and the equivalent value in a mapping.
+CELL_TYPES: dict[Any, tuple[st.SearchStrategy[Any], bool, Callable[[Any], Any]]] = {
     "float64": (FLOATS, True, same),
     "float32": (SINGLES, True, np.float32),
     "Float64": (FLOATS, True, same),
@@ -434,7 +434,7 @@ KINDS: dict[Any, tuple[st.SearchStrategy[Any], bool, Callable[[Any], Any]]] = {
     "category": (TEXTS, True, same),
     pd.ArrowDtype(pa.string()): (TEXTS, True, same),
 }
-TAG_KINDS: dict[Any, tuple[st.SearchStrategy[Any], bool, Callable[[Any], Any]]] = {
+TAG_TYPES: dict[Any, tuple[st.SearchStrategy[Any], bool, Callable[[Any], Any]]] = {
     "str": (TAGS, True, same),
     "object": (TAGS, True, same),
     "category": (TAGS, True, same),
@@ -454,7 +454,7 @@ def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, list[str], list[dict[str, Any
         index = pd.DatetimeIndex(np.array(times).view(f"M8[{unit}]")).tz_localize("UTC").tz_convert(index.tz)
     columns: dict[str, pd.Series[Any]] = {}
     rows: list[dict[str, Any]] = [{"measurement": "m", "time": time * ns, "tags": {}, "fields": {}} for time in times]
-    for what, kinds in (("tags", TAG_KINDS), ("fields", KINDS)):
+    for what, kinds in (("tags", TAG_TYPES), ("fields", CELL_TYPES)):
         for number, dtype in enumerate(draw(st.lists(st.sampled_from(list(kinds)), max_size=5))):
             values, missing, plain = kinds[dtype]
             cells = draw(st.lists(st.none() | values if missing else values, min_size=len(times), max_size=len(times)))
@@ -469,12 +469,12 @@ def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, list[str], list[dict[str, Any
 
 
 @given(frames(), st.booleans())
-def test_the_same_bytes_as_mappings(case: tuple[pd.DataFrame, list[str], list[dict[str, Any]]], wide: bool) -> None:
+def test_same_bytes_as_mappings(case: tuple[pd.DataFrame, list[str], list[dict[str, Any]]], wide: bool) -> None:
     data, tag_columns, rows = case
     policy: dict[str, Any] = {"unsigned": True} if wide else {"unsigned": True, "field_types": {"fields 0": "string"}}
     try:
         expected = serialize(iter(rows), **policy)  # an iterator is written row by row
-    except SerializationError:  # a float in a field that is pinned to texts
+    except SerializationError:  # a float in a field with the type override "string"
         with pytest.raises(SerializationError):
             serialize(data, "m", tag_columns=tag_columns, **policy)
         return
@@ -482,7 +482,7 @@ def test_the_same_bytes_as_mappings(case: tuple[pd.DataFrame, list[str], list[di
 
 
 def test_slices_are_written_by_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Missing cells among them; no other test would see it."""
+    """Including missing cells. Both paths return the same bytes, so only this test checks which one is taken."""
 
     def unexpected(self: PointEncoder, point: object) -> bytes:
         raise AssertionError(point)
@@ -503,7 +503,7 @@ def test_slices_are_written_by_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_unsigned_integers_in_another_order_of_bytes() -> None:
+def test_big_endian_unsigned_integers() -> None:
     values = np.array([1, 2**63], dtype="uint64")
     expected = serialize(pd.DataFrame({"v": values}, index=TIMES), "m", unsigned=True)
     assert serialize(pd.DataFrame({"v": values.astype(">u8")}, index=TIMES), "m", unsigned=True) == expected

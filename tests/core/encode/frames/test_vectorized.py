@@ -1,4 +1,4 @@
-"""Tables written column by column, by pyarrow and orjson or by numpy: the same bytes and errors as row by row."""
+"""Columnar encoding of tables, by pyarrow and orjson or by numpy: the same bytes and errors as row by row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -24,8 +24,8 @@ from influx_proto._encode.frames.vectorized import ColumnLines
 
 
 @contextmanager
-def without(*modules: str) -> Iterator[pytest.MonkeyPatch]:
-    """Make the import of modules of ours fail, as it does where the libraries for them are not installed."""
+def without_modules(*modules: str) -> Iterator[pytest.MonkeyPatch]:
+    """Make imports of our modules fail, as if their libraries were not installed."""
     with pytest.MonkeyPatch.context() as patch:
         for module in modules:
             patch.setitem(sys.modules, f"influx_proto._encode.frames.{module}", None)
@@ -33,8 +33,8 @@ def without(*modules: str) -> Iterator[pytest.MonkeyPatch]:
 
 
 @contextmanager
-def watched() -> Iterator[list[bool]]:
-    """Write slices of any length column by column; tells for each whether it was written."""
+def watch_slices() -> Iterator[list[bool]]:
+    """Encode slices of any length by columns; yield a list with whether each slice was encoded."""
     written: list[bool] = []
     lines = ColumnLines.lines
 
@@ -57,41 +57,41 @@ def outcome(data: object, options: dict[str, Any]) -> bytes | str:
         return str(error)
 
 
-def by_all(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool, bool]:
-    """Write it all ways; give the outcome, whether Arrow wrote all of it, and whether numpy did."""
-    with without("vectorized_arrow", "vectorized_numpy"):
+def encode_on_all_paths(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool, bool]:
+    """Encode on all paths; return the outcome, and whether pyarrow and numpy each encoded all of it."""
+    with without_modules("vectorized_arrow", "vectorized_numpy"):
         expected = outcome(data, options)
-    with watched() as by_arrow:
+    with watch_slices() as by_arrow:
         assert outcome(data, options) == expected
-    with without("vectorized_arrow"), watched() as by_numpy:
+    with without_modules("vectorized_arrow"), watch_slices() as by_numpy:
         assert outcome(data, options) == expected
     return expected, all(by_arrow) and bool(by_arrow), all(by_numpy) and bool(by_numpy)
 
 
-def both(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool]:
-    """Write it all ways; give the outcome, and whether Arrow wrote all of it."""
-    return by_all(data, options)[:2]
+def encode_on_both_paths(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool]:
+    """Encode on all paths; return the outcome, and whether pyarrow encoded all of it."""
+    return encode_on_all_paths(data, options)[:2]
 
 
 def frame(index: Any = None, /, **columns: Any) -> pd.DataFrame:
-    made = pd.DataFrame(columns)
-    made.index = pd.DatetimeIndex(np.arange(1, len(made) + 1).view("M8[ns]")) if index is None else index
-    return made
+    built = pd.DataFrame(columns)
+    built.index = pd.DatetimeIndex(np.arange(1, len(built) + 1).view("M8[ns]")) if index is None else index
+    return built
 
 
 def objects(cells: list[Any]) -> pd.Series[Any]:
-    """A column of objects, which pandas does not make one of texts."""
+    """Return a column of dtype object, which pandas does not convert to strings."""
     return pd.Series(cells, dtype=object, index=pd.DatetimeIndex(np.arange(1, len(cells) + 1).view("M8[ns]")))
 
 
-def fast(data: Any, **options: Any) -> bytes | str:
-    """Write it both ways, and make sure that Arrow did all of it."""
-    found, written = both(data, options)
+def encode_fast(data: Any, **options: Any) -> bytes | str:
+    """Encode on all paths, and check that pyarrow encoded all of it."""
+    found, written = encode_on_both_paths(data, options)
     assert written
     return found
 
 
-# Random tables.
+# Random tables
 
 FLOATS = st.floats() | st.sampled_from([
     0.0,
@@ -111,14 +111,14 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.text(
     st.sampled_from('"\\ ,=\nab[]'), max_size=5
 )
 TAGS = st.text(st.sampled_from("ab ,=é[]"), max_size=4)
-WILD_TAGS = st.text(st.sampled_from('a\\ ,=\n\r"'), max_size=4)
+UNUSUAL_TAGS = st.text(st.sampled_from('a\\ ,=\n\r"'), max_size=4)
 INTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-1000, 1000)
 UNSIGNED = st.integers(0, 2**64 - 1) | st.integers(0, 1000)
 SMALL = st.integers(0, 100)
 SINGLES = st.floats(width=32)
 
 #: By dtype: the cells, and whether they may be missing.
-KINDS: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
+CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("float64", FLOATS, True),
     ("float64", FINITE, False),
     ("float32", SINGLES, True),
@@ -153,14 +153,14 @@ KINDS: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     (pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string())), TEXTS, True),
     (pd.ArrowDtype(pa.decimal128(20, 4)), st.decimals(-(10**9), 10**9, places=4), True),
 ]  # fmt: skip
-TAG_KINDS: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
+TAG_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("str", TAGS, True),
     ("str", TAGS.filter(bool), False),
-    ("str", WILD_TAGS, True),
+    ("str", UNUSUAL_TAGS, True),
     ("object", TAGS, True),
     ("object", TAGS | SMALL | st.booleans(), True),
     ("category", TAGS, True),
-    ("category", WILD_TAGS, True),
+    ("category", UNUSUAL_TAGS, True),
     ("category", SMALL, True),
     ("int64", INTS, False),
     ("Int64", SMALL, True),
@@ -189,7 +189,7 @@ POLICIES = st.fixed_dictionaries(
 
 @st.composite
 def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A frame, and how it is written."""
+    """A frame, and the options of its write."""
     unit = draw(st.sampled_from(["s", "ms", "us", "ns"]))
     ns = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}[unit]
     rows = draw(st.integers(1, 6))
@@ -199,7 +199,7 @@ def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
     times = draw(st.lists(moments, min_size=rows, max_size=rows))
     index = pd.DatetimeIndex(np.array(times, "i8").view(f"M8[{unit}]"))
     columns: dict[str, pd.Series[Any]] = {}
-    for what, kinds in (("tag", TAG_KINDS), ("field", KINDS)):
+    for what, kinds in (("tag", TAG_TYPES), ("field", CELL_TYPES)):
         chosen = draw(st.lists(st.sampled_from(kinds), min_size=what == "field", max_size=4))
         for number, (dtype, values, missing) in enumerate(chosen):
             cells = draw(st.lists(st.none() | values if missing else values, min_size=rows, max_size=rows))
@@ -213,42 +213,43 @@ def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame({name: columns[name] for name in names}, index=index), options
 
 
-@settings(deadline=None)  # what is imported at first use takes its time
+@settings(deadline=None)  # the first use imports libraries
 @given(frames())
-def test_the_same_bytes_and_errors_for_any_frame(case: tuple[pd.DataFrame, dict[str, Any]]) -> None:
-    both(*case)
+def test_same_bytes_and_errors_for_any_frame(case: tuple[pd.DataFrame, dict[str, Any]]) -> None:
+    encode_on_both_paths(*case)
 
 
-@settings(deadline=None)  # what is imported at first use takes its time
+@settings(deadline=None)  # the first use imports libraries
 @given(frames(), st.booleans())
-def test_the_same_bytes_and_errors_for_polars_and_arrow(
-    case: tuple[pd.DataFrame, dict[str, Any]], polars: bool
-) -> None:
+def test_same_bytes_and_errors_for_polars_and_arrow(case: tuple[pd.DataFrame, dict[str, Any]], polars: bool) -> None:
     data, options = case
     options.pop("object_columns", None)
     try:
         table = pa.Table.from_pandas(data.rename_axis("time").reset_index(), preserve_index=False)
         if polars:
             table = pl.DataFrame(table)
-    except (pa.ArrowException, pl.exceptions.PolarsError):  # of objects of several kinds it can make no column
+    except (
+        pa.ArrowException,
+        pl.exceptions.PolarsError,
+    ):  # polars and pyarrow cannot convert object columns with several types
         return
-    both(table, options)
+    encode_on_both_paths(table, options)
 
 
-@settings(deadline=None)  # what is imported at first use takes its time
+@settings(deadline=None)  # the first use imports libraries
 @given(st.lists(st.one_of(st.floats(), SINGLES), min_size=1), st.sampled_from(["float64", "float32"]))
 @example([1e16, -1e16, 1e-5, 1e-6, 9.5e-6, 1e22, 5e-324, 1.7976931348623157e308, 2.0**53, 1e15, -0.0], "float64")
 @example([1e12, 1e13, 1e15, 1e16, 1e17, 1e-5, 1e-6, 1e38, 1e-45, 16777216.0, 0.1, -0.0], "float32")
-def test_the_digits_of_floats(values: list[float], dtype: str) -> None:
+def test_float_digits(values: list[float], dtype: str) -> None:
     with np.errstate(over="ignore"):
         array = np.array(values).astype(dtype)
-    both(frame(v=array), {"nonfinite": "omit"})
-    both(frame(v=array), {})
+    encode_on_both_paths(frame(v=array), {"nonfinite": "omit"})
+    encode_on_both_paths(frame(v=array), {})
 
 
-# What is meant to be written fast.
+# Input for the fast path
 
-MANY: dict[str, Any] = {
+MANY_ROWS: dict[str, Any] = {
     "float64": [0.5, 1e16],
     "float32": np.array([0.1, 1e-6], "f4"),
     "missing": [math.nan, 1.0],
@@ -271,13 +272,13 @@ MANY: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize("name", MANY_ROWS)
 def test_fields_are_written_by_arrow(name: str) -> None:
-    alone = frame(v=MANY[name])
-    fast(alone)
-    fast(pd.concat([alone, frame(w=[1.5, math.nan])], axis=1))
-    fast(frame(w=[1.5, math.nan], v=MANY[name], x=["a", None]))
-    fast(frame(w=pd.array([None, 1], "Int64"), v=MANY[name], x=pd.array([None, True], "boolean")))
+    alone = frame(v=MANY_ROWS[name])
+    encode_fast(alone)
+    encode_fast(pd.concat([alone, frame(w=[1.5, math.nan])], axis=1))
+    encode_fast(frame(w=[1.5, math.nan], v=MANY_ROWS[name], x=["a", None]))
+    encode_fast(frame(w=pd.array([None, 1], "Int64"), v=MANY_ROWS[name], x=pd.array([None, True], "boolean")))
 
 
 @pytest.mark.parametrize(
@@ -285,11 +286,11 @@ def test_fields_are_written_by_arrow(name: str) -> None:
     ["int64", "uint64", "Int64", "bool", "boolean", "none", "object", "objects", "category", "arrow", "dictionary"],
 )
 def test_tags_are_written_by_arrow(name: str) -> None:
-    data = frame(t=MANY[name], v=[1, 2], u=["b", "b"])
+    data = frame(t=MANY_ROWS[name], v=[1, 2], u=["b", "b"])
     if name == "objects":
         data["t"] = objects(["a", 5])
-    fast(data, tag_columns=["t"], tags={"t": "x y", "z": 1})
-    fast(data, tag_columns=["t", "u"])
+    encode_fast(data, tag_columns=["t"], tags={"t": "x y", "z": 1})
+    encode_fast(data, tag_columns=["t", "u"])
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def test_tags_are_written_by_arrow(name: str) -> None:
 )
 def test_escapes_in_tags(cells: list[Any], expected: bytes) -> None:
     for dtype in ("str", "object", "category"):
-        assert fast(frame(t=pd.Series(cells, dtype=dtype).array, v=[1, 2]), tag_columns=["t"]) == expected
+        assert encode_fast(frame(t=pd.Series(cells, dtype=dtype).array, v=[1, 2]), tag_columns=["t"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -317,12 +318,12 @@ def test_escapes_in_tags(cells: list[Any], expected: bytes) -> None:
 )
 def test_integers_under_a_policy_are_written_by_arrow(options: dict[str, Any]) -> None:
     for column in (np.array([0, 2**53], "u8"), pd.array([5, None], "UInt64"), [0, 7]):
-        fast(frame(v=column), **options)
-    assert fast(frame(v=np.array([2**64 - 1], "u8")), unsigned=True) == b"m v=18446744073709551615u 1"
+        encode_fast(frame(v=column), **options)
+    assert encode_fast(frame(v=np.array([2**64 - 1], "u8")), unsigned=True) == b"m v=18446744073709551615u 1"
 
 
-def test_separators_where_cells_are_missing() -> None:
-    """Whatever is there of three fields of any two kinds; numpy alone writes those that it has arrays of."""
+def test_separators_next_to_missing_cells() -> None:
+    """Any subset of three fields of any two types is present; numpy encodes only types for which it has arrays."""
     present = [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
     by_numpy: list[Callable[[list[int]], Any]] = [
         lambda there: [1.5 if each else None for each in there],
@@ -340,25 +341,25 @@ def test_separators_where_cells_are_missing() -> None:
     for one in kinds:
         for other in kinds:
             data = frame(a=one(columns[0]), b=other(columns[1]), c=one(columns[2]))
-            found, arrow, numpy = by_all(data, {})
+            found, arrow, numpy = encode_on_all_paths(data, {})
             assert isinstance(found, bytes)
             assert found.count(b"\n") == 7 - int((data.count(axis=1) == 0).sum())
             assert arrow
             assert numpy == (one in by_numpy and other in by_numpy)
 
 
-def test_rows_of_which_none_has_a_field() -> None:
-    """In a slice between others."""
+def test_rows_without_any_field() -> None:
+    """The slice also has other rows."""
     data = frame(
         t=pd.Categorical(["a", "b"] * 1500), v=np.repeat([1.5, math.nan, 2.5], 1000), w=[math.nan] * 2000 + [1.0] * 1000
     )
-    assert by_all(data, {"tag_columns": ["t"]})[1:] == (True, True)
+    assert encode_on_all_paths(data, {"tag_columns": ["t"]})[1:] == (True, True)
     batches = list(serialize_batches(data, "m", tag_columns=["t"], max_lines=1000))
     assert [batch.count(b"\n") + 1 for batch in batches] == [1000, 1000]
 
 
-def test_choices_that_are_too_many_for_one() -> None:
-    """Each of few texts, one after the other, of which there are very many pairs."""
+def test_many_combinations_of_values() -> None:
+    """Each value is repeated in a block, and there are many combinations."""
     rows = np.arange(3000)
     data = frame(
         t=pd.Categorical(rows % 53), u=pd.Categorical([f"u {row % 59}" if row % 5 else None for row in rows]),
@@ -366,25 +367,25 @@ def test_choices_that_are_too_many_for_one() -> None:
         x=rows % 3 > 0, y=np.where(rows % 11 > 0, rows / 8, math.nan), z=pd.Categorical([f"[{n}" for n in rows % 999])
     )  # fmt: skip
     for tags in (["t", "u"], ["t"], ["t", "u", "z"], []):
-        assert by_all(data, {"tag_columns": tags})[1:] == (True, True)
+        assert encode_on_all_paths(data, {"tag_columns": tags})[1:] == (True, True)
 
 
-def test_more_columns_than_texts_are_remembered_for() -> None:
+def test_more_columns_than_are_cached() -> None:
     data = frame(**{f"v{n}": [n / 2, math.nan if n % 3 else 7.0, n] for n in range(150)})
-    assert by_all(data, {})[1:] == (True, True)
+    assert encode_on_all_paths(data, {})[1:] == (True, True)
 
 
-def test_rows_without_a_field_are_left_out() -> None:
-    assert fast(frame(t=["a", "b", "c"], v=[None, 1.0, None]), tag_columns=["t"]) == b"m,t=b v=1.0 2"
-    assert fast(frame(t=["a", "b"], v=[None, math.nan]), tag_columns=["t"]) == b""
+def test_rows_without_a_field_are_omitted() -> None:
+    assert encode_fast(frame(t=["a", "b", "c"], v=[None, 1.0, None]), tag_columns=["t"]) == b"m,t=b v=1.0 2"
+    assert encode_fast(frame(t=["a", "b"], v=[None, math.nan]), tag_columns=["t"]) == b""
 
 
-def test_columns_that_are_not_in_one_piece() -> None:
+def test_columns_that_are_not_contiguous() -> None:
     matrix = np.arange(12.0).reshape(3, 4)
     data = pd.DataFrame(matrix, columns=list("abcd"), index=frame(v=[1, 2, 3]).index)
     data["n"], data["ok"], data["t"] = [1, 2, 3], [True, False, True], pd.Categorical(["x", "y", None])
     for part in (data[::-1], data[::2], data[["d", "a"]], data[::-2]):
-        assert by_all(part, {"tag_columns": ["t"] if "t" in part else []})[1:] == (True, True)
+        assert encode_on_all_paths(part, {"tag_columns": ["t"] if "t" in part else []})[1:] == (True, True)
 
 
 @pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
@@ -392,7 +393,7 @@ def test_columns_that_are_not_in_one_piece() -> None:
 def test_times_of_any_unit_and_zone(unit: Any, zone: str | None) -> None:
     index = pd.DatetimeIndex(["1969-12-31T23:59:59", "2024-07-01"]).as_unit(unit)
     data = frame(index if zone is None else index.tz_localize("UTC").tz_convert(zone), v=[1, 2])
-    assert fast(data) == b"m v=1i -1000000000\nm v=2i 1719792000000000000"
+    assert encode_fast(data) == b"m v=1i -1000000000\nm v=2i 1719792000000000000"
 
 
 def test_tables_of_arrow_and_polars() -> None:
@@ -404,8 +405,8 @@ def test_tables_of_arrow_and_polars() -> None:
         "n": pa.array([1, 2], pa.uint64()),
     })  # fmt: skip
     expected = b'm,t=a f=0.5,s="x",n=1i 1000\nm s="y",n=2i 2000'
-    assert fast(table, tag_columns=["t"]) == fast(pl.DataFrame(table), tag_columns=["t"]) == expected
-    assert fast(pa.table({"time": [3], "v": [1]}), precision="s") == b"m v=1i 3000000000"
+    assert encode_fast(table, tag_columns=["t"]) == encode_fast(pl.DataFrame(table), tag_columns=["t"]) == expected
+    assert encode_fast(pa.table({"time": [3], "v": [1]}), precision="s") == b"m v=1i 3000000000"
 
 
 @pytest.mark.parametrize(
@@ -427,7 +428,7 @@ def test_tables_of_arrow_and_polars() -> None:
     ],
 )
 def test_numbers_are_written_by_numpy_alone(data: pd.DataFrame) -> None:
-    assert by_all(data, {"tag_columns": ["t"] if "t" in data else []})[1:] == (True, True)
+    assert encode_on_all_paths(data, {"tag_columns": ["t"] if "t" in data else []})[1:] == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -438,11 +439,11 @@ def test_numbers_are_written_by_numpy_alone(data: pd.DataFrame) -> None:
         frame(t=["a"], v=["text"]),
     ],
 )
-def test_what_numpy_alone_does_not_write(data: pd.DataFrame) -> None:
-    assert by_all(data, {"tag_columns": ["t"]})[1:] == (True, False)
+def test_input_that_numpy_does_not_encode(data: pd.DataFrame) -> None:
+    assert encode_on_all_paths(data, {"tag_columns": ["t"]})[1:] == (True, False)
 
 
-# What is given back.
+# Input that is not eligible for the fast path
 
 
 @pytest.mark.parametrize(
@@ -470,23 +471,23 @@ def test_what_numpy_alone_does_not_write(data: pd.DataFrame) -> None:
         (pa.table({"time": pa.array([2**64 - 1], pa.uint64()), "v": [1]}), {}),
     ],
 )
-def test_what_is_out_of_the_ordinary_is_written_row_by_row(data: Any, options: dict[str, Any]) -> None:
-    _, written = both(data, options)
+def test_unusual_values_are_encoded_row_by_row(data: Any, options: dict[str, Any]) -> None:
+    _, written = encode_on_both_paths(data, options)
     assert not written
 
 
 @pytest.mark.parametrize(
     "data", [frame(time=[1]), frame(**{"a\\,": [1]}), frame(v=[1]).rename(columns={"v": "\n"}), frame()]
 )
-def test_names_that_cannot_be_written(data: pd.DataFrame) -> None:
-    both(data, {})
+def test_invalid_names(data: pd.DataFrame) -> None:
+    encode_on_both_paths(data, {})
 
 
-def test_tags_alone_are_no_fields() -> None:
-    assert both(frame(t=["a"]), {"tag_columns": ["t"]}) == (b"", False)
+def test_rows_with_only_tags() -> None:
+    assert encode_on_both_paths(frame(t=["a"]), {"tag_columns": ["t"]}) == (b"", False)
 
 
-# Many rows.
+# Many rows
 
 
 def many(rows: int) -> pd.DataFrame:
@@ -502,7 +503,7 @@ def many(rows: int) -> pd.DataFrame:
 
 def test_many_rows() -> None:
     data = many(25_000)
-    found = fast(data, tag_columns=["t", "u"])
+    found = encode_fast(data, tag_columns=["t", "u"])
     cases: list[dict[str, Any]] = [
         {"max_lines": 700},
         {"max_lines": 2500},
@@ -514,14 +515,14 @@ def test_many_rows() -> None:
         assert b"\n".join(batches) == found
         assert all(batch.count(b"\n") < limits.get("max_lines", 10_000) for batch in batches)
     data.iloc[12_345, 2] = math.inf
-    message, written = both(data, {"tag_columns": ["t", "u"]})
+    message, written = encode_on_both_paths(data, {"tag_columns": ["t", "u"]})
     assert isinstance(message, str)
     assert message.startswith("row 12345 ")
     assert not written
 
 
 def test_slices_fill_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that no line has to be looked for in them."""
+    """No search for line ends in a slice is needed."""
 
     def unexpected(columns: object) -> bytes:
         raise AssertionError(columns)
@@ -533,7 +534,7 @@ def test_slices_fill_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(batch.count(b"\n") + 1 == 30_000 // len(batches) for batch in batches)
 
 
-def test_without_the_libraries_the_bytes_are_the_same() -> None:
+def test_same_bytes_without_the_libraries() -> None:
     code = """
 import sys
 for module in sys.argv[1:]:

@@ -1,4 +1,4 @@
-"""What an operation made is gone when it is over: a cycle waits for the garbage collector, and holds on to the data."""
+"""Reference cycles: an operation's objects must be freed without the garbage collector, which may run late."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def streamed(client: Any) -> None:
 
 @pytest.fixture
 def garbage() -> Iterator[Callable[[], list[str]]]:
-    """Give the classes of ours that the garbage collector finds instances of."""
+    """Return a function that lists the classes of our objects that only the garbage collector can free."""
 
     def found() -> list[str]:
         gc.set_debug(gc.DEBUG_SAVEALL)
@@ -40,13 +40,13 @@ def garbage() -> Iterator[Callable[[], list[str]]]:
         gc.set_debug(0)
         classes = [type(each) for each in gc.garbage]
         gc.garbage.clear()
-        # Of each frame some functions are left that write its values, but nothing of its data.
+        # Cached encoder functions of each frame schema remain, without any of its data.
         return [
             each.__name__ for each in classes if each.__module__.startswith("influx_") and each is not FieldValueEncoder
         ]
 
     gc.collect()
-    gc.freeze()  # what exists before the operation: looking through all of it again takes long
+    gc.freeze()  # exclude existing objects, which take long to traverse
     gc.disable()
     yield found
     gc.enable()
@@ -71,11 +71,11 @@ def garbage() -> Iterator[Callable[[], list[str]]]:
         streamed,
     ],
 )
-def test_nothing_is_left_to_the_garbage_collector(
+def test_operation_creates_no_reference_cycles(
     client: Any, garbage: Callable[[], list[str]], operation: Callable[[Any], object]
 ) -> None:
     client.write(b"m,t=a v=1.5 1")
-    operation(client)  # what is kept for the next time is made now
+    operation(client)  # fill the caches first
     gc.collect()
     operation(client)
     assert garbage() == []
