@@ -17,7 +17,7 @@ import pytest
 import trustme
 from influx_proto import RetryPolicy, Timeout, TransportError
 
-from tests.conformance.drivers import Driver, at_once
+from tests.conformance.drivers import Driver, run_concurrently
 from tests.servers.scripted import (
     Behavior,
     Drip,
@@ -164,7 +164,7 @@ def test_waiting_for_a_connection(driver: Driver, connect: Callable[..., Any]) -
                 client.write("m v=1 1", db="db", **timeout)
             return caught.value
 
-        for error in at_once(*[write] * 100):
+        for error in run_concurrently(*[write] * 100):
             assert re.search(IN_USE.format(r"0\.4", "pool"), str(error))
             assert (error.retryable, error.maybe_received) == (True, False)
         assert re.search(IN_USE.format(r"0\.1", "pool"), str(write(timeout=0.1)))
