@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, serialize_batches
 from influx_proto._encode.encoder import Encoder
 from influx_proto._encode.points import PointEncoder
+from influx_proto.ops import write, write_batches
 
 NS = 1_700_000_000_000_000_999
 NAIVE = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC
@@ -508,3 +509,55 @@ def test_big_endian_unsigned_integers() -> None:
     expected = serialize(pd.DataFrame({"v": values}, index=TIMES), "m", unsigned=True)
     assert serialize(pd.DataFrame({"v": values.astype(">u8")}, index=TIMES), "m", unsigned=True) == expected
     assert expected.startswith(b"m v=1u ")
+
+
+# Names of columns.
+
+ITERABLES: list[Callable[[list[str]], Any]] = [
+    list,
+    tuple,
+    set,
+    dict.fromkeys,
+    iter,
+    lambda names: (name for name in names),
+    lambda names: pd.DataFrame(columns=names).columns,
+    pd.Index,
+    pd.Series,
+    np.array,
+    lambda names: np.array(names, dtype=object),
+]
+
+
+@pytest.mark.parametrize("build", [serialize, lambda *args, **options: b"\n".join(serialize_batches(*args, **options))])
+@pytest.mark.parametrize("make", ITERABLES)
+@pytest.mark.parametrize("names", [[], ["t"], ["t", "u"]])
+def test_tag_columns_are_any_iterable(build: Any, make: Callable[[list[str]], Any], names: list[str]) -> None:
+    data = frame(t=["a", "b"], u=["c", "d"], v=[1, 2])
+    expected = serialize(data, "m", tag_columns=names)
+    assert build(data, "m", tag_columns=make(names)) == expected
+    assert build([data], "m", tag_columns=make(names)) == expected
+
+
+def test_tag_columns_selected_by_dtype() -> None:
+    data = frame(t=["a", "b"], v=[1, 2])
+    assert serialize(data, "m", tag_columns=data.select_dtypes("str").columns) == b"m,t=a v=1i 1\nm,t=b v=2i 2"
+
+
+@pytest.mark.parametrize("build", [serialize, serialize_batches, write, write_batches])
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        ("t", "list or another iterable of column names, not 't'"),
+        (b"t", "not b't'"),
+        (None, "not None"),
+        (5, "not 5"),
+        (np.array("t"), "iterable of column names"),
+        ([1], r"a column name must be a str, not int \(1\)"),
+        (pd.Index([1, 2]), "must be a str, not int"),
+        (pd.MultiIndex.from_tuples([("a", "b")]), r"must be a str, not tuple \(\('a', 'b'\)\)"),
+        (["t", None], "must be a str, not NoneType"),
+    ],
+)
+def test_tag_columns_that_are_no_names(build: Any, names: object, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^tag_columns: .*{why}"):
+        build(frame(t=["a"], v=[1]), "m", tag_columns=names)

@@ -20,7 +20,7 @@ from .batch import Batch
 from .classes.decorator import ObjectEncoder, object_encoder
 from .frames.detect import is_table, table_reader
 from .frames.encoder import TableEncoder
-from .frames.model import Table
+from .frames.model import Table, tag_column_names
 from .grouping import EncodedGroup, Lines, with_runs
 from .points import PointEncoder, point_encoder
 from .points_columnar import PointColumns
@@ -45,7 +45,7 @@ class Encoder:
     Args:
         measurement: the measurement of points that name none.
         precision: the unit of times that are bare integers, and of the times in ready-made lines.
-        tag_columns: the columns of a DataFrame that are tags.
+        tag_columns: the columns of a DataFrame that are tags: any iterable of str.
         tags: tags for all points, ready-made lines apart; a point's own win.
         max_lines: lines in one batch at the most, checked by the caller; None for no limit.
         max_bytes: bytes in one batch at the most, unless a single line is longer, as checked; None for no limit.
@@ -83,7 +83,7 @@ class Encoder:
         self._precision_given = precision
         self._tags: Mapping[str, object] = {} if tags is None else tags
         self._field_options = DEFAULT if field_options is None else field_options
-        self._tag_columns = tag_columns
+        self._tag_columns = tag_column_names(tag_columns)
         self._object_columns: ObjectColumns = object_columns
         self._text_precision = wire_precision(precision)
         self._max_lines = max_lines or _UNLIMITED
@@ -91,7 +91,7 @@ class Encoder:
         # What encodes a kind of input is made when there is some. What may be wrong with the arguments is told now.
         if measurement is not None or tags:
             _ = self._points
-        if tag_columns != () or object_columns != "str":
+        if self._tag_columns or object_columns != "str":
             _ = self._tables
         #: What is done with a value of a class: added, or taken apart. By functions: an encoder with methods of its own
         #: would be a cycle, left to the garbage collector after every small write.

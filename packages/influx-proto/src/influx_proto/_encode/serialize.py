@@ -39,7 +39,7 @@ def serialize(
         precision: the unit of times that are bare integers. The lines have nanoseconds, ready-made ones what they had.
         tags: tags for all points; a tag of the point takes precedence. Raw line protocol has its own tags: `tags`,
             `measurement` and `field_types` beside it raise.
-        tag_columns: the columns of a DataFrame that are tags.
+        tag_columns: the columns of a DataFrame that are tags: a list, a `pandas.Index` or any other iterable of str.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type, which has to be one in a column.
         unsigned: whether the server stores unsigned integers, and such values may be written as `5u`.

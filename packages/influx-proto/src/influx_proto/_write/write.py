@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from .._checks import choice, flag, given, limit
 from .._encode.batch import BATCH_BYTES, BATCH_LINES
 from .._encode.extra_tags import joined_tags, not_for_lines
+from .._encode.frames.model import tag_column_names
 from .._errors import SerializationError
 from .._http.compression import GZIP_MAGIC
 from .._http.messages import Repeat, Request
@@ -162,7 +163,7 @@ def write_batches(
         precision: the unit of integer timestamps and of the timestamps in raw line protocol: `ns` (the default), `u`,
             `ms`, `s`, `m` or `h`.
         consistency: the write consistency of a cluster: `any`, `one`, `quorum` or `all`.
-        tag_columns: the columns of a DataFrame that are tags.
+        tag_columns: the columns of a DataFrame that are tags: a list, a `pandas.Index` or any other iterable of str.
         object_columns: how to write object columns of a DataFrame: `str` converts each value to a str, `infer` writes
             each value by its type, which must be the same in the whole column.
         tags: tags for all points, in addition to the client's tags. A tag of a point takes precedence. Raw line
@@ -205,7 +206,7 @@ def write_batches(
     params = _params(db, rp, consistency)
     # Copies, so that later changes by the caller do not affect a pending write.
     all_tags = joined_tags(tags, extra_tags)
-    columns = tag_columns if isinstance(tag_columns, str) else tuple(tag_columns)  # the encoder rejects a str
+    columns = tag_column_names(tag_columns)  # the encoder rejects a str
     max_lines, max_bytes = limit("batch_lines", batch_lines), limit("batch_bytes", batch_bytes)
 
     def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False) -> Encoder:

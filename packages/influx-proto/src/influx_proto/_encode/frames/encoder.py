@@ -59,7 +59,7 @@ class TableEncoder:
         batch: how many lines will be a batch.
 
     Raises:
-        ValueError: `tag_columns` are no names, or there is no such way to write object columns.
+        ValueError: `object_columns` is neither `str` nor `infer`.
     """
 
     def __init__(
@@ -67,18 +67,15 @@ class TableEncoder:
         name: str | None,
         tags: Mapping[str, object],
         field_options: FieldOptions,
-        tag_columns: Iterable[str],
+        tag_columns: Sequence[str],
         object_columns: ObjectColumns,
         batch: int,
     ) -> None:
-        if isinstance(tag_columns, str):
-            msg = f"tag_columns: must be names of columns in a list or the like, not the str {short_repr(tag_columns)}"
-            raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
         choice("object_columns", object_columns, ("str", "infer"))
         self._name = name
         self._tags = tags
         self._field_options = field_options
-        self._tag_columns = tuple(tag_columns)
+        self._tag_columns = tag_columns
         self._infer = object_columns == "infer"
         self._batch = batch
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ..._errors import SerializationError
 from ..._repr import short_repr
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +82,25 @@ def column_names(names: Iterable[object]) -> list[str]:
             raise SerializationError(msg)
         found[name] = None
     return list(found)
+
+
+def tag_column_names(names: object) -> tuple[str, ...]:
+    """Return the names in `tag_columns`, which may be any iterable of str, such as a list or a `pandas.Index`.
+
+    Raises:
+        ValueError: it is a single str or not an iterable, or a name is not a str.
+    """
+    try:
+        items = None if isinstance(names, str | bytes) else iter(names)  # type: ignore[call-overload]
+    except TypeError:
+        items = None
+    if items is None:
+        msg = f"tag_columns: must be a list or another iterable of column names, not {short_repr(names)}"
+        raise ValueError(msg)
+    found = []
+    for name in items:
+        if not isinstance(name, str):
+            msg = f"tag_columns: a column name must be a str, not {type(name).__name__} ({short_repr(name)})"
+            raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
+        found.append(str.__str__(name))
+    return tuple(found)
