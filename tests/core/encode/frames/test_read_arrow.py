@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -121,6 +122,98 @@ def test_dates(table_form: Callable[[Any], Any]) -> None:
 def test_errors(table_form: Callable[[Any], Any], data: Any, why: str) -> None:
     with pytest.raises(SerializationError, match=why):
         serialize(table_form(data), "m")
+
+
+def damaged(count: int, kind: Any = None) -> Any:
+    """Strings of which the last one is not valid UTF-8, as other libraries export them."""
+    kind = kind or pa.string()
+    binary = pa.array([b"caf\xc3\xa9"] * (count - 1) + [b"caf\xe9"], BINARY[kind])
+    return pa.Array.from_buffers(kind, count, binary.buffers())
+
+
+BINARY = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
+
+
+@pytest.mark.parametrize("rows", [2, 99, 100, 2500])
+@pytest.mark.parametrize("kind", [*BINARY, "dictionary"])
+@pytest.mark.parametrize("tags", [[], ["s"]])
+def test_text_that_is_not_utf8(way: Callable[[Any], Any], kind: Any, tags: list[str], rows: int) -> None:
+    if kind == "dictionary":
+        column = pa.DictionaryArray.from_arrays(pa.array([0] * (rows - 1) + [1], pa.int32()), damaged(2))
+    else:
+        column = damaged(rows, kind)
+    data = way(pa.table({"time": range(rows), "s": column, "v": range(rows)}))
+    with pytest.raises(SerializationError) as caught:
+        serialize(data, "m", tag_columns=tags)
+    place = "tag" if tags else "field"
+    assert re.sub(r"\(1970.*?Z\)", "(time)", str(caught.value)) == (
+        f"row {rows - 1} (time): measurement 'm', {place} 's': the text b'caf\\xe9' is not valid UTF-8 at index 3; "
+        "decode it with the encoding that it has, or replace the invalid bytes"
+    )
+
+
+def test_a_character_in_halves() -> None:
+    """Two strings of which only both together are valid."""
+    halves = pa.Array.from_buffers(pa.string(), 200, pa.array([b"\xc3", b"\xa9"] * 100, pa.binary()).buffers())
+    with pytest.raises(SerializationError, match=r"^row 0 .*'s': the text b'\\xc3' is not valid UTF-8 at index 0"):
+        serialize(pa.table({"time": range(200), "s": halves}), "m")
+
+
+def test_invalid_text_that_no_row_has() -> None:
+    valid = damaged(300).slice(0, 299)
+    assert serialize(pa.table({"time": range(299), "s": valid}), "m").count("café".encode()) == 299
+    codes = pa.DictionaryArray.from_arrays(pa.array([0] * 300), damaged(2))
+    assert serialize(pa.table({"time": range(300), "s": codes}), "m").count("café".encode()) == 300
+
+
+@pytest.mark.parametrize("rows", [1, 200])
+def test_a_code_without_a_cell(rows: int) -> None:
+    codes = pa.DictionaryArray.from_arrays(pa.array([0] * (rows - 1) + [7]), pa.array(["a"]), safe=False)
+    why = rf"^row {rows - 1} .*, field 's': the cell cannot be read, which raises ArrowIndexError.*; correct the cell"
+    with pytest.raises(SerializationError, match=why):
+        serialize(pa.table({"time": range(rows), "s": codes}), "m")
+
+
+def test_a_column_name_that_is_not_utf8(way: Callable[[Any], Any]) -> None:
+    schema = pa.schema([pa.field("time", pa.int64()), pa.field(b"\xff", pa.int64())])
+    data = pa.table([[1], [1]], schema=schema)
+    try:
+        data = way(data)
+    except UnicodeDecodeError:  # polars does not make such a frame
+        return
+    with pytest.raises(SerializationError, match=r"column name b'\\xff' is not valid UTF-8|no table that polars"):
+        serialize(data, "m")
+
+
+@pytest.mark.parametrize("rows", [1, 200])
+@pytest.mark.parametrize(
+    ("kind", "last", "ns"),
+    [
+        (pa.date32(), 2**31 - 1, 86400 * 10**9),
+        (pa.date32(), -(2**31), 86400 * 10**9),
+        (pa.date32(), 2932897, 86400 * 10**9),  # 10000-01-01
+        (pa.date64(), 86400 * 10**3 * 2932897, 10**6),
+        (pa.timestamp("ms"), 2**63 - 1, 10**6),
+        (pa.timestamp("us", "UTC"), -(2**63), 10**3),
+        (pa.int64(), 2**63 - 1, 1),
+        (pa.uint64(), 2**64 - 1, 1),
+    ],
+)
+def test_times_that_influxdb_does_not_store(
+    way: Callable[[Any], Any], kind: Any, last: int, ns: int, rows: int
+) -> None:
+    width = {4: pa.int32(), 8: pa.uint64() if last >= 2**63 else pa.int64()}[kind.bit_width // 8]
+    times = pa.array([0] * (rows - 1) + [last], width).view(kind)
+    with pytest.raises(SerializationError, match=rf"^row {rows - 1}: measurement 'm': the time {last * ns} is outside"):
+        serialize(way(table(times, v=range(rows))), "m")
+
+
+def test_a_type_that_polars_does_not_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Stream(table(v=pa.array([1], pa.decimal256(76, 2))))
+    assert serialize(data, "m") == b"m v=1.00 1"
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(SerializationError, match=r"a Stream is no table that polars .* can read: "):
+        serialize(data, "m")
 
 
 def test_names(table_form: Callable[[Any], Any]) -> None:

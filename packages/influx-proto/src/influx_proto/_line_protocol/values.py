@@ -34,6 +34,7 @@ from .._errors import SerializationError
 from .._repr import short_repr
 from .escape import string_value, tag_value
 from .options import FieldOptions, FieldType
+from .unreadable import Unreadable
 
 #: Gives the text of a value, or None for one that is missing.
 ValueEncoder: TypeAlias = Callable[[Any], bytes | None]
@@ -149,6 +150,8 @@ class _ValueEncoder(dict[type, ValueEncoder], ABC):
         """Find the function for a class by what the class is derived from."""
         if issubclass(kind, Enum):
             return self._str_enum if issubclass(kind, str) else self._int if issubclass(kind, int) else self.name
+        if kind is Unreadable:
+            return Unreadable.reject
         pandas = sys.modules.get("pandas")
         if kind in {type(getattr(pandas, name, None)) for name in ("NA", "NaT")}:
             return _missing
@@ -238,13 +241,7 @@ class FieldValueEncoder(_ValueEncoder):
             self._number: FieldType | None = "float"
         else:
             self._number = pin
-        self.update({
-            bool: self._bool,
-            int: self._int,
-            float: self._float,
-            str: self._str,
-            Decimal: self._decimal,
-        })
+        self.update({bool: self._bool, int: self._int, float: self._float, str: self._str, Decimal: self._decimal})
         if pin is None:  # the common cases by the shortest way
             self[str] = string_value
             self[bool] = _BOOLEANS.__getitem__

@@ -114,7 +114,7 @@ class TableEncoder:
         for start in range(part.start, part.stop, _ROWS):
             stop = min(start + _ROWS, part.stop)
             times = part.times.cells(start, stop)
-            cells = [column.cells(start, stop) for column in part.columns]
+            cells = [column.values(start, stop) for column in part.columns]
             data = rows.at_once(encoder, times, cells)
             if data is not None:
                 first += len(times)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from ..._errors import SerializationError
+from ..._line_protocol.unreadable import Unreadable
 from ..._repr import short_repr
 
 
@@ -30,6 +31,18 @@ class Reader:
     #: are only cells; raises ImportError without pyarrow where that is needed. For times: an array of numpy with
     #: integers, and their unit in nanoseconds.
     array: Callable[[int, int], Any]
+
+    def values(self, start: int, stop: int) -> Sequence[Any]:
+        """Return the cells; each that raises an exception when it is read is an `Unreadable`."""
+        try:
+            return self.cells(start, stop)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the class is the library's, or that of a cell's `__str__`
+            if stop - start == 1:
+                return [Unreadable(error)]
+        middle = (start + stop) // 2
+        return [*self.values(start, middle), *self.values(middle, stop)]
 
 
 class Slice(NamedTuple):

@@ -26,6 +26,9 @@ Convert: TypeAlias = Callable[[Any], Sequence[Any]]
 
 _TIME: Final = "time"
 
+#: Nanoseconds.
+_DAY: Final = 24 * 3600 * 10**9
+
 
 def read_arrow(value: Any, precision: str) -> Table:
     """Open an object with `__arrow_c_stream__` as a table.
@@ -47,19 +50,22 @@ def read_arrow(value: Any, precision: str) -> Table:
         return _read_polars(_to_polars(value), precision)
     try:
         reader = pa.RecordBatchReader.from_stream(value)
+        fields = list(reader.schema)
+        all_names = [field.name for field in fields]
+    except UnicodeDecodeError as error:
+        msg = f"the column name {short_repr(error.object)} is not valid UTF-8; rename the column"
+        raise SerializationError(msg) from None
     except Exception as error:  # the class is pyarrow's or the producer's
         msg = f"a {type(value).__name__} is no table: {error}"
         raise SerializationError(msg) from error
-    fields = list(reader.schema)
-    names = column_names(field.name for field in fields)
+    names = column_names(all_names)
     at = _time_column(names)
-    times = _arrow_times(fields[at].type, precision)
-    ns = unit(precision)
+    to_integers, ns = arrow_times(fields[at].type, precision)
     found = {place: arrow_column(names[place], field.type) for place, field in enumerate(fields) if place != at}
 
     def slices(rows: int) -> Iterator[Slice]:
         for batch in reader:
-            when = _times_reader(batch.column(at), times, ns)
+            when = _times_reader(to_integers(batch.column(at)), ns)
             readers = [_reader(batch.column(place), convert) for place, (_, convert) in found.items()]
             for start in range(0, batch.num_rows, rows):
                 yield Slice(start, min(start + rows, batch.num_rows), when, readers)
@@ -81,16 +87,29 @@ def _time_column(names: list[str]) -> int:
     return names.index(_TIME)
 
 
-def _arrow_times(kind: Any, precision: str) -> Convert:
+def arrow_times(kind: Any, precision: str) -> tuple[Callable[[Any], Any], int]:
+    """Find how to read times of an Arrow type as integers, which unlike Python's dates have no last year.
+
+    Args:
+        kind: the type, a `pyarrow.DataType`.
+        precision: the unit of times that are integers.
+
+    Returns:
+        A function from an Array of the type to an Array of integers, and their unit in nanoseconds.
+
+    Raises:
+        SerializationError: values of the type are not times.
+    """
     pa = _pyarrow()
     types = pa.types
     if types.is_timestamp(kind):
-        ns = unit(kind.unit)
-        return lambda array: _scaled(array.cast(pa.int64()).to_pylist(), ns)
+        return lambda array: array.view(pa.int64()), unit(kind.unit)
+    if types.is_date32(kind):
+        return lambda array: array.view(pa.int32()), _DAY
+    if types.is_date64(kind):
+        return lambda array: array.view(pa.int64()), unit("ms")
     if types.is_integer(kind):
-        return lambda array: _scaled(array.to_pylist(), unit(precision))
-    if types.is_date(kind):
-        return _to_list
+        return lambda array: array, unit(precision)
     raise _wrong_time(kind)
 
 
@@ -137,7 +156,7 @@ def _to_polars(value: Any) -> pl.DataFrame:
         raise SerializationError(msg) from None
     try:
         return pl.DataFrame(value)
-    except Exception as error:  # the class is polars' or the producer's
+    except (Exception, pl.exceptions.PanicException) as error:  # the class is polars' or the producer's
         msg = f"a {type(value).__name__} is no table that polars {pl.__version__} can read: {error}"
         raise SerializationError(msg) from error
 
@@ -145,41 +164,54 @@ def _to_polars(value: Any) -> pl.DataFrame:
 def _read_polars(frame: pl.DataFrame, precision: str) -> Table:
     schema = frame.schema
     names = column_names(schema)
-    times = _polars_times(schema[names[_time_column(names)]], precision)
-    ns = unit(precision)
+    ns = _polars_unit(schema[names[_time_column(names)]], precision)
     found = {name: _polars_column(name, kind) for name, kind in schema.items() if name != _TIME}
     count = frame.height
 
     def slices(rows: int) -> Iterator[Slice]:
-        when = _times_reader(frame[_TIME], times, ns)
+        when = _times_reader(frame[_TIME].to_physical(), ns)
         readers = [_reader(frame[name], convert) for name, (_, convert) in found.items()]
         return (Slice(start, min(start + rows, count), when, readers) for start in range(0, count, rows))
 
     return Table([column for column, _ in found.values()], slices)
 
 
-def _polars_times(kind: pl.DataType, precision: str) -> Convert:
+def _polars_unit(kind: pl.DataType, precision: str) -> int:
+    """Return the nanoseconds of one unit of a column's physical integers."""
     import polars as pl  # noqa: PLC0415 - as above
 
     if isinstance(kind, pl.Datetime):
-        ns = unit(kind.time_unit)
-        return lambda series: _scaled(series.to_physical().to_list(), ns)
+        return unit(kind.time_unit)
     if kind.is_integer():
-        return lambda series: _scaled(series.to_list(), unit(precision))
+        return unit(precision)
     if kind == pl.Date:
-        return _to_list
+        return _DAY
     raise _wrong_time(kind)
 
 
 def _polars_column(name: str, kind: pl.DataType) -> tuple[Column, Convert]:
     import polars as pl  # noqa: PLC0415 - as above
 
-    known = (pl.Boolean, pl.Decimal, pl.String, pl.Categorical, pl.Enum, pl.Null)
+    if isinstance(kind, pl.String | pl.Categorical | pl.Enum):
+        return Column(name), _polars_texts
     if kind.is_float() and kind != pl.Float64:
         return Column(name), _narrow_floats(name, "float32" if kind == pl.Float32 else "float16")
-    if kind.is_numeric() or isinstance(kind, known):
+    if kind.is_numeric() or isinstance(kind, pl.Boolean | pl.Decimal | pl.Null):
         return Column(name, unsigned=kind == pl.UInt64), _to_list
     raise _wrong_column(name, kind, temporal=kind.is_temporal())
+
+
+def _polars_texts(array: Any) -> list[Any]:
+    """Return the cells of a text column of polars, or of its dictionary as an Array of Arrow.
+
+    Raises:
+        UnicodeDecodeError: a text is not valid UTF-8. polars does not validate what it imports, and panics on it later.
+    """
+    import polars as pl  # noqa: PLC0415 - as above
+
+    if not isinstance(array, pl.Series):
+        return _to_list(array)
+    return [None if cell is None else cell.decode() for cell in array.cast(pl.String).cast(pl.Binary).to_list()]
 
 
 def _reader(column: Any, convert: Convert) -> Reader:
@@ -190,10 +222,11 @@ def _reader(column: Any, convert: Convert) -> Reader:
     )
 
 
-def _times_reader(column: Any, convert: Convert, ns: int) -> Reader:
+def _times_reader(column: Any, ns: int) -> Reader:
+    """Read a column of integers as times; `ns` is their unit in nanoseconds."""
     return Reader(
-        lambda start, stop: convert(column.slice(start, stop - start)),
-        lambda start, stop: _counts(_to_arrow(column.slice(start, stop - start)), ns),
+        lambda start, stop: scaled_times(_to_list(column.slice(start, stop - start)), ns),
+        lambda start, stop: time_counts(_to_arrow(column.slice(start, stop - start)), ns),
     )
 
 
@@ -217,17 +250,12 @@ def with_codes(array: Any, convert: Convert) -> Any:
     return Codes(codes, lambda codes: list(convert(dictionary.take(pa.array(codes, mask=codes < 0)))))
 
 
-def _counts(array: Any, ns: int) -> tuple[Any, int] | None:
-    """Give times as integers of a unit; None where one is missing, or they are of another kind."""
-    pa = _pyarrow()
+def time_counts(array: Any, ns: int) -> tuple[Any, int] | None:
+    """Return an Array of integers as one of numpy, and their unit; None if one is missing or exceeds int64."""
     if array.null_count:
         return None
-    if pa.types.is_timestamp(array.type):
-        ns = unit(array.type.unit)
-    elif not pa.types.is_integer(array.type):
-        return None
     try:
-        return array.cast(pa.int64()).to_numpy(), ns
+        return array.cast(_pyarrow().int64()).to_numpy(), ns
     except Exception:  # noqa: BLE001 - a time is too large; the rows are encoded one by one, which says where
         return None
 
@@ -237,7 +265,7 @@ def _to_list(array: Any) -> list[Any]:
     return cells
 
 
-def _scaled(times: Sequence[int | None], ns: int) -> list[int | None]:
+def scaled_times(times: Sequence[int | None], ns: int) -> list[int | None]:
     return [None if time is None else time * ns for time in times]
 
 

@@ -139,22 +139,29 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
         values = part.to_numpy(dtype.type, na_value=0)
         return np.ma.array(values, mask=missing, copy=False) if missing.any() else values
 
+    def objects(start: int, stop: int) -> Sequence[Any]:
+        part = array[start:stop]
+        # pyarrow says which text is not valid UTF-8.
+        by_arrow = getattr(dtype, "storage", None) == "pyarrow"
+        cells: list[Any] = (
+            part.__arrow_array__().to_pylist() if by_arrow else part.to_numpy(object, na_value=None).tolist()
+        )
+        return cells
+
     if isinstance(dtype, pd.Float64Dtype | pd.Float32Dtype):
         return Column(name), Reader(lambda start, stop: _floats(numbers(start, stop)), numbers)
     signed = pd.Int8Dtype | pd.Int16Dtype | pd.Int32Dtype | pd.Int64Dtype
     unsigned = pd.UInt8Dtype | pd.UInt16Dtype | pd.UInt32Dtype | pd.UInt64Dtype
     if isinstance(dtype, pd.StringDtype | pd.BooleanDtype | signed | unsigned):
         column = Column(name, unsigned=isinstance(dtype, pd.UInt64Dtype))
-        return column, Reader(
-            lambda start, stop: array[start:stop].to_numpy(dtype=object, na_value=None).tolist(),
-            arrow if isinstance(dtype, pd.StringDtype) else numbers,
-        )
+        texts = isinstance(dtype, pd.StringDtype)
+        return column, Reader(objects, arrow if texts else numbers)
     raise _wrong_column(name, dtype)
 
 
 def _categories(name: str, dtype: Any, array: Any) -> tuple[Column, Reader]:
     column, reader = _column(name, dtype.categories)
-    categories = [*reader.cells(0, len(dtype.categories)), None]  # the code of a missing one is -1
+    categories = [*reader.values(0, len(dtype.categories)), None]  # the code of a missing one is -1
 
     def cells(codes: Any) -> list[Any]:
         return [categories[code] for code in codes.tolist()]

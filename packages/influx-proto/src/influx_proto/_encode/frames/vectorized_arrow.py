@@ -19,6 +19,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
 
 from ..._line_protocol.escape import STRING_ESCAPED, TAG_ESCAPED, TAG_UNCERTAIN
 from ..._line_protocol.values import FieldValueEncoder
+from ..grouping import NotColumnar
 from .model import Codes, Reader
 from .read_arrow import is_text
 from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array
@@ -187,6 +188,21 @@ def binary(texts: Any) -> Any:
     return texts.cast(_BINARY)
 
 
+def _valid(texts: Any) -> Any:
+    """Return strings as an array of binary type.
+
+    Raises:
+        NotColumnar: a string is not valid UTF-8.
+    """
+    found = binary(texts)
+    if not _content(found).isascii():
+        try:
+            texts.validate(full=True)
+        except pa.ArrowInvalid:
+            raise NotColumnar from None
+    return found
+
+
 def _content(texts: Any, skipped: int = 0) -> bytes:
     """Give all texts one after the other, but for the first bytes.
 
@@ -220,9 +236,9 @@ class ArrowLines(ColumnLines):
             cells = reader.cells(start, stop)
             if not _TEXT.issuperset(map(type, cells)) or not (texts is None or str in texts.default_type):
                 return list(cells)
-            column = pa.array(cells, pa.string())
-        if is_text(column.type):
-            column = binary(column)
+            column = binary(pa.array(cells, pa.string()))
+        elif is_text(column.type):
+            column = _valid(column)
         return column if _can_be_written(column.type, texts) else list(reader.cells(start, stop))
 
     def _field(self, column: Any, texts: FieldValueEncoder) -> Field:
