@@ -91,6 +91,23 @@ def test_integer_times_have_the_precision_of_the_write(
     assert serialize(table_form(data), "m", precision=precision) == b"m v=1i 0\nm v=2i %d" % (7 * ns)
 
 
+@pytest.mark.parametrize("rows", [2, 200])
+def test_times_in_another_column(way: Callable[[Any], Any], rows: int) -> None:
+    data = pa.table({
+        "when": pa.array(range(rows), pa.timestamp("s")),
+        "time of day": ["noon"] * rows,
+        "v": range(rows),
+    })
+    lines = [b"m,time\\ of\\ day=noon v=%di %d" % (row, row * 10**9) for row in range(rows)]
+    assert serialize(way(data), "m", time_column="when", tag_columns=["time of day"]) == b"\n".join(lines)
+    with pytest.raises(SerializationError, match=r"'m': there is no column 'time' among 'when', .*; pass time_column="):
+        serialize(way(data), "m")
+    with pytest.raises(SerializationError, match="'m': column 'v': it must have timestamps, dates or integers, not "):
+        serialize(way(data.set_column(2, "v", pa.array([0.5] * rows))), "m", time_column="v")
+    with pytest.raises(SerializationError, match="cannot be called 'time'"):
+        serialize(way(data.rename_columns(["when", "time", "v"])), "m", time_column="when")
+
+
 def test_dates(table_form: Callable[[Any], Any]) -> None:
     data = table(pa.array([dt.date(1969, 12, 31), dt.date(1970, 1, 2)]), v=[1, 2])
     assert serialize(table_form(data), "m", precision="s") == b"m v=1i -86400000000000\nm v=2i 86400000000000"

@@ -297,8 +297,6 @@ def test_measurement_is_required() -> None:
 
 
 def test_columns_are_not_a_frame() -> None:
-    with pytest.raises(SerializationError, match="cannot write a Series"):
-        serialize(frame(v=[1])["v"], "m")
     with pytest.raises(SerializationError, match="cannot write a DatetimeIndex"):
         serialize(TIMES, "m")
 
@@ -509,6 +507,186 @@ def test_big_endian_unsigned_integers() -> None:
     expected = serialize(pd.DataFrame({"v": values}, index=TIMES), "m", unsigned=True)
     assert serialize(pd.DataFrame({"v": values.astype(">u8")}, index=TIMES), "m", unsigned=True) == expected
     assert expected.startswith(b"m v=1u ")
+
+
+# A Series.
+
+
+@pytest.mark.parametrize("rows", [3, 300])
+def test_a_series_is_a_frame_of_one_column(rows: int) -> None:
+    data = frame(
+        v=np.arange(rows) / 7, t=[f"host {row % 3}" for row in range(rows)], n=pd.array([None] * rows, "Int64")
+    )
+    for name in data:
+        assert serialize(data[name], "m", tags={"a": "b"}) == serialize(data[[name]], "m", tags={"a": "b"})
+    both = [data["v"], data["t"]]
+    assert serialize(both, "m") == serialize(data[["v"]], "m") + b"\n" + serialize(data[["t"]], "m")
+
+
+def test_a_series_of_objects_and_of_a_subclass() -> None:
+    class Mine(pd.Series):  # type: ignore[type-arg]
+        pass
+
+    times = frame(v=[1, 2]).index
+    assert serialize(Mine([1, 2], index=times, name="v"), "m") == b"m v=1i 1\nm v=2i 2"
+    cells = pd.Series([1, "a"], dtype=object, index=times, name="v")
+    assert serialize(cells, "m") == b'm v="1" 1\nm v="a" 2'
+    with pytest.raises(SerializationError, match=r"^row 1 \(1970.*field 'v': 'a' would be of type string"):
+        inferred(cells)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "why"),
+    [
+        (lambda series: series.rename(None), {}, r"'m': the Series has no name, .*series.rename\('...'\)"),
+        (lambda series: series.rename(5), {}, "'m': the name of a column must be a str, not int"),
+        (lambda series: series.rename("time"), {}, "'m', field 'time'|cannot be called 'time'"),
+        (lambda series: series.reset_index(drop=True), {}, "'m': the index of the frame must be a DatetimeIndex"),
+        (lambda series: series, {"time_column": "v"}, "time_column: a Series has its times in its index"),
+        (lambda series: series, {"tag_columns": ["t"]}, "tag_columns: there is no column 't'"),
+        (lambda series: series.astype("timedelta64[s]"), {}, "column 'v': .*timedelta64"),
+        (lambda series: series.astype("float") * math.inf, {}, "^row 0 .*field 'v': .*infinite"),
+    ],
+)
+def test_a_series_that_cannot_be_written(
+    change: Callable[[pd.Series[Any]], pd.Series[Any]], options: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(SerializationError, match=why):
+        serialize(change(frame(v=[1, 2])["v"]), "m", **options)
+
+
+# Times in a column.
+
+SECONDS = [-1, 0, 1_700_000_000]
+STAMPS = pd.DatetimeIndex(pd.to_datetime(SECONDS, unit="s"))
+TIME_COLUMNS: dict[str, Any] = {
+    "datetime64[s]": STAMPS.as_unit("s"),
+    "datetime64[ns]": STAMPS.as_unit("ns"),
+    "datetime64[us, zone]": STAMPS.tz_localize("UTC").tz_convert("Asia/Tokyo").as_unit("us"),
+    "timestamp[ms][pyarrow]": pd.array(STAMPS.as_unit("ms"), pd.ArrowDtype(pa.timestamp("ms"))),
+    "timestamp[us, zone][pyarrow]": pd.array(STAMPS.tz_localize("UTC"), pd.ArrowDtype(pa.timestamp("us", "UTC"))),
+    "int64": SECONDS,
+    "int32": np.array(SECONDS, "i4"),
+    "Int64": pd.array(SECONDS, "Int64"),
+    "int64[pyarrow]": pd.array(SECONDS, "int64[pyarrow]"),
+    "objects": pd.Series([stamp.to_pydatetime() for stamp in STAMPS], dtype=object),
+    "objects with zones": pd.Series([stamp.tz_localize("UTC") for stamp in STAMPS], dtype=object),
+}
+
+
+@pytest.mark.parametrize("repeat", [1, 100])
+@pytest.mark.parametrize("kind", TIME_COLUMNS)
+def test_times_in_a_column(kind: str, repeat: int) -> None:
+    data = pd.DataFrame({"t": ["a", "b", "c"], "when": TIME_COLUMNS[kind], "v": [1, 2, 3]})
+    data = pd.concat([data] * repeat, ignore_index=True)
+    before = data.copy(deep=True)
+    lines = [b"m,t=%b v=%di %d" % (tag, v, seconds * 10**9) for tag, v, seconds in zip(
+        [b"a", b"b", b"c"], [1, 2, 3], SECONDS, strict=True
+    )]  # fmt: skip
+    found = serialize(data, "m", time_column="when", precision="s", tag_columns=["t"])
+    assert found == b"\n".join(lines * repeat)
+    pd.testing.assert_frame_equal(data, before)
+    assert [*serialize_batches([data], "m", time_column="when", precision="s", tag_columns=["t"])] == [found]
+
+
+@pytest.mark.parametrize("dtype", [object, "date32[pyarrow]"])
+def test_dates_in_a_column(dtype: Any) -> None:
+    days = pd.Series([dt.date(1969, 12, 31), dt.date(1970, 1, 2)], dtype=dtype)
+    data = pd.DataFrame({"day": days, "v": [1, 2]})
+    assert serialize(data, "m", time_column="day") == b"m v=1i -86400000000000\nm v=2i 86400000000000"
+
+
+def test_unsigned_integers_as_times() -> None:
+    for dtype in ("uint8", "UInt8", "uint8[pyarrow]"):
+        data = pd.DataFrame({"when": pd.Series([1, 255] * 100, dtype=dtype), "v": [1, 2] * 100})
+        lines = serialize(data, "m", time_column="when", precision="h").split(b"\n")
+        assert lines[:2] == [b"m v=1i 3600000000000", b"m v=2i 918000000000000"]
+
+
+def test_the_index_is_not_read_beside_a_time_column() -> None:
+    data = frame(when=[5, 6], v=[1, 2])
+    assert serialize(data, "m", time_column="when") == b"m v=1i 5\nm v=2i 6"
+    assert serialize(data.set_axis(["x", "y"]), "m", time_column="when") == b"m v=1i 5\nm v=2i 6"
+    time = data.rename(columns={"when": "time"})
+    assert serialize(time, "m", time_column="time") == b"m v=1i 5\nm v=2i 6"
+
+
+@pytest.mark.parametrize("data", [pd.DataFrame({"when": [1]}), pd.DataFrame({"when": [], "v": []})])
+def test_no_lines_of_a_frame_without_cells(data: pd.DataFrame) -> None:
+    assert serialize(data, "m", time_column="when") == b""
+
+
+@pytest.mark.parametrize("rows", [1, 200])
+@pytest.mark.parametrize(
+    ("time", "dtype", "why"),
+    [
+        (None, "datetime64[ns]", "the row has no time"),
+        (None, "timestamp[ns][pyarrow]", "the row has no time"),
+        (None, "Int64", "the row has no time"),
+        (None, "int64[pyarrow]", "the row has no time"),
+        (None, object, "the row has no time"),
+        (pd.NaT, object, "the row has no time"),
+        (2**63 - 1, "int64", "the time 9223372036854775807 is outside"),
+        (2**63 - 1, "Int64", "the time 9223372036854775807 is outside"),
+        (2**63 - 1, "int64[pyarrow]", "the time 9223372036854775807 is outside"),
+        (2**64 - 1, "uint64", "the time 18446744073709551615 is outside"),
+        (2**64 - 1, "UInt64", "the time 18446744073709551615 is outside"),
+        (2**64 - 1, "uint64[pyarrow]", "the time 18446744073709551615 is outside"),
+        (np.datetime64("9999-01-01"), "datetime64[s]", "the time 253370764800000000000 is outside"),
+        (dt.date(9999, 1, 1), object, r"the time datetime.date\(9999, 1, 1\) is outside"),
+        (LATE, object, "the time datetime.datetime.* is outside"),
+        (dt.date(9999, 1, 1), "date32[pyarrow]", "the time 253370764800000000000 is outside"),
+    ],
+)
+def test_a_time_column_without_a_time(time: Any, dtype: Any, why: str, rows: int) -> None:
+    first: Any = 0 if "int" in str(dtype).lower() else dt.datetime(1970, 1, 1)  # noqa: DTZ001 - as NAIVE
+    if dtype == "date32[pyarrow]":
+        first = first.date()
+    data = pd.DataFrame({"when": pd.Series([first] * (rows - 1) + [time], dtype=dtype), "v": range(rows)})
+    with pytest.raises(SerializationError, match=rf"^row {rows - 1}\b.*measurement 'm': {why}"):
+        serialize(data, "m", time_column="when")
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (["2024-01-01"], r"not str; convert it; frame\['when'\] = pandas.to_datetime"),
+        (pd.Series(["2024-01-01", 1], dtype=object), "not object; convert it; "),
+        (pd.array(["2024-01-01"], "string[pyarrow]"), "not string; convert it; "),
+        (pd.Categorical(["2024-01-01"]), "not category; convert it"),
+        (pd.Categorical([1]), "not category; convert it"),
+        ([1.0], "not float64; convert it; "),
+        (pd.array([1.0], "Float64"), "not Float64"),
+        (pd.array([1.0], "double[pyarrow]"), "not double"),
+        ([True], "not bool; "),
+        (pd.array([True], "boolean"), "not boolean; "),
+        (pd.array([True], "bool[pyarrow]"), "not bool; "),
+        (pd.to_timedelta([1]), "not timedelta64"),
+        (pd.PeriodIndex(["2024"], freq="D"), "not period"),
+    ],
+)
+def test_a_column_without_times(values: Any, why: str) -> None:
+    with pytest.raises(
+        SerializationError, match=f"'m': column 'when': it must have timestamps, dates or integers, {why}"
+    ):
+        serialize(pd.DataFrame({"when": values, "v": 1}), "m", time_column="when")
+
+
+def test_there_is_no_such_time_column() -> None:
+    with pytest.raises(
+        SerializationError, match=r"'m': there is no column 'when' among 'v'; pass time_column= to name"
+    ):
+        serialize(frame(v=[1]), "m", time_column="when")
+
+
+@pytest.mark.parametrize("build", [serialize, serialize_batches, write, write_batches])
+@pytest.mark.parametrize(
+    ("time_column", "why"),
+    [(5, r"must be the name of a column, not int \(5\)"), (["t"], "not list"), ("t", "'t' is also in tag_columns")],
+)
+def test_wrong_time_columns(build: Any, time_column: object, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^time_column: .*{why}"):
+        build(frame(t=["a"], v=[1]), "m", tag_columns=["t"], time_column=time_column)
 
 
 # Names of columns.

@@ -20,7 +20,7 @@ from .batch import Batch
 from .classes.decorator import ObjectEncoder, object_encoder
 from .frames.detect import is_table, table_reader
 from .frames.encoder import TableEncoder
-from .frames.model import Table, tag_column_names
+from .frames.model import Table, table_columns
 from .grouping import EncodedGroup, Lines, with_runs
 from .points import PointEncoder, point_encoder
 from .points_columnar import PointColumns
@@ -46,16 +46,15 @@ class Encoder:
         measurement: the measurement of points that name none.
         precision: the unit of times that are bare integers, and of the times in ready-made lines.
         tag_columns: the columns of a DataFrame that are tags: any iterable of str.
+        time_column: the column of a table with the times; None for the index of a DataFrame or the column `time`.
         tags: tags for all points, ready-made lines apart; a point's own win.
         max_lines: lines in one batch at the most, checked by the caller; None for no limit.
         max_bytes: bytes in one batch at the most, unless a single line is longer, as checked; None for no limit.
         field_options: how field values are encoded.
-        object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
-            each by its own type.
-        stamp: gives the time of each point and line that carries none, in nanoseconds; without it the server stamps
-            them.
-        not_for_lines: the argument of this call that raw line protocol would ignore, if there is one: `tags`, for
-            instance. The defaults of a client do not count.
+        object_columns: how cells of object columns are written: `str` for their text, `infer` for each by its type.
+        stamp: returns the time of each point and line that has none, in nanoseconds; None to leave it to the server.
+        not_for_lines: the argument of this call that raw line protocol would ignore, such as `tags`, or None. The
+            defaults of a client do not count.
         eager: whether each value of an iterable that makes its values as it is read is given away before the next is
             asked for, which may take its time; and what came before an error is given away before it is raised.
 
@@ -70,6 +69,7 @@ class Encoder:
         *,
         precision: str = "ns",
         tag_columns: Iterable[str] = (),
+        time_column: str | None = None,
         tags: Mapping[str, object] | None = None,
         max_lines: int | None = None,
         max_bytes: int | None = None,
@@ -83,7 +83,7 @@ class Encoder:
         self._precision_given = precision
         self._tags: Mapping[str, object] = {} if tags is None else tags
         self._field_options = DEFAULT if field_options is None else field_options
-        self._tag_columns = tag_column_names(tag_columns)
+        self._tag_columns, self._time_column = table_columns(tag_columns, time_column)
         self._object_columns: ObjectColumns = object_columns
         self._text_precision = wire_precision(precision)
         self._max_lines = max_lines or _UNLIMITED
@@ -276,9 +276,10 @@ class Encoder:
         self._add_batch(Batch(run.data, run.lines, "ns", run.timed))
         self._row += run.lines - 1  # it is counted as one
 
-    def _table_batches(self, table: object, *, read: Callable[[Any, str], Table]) -> Iterator[Batch]:
+    def _table_batches(self, table: object, *, read: Callable[[Any, str, str | None], Table]) -> Iterator[Batch]:
         """Give the lines of a table, slice by slice."""
-        for data, count, rows in self._tables.encode(lambda: read(table, self._text_precision), self._row):
+        opened = partial(read, table, self._text_precision, self._time_column)
+        for data, count, rows in self._tables.encode(opened, self._row):
             if count:
                 yield Batch(data, count, "ns", timed=True)
                 self._row -= 1  # the batch was counted as one
@@ -391,16 +392,13 @@ class Encoder:
         return full
 
     def _reject_async(self, value: object) -> NoReturn:
-        msg = (
-            f"cannot write {_a(value)} here: an async iterable is written by an awaiting client, or item by item "
-            "in an `async for`"
-        )
+        msg = f"cannot write {_a(value)} here; pass an async iterable to an async client, or write each item of it"
         raise SerializationError(msg)
 
     def _reject(self, value: object) -> NoReturn:
         msg = (
-            f"cannot write {_a(value)} ({short_repr(value)}); pass line protocol as str or bytes, a mapping "
-            "with 'fields', an object of a @lineprotocol class, a DataFrame or Arrow table, or an iterable of these"
+            f"cannot write {_a(value)} ({short_repr(value)}); pass line protocol as str or bytes, a mapping with 'fields', "
+            "an object of a @lineprotocol class, a DataFrame, Series or Arrow table, or an iterable of these"
         )
         raise SerializationError(msg)
 

@@ -27,7 +27,7 @@ _OPTIONS: Final = {
     "a client's `write`": (
         "batch_bytes", "batch_lines", "consistency", "db", "field_types", "find_rejected", "in_flight",
         "integers_as_floats", "measurement", "nonfinite", "object_columns", "precision", "rp", "stamp", "tag_columns",
-        "tags", "timeout", "unsigned",
+        "tags", "time_column", "timeout", "unsigned",
     ),
     "`batch_writer`": (
         "exit_timeout", "max_bytes", "max_delay", "max_lines", "max_pending", "max_pending_bytes", "on_error",
@@ -66,8 +66,7 @@ _INSTEAD: Final = {
     "table_name": "the option is measurement=",
     "symbols": "the option is tag_columns=",
     "field_columns": "all columns that tag_columns= does not list are fields",
-    "time_column": "the time of a DataFrame is its index, that of an Arrow table its column 'time'",
-    "timestamp_column": "the time of a DataFrame is its index, that of an Arrow table its column 'time'",
+    "timestamp_column": "the option is time_column=",
     "numeric_precision": "numbers are written in full",
     "global_tags": "the option is tags=",
     "default_tags": "the option is tags=",
@@ -77,7 +76,8 @@ _INSTEAD: Final = {
 _INSTEAD_OF_PREFIX: Final = {
     "data_frame_tag": "the option is tag_columns=",
     "data_frame_measurement": "the option is measurement=",
-    "data_frame": "pass the DataFrame as the first argument; the options are measurement= and tag_columns=",
+    "data_frame_timestamp_column": "the option is time_column=",
+    "data_frame": "pass the DataFrame as the first argument; the other options are tag_columns= and time_column=",
     "tag_key": "the option is tag_columns=",
 }
 

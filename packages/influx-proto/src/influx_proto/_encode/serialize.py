@@ -20,6 +20,7 @@ def serialize(
     precision: str = "ns",
     tags: Mapping[str, object] | None = None,
     tag_columns: Iterable[str] = (),
+    time_column: str | None = None,
     object_columns: ObjectColumns = "str",
     unsigned: bool = False,
     nonfinite: Literal["raise", "omit"] = "raise",
@@ -31,15 +32,18 @@ def serialize(
 
     Args:
         data: `str` or bytes of line protocol, which stay as they are; a mapping with `measurement`, `time`, `tags` and
-            `fields`; a pandas DataFrame, whose index is a DatetimeIndex, each row a point; a table of polars, pyarrow
-            or anything else with Arrow's C stream, with a column `time` of timestamps, dates or integers; an iterable
-            or generator of these, nested at will. Of tables the columns that `tag_columns` names are tags and all
-            others fields, and missing cells are left out.
+            `fields`; a pandas DataFrame, whose index is a DatetimeIndex, each row a point; a pandas Series with such
+            an index, whose name is the field key; a table of polars, pyarrow or anything else with Arrow's C stream,
+            with a column `time` of timestamps, dates or integers; an iterable or generator of these, nested to any
+            depth. Of tables the columns that `tag_columns` names are tags and all others fields; missing cells are
+            omitted.
         measurement: the measurement of points that name none.
         precision: the unit of times that are bare integers. The lines have nanoseconds, ready-made ones what they had.
         tags: tags for all points; a tag of the point takes precedence. Raw line protocol has its own tags: `tags`,
             `measurement` and `field_types` beside it raise.
         tag_columns: the columns of a DataFrame that are tags: a list, a `pandas.Index` or any other iterable of str.
+        time_column: the column of a DataFrame or table that has the times: timestamps, dates, or integers in
+            `precision`. None for the index of a pandas DataFrame and the column `time` of a table.
         object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
             each by its own type, which has to be one in a column.
         unsigned: whether the server stores unsigned integers, and such values may be written as `5u`.
@@ -64,6 +68,7 @@ def serialize(
         measurement,
         precision=precision,
         tag_columns=tag_columns,
+        time_column=time_column,
         object_columns=object_columns,
         tags=all_tags,
         not_for_lines=not_for_lines(measurement, all_tags, field_types),
@@ -86,6 +91,7 @@ def serialize_batches(
     precision: str = "ns",
     tags: Mapping[str, object] | None = None,
     tag_columns: Iterable[str] = (),
+    time_column: str | None = None,
     object_columns: ObjectColumns = "str",
     max_lines: int | None = BATCH_LINES,
     max_bytes: int | None = BATCH_BYTES,
@@ -103,6 +109,7 @@ def serialize_batches(
         precision: as for `serialize`.
         tags: as for `serialize`.
         tag_columns: as for `serialize`.
+        time_column: as for `serialize`.
         object_columns: as for `serialize`.
         max_lines: lines in one batch at the most; None for no limit.
         max_bytes: bytes in one batch at the most, unless a single line is longer; None for no limit.
@@ -128,6 +135,7 @@ def serialize_batches(
         measurement,
         precision=precision,
         tag_columns=tag_columns,
+        time_column=time_column,
         object_columns=object_columns,
         tags=all_tags,
         not_for_lines=not_for_lines(measurement, all_tags, field_types),

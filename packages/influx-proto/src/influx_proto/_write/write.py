@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from .._checks import choice, flag, given, limit
 from .._encode.batch import BATCH_BYTES, BATCH_LINES
 from .._encode.extra_tags import joined_tags, not_for_lines
-from .._encode.frames.model import tag_column_names
+from .._encode.frames.model import table_columns
 from .._errors import SerializationError
 from .._http.compression import GZIP_MAGIC
 from .._http.messages import Repeat, Request
@@ -85,6 +85,7 @@ def write(
     precision: str | None = None,
     consistency: str | None = None,
     tag_columns: Iterable[str] = (),
+    time_column: str | None = None,
     object_columns: ObjectColumns = "str",
     tags: Mapping[str, object] | None = None,
     unsigned: bool | None = None,
@@ -109,6 +110,7 @@ def write(
         precision=precision,
         consistency=consistency,
         tag_columns=tag_columns,
+        time_column=time_column,
         object_columns=object_columns,
         tags=tags,
         batch_lines=None,
@@ -135,6 +137,7 @@ def write_batches(
     precision: str | None = None,
     consistency: str | None = None,
     tag_columns: Iterable[str] = (),
+    time_column: str | None = None,
     object_columns: ObjectColumns = "str",
     tags: Mapping[str, object] | None = None,
     batch_lines: int | None = BATCH_LINES,
@@ -154,7 +157,8 @@ def write_batches(
     Args:
         data: the points. `str` or `bytes` of raw line protocol, sent unchanged; a mapping with `measurement`, `time`,
             `tags` and `fields`; an object of a `@lineprotocol` class; a pandas DataFrame with a `DatetimeIndex`; a
-            table that supports the Arrow C stream interface (polars, pyarrow, duckdb) and has a column `time`; or an
+            pandas Series with such an index, whose name is the field key; a table that supports the Arrow C stream
+            interface (polars, pyarrow, duckdb) and has a column `time`, or the one that `time_column` names; or an
             iterable of these, nested to any depth. Iterables are read lazily, while earlier batches are sent. An async
             client also accepts an async iterable.
         measurement: the measurement of points without one.
@@ -164,6 +168,8 @@ def write_batches(
             `ms`, `s`, `m` or `h`.
         consistency: the write consistency of a cluster: `any`, `one`, `quorum` or `all`.
         tag_columns: the columns of a DataFrame that are tags: a list, a `pandas.Index` or any other iterable of str.
+        time_column: the column of a DataFrame or table that has the times: timestamps, dates, or integers in
+            `precision`. None for the index of a pandas DataFrame and the column `time` of a table.
         object_columns: how to write object columns of a DataFrame: `str` converts each value to a str, `infer` writes
             each value by its type, which must be the same in the whole column.
         tags: tags for all points, in addition to the client's tags. A tag of a point takes precedence. Raw line
@@ -206,7 +212,7 @@ def write_batches(
     params = _params(db, rp, consistency)
     # Copies, so that later changes by the caller do not affect a pending write.
     all_tags = joined_tags(tags, extra_tags)
-    columns = tag_column_names(tag_columns)  # the encoder rejects a str
+    columns, time_column = table_columns(tag_columns, time_column)  # the encoder rejects a str
     max_lines, max_bytes = limit("batch_lines", batch_lines), limit("batch_bytes", batch_bytes)
 
     def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False) -> Encoder:
@@ -214,6 +220,7 @@ def write_batches(
             measurement,
             precision="ns" if precision is None else precision,
             tag_columns=columns,
+            time_column=time_column,
             object_columns=object_columns,
             tags={**settings.tags, **all_tags},
             max_lines=max_lines,

@@ -64,9 +64,6 @@ class ParquetSource:
                 yield self._chunk(table.slice(skipped), first + skipped)
 
     def _chunk(self, table: Any, first: int) -> Chunk:
-        names = ["time" if name == self._time_column else name for name in table.column_names]
-        table = table.rename_columns(names)
-
         def numbered() -> Iterator[tuple[int, bytes]]:
             return ((first + at + 1, self._to_lines(table.slice(at, 1))) for at in range(len(table)))
 
@@ -97,7 +94,13 @@ class ParquetSource:
         return b"\n".join(filter(None, parts))
 
     def _serialize(self, table: Any, measurement: str) -> bytes:
-        if table.column("time").null_count:
+        if table.column(self._time_column).null_count:
             msg = f"measurement {measurement!r}: a row has no timestamp"
             raise SerializationError(msg)
-        return serialize(table, measurement, tag_columns=self._tag_columns, precision=self._precision)
+        return serialize(
+            table,
+            measurement,
+            tag_columns=self._tag_columns,
+            time_column=self._time_column,
+            precision=self._precision,
+        )

@@ -8,16 +8,22 @@ from typing import Any
 
 from .model import Table
 from .read_arrow import read_arrow
-from .read_pandas import is_frame, read_pandas
+from .read_pandas import is_frame, is_series, read_pandas, read_series
 
 
-def table_reader(kind: type) -> Callable[[Any, str], Table] | None:
-    """Find what reads the tables of a class, if it is one of tables."""
+def table_reader(kind: type) -> Callable[[Any, str, str | None], Table] | None:
+    """Return the function that reads the tables of a class, or None if it is not a class of tables.
+
+    The function takes a table, the precision of times that are integers, and the name of the column with the times or
+    None.
+    """
     if is_frame(kind):
         return read_pandas
-    columns = tuple(getattr(sys.modules.get(library), "Series", ()) for library in ("pandas", "polars"))
-    # Columns have a stream as well.
-    return read_arrow if hasattr(kind, "__arrow_c_stream__") and not issubclass(kind, columns) else None
+    if is_series(kind):
+        return read_series
+    # A Series of polars has a stream as well, and no times.
+    is_column = issubclass(kind, getattr(sys.modules.get("polars"), "Series", ()))
+    return read_arrow if hasattr(kind, "__arrow_c_stream__") and not is_column else None
 
 
 def is_table(kind: type) -> bool:

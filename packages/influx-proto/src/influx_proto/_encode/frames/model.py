@@ -97,23 +97,56 @@ def column_names(names: Iterable[object]) -> list[str]:
     return list(found)
 
 
-def tag_column_names(names: object) -> tuple[str, ...]:
-    """Return the names in `tag_columns`, which may be any iterable of str, such as a list or a `pandas.Index`.
+def time_place(names: Sequence[str], time_column: str) -> int:
+    """Return the place of the column with the times.
 
     Raises:
-        ValueError: it is a single str or not an iterable, or a name is not a str.
+        SerializationError: there is no such column.
+    """
+    if time_column in names:
+        return names.index(time_column)
+    some = ", ".join(map(short_repr, names[:10])) + (", ..." if len(names) > 10 else "")
+    msg = (
+        f"there is no column {short_repr(time_column)} among {some or 'no columns at all'}; "
+        "pass time_column= to name the column with the times"
+    )
+    raise SerializationError(msg)
+
+
+def wrong_times(name: str, kind: object, advice: str = "") -> SerializationError:
+    """Return the error for a column whose type has no times."""
+    msg = f"column {short_repr(name)}: it must have timestamps, dates or integers, not {kind}; convert it{advice}"
+    return SerializationError(msg)
+
+
+def table_columns(tag_columns: object, time_column: object) -> tuple[tuple[str, ...], str | None]:
+    """Return the arguments `tag_columns` and `time_column` after a check.
+
+    Args:
+        tag_columns: any iterable of str, such as a list or a `pandas.Index`.
+        time_column: a str or None.
+
+    Raises:
+        ValueError: an argument has another type, `tag_columns` is a single str, or a column is in both.
     """
     try:
-        items = None if isinstance(names, str | bytes) else iter(names)  # type: ignore[call-overload]
+        items = None if isinstance(tag_columns, str | bytes) else iter(tag_columns)  # type: ignore[call-overload]
     except TypeError:
         items = None
     if items is None:
-        msg = f"tag_columns: must be a list or another iterable of column names, not {short_repr(names)}"
+        msg = f"tag_columns: must be a list or another iterable of column names, not {short_repr(tag_columns)}"
         raise ValueError(msg)
-    found = []
+    names = []
     for name in items:
         if not isinstance(name, str):
             msg = f"tag_columns: a column name must be a str, not {type(name).__name__} ({short_repr(name)})"
             raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
-        found.append(str.__str__(name))
-    return tuple(found)
+        names.append(str.__str__(name))
+    if time_column is not None:
+        if not isinstance(time_column, str):
+            msg = f"time_column: must be the name of a column, not {type(time_column).__name__} ({short_repr(time_column)})"
+            raise ValueError(msg)
+        if time_column in names:
+            msg = f"time_column: {short_repr(time_column)} is also in tag_columns; remove it from one of them"
+            raise ValueError(msg)
+    return tuple(names), time_column

@@ -1,7 +1,8 @@
 """Objects with Arrow's C stream as tables: polars, pyarrow, duckdb and all that speak it.
 
-The column called `time` tells the times: timestamps of any unit, naive (UTC is meant) or with a zone, dates, or
-integers in the precision of the write. All other columns are numbers, booleans, texts, or dictionaries of these.
+The column `time`, or the one that `time_column` names, has the times: timestamps of any unit, naive (UTC is meant) or
+with a zone, dates, or integers in the precision of the write. All other columns are numbers, booleans, texts, or
+dictionaries of these.
 
 polars frames are read by polars, anything else by pyarrow, which reads batch after batch as the producer gives them;
 where pyarrow is not installed by polars, which takes all of them into memory first.
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ..._errors import SerializationError
 from ..._repr import short_repr
 from ..._time import unit
-from .model import Codes, Column, Reader, Slice, Table, column_names
+from .model import Codes, Column, Reader, Slice, Table, column_names, time_place, wrong_times
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,24 +31,26 @@ _TIME: Final = "time"
 _DAY: Final = 24 * 3600 * 10**9
 
 
-def read_arrow(value: Any, precision: str) -> Table:
+def read_arrow(value: Any, precision: str, time_column: str | None) -> Table:
     """Open an object with `__arrow_c_stream__` as a table.
 
     Args:
         value: the object. A stream that can be read only once is used up.
         precision: the unit of times that are integers.
+        time_column: the column with the times; `time` if it is None.
 
     Raises:
-        SerializationError: there is no column `time` that tells times, a column is of a type that InfluxDB has no field
-            for, the names are not distinct, or neither pyarrow nor polars is installed.
+        SerializationError: there is no such column or it does not have times, a column is of a type that InfluxDB has
+            no field for, the names are not distinct, or neither pyarrow nor polars is installed.
     """
+    time_column = _TIME if time_column is None else time_column
     polars = sys.modules.get("polars")
     if polars is not None and isinstance(value, polars.DataFrame):
-        return _read_polars(value, precision)
+        return _read_polars(value, precision, time_column)
     try:
         pa = _pyarrow()
     except ImportError:
-        return _read_polars(_to_polars(value), precision)
+        return _read_polars(_to_polars(value), precision, time_column)
     try:
         reader = pa.RecordBatchReader.from_stream(value)
         fields = list(reader.schema)
@@ -59,13 +62,13 @@ def read_arrow(value: Any, precision: str) -> Table:
         msg = f"a {type(value).__name__} is no table: {error}"
         raise SerializationError(msg) from error
     names = column_names(all_names)
-    at = _time_column(names)
-    to_integers, ns = arrow_times(fields[at].type, precision)
+    at = time_place(names, time_column)
+    to_integers, ns = arrow_times(time_column, fields[at].type, precision)
     found = {place: arrow_column(names[place], field.type) for place, field in enumerate(fields) if place != at}
 
     def slices(rows: int) -> Iterator[Slice]:
         for batch in reader:
-            when = _times_reader(to_integers(batch.column(at)), ns)
+            when = times_reader(to_integers(batch.column(at)), ns)
             readers = [_reader(batch.column(place), convert) for place, (_, convert) in found.items()]
             for start in range(0, batch.num_rows, rows):
                 yield Slice(start, min(start + rows, batch.num_rows), when, readers)
@@ -79,18 +82,11 @@ def _pyarrow() -> Any:
     return pa
 
 
-def _time_column(names: list[str]) -> int:
-    if _TIME not in names:
-        some = ", ".join(map(short_repr, names[:10])) + (", ..." if len(names) > 10 else "")
-        msg = f"there is no column 'time' among {some or 'no columns at all'}; call the column with the times so"
-        raise SerializationError(msg)
-    return names.index(_TIME)
-
-
-def arrow_times(kind: Any, precision: str) -> tuple[Callable[[Any], Any], int]:
+def arrow_times(name: str, kind: Any, precision: str) -> tuple[Callable[[Any], Any], int]:
     """Find how to read times of an Arrow type as integers, which unlike Python's dates have no last year.
 
     Args:
+        name: the column.
         kind: the type, a `pyarrow.DataType`.
         precision: the unit of times that are integers.
 
@@ -110,7 +106,7 @@ def arrow_times(kind: Any, precision: str) -> tuple[Callable[[Any], Any], int]:
         return lambda array: array.view(pa.int64()), unit("ms")
     if types.is_integer(kind):
         return lambda array: array, unit(precision)
-    raise _wrong_time(kind)
+    raise wrong_times(name, kind)
 
 
 def arrow_column(name: str, kind: Any) -> tuple[Column, Convert]:
@@ -161,22 +157,22 @@ def _to_polars(value: Any) -> pl.DataFrame:
         raise SerializationError(msg) from error
 
 
-def _read_polars(frame: pl.DataFrame, precision: str) -> Table:
+def _read_polars(frame: pl.DataFrame, precision: str, time_column: str) -> Table:
     schema = frame.schema
     names = column_names(schema)
-    ns = _polars_unit(schema[names[_time_column(names)]], precision)
-    found = {name: _polars_column(name, kind) for name, kind in schema.items() if name != _TIME}
+    ns = _polars_unit(time_column, schema[names[time_place(names, time_column)]], precision)
+    found = {name: _polars_column(name, kind) for name, kind in schema.items() if name != time_column}
     count = frame.height
 
     def slices(rows: int) -> Iterator[Slice]:
-        when = _times_reader(frame[_TIME].to_physical(), ns)
+        when = times_reader(frame[time_column].to_physical(), ns)
         readers = [_reader(frame[name], convert) for name, (_, convert) in found.items()]
         return (Slice(start, min(start + rows, count), when, readers) for start in range(0, count, rows))
 
     return Table([column for column, _ in found.values()], slices)
 
 
-def _polars_unit(kind: pl.DataType, precision: str) -> int:
+def _polars_unit(name: str, kind: pl.DataType, precision: str) -> int:
     """Return the nanoseconds of one unit of a column's physical integers."""
     import polars as pl  # noqa: PLC0415 - as above
 
@@ -186,7 +182,7 @@ def _polars_unit(kind: pl.DataType, precision: str) -> int:
         return unit(precision)
     if kind == pl.Date:
         return _DAY
-    raise _wrong_time(kind)
+    raise wrong_times(name, kind)
 
 
 def _polars_column(name: str, kind: pl.DataType) -> tuple[Column, Convert]:
@@ -222,7 +218,7 @@ def _reader(column: Any, convert: Convert) -> Reader:
     )
 
 
-def _times_reader(column: Any, ns: int) -> Reader:
+def times_reader(column: Any, ns: int) -> Reader:
     """Read a column of integers as times; `ns` is their unit in nanoseconds."""
     return Reader(
         lambda start, stop: scaled_times(_to_list(column.slice(start, stop - start)), ns),
@@ -278,11 +274,6 @@ def _narrow_floats(name: str, size: str) -> Convert:
         raise SerializationError(msg) from None
     narrow = getattr(np, size)
     return lambda array: [None if cell is None else narrow(cell) for cell in _to_list(array)]
-
-
-def _wrong_time(kind: object) -> SerializationError:
-    msg = f"column 'time': it must have timestamps, dates or integers, not {kind}; convert it"
-    return SerializationError(msg)
 
 
 def _wrong_column(name: str, kind: object, *, temporal: bool) -> SerializationError:

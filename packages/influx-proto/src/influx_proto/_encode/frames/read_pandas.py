@@ -1,7 +1,8 @@
 """pandas frames as tables. A column is read by its dtype, and by nothing that pandas would guess.
 
-The index tells the times; it is a `DatetimeIndex` of any unit, naive (UTC is meant) or with a zone, or an index of
-`datetime` objects, as there are where their offsets differ. Times stay integers on their way.
+The index has the times; it is a `DatetimeIndex` of any unit, naive (UTC is meant) or with a zone, or an index of
+`datetime` objects, as there are where their offsets differ. A frame can have them in a column instead, which may also
+be of dates, or of integers in the precision of the write. Times stay integers on their way.
 
 Columns are numbers and booleans (numpy's dtypes, the nullable and the Arrow-backed ones), texts, categories of these,
 and objects. The frame is only looked at, a slice of rows at a time.
@@ -11,14 +12,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..._errors import SerializationError
 from ..._repr import short_repr
-from ..._time import unit
-from .model import Codes, Column, Reader, Slice, Table, column_names
-from .read_arrow import arrow_column, with_codes
+from ..._time import LAST, unit
+from .model import Codes, Column, Reader, Slice, Table, column_names, time_place, wrong_times
+from .read_arrow import arrow_column, arrow_times, scaled_times, times_reader, with_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,23 +30,47 @@ def is_frame(kind: type) -> bool:
     return issubclass(kind, getattr(sys.modules.get("pandas"), "DataFrame", ()))
 
 
-def read_pandas(frame: pd.DataFrame, _precision: str) -> Table:
+def is_series(kind: type) -> bool:
+    """Whether a class is pandas' Series."""
+    return issubclass(kind, getattr(sys.modules.get("pandas"), "Series", ()))
+
+
+def read_series(series: pd.Series[Any], precision: str, time_column: str | None) -> Table:
+    """Open a Series as a table of one column, which has its name.
+
+    Raises:
+        SerializationError: it has no name, or `time_column` is passed; others are those of `read_pandas`.
+    """
+    if time_column is not None:
+        msg = f"time_column: a Series has its times in its index and no column {short_repr(time_column)}; omit time_column"
+        raise SerializationError(msg)
+    if series.name is None:
+        msg = "the Series has no name, which is the field key; pass series.rename('...')"
+        raise SerializationError(msg)
+    return read_pandas(series.to_frame(), precision, None)
+
+
+def read_pandas(frame: pd.DataFrame, precision: str, time_column: str | None) -> Table:
     """Open a frame as a table.
 
     Args:
         frame: the frame. It is read while the slices are taken.
-        _precision: the unit of times that are integers, of which a frame has none.
+        precision: the unit of times that are integers.
+        time_column: the column with the times; None if they are in the index.
 
     Raises:
-        SerializationError: the index tells no times, a column is of a type that InfluxDB has no field for, or the names
-            of the columns are not distinct texts.
+        SerializationError: the index or the column does not have times, a column is of a type that InfluxDB has no
+            field for, or the names of the columns are not distinct texts.
     """
     names = column_names(frame.columns)
     count = len(frame)
+    at = None if time_column is None else time_place(names, time_column)
     # Before the columns, of which one that cannot be written may be the times that are missing there. A frame without
     # cells often has no proper index either.
-    times = _times(frame.index) if names and count else None
-    found = [_column(name, frame.iloc[:, at]) for at, name in enumerate(names)]
+    times = None
+    if len(names) > (at is not None) and count:
+        times = _times(frame.index) if at is None else _times_of_column(names[at], frame.iloc[:, at], precision)
+    found = [_column(name, frame.iloc[:, place]) for place, name in enumerate(names) if place != at]
     columns = [column for column, _ in found]
     if times is None:
         return Table(columns, lambda _: iter(()))
@@ -58,29 +83,72 @@ def read_pandas(frame: pd.DataFrame, _precision: str) -> Table:
 
 
 def _times(index: pd.Index[Any]) -> Reader:
-    import numpy as np  # noqa: PLC0415 - whoever has a frame has loaded it
-    import pandas as pd  # noqa: PLC0415 - as above
+    import pandas as pd  # noqa: PLC0415 - whoever has a frame has loaded it
 
     if isinstance(index, pd.DatetimeIndex):
-        instants: Any = (index if index.tz is None else index.tz_convert(None)).to_numpy()  # in UTC
-        ns = unit(np.datetime_data(instants.dtype)[0])
-        counts = instants.view("int64")
-
-        def integers(start: int, stop: int) -> Sequence[Any]:
-            absent = np.isnat(instants[start:stop]).tolist()
-            times = counts[start:stop].tolist()
-            return [None if missing else time * ns for time, missing in zip(times, absent, strict=True)]
-
-        return Reader(integers, lambda start, stop: (counts[start:stop], ns))
+        return _instants(index)
     if index.dtype == object and not isinstance(index, pd.MultiIndex):
         objects = index.to_numpy()
         if all(isinstance(time, datetime) for time in objects):
-
-            def datetimes(start: int, stop: int) -> Sequence[Any]:
-                return [None if time is pd.NaT else time for time in objects[start:stop]]
-
-            return Reader(datetimes, _no_array)
+            return _objects_as_times(objects)
     raise _wrong_index(index)
+
+
+def _times_of_column(name: str, values: pd.Series[Any], precision: str) -> Reader:
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    dtype: Any = values.dtype
+    if isinstance(dtype, pd.ArrowDtype):
+        to_integers, ns = arrow_times(name, dtype.pyarrow_dtype, precision)
+        return times_reader(to_integers(_as_arrow(values.array)), ns)
+    if isinstance(dtype, pd.CategoricalDtype):
+        raise wrong_times(name, dtype)
+    if dtype.kind == "M":
+        return _instants(pd.DatetimeIndex(values))
+    if dtype.kind in {"i", "u"}:
+        return _integers_as_times(_column(name, values)[1], unit(precision))
+    if pd.api.types.is_object_dtype(dtype):
+        objects = values.to_numpy()
+        if all(time is None or isinstance(time, date) for time in objects):
+            return _objects_as_times(objects)
+    raise wrong_times(name, dtype, f"; frame[{name!r}] = pandas.to_datetime(frame[{name!r}], utc=True) may do it")
+
+
+def _instants(index: pd.DatetimeIndex) -> Reader:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    instants: Any = (index if index.tz is None else index.tz_convert(None)).to_numpy()  # in UTC
+    ns = unit(np.datetime_data(instants.dtype)[0])
+    counts = instants.view("int64")
+
+    def integers(start: int, stop: int) -> Sequence[Any]:
+        absent = np.isnat(instants[start:stop]).tolist()
+        times = counts[start:stop].tolist()
+        return [None if missing else time * ns for time, missing in zip(times, absent, strict=True)]
+
+    return Reader(integers, lambda start, stop: (counts[start:stop], ns))
+
+
+def _integers_as_times(reader: Reader, ns: int) -> Reader:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    def array(start: int, stop: int) -> tuple[Any, int] | None:
+        counts = reader.array(start, stop)
+        if isinstance(counts, np.ma.MaskedArray) or int(counts.max()) > LAST:
+            return None
+        return counts.astype("int64", copy=False), ns
+
+    return Reader(lambda start, stop: scaled_times(reader.cells(start, stop), ns), array)
+
+
+def _objects_as_times(objects: Any) -> Reader:
+    """Read an array of `date` and `datetime` objects, None and NaT."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    def datetimes(start: int, stop: int) -> Sequence[Any]:
+        return [None if time is pd.NaT else time for time in objects[start:stop]]
+
+    return Reader(datetimes, _no_array)
 
 
 def _wrong_index(index: pd.Index[Any]) -> SerializationError:
@@ -95,13 +163,20 @@ def _wrong_index(index: pd.Index[Any]) -> SerializationError:
     elif isinstance(index, pd.PeriodIndex):
         advice = "a period is no time; frame.to_timestamp() takes the beginning of each"
     elif isinstance(index, pd.RangeIndex):
-        advice = "its numbers are no times; frame.set_index('time') makes an index of the column that has them"
+        advice = (
+            "its numbers are not times; pass time_column= to name the column that has them, or frame.set_index(...)"
+        )
     elif pd.api.types.is_numeric_dtype(index.dtype):
         advice = "a number is no time without its unit; frame.index = pandas.to_datetime(frame.index, unit=...)"
     else:
         advice = "frame.index = pandas.to_datetime(frame.index, utc=True) makes times of it where it tells any"
     msg = f"the index of the frame must be a DatetimeIndex, not a {kind} of {index.dtype}: {advice}"
     return SerializationError(msg)
+
+
+def _as_arrow(array: Any) -> Any:
+    found = array.__arrow_array__()
+    return found.combine_chunks() if hasattr(found, "combine_chunks") else found
 
 
 def _no_array(_start: int, _stop: int) -> None:
@@ -117,8 +192,7 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
     array: Any = values.array
 
     def arrow(start: int, stop: int) -> Any:
-        found = array[start:stop].__arrow_array__()
-        return found.combine_chunks() if hasattr(found, "combine_chunks") else found
+        return _as_arrow(array[start:stop])
 
     if isinstance(dtype, np.dtype):
         return _numpy_column(name, values.to_numpy())
