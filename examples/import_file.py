@@ -24,7 +24,7 @@ from influx_requests import InfluxDBClient
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from influx_proto import BatchWriter
 
@@ -59,13 +59,6 @@ def open_csv(path: Path, time: str, types: dict[str, Any]) -> Generator[tuple[in
         yield None, reader.schema, reader
 
 
-def rename_time(schema: Any, batches: Iterable[Any], time: str) -> tuple[Any, Iterator[Any]]:
-    """Rename the column of the timestamps to `time`, which `write` requires."""
-    names = ["time" if name == time else name for name in schema.names]
-    fields = [field.with_name(name) for name, field in zip(names, schema, strict=True)]
-    return pa.schema(fields), (batch.rename_columns(names) for batch in batches)
-
-
 def parse_type(text: str) -> tuple[str, str]:
     """Parse `fare=float`."""
     column, _, type_name = text.rpartition("=")
@@ -91,8 +84,14 @@ def import_file(client: InfluxDBClient, options: argparse.Namespace) -> int:
         with client.batch_writer(max_lines=ROWS, max_pending=2 * ROWS, on_progress=show) as writer:
             # One table for the whole file, so that errors have the row number. It is read lazily, and reading pauses
             # while `max_pending` lines are pending.
-            table = pa.RecordBatchReader.from_batches(*rename_time(schema, batches, options.time))
-            writer.write(table, options.measurement, tag_columns=options.tag, precision=options.precision)
+            table = pa.RecordBatchReader.from_batches(schema, batches)
+            writer.write(
+                table,
+                options.measurement,
+                tag_columns=options.tag,
+                time_column=options.time,
+                precision=options.precision,
+            )
     return writer.written
 
 

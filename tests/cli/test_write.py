@@ -175,6 +175,15 @@ def test_parquet_with_timestamps(here: Path, client: InfluxDBClient, capsys: pyt
     pq.write_table(table.drop_columns(["when"]).append_column("time", pa.array([1, None, 3])), here / "m.parquet")
     assert main([*command]) == 1
     assert "row 2: measurement 'm': a row has no timestamp" in capsys.readouterr().err
+    invalid = pa.array([b"a", b"\xff", b"c"], pa.binary())
+    texts = pa.Array.from_buffers(pa.string(), 3, invalid.buffers())
+    for column in ("host", "measurement"):
+        pq.write_table(pa.table({"time": [1, 2, 3], column: texts, "v": [1, 2, 3]}), here / "m.parquet")
+        tags = ["--measurement", "m", "--tag-columns", "host"] if column == "host" else []
+        assert main(["write", "m.parquet", *tags]) == 1
+        error = capsys.readouterr().err
+        assert "m.parquet: row 2: " in error
+        assert "b'\\xff' is not valid UTF-8" in error
     (here / "m.parquet").write_bytes(b"x")
     assert main([*command]) == 1
     assert "not a Parquet file" in capsys.readouterr().err

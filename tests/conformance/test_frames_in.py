@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pytest
 from influx_proto import SerializationError
 
@@ -67,6 +68,26 @@ def test_arrow_data_is_stored_like_the_frame(client: Any, frame: pd.DataFrame, l
     assert len(expected) == 3
 
 
+@pytest.mark.parametrize("kind", ["pandas", "pyarrow", "polars", "series"])
+@pytest.mark.parametrize("in_background", [False, pytest.param(True, marks=pytest.mark.needs("background"))])
+def test_times_in_a_column_and_series(client: Any, kind: str, in_background: bool) -> None:
+    data: Any = pd.DataFrame({"when": pd.to_datetime([1, 2], unit="s"), "v": [0.5, 1.5]})
+    options = {"time_column": "when"}
+    match kind:
+        case "pyarrow":
+            data = pa.Table.from_pandas(data)
+        case "polars":
+            data = pl.DataFrame(data)
+        case "series":
+            data, options = data.set_index("when")["v"], {}
+    if in_background:
+        with client.batch_writer() as writer:
+            writer.write(data, "m", **options)
+    else:
+        client.write(data, "m", **options)
+    assert points(client) == [{"time": 10**9, "v": 0.5}, {"time": 2 * 10**9, "v": 1.5}]
+
+
 def test_any_unit_of_the_index_and_precision_of_the_write(client: Any) -> None:
     times = ["1969-12-31T23:59:59", "1970-01-01", "2024-07-01"]
     units: list[Any] = ["s", "ms", "us", "ns"]
@@ -122,7 +143,7 @@ def test_frames_from_an_async_iterable(client: Any, driver: Any) -> None:
             yield pd.DataFrame({"v": [number]}, index=pd.DatetimeIndex([number]))
 
     if driver.backend is None:
-        with pytest.raises(SerializationError, match="awaiting client"):
+        with pytest.raises(SerializationError, match="async client"):
             client.write(arriving(), "m")
         return
     assert client.write(arriving(), "m") is True

@@ -40,6 +40,8 @@ def check_sync() -> None:
         assert_type(client.execute(ops.ping()), ServerInfo)
         assert_type(client.query("SELECT 1", timeout=5), QueryResult)
         assert_type(client.write("m v=1", timeout=Timeout(total=5)), bool)
+        assert_type(client.write(object(), "m", tag_columns=iter(["t"]), time_column="when"), bool)
+        client.write("m v=1", time_column=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         with client.query_chunks("SELECT 1", chunk_size=5) as chunks:
             assert_type(chunks, Iterator[QueryResult])
         with client.query_points("SELECT 1") as points:
@@ -75,7 +77,7 @@ async def check_async() -> None:
             assert_type(chunks, AsyncIterator[QueryResult])
         async with client.batch_writer(max_lines=5, spool=Spool("spool", sync=True)) as writer:
             assert_type(writer, AsyncBatchWriter)
-            assert_type(await writer.write("m v=1"), Receipt)
+            assert_type(await writer.write("m v=1", tag_columns={"t": 1}, time_column="when"), Receipt)
     async with influx_trio.AsyncInfluxDBClient.from_url("http://localhost") as other:
         assert_type(other, influx_trio.AsyncInfluxDBClient)
         assert_type(await other.ping(), ServerInfo)

@@ -35,6 +35,7 @@ class ParquetSource:
         self.name = path
         try:
             self._file = parquet.ParquetFile(path)
+            names = self._file.schema_arrow.names
         except (OSError, ValueError) as error:  # the bases of pyarrow's exceptions
             msg = f"{path}: not a Parquet file: {error}"
             raise CommandError(msg) from error
@@ -43,7 +44,6 @@ class ParquetSource:
         self._tag_columns = tuple(tag_columns)
         self._time_column = time_column
         self._precision = precision
-        names = self._file.schema_arrow.names
         for column, option in (
             (time_column, "--time-column"),
             *((tag, "--tag-columns") for tag in tag_columns),
@@ -86,7 +86,12 @@ class ParquetSource:
         column = table.column("measurement")
         rest = table.drop_columns(["measurement"])
         parts = []
-        for name in self._compute.unique(column).to_pylist():
+        try:
+            names = self._compute.unique(column).to_pylist()
+        except UnicodeDecodeError as error:
+            msg = f"the measurement {error.object!r} is not valid UTF-8; decode it with the encoding that it has"
+            raise SerializationError(msg) from None
+        for name in names:
             if not isinstance(name, str):
                 msg = f"column 'measurement' must be text, not {name!r}"
                 raise SerializationError(msg)
