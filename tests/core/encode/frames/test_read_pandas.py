@@ -524,7 +524,7 @@ def test_a_series_is_a_frame_of_one_column(rows: int) -> None:
 
 
 def test_a_series_of_objects_and_of_a_subclass() -> None:
-    class Mine(pd.Series):  # type: ignore[type-arg]
+    class Mine(pd.Series):
         pass
 
     times = frame(v=[1, 2]).index
@@ -563,8 +563,8 @@ TIME_COLUMNS: dict[str, Any] = {
     "datetime64[s]": STAMPS.as_unit("s"),
     "datetime64[ns]": STAMPS.as_unit("ns"),
     "datetime64[us, zone]": STAMPS.tz_localize("UTC").tz_convert("Asia/Tokyo").as_unit("us"),
-    "timestamp[ms][pyarrow]": pd.array(STAMPS.as_unit("ms"), pd.ArrowDtype(pa.timestamp("ms"))),
-    "timestamp[us, zone][pyarrow]": pd.array(STAMPS.tz_localize("UTC"), pd.ArrowDtype(pa.timestamp("us", "UTC"))),
+    "timestamp[ms][pyarrow]": STAMPS.as_unit("ms").astype("timestamp[ms][pyarrow]"),
+    "timestamp[us, zone][pyarrow]": STAMPS.tz_localize("UTC").astype("timestamp[us, UTC][pyarrow]"),
     "int64": SECONDS,
     "int32": np.array(SECONDS, "i4"),
     "Int64": pd.array(SECONDS, "Int64"),
