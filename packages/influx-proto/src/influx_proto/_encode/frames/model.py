@@ -129,8 +129,10 @@ def table_columns(tag_columns: object, time_column: object) -> tuple[tuple[str, 
     Raises:
         ValueError: an argument has another type, `tag_columns` is a single str, or a column is in both.
     """
+    if type(tag_columns) is tuple and not tag_columns and time_column is None:
+        return (), None  # the default, in every small write
     try:
-        items = None if isinstance(tag_columns, str | bytes) else iter(tag_columns)  # type: ignore[call-overload]
+        items = None if isinstance(tag_columns, (str, bytes)) else iter(tag_columns)  # type: ignore[call-overload]
     except TypeError:
         items = None
     if items is None:
