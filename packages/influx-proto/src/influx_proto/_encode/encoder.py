@@ -397,7 +397,7 @@ class Encoder:
 
     def _reject(self, value: object) -> NoReturn:
         msg = (
-            f"cannot write {_a(value)} ({short_repr(value)}); pass line protocol as str or bytes, a mapping with 'fields', "
+            f"cannot write {_a(value)} ({short_repr(value)}); pass raw line protocol, a mapping with 'fields', "
             "an object of a @lineprotocol class, a DataFrame, Series or Arrow table, or an iterable of these"
         )
         raise SerializationError(msg)

@@ -146,7 +146,7 @@ def table_columns(tag_columns: object, time_column: object) -> tuple[tuple[str, 
         names.append(str.__str__(name))
     if time_column is not None:
         if not isinstance(time_column, str):
-            msg = f"time_column: must be the name of a column, not {type(time_column).__name__} ({short_repr(time_column)})"
+            msg = f"time_column: must be a column name, got {type(time_column).__name__} {short_repr(time_column)}"
             raise ValueError(msg)
         if time_column in names:
             msg = f"time_column: {short_repr(time_column)} is also in tag_columns; remove it from one of them"

@@ -42,7 +42,7 @@ def read_series(series: pd.Series[Any], precision: str, time_column: str | None)
         SerializationError: it has no name, or `time_column` is passed; others are those of `read_pandas`.
     """
     if time_column is not None:
-        msg = f"time_column: a Series has its times in its index and no column {short_repr(time_column)}; omit time_column"
+        msg = f"time_column: the timestamps of a Series are in its index; omit time_column={short_repr(time_column)}"
         raise SerializationError(msg)
     if series.name is None:
         msg = "the Series has no name, which is the field key; pass series.rename('...')"
