@@ -542,7 +542,7 @@ def test_a_series_of_objects_and_of_a_subclass() -> None:
         (lambda series: series.rename(5), {}, "'m': the name of a column must be a str, not int"),
         (lambda series: series.rename("time"), {}, "'m', field 'time'|cannot be called 'time'"),
         (lambda series: series.reset_index(drop=True), {}, "'m': the index of the frame must be a DatetimeIndex"),
-        (lambda series: series, {"time_column": "v"}, "time_column: a Series has its times in its index"),
+        (lambda series: series, {"time_column": "v"}, "time_column: the timestamps of a Series are in its index"),
         (lambda series: series, {"tag_columns": ["t"]}, "tag_columns: there is no column 't'"),
         (lambda series: series.astype("timedelta64[s]"), {}, "column 'v': .*timedelta64"),
         (lambda series: series.astype("float") * math.inf, {}, "^row 0 .*field 'v': .*infinite"),
@@ -682,7 +682,7 @@ def test_there_is_no_such_time_column() -> None:
 @pytest.mark.parametrize("build", [serialize, serialize_batches, write, write_batches])
 @pytest.mark.parametrize(
     ("time_column", "why"),
-    [(5, r"must be the name of a column, not int \(5\)"), (["t"], "not list"), ("t", "'t' is also in tag_columns")],
+    [(5, r"must be a column name, got int 5"), (["t"], "got list"), ("t", "'t' is also in tag_columns")],
 )
 def test_wrong_time_columns(build: Any, time_column: object, why: str) -> None:
     with pytest.raises(ValueError, match=f"^time_column: .*{why}"):
