@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import Headers, InfluxDBError, Op, QueryResult, ops
 from influx_proto._decode.msgpack import MessagePackDocuments
+from influx_proto._decode.msgpack_cells import CellSource
 from influx_proto._errors import ProtocolError
 from influx_proto._result.packed import PackedRows
 
@@ -350,3 +351,47 @@ def test_frames_are_the_same() -> None:
     ]
     whole = ops.query("SELECT 1").read(200, MSGPACK, b"".join(response))
     pd.testing.assert_frame_equal(frame(*response), whole.to_pandas(), check_exact=True)
+
+
+def _with_rows(rows: bytes) -> bytes:
+    document = packed({"results": [{"statement_id": 0, "series": [{"columns": ["v"], "values": "rows"}]}]})
+    return document.replace(packed("rows"), rows)
+
+
+_LIKE_A_ROW = b"\xdc\x00\xc8\x01\x01"
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_whole"),
+    [
+        (b"\xdc\x01\x00" + (b"\xdd\xff\xff\xff\xff\xcb" + bytes(8)) * 300, False),
+        (b"\xdd\xff\xff\xff\xff" + b"\x91\xcb" + bytes(8), False),
+        (b"\xdc\x00\x64" + (b"\xdc\x00\xc8" + b"\x01" * 199 + b"\xd9\xc8" + _LIKE_A_ROW * 40) * 100, True),
+        (b"\xdc\x00\x64" + (b"\xdc\x00\xc8" + b"\x01" * 199 + b"\xaf" + _LIKE_A_ROW * 3) * 100, True),
+    ],
+    ids=["wide rows", "many rows", "many lookalikes", "some lookalikes"],
+)
+def test_work_is_linear(rows: bytes, is_whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that promise 2**32 cells, and strings that look like the beginnings of rows."""
+    data = _with_rows(rows)
+    work = 0
+    sizes = CellSource._sizes
+
+    def counted(source: CellSource, offsets: Any, tags: Any) -> Any:
+        nonlocal work
+        work += len(offsets)
+        if work > 12 * len(data):
+            pytest.fail("more places were looked at than the document has bytes")
+        return sizes(source, offsets, tags)
+
+    monkeypatch.setattr(CellSource, "_sizes", counted)
+    documents, failed = [], False
+    decoder = MessagePackDocuments(packed=True)
+    try:
+        documents = decoder.feed(data) + decoder.close()
+    except ProtocolError as error:
+        failed = "was cut inside" in str(error)
+    assert failed is not is_whole
+    if is_whole:
+        ordinary = MessagePackDocuments()
+        assert exact(documents) == exact(ordinary.feed(data) + ordinary.close())

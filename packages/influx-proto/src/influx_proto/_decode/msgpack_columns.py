@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: Fewer are decoded faster one by one.
 _FEWEST_ROWS: Final = 500
 
+#: Places that look like the start of a row, for each row. With more, to walk them all would take longer than to decode.
+_MOST_LOOKALIKES: Final = 4
+
 _COLUMNS: Final = b"\xa7columns"
 _VALUES: Final = b"\xa6values"
 
@@ -84,7 +87,8 @@ def _document(data: bytes, begin: int, end: int) -> _Document | None:
         return None
     count, rows = _array(data, values)
     width, first_cell = _array(data, rows)
-    if not count or not width:
+    # Each cell has at least one byte: a row cannot be wider than what follows, whatever its head promises.
+    if not count or not width or count * (first_cell - rows + width) > end - rows:
         return None
     kind = data[columns:values] + data[rows : first_cell + 1]
     return _Document(begin, end, values, rows, count, data[rows:first_cell], width, kind)
@@ -142,6 +146,8 @@ def _starts(source: CellSource, data: bytes, group: list[_Document], counts: Pla
     edges = np.searchsorted(starts, [(document.rows, document.end) for document in group])
     for document, (low, high) in zip(group, edges.tolist(), strict=True):
         part = starts[low:high]
+        if len(part) > _MOST_LOOKALIKES * document.count:
+            return None
         if len(part) != document.count:  # there are bytes that look like it within cells
             part = _chained(part, source.ends(part + len(head), document.width))[: document.count]
         if len(part) != document.count or part[0] != document.rows:
@@ -154,14 +160,14 @@ def _chained(starts: Places, ends: Places) -> Places:
     """Give the starts of rows each of which begins where the one before ends; what lies within a row is none."""
     following = np.searchsorted(starts, ends)
     # Most rows are followed by the next start; where it is another one, those between are jumped over.
-    jumps = np.append(np.flatnonzero(following != np.arange(1, len(starts) + 1)), len(starts) - 1)
-    kept = []
+    jumps = np.flatnonzero(following != np.arange(1, len(starts) + 1))
+    kept = np.ones(len(starts), np.bool_)
     at = 0
-    while at < len(starts):
-        jump = int(jumps[np.searchsorted(jumps, at)])
-        kept.append(starts[at : jump + 1])
-        at = max(int(following[jump]), jump + 1)
-    return np.concatenate(kept) if kept else starts
+    for jump, after in zip(jumps.tolist(), following[jumps].tolist(), strict=True):
+        if jump >= at:
+            at = max(after, jump + 1)
+            kept[jump + 1 : at] = False
+    return starts[kept]
 
 
 def _with_rows(data: bytes, document: _Document, end: int, rows: PackedRows) -> dict[str, Any] | None:
