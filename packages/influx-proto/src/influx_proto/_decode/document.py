@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from .._errors import ProtocolError
+from .._repr import short_repr
+
+#: Why a document cannot be decoded: it exceeds the interpreter's recursion limit.
+TOO_DEEP: Final = "the response nests arrays or maps too deeply; InfluxDB nests 7 levels"
 
 
 class DocumentDecoder(Protocol):
@@ -113,5 +117,5 @@ def in_json_shape(document: Any) -> dict[str, Any]:
                 if not series.get("values", True):
                     del series["values"]
     except (AttributeError, TypeError):
-        raise ProtocolError(f"not the shape of an InfluxDB answer: {str(document)[:200]}") from None
+        raise ProtocolError(f"not the shape of an InfluxDB answer: {short_repr(document)}") from None
     return document  # type: ignore[no-any-return]  # it behaved like one above

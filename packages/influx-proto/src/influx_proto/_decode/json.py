@@ -21,7 +21,7 @@ import msgspec
 
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
-from .document import PushDecoder, in_json_shape
+from .document import TOO_DEEP, PushDecoder, in_json_shape
 
 #: How much of an answer that is none is quoted.
 _EXCERPT: Final = 400
@@ -153,12 +153,14 @@ class JSONDocuments(PushDecoder):
 
 
 def _decode(data: bytearray) -> dict[str, Any]:
-    """Decode one document, to any depth and with any integers; text that is not UTF-8 gets replacement characters."""
+    """Decode one document with any integers; text that is not UTF-8 gets replacement characters."""
     try:
         document = _DECODER.decode(data)
     except Exception:  # noqa: BLE001 - msgspec's versions raise different classes for text that is not UTF-8
         try:
             document = _floats_for_huge(msgspec.json.decode(data.decode("utf-8", "replace")))
+        except RecursionError:
+            raise ProtocolError(f"{TOO_DEEP}: {_excerpt(data)}") from None
         except Exception as error:
             raise ProtocolError(f"the answer is not JSON ({error}): {_excerpt(data)}") from error
     return in_json_shape(document)

@@ -23,7 +23,7 @@ import msgspec
 
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
-from .document import PushDecoder, in_json_shape
+from .document import TOO_DEEP, PushDecoder, in_json_shape
 from .msgpack_format import COUNT, SIZES, WIDTH, Walk, extension
 
 #: How a document begins: a map of one key.
@@ -168,9 +168,15 @@ def _decode(data: bytearray) -> Any:
         return _DECODER.decode(data)
     except ProtocolError:
         raise
+    except RecursionError:
+        raise ProtocolError(f"{TOO_DEEP}: {_excerpt(data)}") from None
     except Exception as error:
-        with suppress(Exception):
+        try:
             return _value(data, 0)[0]
+        except RecursionError:
+            raise ProtocolError(f"{TOO_DEEP}: {_excerpt(data)}") from None
+        except Exception:  # noqa: BLE001, S110 - the decoder's error says more
+            pass
         raise ProtocolError(f"the answer is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
 
 

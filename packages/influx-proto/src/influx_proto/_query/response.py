@@ -11,6 +11,7 @@ from .._decode.formats import decoder_for
 from .._errors import ProtocolError
 from .._http.error_response import ErrorReceiver, not_influxdb
 from .._http.messages import Headers
+from .._repr import short_repr
 from .._result.errors import QueryError, QueryErrorDatabaseNotFound
 from .._result.result import QueryResult, join
 from .._runtime.op import Decoder
@@ -173,15 +174,15 @@ class _ChunkDecoder:
             if self._error is not None:
                 break  # statements after an error are "not executed"
             if "error" in document:
-                self._fail(str(document["error"]), None)
+                self._fail(_text(document["error"]), None)
                 break
             if document and "results" not in document:
-                raise not_influxdb(self._status, self._headers, repr(document).encode())
+                raise not_influxdb(self._status, self._headers, short_repr(document).encode())
             good: list[dict[str, Any]] = []
             for result in document.get("results", ()):
-                statement = result.get("statement_id", self._next_statement)
+                statement = _statement(result, self._next_statement)
                 if "error" in result:
-                    self._fail(str(result["error"]), statement)
+                    self._fail(_text(result["error"]), statement)
                     break
                 if not all(map(_is_series, result.get("series", ()))):
                     msg = (
@@ -212,6 +213,17 @@ class _ChunkDecoder:
         self._error = error_class(self._status, message, self._headers)
         self._error.statement_id = statement
         self._error.retryable = message.startswith(_TRANSIENT)
+
+
+def _text(error: object) -> str:
+    return error if isinstance(error, str) else short_repr(error)
+
+
+def _statement(result: dict[str, Any], following: int) -> int:
+    statement = result.get("statement_id", following)
+    if not isinstance(statement, int):
+        raise ProtocolError(f"not the shape of an InfluxDB answer: statement_id is {short_repr(statement)}")
+    return statement
 
 
 def _is_series(series: dict[str, Any]) -> bool:

@@ -1,0 +1,53 @@
+"""Responses to queries that no InfluxDB sends: an error of this library says what is wrong with them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import pytest
+from influx_proto import Headers, InfluxDBError, ProtocolError, QueryResult, ops
+
+JSON = "application/json"
+MSGPACK = "application/x-msgpack"
+
+#: Where something of any depth stands in a document: of JSON, and of MessagePack.
+DOCUMENTS = {
+    "cell": (b'{"results":[{"series":[{"columns":["v"],"values":[[%b]]}]}]}',
+             b"\x81\xa7results\x91\x81\xa6series\x91\x82\xa7columns\x91\xa1v\xa6values\x91\x91%b"),
+    "results": (b'{"results":%b}', b"\x81\xa7results%b"),
+    "error": (b'{"error":%b}', b"\x81\xa5error%b"),
+    "error of a statement": (b'{"results":[{"error":%b}]}', b"\x81\xa7results\x91\x81\xa5error%b"),
+    "number of a statement": (b'{"results":[{"statement_id":%b}]}', b"\x81\xa7results\x91\x81\xacstatement_id%b"),
+    "another key": (b'{"code":%b}', b"\x81\xa7results\x91\x81\xa4code%b"),
+}  # fmt: skip
+
+
+def read(content_type: str, body: bytes) -> QueryResult:
+    return ops.query("SELECT v FROM m").read(200, Headers({"Content-Type": content_type}), body)
+
+
+def body_of(place: str, content_type: str, depth: int, *, is_utf8: bool) -> bytes:
+    in_json, in_msgpack = DOCUMENTS[place]
+    if content_type == JSON:
+        return in_json % (b"[" * depth + (b"1" if is_utf8 else b'"\xff"') + b"]" * depth)
+    return in_msgpack % (b"\x91" * depth + (b"\x01" if is_utf8 else b"\xa1\xff"))
+
+
+@pytest.mark.parametrize("is_utf8", [True, False])
+@pytest.mark.parametrize("content_type", [JSON, MSGPACK])
+@pytest.mark.parametrize("place", DOCUMENTS)
+def test_deep_nesting(place: str, content_type: str, is_utf8: bool) -> None:
+    limit = sys.getrecursionlimit()
+    # Around the depths at which the decoders, and whatever else descends, exceed the recursion limit.
+    for depth in [*range(0, limit, 97), *range(limit - 20, limit + 2)]:
+        with contextlib.suppress(InfluxDBError):
+            read(content_type, body_of(place, content_type, depth, is_utf8=is_utf8))
+    with pytest.raises(ProtocolError, match="nests arrays or maps too deeply"):
+        read(content_type, body_of(place, content_type, 100_000, is_utf8=is_utf8))
+
+
+@pytest.mark.parametrize("number", [b'"1"', b"null", b"[]", b"1.5"])
+def test_a_number_of_a_statement_that_is_none(number: bytes) -> None:
+    with pytest.raises(ProtocolError, match="statement_id is "):
+        read(JSON, b'{"results":[{"statement_id":%b,"series":[]}]}' % number)
