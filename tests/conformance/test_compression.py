@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from influx_proto import ProtocolError, RetryPolicy, SerializationError, ops
+from influx_proto import ProtocolError, Request, RetryPolicy, SerializationError, StreamOp, ops
 
 from tests.servers.scripted import Drip, Receive, ScriptedServer, Send, chunked, reply, respond
 
@@ -154,10 +154,52 @@ def test_malformed_compressed_responses(connect: Callable[..., Any], encoding: s
             list(points)
 
 
-def test_decompression_bomb(connect: Callable[..., Any]) -> None:
+def test_decompression_bomb(connect: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The client rejects 1 GB of blanks, compressed to 1 MB, long before it has decompressed all of it."""
+    monkeypatch.setattr("influx_proto._http.compression._HARMLESS", 16 * 1024 * 1024)
     member = gzip.compress(b" " * 50_000_000)
     with ScriptedServer([reply(200, {**JSON, "Content-Encoding": "gzip"}, member * 20)]) as server:
-        with pytest.raises(ProtocolError, match=r"grew from \d+ to over \d+ bytes") as caught:
+        with pytest.raises(ProtocolError, match=r"grew from \d+ to over \d+ bytes.*gzip=False") as caught:
             connect(server.url, gzip=True, retry=ONCE).query("SELECT v FROM m")
     assert int(str(caught.value).split(" over ")[1].split()[0]) < 60_000_000
+
+
+def test_sparse_table_with_many_columns(connect: Callable[..., Any]) -> None:
+    """gzip compresses the JSON of InfluxDB for 1000 fields to a 300th."""
+    columns = ",".join(f'"f{number}"' for number in range(1000)).encode()
+    rows = b",".join(b"[%d%b]" % (number, b",null" * 1000) for number in range(4000))
+    body = b'{"results":[{"series":[{"columns":["time",%b],"values":[%b]}]}]}' % (columns, rows)
+    coded = gzip.compress(body)
+    assert len(coded) < len(body) / 200
+    with ScriptedServer([reply(200, {**JSON, "Content-Encoding": "gzip"}, coded)]) as server:
+        result = connect(server.url, gzip=True, retry=ONCE).query("SELECT * FROM m")
+    assert len(result.series[0].values) == 4000
+
+
+class Sizes:
+    """Decoder that returns the size of each chunk."""
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    def feed(self, data: bytes) -> list[int]:
+        self.received += len(data)
+        return [len(data)]
+
+    def close(self) -> list[int]:
+        return []
+
+
+def test_compressed_stream_is_read_in_chunks(connect: Callable[..., Any]) -> None:
+    """Memory is bounded for any size of the decompressed response."""
+    sizes = Sizes()
+    op = StreamOp(Request("GET", "/query"), lambda _status, _headers: sizes)
+    body = gzip.compress(bytes(10_000_000)) * 10
+    with ScriptedServer([reply(200, {**JSON, "Content-Encoding": "gzip"}, body)]) as server:
+        with connect(server.url, retry=ONCE).stream(op) as items:
+            total = seen = 0
+            for size in items:
+                total += size
+                seen = max(seen, sizes.received - total)
+    assert total == 100_000_000
+    assert seen < 20_000_000

@@ -64,19 +64,56 @@ def test_plain_responses_bypass_decompression() -> None:
     assert decoded(reader, Headers()) is reader
 
 
-def test_memory_is_bounded() -> None:
-    chunks: list[int] = []
+class Counting(Reader):
+    """Returns an item for each chunk, or none before the end of the response."""
 
-    class Counting(Reader):
-        def feed(self, data: bytes) -> list[int]:
-            chunks.append(len(data))
-            return []
+    def __init__(self, *, items: bool) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self._items = items
 
-    reader: Any = decoded(Counting(), Headers({"Content-Encoding": "gzip"}))
-    with pytest.raises(ProtocolError, match="grew from"):
-        reader.feed(gzip.compress(b"\0" * 40_000_000))
-    assert max(chunks) <= 1024 * 1024
-    assert sum(chunks) < 20_000_000
+    def feed(self, data: bytes) -> list[int]:
+        self.sizes.append(len(data))
+        return [len(data)] if self._items else []
+
+
+@pytest.mark.parametrize("items", [True, False])
+def test_memory_is_bounded(items: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("influx_proto._http.compression._HARMLESS", 16_000_000)
+    counting = Counting(items=items)
+    reader: Any = decoded(counting, Headers({"Content-Encoding": "gzip"}))
+    body = gzip.compress(bytes(4_000_000)) * 10
+    if items:  # the limit applies to each item
+        reader.feed(body)
+        assert sum(counting.sizes) == 40_000_000
+    else:
+        with pytest.raises(ProtocolError, match="grew from"):
+            reader.feed(body)
+        assert 14_000_000 < sum(counting.sizes) <= 16_000_000
+    assert max(counting.sizes) <= 1024 * 1024
+
+
+def test_work_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that wait to be decompressed are not copied again for each chunk."""
+    work = 0
+
+    class Inflater:
+        def __init__(self, window: int) -> None:
+            self._real = zlib.decompressobj(window)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+        def decompress(self, data: bytes, length: int) -> bytes:
+            nonlocal work
+            work += len(data)
+            return self._real.decompress(data, length)
+
+    monkeypatch.setattr("influx_proto._http.compression._new_inflater", Inflater)
+    body = gzip.compress(bytes(10_000_000)) * 5
+    reader: Any = decoded(Counting(items=True), Headers({"Content-Encoding": "gzip"}))
+    reader.feed(body)
+    assert work < 16 * len(body)
 
 
 def test_body_is_compressed_if_that_is_smaller() -> None:

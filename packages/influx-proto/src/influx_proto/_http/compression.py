@@ -23,10 +23,12 @@ _LEVEL = 1
 _GZIP = 16 + zlib.MAX_WBITS
 GZIP_MAGIC = b"\x1f\x8b"
 
-#: An answer may grow by this factor once it is larger than that many bytes. Deflate can do a thousandfold, which no
-#: table of points reaches: a few bytes that unfold to what fills the memory are no answer of InfluxDB.
+#: A response of more than `_HARMLESS` bytes may grow by this factor. Deflate compresses by up to 1000, and a wide table
+#: with many missing values by 400.
 _GROWTH = 200
-_HARMLESS = 16 * 1024 * 1024
+_HARMLESS = 256 * 1024 * 1024
+#: Bytes that are decompressed in one go, and the most that are made of them before the reader receives them.
+_PORTION = 16 * 1024
 _PIECE = 1024 * 1024
 
 
@@ -78,6 +80,13 @@ def decoded(reader: ReaderT, headers: Headers) -> ReaderT:
     return cast("ReaderT", _Decoding(reader, coding))
 
 
+def portions(reader: object, data: bytes) -> Iterable[bytes]:
+    """Split bytes of a compressed response, so that its reader returns few items at a time."""
+    if not isinstance(reader, _Decoding):
+        return (data,)
+    return (data[at : at + _PORTION] for at in range(0, len(data), _PORTION))
+
+
 class _Decoding(Generic[ReaderT]):
     """Removes a content coding before its reader sees the bytes."""
 
@@ -88,21 +97,24 @@ class _Decoding(Generic[ReaderT]):
         self._reader = reader
         self._is_gzip = coding != "deflate"
         self._inflater: _Inflater | None = None
+        # Since the last item that the reader returned: bytes received, and bytes passed to it.
         self._received = 0
         self._given = 0
 
     def feed(self, data: bytes) -> list[object]:
         """Take more bytes; give what the reader gives for them."""
         items: list[object] = []
+        for portion in portions(self, data):
+            self._feed(portion, items)
+        return items
+
+    def _feed(self, data: bytes, items: list[object]) -> None:
         while data:
             if self._inflater is None or self._inflater.eof:
                 if self._inflater is not None and not self._is_gzip:
-                    break  # what follows the end is nobody's
+                    return  # deflate has no second member: ignore what follows its end
                 self._inflater = self._begin(data)  # gzip allows several members, one after another
-            self._received += len(data)
             data = self._inflate(self._inflater, data, items)
-            self._received -= len(data)
-        return items
 
     def close(self) -> object:
         """Take the end of the answer."""
@@ -124,12 +136,17 @@ class _Decoding(Generic[ReaderT]):
             except zlib.error as error:
                 msg = f"the answer is garbled: {error}"
                 raise ProtocolError(msg, retryable=True) from error
+            self._received += len(data) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
             self._given += len(piece)
             if self._given > max(_HARMLESS, self._received * _GROWTH):
-                msg = f"the answer grew from {self._received} to over {self._given} bytes when decompressed"
+                msg = (
+                    f"the response grew from {self._received} to over {self._given} bytes when decompressed; "
+                    "if the server is trusted, pass gzip=False or read the result as a stream"
+                )
                 raise ProtocolError(msg)
-            if piece:
-                items.extend(self._reader.feed(piece) or ())
+            if piece and (new := self._reader.feed(piece)):
+                items.extend(new)
+                self._received = self._given = 0
             data = inflater.unconsumed_tail
             if inflater.eof or (not data and len(piece) < _PIECE):
                 return inflater.unused_data

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from .._http.auth import aauthorized, authorized
-from .._http.compression import decoded
+from .._http.compression import decoded, portions
 from .._http.messages import Headers, Request
 from .._http.observer import Exchange
 from .._http.timeout import Timeout
@@ -156,6 +156,7 @@ class _Items(Generic[T]):
         self._body = body
         self._decoder = decoder
         self._record = record
+        self._portions: deque[bytes] = deque()
         self._ready: deque[T] = deque()
         self._ended = False
 
@@ -166,9 +167,12 @@ class _Items(Generic[T]):
         while not self._ready:
             if self._ended:
                 raise StopIteration
+            if self._portions:
+                self._ready.extend(self._decoder.feed(self._portions.popleft()))
+                continue
             for data in self._body:
                 self._record.received += len(data)
-                self._ready.extend(self._decoder.feed(data))
+                self._portions.extend(portions(self._decoder, data))
                 break
             else:
                 self._ended = True
@@ -183,6 +187,7 @@ class _AsyncItems(Generic[T]):
         self._body = body
         self._decoder = decoder
         self._record = record
+        self._portions: deque[bytes] = deque()
         self._ready: deque[T] = deque()
         self._ended = False
 
@@ -193,9 +198,12 @@ class _AsyncItems(Generic[T]):
         while not self._ready:
             if self._ended:
                 raise StopAsyncIteration
+            if self._portions:
+                self._ready.extend(self._decoder.feed(self._portions.popleft()))
+                continue
             async for data in self._body:
                 self._record.received += len(data)
-                self._ready.extend(self._decoder.feed(data))
+                self._portions.extend(portions(self._decoder, data))
                 break
             else:
                 self._ended = True
