@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from influx_proto import Place, SerializationError, check_lines, serialize, serialize_batches, split_lines
-from influx_proto._line_protocol.parse import parse_lines
+from influx_proto._line_protocol.parse import _Reader, parse_lines
 from influx_proto._line_protocol.parse_fast import PlainReader
 from influx_proto._line_protocol.scan import ScanError, scan_line
 from influx_proto._line_protocol.split import end_of_line
@@ -351,3 +351,57 @@ def test_field_with_two_types_is_rejected(line: str, types: tuple[str, str]) -> 
     [error] = check_lines(line)
     assert f'field type conflict: input field "t" is type {types[0]}, already exists as type {types[1]}' in str(error)
     assert list(check_lines("m t=1,t=2 1")) == []
+
+
+def test_errors_come_as_soon_as_their_lines() -> None:
+    """Without a valid line among them, and before the next part of a file is read."""
+    parts = iter([b"m v=\n" * 1000, b"m v=1\n"])
+    first = next(check_lines(parts))
+    assert first.place is not None
+    assert first.place.line == 1
+    assert next(parts) == b"m v=1\n"
+
+
+def test_errors_and_points_keep_their_order() -> None:
+    lines = b'm v=1\nm\n\nm s="a\nb",v=\nm v=2\n# c\nm v=\\\n'
+    for size in (1, 2, 5, len(lines)):
+        errors = list(check_lines(lines[at : at + size] for at in range(0, len(lines), size)))
+        assert [error.place and (error.place.line, error.place.column) for error in errors] == [(2, 2), (5, 6), (8, 5)]
+
+
+class CountedBytes(bytes):
+    """Counts the bytes that are searched."""
+
+    work = 0
+
+    def count(self, sub: Any, start: Any = 0, end: Any = None) -> int:
+        CountedBytes.work += (len(self) if end is None else end) - start
+        return super().count(sub, start, end)
+
+    def rfind(self, sub: Any, start: Any = 0, end: Any = None) -> int:
+        found = super().rfind(sub, start, end)
+        CountedBytes.work += (len(self) if end is None else end) - found
+        return found
+
+    def find(self, sub: Any, start: Any = 0, end: Any = None) -> int:
+        found = super().find(sub, start, end)
+        CountedBytes.work += (len(self) if found < 0 else found) - start
+        return found
+
+
+@pytest.mark.parametrize("line", [b"m v=", b"m", b"#\xff", b'm v="', b'm s="a\nb",v=', b"m v=1\xff"])
+@pytest.mark.parametrize("size", [100, 8_000])
+def test_work_is_linear(line: bytes, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of lines that are all rejected, and of strings that are not closed."""
+    monkeypatch.setattr(CountedBytes, "work", 0)
+
+    def counted_end(data: bytes, at: int) -> int:
+        end = end_of_line(data, at)
+        CountedBytes.work += end - at
+        return end
+
+    monkeypatch.setattr("influx_proto._line_protocol.parse.end_of_line", counted_end)
+    data = (line + b"\n") * (8_000 // len(line))
+    list(_Reader(1, unsigned=False, raises=False).read(CountedBytes(data), last=True))
+    list(check_lines(data[at : at + size] for at in range(0, len(data), size)))
+    assert CountedBytes.work < 12 * len(data)

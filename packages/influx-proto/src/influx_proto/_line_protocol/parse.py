@@ -7,7 +7,7 @@ any line, and follows the server step by step where the grammar does not tell wh
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._errors import Place, SerializationError
 from .._time import unit
@@ -65,8 +65,8 @@ def check_lines(
         SerializationError: a `str` cannot be encoded.
         ValueError: there is no such precision.
     """
-    refused: list[SerializationError] = []
-    return _check(_parse(_pieces(data), _Reader(unit(precision), unsigned=unsigned, refused=refused)), refused)
+    reader = _Reader(unit(precision), unsigned=unsigned, raises=False)
+    return (item for item in _parse(_pieces(data), reader) if isinstance(item, SerializationError))
 
 
 def split_lines(data: bytes | str | Iterable[bytes]) -> Iterator[bytes]:
@@ -118,39 +118,39 @@ def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield rest[begin:end]
 
 
-def _check(points: Iterable[Point], refused: list[SerializationError]) -> Iterator[SerializationError]:
-    for _ in points:
-        if refused:
-            yield from refused
-            refused.clear()
-    yield from refused
-
-
-def _parse(pieces: Iterable[bytes], reader: _Reader) -> Iterator[Point]:
+def _parse(pieces: Iterable[bytes], reader: _Reader) -> Iterator[Any]:
     rest = b""
+    enough = 0  # as in `_split`
     for piece in pieces:
         rest += piece
-        rest = rest[(yield from reader.read(rest, last=False)) :]
+        if len(rest) < enough:
+            continue
+        at = yield from reader.read(rest, last=False)
+        rest = rest[at:]
+        enough = 0 if at else 2 * len(rest)
     yield from reader.read(rest, last=True)
 
 
 class _Reader:
-    """Reads lines from a buffer, and knows how many were before it.
+    """Reads lines from a buffer, and counts the lines before it.
 
-    What is refused is raised, or added to `refused` where that is given.
+    Args:
+        unit: the unit of the timestamps, in nanoseconds.
+        unsigned: whether unsigned integers are accepted.
+        raises: whether the error of a rejected line is raised, or yielded in the place of the point.
     """
 
-    def __init__(self, unit: int, *, unsigned: bool, refused: list[SerializationError] | None = None) -> None:
+    def __init__(self, unit: int, *, unsigned: bool, raises: bool = True) -> None:
         self._unit = unit
         self._unsigned = unsigned
-        self._refused = refused
+        self._raises = raises
         from .parse_fast import PlainReader  # noqa: PLC0415 - not needed by those who only write, and slow to import
 
         self._plain = PlainReader(unit)
         self._lines_before = 0
 
-    def read(self, data: bytes, *, last: bool) -> Generator[Point, None, int]:
-        """Yield the points of all lines that are complete; return how many bytes these have."""
+    def read(self, data: bytes, *, last: bool) -> Generator[Point | SerializationError, None, int]:
+        """Yield the points, or errors, of all complete lines; return the number of bytes of these lines."""
         size = len(data)
         end = size if last else data.rfind(b"\n")  # without an LF there is no complete line
         lines = data[:end].split(b"\n") if end >= 0 else []
@@ -170,12 +170,12 @@ class _Reader:
                 stop = end_of_line(data, at)
                 if stop >= size and not last:
                     break
-                point = self._read_any(data, at, stop)
-                if point is not None:
-                    yield point
+                item = self._read_any(data, at, stop, self._lines_before + number)
+                if item is not None:
+                    yield item
                 number += 1 + data.count(b"\n", at, stop)
                 at = stop + 1
-        self._lines_before += data.count(b"\n", 0, at)
+        self._lines_before += number
         return at
 
     def _read_plain(self, lines: list[bytes]) -> list[Point] | None:
@@ -185,25 +185,26 @@ class _Reader:
             return None
         return self._plain.read(text)
 
-    def _read_any(self, data: bytes, begin: int, end: int) -> Point | None:
+    def _read_any(self, data: bytes, begin: int, end: int, lines_before: int) -> Point | SerializationError | None:
         try:
             return scan_line(data[begin:end], self._unit, unsigned=self._unsigned)
         except ScanError as error:
-            rejection = self._error(data, begin + error.at, error.reason)
-            if self._refused is None:
+            rejection = _error(data[begin:end], error, lines_before)
+            if self._raises:
                 raise rejection from None
-            self._refused.append(rejection)
-            return None
+            return rejection
 
-    def _error(self, data: bytes, at: int, reason: str) -> SerializationError:
-        begin = data.rfind(b"\n", 0, at) + 1
-        end = data.find(b"\n", at)
-        place = Place(
-            line=self._lines_before + data.count(b"\n", 0, at) + 1,
-            column=len(data[begin:at].decode(errors="replace")) + 1,
-            text=data[begin : end if end >= 0 else len(data)].decode(errors="replace"),
-            reason=reason,
-        )
-        error = SerializationError(f"line {place.line}, column {place.column}: {reason}")
-        error.place = place
-        return error
+
+def _error(line: bytes, error: ScanError, lines_before: int) -> SerializationError:
+    """Return the error for a line, which may have LFs in its strings."""
+    begin = line.rfind(b"\n", 0, error.at) + 1
+    end = line.find(b"\n", error.at)
+    place = Place(
+        line=lines_before + line.count(b"\n", 0, error.at) + 1,
+        column=len(line[begin : error.at].decode(errors="replace")) + 1,
+        text=line[begin : end if end >= 0 else len(line)].decode(errors="replace"),
+        reason=error.reason,
+    )
+    rejection = SerializationError(f"line {place.line}, column {place.column}: {error.reason}")
+    rejection.place = place
+    return rejection
