@@ -42,7 +42,8 @@ def parse_lines(
 
     Raises:
         SerializationError: the server would refuse a line; says which line and column, and why, and has this as its
-            `place`. One difference: InfluxDB 1.x takes any bytes for text; here, those that are no UTF-8 are refused.
+            `place`. Two differences: text that is not UTF-8 is rejected, which InfluxDB 1.x accepts, and so are
+            measurements with two backslashes before a special character, whose points InfluxDB 1.x never finds again.
         ValueError: there is no such precision.
     """
     return _parse(_pieces(data), _Reader(unit(precision), unsigned=unsigned))

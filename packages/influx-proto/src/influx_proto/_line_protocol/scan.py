@@ -41,6 +41,9 @@ _LIKE_FLOAT: Final = re.compile(rb"-?(?:[0-9]|(?<!^)[eE]|(?<=[eE])[+-])*+(?:\.(?
 
 _TYPES: Final = {float: "float", int: "integer", bool: "boolean", str: "string"}
 
+#: Why a line is rejected that the server accepts.
+UNREACHABLE: Final = 'measurement has two backslashes before one of ,= " or a space; no query finds such points'
+
 _ESCAPED_IN_NAME: Final = re.compile(rb'\\([,= "])')
 _ESCAPED_IN_MEASUREMENT: Final = re.compile(rb"\\([, ])")
 _ESCAPED_IN_TAG: Final = re.compile(rb"\\([,= ])")
@@ -91,7 +94,20 @@ def scan_line(line: bytes, unit: int, *, unsigned: bool) -> dict[str, Any] | Non
             raise ScanError(
                 f'invalid field name: input field "time" on measurement "{measurement}" is invalid', fields_begin
             )
+    if b"\\\\" in line[begin:end] and _is_unreachable(line, begin):
+        raise ScanError(UNREACHABLE, begin)
     return {"measurement": measurement, "tags": tags, "fields": fields, "time": time}
+
+
+def _is_unreachable(line: bytes, begin: int) -> bool:
+    """Whether the server stores the line, but in a series that no query finds.
+
+    Its index unescapes the measurement once more than its storage: their names differ if a backslash is left before a
+    character that can be escaped.
+    """
+    found = _END_OF_MEASUREMENT.search(line, begin + 1)
+    assert found is not None  # noqa: S101 - the line was read before
+    return _ESCAPED_IN_NAME.search(_ESCAPED_IN_NAME.sub(rb"\1", line[begin : found.start()])) is not None
 
 
 def scan_series(line: bytes, begin: int) -> Series:
