@@ -419,3 +419,10 @@ def test_explain_accepts_one_statement(explain: Any) -> None:
     with pytest.raises(ValueError, match=r"^q: must be one statement"):
         explain("SELECT v FROM m; DROP DATABASE victim")
     assert explain("SELECT v FROM m WHERE t = ';' -- ;\n;")
+
+
+def test_a_continuous_query_is_one_statement() -> None:
+    with pytest.raises(ValueError, match=r"^q: must be one statement"):
+        admin.create_continuous_query(
+            "c", "d", "SELECT mean(v) INTO n FROM m GROUP BY time(1h) END; DROP DATABASE victim --"
+        )

@@ -241,9 +241,10 @@ def test_we_read_what_the_server_reads_and_refuse_what_it_refuses(influxd: Serve
         if reason is None:
             assert (status, error) == (204, ""), line
             accepted += points
-        elif reason == UNREACHABLE:
-            assert (status, error) == (204, ""), line
-            unreachable.append(line)
+        elif status == 204:
+            # A string that is not closed makes the server panic, or is stored without its last character.
+            assert reason in {UNREACHABLE, "unbalanced quotes"}, line
+            unreachable += [line] if reason == UNREACHABLE else []
         else:
             assert status in {400, 500}, line
             found = re.fullmatch(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from .._checks import choice, text
+from .._checks import choice
 from .._http.timeout import Timeout
+from .._influxql.classify import one_statement
 from .._influxql.clauses import as_list, duration_clause, identifier, statement, string
 from .._influxql.quote import Duration
 from .._query.query import query
@@ -87,6 +88,7 @@ def create_continuous_query(
 
     Raises:
         QueryError: a different continuous query has this name, or the server rejects the query.
+        ValueError: `q` is several statements.
     """
     resample_clauses = (
         duration_clause("EVERY", "resample_every", resample_every),
@@ -100,7 +102,7 @@ def create_continuous_query(
         "RESAMPLE" if any(resample_clauses) else "",
         *resample_clauses,
         # END is on a separate line, so that a comment at the end of the query does not hide it.
-        f"BEGIN\n{text('q', q)}\nEND",
+        f"BEGIN\n{one_statement(q)}\nEND",
     )
     return query(create, params=params, timeout=timeout).map(ignore_result)
 

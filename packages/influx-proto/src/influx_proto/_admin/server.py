@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .._checks import text
 from .._errors import ResponseError
 from .._http.error_response import ErrorReceiver, not_influxdb
 from .._http.messages import Headers, Request
 from .._http.timeout import Timeout, as_timeout
-from .._influxql.classify import statement_count
+from .._influxql.classify import one_statement
 from .._influxql.clauses import number, statement, string
 from .._query.query import query
 from .._result.result import QueryResult
@@ -110,7 +109,7 @@ def explain(
         QueryError: the server rejects the query.
         ValueError: `q` has several statements.
     """
-    return query(f"EXPLAIN {_single_statement(q)}", db=db, rp=rp, params=params, timeout=timeout).map(_read_plan)
+    return query(f"EXPLAIN {one_statement(q)}", db=db, rp=rp, params=params, timeout=timeout).map(_read_plan)
 
 
 def explain_analyze(
@@ -134,16 +133,9 @@ def explain_analyze(
         QueryError: the server rejects the query.
         ValueError: `q` has several statements.
     """
-    return query(f"EXPLAIN ANALYZE {_single_statement(q)}", db=db, rp=rp, params=params, timeout=timeout).map(
+    return query(f"EXPLAIN ANALYZE {one_statement(q)}", db=db, rp=rp, params=params, timeout=timeout).map(
         _read_plan
     )
-
-
-def _single_statement(q: str) -> str:
-    if statement_count(text("q", q)) > 1:
-        msg = "q: must be one statement; the server would execute the others instead of explaining them"
-        raise ValueError(msg)
-    return q
 
 
 def _for_clause(module: str | None) -> str:

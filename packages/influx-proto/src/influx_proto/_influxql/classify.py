@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .._checks import text
+
 #: A comment, quoted string or quoted identifier. An unterminated one extends to the end of the query, so that the scan
 #: stays linear.
 _QUOTED_OR_COMMENT = re.compile(
@@ -62,6 +64,19 @@ def statement_count(q: str) -> int:
             has_words = True
             is_operand = word is None or word.upper() not in _BEFORE_REGEX
     return count + has_words
+
+
+def one_statement(q: str) -> str:
+    """Return the argument `q` after checking that it is one statement, which can be embedded in another one.
+
+    Raises:
+        TypeError: the query is not a str.
+        ValueError: the query has several statements.
+    """
+    if statement_count(text("q", q)) > 1:
+        msg = "q: must be one statement; the server would execute the others separately"
+        raise ValueError(msg)
+    return q
 
 
 def is_about_diagnostics(q: str) -> bool:
