@@ -408,3 +408,9 @@ def test_days_are_recognized_without_dateutil(text: str, monkeypatch: pytest.Mon
 def test_datetime64_without_a_unit() -> None:
     with pytest.raises(SerializationError, match="it has no unit"):
         to_nanoseconds(np.int64(5).view("M8"))
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "2009 " + "a " * 50_000, "1" * 100_000, "2009-11-10 " + " " * 100_000])
+def test_text_that_is_too_long_is_refused_at_once(text: str) -> None:
+    with pytest.raises(SerializationError, match="characters"):
+        to_nanoseconds(text)

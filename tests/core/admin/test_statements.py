@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pandas as pd
 import pytest
 from influx_proto import Op, ProtocolError, QueryError, admin, ops
+from influx_proto._admin.rows import read_duration
 from influx_proto._http.messages import Repeat
 from influx_proto.adapter import AsyncClient, Client
 from influx_proto.admin import (
@@ -426,3 +427,9 @@ def test_a_continuous_query_is_one_statement() -> None:
         admin.create_continuous_query(
             "c", "d", "SELECT mean(v) INTO n FROM m GROUP BY time(1h) END; DROP DATABASE victim --"
         )
+
+
+@pytest.mark.parametrize("text", ["1" * 100_000 + "s", "1h" * 100_000, "1" * 100_000, "h", "999999999h" * 30])
+def test_durations_that_no_server_prints(text: str) -> None:
+    with pytest.raises(ProtocolError, match="is no duration"):
+        read_duration(text)

@@ -113,8 +113,8 @@ def test_what_is_created_has_this_name_and_no_other(target: Target, name: str) -
         except QueryError as error:
             failure = str(error)
         else:
-            failure = None
-        if failure is not None:
+            failure = ""
+        if failure:
             assert "error parsing query" not in failure
             assert set(target.run(listing)) == before
             continue

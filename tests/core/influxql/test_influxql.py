@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError
+from influx_proto._influxql import classify
 from influx_proto._influxql.classify import _LEXEME, _QUOTED_OR_COMMENT, is_about_diagnostics, is_empty, statement_count
 from influx_proto.influxql import (
     Duration,
@@ -307,3 +308,36 @@ def test_scanning_takes_linear_time(parts: list[str]) -> None:
         assert all(one.end() <= other.start() for one, other in itertools.pairwise(matches))
         unfinished = [found for found in matches if found[0][:2] == "/*" or found[0][0] in "\"'"]
         assert all(found.lastindex is not None or found.end() == len(q) for found in unfinished)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("1" * 100_000, "is no duration"), ("1s" * 50_000 + "x", "is no duration"), ("1" * 100_000 + "s", "longer than")],
+)
+def test_long_durations_are_refused_at_once(text: str, message: str) -> None:
+    """A search from each digit would take minutes; Python does not read integers of this length."""
+    with pytest.raises(ValueError, match=message):
+        quote_duration(text)
+
+
+def test_leading_zeros_of_a_duration() -> None:
+    assert quote_duration("0" * 5000 + "90m") == "90m"
+
+
+@pytest.mark.parametrize("part", ["/\\", "\\/", "/a\\", "/ ", "= /\\/", "/\n"])
+def test_statements_are_counted_in_linear_time(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = 0
+    literal = classify._REGEX_LITERAL
+
+    class Counted:
+        @staticmethod
+        def match(q: str, at: int) -> re.Match[str] | None:
+            nonlocal work
+            found = literal.match(q, at)
+            work += found.end() - at if found else len(q) - at
+            return found
+
+    monkeypatch.setattr(classify, "_REGEX_LITERAL", Counted)
+    q = "SELECT v FROM m WHERE t =~ " + part * 1000 + ";"
+    statement_count(q)
+    assert work < 3 * len(q)

@@ -79,6 +79,9 @@ _ZONE_NAME: Final = re.compile(r"(?<=\d)\s*\([A-Za-z ]+\)\s*\Z")
 #: A name before an offset. JavaScript's `GMT+0100` is east of Greenwich, that of POSIX and pandas is west of it.
 _NAME_AND_OFFSET: Final = re.compile(r"([^\W\d_]+)\s*[+-]\s*\d")
 
+#: Longer text is rejected: the search for the words of a date takes time that grows with the square of its length.
+_LONGEST_TEXT: Final = 200
+
 _MONTHS: Final = frozenset({"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"})
 #: Words that a date may have, by their first letters and whole. Zones by other names depend on the machine.
 _MONTHS_AND_DAYS: Final = _MONTHS | {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
@@ -247,6 +250,9 @@ def _from_text(value: str, unit: int) -> int:
 
 
 def _from_other_text(value: str, unit: int) -> int:
+    if len(value) > _LONGEST_TEXT:
+        msg = f"cannot read {short_repr(value)} as a time: it has {len(value)} characters; use ISO 8601: 2009-11-10T23:00:00Z"
+        raise SerializationError(msg)
     ambiguity = _ambiguity(value)
     if ambiguity is not None:
         msg = f"the time {short_repr(value)} can be read in two ways: {ambiguity}; use ISO 8601: 2009-11-10T23:00:00Z"

@@ -14,6 +14,7 @@ from .._http.timeout import Timeout
 from .._influxql.clauses import statement
 from .._influxql.quote import go_duration_ns
 from .._query.query import query
+from .._repr import short_repr
 from .._result.result import QueryResult, Series
 from .._runtime.op import Op
 
@@ -47,7 +48,7 @@ def read_duration(text: str) -> timedelta:
     try:
         return timedelta(microseconds=go_duration_ns(text) // 1_000)
     except (ValueError, OverflowError):
-        msg = f"invalid duration {text!r} in the response"
+        msg = f"invalid duration {short_repr(text)} in the response"
         raise ProtocolError(msg) from None
 
 

@@ -15,7 +15,7 @@ _QUOTED_OR_COMMENT = re.compile(
 )
 #: A comment, quoted string or identifier, word, or any other character.
 _LEXEME = re.compile(rf"(?:{_QUOTED_OR_COMMENT.pattern}) | (?P<word>\w++) | (?P<sign>\S)", re.DOTALL | re.VERBOSE)
-_REGEX_LITERAL = re.compile(r"/(?:[^/\\\n]|\\.)*+/")
+_REGEX_LITERAL = re.compile(r"/(?:[^/\\\n]|\\.)*+(?P<end>/)?")
 #: Words that may precede a regular expression. After any other word a slash is a division.
 _BEFORE_REGEX = frozenset({"SELECT", "FROM", "BY", "WHERE", "AND", "OR", "IN", "DISTINCT"})
 _READ = re.compile(r"[\s;]*(?:SELECT|SHOW|EXPLAIN)\b", re.IGNORECASE)
@@ -46,6 +46,7 @@ def statement_count(q: str) -> int:
     if ";" not in q:
         return 0 if is_empty(q) else 1
     count = position = 0
+    unclosed = 0  # no slash before this position begins a regular expression, since none closes it
     has_words = is_operand = False
     while found := _LEXEME.search(q, position):
         position = found.end()
@@ -55,11 +56,15 @@ def statement_count(q: str) -> int:
             has_words = is_operand = False
         elif sign is not None:
             has_words = True
-            if sign == "/" and not is_operand and (literal := _REGEX_LITERAL.match(q, position - 1)):
-                position = literal.end()
-                is_operand = True
-            else:
-                is_operand = sign in ")*"
+            was_operand, is_operand = is_operand, sign in ")*"
+            if sign == "/" and not was_operand and position > unclosed:
+                literal = _REGEX_LITERAL.match(q, position - 1)
+                assert literal is not None  # noqa: S101 - the slash is there
+                if literal["end"]:
+                    position = literal.end()
+                    is_operand = True
+                else:
+                    unclosed = literal.end()
         elif word is not None or found[0][0] not in "-/":  # not a comment
             has_words = True
             is_operand = word is None or word.upper() not in _BEFORE_REGEX

@@ -32,9 +32,9 @@ _UNITS: Final = {
     "us": 1_000,
     "\N{MICRO SIGN}s": 1_000,
 }
-_DURATION: Final = re.compile("([0-9]+)(ns|ms|[usmhdw\N{MICRO SIGN}])")
+_DURATION: Final = re.compile("([0-9]++)(ns|ms|[usmhdw\N{MICRO SIGN}])")
 #: Go's format, which the server uses in results of SHOW statements.
-_GO_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|ms|[u\N{MICRO SIGN}]s|[smh])")
+_GO_DURATION: Final = re.compile(r"([0-9]++(?:\.[0-9]++)?)(ns|ms|[u\N{MICRO SIGN}]s|[smh])")
 INT64_MAX: Final = 2**63 - 1
 
 
@@ -220,14 +220,15 @@ def go_duration_ns(text: str) -> int:
 
 
 def _parse_duration(component: re.Pattern[str], text: str) -> int:
-    parts = component.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
+    if re.fullmatch(f"(?:{component.pattern})++", text) is None:
         msg = f"{short_repr(text)} is not a duration; write integers with units, such as 1h30m"
         raise ValueError(msg)
     ns = 0
-    for number, unit in parts:
+    for number, unit in component.findall(text):
         whole, _, fraction = number.partition(".")
-        ns += int(whole + fraction) * _UNITS[unit] // 10 ** len(fraction)
+        # 20 digits are too many for any unit, and `int` rejects several thousand.
+        digits = (whole.lstrip("0")[:20] or "0") + fraction[:20]
+        ns += int(digits) * _UNITS[unit] // 10 ** len(fraction[:20])
     return ns
 
 
