@@ -251,7 +251,7 @@ def _from_text(value: str, unit: int) -> int:
 
 def _from_other_text(value: str, unit: int) -> int:
     if len(value) > _LONGEST_TEXT:
-        msg = f"cannot read {short_repr(value)} as a time: it has {len(value)} characters; use ISO 8601: 2009-11-10T23:00:00Z"
+        msg = f"invalid timestamp {short_repr(value)} of {len(value)} characters; use ISO 8601"
         raise SerializationError(msg)
     ambiguity = _ambiguity(value)
     if ambiguity is not None:

@@ -133,9 +133,7 @@ def explain_analyze(
         QueryError: the server rejects the query.
         ValueError: `q` has several statements.
     """
-    return query(f"EXPLAIN ANALYZE {one_statement(q)}", db=db, rp=rp, params=params, timeout=timeout).map(
-        _read_plan
-    )
+    return query(f"EXPLAIN ANALYZE {one_statement(q)}", db=db, rp=rp, params=params, timeout=timeout).map(_read_plan)
 
 
 def _for_clause(module: str | None) -> str:
