@@ -142,8 +142,8 @@ def read_one(
     series: dict[str, Any] = {"name": "m", "columns": list(values), "values": [list(values.values())]}
     if tags is not None:
         series["tags"] = tags
-    [objects] = instances(cls, make_result(series, epoch=epoch))
-    return objects
+    [instance] = instances(cls, make_result(series, epoch=epoch))
+    return instance
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -205,9 +205,9 @@ def test_several_and_no_statements() -> None:
 )
 def test_times(annotation: Any, value: object, epoch: str | None, expected: object) -> None:
     cls = data([("at", annotation), ("x", INT)])
-    objects = read_one(cls, {"time": value, "x": 1}, epoch=epoch)
-    assert objects == cls(expected, 1)
-    assert type(objects.at) is type(expected)
+    instance = read_one(cls, {"time": value, "x": 1}, epoch=epoch)
+    assert instance == cls(expected, 1)
+    assert type(instance.at) is type(expected)
 
 
 @given(st.integers(-9223372036854775806, 9223372036854775806))
@@ -235,9 +235,9 @@ class Price(NamedTuple):
 
 def test_whole_floats_in_json() -> None:
     cls = data([("x", FLOAT), ("y", DECIMAL)])
-    objects = read_one(cls, {"time": 0, "x": 5, "y": 7})
-    assert objects == cls(5.0, Decimal(7))
-    assert type(objects.x) is float
+    instance = read_one(cls, {"time": 0, "x": 5, "y": 7})
+    assert instance == cls(5.0, Decimal(7))
+    assert type(instance.x) is float
 
 
 @pytest.mark.parametrize(
@@ -323,16 +323,16 @@ def test_constructors() -> None:
         def __init__(self, x: int, *rest: int, **values: int | None) -> None:
             self.x, self.rest, self.values = x, rest, values
 
-    objects = read_one(Anything, {"x": 1, "y": 2})
-    assert (objects.x, objects.rest, objects.values) == (1, (), {"y": 2})
+    instance = read_one(Anything, {"x": 1, "y": 2})
+    assert (instance.x, instance.rest, instance.values) == (1, (), {"y": 2})
 
     @lineprotocol
     class Defaults:
         x: INT = 5
         y: INT
 
-    objects = read_one(Defaults, {"y": 2})
-    assert (objects.x, objects.y) == (5, 2)
+    instance = read_one(Defaults, {"y": 2})
+    assert (instance.x, instance.y) == (5, 2)
 
 
 def test_classes_that_cannot_be_constructed() -> None:
