@@ -311,7 +311,7 @@ def test_operations_show_their_signature(driver: Driver) -> None:
     )
     assert signature.return_annotation is QueryResult
     assert inspect.signature(client.write).return_annotation is bool
-    assert "one statement or several" in (client.query.__doc__ or "")
+    assert "one or more InfluxQL statements" in (client.query.__doc__ or "")
 
 
 def test_streams_show_their_signature(driver: Driver) -> None:
