@@ -57,9 +57,9 @@ def bare_aiohttp(url: str, writes: int, tasks: int) -> float:
         async with aiohttp.ClientSession() as session:
 
             async def write() -> None:
-                async with session.post(url + TARGET, data=LINE) as answer:
-                    await answer.read()
-                    assert answer.status == 204
+                async with session.post(url + TARGET, data=LINE) as response:
+                    await response.read()
+                    assert response.status == 204
 
             return await timed_asyncio(write, writes, tasks)
 
