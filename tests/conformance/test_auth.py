@@ -108,7 +108,7 @@ def test_a_coroutine_function_gives_the_token_of_an_awaiting_client(
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url, token=token)
         if driver.backend is None:
-            with pytest.raises(TypeError, match=r"token: .* not a coroutine"):
+            with pytest.raises(TypeError, match=r"token: .* coroutine"):
                 client.ping()
         else:
             client.ping()
@@ -130,7 +130,7 @@ def test_a_token_that_cannot_be_had_now_is_tried_again(connect: Callable[..., An
         client.write("m v=1", db="db")
         assert [request.headers["authorization"] for request in server.requests] == ["Token t1"]
         tokens[:] = [FileNotFoundError("token")]
-        with pytest.raises(TransportError, match=r"gives the token failed: FileNotFoundError\('token'\)") as caught:
+        with pytest.raises(TransportError, match=r"token function failed: FileNotFoundError\('token'\)") as caught:
             client.query("DROP DATABASE db")  # which is not tried again
         assert caught.value.maybe_received is False
 
@@ -142,11 +142,11 @@ def test_what_the_function_raises_is_ones_own(connect: Callable[..., Any]) -> No
     with ScriptedServer([reply(204)]) as server:
         with pytest.raises(LookupError, match="vault"):
             connect(server.url, token=no_token).ping()
-        with pytest.raises(TypeError, match=r"token: .* not a NoneType"):
+        with pytest.raises(TypeError, match=r"token: .* NoneType"):
             connect(server.url, token=lambda: None).ping()
-        with pytest.raises(ValueError, match="token: must be printable"):
+        with pytest.raises(ValueError, match=r"token: .*printable ASCII"):
             connect(server.url, token=lambda: "a\nb").ping()
-        with pytest.raises(ValueError, match="token: give either"):
+        with pytest.raises(ValueError, match=r"token: .*not both"):
             connect(server.url, token=no_token, username="u")
         assert server.requests == []
 

@@ -113,11 +113,11 @@ def test_from_env_makes_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("credentials", "message"),
     [
-        (("u", "p", "t"), "token: give either"),
-        ((None, "p", None), "password: given without a username"),
+        (("u", "p", "t"), "token: .*not both"),
+        ((None, "p", None), "password: .*username"),
         (("a:b", "p", None), "username: contains ':'"),
-        ((None, None, ""), "token: must be printable"),
-        ((None, None, "a\nb"), "token: must be printable"),
+        ((None, None, ""), "token: .*printable ASCII"),
+        ((None, None, "a\nb"), "token: .*printable ASCII"),
     ],
 )
 def test_contradictory_credentials(credentials: tuple[Any, Any, Any], message: str) -> None:
@@ -239,7 +239,7 @@ def test_no_error_of_a_url_quotes_a_secret(url: str) -> None:
 @pytest.mark.parametrize("token", [f"{SECRET} ", f" {SECRET}", f"{SECRET}\n", f"{SECRET}ä"])
 def test_a_token_of_a_function_is_checked_as_well(token: str) -> None:
     request = Server().complete(Request("GET", "/ping"), token=lambda: token)
-    with pytest.raises(ValueError, match="token: must be printable ASCII") as caught:
+    with pytest.raises(ValueError, match=r"token: .*printable ASCII") as caught:
         authorized(request)
     assert SECRET not in repr(caught.value)
 
@@ -252,7 +252,7 @@ def test_a_token_of_a_function_is_checked_as_well(token: str) -> None:
         ({None: "x"}, "None is not a header name"),
         ({5: "x"}, "5 is not a header name"),
         ({"": "x"}, "'' is not a header name"),
-        ({"X": "a "}, "the value of X must be printable ASCII without spaces at its ends"),
+        ({"X": "a "}, "the value of X must be printable ASCII"),
     ],
 )
 def test_headers_that_http_cannot_carry(headers: Any, message: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from .._checks import text
-from .._http.server import DEFAULT_PORT, not_of_the_form, split_url, url_host
+from .._http.server import DEFAULT_PORT, invalid_url_message, split_url, url_host
 
 _URL_SETTINGS = {"database": "database", "db": "database"}
 _CREDENTIALS = ("username", "password", "token")
@@ -24,7 +24,7 @@ def settings_from_url(url: str) -> dict[str, Any]:
     found = split_url(text("url", url))
     if found is None or found[0].scheme not in {"http", "https"}:
         form = "http[s]://[user:password@]host[:port][/prefix][?database=name]"
-        raise ValueError(not_of_the_form("url", url, form))
+        raise ValueError(invalid_url_message("url", url, form))
     parts, port = found
     ssl = parts.scheme == "https"
     settings: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""How long to wait for a server."""
+"""Timeouts of requests."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import overload
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """How long to wait for a server, in seconds; None waits for ever.
+    """Timeouts of a request in seconds; None waits indefinitely.
 
-    A long answer that keeps coming is not cut unless `total` is given.
+    A response that keeps arriving may take any time unless `total` is set.
     """
 
-    #: To reach the server: name lookup, TCP, a proxy's consent and TLS.
+    #: For connecting: name resolution, TCP, the proxy's response to `CONNECT`, and TLS.
     connect: float | None = 10.0
-    #: Between two pieces of an answer, the first included.
+    #: For each wait for the server: before the first chunk of the response, and between two chunks.
     idle: float | None = 120.0
-    #: For one attempt from beginning to end.
+    #: For one attempt, from connecting to the end of the response.
     total: float | None = None
 
     def __post_init__(self) -> None:
@@ -35,5 +35,5 @@ def as_timeout(timeout: None) -> None: ...
 @overload
 def as_timeout(timeout: float | Timeout) -> Timeout: ...
 def as_timeout(timeout: float | Timeout | None) -> Timeout | None:
-    """Read a bare number of seconds as the wait to connect and between two pieces of an answer."""
+    """Return a `Timeout`: a number of seconds sets `connect` and `idle`."""
     return timeout if timeout is None or isinstance(timeout, Timeout) else Timeout(connect=timeout, idle=timeout)
