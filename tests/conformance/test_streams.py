@@ -106,10 +106,10 @@ def test_a_stream_that_is_not_opened_says_how(client: Any, driver: Driver) -> No
     made = driver.client_class(database="db")
     stream: Any = made.query_points("SELECT v FROM m")
     if isinstance(made, Client):
-        with pytest.raises(TypeError, match=r"opened by `with`: with client\."):
+        with pytest.raises(TypeError, match=r"`with`: with client\."):
             list(stream)
     else:
-        with pytest.raises(TypeError, match=r"opened by `async with`: async with client\."):
+        with pytest.raises(TypeError, match=r"`async with`: async with client\."):
             anyio.run(read, stream, backend=driver.backend or "")
 
 

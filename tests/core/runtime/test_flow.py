@@ -56,8 +56,8 @@ def schedule(op: Op[Any], policy: RetryPolicy, errors: list[Exception]) -> list[
             attempt = flow.throw(error)
         except type(error):
             return [*waits, -1]
-        waits.append(attempt.after)
-        clock.time += attempt.after
+        waits.append(attempt.delay)
+        clock.time += attempt.delay
     with pytest.raises(StopIteration) as stop:
         flow.send("done")
     assert stop.value.value == "done"
