@@ -171,7 +171,7 @@ def test_complete() -> None:
 
 
 def test_a_client_is_not_pickled() -> None:
-    with pytest.raises(TypeError, match="cannot be copied or pickled; make one in each process"):
+    with pytest.raises(TypeError, match="cannot be copied or pickled"):
         pickle.dumps(InfluxDBClient())
 
 

@@ -55,7 +55,7 @@ def attempts(
             return (yield Attempt(request, receiver, delay, number))
         except InfluxDBError as error:
             if can_replace_connection and isinstance(error, TransportError) and error.was_idle:
-                # The server closed an idle connection, which is no failure: retry once, immediately, on another one.
+                # Servers close idle connections in normal operation: retry once, immediately, over another one.
                 can_replace_connection = False
                 delay = 0.0
                 number += 1
