@@ -633,12 +633,18 @@ def test_no_thread_stays_behind(client: Any) -> None:
     [
         {"when_full": "block"},
         {"max_lines": 0},
-        {"max_bytes": 1.5},
-        {"max_pending": True},
         {"max_delay": -1},
         {"exit_timeout": float("nan")},
     ],
 )
 def test_wrong_options(client: Any, option: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(option))}: "):
+        client.batch_writer(**option)
+
+
+@pytest.mark.parametrize(
+    "option", [{"max_bytes": 1.5}, {"max_pending": True}, {"max_delay": "1"}, {"spool": "directory"}]
+)
+def test_options_of_a_wrong_type(client: Any, option: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"^{next(iter(option))}: "):
         client.batch_writer(**option)

@@ -114,8 +114,8 @@ def test_a_stream_that_is_not_opened_says_how(client: Any, driver: Driver) -> No
 
 
 def test_a_wrong_chunk_size_names_itself(client: Any) -> None:
-    for wrong in (0, -1, "5", True, 1.5):
-        with pytest.raises(ValueError, match=r"^chunk_size: "):
+    for wrong, error in ((0, ValueError), (-1, ValueError), ("5", TypeError), (True, TypeError), (1.5, TypeError)):
+        with pytest.raises(error, match=r"^chunk_size: "):
             client.query_chunks("SELECT v FROM m", chunk_size=wrong)
 
 

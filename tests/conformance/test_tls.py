@@ -192,7 +192,6 @@ def test_files_that_do_not_fit(driver: Driver, files: Files, tmp_path: Path) -> 
     for wrong in (
         {"verify": tmp_path / "missing.pem"},
         {"verify": files.client_key},
-        {"verify": 5},
         {"cert": tmp_path / "missing.pem"},
         {"cert": certificate},
         {"cert": (certificate, key)},

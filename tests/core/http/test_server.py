@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from influx_proto import Request, Server
+from influx_proto import Request, Server, Timeout
 from influx_proto._client.config import settings_from_env, settings_from_url
 from influx_proto._http.auth import authorization, authorized, basic
 
@@ -132,15 +132,13 @@ def test_contradictory_credentials(credentials: tuple[Any, Any, Any], message: s
         ({"host": "http://localhost"}, "host"),
         ({"host": "a b"}, "host"),
         ({"port": 0}, "port"),
-        ({"port": "8086"}, "port"),
-        ({"port": True}, "port"),
+        ({"port": 65536}, "port"),
+        ({"username": "\ud800"}, "username"),
         ({"headers": {"a b": "c"}}, "headers"),
         ({"headers": {"a": "c\r\nd: e"}}, "headers"),
         ({"timeout": 0}, "timeout"),
         ({"database": ""}, "database"),
-        ({"database": 5}, "database"),
-        ({"timeout": "5"}, "timeout"),
-        ({"timeout": (3, 5)}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
         ({"cert": "client.pem"}, "cert"),
     ],
 )
@@ -153,7 +151,8 @@ def test_a_wrong_argument_names_itself(arguments: dict[str, Any], name: str) -> 
     "arguments",
     [{"host": 5}, {"username": 5}, {"username": "u", "password": b"p"}, {"token": b"t"}, {"proxy": 5}, {"path": None},
      {"headers": "A: b"}, {"tags": "a"}, {"retry": 3}, {"observer": print},
-     {"ssl": "false"}, {"gzip": "no"}],
+     {"ssl": "false"}, {"gzip": "no"}, {"port": "8086"}, {"port": True}, {"port": 8086.0}, {"database": 5},
+     {"timeout": "5"}, {"timeout": (3, 5)}, {"timeout": True}, {"verify": 5}, {"unix_socket": b"/tmp/socket"}],
 )  # fmt: skip
 def test_an_argument_of_a_wrong_type_names_itself(arguments: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"^{next(reversed(arguments))}: must be "):
@@ -247,17 +246,33 @@ def test_a_token_of_a_function_is_checked_as_well(token: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "message"),
     [
-        ({"X": None}, "the value of X must be a str, not NoneType"),
-        ({"X": 5}, "the value of X must be a str, not int"),
-        ({None: "x"}, "None is not a header name"),
-        ({5: "x"}, "5 is not a header name"),
-        ({"": "x"}, "'' is not a header name"),
-        ({"X": "a "}, "the value of X must be printable ASCII"),
+        ({"X": None}, "value of X: must be a str, not NoneType"),
+        ({"X": 5}, "value of X: must be a str, not int"),
+        ({None: "x"}, "name None: must be a str"),
+        ({5: "x"}, "name 5: must be a str"),
+        ({"": "x"}, "'' is not a valid header name"),
+        ({"X": "a "}, "value of X: must be printable ASCII"),
+        ({"X": "\ud800"}, "value of X: .* surrogate"),
     ],
 )
 def test_headers_that_http_cannot_carry(headers: Any, message: str) -> None:
-    with pytest.raises((ValueError, TypeError), match=f"headers: {message}"):
+    with pytest.raises(TypeError if "must be a str" in message else ValueError, match=f"^headers: {message}"):
         InfluxDBClient(headers=headers)
+
+
+@pytest.mark.parametrize("name", ["connect", "idle", "total"])
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(0, ValueError), (-1.5, ValueError), (float("nan"), ValueError), ("5", TypeError), (True, TypeError)],
+)
+def test_a_wrong_timeout_names_its_argument(name: str, value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"^{name}: must be "):
+        Timeout(**{name: value})
+
+
+def test_an_environment_that_is_not_a_mapping() -> None:
+    with pytest.raises(TypeError, match=r"^environ: must be a mapping, not str"):
+        InfluxDBClient.from_env("INFLUXDB_URL=http://localhost")  # type: ignore[arg-type]  # on purpose
 
 
 def test_headers_that_http_can_carry() -> None:

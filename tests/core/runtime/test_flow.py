@@ -173,11 +173,13 @@ def test_a_hook_is_told_and_can_put_an_end_to_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"attempts": "3"}, {"max_total": -1}, {"backoff": -1}, {"max_backoff": -1},
-              {"backoff": "1"}, {"max_total": True}]
+    ("wrong", "error"),
+    [({"attempts": 0}, ValueError), ({"max_total": -1}, ValueError), ({"backoff": -1}, ValueError),
+     ({"max_backoff": -1}, ValueError), ({"backoff": float("nan")}, ValueError), ({"attempts": "3"}, TypeError),
+     ({"attempts": 1.5}, TypeError), ({"backoff": "1"}, TypeError), ({"max_total": True}, TypeError)],
 )  # fmt: skip
-def test_a_wrong_policy_names_the_argument(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"^{next(iter(wrong))}: "):
+def test_a_wrong_policy_names_the_argument(wrong: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"^{next(iter(wrong))}: "):
         RetryPolicy(**wrong)
 
 

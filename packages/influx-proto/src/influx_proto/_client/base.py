@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar
 
-from .._checks import flag
+from .._checks import file_path, flag, instance, mapping, optional_text
 from .._http.auth import authorization
 from .._http.observer import Observer
 from .._http.proxy import proxy_for
@@ -118,20 +118,23 @@ class BaseClient(Operations, Generic[SessionT]):
             ValueError: an argument has an invalid value; the message begins with its name.
             TypeError: an argument has the wrong type; the message begins with its name.
         """
-        for name, value, kind in (
-            ("retry", retry, RetryPolicy), ("observer", observer, Observer), ("headers", headers, Mapping),
-            ("tags", tags, Mapping), ("username", username, str), ("password", password, str), ("proxy", proxy, str),
-            ("path", path, str), ("token", None if callable(token) else token, str),
+        token_function = token if callable(token) else None
+        for name, value in (
+            ("username", username), ("password", password), ("proxy", proxy),
+            ("token", token if token_function is None else None),
         ):  # fmt: skip
-            if value is not None and not isinstance(value, kind):
-                msg = f"{name}: must be a {kind.__name__}, not {type(value).__name__}"
-                raise TypeError(msg)
+            optional_text(name, value)
         flag("ssl", ssl)
         flag("gzip", gzip)
-        token_function = token if callable(token) else None
+        headers = {} if headers is None else mapping("headers", headers)
+        tags = {} if tags is None else mapping("tags", tags)
+        unix_socket = None if unix_socket is None else file_path("unix_socket", unix_socket)
+        retry = RetryPolicy() if retry is None else instance("retry", retry, RetryPolicy)
+        if observer is not None:
+            instance("observer", observer, Observer)
         # influxd needs longer to compress a response than a fast network needs to transfer it uncompressed.
         defaults = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip" if gzip else "identity"}
-        header_names = {str(name).lower() for name in headers or ()}
+        header_names = {str(name).lower() for name in headers}
         server = Server(
             host=host,
             port=port,
@@ -140,7 +143,7 @@ class BaseClient(Operations, Generic[SessionT]):
             authorization=authorization(username, password, token),
             headers=(
                 *((name, value) for name, value in defaults.items() if name.lower() not in header_names),
-                *(headers or {}).items(),
+                *headers.items(),
             ),
         )
         if "authorization" in header_names and (server.authorization is not None or token_function is not None):
@@ -162,14 +165,14 @@ class BaseClient(Operations, Generic[SessionT]):
         self.settings = Settings(
             server=server,
             timeout=Timeout() if timeout is None else as_timeout(timeout),
-            retry=RetryPolicy() if retry is None else retry,
+            retry=retry,
             tls=TLS(verify, cert),
-            unix_socket=None if unix_socket is None else os.fspath(unix_socket),
+            unix_socket=unix_socket,
             proxy=proxy_for(server, proxy, os.environ) if uses_proxy else None,
             token=token_function,
             gzip=gzip,
             observer=observer,
-            tags=dict(tags or {}),
+            tags=dict(tags),
             types=DEFAULT.with_overrides(unsigned, nonfinite, field_types, integers_as_floats),
         )
         self.db = database
@@ -220,8 +223,8 @@ class BaseClient(Operations, Generic[SessionT]):
 
     @db.setter
     def db(self, name: str | None) -> None:
-        if name is not None and (not isinstance(name, str) or not name):
-            msg = f"database: must be a name or None, not {name!r}"
+        if optional_text("database", name) == "":
+            msg = "database: must not be empty; pass None for no default database"
             raise ValueError(msg)
         self.settings = replace(self.settings, database=name)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import SplitResult, quote, urlsplit
 
-from .._checks import text
+from .._checks import integer, text
 from .messages import HEADER_VALUE, Request, add_db
 from .observer import Watch
 from .timeout import Timeout
@@ -75,21 +75,17 @@ class Server:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "host", _checked_host(text("host", self.host)))
-        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
-            msg = f"port: must be an integer from 1 to 65535, not {self.port!r}"
-            raise ValueError(msg)
+        integer("port", self.port, 1, 65535)
         parts = text("path", self.path).strip("/")
         path = quote(f"/{parts}" if parts else "", safe="/%~!$&'()*+,;=:@-._")
         object.__setattr__(self, "path", path)
         for name, value in self.headers:
-            if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
-                msg = f"headers: {name!r} is not a header name"
+            if not _FIELD_NAME.fullmatch(text(f"headers: name {name!r}", name)):
+                msg = f"headers: {name!r} is not a valid header name"
                 raise ValueError(msg)
-            if not isinstance(value, str):
-                msg = f"headers: the value of {name} must be a str, not {type(value).__name__}"
-                raise TypeError(msg)
-            if not HEADER_VALUE.fullmatch(value):  # the value may be a secret, so the message does not quote it
-                msg = f"headers: the value of {name} must be printable ASCII without leading or trailing spaces"
+            # The value may be a secret, so the message does not quote it.
+            if not HEADER_VALUE.fullmatch(text(f"headers: value of {name}", value)):
+                msg = f"headers: value of {name}: must be printable ASCII without leading or trailing spaces"
                 raise ValueError(msg)
             if name.lower() in _RESERVED_HEADERS:
                 msg = f"headers: {name} is set by the HTTP library; remove it"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import overload
 
+from .._checks import seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
@@ -22,12 +24,8 @@ class Timeout:
 
     def __post_init__(self) -> None:
         for name in ("connect", "idle", "total"):
-            seconds: object = getattr(self, name)
-            if seconds is None:
-                continue
-            if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds > 0:
-                msg = f"timeout: {name} must be a positive number of seconds or None, not {seconds!r}"
-                raise ValueError(msg)
+            if (value := getattr(self, name)) is not None:
+                seconds(name, value, is_positive=True)
 
 
 @overload
@@ -36,4 +34,7 @@ def as_timeout(timeout: None) -> None: ...
 def as_timeout(timeout: float | Timeout) -> Timeout: ...
 def as_timeout(timeout: float | Timeout | None) -> Timeout | None:
     """Return a `Timeout`: a number of seconds sets `connect` and `idle`."""
-    return timeout if timeout is None or isinstance(timeout, Timeout) else Timeout(connect=timeout, idle=timeout)
+    if timeout is None or isinstance(timeout, Timeout):
+        return timeout
+    value = seconds("timeout", timeout, is_positive=True)
+    return Timeout(connect=value, idle=value)

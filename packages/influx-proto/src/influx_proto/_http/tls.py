@@ -31,7 +31,7 @@ class TLS:
         has_context = not isinstance(self.verify, (bool, str, os.PathLike))
         if has_context and not hasattr(self.verify, "wrap_bio"):
             msg = f"verify: must be True, False, a file of CA certificates or an ssl.SSLContext, not {self.verify!r}"
-            raise ValueError(msg)
+            raise TypeError(msg)
         if self.cert is not None and has_context:
             msg = "cert: cannot be combined with an ssl.SSLContext as verify; call load_cert_chain() of the context"
             raise ValueError(msg)
