@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def text(name: str, value: object) -> str:
+def check_str(name: str, value: object) -> str:
     """Return the argument if it is a str that UTF-8 can encode.
 
     Raises:
@@ -30,17 +30,17 @@ def text(name: str, value: object) -> str:
     return value
 
 
-def optional_text(name: str, value: object) -> str | None:
-    """Return the argument if it is None or a str that UTF-8 can encode; errors are those of `text`."""
-    return None if value is None else text(name, value)
+def check_optional_str(name: str, value: object) -> str | None:
+    """Return the argument if it is None or a str that UTF-8 can encode; errors are those of `check_str`."""
+    return None if value is None else check_str(name, value)
 
 
-def given(**params: str | None) -> list[tuple[str, str]]:
-    """Return the parameters of a URL that are not None; errors are those of `text`."""
-    return [(name, text(name, value)) for name, value in params.items() if value is not None]
+def given_params(**params: str | None) -> list[tuple[str, str]]:
+    """Return the parameters of a URL that are not None; errors are those of `check_str`."""
+    return [(name, check_str(name, value)) for name, value in params.items() if value is not None]
 
 
-def flag(name: str, value: object) -> bool:
+def check_bool(name: str, value: object) -> bool:
     """Return the argument if it is a bool; other values are rejected, since `"no"` is true in Python.
 
     Raises:
@@ -52,7 +52,7 @@ def flag(name: str, value: object) -> bool:
     raise TypeError(msg)
 
 
-def choice(name: str, value: object, choices: Iterable[str]) -> None:
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise an error unless the argument is one of the choices.
 
     Raises:
@@ -63,7 +63,7 @@ def choice(name: str, value: object, choices: Iterable[str]) -> None:
         raise ValueError(msg)
 
 
-def integer(name: str, value: object, least: int, most: int | None = None) -> int:
+def check_int(name: str, value: object, least: int, most: int | None = None) -> int:
     """Return the argument if it is an integer from `least` to `most`, or without an upper limit.
 
     Raises:
@@ -79,17 +79,17 @@ def integer(name: str, value: object, least: int, most: int | None = None) -> in
     raise ValueError(msg)
 
 
-def limit(name: str, value: object) -> int | None:
+def check_limit(name: str, value: object) -> int | None:
     """Return the argument if it is a positive integer, or None for no limit.
 
     Raises:
         TypeError: it is not an int or None.
         ValueError: it is 0 or negative.
     """
-    return None if value is None else integer(name, value, 1)
+    return None if value is None else check_int(name, value, 1)
 
 
-def seconds(name: str, value: object, *, is_positive: bool = False) -> float:
+def check_seconds(name: str, value: object, *, is_positive: bool = False) -> float:
     """Return the argument if it is a number of seconds that is not negative, or, with `is_positive`, not 0 either.
 
     Raises:
@@ -104,7 +104,7 @@ def seconds(name: str, value: object, *, is_positive: bool = False) -> float:
     raise ValueError(msg)
 
 
-def mapping(name: str, value: object) -> Mapping[Any, Any]:
+def check_mapping(name: str, value: object) -> Mapping[Any, Any]:
     """Return the argument if it is a mapping.
 
     Raises:
@@ -115,7 +115,7 @@ def mapping(name: str, value: object) -> Mapping[Any, Any]:
     raise _wrong_type(name, "a mapping", value)
 
 
-def file_path(name: str, value: object) -> str:
+def check_path(name: str, value: object) -> str:
     """Return the argument as a str if it is a str or a path object.
 
     Raises:
@@ -127,7 +127,7 @@ def file_path(name: str, value: object) -> str:
     raise _wrong_type(name, "a str or a path", value)
 
 
-def instance(name: str, value: object, expected: type[T]) -> T:
+def check_instance(name: str, value: object, expected: type[T]) -> T:
     """Return the argument if it is an instance of a class.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from .._checks import choice, text
+from .._checks import check_choice, check_str
 from .._http.timeout import Timeout
 from .._influxql.clauses import identifier, option, several, statement, string
 from .._influxql.quote import Duration
@@ -91,7 +91,7 @@ def create_continuous_query(
     every = option("EVERY", "resample_every", resample_every)
     length = option("FOR", "resample_for", resample_for)
     # On lines of their own, so that a comment at the end of the query ends there.
-    begin = f"BEGIN\n{text('q', q)}\nEND"
+    begin = f"BEGIN\n{check_str('q', q)}\nEND"
     resample = "RESAMPLE" if every or length else ""
     head = ("CREATE CONTINUOUS QUERY", identifier("name", name), "ON", identifier("db", db))
     return query(statement(*head, resample, every, length, begin), params=params, timeout=timeout).map(read_nothing)
@@ -140,7 +140,7 @@ def create_subscription(
         QueryError: there is no such database or policy, or a subscription of this name, or the server refuses a URL.
     """
     urls = [string("destinations", url) for url in several("destinations", destinations)]
-    choice("mode", mode, ("all", "any"))
+    check_choice("mode", mode, ("all", "any"))
     policy = f"{identifier('db', db)}.{identifier('rp', rp)}"
     target = f"DESTINATIONS {mode.upper()} {', '.join(urls)}"
     return change("CREATE SUBSCRIPTION", identifier("name", name), "ON", policy, target, timeout=timeout)

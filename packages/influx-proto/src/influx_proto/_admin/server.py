@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .._checks import text
+from .._checks import check_str
 from .._errors import ResponseError
 from .._http.error_response import ErrorReceiver, not_influxdb
 from .._http.messages import Headers, Request
@@ -151,7 +151,7 @@ def explain_analyze(
 
 
 def _one(q: str) -> str:
-    if statement_count(text("q", q)) > 1:
+    if statement_count(check_str("q", q)) > 1:
         msg = "q: must be one statement, of which the plan is given; a second one would be executed"
         raise ValueError(msg)
     return q

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from .._checks import choice, file_path, instance, integer, seconds
+from .._checks import check_choice, check_instance, check_int, check_path, check_seconds
 from .._encode.batch import BATCH_BYTES
 from .._errors import InfluxDBError
 
@@ -38,10 +38,10 @@ class Spool:
     sync: bool = False
 
     def __post_init__(self) -> None:
-        if not file_path("directory", self.directory):
+        if not check_path("directory", self.directory):
             msg = "directory: must not be empty"
             raise ValueError(msg)
-        integer("max_bytes", self.max_bytes, 1)
+        check_int("max_bytes", self.max_bytes, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +60,17 @@ class BatchOptions:
 
     def __post_init__(self) -> None:
         for name in ("max_lines", "max_bytes", "max_pending"):
-            integer(name, getattr(self, name), 1)
+            check_int(name, getattr(self, name), 1)
         for name in ("max_delay", "exit_timeout"):
-            seconds(name, getattr(self, name))
+            check_seconds(name, getattr(self, name))
         for name in ("on_error", "on_progress"):
             function = getattr(self, name)
             if function is not None and not callable(function):
                 msg = f"{name}: must be a function, not {function!r}"
                 raise TypeError(msg)
         if self.spool is not None:
-            instance("spool", self.spool, Spool)
-        choice("when_full", self.when_full, get_args(WhenFull))
+            check_instance("spool", self.spool, Spool)
+        check_choice("when_full", self.when_full, get_args(WhenFull))
 
 
 def batch_options(

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar
 
-from .._checks import file_path, flag, instance, mapping, optional_text
+from .._checks import check_bool, check_instance, check_mapping, check_optional_str, check_path
 from .._http.auth import authorization
 from .._http.observer import Observer
 from .._http.proxy import proxy_for
@@ -123,15 +123,15 @@ class BaseClient(Operations, Generic[SessionT]):
             ("username", username), ("password", password), ("proxy", proxy),
             ("token", token if token_function is None else None),
         ):  # fmt: skip
-            optional_text(name, value)
-        flag("ssl", ssl)
-        flag("gzip", gzip)
-        headers = {} if headers is None else mapping("headers", headers)
-        tags = {} if tags is None else mapping("tags", tags)
-        unix_socket = None if unix_socket is None else file_path("unix_socket", unix_socket)
-        retry = RetryPolicy() if retry is None else instance("retry", retry, RetryPolicy)
+            check_optional_str(name, value)
+        check_bool("ssl", ssl)
+        check_bool("gzip", gzip)
+        headers = {} if headers is None else check_mapping("headers", headers)
+        tags = {} if tags is None else check_mapping("tags", tags)
+        unix_socket = None if unix_socket is None else check_path("unix_socket", unix_socket)
+        retry = RetryPolicy() if retry is None else check_instance("retry", retry, RetryPolicy)
         if observer is not None:
-            instance("observer", observer, Observer)
+            check_instance("observer", observer, Observer)
         # influxd needs longer to compress a response than a fast network needs to transfer it uncompressed.
         defaults = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip" if gzip else "identity"}
         header_names = {str(name).lower() for name in headers}
@@ -223,7 +223,7 @@ class BaseClient(Operations, Generic[SessionT]):
 
     @db.setter
     def db(self, name: str | None) -> None:
-        if optional_text("database", name) == "":
+        if check_optional_str("database", name) == "":
             msg = "database: must not be empty; pass None for no default database"
             raise ValueError(msg)
         self.settings = replace(self.settings, database=name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from .._checks import mapping, text
+from .._checks import check_mapping, check_str
 from .._http.server import DEFAULT_PORT, invalid_url_message, split_url, url_host
 
 _URL_SETTINGS = {"database": "database", "db": "database"}
@@ -21,7 +21,7 @@ def settings_from_url(url: str) -> dict[str, Any]:
     Raises:
         ValueError: the URL is not of that form; the message omits credentials.
     """
-    found = split_url(text("url", url))
+    found = split_url(check_str("url", url))
     if found is None or found[0].scheme not in {"http", "https"}:
         form = "http[s]://[user:password@]host[:port][/prefix][?database=name]"
         raise ValueError(invalid_url_message("url", url, form))
@@ -50,7 +50,7 @@ def settings_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
     They are `INFLUXDB_URL`, `INFLUXDB_DATABASE`, `INFLUXDB_USERNAME`, `INFLUXDB_PASSWORD` and `INFLUXDB_TOKEN`. The
     other variables take precedence over the URL. If none is set, the server is `http://localhost:8086`.
     """
-    mapping("environ", environ)
+    check_mapping("environ", environ)
     settings = settings_from_url(environ["INFLUXDB_URL"]) if environ.get("INFLUXDB_URL") else {}
     variables = {name: environ.get(f"INFLUXDB_{name.upper()}") for name in ("database", *_CREDENTIALS)}
     return merge_settings(settings, {name: value for name, value in variables.items() if value})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import SplitResult, quote, urlsplit
 
-from .._checks import integer, text
+from .._checks import check_int, check_str
 from .messages import HEADER_VALUE, Request, add_db
 from .observer import Watch
 from .timeout import Timeout
@@ -74,17 +74,17 @@ class Server:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "host", _checked_host(text("host", self.host)))
-        integer("port", self.port, 1, 65535)
-        parts = text("path", self.path).strip("/")
+        object.__setattr__(self, "host", _checked_host(check_str("host", self.host)))
+        check_int("port", self.port, 1, 65535)
+        parts = check_str("path", self.path).strip("/")
         path = quote(f"/{parts}" if parts else "", safe="/%~!$&'()*+,;=:@-._")
         object.__setattr__(self, "path", path)
         for name, value in self.headers:
-            if not _FIELD_NAME.fullmatch(text(f"headers: name {name!r}", name)):
+            if not _FIELD_NAME.fullmatch(check_str(f"headers: name {name!r}", name)):
                 msg = f"headers: {name!r} is not a valid header name"
                 raise ValueError(msg)
             # The value may be a secret, so the message does not quote it.
-            if not HEADER_VALUE.fullmatch(text(f"headers: value of {name}", value)):
+            if not HEADER_VALUE.fullmatch(check_str(f"headers: value of {name}", value)):
                 msg = f"headers: value of {name}: must be printable ASCII without leading or trailing spaces"
                 raise ValueError(msg)
             if name.lower() in _RESERVED_HEADERS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import overload
 
-from .._checks import seconds
+from .._checks import check_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Timeout:
     def __post_init__(self) -> None:
         for name in ("connect", "idle", "total"):
             if (value := getattr(self, name)) is not None:
-                seconds(name, value, is_positive=True)
+                check_seconds(name, value, is_positive=True)
 
 
 @overload
@@ -36,5 +36,5 @@ def as_timeout(timeout: float | Timeout | None) -> Timeout | None:
     """Return a `Timeout`: a number of seconds sets `connect` and `idle`."""
     if timeout is None or isinstance(timeout, Timeout):
         return timeout
-    value = seconds("timeout", timeout, is_positive=True)
+    value = check_seconds("timeout", timeout, is_positive=True)
     return Timeout(connect=value, idle=value)

@@ -6,9 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from .._checks import flag as checked_flag
-from .._checks import integer, mapping
-from .._checks import limit as limited
+from .._checks import check_bool, check_int, check_limit, check_mapping
 from .quote import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
 
 #: A name, or a pattern for all that it finds something in.
@@ -40,7 +38,7 @@ def string(argument: str, value: str) -> str:
 
 
 def number(argument: str, value: object, least: int) -> str:
-    return str(int(integer(argument, value, least)))
+    return str(int(check_int(argument, value, least)))
 
 
 def option(words: str, argument: str, duration: Duration | None) -> str:
@@ -67,7 +65,7 @@ def write_limits(future: Duration | None, past: Duration | None) -> str:
 
 
 def flag(argument: str, value: object, words: str) -> str:
-    return words if checked_flag(argument, value) else ""
+    return words if check_bool(argument, value) else ""
 
 
 def several(argument: str, values: str | Iterable[str]) -> list[str]:
@@ -105,7 +103,9 @@ def with_key(key: Name | Not | Iterable[str]) -> str:
 
 
 def where(tags: Tags | None, start: object = None, end: object = None) -> str:
-    conditions = [] if tags is None else [_tag_condition(key, value) for key, value in mapping("tags", tags).items()]
+    conditions = (
+        [] if tags is None else [_tag_condition(key, value) for key, value in check_mapping("tags", tags).items()]
+    )
     if start is not None:
         conditions.append(f"time >= {quoted('start', quote_time, start)}")
     if end is not None:
@@ -132,5 +132,5 @@ def which(operation: str, measurement: Name | None, *conditions: Any) -> tuple[s
 
 
 def page(limit: int | None, offset: int | None) -> str:
-    most = "" if limited("limit", limit) is None else f"LIMIT {limit}"
+    most = "" if check_limit("limit", limit) is None else f"LIMIT {limit}"
     return statement(most, "" if offset is None else f"OFFSET {number('offset', offset, 0)}")

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
-from .._checks import choice, given, limit, text
+from .._checks import check_choice, check_limit, check_str, given_params
 from .._decode.formats import can_be_packed
 from .._http.messages import Headers, Repeat, Request, add_params, encode_params
 from .._http.timeout import Timeout, as_timeout
@@ -315,8 +315,8 @@ def _query_request(
     chunk_size: int | None,
     answer_format: ResponseFormat,
 ) -> Request:
-    choice("format", answer_format, _ACCEPT)
-    if is_empty(text("q", q)):
+    check_choice("format", answer_format, _ACCEPT)
+    if is_empty(check_str("q", q)):
         msg = "q: the query is empty"
         raise ValueError(msg)
     if answer_format == "msgpack" and is_about_diagnostics(q):
@@ -327,10 +327,10 @@ def _query_request(
         statement.append(("params", encode_bind_parameters(params)))
     # Chunks even for a whole answer: influxd streams them far faster than it builds one answer, and the end of each
     # statement is marked.
-    around = [("chunked", "true"), ("chunk_size", str(limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
+    around = [("chunked", "true"), ("chunk_size", str(check_limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
     if epoch is not None:
         around.append(("epoch", wire_precision(epoch, "epoch")))
-    around += given(db=db, rp=rp)
+    around += given_params(db=db, rp=rp)
     headers = (("Accept", _ACCEPT[answer_format]),)
     read = is_read(q)
     repeat = Repeat.ALWAYS if read else Repeat.NEVER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .._checks import integer, seconds
+from .._checks import check_int, check_seconds
 from .._errors import InfluxDBError, RateLimited, ResponseError, ServerUnavailable, TransportError
 from .._http.messages import Repeat
 
@@ -45,10 +45,10 @@ class RetryPolicy:
     random: Callable[[], float] = field(default=_uniform, repr=False)
 
     def __post_init__(self) -> None:
-        integer("attempts", self.attempts, 1)
+        check_int("attempts", self.attempts, 1)
         for name in ("backoff", "max_backoff", "max_retry_after", "max_total"):
             if name != "max_total" or self.max_total is not None:
-                seconds(name, getattr(self, name))
+                check_seconds(name, getattr(self, name))
 
     def wait(self, error: InfluxDBError, repeat: Repeat, attempt: int, elapsed: float) -> float | None:
         """Return the backoff in seconds after the failure of attempt number `attempt`, or None to give up."""

@@ -20,7 +20,7 @@ from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..._checks import choice
+from ..._checks import check_choice
 from ..._errors import SerializationError
 from ..._line_protocol.options import FieldOptions, FieldType, ObjectColumns
 from ..._line_protocol.values import FieldValueEncoder
@@ -74,7 +74,7 @@ class TableEncoder:
         if isinstance(tag_columns, str):
             msg = f"tag_columns: must be names of columns in a list or the like, not the str {short_repr(tag_columns)}"
             raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
-        choice("object_columns", object_columns, ("str", "infer"))
+        check_choice("object_columns", object_columns, ("str", "infer"))
         self._name = name
         self._tags = tags
         self._field_options = field_options
