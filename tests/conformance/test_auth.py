@@ -106,7 +106,7 @@ def test_async_token_function(connect: Callable[..., Any], driver: Driver) -> No
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url, token=token)
         if driver.backend is None:
-            with pytest.raises(TypeError, match=r"token: .* not a coroutine"):
+            with pytest.raises(TypeError, match=r"token: .* coroutine"):
                 client.ping()
         else:
             client.ping()
@@ -128,7 +128,7 @@ def test_temporary_token_failure_is_retried(connect: Callable[..., Any]) -> None
         client.write("m v=1", db="db")
         assert [request.headers["authorization"] for request in server.requests] == ["Token t1"]
         tokens[:] = [FileNotFoundError("token")]
-        with pytest.raises(TransportError, match=r"gives the token failed: FileNotFoundError\('token'\)") as caught:
+        with pytest.raises(TransportError, match=r"token function failed: FileNotFoundError\('token'\)") as caught:
             client.query("DROP DATABASE db")  # statements are not retried
         assert caught.value.maybe_received is False
 
@@ -140,11 +140,11 @@ def test_token_functions_exception_is_raised_unchanged(connect: Callable[..., An
     with ScriptedServer([reply(204)]) as server:
         with pytest.raises(LookupError, match="vault"):
             connect(server.url, token=no_token).ping()
-        with pytest.raises(TypeError, match=r"token: .* not a NoneType"):
+        with pytest.raises(TypeError, match=r"token: .* NoneType"):
             connect(server.url, token=lambda: None).ping()
-        with pytest.raises(ValueError, match="token: must be printable"):
+        with pytest.raises(ValueError, match=r"token: .*printable ASCII"):
             connect(server.url, token=lambda: "a\nb").ping()
-        with pytest.raises(ValueError, match="token: give either"):
+        with pytest.raises(ValueError, match=r"token: .*not both"):
             connect(server.url, token=no_token, username="u")
         assert server.requests == []
 

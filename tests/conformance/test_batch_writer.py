@@ -708,14 +708,20 @@ def test_threads_end_with_the_writer(client: Any) -> None:
     [
         {"when_full": "block"},
         {"max_lines": 0},
-        {"max_bytes": 1.5},
-        {"max_pending": True},
-        {"max_pending_bytes": 0},
-        {"max_pending_bytes": 1e6},
         {"max_delay": -1},
+        {"max_pending_bytes": 0},
         {"exit_timeout": float("nan")},
     ],
 )
 def test_invalid_options(client: Any, option: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(option))}: "):
+        client.batch_writer(**option)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"max_bytes": 1.5}, {"max_pending": True}, {"max_pending_bytes": 1e6}, {"max_delay": "1"}, {"spool": "directory"}],
+)
+def test_options_of_a_wrong_type(client: Any, option: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"^{next(iter(option))}: "):
         client.batch_writer(**option)

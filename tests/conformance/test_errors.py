@@ -104,7 +104,7 @@ def test_wrong_path(connect: Callable[..., Any], influxd: Server) -> None:
     """As with a URL of another client whose path is a database name."""
     client = connect(f"{influxd.url}/testdb", database="db")
     for do in (lambda: client.query("SHOW DATABASES"), lambda: client.write("m v=1 1"), client.ping):
-        with pytest.raises(ProtocolError, match=r"there is no InfluxDB here .*404.*`database`") as caught:
+        with pytest.raises(ProtocolError, match=r"404.*`database`") as caught:
             do()
         assert caught.value.retryable is False
 
@@ -383,7 +383,7 @@ EXTRA_CLASSES = {AuthenticationError, AuthorizationError, DatabaseNotFound, Rate
         (400, {"X-Influxdb-Error": "nope"}, b"", WriteError, "nope"),
         (400, {**JSON, "X-Influxdb-Error": "nope"}, b'{"err', WriteError, "nope"),
         (400, {"Content-Type": "text/plain"}, b"nope\n", WriteError, "nope"),
-        (400, {}, b"", WriteError, "HTTP 400 without a text"),
+        (400, {}, b"", WriteError, "HTTP 400"),
         (401, HTML, b"<html>", AuthenticationError, "<html>"),
         (403, JSON, b'{"error":"nope"}', AuthorizationError, "nope"),
         (407, HTML, b"<html>Squid</html>", AuthenticationError, "Squid"),

@@ -94,7 +94,7 @@ def test_requests_without_a_response(connect: Callable[..., Any], observer: Reco
             pass
     assert [exchange.status for exchange in observer.exchanges] == [None] * 4
     assert all(isinstance(exchange.error, TransportError) for exchange in observer.exchanges)
-    assert "no answer (TransportError)" in repr(observer.exchanges[0])
+    assert "no response (TransportError)" in repr(observer.exchanges[0])
     assert len(observer.retries) == 2
 
 

@@ -337,7 +337,7 @@ def test_batch_writers_show_their_signature(driver: Driver) -> None:
 
 def test_unsupported_features_raise(driver: Driver, client: Any) -> None:
     if "background" in driver.lacks:
-        with pytest.raises(TypeError, match="InfluxDBClient has no batch writer"):
+        with pytest.raises(TypeError, match="InfluxDBClient does not support batch writers"):
             client.batch_writer()
     else:
         with client.batch_writer() as writer:

@@ -190,7 +190,6 @@ def test_mismatched_certificate_files(driver: Driver, files: Files, tmp_path: Pa
     for wrong in (
         {"verify": tmp_path / "missing.pem"},
         {"verify": files.client_key},
-        {"verify": 5},
         {"cert": tmp_path / "missing.pem"},
         {"cert": certificate},
         {"cert": (certificate, key)},

@@ -100,31 +100,31 @@ def test_times(value: object, ns: int | None) -> None:
         ("1677-09-21T00:12:43.145224193Z", "outside"),
         ("2262-04-11T23:47:16.854775807Z", "outside"),
         ("2009-11-10T23:00:00.1234567891Z", "finer than nanoseconds"),
-        ("2009-11-10T24:00:00Z", "no time"),
-        ("2009-11-10T23:60:00Z", "no time"),
-        ("2009-11-10T23:00:60Z", "no time"),
-        ("2009-11-10T23:00:00+24:00", "no time"),
-        ("2009-11-10T23:00:00+01:60", "no time"),
-        ("2009-13-10T23:00:00Z", "no time"),
-        ("2009-02-29", "no time"),
-        ("2009-W60-1", "no time"),
-        ("", "no time"),
-        ("now", "no time"),
-        ("today", "no time"),
-        ("NaT", "no time"),
-        ("nan", "no time"),
-        ("23:00:00", "no time"),
-        ("10:00 +0100", "no time"),
-        ("23:00:00.1234", "no time"),
-        ("Nov 10", "no time"),
-        ("1257894000", "no time"),
+        ("2009-11-10T24:00:00Z", "invalid timestamp"),
+        ("2009-11-10T23:60:00Z", "invalid timestamp"),
+        ("2009-11-10T23:00:60Z", "invalid timestamp"),
+        ("2009-11-10T23:00:00+24:00", "invalid timestamp"),
+        ("2009-11-10T23:00:00+01:60", "invalid timestamp"),
+        ("2009-13-10T23:00:00Z", "invalid timestamp"),
+        ("2009-02-29", "invalid timestamp"),
+        ("2009-W60-1", "invalid timestamp"),
+        ("", "invalid timestamp"),
+        ("now", "invalid timestamp"),
+        ("today", "invalid timestamp"),
+        ("NaT", "invalid timestamp"),
+        ("nan", "invalid timestamp"),
+        ("23:00:00", "invalid timestamp"),
+        ("10:00 +0100", "invalid timestamp"),
+        ("23:00:00.1234", "invalid timestamp"),
+        ("Nov 10", "invalid timestamp"),
+        ("1257894000", "invalid timestamp"),
         ("2009", 1230768000 * S),
         ("2009-11", 1257033600 * S),
-        ("2009-13", "no time"),
-        ("2009-11T23", "no time"),
-        ("yesterday 2009", "no time"),
-        ("٢٠٠٩-11-10", "no time"),
-        ("\ud800", "no time"),
+        ("2009-13", "invalid timestamp"),
+        ("2009-11T23", "invalid timestamp"),
+        ("yesterday 2009", "invalid timestamp"),
+        ("٢٠٠٩-11-10", "invalid timestamp"),
+        ("\ud800", "invalid timestamp"),
         ("Nov 10 2009 11:00 PM", T),
         ("10 November 2009 23:00:00.000000007", T + 7),
         ("2009/11/10 23:00", T),
@@ -149,7 +149,7 @@ def test_strings_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(builtins, "__import__", without_pandas)
     assert to_nanoseconds("2009-11-10T23:00:00Z") == T
-    with pytest.raises(SerializationError, match="other forms are read where pandas is"):
+    with pytest.raises(SerializationError, match="install pandas"):
         to_nanoseconds("Nov 10 2009 23:00")
 
 
@@ -169,7 +169,7 @@ def test_strings_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_invalid_times(value: object, name: str) -> None:
-    with pytest.raises(SerializationError, match=f"{name}.* is no time"):
+    with pytest.raises(SerializationError, match=f"timestamp.*{name}"):
         to_nanoseconds(value)
 
 
@@ -182,7 +182,7 @@ def test_invalid_times(value: object, name: str) -> None:
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_out_of_range(value: object) -> None:
-    with pytest.raises(SerializationError, match="outside of what InfluxDB stores"):
+    with pytest.raises(SerializationError, match="outside the range of InfluxDB"):
         to_nanoseconds(value)
 
 
@@ -318,7 +318,7 @@ def test_stamps_of_several_threads_are_unique() -> None:
     ],
 )  # fmt: skip
 def test_digits_that_pandas_would_drop(text: str) -> None:
-    with pytest.raises(SerializationError, match="finer than pandas reads it"):
+    with pytest.raises(SerializationError, match="finer than pandas"):
         to_nanoseconds(text)
 
 
@@ -339,7 +339,7 @@ AMBIGUOUS = [
 
 @pytest.mark.parametrize("text", AMBIGUOUS)
 def test_ambiguous_strings(text: str) -> None:
-    with pytest.raises(SerializationError, match=r"can be read in two ways: .*ISO 8601"):
+    with pytest.raises(SerializationError, match=r"ambiguous timestamp .*ISO 8601"):
         to_nanoseconds(text)
 
 
@@ -365,7 +365,7 @@ def test_unambiguous_strings(text: str, iso: str) -> None:
 @pytest.mark.parametrize("text", ["2019-03-30 21:00 CET", "30 Mar 2019 21:00 EST", "02.2024", "2024 at 5"])
 def test_strings_that_depend_on_the_machine(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock_module, "tzname", ("CET", "EST"))
-    with pytest.raises(SerializationError, match="is no time"):
+    with pytest.raises(SerializationError, match="invalid timestamp"):
         to_nanoseconds(text)
 
 
@@ -373,7 +373,7 @@ def test_strings_that_depend_on_the_machine(text: str, monkeypatch: pytest.Monke
 def test_numeric_day_and_month(day: int, month: int, separator: str, clock: str) -> None:
     for text in (f"{day}{separator}{month}{separator}2024", f"{month:02}{separator}{day:02}{separator}2024"):
         if day <= 12 and day != month:
-            with pytest.raises(SerializationError, match="two ways"):
+            with pytest.raises(SerializationError, match="ambiguous"):
                 to_nanoseconds(text + clock)
         else:
             with warnings.catch_warnings(action="ignore"):  # pandas warns about the day and month order
@@ -388,7 +388,7 @@ def test_numeric_day_and_month(day: int, month: int, separator: str, clock: str)
     ],
 )  # fmt: skip
 def test_missing_parts_are_not_taken_from_the_clock(text: str) -> None:
-    with pytest.raises(SerializationError, match="is no time"):
+    with pytest.raises(SerializationError, match="invalid timestamp"):
         to_nanoseconds(text)
 
 
@@ -406,7 +406,7 @@ def test_days_are_recognized_without_dateutil(text: str, monkeypatch: pytest.Mon
 
 
 def test_datetime64_without_a_unit() -> None:
-    with pytest.raises(SerializationError, match="it has no unit"):
+    with pytest.raises(SerializationError, match="has no unit"):
         to_nanoseconds(np.int64(5).view("M8"))
 
 

@@ -211,7 +211,7 @@ def test_invalid_passwords_are_not_shown(build: Callable[..., Op[Any]], password
         (lambda: ops.create_database("d", name=""), ValueError, "^name: "),
         (lambda: admin.create_retention_policy("", "d"), ValueError, "^name: "),
         (lambda: admin.create_retention_policy("p", "d", "1 h"), ValueError, "^duration: '1 h' is not a duration"),
-        (lambda: admin.create_retention_policy("p", "d", replication=True), ValueError, "^replication: "),
+        (lambda: admin.create_retention_policy("p", "d", replication=True), TypeError, "^replication: "),
         (lambda: admin.create_retention_policy("p", "d", default=1), TypeError, "^default: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.alter_retention_policy("p", "d"), ValueError, "^alter_retention_policy: no changes; pass"),
         (lambda: admin.list_retention_policies(5), TypeError, "^db: "),  # type: ignore[arg-type]  # on purpose
@@ -247,8 +247,8 @@ def test_invalid_passwords_are_not_shown(build: Callable[..., Op[Any]], password
         (admin.delete, ValueError, "^delete: no condition"),
         (lambda: admin.delete(tags={}), ValueError, "^delete: no condition"),
         (admin.drop_series, ValueError, "^drop_series: no condition"),
-        (lambda: admin.drop_shard("5"), ValueError, "^shard_id: "),  # type: ignore[arg-type]  # on purpose
-        (lambda: admin.kill_query(1.0), ValueError, "^qid: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.drop_shard("5"), TypeError, "^shard_id: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.kill_query(1.0), TypeError, "^qid: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.stats(5), TypeError, "^module: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.explain(5), TypeError, "^q: "),  # type: ignore[arg-type]  # on purpose
     ],

@@ -110,11 +110,16 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "name"),
-    [(("",), "directory"), ((7,), "directory"), (("d", 0), "max_bytes"), (("d", 1.5), "max_bytes")],
+    ("wrong", "name", "error"),
+    [
+        (("",), "directory", ValueError),
+        ((7,), "directory", TypeError),
+        (("d", 0), "max_bytes", ValueError),
+        (("d", 1.5), "max_bytes", TypeError),
+    ],
 )
-def test_invalid_options(wrong: Any, name: str) -> None:
-    with pytest.raises(ValueError, match=f"^{name}: "):
+def test_invalid_options(wrong: Any, name: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"^{name}: "):
         Spool(*wrong)
 
 

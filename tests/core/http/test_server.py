@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from influx_proto import Request, Server
+from influx_proto import Request, Server, Timeout
 from influx_proto._client.config import settings_from_env, settings_from_url
 from influx_proto._http.auth import authorization, authorized, basic
 
@@ -113,11 +113,11 @@ def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("credentials", "message"),
     [
-        (("u", "p", "t"), "token: give either"),
-        ((None, "p", None), "password: given without a username"),
+        (("u", "p", "t"), "token: .*not both"),
+        ((None, "p", None), "password: .*username"),
         (("a:b", "p", None), "username: contains ':'"),
-        ((None, None, ""), "token: must be printable"),
-        ((None, None, "a\nb"), "token: must be printable"),
+        ((None, None, ""), "token: .*printable ASCII"),
+        ((None, None, "a\nb"), "token: .*printable ASCII"),
     ],
 )
 def test_contradictory_credentials(credentials: tuple[Any, Any, Any], message: str) -> None:
@@ -132,15 +132,13 @@ def test_contradictory_credentials(credentials: tuple[Any, Any, Any], message: s
         ({"host": "http://localhost"}, "host"),
         ({"host": "a b"}, "host"),
         ({"port": 0}, "port"),
-        ({"port": "8086"}, "port"),
-        ({"port": True}, "port"),
+        ({"port": 65536}, "port"),
+        ({"username": "\ud800"}, "username"),
         ({"headers": {"a b": "c"}}, "headers"),
         ({"headers": {"a": "c\r\nd: e"}}, "headers"),
         ({"timeout": 0}, "timeout"),
         ({"database": ""}, "database"),
-        ({"database": 5}, "database"),
-        ({"timeout": "5"}, "timeout"),
-        ({"timeout": (3, 5)}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
         ({"cert": "client.pem"}, "cert"),
     ],
 )
@@ -153,7 +151,8 @@ def test_error_names_the_invalid_argument(arguments: dict[str, Any], name: str) 
     "arguments",
     [{"host": 5}, {"username": 5}, {"username": "u", "password": b"p"}, {"token": b"t"}, {"proxy": 5}, {"path": None},
      {"headers": "A: b"}, {"tags": "a"}, {"retry": 3}, {"observer": print},
-     {"ssl": "false"}, {"gzip": "no"}],
+     {"ssl": "false"}, {"gzip": "no"}, {"port": "8086"}, {"port": True}, {"port": 8086.0}, {"database": 5},
+     {"timeout": "5"}, {"timeout": (3, 5)}, {"timeout": True}, {"verify": 5}, {"unix_socket": b"/tmp/socket"}],
 )  # fmt: skip
 def test_error_names_the_argument_of_a_wrong_type(arguments: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"^{next(reversed(arguments))}: must be "):
@@ -171,7 +170,7 @@ def test_complete() -> None:
 
 
 def test_client_cannot_be_pickled() -> None:
-    with pytest.raises(TypeError, match="cannot be copied or pickled; make one in each process"):
+    with pytest.raises(TypeError, match="cannot be copied or pickled"):
         pickle.dumps(InfluxDBClient())
 
 
@@ -239,7 +238,7 @@ def test_url_errors_do_not_quote_secrets(url: str) -> None:
 @pytest.mark.parametrize("token", [f"{SECRET} ", f" {SECRET}", f"{SECRET}\n", f"{SECRET}ä"])
 def test_token_from_a_function_is_validated(token: str) -> None:
     request = Server().complete(Request("GET", "/ping"), token=lambda: token)
-    with pytest.raises(ValueError, match="token: must be printable ASCII") as caught:
+    with pytest.raises(ValueError, match=r"token: .*printable ASCII") as caught:
         authorized(request)
     assert SECRET not in repr(caught.value)
 
@@ -247,17 +246,33 @@ def test_token_from_a_function_is_validated(token: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "message"),
     [
-        ({"X": None}, "the value of X must be a str, not NoneType"),
-        ({"X": 5}, "the value of X must be a str, not int"),
-        ({None: "x"}, "None is not a header name"),
-        ({5: "x"}, "5 is not a header name"),
-        ({"": "x"}, "'' is not a header name"),
-        ({"X": "a "}, "the value of X must be printable ASCII without spaces at its ends"),
+        ({"X": None}, "value of X: must be a str, not NoneType"),
+        ({"X": 5}, "value of X: must be a str, not int"),
+        ({None: "x"}, "name None: must be a str"),
+        ({5: "x"}, "name 5: must be a str"),
+        ({"": "x"}, "'' is not a valid header name"),
+        ({"X": "a "}, "value of X: must be printable ASCII"),
+        ({"X": "\ud800"}, "value of X: .* surrogate"),
     ],
 )
 def test_invalid_headers(headers: Any, message: str) -> None:
-    with pytest.raises((ValueError, TypeError), match=f"headers: {message}"):
+    with pytest.raises(TypeError if "must be a str" in message else ValueError, match=f"^headers: {message}"):
         InfluxDBClient(headers=headers)
+
+
+@pytest.mark.parametrize("name", ["connect", "idle", "total"])
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(0, ValueError), (-1.5, ValueError), (float("nan"), ValueError), ("5", TypeError), (True, TypeError)],
+)
+def test_a_wrong_timeout_names_its_argument(name: str, value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"^{name}: must be "):
+        Timeout(**{name: value})
+
+
+def test_an_environment_that_is_not_a_mapping() -> None:
+    with pytest.raises(TypeError, match=r"^environ: must be a mapping, not str"):
+        InfluxDBClient.from_env("INFLUXDB_URL=http://localhost")  # type: ignore[arg-type]  # on purpose
 
 
 def test_valid_headers() -> None:

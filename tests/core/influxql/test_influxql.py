@@ -312,7 +312,11 @@ def test_scanning_takes_linear_time(parts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("1" * 100_000, "is not a duration"), ("1s" * 50_000 + "x", "is not a duration"), ("1" * 100_000 + "s", "longer than")],
+    [
+        ("1" * 100_000, "is not a duration"),
+        ("1s" * 50_000 + "x", "is not a duration"),
+        ("1" * 100_000 + "s", "longer than"),
+    ],
 )
 def test_long_durations_are_refused_at_once(text: str, message: str) -> None:
     """A search from each digit would take minutes; Python does not read integers of this length."""

@@ -56,8 +56,8 @@ def schedule(op: Op[Any], policy: RetryPolicy, errors: list[Exception]) -> list[
             attempt = flow.throw(error)
         except type(error):
             return [*waits, -1]
-        waits.append(attempt.after)
-        clock.time += attempt.after
+        waits.append(attempt.delay)
+        clock.time += attempt.delay
     with pytest.raises(StopIteration) as stop:
         flow.send("done")
     assert stop.value.value == "done"
@@ -174,11 +174,13 @@ def test_on_retry_can_stop_the_retries() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"attempts": "3"}, {"max_total": -1}, {"backoff": -1}, {"max_backoff": -1},
-              {"backoff": "1"}, {"max_total": True}]
+    ("wrong", "error"),
+    [({"attempts": 0}, ValueError), ({"max_total": -1}, ValueError), ({"backoff": -1}, ValueError),
+     ({"max_backoff": -1}, ValueError), ({"backoff": float("nan")}, ValueError), ({"attempts": "3"}, TypeError),
+     ({"attempts": 1.5}, TypeError), ({"backoff": "1"}, TypeError), ({"max_total": True}, TypeError)],
 )  # fmt: skip
-def test_invalid_policies(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"^{next(iter(wrong))}: "):
+def test_invalid_policies(wrong: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"^{next(iter(wrong))}: "):
         RetryPolicy(**wrong)
 
 

@@ -1,8 +1,8 @@
 """InfluxDB's HTTP protocol without I/O.
 
-`ops` builds requests and reads their answers, `influxql` quotes, `serialize` writes line protocol and `parse_lines`
-reads it. The clients that do I/O are in the packages influx-aiohttp, influx-trio and influx-requests; what is needed
-to write another is in `influx_proto.adapter`.
+`ops` and `admin` build operations and decode their responses, `influxql` quotes InfluxQL, `serialize` encodes line
+protocol and `parse_lines` parses it. The packages influx-aiohttp, influx-trio and influx-requests contain the clients;
+`influx_proto.adapter` is the interface for a client over another HTTP library.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -139,7 +139,7 @@ set_public_module(__name__, globals())
 
 
 def __getattr__(name: str) -> Any:
-    """Import what few need when it is asked for, so that importing this package is fast for all."""
+    """Import the classes of batch writers on first access, so that importing this package is fast."""
     if name == "AsyncBatchWriter":
         from ._batch.async_writer import AsyncBatchWriter  # noqa: PLC0415 - see above
 
@@ -157,5 +157,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List also the names that are imported when they are asked for, for `help` and completion."""
+    """Return the names of this module, with those that are imported on first access, for `help` and completion."""
     return sorted({*globals(), *__all__})

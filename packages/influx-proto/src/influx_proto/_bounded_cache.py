@@ -1,4 +1,4 @@
-"""A cache that forgets everything when it is full."""
+"""Cache that is cleared when it is full."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ ValueT = TypeVar("ValueT")
 
 
 class BoundedCache(dict[KeyT, ValueT]):
-    """A dict with a largest size, for values that can be made again.
+    """A dict with a maximum size, for values that can be recomputed.
 
-    Clearing it as a whole is simple, and no other order of eviction does better with data that repeats in cycles.
+    When it is full, all entries are removed: for data that repeats in cycles, no order of eviction is better.
 
     Args:
-        capacity: the number of entries at most.
+        capacity: maximum number of entries.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -22,7 +22,7 @@ class BoundedCache(dict[KeyT, ValueT]):
         self._capacity = capacity
 
     def remember(self, key: KeyT, value: ValueT) -> ValueT:
-        """Return the value, after storing it."""
+        """Store the value and return it."""
         if len(self) >= self._capacity:
             self.clear()
         self[key] = value

@@ -1,36 +1,46 @@
-"""Checks of arguments. What is wrong is told by a message that begins with the argument's name."""
+"""Checks of arguments: TypeError for a wrong type, ValueError for a wrong value.
+
+The message of an error begins with the name of the argument.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
-def text(name: str, value: object) -> str:
-    """Check that an argument is text that can be encoded.
+def check_str(name: str, value: object) -> str:
+    """Return the argument if it is a str that UTF-8 can encode.
 
     Raises:
-        TypeError: it is no str.
-        ValueError: it holds a lone surrogate.
+        TypeError: it is not a str.
+        ValueError: it contains a lone surrogate.
     """
     if not isinstance(value, str):
-        msg = f"{name}: must be a str, not {type(value).__name__}"
-        raise TypeError(msg)
+        raise _wrong_type(name, "a str", value)
     try:
         value.encode()
     except UnicodeEncodeError:
-        # It may be a URL with a password: the message does not quote it.
+        # The argument may be a URL with a password, so the message does not quote it.
         msg = f"{name}: contains a lone surrogate, which UTF-8 cannot encode"
         raise ValueError(msg) from None
     return value
 
 
-def given(**params: str | None) -> list[tuple[str, str]]:
-    """Give those parameters of a URL that are not None, checked to be text."""
-    return [(name, text(name, value)) for name, value in params.items() if value is not None]
+def check_optional_str(name: str, value: object) -> str | None:
+    """Return the argument if it is None or a str that UTF-8 can encode; errors are those of `check_str`."""
+    return None if value is None else check_str(name, value)
 
 
-def flag(name: str, value: object) -> bool:
+def given_params(**params: str | None) -> list[tuple[str, str]]:
+    """Return the parameters of a URL that are not None; errors are those of `check_str`."""
+    return [(name, check_str(name, value)) for name, value in params.items() if value is not None]
+
+
+def check_bool(name: str, value: object) -> bool:
     """Return the argument if it is a bool; other values are rejected, since `"no"` is true in Python.
 
     Raises:
@@ -42,57 +52,91 @@ def flag(name: str, value: object) -> bool:
     raise TypeError(msg)
 
 
-def choice(name: str, value: object, choices: Iterable[str]) -> None:
-    """Check that an argument is one of some words.
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Raise an error unless the argument is one of the choices.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not one of them.
     """
     if value not in (known := tuple(choices)):
         msg = f"{name}: must be one of {', '.join(known)}, not {value!r}"
         raise ValueError(msg)
 
 
-def integer(name: str, value: object, least: int) -> int:
-    """Check that an argument is an integer from `least` on.
+def check_int(name: str, value: object, least: int, most: int | None = None) -> int:
+    """Return the argument if it is an integer from `least` to `most`, or without an upper limit.
 
     Raises:
-        ValueError: it is not.
+        TypeError: it is not an int.
+        ValueError: it is out of range.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong_type(name, "an int", value)
+    if value >= least and (most is None or value <= most):
         return value
-    msg = f"{name}: must be an integer from {least} on, not {value!r}"
+    limits = f"at least {least}" if most is None else f"from {least} to {most}"
+    msg = f"{name}: must be {limits}, not {value!r}"
     raise ValueError(msg)
 
 
-def limit(name: str, value: object) -> int | None:
-    """Check that an argument is a positive integer, or None for no limit.
+def check_limit(name: str, value: object) -> int | None:
+    """Return the argument if it is a positive integer, or None for no limit.
 
     Raises:
-        ValueError: it is neither.
+        TypeError: it is not an int or None.
+        ValueError: it is 0 or negative.
     """
-    return None if value is None else integer(name, value, 1)
+    return None if value is None else check_int(name, value, 1)
 
 
-def seconds(name: str, value: object) -> float:
-    """Check that an argument is a number of seconds, zero or more.
+def check_seconds(name: str, value: object, *, is_positive: bool = False) -> float:
+    """Return the argument if it is a number of seconds that is not negative, or, with `is_positive`, not 0 either.
 
     Raises:
-        ValueError: it is not.
+        TypeError: it is not an int or float.
+        ValueError: it is out of range.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise _wrong_type(name, "a number of seconds", value)
+    if value > 0 or (value == 0 and not is_positive):
         return value
-    msg = f"{name}: must be a number of seconds from 0 on, not {value!r}"
+    msg = f"{name}: must be {'more than' if is_positive else 'at least'} 0 seconds, not {value!r}"
     raise ValueError(msg)
 
 
-def mapping(name: str, value: object) -> Mapping[Any, Any]:
-    """Check that an argument is a mapping.
+def check_mapping(name: str, value: object) -> Mapping[Any, Any]:
+    """Return the argument if it is a mapping.
+
+    Raises:
+        TypeError: it is not a mapping.
+    """
+    if isinstance(value, Mapping):
+        return value
+    raise _wrong_type(name, "a mapping", value)
+
+
+def check_path(name: str, value: object) -> str:
+    """Return the argument as a str if it is a str or a path object.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if isinstance(path, str):
+        return path
+    raise _wrong_type(name, "a str or a path", value)
+
+
+def check_instance(name: str, value: object, expected: type[T]) -> T:
+    """Return the argument if it is an instance of a class.
 
     Raises:
         TypeError: it is not.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, expected):
         return value
-    msg = f"{name}: must be a mapping, not {type(value).__name__}"
-    raise TypeError(msg)
+    raise _wrong_type(name, f"an instance of {expected.__name__}", value)
+
+
+def _wrong_type(name: str, expected: str, value: object) -> TypeError:
+    return TypeError(f"{name}: must be {expected}, not {type(value).__name__}")

@@ -1,8 +1,8 @@
-"""Every exception that reaches a caller, except `QueryError`, which refers to results.
+"""The exceptions of all clients, except `QueryError`, which refers to results.
 
-They are split by whose fault it is: bad input (`SerializationError`, `SchemaError`), the way to the server
-(`TransportError`), something that is not InfluxDB (`ProtocolError`), and a server that said no (`ResponseError`).
-`retryable` says whether the same request may succeed later; whether it is safe to repeat is the request's own affair.
+They are split by cause: invalid input (`SerializationError`, `SchemaError`), the connection (`TransportError`), a
+response of another server (`ProtocolError`), and an error response (`ResponseError`). `retryable` is True if the same
+request may succeed later; whether it is safe to repeat depends on the request.
 """
 
 from __future__ import annotations
@@ -12,44 +12,44 @@ from typing import ClassVar, NamedTuple
 
 
 class InfluxDBError(Exception):
-    """The base of all errors of this client family."""
+    """Base class of all exceptions of the clients."""
 
-    #: Whether the same request may succeed if it is sent again later.
+    #: Whether the same request may succeed if it is repeated later.
     retryable: bool = False
 
 
 class Place(NamedTuple):
-    """Where in line protocol something is wrong, and what."""
+    """The position and the reason of an error in line protocol."""
 
-    #: Counted from 1; LFs within strings count as well, as they do in an editor.
+    #: Line number from 1; LFs inside strings count, as in an editor.
     line: int
-    #: Counted from 1, in characters.
+    #: Column number from 1, in characters.
     column: int
-    #: The text between the LFs around it; bytes that are no UTF-8 are replaced.
+    #: The line itself, with invalid UTF-8 replaced.
     text: str
-    #: In the server's words.
+    #: The reason, in the words of the server.
     reason: str
 
 
 class SerializationError(InfluxDBError, ValueError):
-    """A point cannot be carried by line protocol as it is; nothing of it was sent."""
+    """A point cannot be encoded as line protocol, or line protocol cannot be parsed; nothing of it was sent."""
 
-    #: Where that is, if it is line protocol that was read.
+    #: The position of the error, for line protocol that was parsed.
     place: Place | None = None
 
 
 class SchemaError(InfluxDBError, TypeError):
-    """A class cannot describe a point."""
+    """A class decorated with `lineprotocol` does not describe a valid point."""
 
 
 class TransportError(InfluxDBError):
-    """The server could not be reached, or the connection failed; the HTTP library's exception is `__cause__`."""
+    """The server is unreachable or the connection failed; `__cause__` is the exception of the HTTP library."""
 
     retryable = True
-    #: Whether the server may have received the request, and so may have acted on it.
+    #: Whether the server may have received and processed the request.
     maybe_received: bool
-    #: Whether the connection was kept from an earlier request, and ended before the first byte of an answer: as it
-    #: does where the server closes an idle connection while a request is on its way.
+    #: Whether a reused connection ended before the first byte of the response, as happens when the server closes an
+    #: idle connection while a request is in flight.
     was_idle: bool
 
     def __init__(self, message: str, *, maybe_received: bool = True, was_idle: bool = False) -> None:
@@ -59,7 +59,7 @@ class TransportError(InfluxDBError):
 
 
 class ProtocolError(InfluxDBError):
-    """What answered is not InfluxDB, or its answer was cut short."""
+    """The response is not from InfluxDB, or is malformed or truncated."""
 
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
@@ -67,17 +67,17 @@ class ProtocolError(InfluxDBError):
 
 
 class ResponseError(InfluxDBError):
-    """The server said no."""
+    """The server responded with an error."""
 
-    #: Classes of this operation's errors that are also of another kind, such as `DatabaseNotFound`, by that kind.
+    #: Subclasses of this class that are also another error, such as `DatabaseNotFound`, by the class of that error.
     combined: ClassVar[Mapping[type[ResponseError], type[ResponseError]]] = {}
-    #: HTTP status; 200 for an error that InfluxDB reports inside a successful answer.
+    #: The HTTP status; 200 for an error that InfluxDB reports inside a successful response.
     status: int
-    #: The server's own text.
+    #: The error message of the server.
     message: str
-    #: The headers of the answer, `X-Influxdb-Error` and `Request-Id` among them.
+    #: The headers of the response, such as `X-Influxdb-Error` and `Request-Id`.
     headers: Mapping[str, str]
-    #: The body of the answer as it came.
+    #: The body of the response.
     body: bytes
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
@@ -92,11 +92,11 @@ class ResponseError(InfluxDBError):
 
 
 class AuthenticationError(ResponseError):
-    """The credentials are missing or wrong (401; 407 where a proxy says so), or do not allow this (403)."""
+    """The credentials are missing or wrong (401, or 407 from a proxy), or lack permission (403)."""
 
 
 class AuthorizationError(AuthenticationError):
-    """The credentials are right, and do not allow this (403)."""
+    """The credentials are valid but lack permission (403)."""
 
 
 class DatabaseNotFound(ResponseError):
@@ -104,13 +104,13 @@ class DatabaseNotFound(ResponseError):
 
 
 class RateLimited(ResponseError):
-    """The server asks for fewer requests (429)."""
+    """The server limits the rate of requests (429)."""
 
     retryable = True
 
 
 class ServerUnavailable(ResponseError):
-    """The server, or a proxy before it, cannot serve this now (502, 503, 504, and failures of a moment under 500)."""
+    """The server or a proxy is temporarily unavailable (408, 425, 502, 503, 504, and temporary errors with 500)."""
 
     retryable = True
 
@@ -120,55 +120,58 @@ class RejectedLine(NamedTuple):
 
     #: The line, as it was sent.
     line: str
-    #: In the server's words.
+    #: The reason, in the words of the server.
     reason: str
 
 
 class WriteError(ResponseError):
-    """The server refused points."""
+    """The server rejected a write."""
 
     #: The rejected lines that the server names, each with its reason.
     rejected: Sequence[RejectedLine] = ()
 
 
 class PartialWriteError(WriteError):
-    """The server stored some of the points and refused others; sending all of them again gives the same answer."""
+    """The server stored some of the points and rejected others; a retry would fail in the same way."""
 
-    #: How many points the server says it dropped; lines it could not parse are not among them.
+    #: Number of points that the server reports as dropped, without lines that it could not parse.
     dropped: int = 0
 
 
 class UndeliveredLines(NamedTuple):
-    """Lines that a batch writer hands back; `client.write(it.data, db=it.db, rp=it.rp, precision=it.precision)`."""
+    """Lines that a batch writer could not deliver: `client.write(it.data, db=it.db, rp=it.rp, precision=it.precision)`.
+
+    Writing them again is safe: points that were already stored are replaced by themselves.
+    """
 
     db: str | None
     rp: str | None
-    #: The unit of their times.
+    #: The precision of their timestamps.
     precision: str
-    #: The lines, an LF between them; they may be written to a file. Whatever was stored of them replaces itself.
+    #: The lines, separated by LF.
     data: bytes
-    #: How many they are.
+    #: Number of lines.
     lines: int
 
 
 class UndeliveredError(InfluxDBError):
-    """A batch writer was left with lines that it could not deliver; what prevented that is `__cause__`."""
+    """A batch writer ended with undelivered lines; `__cause__` is the error that prevented their delivery."""
 
-    #: The lines, in the order in which they were to be sent.
+    #: The lines, in the order in which they were written.
     undelivered: Sequence[UndeliveredLines]
 
     def __init__(self, undelivered: Sequence[UndeliveredLines], cause: BaseException) -> None:
-        super().__init__(undelivered, cause)  # of which it is made anew where it is copied or pickled
+        super().__init__(undelivered, cause)  # `copy` and `pickle` recreate the exception from these arguments
         self.undelivered = tuple(undelivered)
 
     def __str__(self) -> str:
-        count = sum(some.lines for some in self.undelivered)
-        were = "line was" if count == 1 else "lines were"
-        return f"{count} {were} not delivered: {self.args[1]}"
+        count = sum(batch.lines for batch in self.undelivered)
+        lines_were = "line was" if count == 1 else "lines were"
+        return f"{count} {lines_were} not delivered: {self.args[1]}"
 
 
 class BufferFullError(InfluxDBError):
-    """A batch writer keeps as many lines as it may, and was told not to wait."""
+    """The buffer of a batch writer is full, and its `when_full` option does not allow waiting."""
 
     retryable = True
 
@@ -185,10 +188,10 @@ class CallbackError(InfluxDBError):
 
 
 class SpoolError(InfluxDBError):
-    """The directory of a batch writer's spool cannot be used, or lines could not be kept in it.
+    """The spool directory of a batch writer is unusable, or lines could not be stored in it.
 
-    Where the operating system says why, that is `__cause__`. Lines that were accepted before stay so. It is retryable
-    where there may be room, or the other writer gone, later.
+    `__cause__` is the error of the operating system, if there is one. Lines that were accepted earlier stay accepted.
+    The error is retryable if the directory is full or in use by another writer.
     """
 
     def __init__(self, message: str, *, retryable: bool = False) -> None:
@@ -197,7 +200,7 @@ class SpoolError(InfluxDBError):
 
 
 class PayloadTooLarge(WriteError):
-    """The body is larger than the server accepts (413); nothing of it was stored."""
+    """The body is larger than the server accepts (413); no point was stored."""
 
 
 # Every error response to a write is also a `WriteError`.

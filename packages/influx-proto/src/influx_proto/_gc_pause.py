@@ -1,9 +1,9 @@
-"""Decoding large documents without the garbage collector looking through what is not finished yet.
+"""Pause of the garbage collector while a large document is decoded.
 
-Up to Python 3.11 the collector runs whenever 700 objects more have been made than unmade. A document of 10 000 rows
-would be looked through 14 times while it is decoded, in one call and with nothing in it that could be garbage, and all
-that a program keeps at every 100th time: more than half the time that decoding takes. From Python 3.12 on the collector
-waits until such a call is over. Here it is made to wait up to 3.11 as well.
+Up to Python 3.11 the collector runs whenever 700 more objects have been created than freed. While a document of 10 000
+rows is decoded, it would traverse the new objects 14 times, and all objects of the program at every 100th run, without
+finding garbage. That is more than half of the decoding time. From Python 3.12 on the collector waits until a C function
+returns; this module does the same for 3.11.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ T = TypeVar("T")
 
 
 def gc_paused(decode: Callable[[S], T], data: S) -> T:
-    """Give `decode(data)`; the garbage collector waits for it.
+    """Return `decode(data)`, with the garbage collector paused.
 
     Args:
-        decode: a function in C that runs no Python. So nobody can see that the collector is off, nor switch it on or
-            off meanwhile: from the look at whether it is on until it is on again there is no step of Python for another
-            thread or a signal to come between.
-        data: what to decode.
+        decode: a C function that runs no Python code. Checking, disabling, decoding and enabling are then one call into
+            C, so that no other thread or signal handler can run in between and see or change the state of the
+            collector.
+        data: the argument of `decode`.
     """
     if sys.version_info >= (3, 12):
         return decode(data)
-    is_on = filter(None, map(call, [gc.isenabled]))  # is empty where it is not, which ends the steps
-    steps = zip(is_on, map(call, [gc.disable]), map(decode, [data]), map(call, [gc.enable]), strict=False)
+    is_enabled = filter(None, map(call, [gc.isenabled]))  # empty if the collector is disabled, which ends the steps
+    steps = zip(is_enabled, map(call, [gc.disable]), map(decode, [data]), map(call, [gc.enable]), strict=False)
     try:
-        done = next(steps, None)
-    except Exception:  # of `decode`, so the collector was on
+        results = next(steps, None)
+    except Exception:  # raised by `decode`, so the collector was enabled before
         gc.enable()
         raise
-    return decode(data) if done is None else done[2]
+    return decode(data) if results is None else results[2]

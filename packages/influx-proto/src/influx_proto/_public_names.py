@@ -7,19 +7,19 @@ from types import FunctionType
 _PRIVATE = f"{__package__}._"
 
 
-def set_public_module(door: str, names: dict[str, object]) -> None:
+def set_public_module(module: str, names: dict[str, object]) -> None:
     """Set `__module__` of the exported classes and functions to the public module that exports them.
 
     Tracebacks, signatures and pickles then name `influx_proto.WriteError`, wherever `WriteError` is defined. A name
-    that several public modules export keeps the first.
+    that several public modules export keeps the first one.
 
     Args:
-        door: `__name__` of the public module.
+        module: `__name__` of the public module.
         names: `globals()` of the public module, with `__all__`.
     """
     exported = names["__all__"]
-    assert isinstance(exported, list)  # noqa: S101 - every public module has one
+    assert isinstance(exported, list)  # noqa: S101 - every public module defines `__all__` as a list
     for name in exported:
-        value = names.get(name)  # None for those that are imported when they are asked for
+        value = names.get(name)  # None for a name that the module imports lazily
         if isinstance(value, type | FunctionType) and value.__module__.startswith(_PRIVATE):
-            value.__module__ = door
+            value.__module__ = module

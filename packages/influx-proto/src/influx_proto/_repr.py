@@ -1,21 +1,21 @@
-"""Values in error messages: short, on one line, and whatever the value is without an error of its own."""
+"""Short representations of values for error messages: one line, and never an exception."""
 
 from __future__ import annotations
 
 from typing import Final
 
-_LONGEST: Final = 60
+_MAX_LENGTH: Final = 60
 
 
 def short_repr(value: object) -> str:
-    """Give a `repr` of bearable length."""
+    """Return a `repr` of at most about 60 characters."""
     if isinstance(value, int) and value.bit_length() > 256:
         return f"an integer of {value.bit_length()} bits"
-    if isinstance(value, str | bytes) and len(value) > _LONGEST:
-        value = value[: _LONGEST - 4]
+    if isinstance(value, str | bytes) and len(value) > _MAX_LENGTH:
+        value = value[: _MAX_LENGTH - 4]
         return f"{value!a}..."
     try:
-        text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
-    except Exception:  # noqa: BLE001 - what a stranger's `__repr__` raises must not hide the error that is being told
+        full = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    except Exception:  # noqa: BLE001 - an exception of a foreign `__repr__` must not hide the error being reported
         return f"an object of {type(value).__qualname__}"
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]}..."
+    return full if len(full) <= _MAX_LENGTH else f"{full[: _MAX_LENGTH - 4]}..."

@@ -1,4 +1,4 @@
-"""Everything that an adapter may import, and the contract between an adapter and the core.
+"""The interface for adapters, and the contract between an adapter and the core.
 
 An adapter subclasses `Client` (sync code) or `AsyncClient` (async code). Its `_make_transport` returns a `Transport` or
 an `AsyncTransport`, which opens requests, sleeps, reads the clocks and closes. It opens nothing yet, because an async
@@ -17,26 +17,26 @@ adapter never does.
 - Add `Host`, and the framing: `Content-Length` if `request.size` is a number, also `Content-Length: 0` for a POST, and
   `Transfer-Encoding: chunked` otherwise. A GET has neither.
 - `request.body` is bytes, or an iterable of bytes, which may contain empty ones. It is a sync iterable for async
-  adapters too, and does not block; call `iter` on it once in each `open`. An exception of the iterable is the caller's:
-  do not map it.
+  adapters too, and does not block; call `iter` on it once in each `open`. Its exceptions pass unchanged.
 - Connect as `settings.unix_socket` and `settings.proxy` say, and with TLS if `settings.server.ssl`, with the context
   that `settings.tls.context(ssl.create_default_context)` returns. The core has read the environment; the library must
   not. `proxy.headers` are for the proxy alone: with TLS they belong to `CONNECT`, otherwise to the request.
-- Follow no redirect, retry nothing, decompress nothing. The core does all of it.
-- `open` is called from several threads, or tasks, at a time. `MAX_CONNECTIONS` bounds the connections of a client;
+- Do not follow redirects, retry or decompress. The core does all of it.
+- `open` is called concurrently by several threads or tasks. `MAX_CONNECTIONS` limits the connections of a client;
   further requests wait.
 - `user_agent`, an attribute of the client class, is `name/version` of the adapter and its library, separated by a
   space.
 
 **The response.** `open` is a context manager. It yields a `Response` as soon as status and headers have arrived.
 
-- Pass the headers to `Headers` as pairs of bytes where the library has them: `Headers` decodes UTF-8 and replaces what
-  is not. Undo the Latin-1 of a library that decodes. Repeated headers may be passed as they are. Skip 1xx responses.
+- Pass the headers to `Headers` as pairs of bytes if the library has them: `Headers` decodes UTF-8 and replaces invalid
+  bytes. If the library decodes headers as Latin-1, encode them back. Repeated headers need no merging. Skip 1xx
+  responses.
 - `body` is an iterator (an async iterator for async clients) of the body's bytes as they arrive, without transfer
-  encoding and with content encoding. It is an object with `__next__` or `__anext__`; a generator that is left early
-  would leak.
-- An async stream may be iterated, and closed, in another task than the one that opened it. Keep no cancel scope, task
-  group or `asyncio.timeout` open across the `yield`.
+  encoding and with content encoding. Implement it as a class with `__next__` or `__anext__`: a generator that is not
+  exhausted would leak.
+- An async stream may be iterated, and closed, in another task than the one that opened it. Do not keep a cancel scope,
+  task group or `asyncio.timeout` open across the `yield`.
 - On exit, keep the connection if the body was read to its end. Close it otherwise, also on an exception or
   cancellation.
 - Bytes that follow a response do not belong to the next one: close such a connection.
@@ -50,37 +50,37 @@ adapter never does.
   has expired, raise the error that `no_free_connection(settings.address, timeout)` returns.
 - `idle` covers each wait for the server: to accept the next part of the request, to begin the response, to continue it.
 - `total` covers one attempt: from the call of `open`, with waiting for the pool and connecting, to the end of the body.
-  Backoff is not part of it. The time that the caller of a stream spends on its items is.
+  It includes the time that the caller of a stream spends on its items, and excludes backoff.
 
-**Errors.** Raise one of these for every exception of the library, with that exception as `__cause__`. The text contains
-`settings.address`, and the seconds of the timeout that expired or the text of the innermost cause.
+**Errors.** Raise one of these for every exception of the library, with that exception as `__cause__`. The message
+contains `settings.address`, and the seconds of the timeout that expired or the message of the innermost cause.
 
-- `TransportError(text, maybe_received=False)` if it failed before the connection was open: DNS, TCP, TLS, the proxy,
-  `connect`.
-- `TransportError(text, was_idle=True)` if a reused connection ended before the first byte of the response. The core
-  repeats such a request once, at once, if it is idempotent. If the library does not report that, leave it False: the
+- `TransportError(message, maybe_received=False)` for a failure before the connection was open: DNS, TCP, TLS, the
+  proxy, `connect`.
+- `TransportError(message, was_idle=True)` if a reused connection ended before the first byte of the response. The core
+  repeats such a request once, immediately, if it is idempotent. If the library does not report that, omit it: the
   request then counts as an attempt, which `RetryPolicy` may repeat. Never set it for a new connection.
-- `TransportError(text)` for every other failure and timeout of a connection.
-- `ProtocolError(text, retryable=True)` for a truncated or malformed response, `ProtocolError(text)` for what is not
-  HTTP.
+- `TransportError(message)` for every other failure and timeout of a connection.
+- `ProtocolError(message, retryable=True)` for a truncated or malformed response, `ProtocolError(message)` for data that
+  is not HTTP.
 - `RuntimeError` from `open` after `close`.
 
 Cancellation and `KeyboardInterrupt` pass unchanged.
 
 **Closing.** `close()` or `aclose()` returns without waiting for requests and streams in flight, which finish normally.
-It closes idle connections; the others close when their requests end. A session that the caller passed in stays open.
+It closes idle connections; the others close when their requests end. A session that the caller passed stays open.
 The core calls it once.
 
-**In the background.** Batch writers, and `write` with `in_flight`, need `_background`. It is called once for each
-writer, and for an async client within the event loop. Without it the client has no batch writer.
+**Background tasks.** Batch writers, and `write` with `in_flight`, need `_background`. It is called once for each
+writer, and for an async client within the event loop. Without it the client does not support batch writers.
 
 - Sync: `_background()` returns a `Signal`, and a function that runs a function in a daemon thread and returns at once.
 - Async: `_background()` returns an `AsyncSignal`, and a function that takes a coroutine function and returns an async
   context manager: a task runs it while the context is open, and is cancelled on exit. The core may run several such
-  tasks at a time. It exits a context in the task that entered it. The core calls `notify` in the event loop's thread,
-  without a lock. `wait` sees each `notify` that follows its call; a `notify` without waiting tasks is lost.
+  tasks concurrently. It exits a context in the task that entered it. The core calls `notify` in the thread of the event
+  loop, without a lock. `wait` sees each `notify` that follows its call; a `notify` without waiting tasks is lost.
 - `caller()` of a signal returns the current thread or task, as an object that can be referenced weakly, and
-  `has_ended(caller)` whether it has ended. `flush` raises the failures of its caller.
+  `has_ended(caller)` whether it has ended. `flush` raises the errors of lines that its caller wrote.
 - A spool needs `_spool_files(directory)` too. It returns a `SpoolFiles`, and for an async client also an `InThread`,
   which runs a blocking function in a thread. `InThread` returns only after the function has, even if the caller is
   cancelled.

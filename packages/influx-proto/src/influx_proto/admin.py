@@ -1,18 +1,19 @@
-"""InfluxQL's statements that manage something, one builder each. Nothing is sent here.
+"""Builders of the InfluxQL statements for administration: each returns an `Op` without sending it.
 
-They are as regular as InfluxQL allows: arguments come in the order in which the statement has them; `list_...` gives a
-list of small objects, what changes something gives None; a wrong name is the server's to tell (`QueryError`), a wrong
-type raises before anything is sent, and the message begins with the argument's name.
+Arguments have the order of the statement's clauses. `list_...` operations return a list of small objects; operations
+that change something return None. The server rejects unknown names (`QueryError`). An argument of the wrong type raises
+before the request is sent, and the message begins with its name.
 
-What several of them take:
+Common arguments:
 
-- `db`: the database; the client's own where it is None. Statements in which InfluxQL has to be told require it.
-- `measurement`: a name, or a pattern of `re` for all measurements in which it finds something.
-- `tags`: only series with these tags: a value, `""` for without the tag, or a pattern that must find something in the
-  value; or `Not(...)` of one of these, which `list_measurements` asks of all series of a measurement together. See
-  `influxql.quote_regex` on patterns.
-- `start`, `end`: a span of time, `end` not included: anything that tells a time, integers are nanoseconds.
-- `limit`, `offset`: how many to give, and how many to leave out before; where the answer is by measurement, of each.
+- `db`: the database; None uses the client's database. Statements that must name a database require it.
+- `measurement`: a name, or a pattern of `re` that matches names anywhere.
+- `tags`: selects series by their tags. The value of a tag is a string, `""` for series without the tag, a pattern of
+  `re` that matches values anywhere, or `Not(...)` of one of these. For `list_measurements`, `Not(...)` applies to all
+  series of a measurement together. See `influxql.quote_regex` on patterns.
+- `start`, `end`: a time range, `end` excluded: any timestamp; integers are nanoseconds.
+- `limit`, `offset`: maximum number of results, and number of results to skip; per measurement if the results are
+  grouped by measurement.
 """
 
 from __future__ import annotations

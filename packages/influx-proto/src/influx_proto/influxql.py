@@ -1,7 +1,7 @@
-"""InfluxQL text: quoting what users give, and telling reads from statements that change something.
+"""Quoting for InfluxQL, encoding of bind parameters, and classification of statements.
 
-No user text is ever pasted into a statement: what the client itself composes goes through the `quote_...` functions
-here, and values in queries go through bind parameters.
+The client never inserts input of users into a statement unquoted: its own statements use the `quote_...` functions,
+and the values in queries are bind parameters.
 """
 
 from __future__ import annotations

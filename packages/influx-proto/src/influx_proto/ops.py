@@ -1,4 +1,4 @@
-"""Every operation of the HTTP API, one builder each: arguments in, an `Op` out. Nothing is sent here."""
+"""Builders of the operations of the HTTP API: each returns an `Op` or `StreamOp` without sending it."""
 
 from __future__ import annotations
 

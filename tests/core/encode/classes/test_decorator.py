@@ -207,7 +207,7 @@ def test_integer_times_have_the_precision_of_the_write() -> None:
     assert serialize(cls(9223372036, 1), precision="s") == b"P x=1i 9223372036000000000"
     assert cls(-9223372036854775806, 1).to_lineprotocol() == b"P x=1i -9223372036854775806"
     for time, precision in ((9223372037, "s"), (-9223372037, "s"), (2**63 - 1, "ns"), (-(2**63), "ns"), (2**70, "ns")):
-        with pytest.raises(SerializationError, match=r"attribute 't' of P: the time .* is outside"):
+        with pytest.raises(SerializationError, match=r"attribute 't' of P: timestamp .* is outside"):
             serialize(cls(time, 1), precision=precision)
     cls = lineprotocol(named("P", "t x"), schema={"t": TIMEDT, "x": INT})
     assert serialize(cls(NOON, 1), precision="h") == b"P x=1i %d" % NOON_NS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from .._checks import choice
+from .._checks import check_choice
 from .._http.timeout import Timeout
 from .._influxql.classify import one_statement
 from .._influxql.clauses import as_list, duration_clause, identifier, statement, string
@@ -151,7 +151,7 @@ def create_subscription(
             URL.
     """
     urls = [string("destinations", url) for url in as_list("destinations", destinations)]
-    choice("mode", mode, ("all", "any"))
+    check_choice("mode", mode, ("all", "any"))
     source = f"{identifier('db', db)}.{identifier('rp', rp)}"
     target = f"DESTINATIONS {mode.upper()} {', '.join(urls)}"
     return execute("CREATE SUBSCRIPTION", identifier("name", name), "ON", source, target, timeout=timeout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from .._checks import choice
+from .._checks import check_choice
 from .._http.timeout import Timeout
 from .._influxql.clauses import identifier, string, words_if
 from .._query.query import query
@@ -194,7 +194,7 @@ def revoke_admin(user: str, *, timeout: float | Timeout | None = None) -> Op[Non
 
 
 def _privilege_keyword(privilege: str) -> str:
-    choice("privilege", privilege, ("read", "write", "all"))
+    check_choice("privilege", privilege, ("read", "write", "all"))
     return privilege.upper()
 
 

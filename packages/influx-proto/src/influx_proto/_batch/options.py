@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from .._checks import choice, integer, seconds
+from .._checks import check_choice, check_instance, check_int, check_path, check_seconds
 from .._encode.batch import BATCH_BYTES
 from .._errors import InfluxDBError
 
@@ -29,7 +29,8 @@ class Spool:
             the process, by SIGKILL say. True: when they are on the disk (`fsync`), so that they outlive a power cut.
 
     Raises:
-        ValueError: an argument is wrong; the message begins with its name.
+        ValueError: an argument has an invalid value; the message begins with its name.
+        TypeError: an argument has the wrong type; the message begins with its name.
     """
 
     directory: str | os.PathLike[str]
@@ -37,10 +38,10 @@ class Spool:
     sync: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.directory, (str, os.PathLike)) or not os.fspath(self.directory):
-            msg = f"directory: must be a path, not {self.directory!r}"
+        if not check_path("directory", self.directory):
+            msg = "directory: must not be empty"
             raise ValueError(msg)
-        integer("max_bytes", self.max_bytes, 1)
+        check_int("max_bytes", self.max_bytes, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +61,17 @@ class BatchOptions:
 
     def __post_init__(self) -> None:
         for name in ("max_lines", "max_bytes", "max_pending", "max_pending_bytes"):
-            integer(name, getattr(self, name), 1)
+            check_int(name, getattr(self, name), 1)
         for name in ("max_delay", "exit_timeout"):
-            seconds(name, getattr(self, name))
+            check_seconds(name, getattr(self, name))
         for name in ("on_error", "on_progress"):
             function = getattr(self, name)
             if function is not None and not callable(function):
                 msg = f"{name}: must be a function, not {function!r}"
                 raise TypeError(msg)
-        if self.spool is not None and not isinstance(self.spool, Spool):
-            msg = f"spool: must be a Spool, not {self.spool!r}"
-            raise ValueError(msg)
-        choice("when_full", self.when_full, get_args(WhenFull))
+        if self.spool is not None:
+            check_instance("spool", self.spool, Spool)
+        check_choice("when_full", self.when_full, get_args(WhenFull))
 
     def is_full(self, lines: int, size: int) -> bool:
         """Return whether so many lines, of so many bytes, are as many as may be kept."""
@@ -114,7 +114,8 @@ def batch_options(
             see `Spool`. On leaving, what is not delivered yet stays there.
 
     Raises:
-        ValueError: an option is wrong; the message begins with its name.
+        ValueError: an option has an invalid value; the message begins with its name.
+        TypeError: an option has the wrong type; the message begins with its name.
         UndeliveredError: on leaving: some lines were not delivered; the error has them.
         SpoolError: on entering: the spool cannot be used, or another writer uses it.
     """

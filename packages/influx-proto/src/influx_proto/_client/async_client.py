@@ -1,4 +1,4 @@
-"""The client whose operations are coroutines."""
+"""Base class of the async clients."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 
 class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
-    """The awaiting face. An adapter says how its transport is made."""
+    """Base of async clients; an adapter subclasses it and implements `_make_transport`."""
 
     _transport: AsyncTransport
 
     @abstractmethod
     def _make_transport(self, settings: Settings, session: SessionT | None) -> AsyncTransport:
-        """Make the transport, which opens nothing yet; there may be no event loop."""
+        """Return the transport, which opens no connection yet; an event loop may not be running."""
 
     async def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
         """Execute an operation, such as an `Op` that you built yourself.
 
         Args:
-            operation: what a builder of `ops` or `admin` returns.
-            timeout: replaces the client's timeout, in seconds or as a `Timeout`, unless the operation has its own.
+            operation: the result of a builder in `ops` or `admin`.
+            timeout: overrides the client's timeout, in seconds or as a `Timeout`, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
-        if isinstance(operation, WriteOperation):  # as above, and may have to wait for its data
+        if isinstance(operation, WriteOperation):  # may send several requests concurrently, and wait for its data
             return cast("T", await operation.arun(settings, self._transport, self._background))
         return await arun(operation.flow(settings, self._transport), self._transport)
 
@@ -54,29 +54,29 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
         """Open a stream, such as a `StreamOp` that you built yourself.
 
         Args:
-            op: what a builder of streams returns.
-            timeout: replaces the client's timeout, in seconds or as a `Timeout`, unless the stream has its own.
+            op: the result of a builder of streams.
+            timeout: overrides the client's timeout, in seconds or as a `Timeout`, unless the stream has its own.
         """
         return aopen_stream(op, self._settings_for(timeout), self._transport)
 
     def _new_batch_writer(self, options: BatchOptions) -> AsyncBatchWriter:
-        from .._batch.async_writer import AsyncBatchWriter  # noqa: PLC0415 - not needed by those who do without
+        from .._batch.async_writer import AsyncBatchWriter  # noqa: PLC0415 - imported only when it is needed
 
         files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
-        needed = self._needed(self._background())
-        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *needed, files)
+        background = self._required(self._background())
+        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *background, files)
 
     def _background(self) -> tuple[AsyncSignal, Background] | None:
-        """Give a signal, and how to run a task beside the caller's."""
+        """Return a signal and a function that runs background tasks, or None if the adapter has neither."""
         return None
 
     def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
-        """Give the files of a directory, in which a batch writer is to keep lines, and how to use them in a thread."""
-        msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
+        """Return the files of a spool directory, without opening them, and a function that runs code in a thread."""
+        msg = f"{type(self).__name__} does not support a spool (directory {directory}); remove spool="
         raise TypeError(msg)
 
     async def aclose(self) -> None:
-        """Close the connections; afterwards every operation raises RuntimeError. Closing again does nothing."""
+        """Close the connections; afterwards every operation raises `RuntimeError`. Further calls have no effect."""
         if not self._closed:
             self._closed = True
             await self._transport.aclose()
@@ -86,6 +86,6 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()

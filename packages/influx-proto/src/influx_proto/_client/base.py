@@ -1,7 +1,7 @@
-"""Both faces of a client, blocking and awaiting. Neither knows an event loop or an HTTP library.
+"""Base of the sync and async clients, free of any event loop or HTTP library.
 
-Each operation is bound to both of them once, in `operations`. An adapter subclasses the face it needs and says how
-its transport is made.
+`operations` binds each operation once for both. An adapter subclasses `Client` or `AsyncClient` and implements
+`_make_transport`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar
 
-from .._checks import flag
+from .._checks import check_bool, check_instance, check_mapping, check_optional_str, check_path
 from .._http.auth import authorization
 from .._http.observer import Observer
 from .._http.proxy import proxy_for
@@ -25,7 +25,7 @@ from .._line_protocol.options import DEFAULT, FieldType
 from .._runtime.retry import RetryPolicy
 from .._runtime.settings import Settings
 from .._version import __version__
-from .config import settings_from_env, settings_from_url, settings_joined
+from .config import merge_settings, settings_from_env, settings_from_url
 from .operations import Operations
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ T = TypeVar("T")
 SessionT = TypeVar("SessionT")
 
 
-def _outside() -> int:
-    """Give the stack level of the first caller that is not of these packages."""
+def _caller_stacklevel() -> int:
+    """Return the stack level of the first caller outside these packages, for `warnings.warn`."""
     level = 0
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0].startswith("influx_"):
@@ -47,9 +47,9 @@ def _outside() -> int:
 
 
 class BaseClient(Operations, Generic[SessionT]):
-    """What both faces are told, and remember."""
+    """The settings and the life cycle of `Client` and `AsyncClient`."""
 
-    #: Names the adapter and its HTTP library in the `User-Agent` header.
+    #: The `User-Agent` header: the adapter and its HTTP library.
     user_agent: str = f"influx-proto/{__version__}"
 
     def __init__(
@@ -79,92 +79,100 @@ class BaseClient(Operations, Generic[SessionT]):
         observer: Observer | None = None,
         session: SessionT | None = None,
     ) -> None:
-        """Make a client. Nothing is opened until it is first used.
+        """Create a client. It opens the first connection when it sends the first request.
 
         Args:
-            host: the server's name or address.
-            port: the server's port.
-            database: the database of operations that name none; also `client.db`.
-            username: the user, for basic authentication.
-            password: the user's password.
-            token: a JSON web token, or an API token, instead of a user; `"<scheme> <token>"` is sent as it is. A
-                function is called for each request and gives the token anew (over an awaiting client also a
-                coroutine function).
-            ssl: whether to talk TLS.
-            verify: True to trust whom the system trusts; the path of a file of CA certificates to trust these alone;
-                an `ssl.SSLContext` that says all about TLS; or False to trust everybody, which is warned about.
-            cert: a client certificate: the path of a PEM file with its key, the paths of both, or these and the key's
-                password.
-            path: what stands before `/write` and `/query` on a server behind a reverse proxy.
-            unix_socket: the path of a socket to connect to, instead of host and port.
-            headers: header fields to send with every request.
-            proxy: the URL of an HTTP proxy; empty for none, whatever the environment says. Otherwise `HTTP_PROXY`,
-                `HTTPS_PROXY` and `NO_PROXY` are followed.
-            timeout: how long to wait; a number of seconds means to connect and between two pieces of an answer.
-            retry: how often and how long to try again.
-            gzip: whether to compress what is written, if it is 1 KiB or more, and to ask for compressed answers.
-            tags: tags of all points that are written, ready-made lines apart. This and what follows is for every
-                `write` that does not say otherwise.
-            unsigned: see `write`, as for the next three.
+            host: the name or address of the server.
+            port: the port of the server.
+            database: the default database of operations; also `client.db`.
+            username: the username for basic authentication.
+            password: the password for basic authentication.
+            token: a JSON Web Token or an API token, instead of username and password; `"<scheme> <token>"` is sent
+                unchanged. A function is called before each attempt and returns the token; an async client accepts a
+                coroutine function too.
+            ssl: whether to use TLS.
+            verify: certificate verification. True uses the system trust store; a path names a file of the only trusted
+                CA certificates; an `ssl.SSLContext` replaces all TLS settings; False disables verification, with a
+                warning.
+            cert: the client certificate: the path of a PEM file with certificate and key, a tuple of both paths, or a
+                tuple of both paths and the password of the key.
+            path: path prefix of `/write` and `/query` for a server behind a reverse proxy.
+            unix_socket: the path of a Unix socket to connect to, instead of host and port.
+            headers: headers to send with every request.
+            proxy: the URL of an HTTP proxy; empty for no proxy. By default the client reads `HTTP_PROXY`,
+                `HTTPS_PROXY` and `NO_PROXY`.
+            timeout: the timeouts of requests; a number of seconds sets `connect` and `idle`, see `Timeout`.
+            retry: the policy for retries.
+            gzip: whether to compress write bodies of 1 KiB or more, and to request compressed responses.
+            tags: tags added to all points, except in raw line protocol. This and the next four arguments are the
+                defaults of `write`.
+            unsigned: see `write`.
             nonfinite: see `write`.
             field_types: see `write`.
             integers_as_floats: see `write`.
-            observer: is told of every request, its answer, and what is tried again.
-            session: the HTTP library's own session to use, which is then not closed with the client. It brings its
-                own TLS, proxies and sockets.
+            observer: receives notifications of every request, response and retry.
+            session: an existing session of the HTTP library, with its own TLS, proxies and sockets. The client does
+                not close it.
 
         Raises:
-            ValueError: an argument is wrong; the message begins with its name.
-            TypeError: the same, where it is of another type.
+            ValueError: an argument has an invalid value; the message begins with its name.
+            TypeError: an argument has the wrong type; the message begins with its name.
         """
-        for name, value, kind in (
-            ("retry", retry, RetryPolicy), ("observer", observer, Observer), ("headers", headers, Mapping),
-            ("tags", tags, Mapping), ("username", username, str), ("password", password, str), ("proxy", proxy, str),
-            ("path", path, str), ("token", None if callable(token) else token, str),
+        token_function = token if callable(token) else None
+        for name, value in (
+            ("username", username), ("password", password), ("proxy", proxy),
+            ("token", token if token_function is None else None),
         ):  # fmt: skip
-            if value is not None and not isinstance(value, kind):
-                msg = f"{name}: must be a {kind.__name__}, not {type(value).__name__}"
-                raise TypeError(msg)
-        flag("ssl", ssl)
-        flag("gzip", gzip)
-        ask_for_token = token if callable(token) else None
-        # Compressed answers take influxd longer to make than a fast network takes to carry them plain.
-        own = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip" if gzip else "identity"}
-        given = {str(name).lower() for name in headers or ()}
+            check_optional_str(name, value)
+        check_bool("ssl", ssl)
+        check_bool("gzip", gzip)
+        headers = {} if headers is None else check_mapping("headers", headers)
+        tags = {} if tags is None else check_mapping("tags", tags)
+        unix_socket = None if unix_socket is None else check_path("unix_socket", unix_socket)
+        retry = RetryPolicy() if retry is None else check_instance("retry", retry, RetryPolicy)
+        if observer is not None:
+            check_instance("observer", observer, Observer)
+        # influxd needs longer to compress a response than a fast network needs to transfer it uncompressed.
+        defaults = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip" if gzip else "identity"}
+        header_names = {str(name).lower() for name in headers}
         server = Server(
             host=host,
             port=port,
             ssl=ssl,
             path=path,
             authorization=authorization(username, password, token),
-            headers=(*((name, own[name]) for name in own if name.lower() not in given), *(headers or {}).items()),
+            headers=(
+                *((name, value) for name, value in defaults.items() if name.lower() not in header_names),
+                *headers.items(),
+            ),
         )
-        if "authorization" in given and (server.authorization is not None or ask_for_token):
-            msg = "headers: Authorization is given beside a username or token, which would be another"
+        if "authorization" in header_names and (server.authorization is not None or token_function is not None):
+            msg = "headers: Authorization conflicts with username or token; pass one of them"
             raise ValueError(msg)
         if unix_socket is not None and (ssl or proxy):
-            msg = "unix_socket: leads to this machine, without TLS and proxies"
+            msg = "unix_socket: cannot be combined with ssl or proxy; remove them"
             raise ValueError(msg)
         if session is not None and (unix_socket is not None or proxy or cert is not None or verify is not True):
-            msg = "session: brings its own connections; set verify, cert, proxy and unix_socket there"
+            msg = "session: has its own connections; set verify, cert, proxy and unix_socket there"
             raise ValueError(msg)
         if cert is not None and not ssl and session is None:
-            msg = "cert: is for TLS, and the server is spoken to without; ssl=True, or https:// in a URL"
+            msg = "cert: requires TLS; pass ssl=True or use an https:// URL"
             raise ValueError(msg)
         if verify is False and ssl:
-            warnings.warn("verify=False: whoever gets between can read and change everything", stacklevel=_outside())
-        has_proxy = unix_socket is None and session is None
+            msg = "verify=False: certificates are not verified; anyone on the network path can read and alter all data"
+            warnings.warn(msg, stacklevel=_caller_stacklevel())
+        uses_proxy = unix_socket is None and session is None
         self.settings = Settings(
             server=server,
             timeout=Timeout() if timeout is None else as_timeout(timeout),
-            retry=RetryPolicy() if retry is None else retry,
+            retry=retry,
             tls=TLS(verify, cert),
-            unix_socket=None if unix_socket is None else os.fspath(unix_socket),
-            proxy=proxy_for(server, proxy, os.environ) if has_proxy else None,
-            token=ask_for_token,
+            unix_socket=unix_socket,
+            proxy=proxy_for(server, proxy, os.environ) if uses_proxy else None,
+            token=token_function,
             gzip=gzip,
             observer=observer,
-            tags=dict(tags or {}),
+            tags=dict(tags),
             types=DEFAULT.with_overrides(unsigned, nonfinite, field_types, integers_as_floats),
         )
         self.db = database
@@ -173,50 +181,55 @@ class BaseClient(Operations, Generic[SessionT]):
 
     @abstractmethod
     def _make_transport(self, settings: Settings, session: SessionT | None) -> Any:
-        """Make the transport, which opens nothing yet."""
+        """Return the transport, which opens no connection yet."""
 
     @classmethod
     def from_url(cls, url: str, **settings: Any) -> Self:
-        """Make a client for `https://user:password@host:8086/prefix?database=name`.
+        """Create a client for `https://user:password@host:8086/prefix?database=name`.
 
-        Further arguments are the constructor's, and win over what the URL says. Without a port the URL means 443 for
-        https and 8086 for http.
+        The default port is 443 for https, and 8086 for http.
+
+        Args:
+            url: the URL of the server.
+            settings: arguments of the constructor, which take precedence over the URL.
 
         Raises:
-            ValueError: this is no such URL.
+            ValueError: the URL is not of that form, or an argument has an invalid value.
+            TypeError: an argument has the wrong type.
         """
-        return cls(**settings_joined(settings_from_url(url), settings))
+        return cls(**merge_settings(settings_from_url(url), settings))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, /, **settings: Any) -> Self:
-        """Make a client from the environment.
+        """Create a client from environment variables.
 
-        `INFLUXDB_URL` is read as by `from_url`; `INFLUXDB_DATABASE`, `INFLUXDB_USERNAME`, `INFLUXDB_PASSWORD` and
-        `INFLUXDB_TOKEN` win over it, and the constructor's arguments given here over both.
+        `INFLUXDB_URL` has the form described at `from_url`. `INFLUXDB_DATABASE`, `INFLUXDB_USERNAME`,
+        `INFLUXDB_PASSWORD` and `INFLUXDB_TOKEN` take precedence over it.
 
         Args:
-            environ: what to read instead of the process's environment.
-            settings: arguments of the constructor.
+            environ: a mapping to read instead of the environment of the process.
+            settings: arguments of the constructor, which take precedence over the variables.
 
         Raises:
-            ValueError: one of them is wrong.
+            ValueError: a variable or argument has an invalid value.
+            TypeError: an argument has the wrong type.
         """
-        return cls(**settings_joined(settings_from_env(os.environ if environ is None else environ), settings))
+        return cls(**merge_settings(settings_from_env(os.environ if environ is None else environ), settings))
 
     @property
     def db(self) -> str | None:
-        """The database of operations that name none. Assigning it selects another for what is called from then on."""
+        """The default database of operations. Assign to it to change the database of later calls."""
         return self.settings.database
 
     @db.setter
     def db(self, name: str | None) -> None:
-        if name is not None and (not isinstance(name, str) or not name):
-            msg = f"database: must be a name or None, not {name!r}"
+        if check_optional_str("database", name) == "":
+            msg = "database: must not be empty; pass None for no default database"
             raise ValueError(msg)
         self.settings = replace(self.settings, database=name)
 
     def __reduce__(self) -> NoReturn:
-        msg = f"a {type(self).__name__} has connections, and cannot be copied or pickled; make one in each process"
+        msg = f"{type(self).__name__} has connections and cannot be copied or pickled; create one in each process"
         raise TypeError(msg)
 
     def __repr__(self) -> str:
@@ -226,14 +239,14 @@ class BaseClient(Operations, Generic[SessionT]):
         )
 
     def _settings_for(self, timeout: float | Timeout | None) -> Settings:
-        """Give the settings of one call."""
+        """Return the settings of one call."""
         if self._closed:
-            msg = f"{self!r} is closed; make a new one"
+            msg = f"{self!r} is closed; create a new client"
             raise RuntimeError(msg)
         return self.settings.with_timeout(as_timeout(timeout))
 
-    def _needed(self, background: T | None) -> T:
+    def _required(self, background: T | None) -> T:
         if background is None:
-            msg = f"{type(self).__name__} has no batch writer"
+            msg = f"{type(self).__name__} does not support batch writers; use write()"
             raise TypeError(msg)
         return background

@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 class BoundClient:
-    """Base of `Client`: the overloads below tell the clients apart by it."""
+    """Base of `Client`, by which the overloads below recognize it."""
 
 
 class BoundAsyncClient:
-    """Base of `AsyncClient`: the overloads below tell the clients apart by it."""
+    """Base of `AsyncClient`, by which the overloads below recognize it."""
 
 
 SyncT = TypeVar("SyncT", bound=BoundClient)
@@ -34,11 +34,11 @@ AsyncT = TypeVar("AsyncT", bound=BoundAsyncClient)
 class _Binding(Generic[P, T]):
     """Base of the descriptors.
 
-    The first access replaces the descriptor, in `Client` or `AsyncClient`, by an ordinary function. So the class has
-    functions, as `help`, `inspect` and `unittest.mock.create_autospec` expect, and importing the package creates none.
+    The first access adds an ordinary function to `Client` or `AsyncClient`, which hides the descriptor. So the classes
+    have functions, as `help`, `inspect` and `unittest.mock.create_autospec` expect, and importing creates none.
 
     Args:
-        build: the builder; its parameters and docstring become those of the method.
+        build: the builder, whose parameters and docstring the method has.
     """
 
     def __init__(self, build: Callable[P, T]) -> None:
@@ -85,9 +85,9 @@ class _Binding(Generic[P, T]):
 
 
 def _parameter_of(built: Any) -> Any:
-    """Return `T` of an `Op[T]`, of a `StreamOp[T]` or of a subclass of `Operation[T]`."""
+    """Return `T` of an `Op[T]`, a `StreamOp[T]` or a subclass of `Operation[T]`."""
     (parameter,) = get_args(built) or get_args(built.__orig_bases__[0])
-    # A type of an optional library is a forward reference; its name is returned.
+    # A type of an optional library is a forward reference: return its name, without importing the library.
     return parameter.__forward_arg__ if isinstance(parameter, ForwardRef) else parameter
 
 

@@ -1,4 +1,4 @@
-"""The client whose operations block."""
+"""Base class of the sync clients."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 
 class Client(BaseClient[SessionT], BoundClient):
-    """The blocking face. An adapter says how its transport is made."""
+    """Base of sync clients; an adapter subclasses it and implements `_make_transport`."""
 
     _transport: Transport
 
     @abstractmethod
     def _make_transport(self, settings: Settings, session: SessionT | None) -> Transport:
-        """Make the transport, which opens nothing yet."""
+        """Return the transport, which opens no connection yet."""
 
     def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
         """Execute an operation, such as an `Op` that you built yourself.
 
         Args:
-            operation: what a builder of `ops` or `admin` returns.
-            timeout: replaces the client's timeout, in seconds or as a `Timeout`, unless the operation has its own.
+            operation: the result of a builder in `ops` or `admin`.
+            timeout: overrides the client's timeout, in seconds or as a `Timeout`, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
-        if isinstance(operation, WriteOperation):  # which may send several requests at a time
+        if isinstance(operation, WriteOperation):  # may send several requests concurrently
             return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 
@@ -52,29 +52,29 @@ class Client(BaseClient[SessionT], BoundClient):
         """Open a stream, such as a `StreamOp` that you built yourself.
 
         Args:
-            op: what a builder of streams returns.
-            timeout: replaces the client's timeout, in seconds or as a `Timeout`, unless the stream has its own.
+            op: the result of a builder of streams.
+            timeout: overrides the client's timeout, in seconds or as a `Timeout`, unless the stream has its own.
         """
         return open_stream(op, self._settings_for(timeout), self._transport)
 
     def _new_batch_writer(self, options: BatchOptions) -> BatchWriter:
-        from .._batch.writer import BatchWriter  # noqa: PLC0415 - not needed by those who do without
+        from .._batch.writer import BatchWriter  # noqa: PLC0415 - imported only when it is needed
 
         files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
-        needed = self._needed(self._background())
-        return BatchWriter(self._settings_for(None), self._transport, options, *needed, files)
+        background = self._required(self._background())
+        return BatchWriter(self._settings_for(None), self._transport, options, *background, files)
 
     def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]] | None:
-        """Give a signal, and how to start a thread beside the caller's, if the transport can be used from several."""
+        """Return a signal and a function that starts a thread, or None if the transport is not thread-safe."""
         return None
 
     def _spool_files(self, directory: str) -> SpoolFiles:
-        """Give the files of a directory, in which a batch writer is to keep lines; nothing is done with them yet."""
-        msg = f"{type(self).__name__} cannot keep lines in {directory}: it has no spool"
+        """Return the files of a spool directory, without opening them."""
+        msg = f"{type(self).__name__} does not support a spool (directory {directory}); remove spool="
         raise TypeError(msg)
 
     def close(self) -> None:
-        """Close the connections; afterwards every operation raises RuntimeError. Closing again does nothing."""
+        """Close the connections; afterwards every operation raises `RuntimeError`. Further calls have no effect."""
         if not self._closed:
             self._closed = True
             self._transport.close()
@@ -84,6 +84,6 @@ class Client(BaseClient[SessionT], BoundClient):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()

@@ -1,4 +1,4 @@
-"""Every operation, bound once to both faces of a client."""
+"""The operations of the clients, each bound once for the sync and the async client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .binding import method, stream, writer
 
 
 class Operations:
-    """What both faces can do."""
+    """The operations of `Client` and `AsyncClient`."""
 
     ping = method(server.ping)
     write = method(writes.write_batches)
@@ -40,7 +40,7 @@ class Operations:
     alter_retention_policy = method(databases.alter_retention_policy)
     drop_retention_policy = method(databases.drop_retention_policy)
 
-    # Users and what they may do.
+    # Users and privileges.
     list_users = method(users.list_users)
     create_user = method(users.create_user)
     set_password = method(users.set_password)
@@ -59,7 +59,7 @@ class Operations:
     create_subscription = method(continuous_queries.create_subscription)
     drop_subscription = method(continuous_queries.drop_subscription)
 
-    # What is stored.
+    # Measurements, series, tags and fields.
     list_measurements = method(series.list_measurements)
     list_series = method(series.list_series)
     list_tag_keys = method(series.list_tag_keys)
@@ -73,7 +73,7 @@ class Operations:
     delete = method(series.delete)
     drop_series = method(series.drop_series)
 
-    # The server itself.
+    # Shards, running queries, statistics and query plans.
     list_shards = method(server.list_shards)
     list_shard_groups = method(server.list_shard_groups)
     drop_shard = method(server.drop_shard)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from .._checks import mapping
+from .._checks import check_mapping
 
 __all__ = ["COMMON_TAGS", "advice_for", "check_extra_tags"]
 
@@ -151,7 +151,7 @@ def joined_tags(tags: Mapping[str, object] | None, extra_tags: Mapping[str, obje
     """
     if extra_tags:
         check_extra_tags(extra_tags)
-    return {**extra_tags} if tags is None else {**mapping("tags", tags), **extra_tags}
+    return {**extra_tags} if tags is None else {**check_mapping("tags", tags), **extra_tags}
 
 
 def not_for_lines(measurement: object, tags: object, field_types: object) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from .._checks import limit
+from .._checks import check_limit
 from .._errors import SerializationError
 from .._line_protocol.options import FieldOptions, FieldType, ObjectColumns
 from .._time import wire_precision
@@ -139,8 +139,8 @@ def serialize_batches(
         object_columns=object_columns,
         tags=all_tags,
         not_for_lines=not_for_lines(measurement, all_tags, field_types),
-        max_lines=limit("max_lines", max_lines),
-        max_bytes=limit("max_bytes", max_bytes),
+        max_lines=check_limit("max_lines", max_lines),
+        max_bytes=check_limit("max_bytes", max_bytes),
         field_options=FieldOptions().with_overrides(unsigned, nonfinite, field_types, integers_as_floats),
     )
     return (batch.data for batch in encoder.encode(data))

@@ -1,1 +1,1 @@
-"""HTTP as values: requests, responses, and what a connection needs to know."""
+"""HTTP messages as values, the settings of a connection, and the mapping of responses to errors."""

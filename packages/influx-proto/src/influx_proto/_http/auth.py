@@ -1,4 +1,4 @@
-"""Credentials and tokens, and how they get into a request."""
+"""Credentials and tokens, and the `Authorization` header."""
 
 from __future__ import annotations
 
@@ -15,70 +15,70 @@ _SCHEMED_TOKEN = re.compile(r"(?:Bearer|Token) \S+")
 
 
 def authorization(username: str | None, password: str | None, token: str | Callable[[], object] | None) -> str | None:
-    """Give the value of the `Authorization` header, or None without credentials, or where a function gives the token.
+    """Return the value of the `Authorization` header, or None without credentials and for a token function.
 
-    A token that is a JSON web token goes out as `Bearer`, which is what InfluxDB 1.x verifies with its shared secret;
-    any other as `Token`, which is what 1.8 and later take (`Token user:password`, or a 2.x or 3.x API token). A token
-    that names its scheme (`"Bearer abc"`) is sent as it is.
+    The scheme of a JSON Web Token is `Bearer`: InfluxDB 1.x verifies it with its shared secret. The scheme of any other
+    token is `Token`, which 1.8 and later accept (`Token user:password`, or a 2.x or 3.x API token). A token that names
+    its scheme (`"Bearer abc"`) is sent unchanged.
 
     Raises:
-        ValueError: the credentials contradict each other or cannot be carried by HTTP.
+        ValueError: the credentials contradict each other or HTTP cannot carry them.
     """
     if token is not None:
         if username is not None or password is not None:
-            msg = "token: give either a token or a username and password, not both"
+            msg = "token: pass either a token or a username and password, not both"
             raise ValueError(msg)
         if callable(token):
             return None
         if not token or not HEADER_VALUE.fullmatch(token):
-            msg = "token: must be printable ASCII without spaces at its ends, and not empty; strip() it"
+            msg = "token: must be non-empty printable ASCII without leading or trailing spaces; strip() it"
             raise ValueError(msg)
         if _SCHEMED_TOKEN.fullmatch(token):
             return token
         return f"{'Bearer' if _JWT.fullmatch(token) else 'Token'} {token}"
     if username is None:
         if password is not None:
-            msg = "password: given without a username"
+            msg = "password: requires a username; pass username= too"
             raise ValueError(msg)
         return None
     if ":" in username:
-        # It may be a password that was appended: the message does not quote it.
-        msg = "username: contains ':', which HTTP's basic authentication cannot carry; pass password= separately"
+        # The username may contain a password ("user:password"), so the message does not quote it.
+        msg = "username: contains ':', which HTTP basic authentication cannot carry; pass password= separately"
         raise ValueError(msg)
     return basic(username, password or "")
 
 
 def basic(username: str, password: str) -> str:
-    """Return a header's value for HTTP's basic authentication.
+    """Return the value of a header for HTTP basic authentication.
 
     Raises:
-        ValueError: the username or password has a lone surrogate; the message quotes neither.
+        ValueError: the username or password contains a lone surrogate; the message quotes neither.
     """
     try:
         credentials = f"{username}:{password}".encode()
-    except UnicodeEncodeError:  # which would quote them
+    except UnicodeEncodeError:  # its message would quote the credentials
         msg = "username, password: contain a lone surrogate, which UTF-8 cannot encode"
         raise ValueError(msg) from None
     return f"Basic {base64.b64encode(credentials).decode('ascii')}"
 
 
 def authorized(request: Request) -> Request:
-    """Add the token that a client was told to ask for anew, over a blocking transport.
+    """Return the request with the token that the token function of a sync client returns.
 
     Raises:
-        TransportError: there is none to be had now: the function raised an OSError. Whatever else it raises is left.
+        TransportError: the token function raised an OSError. Other exceptions of the function pass unchanged.
     """
     if request.token is None:
         return request
     try:
         token = request.token()
     except OSError as error:
-        raise _no_token(error) from error
+        raise _token_error(error) from error
     return _with_token(request, token)
 
 
 async def aauthorized(request: Request) -> Request:
-    """Add the token that a client was told to ask for anew, over an awaiting transport; errors are the same."""
+    """Return the request with the token that the token function of an async client returns; raises as `authorized`."""
     if request.token is None:
         return request
     try:
@@ -86,19 +86,19 @@ async def aauthorized(request: Request) -> Request:
         if isinstance(token, Awaitable):
             token = await token
     except OSError as error:
-        raise _no_token(error) from error
+        raise _token_error(error) from error
     return _with_token(request, token)
 
 
-def _no_token(error: Exception) -> TransportError:
-    return TransportError(f"the function that gives the token failed: {error!r}", maybe_received=False)
+def _token_error(error: Exception) -> TransportError:
+    return TransportError(f"the token function failed: {error!r}", maybe_received=False)
 
 
 def _with_token(request: Request, token: object) -> Request:
     if isinstance(token, Coroutine):
-        token.close()  # nobody will await it
+        token.close()  # otherwise Python warns that it was never awaited
     if not isinstance(token, str):
-        msg = f"token: the function has to give text, not a {type(token).__name__}"
+        msg = f"token: the function must return a str, not {type(token).__name__}"
         raise TypeError(msg)
     header = ("Authorization", authorization(None, None, token) or "")
     return replace(request, headers=(*request.headers, header), token=None)

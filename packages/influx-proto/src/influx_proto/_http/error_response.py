@@ -1,4 +1,4 @@
-"""From an HTTP answer that is no success to the error that says why."""
+"""Mapping of non-2xx responses to exceptions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .._errors import (
 )
 from .messages import CSV, MESSAGE_PACK, Headers, media_type
 
-#: An error's body is kept up to this many bytes; a server's longest messages quote one line of 64 KiB.
+#: Number of bytes of an error response's body that are kept; the longest messages of a server quote a line of 64 KiB.
 BODY_LIMIT = 4 * 1024 * 1024
-_QUOTED = 200
+_QUOTED_LENGTH = 200
 
-#: Texts of a 500 that say what will not change by waiting.
+#: Messages of a 500 response whose cause is permanent, so a retry cannot succeed.
 _PERMANENT = re.compile(
     "retention policy not found|(?:beyond|outside) retention policy|field type conflict|unable to parse|invalid UTF-8"
     "|database not found|gzip:"
@@ -31,15 +31,15 @@ _PERMANENT = re.compile(
 
 
 def not_influxdb(status: int, headers: Headers, body: bytes) -> ProtocolError:
-    """Make the error for an answer that is none of InfluxDB's, quoting its content type and first bytes."""
+    """Return the error for a response of another server; it quotes the content type and the start of the body."""
     content_type = headers.get("Content-Type", "no content type")
-    start = body[:_QUOTED]
-    shown = f"{start!r}{'...' if len(body) > _QUOTED else ''}" if body else "an empty body"
-    return ProtocolError(f"this is no answer of InfluxDB: HTTP {status}, {content_type}, {shown}")
+    start = body[:_QUOTED_LENGTH]
+    quoted = f"{start!r}{'...' if len(body) > _QUOTED_LENGTH else ''}" if body else "an empty body"
+    return ProtocolError(f"the response is not from InfluxDB: HTTP {status}, {content_type}, {quoted}; check the URL")
 
 
 class ErrorReceiver:
-    """Receives an answer that is no success; its end is always an error."""
+    """Receives a non-2xx response; `close` always raises."""
 
     def __init__(self, error_class: type[ResponseError], status: int, headers: Headers) -> None:
         self._error_class = error_class
@@ -48,13 +48,13 @@ class ErrorReceiver:
         self._body = bytearray()
 
     def feed(self, data: bytes) -> tuple[()]:
-        """Take more of the body."""
+        """Append a chunk of the body."""
         room = BODY_LIMIT - len(self._body)
         self._body += data[: max(room, 0)]
         return ()
 
     def close(self) -> Any:
-        """Raise what the answer says."""
+        """Raise the error that the response describes."""
         raise self.error()
 
     def error(self) -> InfluxDBError:
@@ -63,36 +63,38 @@ class ErrorReceiver:
 
 
 def error_from_response(error_class: type[ResponseError], status: int, headers: Headers, body: bytes) -> InfluxDBError:
-    """Return the error for a non-2xx response, by its status and text.
+    """Return the error for a non-2xx response, by its status and message.
 
     Args:
-        error_class: the class for errors that concern the operation itself.
+        error_class: the class of errors that concern the operation itself.
         status: the HTTP status.
         headers: the headers of the response.
         body: the body of the response.
     """
-    kind = _kind(error_class, status, headers)
-    if kind is None:
+    found = _class_for_status(error_class, status, headers)
+    if found is None:
         return not_influxdb(status, headers, body)
-    if status == 404 and body.strip() == b"404 page not found":  # Go's own words for an address that nobody has
-        msg = "there is no InfluxDB here (HTTP 404, page not found): `path` is what stands before /write and /query"
-        return ProtocolError(f"{msg}, and the name of a database goes into `database`")
+    if status == 404 and body.strip() == b"404 page not found":  # the default response of Go for an unknown path
+        msg = "InfluxDB not found at this URL (HTTP 404, page not found): `path` is the prefix of /write and /query"
+        return ProtocolError(f"{msg}; pass the name of a database as `database`")
     message = error_message(headers, body)
-    if _is_web_page(headers) and len(message) > _QUOTED:
-        message = f"{message[:_QUOTED]}..."
+    if _is_web_page(headers) and len(message) > _QUOTED_LENGTH:
+        message = f"{message[:_QUOTED_LENGTH]}..."
     if 300 <= status < 400:
-        message = f"the server redirects to {headers.get('Location', 'nowhere')}: give the client that address"
+        location = headers.get("Location", "an unknown URL")
+        message = f"the server redirects to {location}; configure the client with that URL"
     elif not message:
-        message = f"the server answered HTTP {status} without a text"
-    if kind is ServerUnavailable and _PERMANENT.search(message):
-        kind = error_class
+        message = f"the server responded with HTTP {status} without a message"
+    if found is ServerUnavailable and _PERMANENT.search(message):
+        found = error_class
     if "database not found" in message:
-        kind = DatabaseNotFound
-    kind = error_class if kind is ResponseError else error_class.combined.get(kind, kind)
-    return kind(status, message, headers, body)
+        found = DatabaseNotFound
+    found = error_class if found is ResponseError else error_class.combined.get(found, found)
+    return found(status, message, headers, body)
 
 
-def _kind(error_class: type[ResponseError], status: int, headers: Headers) -> type[ResponseError] | None:
+def _class_for_status(error_class: type[ResponseError], status: int, headers: Headers) -> type[ResponseError] | None:
+    """Return the class of the error for a status, or None if the response is not from InfluxDB."""
     match status:
         case 401 | 407:
             return AuthenticationError
@@ -104,7 +106,7 @@ def _kind(error_class: type[ResponseError], status: int, headers: Headers) -> ty
             return RateLimited
         case 408 | 425 | 502 | 503 | 504:
             return ServerUnavailable
-        case _ if status >= 500:  # also a proxy's web page
+        case _ if status >= 500:  # also for an HTML page of a proxy
             return ServerUnavailable
         case _ if _is_web_page(headers):
             return None
@@ -121,8 +123,8 @@ def _is_web_page(headers: Headers) -> bool:
 
 
 def error_message(headers: Headers, body: bytes) -> str:
-    """Find the server's text: in the body as JSON, MessagePack or CSV, else in `X-Influxdb-Error`, else plain text."""
-    import msgspec  # noqa: PLC0415 - not needed where nothing fails, and slow to import
+    """Return the server's message: from a JSON, MessagePack or CSV body, else `X-Influxdb-Error`, else the body."""
+    import msgspec  # noqa: PLC0415 - slow to import, and only errors need it
 
     content_type = media_type(headers.get("Content-Type"))
     found: object = None
@@ -132,7 +134,7 @@ def error_message(headers: Headers, body: bytes) -> str:
             found = {key: _string(bytes(value)) for key, value in found.items()}
         elif body.lstrip()[:1] == b"{":
             found = msgspec.json.decode(body.decode("utf-8", "replace"))
-    except Exception:  # noqa: BLE001, S110 - truncated or malformed: the header has the text too, the error the body
+    except Exception:  # noqa: BLE001, S110 - a truncated or malformed body: the header has the message too
         pass
     if isinstance(found, dict):
         for key in ("error", "message"):
@@ -140,14 +142,14 @@ def error_message(headers: Headers, body: bytes) -> str:
                 return str(found[key])
     text = body.decode("utf-8", "replace").strip()
     if content_type in CSV:
-        heading, _, text = text.partition("\n")
-        if heading == "error" and text:
+        header, _, text = text.partition("\n")
+        if header == "error" and text:
             return text.strip('"').replace('""', '"')
     return headers.get("X-Influxdb-Error") or text
 
 
 def _string(item: bytes) -> str | None:
-    """Decode a MessagePack string, with replacement characters where it is not UTF-8; None for any other item."""
+    """Return a MessagePack string with invalid UTF-8 replaced, or None for any other type of item."""
     first = item[0]
-    head = 1 if 0xA0 <= first <= 0xBF else {0xD9: 2, 0xDA: 3, 0xDB: 5}.get(first)
-    return None if head is None else item[head:].decode("utf-8", "replace")
+    start = 1 if 0xA0 <= first <= 0xBF else {0xD9: 2, 0xDA: 3, 0xDB: 5}.get(first)
+    return None if start is None else item[start:].decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What is told of every exchange: to the log at its debug level, and to an observer of the caller's."""
+"""Notifications of exchanges and retries: records for an `Observer`, and debug messages in the log."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _DEBUG = 10  # `logging.DEBUG`
 
 
 class Exchange:
-    """One request and its answer. Never a header or a body, which may hold secrets.
+    """One attempt at a request, and its response, without headers and bodies, which may contain secrets.
 
     Attributes:
-        server: host and port, or what else is meant by the server in an error's text.
+        server: the server as error messages name it: host and port, or the path of a Unix socket.
         method: `GET` or `POST`.
         target: path and query string, percent-encoded.
-        attempt: 1 for the first attempt of a request, 2 for the next.
-        sent: the length of the request's body in bytes; None for a body that is sent as it is made.
-        status: the HTTP status; None before there is one.
-        received: bytes of the answer's body so far, as they came over the wire.
-        seconds: how long it took, to the end of the answer; 0 before.
-        error: what it ended with. A refusal of the server that is read in the answer is one as well.
-        note: for an observer to keep what belongs to this exchange, such as a span.
+        attempt: 1 for the first attempt at a request, 2 for the next.
+        sent: length of the request's body in bytes; None for a streamed body.
+        status: the HTTP status; None until it arrives.
+        received: number of bytes of the response's body received so far, before decompression.
+        seconds: duration up to the end of the response; 0 until then.
+        error: the exception that ended the exchange, also for an error that the response reports; None otherwise.
+        note: free for the observer to store its own data for this exchange, such as a span.
     """
 
     __slots__ = (
-        "_began", "_listens", "_now", "_watch", "attempt", "error", "method", "note", "received", "seconds", "sent",
-        "server", "status", "target",
+        "_is_observed", "_now", "_started_at", "_watch", "attempt", "error", "method", "note", "received", "seconds",
+        "sent", "server", "status", "target",
     )  # fmt: skip
 
     def __init__(
@@ -55,22 +55,22 @@ class Exchange:
 
     @property
     def operation(self) -> str:
-        """What was asked for: `ping`, `write` or `query`."""
+        """The operation: `ping`, `write` or `query`."""
         return operation(self.target)
 
     def __enter__(self) -> Self:
         log = logger()
-        self._listens = self._watch is not None or (log is not None and log.isEnabledFor(_DEBUG))
-        if self._listens:
-            self._began = self._now()
+        self._is_observed = self._watch is not None or (log is not None and log.isEnabledFor(_DEBUG))
+        if self._is_observed:
+            self._started_at = self._now()
         if self._watch is not None:
             self._watch.notify("started", self)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if not self._listens:
+        if not self._is_observed:
             return
-        self.seconds = self._now() - self._began
+        self.seconds = self._now() - self._started_at
         self.error = error
         if self._watch is not None:
             self._watch.notify("ended", self)
@@ -81,69 +81,70 @@ class Exchange:
         if self.status is not None:
             outcome = f"HTTP {self.status}"
         else:
-            outcome = "no answer" if self.error is None else f"no answer ({type(self.error).__name__})"
+            outcome = "no response" if self.error is None else f"no response ({type(self.error).__name__})"
         sent = "a stream" if self.sent is None else self.sent
-        took = f"in {self.seconds * 1000:.1f} ms, bytes sent: {sent}, received: {self.received}"
-        return f"{self.method} {self.target}: {outcome} {took}"
+        duration = f"in {self.seconds * 1000:.1f} ms"
+        return f"{self.method} {self.target}: {outcome} {duration}, bytes sent: {sent}, received: {self.received}"
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """That a request is tried again: which, why, and when."""
+    """A retry of a request that is about to happen."""
 
-    #: Host and port, or what else is meant by the server in an error's text.
+    #: The server as error messages name it: host and port, or the path of a Unix socket.
     server: str
     #: `ping`, `write` or `query`.
     operation: str
+    #: The error of the attempt that failed.
     error: InfluxDBError
-    #: The number of the attempt that failed, as `Exchange` has it. An attempt over a kept connection that the server
-    #: had closed counts as well, which it does not for a `RetryPolicy`.
+    #: The number of the attempt that failed, as in `Exchange`. Unlike for `RetryPolicy`, an attempt over an idle
+    #: connection that the server had closed counts.
     attempt: int
-    #: Seconds until the next one.
+    #: Backoff in seconds until the next attempt.
     wait: float
 
 
 class Observer:
-    """Is told what a client does: `InfluxDBClient(..., observer=MyObserver())`. Override what you want to know.
+    """Receives notifications of a client's requests: `InfluxDBClient(..., observer=MyObserver())`.
 
-    The methods are called in the thread or task that waits for the exchange, and hold it up, so they should be quick.
-    What they raise is logged, and stops nothing.
+    Subclass it and override the methods you need. They run in the thread or task that waits for the exchange and delay
+    it, so they should be fast. Exceptions they raise are logged and otherwise ignored.
     """
 
     def started(self, exchange: Exchange, /) -> None:
-        """A request is about to be sent."""
+        """Called before a request is sent."""
 
     def ended(self, exchange: Exchange, /) -> None:
-        """Its answer has been read, or will not be; of a stream, when it is left."""
+        """Called when the response has been read or the request has failed; for a stream, on exit."""
 
     def retrying(self, retry: Retry, /) -> None:
-        """An attempt has failed, and another follows."""
+        """Called when an attempt has failed and another will follow."""
 
 
 class Watch:
-    """An observer, and the server that is observed."""
+    """An observer together with the name of the observed server."""
 
     def __init__(self, observer: Observer, server: str) -> None:
         self._observer = observer
         self.server = server
 
-    def notify(self, what: str, about: Exchange | Retry) -> None:
-        """Call the observer."""
+    def notify(self, method: str, event: Exchange | Retry) -> None:
+        """Call a method of the observer; log its exceptions."""
         try:
-            getattr(self._observer, what)(about)
-        except Exception:  # to watch must not change what happens
-            import logging  # noqa: PLC0415 - nobody needed it so far
+            getattr(self._observer, method)(event)
+        except Exception:  # an observer must not change the outcome of the request
+            import logging  # noqa: PLC0415 - imported only when it is needed
 
-            logging.getLogger("influx_proto").exception("%r failed in %s", self._observer, what)
+            logging.getLogger("influx_proto").exception("%r failed in %s", self._observer, method)
 
 
 def operation(target: str) -> str:
-    """Return the operation that a request's target names: `ping`, `write` or `query`."""
+    """Return the operation of a request target: `ping`, `write` or `query`."""
     return target.partition("?")[0].rpartition("/")[2]
 
 
 def logger() -> Logger | None:
-    """Give the logger; None where nobody has imported `logging`, and so nobody listens."""
+    """Return the logger, or None if the program has not imported `logging` and so has no handlers."""
     return None if "logging" not in sys.modules else _logger()
 
 

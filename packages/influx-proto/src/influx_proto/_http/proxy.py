@@ -1,4 +1,4 @@
-"""Which proxy a server is reached through: the one that was given, or the one that the environment names."""
+"""The HTTP proxy of a client, from its `proxy` argument or the environment."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import unquote
 
 from .auth import basic
-from .server import Server, netloc, not_of_the_form, split_url, url_host, url_netloc
+from .server import Server, invalid_url_message, netloc, split_url, url_host, url_netloc
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """The address of an HTTP proxy, and the credentials it is shown; the latter appear in no repr."""
+    """The address of an HTTP proxy and the credentials for it; the repr omits the credentials."""
 
     host: str
     port: int
@@ -22,7 +22,7 @@ class Proxy:
 
     @property
     def netloc(self) -> str:
-        """Host and port as a URL has them, an IPv6 address in brackets."""
+        """Host and port, with an IPv6 address in brackets."""
         return netloc(self.host, self.port)
 
     @property
@@ -32,20 +32,20 @@ class Proxy:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header fields that are for the proxy and not for the server."""
+        """The headers for the proxy, which must not reach the server."""
         return {} if self.authorization is None else {"Proxy-Authorization": self.authorization}
 
 
 def proxy_for(server: Server, proxy: str | None, environ: Mapping[str, str]) -> Proxy | None:
-    """Find the proxy for a server.
+    """Return the proxy for a server, or None to connect directly.
 
     Args:
-        server: where the requests go.
-        proxy: the proxy's URL; empty for none; None for what `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say.
-        environ: the environment.
+        server: the server of the client.
+        proxy: the URL of the proxy; empty for no proxy; None to read `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+        environ: the environment variables.
 
     Raises:
-        ValueError: this is no URL of an HTTP proxy; credentials are not repeated in the message.
+        ValueError: the URL is not that of an HTTP proxy; the message omits credentials.
     """
     if proxy is not None:
         return _parsed("proxy", proxy) if proxy else None
@@ -53,7 +53,7 @@ def proxy_for(server: Server, proxy: str | None, environ: Mapping[str, str]) -> 
     if name in environ:
         found = environ[name]
     elif name == "http_proxy" and "REQUEST_METHOD" in environ:
-        return None  # in a CGI program HTTP_PROXY is what a stranger sent as a header field `Proxy`
+        return None  # in a CGI program, HTTP_PROXY is the `Proxy` header of an untrusted request
     else:
         name = name.upper()
         found = environ.get(name, "")
@@ -65,7 +65,8 @@ def proxy_for(server: Server, proxy: str | None, environ: Mapping[str, str]) -> 
 def _parsed(name: str, url: str) -> Proxy:
     found = split_url(url if "://" in url else f"http://{url}")
     if found is None or found[0].scheme != "http":
-        raise ValueError(not_of_the_form(name, url, "http://[user:password@]host[:port]; only HTTP proxies are known"))
+        form = "http://[user:password@]host[:port]; only HTTP proxies are supported"
+        raise ValueError(invalid_url_message(name, url, form))
     parts, port = found
     authorization = None
     if parts.username is not None:
@@ -78,13 +79,13 @@ def _parsed(name: str, url: str) -> Proxy:
 
 
 def _is_exempt(server: Server, no_proxy: str) -> bool:
-    """Say whether `NO_PROXY` names the server: by itself, its domain, its port, its network, or everything (`*`)."""
+    """Return whether `NO_PROXY` matches the server by host, domain, port, network, or `*`."""
     for entry in (part.strip().lower() for part in no_proxy.split(",")):
         host, colon, port = entry.rpartition(":")
         if colon and port.isdigit() and (":" not in host or host.startswith("[")):
             if int(port) != server.port:
                 continue
-            entry = host  # noqa: PLW2901 - what is left of it
+            entry = host  # noqa: PLW2901 - the rest of the entry
         if entry == "*" or (entry and _is_within(server.host.lower(), entry.strip("[]"))):
             return True
     return False
@@ -93,6 +94,6 @@ def _is_exempt(server: Server, no_proxy: str) -> bool:
 def _is_within(host: str, entry: str) -> bool:
     try:
         return ip_address(host) in ip_network(entry, strict=False)
-    except ValueError:  # one of them is a name
+    except ValueError:  # one of the two is a name
         name = entry.removeprefix("*").lstrip(".")
         return host == name or host.endswith(f".{name}")

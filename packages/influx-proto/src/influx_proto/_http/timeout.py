@@ -1,35 +1,33 @@
-"""How long to wait for a server."""
+"""Timeouts of requests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import overload
 
+from .._checks import check_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """How long to wait for a server, in seconds; None waits for ever.
+    """Timeouts of a request in seconds; None waits indefinitely.
 
-    A long answer that keeps coming is not cut unless `total` is given.
+    A response that keeps arriving may take any time unless `total` is set.
     """
 
-    #: To reach the server: name lookup, TCP, a proxy's consent and TLS.
+    #: For connecting: name resolution, TCP, the proxy's response to `CONNECT`, and TLS.
     connect: float | None = 10.0
-    #: Between two pieces of an answer, the first included.
+    #: For each wait for the server: before the first chunk of the response, and between two chunks.
     idle: float | None = 120.0
-    #: For one attempt from beginning to end.
+    #: For one attempt, from connecting to the end of the response.
     total: float | None = None
     #: For a free connection, if as many as a client may open are in use.
     pool: float | None = 120.0
 
     def __post_init__(self) -> None:
         for name in ("connect", "idle", "total", "pool"):
-            seconds: object = getattr(self, name)
-            if seconds is None:
-                continue
-            if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds > 0:
-                msg = f"timeout: {name} must be a positive number of seconds or None, not {seconds!r}"
-                raise ValueError(msg)
+            if (value := getattr(self, name)) is not None:
+                check_seconds(name, value, is_positive=True)
 
 
 @overload
@@ -40,4 +38,5 @@ def as_timeout(timeout: float | Timeout | None) -> Timeout | None:
     """Return the timeout that a number of seconds stands for: every limit except `total`."""
     if timeout is None or isinstance(timeout, Timeout):
         return timeout
-    return Timeout(connect=timeout, idle=timeout, pool=timeout)
+    value = check_seconds("timeout", timeout, is_positive=True)
+    return Timeout(connect=value, idle=value, pool=value)

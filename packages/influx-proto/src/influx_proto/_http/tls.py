@@ -1,6 +1,6 @@
-"""What a client was told about TLS, made into the context that a connection needs.
+"""TLS settings of a client, and the `ssl.SSLContext` they describe.
 
-The core does not import `ssl`: an adapter hands over `ssl.create_default_context`, and all of them trust alike.
+The core does not import `ssl`: adapters pass `ssl.create_default_context`, so all of them verify certificates alike.
 """
 
 from __future__ import annotations
@@ -14,36 +14,39 @@ if TYPE_CHECKING:
     import ssl
 
 Path: TypeAlias = "str | os.PathLike[str]"
-#: A PEM file with certificate and key; or a file for each, and the key's password.
+#: A PEM file with certificate and key; or a file for each, and optionally the password of the key.
 Cert: TypeAlias = "Path | tuple[Path, Path] | tuple[Path, Path | None, str]"
 
 
 @dataclass(frozen=True, slots=True)
 class TLS:
-    """Whom to trust, and what to show."""
+    """Certificate verification and the client certificate."""
 
-    #: True for the system's trust, False for none, the path of a file of CA certificates, or a context.
+    #: True for the system trust store, False for no verification, the path of a file of CA certificates, or a context.
     verify: bool | Path | ssl.SSLContext = True
     #: The client certificate.
     cert: Cert | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        brings_context = not isinstance(self.verify, (bool, str, os.PathLike))
-        if brings_context and not hasattr(self.verify, "wrap_bio"):
+        has_context = not isinstance(self.verify, (bool, str, os.PathLike))
+        if has_context and not hasattr(self.verify, "wrap_bio"):
             msg = f"verify: must be True, False, a file of CA certificates or an ssl.SSLContext, not {self.verify!r}"
-            raise ValueError(msg)
-        if self.cert is not None and brings_context:
-            msg = "cert: the context given as verify brings its own; load it there"
+            raise TypeError(msg)
+        if self.cert is not None and has_context:
+            msg = "cert: cannot be combined with an ssl.SSLContext as verify; call load_cert_chain() of the context"
             raise ValueError(msg)
         if isinstance(self.cert, tuple) and len(self.cert) not in {2, 3}:
             msg = "cert: must be a path, (certificate, key), or (certificate, key or None, password)"
             raise ValueError(msg)
 
     def context(self, create_default_context: Callable[..., ssl.SSLContext]) -> ssl.SSLContext:
-        """Make the context, given `ssl.create_default_context`; one that the caller brought is used as it is.
+        """Return the context for connections; a context passed as `verify` is returned unchanged.
+
+        Args:
+            create_default_context: `ssl.create_default_context`.
 
         Raises:
-            ValueError: a file cannot be read, or is not what it should be.
+            ValueError: a file cannot be read, or does not contain certificates or a key.
         """
         if not isinstance(self.verify, (bool, str, os.PathLike)):
             return self.verify
@@ -56,9 +59,9 @@ class TLS:
             context.check_hostname = False
             context.verify_mode = type(context.verify_mode)(0)  # ssl.CERT_NONE
         if self.cert is not None:
-            certificate, key, password = _three(self.cert)
+            certificate, key, password = _cert_parts(self.cert)
             try:
-                # A password that is missing is an error, and not a question at the terminal.
+                # Without a password `ssl` would prompt at the terminal; an empty one raises.
                 context.load_cert_chain(certificate, key, password)
             except (OSError, ValueError) as error:
                 msg = f"cert: cannot use {certificate}: {error}"
@@ -66,7 +69,8 @@ class TLS:
         return context
 
 
-def _three(cert: Cert) -> tuple[Path, Path | None, str]:
+def _cert_parts(cert: Cert) -> tuple[Path, Path | None, str]:
+    """Return certificate, key and password."""
     if not isinstance(cert, tuple):
         return cert, None, ""
     return (cert[0], cert[1], cert[2]) if len(cert) == 3 else (*cert, "")

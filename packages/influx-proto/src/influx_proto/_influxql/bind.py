@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-from .._checks import mapping
+from .._checks import check_mapping
 from .._line_protocol.options import FieldOptions
 from .._line_protocol.values import FieldValueEncoder
 from .._repr import short_repr
@@ -39,7 +39,7 @@ def encode_bind_parameters(params: Mapping[str, object]) -> str:
         ValueError: a float is infinite or NaN, an integer does not fit into 64 bits, or a time is out of range.
     """
     pairs: list[str] = []
-    for name, value in mapping("params", params).items():
+    for name, value in check_mapping("params", params).items():
         if not isinstance(name, str):
             msg = f"params: names must be str, not {type(name).__name__}"
             raise TypeError(msg)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .._checks import text
+from .._checks import check_str
 
 #: A comment, quoted string or quoted identifier. An unterminated one extends to the end of the query, so that the scan
 #: stays linear.
@@ -78,7 +78,7 @@ def one_statement(q: str) -> str:
         TypeError: the query is not a str.
         ValueError: the query has several statements.
     """
-    if statement_count(text("q", q)) > 1:
+    if statement_count(check_str("q", q)) > 1:
         msg = "q: must be one statement; the server would execute the others separately"
         raise ValueError(msg)
     return q

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from .._checks import flag, integer, mapping
-from .._checks import limit as check_limit
+from .._checks import check_bool, check_int, check_limit, check_mapping
 from .quote import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
 
 #: A name, or a pattern that names must match (with `re.search`).
@@ -40,7 +39,7 @@ def string(argument: str, value: str) -> str:
 
 
 def number(argument: str, value: object, least: int) -> str:
-    return str(int(integer(argument, value, least)))
+    return str(int(check_int(argument, value, least)))
 
 
 def duration_clause(words: str, argument: str, duration: Duration | None) -> str:
@@ -68,7 +67,7 @@ def write_limits(future: Duration | None, past: Duration | None) -> str:
 
 def words_if(argument: str, value: object, words: str) -> str:
     """Return the words if a flag is True, and an empty string if it is False."""
-    return words if flag(argument, value) else ""
+    return words if check_bool(argument, value) else ""
 
 
 def as_list(argument: str, values: str | Iterable[str]) -> list[str]:
@@ -106,7 +105,9 @@ def key_clause(key: Name | Not | Iterable[str]) -> str:
 
 
 def where_clause(tags: Tags | None, start: object = None, end: object = None) -> str:
-    conditions = [] if tags is None else [_tag_condition(key, value) for key, value in mapping("tags", tags).items()]
+    conditions = (
+        [] if tags is None else [_tag_condition(key, value) for key, value in check_mapping("tags", tags).items()]
+    )
     if start is not None:
         conditions.append(f"time >= {quoted('start', quote_time, start)}")
     if end is not None:

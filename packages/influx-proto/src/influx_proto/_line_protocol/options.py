@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from .._checks import choice, flag, mapping
+from .._checks import check_bool, check_choice, check_mapping
 
 #: The types that InfluxDB has for fields.
 FieldType: TypeAlias = Literal["float", "integer", "unsigned", "string", "boolean"]
@@ -38,10 +38,10 @@ class FieldOptions:
 
     def __post_init__(self) -> None:
         for name in ("unsigned", "integers_as_floats"):
-            flag(name, getattr(self, name))
-        choice("nonfinite", self.nonfinite, ("raise", "omit"))
-        for key, kind in mapping("field_types", self.field_types).items():
-            choice(f"field_types: {key!r}", kind, _FIELD_TYPES)
+            check_bool(name, getattr(self, name))
+        check_choice("nonfinite", self.nonfinite, ("raise", "omit"))
+        for key, kind in check_mapping("field_types", self.field_types).items():
+            check_choice(f"field_types: {key!r}", kind, _FIELD_TYPES)
         # A copy: what the caller does to theirs afterwards cannot turn a field's type in the middle of a stream.
         object.__setattr__(self, "field_types", dict(self.field_types))
 

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
-from .._checks import choice, given, limit, text
+from .._checks import check_choice, check_limit, check_str, given_params
 from .._decode.formats import can_be_packed
 from .._http.messages import Headers, Repeat, Request, add_params, encode_params
 from .._http.timeout import Timeout, as_timeout
@@ -317,8 +317,8 @@ def _query_request(
     chunk_size: int | None,
     response_format: ResponseFormat,
 ) -> Request:
-    choice("format", response_format, _ACCEPT)
-    if is_empty(text("q", q)):
+    check_choice("format", response_format, _ACCEPT)
+    if is_empty(check_str("q", q)):
         msg = "q: the query is empty"
         raise ValueError(msg)
     if response_format == "msgpack" and is_about_diagnostics(q):
@@ -329,10 +329,10 @@ def _query_request(
         statement.append(("params", encode_bind_parameters(params)))
     # Always request chunks: influxd streams them much faster than it builds one document, and marks the end of each
     # statement.
-    url_params = [("chunked", "true"), ("chunk_size", str(limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
+    url_params = [("chunked", "true"), ("chunk_size", str(check_limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
     if epoch is not None:
         url_params.append(("epoch", wire_precision(epoch, "epoch")))
-    url_params += given(db=db, rp=rp)
+    url_params += given_params(db=db, rp=rp)
     headers = (("Accept", _ACCEPT[response_format]),)
     only_reads = is_read(q)
     repeat = Repeat.ALWAYS if only_reads else Repeat.NEVER

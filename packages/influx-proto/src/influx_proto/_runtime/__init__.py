@@ -1,1 +1,1 @@
-"""The execution of an operation: attempts, retries, streams and settings."""
+"""Execution of operations: attempts, retries, streams and settings."""

@@ -1,8 +1,8 @@
-"""What is done, as generators, and the two loops that drive them.
+"""Flows, the generators that implement operations, and the two drivers that run them over a transport.
 
-A flow yields an `Attempt` (an exchange, and how long to wait before it), is sent the result of the exchange or has
-its error thrown into it, and returns the result of the whole. Retries, the batches of a large write and whatever
-else takes several exchanges are ordinary code with `try` and `yield from`, tested without a socket or a clock.
+A flow yields an `Attempt`: an exchange, and the delay before it. The driver sends the result of the exchange into the
+flow, or throws its error, and the flow returns the result of the operation. So retries, the batches of a large write
+and other operations of several exchanges are ordinary code with `try` and `yield from`, tested without sockets.
 """
 
 from __future__ import annotations
@@ -25,41 +25,42 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(slots=True)  # never altered; but a frozen one takes several times as long to make, for every exchange
+@dataclass(slots=True)  # treated as immutable; creating a frozen one takes several times as long
 class Attempt:
-    """What a flow asks of its driver: wait, then do this exchange once."""
+    """Instruction of a flow to its driver: wait, then execute this exchange once."""
 
     request: Request
-    #: Makes what reads the answer, given its status and headers.
+    #: Creates the receiver of the response from its status and headers.
     receiver: Callable[[int, Headers], Any]
-    #: Seconds to wait before it.
-    after: float = 0.0
-    #: Which attempt at this exchange it is.
+    #: Seconds to wait before the exchange.
+    delay: float = 0.0
+    #: The number of this attempt at the request, starting at 1.
     number: int = 1
 
 
-#: One effect, one kind of reply: yields `Attempt`s, is sent what each one's receiver gave, returns a `T`.
+#: Generator that yields `Attempt`s, receives the result of each one's receiver, and returns a `T`.
 Flow: TypeAlias = Generator[Attempt, object, T]
 
 
 def attempts(
     request: Request, receiver: Callable[[int, Headers], Any], policy: RetryPolicy, now: Callable[[], float]
 ) -> Flow[Any]:
-    """Try until it succeeds, fails for good, or the policy's budget is spent; `now` is a monotonic clock."""
-    began = now()
-    after = 0.0
-    may_replace = request.repeat is Repeat.ALWAYS
+    """Repeat the request until it succeeds, fails permanently, or exhausts the policy; `now` is a monotonic clock."""
+    started_at = now()
+    delay = 0.0
+    can_replace_connection = request.repeat is Repeat.ALWAYS
     attempt = number = 1
     while True:
         try:
-            return (yield Attempt(request, receiver, after, number))
+            return (yield Attempt(request, receiver, delay, number))
         except InfluxDBError as error:
-            if may_replace and isinstance(error, TransportError) and error.was_idle:
-                may_replace = False  # a server may close what is idle: over another connection, at once, and once
-                after = 0.0
+            if can_replace_connection and isinstance(error, TransportError) and error.was_idle:
+                # Servers close idle connections in normal operation: retry once, immediately, over another one.
+                can_replace_connection = False
+                delay = 0.0
                 number += 1
                 continue
-            elapsed = now() - began
+            elapsed = now() - started_at
             wait = policy.wait(error, request.repeat, attempt, elapsed)
             if wait is None:
                 if attempt > 1:
@@ -68,8 +69,8 @@ def attempts(
             if (watch := request.watch) is not None:
                 watch.notify("retrying", Retry(watch.server, operation(request.target), error, number, wait))
             if (log := logger()) is not None:
-                log.info("%r failed: %s; attempt %d follows in %.2f s", request, error, number + 1, wait)
-            after = wait
+                log.info("%r failed: %s; retrying in %.2f s (attempt %d)", request, error, wait, number + 1)
+            delay = wait
             attempt += 1
             number += 1
 
@@ -79,11 +80,11 @@ def exchange_of(request: Request, now: Callable[[], float], attempt: int) -> Exc
     return Exchange(request.method, request.target, request.size, request.watch, now, attempt)
 
 
-def _exchange(step: Attempt, transport: Transport) -> Any:
-    request = step.request
-    with exchange_of(request, transport.now, step.number) as record, transport.open(authorized(request)) as response:
+def _exchange(attempt: Attempt, transport: Transport) -> Any:
+    request = attempt.request
+    with exchange_of(request, transport.now, attempt.number) as record, transport.open(authorized(request)) as response:
         record.status = response.status
-        receiver = step.receiver(response.status, response.headers)
+        receiver = attempt.receiver(response.status, response.headers)
         for data in response.body:
             if data and not record.received:
                 receiver = decoded(receiver, response.headers)
@@ -92,14 +93,14 @@ def _exchange(step: Attempt, transport: Transport) -> Any:
         return receiver.close()
 
 
-async def _aexchange(step: Attempt, transport: AsyncTransport) -> Any:
-    request = step.request
-    with exchange_of(request, transport.now, step.number) as record:
+async def _aexchange(attempt: Attempt, transport: AsyncTransport) -> Any:
+    request = attempt.request
+    with exchange_of(request, transport.now, attempt.number) as record:
         if request.token is not None:
             request = await aauthorized(request)
         async with transport.open(request) as response:
             record.status = response.status
-            receiver = step.receiver(response.status, response.headers)
+            receiver = attempt.receiver(response.status, response.headers)
             async for data in response.body:
                 if data and not record.received:
                     receiver = decoded(receiver, response.headers)
@@ -109,32 +110,32 @@ async def _aexchange(step: Attempt, transport: AsyncTransport) -> Any:
 
 
 def run(flow: Flow[T], transport: Transport, exchange: Callable[[Attempt, Transport], object] = _exchange) -> T:
-    """Drive a flow over a blocking transport.
+    """Run a flow over a sync transport and return its result.
 
     Args:
-        flow: yields the attempts.
-        transport: where requests are sent.
-        exchange: makes one attempt, and returns what the flow receives for it.
+        flow: the flow of an operation.
+        transport: sends the requests.
+        exchange: executes one attempt and returns the result for the flow.
     """
     reply: object = None
     error: InfluxDBError | None = None
     try:
         while True:
-            # Only the flow's own step stands inside this `try`: a StopIteration of a transport is no result.
+            # This `try` contains only the step of the flow, so that a StopIteration of the transport is not a result.
             try:
-                step = flow.send(reply) if error is None else flow.throw(error)
+                attempt = flow.send(reply) if error is None else flow.throw(error)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-            if step.after:
-                transport.sleep(step.after)
+            if attempt.delay:
+                transport.sleep(attempt.delay)
             reply = error = None
             try:
-                reply = exchange(step, transport)
+                reply = exchange(attempt, transport)
             except InfluxDBError as raised:
                 error = raised
     finally:
-        error = None  # whose traceback leads here: a cycle, which would hold on to the data until it is collected
+        error = None  # breaks the cycle through its traceback, which would keep the data in memory
         flow.close()
 
 
@@ -143,21 +144,21 @@ async def arun(
     transport: AsyncTransport,
     exchange: Callable[[Attempt, AsyncTransport], Awaitable[object]] = _aexchange,
 ) -> T:
-    """Drive a flow over an async transport; the arguments are those of `run`."""
+    """Run a flow over an async transport and return its result; the arguments are those of `run`."""
     reply: object = None
     error: InfluxDBError | None = None
     try:
         while True:
-            try:  # as above
-                step = flow.send(reply) if error is None else flow.throw(error)
+            try:  # as in `run`
+                attempt = flow.send(reply) if error is None else flow.throw(error)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-            if step.after:
-                await transport.sleep(step.after)
+            if attempt.delay:
+                await transport.sleep(attempt.delay)
             reply = error = None
             try:
-                reply = await exchange(step, transport)
+                reply = await exchange(attempt, transport)
             except InfluxDBError as raised:
                 error = raised
     finally:

@@ -1,7 +1,7 @@
-"""An operation is a value: a request, and how to read its answer.
+"""Operations as values: a request, and the receiver of its response.
 
-Someone with an HTTP stack of their own needs no more: send `op.request`, hand status, headers and bytes to `op.read`.
-Those who read the answer as it arrives use `op.receiver(status, headers)` and feed it.
+With your own HTTP library, send `op.request` and pass status, headers and body to `op.read`. To read the response while
+it arrives, call `op.receiver(status, headers)` and feed it the chunks.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Decoder(Protocol[T_co]):
-    """Takes the bytes of an answer in any fragmentation, and gives items as soon as they are whole."""
+    """Decodes a response, fed in chunks of any size, into items."""
 
     def feed(self, data: bytes, /) -> Sequence[T_co]:
-        """Take more bytes; give the items they complete."""
+        """Return the items that are complete with this chunk."""
         ...
 
     def close(self) -> Sequence[T_co]:
-        """Take the end of the answer; give the last items, or raise if it came too early."""
+        """Return the last items at the end of the response; raise if it is truncated."""
         ...
 
 
 class Receiver(Protocol[T_co]):
-    """Takes the bytes of an answer in any fragmentation, and gives one result at its end."""
+    """Decodes a response, fed in chunks of any size, into one result."""
 
     def feed(self, data: bytes, /) -> None:
-        """Take more bytes."""
+        """Decode a chunk."""
         ...
 
     def close(self) -> T_co:
-        """Take the end of the answer; give the result, or raise what went wrong."""
+        """Return the result at the end of the response, or raise the error that the response describes."""
         ...
 
 
 class _Mapped(Generic[S, T]):
-    """A receiver whose result is made of another's."""
+    """Receiver that applies a function to the result of another receiver."""
 
     def __init__(self, receiver: Receiver[S], function: Callable[[S], T]) -> None:
         self._receiver = receiver
@@ -61,62 +61,62 @@ class _Mapped(Generic[S, T]):
 
 
 class FlatMap(Generic[S, T]):
-    """A decoder whose items are made of another's, any number of each."""
+    """Decoder that applies a function to each item of another decoder and returns the items of its results."""
 
     def __init__(self, decoder: Decoder[S], function: Callable[[S], Iterable[T]]) -> None:
         self._decoder = decoder
         self._function = function
 
     def feed(self, data: bytes) -> list[T]:
-        """Take more bytes; give the items they complete."""
+        """Return the items that are complete with this chunk."""
         return [item for source in self._decoder.feed(data) for item in self._function(source)]
 
     def close(self) -> list[T]:
-        """Take the end of the answer; give the last items, or raise if it came too early."""
+        """Return the last items at the end of the response; raise if it is truncated."""
         return [item for source in self._decoder.close() for item in self._function(source)]
 
 
 @dataclass(frozen=True, slots=True)
 class Op(Generic[T]):
-    """One exchange with the server: the request to send and how to read the answer."""
+    """An operation of one exchange: the request to send and the receiver of its response."""
 
     request: Request
-    #: Makes the receiver of an answer, given its status and headers.
+    #: Creates the receiver of a response from its status and headers.
     receiver: Callable[[int, Headers], Receiver[T]]
-    #: Replaces the client's timeout; None for the client's.
+    #: Overrides the client's timeout; None keeps it.
     timeout: Timeout | None = None
 
     def read(self, status: int, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes) -> T:
-        """Read a whole answer.
+        """Return the result of a complete response.
 
         Args:
             status: the HTTP status.
-            headers: the header fields, as a mapping or as pairs.
-            body: the body, transfer and content codings already removed.
+            headers: the headers, as a mapping or as pairs.
+            body: the body, without transfer encoding and content encoding.
 
         Raises:
-            ResponseError: the server said no.
-            ProtocolError: this is no answer of InfluxDB, or not the whole of it.
+            ResponseError: the server responded with an error.
+            ProtocolError: the response is not from InfluxDB, or is truncated.
         """
         receiver = self.receiver(status, headers if isinstance(headers, Headers) else Headers(headers))
         receiver.feed(body)
         return receiver.close()
 
     def map(self, function: Callable[[T], U]) -> Op[U]:
-        """Give the same operation with another result: what `function` makes of this one's."""
+        """Return the same operation with `function` applied to its result."""
         receiver = self.receiver
         return Op(self.request, lambda status, headers: _Mapped(receiver(status, headers), function), self.timeout)
 
     def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
-        """Say how a client with these settings does this: the request completed, with retries."""
+        """Return the flow of this operation for a client with these settings, including retries."""
         return attempts(
             settings.with_timeout(self.timeout).complete(self.request), self.receiver, settings.retry, clock.now
         )
 
 
 class Operation(Protocol[T_co]):
-    """What a client can execute: one `Op`, or several that belong together."""
+    """Anything a client can execute: an `Op`, or an operation of several exchanges."""
 
     def flow(self, settings: Settings, clock: Clock, /) -> Flow[T_co]:
-        """Say how a client with these settings and clocks does this."""
+        """Return the flow of this operation for a client with these settings and clocks."""
         ...

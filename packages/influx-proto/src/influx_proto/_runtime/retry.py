@@ -1,56 +1,58 @@
-"""Trying again: what may be tried again, after how long, and when to stop. Decisions only; `_flow` acts on them."""
+"""Retry policy: which errors are retried, after which backoff, and for how long."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .._checks import integer, seconds
+from .._checks import check_int, check_seconds
 from .._errors import InfluxDBError, RateLimited, ResponseError, ServerUnavailable, TransportError
 from .._http.messages import Repeat
 
 
 def _uniform() -> float:
-    import random  # noqa: PLC0415 - not needed where nothing fails, and slow to import
+    import random  # noqa: PLC0415 - slow to import, and only retries need it
 
-    return random.random()  # noqa: S311 - it spreads load and hides nothing
+    return random.random()  # noqa: S311 - jitter needs no cryptographic randomness
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long to try again what can succeed later and is safe to repeat.
+    """Policy for retrying idempotent requests after temporary failures; all durations are in seconds.
 
-    Reads, and points that carry their time, are repeated after connection failures and after answers of 429, 500 (of
-    a moment), 502, 503 and 504. Points without a time are repeated only where the server cannot have stored them.
-    Statements that change the server are never repeated. `docs/failures.md` has the whole table.
+    Reads, and points with timestamps, are retried after connection failures and after responses with status 429, 500
+    (unless the error is permanent), 502, 503 and 504. Points without timestamps are retried only if the server cannot
+    have stored them. Statements that change the server are never retried. `docs/failures.md` has the complete table.
 
-    The wait before the n-th repetition is random between 0 and `backoff * 2**(n-1)` ("full jitter"), at most
-    `max_backoff`; a `Retry-After` of the server, up to `max_retry_after`, takes precedence. All figures are in seconds.
+    The backoff before the n-th retry is random between 0 and `backoff * 2**(n-1)` ("full jitter"), at most
+    `max_backoff`. A `Retry-After` header takes precedence, up to `max_retry_after`.
     """
 
-    #: Number of attempts in all; 1 never repeats.
+    #: Maximum number of attempts; 1 disables retries.
     attempts: int = 5
-    #: Once this much time has passed, waits included, nothing is tried again; None sets no bound.
+    #: No retry starts later than this after the first attempt; None sets no limit.
     max_total: float | None = 60.0
+    #: Upper bound of the first backoff.
     backoff: float = 0.1
+    #: Upper bound of every backoff.
     max_backoff: float = 15.0
-    #: The longest `Retry-After` of a server that is obeyed; a longer one counts as this.
+    #: Upper bound of the wait that a `Retry-After` header asks for.
     max_retry_after: float = 300.0
-    #: Called before something is tried again, with the error, the number of the attempt that failed with it, and how
-    #: many seconds the next one waits. Where it returns False, nothing is tried again.
+    #: Called before each retry with the error, the number of the attempt that failed, and the backoff. If it returns
+    #: False, the request is not retried.
     on_retry: Callable[[InfluxDBError, int, float], object] | None = field(default=None, repr=False)
-    #: Gives a number from 0 up to 1.
+    #: Returns a random number from 0 up to 1.
     random: Callable[[], float] = field(default=_uniform, repr=False)
 
     def __post_init__(self) -> None:
-        integer("attempts", self.attempts, 1)
+        check_int("attempts", self.attempts, 1)
         for name in ("backoff", "max_backoff", "max_retry_after", "max_total"):
             if name != "max_total" or self.max_total is not None:
-                seconds(name, getattr(self, name))
+                check_seconds(name, getattr(self, name))
 
     def wait(self, error: InfluxDBError, repeat: Repeat, attempt: int, elapsed: float) -> float | None:
-        """Say how many seconds to wait before trying again after `attempt` attempts, or None to give up."""
-        if not error.retryable or attempt >= self.attempts or not _safe(error, repeat):
+        """Return the backoff in seconds after the failure of attempt number `attempt`, or None to give up."""
+        if not error.retryable or attempt >= self.attempts or not _is_safe(error, repeat):
             return None
         server_delay = self.server_delay(error)
         if server_delay is not None:
@@ -64,31 +66,32 @@ class RetryPolicy:
         return wait
 
     def server_delay(self, error: InfluxDBError) -> float | None:
-        """Return how many seconds the server asks to wait, at most `max_retry_after`; None if it does not ask."""
-        found = retry_after(error.headers) if isinstance(error, ResponseError) else None
-        return None if found is None else min(found, self.max_retry_after)
+        """Return the seconds of a `Retry-After` header, at most `max_retry_after`; None without one."""
+        wait = retry_after(error.headers) if isinstance(error, ResponseError) else None
+        return None if wait is None else min(wait, self.max_retry_after)
 
 
-def _safe(error: InfluxDBError, repeat: Repeat) -> bool:
+def _is_safe(error: InfluxDBError, repeat: Repeat) -> bool:
+    """Return whether repeating a request after this error cannot apply it twice."""
     if repeat is Repeat.ALWAYS:
         return True
     if repeat is Repeat.NEVER:
         return False
     if isinstance(error, TransportError):
         return not error.maybe_received
-    # A server or proxy that asks to come back later has not stored anything; one that failed may have.
+    # A server or proxy that asks for a later retry has not stored the points; after other failures it may have.
     return isinstance(error, RateLimited) or (isinstance(error, ServerUnavailable) and error.status == 503)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read `Retry-After` as seconds: a number of them, or a date, which is taken against the answer's own `Date`."""
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and seldom needed
+    """Return the seconds of a `Retry-After` header; a date counts from the `Date` header of the response."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and rarely needed
 
     try:
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError, OverflowError):  # one is no date, or without a zone
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))
+    except (ValueError, TypeError, OverflowError):  # an invalid date, or a date without a time zone
         return None
     return max(0.0, wait.total_seconds())

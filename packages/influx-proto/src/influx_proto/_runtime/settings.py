@@ -1,4 +1,4 @@
-"""Everything a client was told: where the server is and how to treat it. Values only, shared by every adapter."""
+"""Settings of a client, and the clock of its timestamps."""
 
 from __future__ import annotations
 
@@ -17,70 +17,70 @@ from .._http.tls import TLS
 from .._line_protocol.options import DEFAULT, FieldOptions
 from .retry import RetryPolicy
 
-#: Nanoseconds by which a clock may be behind the last time and still be gone ahead of.
-_BEHIND: Final = 1_000_000_000
+#: Nanoseconds by which the clock may be behind the last timestamp before timestamps follow it back.
+_MAX_BEHIND: Final = 1_000_000_000
 _LOCK: Final = allocate_lock()
 
 
 class Stamps:
-    """The times of a client's clock, each later than all before: of two points of a series at one time, one is lost.
+    """Strictly increasing timestamps from a clock: InfluxDB keeps one of two points of a series at the same time.
 
-    A clock may stand for some milliseconds, or be set back by as much, and many points come meanwhile. One that is set
-    back by more was wrong before.
+    The clock may not advance between many points, or may be set back a little: the timestamps still increase. If it is
+    set back by more than a second, it was wrong before, and the timestamps follow it.
     """
 
     def __init__(self) -> None:
         self._last = 0
 
     def next(self, clock: Callable[[], int]) -> int:
-        """Give the next time, in nanoseconds since 1970."""
+        """Return the next timestamp, in nanoseconds since 1970."""
         now = clock()
         with _LOCK:
-            self._last = self._last + 1 if 0 <= self._last - now < _BEHIND else now
+            self._last = self._last + 1 if 0 <= self._last - now < _MAX_BEHIND else now
             return self._last
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a client was told."""
+    """The settings of a client."""
 
     server: Server = Server()
-    #: The database of operations that name none.
+    #: The default database of operations.
     database: str | None = None
     timeout: Timeout = Timeout()
     retry: RetryPolicy = RetryPolicy()
     tls: TLS = TLS()
-    #: The path of a socket to connect to instead of the server's host and port.
+    #: The path of a Unix socket to connect to instead of the server's host and port.
     unix_socket: str | None = None
-    #: The proxy through which the server is reached.
+    #: The HTTP proxy.
     proxy: Proxy | None = None
-    #: Gives the token of each request anew.
+    #: Token function, called before each attempt.
     token: Callable[[], str | Awaitable[str]] | None = field(default=None, repr=False)
-    #: Who is told of every exchange.
+    #: Receives notifications of requests.
     observer: Observer | None = None
     #: Whether large bodies are compressed.
     gzip: bool = False
-    #: Tags of all points that are written, ready-made lines apart; those of a single write, and a point's own, win.
+    #: Tags added to all points, except in raw line protocol; tags of a write and of a point take precedence.
     tags: Mapping[str, object] = field(default_factory=dict)
-    #: How the values of fields are written, where a single write does not say otherwise.
+    #: Default options for encoding field values.
     types: FieldOptions = DEFAULT
-    #: The times of points that have none, where a write asks for the client's.
+    #: The timestamps of a write with `stamp=True`.
     stamps: Stamps = field(default_factory=Stamps, repr=False, compare=False)
 
     @property
     def address(self) -> str:
-        """The server as an error message names it."""
+        """The server as error messages name it."""
         if self.unix_socket is not None:
             return self.unix_socket
         through = "" if self.proxy is None else f" (through the proxy {self.proxy.netloc})"
         return self.server.netloc + through
 
     def with_timeout(self, timeout: Timeout | None) -> Settings:
-        """Return the settings with another timeout; None changes nothing."""
+        """Return the settings with another timeout; None keeps the current one."""
         return self if timeout is None else replace(self, timeout=timeout)
 
     def complete(self, request: Request) -> Request:
-        """Make a request ready to be sent: all that is in it then is what goes over the wire, the token apart."""
+        """Return the request ready to be sent; only the token of a token function is still missing."""
         watch = None if self.observer is None else Watch(self.observer, self.address)
         request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
         return compressed(request) if self.gzip and request.compressible else request

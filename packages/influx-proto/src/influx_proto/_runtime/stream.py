@@ -1,7 +1,7 @@
-"""Answers that are read while they arrive, as context managers: leaving one lets go of its connection.
+"""Streams: context managers that yield the items of a response while it arrives.
 
-Opening is an attempt like any other: it is retried until the server has begun to send a 200 response. What fails from
-then on is raised to the reader, who has received a part of it.
+Opening a stream is retried until the server begins a 200 response. Later failures are raised to the reader, who has
+already received some items. On exit the connection is released.
 """
 
 from __future__ import annotations
@@ -37,37 +37,37 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StreamOp(Generic[T]):
-    """One exchange whose answer is a stream of items: the request to send, and how to read the answer.
+    """An operation whose response is a stream of items: the request to send and the decoder of the response.
 
-    By hand: make the decoder of an answer from its status and headers, feed it the bytes in whatever pieces they come,
-    take the items it gives for each, and close it at the end.
+    With your own HTTP library: create the decoder from status and headers, feed it the chunks of the body, use the
+    items that each `feed` returns, and call `close` at the end, which returns the last items.
     """
 
     request: Request
-    #: Makes the decoder of an answer, given its status and headers.
+    #: Creates the decoder of a response from its status and headers.
     decoder: Callable[[int, Headers], Decoder[T]]
-    #: Replaces the client's timeout; None for the client's.
+    #: Overrides the client's timeout; None keeps it.
     timeout: Timeout | None = None
 
     def completed(self, settings: Settings) -> StreamOp[T]:
-        """Give the same for a client with these settings."""
+        """Return the operation with its request completed for a client with these settings."""
         return replace(self, request=settings.with_timeout(self.timeout).complete(self.request))
 
 
 def open_stream(op: StreamOp[T], settings: Settings, transport: Transport) -> AbstractContextManager[Iterator[T]]:
-    """Open a stream over a blocking transport."""
+    """Return the context manager of a stream over a sync transport."""
     return _StreamContext(_opened(op, settings, transport))
 
 
 def aopen_stream(
     op: StreamOp[T], settings: Settings, transport: AsyncTransport
 ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
-    """Open a stream over an awaiting transport."""
+    """Return the context manager of a stream over an async transport."""
     return _AsyncStreamContext(_aopened(op, settings, transport))
 
 
 class _StreamContext(AbstractContextManager[T]):
-    """A stream before its `with`, which those who read it straight away are told of."""
+    """Context manager returned by stream methods; iterating it without `with` raises `TypeError`."""
 
     def __init__(self, opening: AbstractContextManager[T]) -> None:
         self._opening = opening
@@ -76,17 +76,17 @@ class _StreamContext(AbstractContextManager[T]):
         return self._opening.__enter__()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        return self._opening.__exit__(kind, error, traceback)
+        return self._opening.__exit__(error_type, error, traceback)
 
     def __iter__(self) -> NoReturn:
-        msg = "a stream is opened by `with`: with client.query_points(...) as points: for point in points: ..."
+        msg = "open a stream by `with`: with client.query_points(...) as points: for point in points: ..."
         raise TypeError(msg)
 
 
 class _AsyncStreamContext(AbstractAsyncContextManager[T]):
-    """The same, awaiting."""
+    """Async counterpart of `_StreamContext`."""
 
     def __init__(self, opening: AbstractAsyncContextManager[T]) -> None:
         self._opening = opening
@@ -95,13 +95,13 @@ class _AsyncStreamContext(AbstractAsyncContextManager[T]):
         return await self._opening.__aenter__()
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        return await self._opening.__aexit__(kind, error, traceback)
+        return await self._opening.__aexit__(error_type, error, traceback)
 
     def __aiter__(self) -> NoReturn:
         msg = (
-            "a stream is opened by `async with`: "
+            "open a stream by `async with`: "
             "async with client.query_points(...) as points: async for point in points: ..."
         )
         raise TypeError(msg)
@@ -112,15 +112,15 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
     op = op.completed(settings)
     with ExitStack() as stack:
 
-        def exchange(step: Attempt, transport: Transport) -> _Items[T]:
+        def exchange(attempt: Attempt, transport: Transport) -> _Items[T]:
             with ExitStack() as opening:
-                record = opening.enter_context(exchange_of(step.request, transport.now, step.number))
-                response = opening.enter_context(transport.open(authorized(step.request)))
+                record = opening.enter_context(exchange_of(attempt.request, transport.now, attempt.number))
+                response = opening.enter_context(transport.open(authorized(attempt.request)))
                 record.status = response.status
                 decoder = decoded(op.decoder(response.status, response.headers), response.headers)
                 items = _Items(response.body, decoder, record)
                 if response.status != 200:
-                    for _ in items:  # to the error at its end
+                    for _ in items:  # the receiver of an error response raises at the end of the body
                         pass
                 stack.enter_context(opening.pop_all())  # the response stays open
             return items
@@ -133,15 +133,15 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
     op = op.completed(settings)
     async with AsyncExitStack() as stack:
 
-        async def exchange(step: Attempt, transport: AsyncTransport) -> _AsyncItems[T]:
+        async def exchange(attempt: Attempt, transport: AsyncTransport) -> _AsyncItems[T]:
             async with AsyncExitStack() as opening:
-                record = opening.enter_context(exchange_of(step.request, transport.now, step.number))
-                response = await opening.enter_async_context(transport.open(await aauthorized(step.request)))
+                record = opening.enter_context(exchange_of(attempt.request, transport.now, attempt.number))
+                response = await opening.enter_async_context(transport.open(await aauthorized(attempt.request)))
                 record.status = response.status
                 decoder = decoded(op.decoder(response.status, response.headers), response.headers)
                 items = _AsyncItems(response.body, decoder, record)
                 if response.status != 200:
-                    async for _ in items:  # to the error at its end
+                    async for _ in items:  # the receiver of an error response raises at the end of the body
                         pass
                 await stack.enter_async_context(opening.pop_all())  # the response stays open
             return items
@@ -150,7 +150,7 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
 
 
 class _Items(Generic[T]):
-    """The items of an answer, decoded as its bytes arrive."""
+    """Iterator over the items of a response, decoded as its chunks arrive."""
 
     def __init__(self, body: Iterator[bytes], decoder: Decoder[T], record: Exchange) -> None:
         self._body = body
@@ -181,7 +181,7 @@ class _Items(Generic[T]):
 
 
 class _AsyncItems(Generic[T]):
-    """The items of an answer, decoded as its bytes arrive."""
+    """Async iterator over the items of a response, decoded as its chunks arrive."""
 
     def __init__(self, body: AsyncIterator[bytes], decoder: Decoder[T], record: Exchange) -> None:
         self._body = body

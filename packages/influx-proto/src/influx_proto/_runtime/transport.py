@@ -1,4 +1,4 @@
-"""What an adapter supplies: transports, and what runs in the background."""
+"""Protocols that adapters implement: transports, signals and background tasks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._errors import TransportError
 from .._http.messages import Request, Response
 from .._http.timeout import Timeout
 
-#: How many connections a client has at the most; further requests wait for one to be free.
+#: Maximum number of connections of a client; further requests wait for a free one.
 MAX_CONNECTIONS = 100
 
 
@@ -37,64 +37,64 @@ def no_free_connection(address: str, timeout: Timeout, limit: int = MAX_CONNECTI
 
 
 class Clock(Protocol):
-    """The clocks of an adapter; every transport is one."""
+    """The clocks of an adapter; every transport implements them."""
 
     def now(self) -> float:
-        """Read a monotonic clock, in seconds."""
+        """Return the time of a monotonic clock, in seconds."""
         ...
 
     def time_ns(self) -> int:
-        """Read the time of day, in nanoseconds since 1970 in UTC."""
+        """Return the time of day, in nanoseconds since 1970 in UTC."""
         ...
 
 
 class Transport(Clock, Protocol):
-    """What a blocking adapter supplies: the way to a server."""
+    """Sends the requests of a sync client."""
 
     def open(self, request: Request, /) -> AbstractContextManager[Response[Iterator[bytes]]]:
-        """Send a request; give status, headers and body as they arrive, and let go of the connection on leaving."""
+        """Return a context manager that sends the request, yields the response, and releases the connection on exit."""
         ...
 
     def sleep(self, seconds: float, /) -> None:
-        """Wait."""
+        """Wait for a number of seconds."""
         ...
 
     def close(self) -> None:
-        """Close what was opened; afterwards `open` raises."""
+        """Close the connections; afterwards `open` raises `RuntimeError`."""
         ...
 
 
 class AsyncTransport(Clock, Protocol):
-    """What an awaiting adapter supplies: the way to a server."""
+    """Sends the requests of an async client."""
 
     def open(self, request: Request, /) -> AbstractAsyncContextManager[Response[AsyncIterator[bytes]]]:
-        """Send a request; give status, headers and body as they arrive, and let go of the connection on leaving."""
+        """Return a context manager that sends the request, yields the response, and releases the connection on exit."""
         ...
 
     async def sleep(self, seconds: float, /) -> None:
-        """Wait."""
+        """Wait for a number of seconds."""
         ...
 
     async def aclose(self) -> None:
-        """Close what was opened; afterwards `open` raises."""
+        """Close the connections; afterwards `open` raises `RuntimeError`."""
         ...
 
 
 class Signal(Protocol):
-    """A lock, and a bell that wakes all who wait for it."""
+    """A condition variable: a lock, and a notification that wakes all waiting threads."""
 
     def __enter__(self) -> object: ...
     def __exit__(self, *_: object) -> None: ...
     def notify(self) -> None:
-        """Wake all who wait; the lock is held."""
+        """Wake all waiting threads; the caller holds the lock."""
         ...
 
     def wait(self, seconds: float | None) -> None:
-        """Let go of the lock until somebody notifies, or for so many seconds; take it again."""
+        """Release the lock, wait until `notify` is called or the seconds have passed, and acquire the lock again."""
         ...
 
     def caller(self) -> object:
-        """Return the current thread, as an object that can be referred to weakly."""
+        """Return the current thread, as an object that supports weak references."""
         ...
 
     def has_ended(self, caller: object, /) -> bool:
@@ -103,18 +103,18 @@ class Signal(Protocol):
 
 
 class AsyncSignal(Protocol):
-    """A bell that wakes all who wait for it."""
+    """A notification that wakes all waiting tasks."""
 
     def notify(self) -> None:
-        """Wake all who wait."""
+        """Wake all waiting tasks."""
         ...
 
     async def wait(self, seconds: float | None) -> None:
-        """Wait until somebody notifies, or for so many seconds."""
+        """Wait until `notify` is called or the seconds have passed."""
         ...
 
     def caller(self) -> object:
-        """Return the current task, as an object that can be referred to weakly."""
+        """Return the current task, as an object that supports weak references."""
         ...
 
     def has_ended(self, caller: object, /) -> bool:
@@ -122,9 +122,9 @@ class AsyncSignal(Protocol):
         ...
 
 
-#: Runs something beside the caller while its context is open, and ends it on leaving.
+#: Returns a context manager that runs a coroutine function in a background task, and cancels the task on exit.
 Background: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], AbstractAsyncContextManager[object]]
 
-#: Calls a function where it may block, and returns when it has returned, never before. Who is cancelled meanwhile is so
-#: afterwards; who was before gets it done all the same.
+#: Runs a blocking function in a thread, and returns only after the function has. If the caller is cancelled, before or
+#: meanwhile, the function still runs to its end, and the cancellation is raised afterwards.
 InThread: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]

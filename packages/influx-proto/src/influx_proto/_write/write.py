@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from .._checks import choice, flag, given, limit
+from .._checks import check_bool, check_choice, check_limit, given_params
 from .._encode.batch import BATCH_BYTES, BATCH_LINES
 from .._encode.extra_tags import joined_tags, not_for_lines
 from .._encode.frames.model import table_columns
@@ -29,8 +29,8 @@ def _params(db: str | None, rp: str | None, consistency: str | None) -> tuple[tu
     if db is rp is consistency is None:
         return ()
     if consistency is not None:
-        choice("consistency", consistency, ("any", "one", "quorum", "all"))
-    return tuple(given(db=db, rp=rp, consistency=consistency))
+        check_choice("consistency", consistency, ("any", "one", "quorum", "all"))
+    return tuple(given_params(db=db, rp=rp, consistency=consistency))
 
 
 def write_compressed(
@@ -213,7 +213,7 @@ def write_batches(
     # Copies, so that later changes by the caller do not affect a pending write.
     all_tags = joined_tags(tags, extra_tags)
     columns, time_column = table_columns(tag_columns, time_column)  # the encoder rejects a str
-    max_lines, max_bytes = limit("batch_lines", batch_lines), limit("batch_bytes", batch_bytes)
+    max_lines, max_bytes = check_limit("batch_lines", batch_lines), check_limit("batch_bytes", batch_bytes)
 
     def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False) -> Encoder:
         return _encoder_class()(
@@ -235,9 +235,9 @@ def write_batches(
         data,
         make_encoder,
         (params, db is None),
-        stamp=stamp is not False and flag("stamp", stamp),
-        find_rejected=find_rejected is not False and flag("find_rejected", find_rejected),
-        in_flight=limit("in_flight", in_flight) or 1,
+        stamp=stamp is not False and check_bool("stamp", stamp),
+        find_rejected=find_rejected is not False and check_bool("find_rejected", find_rejected),
+        in_flight=check_limit("in_flight", in_flight) or 1,
         timeout=as_timeout(timeout),
     )
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..._checks import choice
+from ..._checks import check_choice
 from ..._errors import SerializationError
 from ..._line_protocol.options import FieldOptions, FieldType, ObjectColumns
 from ..._line_protocol.values import FieldValueEncoder
@@ -71,7 +71,7 @@ class TableEncoder:
         object_columns: ObjectColumns,
         batch: int,
     ) -> None:
-        choice("object_columns", object_columns, ("str", "infer"))
+        check_choice("object_columns", object_columns, ("str", "infer"))
         self._name = name
         self._tags = tags
         self._field_options = field_options
