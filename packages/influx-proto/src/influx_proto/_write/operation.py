@@ -111,7 +111,7 @@ class WriteOperation(Operation[bool]):
             if concurrency is not None:
                 from .concurrent import ConcurrentSender  # noqa: PLC0415 - only needed for large writes
 
-                put = stack.enter_context(ConcurrentSender(self._senders, send, *concurrency)).put
+                put = stack.enter_context(ConcurrentSender(self._senders, send, concurrency[1])).put
             for batch in batches:
                 put(batch)
         return True
