@@ -103,24 +103,10 @@ class _ResponseBody:
 
 
 class Signal:
-    """A lock, and a condition that wakes all threads that wait for it."""
+    """A lock, and the threads that use it."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
-
-    def __enter__(self) -> None:
-        self._condition.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._condition.release()
-
-    def notify(self) -> None:
-        """Wake all waiting threads; the caller holds the lock."""
-        self._condition.notify_all()
-
-    def wait(self, seconds: float | None) -> None:
-        """Release the lock until `notify` or for so many seconds, then acquire it again."""
-        self._condition.wait(seconds)
+        self.lock = threading.RLock()
 
     def caller(self) -> threading.Thread:
         """Return the current thread."""

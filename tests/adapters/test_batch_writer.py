@@ -34,11 +34,12 @@ from influx_proto import (
     TransportError,
     UndeliveredError,
 )
-from influx_proto._batch.batcher import Receipt
+from influx_proto._batch.receipt import Receipt
 from influx_proto._batch.receipts import Receipts
 from influx_proto._errors import WriteErrorServerUnavailable
 
 from tests.adapters.cancelling import cancelled_when_received
+from tests.adapters.interrupting import interrupt_soon
 from tests.servers.influxd import Server
 from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port, reply
 
@@ -149,16 +150,13 @@ def test_callback_that_raises() -> None:
         assert undelivered_count(writer) == 60
 
 
-def test_interrupted_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
+def test_interrupted_in_a_thread() -> None:
     with refused_port() as port:
         client = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database="db", retry=SOON)
         writer = client.batch_writer()
         with client, pytest.raises(KeyboardInterrupt) as caught, writer:
             writer.write(LINES)
-            monkeypatch.setattr(writer, "_wait", interrupted)
+            interrupt_soon()
     assert "30 lines were not delivered" in caught.value.__notes__[0]
     assert undelivered_count(writer) == 30
 
@@ -277,8 +275,8 @@ def test_waiting_tasks_raise_when_the_writer_is_closed(backend: str, client_clas
 
 
 def is_blocked(thread: int) -> bool:
-    """Return whether a thread is blocked on a lock or a condition."""
-    return sys._current_frames()[thread].f_code.co_filename == threading.__file__
+    """Return whether a thread is blocked on the writer."""
+    return sys._current_frames()[thread].f_code.co_name == "_call"
 
 
 @pytest.mark.parametrize("operation", ["write", "flush"])
@@ -413,7 +411,7 @@ def test_forked_child_cannot_use_the_writer(influxd: Server, database: str, tmp_
                 writer.__exit__(None, None, None)
 
             if holds_lock:
-                with writer._signal:  # the writer's thread sometimes holds this lock
+                with writer._lock:  # the writer's thread sometimes holds this lock
                     assert run_in_fork(child) == 0
             else:
                 assert run_in_fork(child) == 0
@@ -560,9 +558,10 @@ def test_errors_reach_the_thread_that_wrote_the_lines(influxd: Server, database:
 def test_unflushed_failures_use_bounded_memory() -> None:
     receipts = Receipts(lambda _: False)
     for n in range(30_000):
-        receipt = receipts.begin(None)
-        receipt.added(1)
-        receipt.complete()
+        receipt = Receipt()
+        receipts.begin(receipt, None)
+        receipt.lines += 1
+        receipt.is_complete = True
         receipt.rejected.append(RejectedLine(f"m n={n} {n}" + "x" * (10_000 if n < 5000 else 10), "no"))
         receipt.completed(1)
         receipts.check(receipt)

@@ -22,6 +22,7 @@ from influx_proto._batch.spool.format import mark_record, read_segment
 
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
 from tests.adapters.cancelling import cancelled_when_received
+from tests.adapters.interrupting import interrupt_soon
 from tests.conformance.drivers import DRIVERS, Driver, load
 from tests.servers.influxd import Server
 from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port
@@ -227,18 +228,13 @@ def test_trio_cancelled_during_delivery(influxd: Server, database: str, tmp_path
     assert stored(influxd, database, tmp_path) == list(range(30))
 
 
-def test_interrupted_during_delivery(
-    influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
+def test_interrupted_during_delivery(influxd: Server, database: str, tmp_path: Path) -> None:
     with refused_port() as port:
         client = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database=database, retry=SOON)
         writer = client.batch_writer(spool=Spool(tmp_path))
         with client, pytest.raises(KeyboardInterrupt) as caught, writer:
             writer.write(LINES)
-            monkeypatch.setattr(writer, "_wait", interrupted)
+            interrupt_soon()
     assert not hasattr(caught.value, "__notes__")
     assert (writer.pending, writer.undelivered) == (30, [])
     assert stored(influxd, database, tmp_path) == list(range(30))

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import InfluxDBError, RejectedLine, TransportError
-from influx_proto._batch.batcher import Batcher, Receipt, Sealed
+from influx_proto._batch.batcher import Batcher, Sealed
+from influx_proto._batch.receipt import Receipt
 from influx_proto._encode.batch import Batch
 
 HERE = ((("rp", "a"),), True)
@@ -36,7 +37,7 @@ def numbers(sealed: Sealed | None) -> list[int]:
 def add(batcher: Batcher, *values: int, now: float = 0.0, target: Any = HERE, **options: Any) -> Receipt:
     receipt = Receipt()
     batcher.add(target, batch(*values, **options), receipt, now)
-    receipt.complete()
+    receipt.is_complete = True
     return receipt
 
 
@@ -217,7 +218,7 @@ def test_any_lines_are_acknowledged(parts: list[bytes], rejected: list[tuple[int
     receipts = [Receipt() for _ in parts]
     for receipt, part in zip(receipts, parts, strict=True):
         batcher.add(HERE, Batch(part, 1, "ns", timed=True), receipt, 0.0)
-        receipt.complete()
+        receipt.is_complete = True
     rejections = [
         RejectedLine((parts[n] if n < len(parts) else b"?").decode(errors="replace"), text) for n, text in rejected
     ]
@@ -241,7 +242,7 @@ def test_receipt_is_not_done_before_all_its_lines_are_added() -> None:
     assert sealed is not None
     batcher.acknowledge(sealed)
     assert not receipt.done
-    receipt.complete()
+    receipt.is_complete = True
     assert receipt.done
     assert "stored" in repr(receipt)
 

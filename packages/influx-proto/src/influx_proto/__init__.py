@@ -66,7 +66,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._batch.async_writer import AsyncBatchWriter
-    from ._batch.batcher import Receipt
+    from ._batch.receipt import Receipt
     from ._batch.writer import BatchWriter
 
 __all__ = [
@@ -149,7 +149,7 @@ def __getattr__(name: str) -> Any:
 
         return BatchWriter
     if name == "Receipt":
-        from ._batch.batcher import Receipt  # noqa: PLC0415 - see above
+        from ._batch.receipt import Receipt  # noqa: PLC0415 - see above
 
         return Receipt
     msg = f"module {__name__!r} has no attribute {name!r}"

@@ -75,6 +75,8 @@ The core calls it once.
 writer, and for an async client within the event loop. Without it the client does not support batch writers.
 
 - Sync: `_background()` returns a `Signal`, and a function that runs a function in a daemon thread and returns at once.
+  `signal.lock` is a `threading.RLock` or one that is implemented in C like it: a signal handler that raises
+  `KeyboardInterrupt` cannot run between its `__enter__` and the block of the `with` statement.
 - Async: `_background()` returns an `AsyncSignal`, and a function that takes a coroutine function and returns an async
   context manager: a task runs it while the context is open, and is cancelled on exit. The core may run several such
   tasks concurrently. It exits a context in the task that entered it. The core calls `notify` in the thread of the event

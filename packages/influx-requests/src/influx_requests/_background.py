@@ -1,32 +1,17 @@
-"""What batch writers run in the background: a thread, and a condition to wait for."""
+"""What batch writers run in the background: threads, and their lock."""
 
 from __future__ import annotations
 
+import _thread  # noqa: PLC2701 - it is documented
 import threading
 from collections.abc import Callable
-from typing import Self
 
 
 class Signal:
-    """Lock, and condition that wakes all threads waiting for it."""
+    """A lock, and the threads that use it."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
-
-    def __enter__(self) -> Self:
-        self._condition.acquire()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._condition.release()
-
-    def notify(self) -> None:
-        """Wake all waiting threads; the caller holds the lock."""
-        self._condition.notify_all()
-
-    def wait(self, seconds: float | None) -> None:
-        """Release the lock, wait for `notify`, at most for the given seconds, and acquire it again."""
-        self._condition.wait(seconds if seconds is None else min(seconds, threading.TIMEOUT_MAX))
+        self.lock = threading.RLock()
 
     def caller(self) -> object:
         """Return the current thread."""
@@ -39,4 +24,13 @@ class Signal:
 
 def background(function: Callable[[], None]) -> None:
     """Run a function in a daemon thread, which does not keep the program from exiting."""
-    threading.Thread(target=function, name="influxdb writer", daemon=True).start()
+    thread = threading.Thread(target=function, name="influxdb writer", daemon=True)
+
+    def begin() -> None:
+        try:
+            thread.start()
+        except RuntimeError:  # there cannot be another thread
+            function()
+
+    # A signal handler that raised within `Thread.start` would leave a lock of it held, so another thread calls it.
+    _thread.start_new_thread(begin, ())

@@ -31,8 +31,9 @@ from .._runtime.transport import Clock
 from .._write.delivery import ends_complete, partial_write
 from .._write.operation import WriteOperation
 from .._write.request import Target
-from .batcher import Batcher, Receipt, Sealed
+from .batcher import Batcher, Sealed
 from .options import BatchOptions
+from .receipt import Receipt
 from .receipts import Receipts
 from .reports import Reports, guarded
 from .sending import BatchSender
@@ -56,7 +57,7 @@ class BatchWriterBase:
         has_ended: Callable[[object], bool],
         files: SpoolFiles | None,
     ) -> None:
-        self._reports = Reports(options.on_error, options.on_progress, lock)
+        self._reports = Reports(options.on_error, options.on_progress)
         self._settings = settings = guarded(settings, self._reports)
         self._clock = clock
         self._delivery = BatchSender(settings, clock, self._following).delivery
@@ -110,17 +111,17 @@ class BatchWriterBase:
         """How often a batch was put back after all attempts of the retry policy had failed."""
         return self._batcher.retried
 
-    def _receipt(self, caller: object) -> Receipt:
+    def _begin(self, receipt: Receipt, caller: object) -> None:
         self._check_process()
         self._check_entered()
-        return self._receipts.begin(caller)
+        self._receipts.begin(receipt, caller)
 
     def _stopped(self, receipt: Receipt, error: BaseException) -> None:
         if receipt.lines:
             error.add_note(f"lines that were accepted before: {receipt.lines}")
 
     def _complete(self, receipt: Receipt) -> None:
-        receipt.complete()
+        receipt.is_complete = True
         self._receipts.check(receipt)
         self._notify()  # leaving waits for it
 
@@ -196,7 +197,8 @@ class BatchWriterBase:
             spool.close()
             raise
         self._is_entered = True
-        receipt = self._receipt(None)
+        receipt = Receipt()
+        self._receipts.begin(receipt, None)
         for kept in found:
             is_complete = ends_complete(kept.batch.data)
             self._batcher.add(kept.target, kept.batch, receipt, self._clock.now(), kept.number, is_complete=is_complete)
@@ -242,8 +244,11 @@ class BatchWriterBase:
         deadline = self._clock.now() + self.options.exit_timeout
         self._batcher.release()
         failed_attempts: dict[int, int] = {}
-        while (self._receipts.open or self._reports.is_pending) and (left := deadline - self._clock.now()) > 0:
+        while (left := deadline - self._clock.now()) > 0:
             pending = self._batcher.seal()  # again and again: what others are writing still comes
+            self._receipts.check_all()
+            if not self._receipts.open and not self._reports.is_pending:
+                return
             is_refused = {
                 sealed.target
                 for sealed in pending
@@ -257,6 +262,7 @@ class BatchWriterBase:
                 return  # waiting does not help, and the lines stay in the spool
             self._notify()
             yield None if left == math.inf else left
+            self._check_open()
 
     def _following(self) -> tuple[Target, Batch] | None:
         with self._lock:
@@ -340,6 +346,7 @@ class BatchWriterBase:
 
     def _report(self, caller: object) -> None:
         """Raise the failures that concern a caller of `flush`."""
+        self._receipts.check_all()
         self._receipts.report(caller)
         self._report_failures()
 

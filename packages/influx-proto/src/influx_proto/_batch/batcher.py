@@ -11,57 +11,12 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .._encode.batch import Batch
 from .._errors import InfluxDBError, RejectedLine
 from .._write.request import Target
-
-
-class Receipt:
-    """What has become of one `write` to a batch writer."""
-
-    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
-
-    def __init__(self) -> None:
-        #: How many lines it has.
-        self.lines = 0
-        #: Lines that the server does not store; all others were stored.
-        self.rejected: list[RejectedLine] = []
-        #: Why lines could not be delivered; these were handed back by the writer.
-        self.error: InfluxDBError | None = None
-        #: The task or thread that wrote the lines; None where it does not matter.
-        self.caller: object = None
-        #: Whether a failure was raised by a `flush`.
-        self.is_reported = False
-        self._pending = 0
-        self._complete = False
-
-    @property
-    def done(self) -> bool:
-        """Whether it is known of every line what has become of it; never, if some stay in a spool."""
-        return self._complete and not self._pending
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all lines of the `write` were added."""
-        return self._complete
-
-    def __repr__(self) -> str:
-        state = "pending" if not self.done else "failed" if self.error else "rejected" if self.rejected else "stored"
-        return f"<{type(self).__name__} of {self.lines} lines, {state}>"
-
-    def added(self, lines: int) -> None:
-        """Count lines that were accepted."""
-        self.lines += lines
-        self._pending += lines
-
-    def complete(self) -> None:
-        """Say that no more lines come."""
-        self._complete = True
-
-    def completed(self, lines: int) -> None:
-        """Count lines of which it is known what has become of them."""
-        self._pending -= lines
+from .receipt import Receipt
 
 
 @dataclass(slots=True)
@@ -95,8 +50,27 @@ class _Open:
     records: list[int] = field(default_factory=list)
 
 
+class _Added(NamedTuple):
+    """What one `add` added; all that follows from it can be derived later."""
+
+    #: Lines and bytes that were added up to here.
+    total: int
+    size: int
+    target: Target
+    batch: Batch
+    receipt: Receipt
+    #: The receipt's number of lines up to here.
+    lines: int
+    now: float
+    record: int | None
+    is_complete: bool
+
+
 class Batcher:
     """Collects lines and gives them away in batches.
+
+    `add` changes one thing, in one step: an exception that a signal handler raises within it leaves all of the lines or
+    none of them. Other methods collect what was added, and must not be interrupted.
 
     Args:
         max_lines: lines in a batch at the most.
@@ -124,22 +98,48 @@ class Batcher:
         self._max_pending = max_pending
         self._max_pending_bytes = max_pending_bytes
         self._random = random
+        self._added: deque[_Added] = deque()
+        #: Lines and bytes that were collected.
+        self._collected = (0, 0)
+        #: Up to how many lines and bytes can be added before a batch or the buffer may be full.
+        self._limits = (0, 0)
+        #: Lines and bytes of which it is known what has become of them.
+        self._completed = (0, 0)
         self._open: dict[tuple[Target, str], _Open] = {}
         self._sealed: deque[Sealed] = deque()
         self._in_flight: Sealed | None = None
         self._not_before = -math.inf
         #: Targets that the server refuses, and when the next attempt is due.
         self._held: dict[Target, float] = {}
-        #: Lines of which it is not known yet what becomes of them.
-        self.pending = 0
-        #: Bytes of these lines.
-        self.pending_bytes = 0
         #: Lines that were stored.
         self.written = 0
         #: Lines that the server does not store.
         self.rejected = 0
         #: Batches that were put back because they could not be sent.
         self.retried = 0
+
+    @property
+    def _totals(self) -> tuple[int, int]:
+        """Lines and bytes that were added."""
+        try:
+            return self._added[-1][:2]
+        except IndexError:
+            return self._collected
+
+    @property
+    def pending(self) -> int:
+        """Lines of which it is not known yet what becomes of them."""
+        return self._totals[0] - self._completed[0]
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of these lines."""
+        return self._totals[1] - self._completed[1]
+
+    def may_fill(self, batch: Batch) -> bool:
+        """Return whether adding the lines of a batch may make a batch to send, or the buffer, full."""
+        lines, size = self._totals
+        return lines + batch.lines >= self._limits[0] or size + _size(batch) >= self._limits[1]
 
     def has_room(self, batch: Batch) -> bool:
         """Return whether the lines of a batch may be added now; any may if nothing is pending."""
@@ -169,8 +169,36 @@ class Batcher:
             is_complete: whether the last line ends where the data ends. An incomplete line would continue into the
                 lines after it, so a batch with one is sealed by itself.
         """
-        key = (target, batch.precision)
-        is_complete = is_complete and not batch.data.endswith(b"\\")
+        total, size = self._totals
+        lines = receipt.lines + batch.lines
+        total, size = total + batch.lines, size + _size(batch)
+        self._added.append(_Added(total, size, target, batch, receipt, lines, now, record, is_complete))
+        receipt.lines = lines
+
+    def _collect(self) -> None:
+        """Put what was added into batches."""
+        added = self._added
+        if not added:
+            return
+        while added:
+            one = added[0]
+            self._put(one)
+            self._collected = one.total, one.size
+            added.popleft()
+        if self.pending >= self._max_pending or self.pending_bytes >= self._max_pending_bytes:
+            self._seal_all()  # those who wait for room must not have to wait for time as well
+        lines, size = self._collected
+        fullest = max((found.lines for found in self._open.values()), default=0)
+        largest = max((found.size for found in self._open.values()), default=0)
+        self._limits = (
+            min(lines + self._max_lines - fullest, self._completed[0] + self._max_pending),
+            min(size + self._max_bytes - largest, self._completed[1] + self._max_pending_bytes),
+        )
+
+    def _put(self, one: _Added) -> None:
+        batch, receipt = one.batch, one.receipt
+        key = (one.target, batch.precision)
+        is_complete = one.is_complete and not batch.data.endswith(b"\\")
         found = self._open.get(key)
         if found is not None and not is_complete:
             self._seal(key)
@@ -182,7 +210,7 @@ class Batcher:
             self._seal(key)
             found = None
         if found is None:
-            due = now + self._max_delay * (1 - self._random() / 10)
+            due = one.now + self._max_delay * (1 - self._random() / 10)
             found = self._open[key] = _Open(due, batch.precision)
         found.pieces.append(batch.data)
         found.lines += batch.lines
@@ -192,25 +220,22 @@ class Batcher:
             found.parts[-1] = (receipt, lines + batch.lines, before + size)
         else:
             found.parts.append((receipt, batch.lines, size))
-        if record is not None:
-            found.records.append(record)
-        receipt.added(batch.lines)
-        self.pending += batch.lines
-        self.pending_bytes += size
+        if one.record is not None:
+            found.records.append(one.record)
+        receipt.lines = max(receipt.lines, one.lines)  # `add` may have been interrupted before it counted them
         if found.lines >= self._max_lines or found.size > self._max_bytes or not is_complete:
             self._seal(key)
-        if self.pending >= self._max_pending or self.pending_bytes >= self._max_pending_bytes:
-            self.seal()  # those who wait for room must not have to wait for time as well
 
     def seal(self) -> list[Sealed]:
         """Let all lines leave that are there, and give the batches in which they do."""
-        for key in list(self._open):
-            self._seal(key)
+        self._collect()
+        self._seal_all()
         return [*([self._in_flight] if self._in_flight else []), *self._sealed]
 
     @property
     def due(self) -> float:
         """When there is something to take; infinite while there is not."""
+        self._collect()
         if self._in_flight is not None:
             return math.inf
         first = math.inf
@@ -225,6 +250,7 @@ class Batcher:
 
     def take(self, now: float) -> Sealed | None:
         """Give the next batch to send, if it is time; it must be acknowledged, failed or put back before another."""
+        self._collect()
         if self._in_flight is not None or now < self._not_before:
             return None
         for key, found in list(self._open.items()):
@@ -252,12 +278,12 @@ class Batcher:
         self.rejected += len(rejected)
         # An incomplete line counts as one, and may be rejected as several.
         self.written += max(0, sealed.batch.lines - len(rejected))
-        self.pending -= sealed.batch.lines
-        self.pending_bytes -= _size(sealed.batch)
+        self._complete(sealed)
 
     @property
     def next(self) -> tuple[Target, Batch] | None:
         """The oldest lines that are not in flight; they stay where they are."""
+        self._collect()
         for sealed in self._sealed:
             return sealed.target, sealed.batch
         for (target, precision), found in self._open.items():
@@ -325,8 +351,15 @@ class Batcher:
         for receipt, count, _ in sealed.parts:
             receipt.error = receipt.error or error
             receipt.completed(count)
-        self.pending -= sealed.batch.lines
-        self.pending_bytes -= _size(sealed.batch)
+        self._complete(sealed)
+
+    def _complete(self, sealed: Sealed) -> None:
+        lines, size = self._completed
+        self._completed = lines + sealed.batch.lines, size + _size(sealed.batch)
+
+    def _seal_all(self) -> None:
+        for key in list(self._open):
+            self._seal(key)
 
     def _seal(self, key: tuple[Target, str]) -> None:
         found = self._open.pop(key)

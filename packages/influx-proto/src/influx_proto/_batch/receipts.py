@@ -13,7 +13,7 @@ from typing import Final
 from weakref import WeakSet
 
 from .._write.delivery import partial_write
-from .batcher import Receipt
+from .receipt import Receipt
 
 __all__ = ["Receipts"]
 
@@ -39,14 +39,12 @@ class Receipts:
         self._lines = 0
         self._size = 0
 
-    def begin(self, caller: object) -> Receipt:
-        """Return a new receipt for lines that a task or thread writes."""
-        receipt = Receipt()
+    def begin(self, receipt: Receipt, caller: object) -> None:
+        """Note the receipt of lines that a task or thread writes."""
         receipt.caller = caller
         if caller is not None:
             self._callers.add(caller)
         self.open[receipt] = None
-        return receipt
 
     def check(self, receipt: Receipt) -> None:
         """Note a failure of a receipt that is done."""
@@ -61,6 +59,11 @@ class Receipts:
         while len(self._failed) > 1 and (self._lines > _KEPT_LINES or self._size > _KEPT_SIZE):
             # They were reported to `on_error`, and memory is bounded where `flush` is never called.
             self._count(self._failed.popleft(), -1)
+
+    def check_all(self) -> None:
+        """Note failures of receipts that are done, also of those whose `write` was interrupted before its own check."""
+        for receipt in tuple(self.open):
+            self.check(receipt)
 
     def report(self, caller: object) -> None:
         """Raise the failures that concern a caller of `flush`."""

@@ -1,7 +1,8 @@
 """Calls to the caller's own code: callbacks and log handlers of a batch writer.
 
 They may take any time, raise, take locks of the program and write to the writer. So the writer collects the calls while
-it holds its lock and makes them afterwards, one at a time and in their order.
+it holds its lock and makes them afterwards, one at a time and in their order. A callback may also be interrupted by a
+signal, as may the code around it: then others continue with the calls that are left.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -35,27 +35,25 @@ class Reports:
     Args:
         on_error: called with each error.
         on_progress: called with the writer after each batch.
-        lock: guards the collected calls.
     """
 
     def __init__(
         self,
         on_error: Callable[[InfluxDBError], object] | None,
         on_progress: Callable[[Any], object] | None,
-        lock: AbstractContextManager[object],
     ) -> None:
         self._on_error = on_error
         self._on_progress = on_progress
-        self._lock = lock
         self._calls: deque[tuple[str, Callable[[], object]]] = deque()
-        self._is_calling = False
+        #: Tokens of those who want to make the calls; the first of them does.
+        self._callers: dict[object, None] = {}
         #: What callbacks raised since the last flush that reported it.
         self.failures: deque[CallbackError] = deque(maxlen=_KEPT)
 
     @property
     def is_pending(self) -> bool:
         """Whether there are calls to make, or one is being made."""
-        return bool(self._calls) or self._is_calling
+        return bool(self._calls or self._callers)
 
     @property
     def is_within(self) -> bool:
@@ -88,22 +86,28 @@ class Reports:
 
     def make(self) -> None:
         """Make the calls; the lock is not held."""
+        me = object()
         while self._calls:
-            with self._lock:
-                if self._is_calling or not self._calls:
-                    return  # another thread makes them, or this is called by one
-                self._is_calling = True
-                name, call = self._calls.popleft()
-            within = _current.set(self)
             try:
-                call()
-            except Exception as error:  # noqa: BLE001 - it is reported
-                with self._lock:
-                    self.failed(name, error)
+                self._callers[me] = None
+                if tuple(self._callers)[0] is not me:  # noqa: RUF015 - other threads may change it during an iteration
+                    return  # another thread makes them, or this is called by one
+                if self._calls:
+                    self._make_next()
             finally:
-                _current.reset(within)
-                with self._lock:
-                    self._is_calling = False
+                self._callers.pop(me, None)  # no signal handler runs before this is done
+
+    def _make_next(self) -> None:
+        name, call = self._calls[0]
+        try:
+            copy_context().run(self._within, call)
+        except Exception as error:  # noqa: BLE001 - it is reported
+            self.failed(name, error)
+        self._calls.popleft()  # only now: a call that was interrupted, perhaps before it began, is made again
+
+    def _within(self, call: Callable[[], object]) -> None:
+        _current.set(self)  # in a context of its own, which no interruption can leave in effect
+        call()
 
 
 def guarded(settings: Settings, reports: Reports) -> Settings:

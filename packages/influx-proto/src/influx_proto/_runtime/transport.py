@@ -81,16 +81,11 @@ class AsyncTransport(Clock, Protocol):
 
 
 class Signal(Protocol):
-    """A condition variable: a lock, and a notification that wakes all waiting threads."""
+    """A lock, and the threads that use it."""
 
-    def __enter__(self) -> object: ...
-    def __exit__(self, *_: object) -> None: ...
-    def notify(self) -> None:
-        """Wake all waiting threads; the caller holds the lock."""
-        ...
-
-    def wait(self, seconds: float | None) -> None:
-        """Release the lock, wait until `notify` is called or the seconds have passed, and acquire the lock again."""
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """A reentrant lock that a `with` statement acquires and releases in C, such as a `threading.RLock`."""
         ...
 
     def caller(self) -> object:

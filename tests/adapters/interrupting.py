@@ -1,0 +1,64 @@
+"""KeyboardInterrupt at each point at which CPython runs signal handlers, one point after the other."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+#: C functions that wait: a signal handler may run within, and they raise what it raises.
+WAITING = {"acquire", "get", "sleep", "select", "recv_into", "recv", "send", "connect"}
+
+
+def interrupt(number: int, function: Callable[[], object], *, without: tuple[str, ...] = ()) -> bool:
+    """Call a function of a test, and raise KeyboardInterrupt at a point of the code that it calls in this thread.
+
+    CPython runs signal handlers when a function begins, after a call has returned, and within C functions that wait.
+    None runs between the return of a call and the store of its result, between `__enter__` of a lock and the block of
+    its `with` statement, or between the end of a `try` block and the first call in its `finally` block.
+
+    Args:
+        number: which point, counted from 1.
+        function: catches the KeyboardInterrupt. The code of its file is not interrupted.
+        without: parts of paths of files that are not interrupted.
+
+    Returns:
+        Whether there are so many points.
+    """
+    own = inspect.getfile(function)
+    left = number
+
+    def profile(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal left
+        code = frame.f_code
+        if event == "c_exception" or (event == "c_call" and argument.__name__ not in WAITING):
+            return
+        if event == "return" and (code.co_flags & inspect.CO_GENERATOR or code.co_name == "__enter__"):
+            return  # handlers do not run in between `next` or a `with` statement and the frame that it continues
+        if code.co_filename == own or any(part in code.co_filename for part in without):
+            return
+        left -= 1
+        if not left:
+            sys.setprofile(None)
+            name = getattr(argument, "__name__", code.co_name)
+            raise KeyboardInterrupt(f"{event} of {name} in {code.co_filename}:{frame.f_lineno}")
+
+    # One in a finalizer or the callback of a weak reference is lost, as all exceptions there.
+    unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    sys.setprofile(profile)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+        sys.unraisablehook = unraisable
+    return left <= 0
+
+
+def interrupt_soon() -> None:
+    """Send this process SIGINT in 0.2 seconds."""
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
