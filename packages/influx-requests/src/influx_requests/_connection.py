@@ -11,14 +11,15 @@ import contextlib
 import functools
 import http.client
 import logging
+import queue
 import socket
 import ssl
+from collections import deque
 from collections.abc import Mapping
 from http.client import HTTPException, IncompleteRead
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import Any
 
-import urllib3
 from influx_proto.adapter import MAX_CONNECTIONS, Settings
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
@@ -122,27 +123,39 @@ class _TLSConnection(_Connection, HTTPSConnection):
     ca_cert_data: Any = property(lambda _: None, lambda _, __: None)
 
 
-class PoolTimeout(urllib3.Timeout):
-    """Timeout that also limits the wait for a free connection, for which requests has no argument."""
+class _IdleConnections:
+    """Stack of a pool's idle connections: a `LifoQueue` that never blocks.
 
-    def __init__(self, connect: float | None, read: float | None, pool: float | None) -> None:
-        super().__init__(connect=connect, read=read)
-        self.pool = pool
+    It has no lock that a signal handler could leave held when it raises within: each method changes it in one step.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self._connections: deque[Any] = deque(maxlen=maxsize)
+
+    def get(self, block: bool = False, timeout: float | None = None) -> Any:  # noqa: ARG002 - as LifoQueue
+        """Return the connection that was put last."""
+        try:
+            return self._connections.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def put(self, item: Any, block: bool = False, timeout: float | None = None) -> None:  # noqa: ARG002
+        """Keep a connection for the next request."""
+        self._connections.append(item)
+
+    def qsize(self) -> int:
+        """Return the number of connections."""
+        return len(self._connections)
 
 
-class _PoolWithTimeout(HTTPConnectionPool):
-    def urlopen(self, *args: Any, **kwargs: Any) -> Any:
-        """Send a request after waiting for a free connection, at most as long as the request's timeout says."""
-        kwargs.setdefault("pool_timeout", getattr(kwargs.get("timeout"), "pool", None))
-        return super().urlopen(*args, **kwargs)
-
-
-class _Pool(_PoolWithTimeout):
+class _Pool(HTTPConnectionPool):
     ConnectionCls: Any = _Connection
+    QueueCls: Any = _IdleConnections
 
 
-class _TLSPool(_PoolWithTimeout, HTTPSConnectionPool):
+class _TLSPool(HTTPSConnectionPool):
     ConnectionCls: Any = _TLSConnection
+    QueueCls: Any = _IdleConnections
 
 
 def _unix_pool(path: str) -> type[HTTPConnectionPool]:
@@ -157,7 +170,7 @@ def _unix_pool(path: str) -> type[HTTPConnectionPool]:
                 self.close()
                 raise NotConnectedError(str(error)) from error
 
-    class UnixPool(_PoolWithTimeout):
+    class UnixPool(_Pool):
         ConnectionCls: Any = UnixConnection
 
     return UnixPool
@@ -196,7 +209,7 @@ class SettingsAdapter(HTTPAdapter):
         self._context = settings.tls.context(ssl.create_default_context) if settings.server.ssl else None
         path = settings.unix_socket
         self._pools = {"http": _Pool if path is None else _unix_pool(path), "https": _TLSPool}
-        super().__init__(pool_maxsize=MAX_CONNECTIONS, pool_block=True)
+        super().__init__(pool_maxsize=MAX_CONNECTIONS)  # the transport limits requests to as many
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the pools of direct connections."""

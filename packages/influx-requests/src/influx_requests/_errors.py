@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from http.client import BadStatusLine, HTTPException, IncompleteRead
 
 import requests
-from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError, no_free_connection
-from urllib3.exceptions import ConnectTimeoutError, EmptyPoolError, HTTPError, NewConnectionError, ProxyError, SSLError
+from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 from urllib3.exceptions import ProtocolError as URLLibProtocolError
 
 from ._connection import IdleConnectionError, NotConnectedError
@@ -31,8 +31,6 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout) -> Inf
     def has_cause(*classes: type[BaseException]) -> bool:
         return any(isinstance(cause, classes) for cause in causes)
 
-    if has_cause(EmptyPoolError):
-        return no_free_connection(address, timeout)
     if has_cause(NotConnectedError, NewConnectionError, ConnectTimeoutError, ProxyError):
         if has_cause(TimeoutError) or not has_cause(OSError):
             message = f"cannot connect to {address}: timed out after {timeout.connect} s"

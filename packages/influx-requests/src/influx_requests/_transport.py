@@ -6,15 +6,29 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import requests
-from influx_proto.adapter import Headers, Request, Response, Settings, Timeout, TransportError, pool_wait
+from influx_proto.adapter import (
+    MAX_CONNECTIONS,
+    Headers,
+    Request,
+    Response,
+    Settings,
+    Timeout,
+    TransportError,
+    no_free_connection,
+    pool_wait,
+)
 
-from ._connection import PoolTimeout, SettingsAdapter
+from ._connection import SettingsAdapter
 from ._errors import LIBRARY_ERRORS, map_exception
 
 _CHUNK = 64 * 1024
+_NEVER: Any = object()
 
 
 class RequestsTransport:
@@ -27,6 +41,7 @@ class RequestsTransport:
         # Unless the caller's session authenticates by itself, an entry in ~/.netrc must not replace our credentials.
         self._auth = _unchanged if self._session.auth is None else None
         self._process = os.getpid()
+        self._slots = _new_slots()
         self._closed = False
 
     @contextmanager
@@ -35,20 +50,39 @@ class RequestsTransport:
         timeout = request.timeout
         deadline = None if timeout.total is None else time.monotonic() + timeout.total
         session = self._usable_session()
+        slots = self._slots
+        taken: list[None] = []
         try:
-            response = self._send(session, request)
+            if self._is_own:
+                self._take_slot(slots, taken, timeout)
+            with self._response(session, request) as response:
+                # HTTP's headers are bytes; InfluxDB writes UTF-8 into them.
+                headers = Headers((name, value.encode("latin-1").decode(errors="replace"))
+                                  for name, value in response.headers.items())  # fmt: skip
+                body: Iterator[bytes] = _Body(response, self._settings, timeout, deadline)
+                if response.status_code == 204 and "Transfer-Encoding" in response.headers:
+                    body = iter(())  # a 204 has no body, whatever its headers say; the connection is closed
+                yield Response(response.status_code, headers, body)
+        finally:
+            if taken:
+                slots.put(None)  # no signal handler can prevent the first call here
+
+    def _take_slot(self, slots: SimpleQueue[None], taken: list[None], timeout: Timeout) -> None:
+        """Wait until fewer than `MAX_CONNECTIONS` requests are in flight; append what must be put back."""
+        free = iter(partial(slots.get, timeout=pool_wait(timeout)), _NEVER)
+        try:
+            # One call takes it and notes that: a signal handler can raise between two.
+            taken.extend(islice(free, 1))
+        except Empty as error:
+            raise no_free_connection(self._settings.address, timeout) from error
+
+    def _response(self, session: requests.Session, request: Request) -> requests.Response:
+        try:
+            return self._send(session, request)
         except LIBRARY_ERRORS as error:
             if not isinstance(error, requests.HTTPError) or error.response is None:
-                raise map_exception(error, self._settings, timeout) from error
-            response = error.response  # a hook of the caller's session raises for non-2xx responses
-        with response:
-            # HTTP's headers are bytes; InfluxDB writes UTF-8 into them.
-            headers = Headers((name, value.encode("latin-1").decode(errors="replace"))
-                              for name, value in response.headers.items())  # fmt: skip
-            body: Iterator[bytes] = _Body(response, self._settings, timeout, deadline)
-            if response.status_code == 204 and "Transfer-Encoding" in response.headers:
-                body = iter(())  # a 204 has no body, whatever its headers say; the connection is closed
-            yield Response(response.status_code, headers, body)
+                raise map_exception(error, self._settings, request.timeout) from error
+            return error.response  # a hook of the caller's session raises for non-2xx responses
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -85,6 +119,7 @@ class RequestsTransport:
                 msg = "the session of this client is from before a fork; create one for each process"
                 raise RuntimeError(msg)
             self._process = os.getpid()
+            self._slots = _new_slots()
             self._session = self._create_session()  # the parent still uses the connections of the other session
         return self._session
 
@@ -101,11 +136,10 @@ class RequestsTransport:
         )
         prepared.url = origin + request.target  # unchanged: requests would encode parts of it again
         connect, read = _shortest(timeout.connect, timeout.total), _shortest(timeout.idle, timeout.total)
-        limits: Any = PoolTimeout(connect, read, pool_wait(timeout)) if self._is_own else (connect, read)
         return session.send(
             prepared,
             allow_redirects=False,
-            timeout=limits,
+            timeout=(connect, read),
             **self._send_options(session),
         )
 
@@ -114,6 +148,14 @@ class RequestsTransport:
             return dict(session.merge_environment_settings(self._settings.server.origin, {}, True, None, None))
         proxy = self._settings.proxy
         return {"stream": True, "proxies": {} if proxy is None else dict.fromkeys(("http", "https"), proxy.url)}
+
+
+def _new_slots() -> SimpleQueue[None]:
+    """Return a queue with an item for each request that may be in flight."""
+    slots: SimpleQueue[None] = SimpleQueue()
+    for _ in range(MAX_CONNECTIONS):
+        slots.put(None)
+    return slots
 
 
 class _Session(requests.Session):
