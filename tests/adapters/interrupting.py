@@ -1,15 +1,22 @@
-"""KeyboardInterrupt at each point at which CPython runs signal handlers, one point after the other."""
+"""KeyboardInterrupt and cancellation at each point at which they can occur, one point after the other."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
 import inspect
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import FrameType
 from typing import Any
+
+import trio
+import trio.abc
 
 #: C functions that wait: a signal handler may run within, and they raise what it raises.
 WAITING = {"acquire", "get", "sleep", "select", "recv_into", "recv", "send", "connect"}
@@ -62,3 +69,58 @@ def interrupt(number: int, function: Callable[[], object], *, without: tuple[str
 def interrupt_soon() -> None:
     """Send this process SIGINT in 0.2 seconds."""
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+
+async def cancel_asyncio(number: int, function: Callable[[], Coroutine[Any, Any, object]]) -> bool:
+    """Await a coroutine function, and cancel it at a point where it waits; return whether there are so many points."""
+    left = number
+
+    @types.coroutine
+    def drive(coroutine: Coroutine[Any, Any, object], task: asyncio.Task[object]) -> Generator[Any, None, None]:
+        nonlocal left
+        proceed: Callable[[], Any] = functools.partial(coroutine.send, None)
+        while True:
+            try:
+                waiting = proceed()
+            except StopIteration:
+                return
+            left -= 1
+            if not left:
+                asyncio.get_running_loop().call_soon(task.cancel)
+            try:
+                yield waiting
+                proceed = functools.partial(coroutine.send, None)
+            except BaseException as error:  # noqa: BLE001 - it is raised in the coroutine
+                proceed = functools.partial(coroutine.throw, error)
+
+    async def run() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        await drive(function(), task)
+
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.create_task(run())
+    return left <= 0
+
+
+async def cancel_trio(number: int, function: Callable[[], Awaitable[object]]) -> bool:
+    """Do the same with trio."""
+    own = trio.lowlevel.current_task()
+    left = number
+
+    class Canceller(trio.abc.Instrument):
+        def after_task_step(self, task: trio.lowlevel.Task) -> None:
+            nonlocal left
+            if task is own:
+                left -= 1
+                if not left:
+                    scope.cancel()
+
+    canceller = Canceller()
+    with trio.CancelScope() as scope:
+        trio.lowlevel.add_instrument(canceller)
+        try:
+            await function()
+        finally:
+            trio.lowlevel.remove_instrument(canceller)
+    return left <= 0

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socketserver
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import influx_aiohttp
+import influx_requests
+import influx_trio
 import pytest
+import trio
 from influx_proto import InfluxDBError, RetryPolicy, Spool, TransportError, UndeliveredError
 from influx_proto._batch.options import batch_options
 from influx_proto._batch.writer import BatchWriter
 from influx_proto._runtime.settings import Settings
-from influx_proto.adapter import Headers, Request, Response, SpoolDirectory
+from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, SpoolDirectory
 from influx_requests._background import Signal, background
 
-from tests.adapters.interrupting import interrupt
+from tests.adapters.interrupting import cancel_asyncio, cancel_trio, interrupt
 
 #: Encodes lines, and is done with them before the writer sees them.
 ENCODING = ("/_encode/", "/_line_protocol/", "/_write/", "/_time.py", "/_checks.py", "/signature.py", "/dataclasses.py")
@@ -193,3 +200,156 @@ def test_writers_in_threads(
             break
     record_property("points", number - 1)
     assert number > 200
+
+
+class Handler(socketserver.StreamRequestHandler):
+    """Stores the lines of each request."""
+
+    disable_nagle_algorithm = True
+    server: LineServer
+
+    def handle(self) -> None:
+        while line := self.rfile.readline():
+            size = 0
+            while line.strip():
+                name, _, value = line.partition(b":")
+                size = int(value) if name.lower() == b"content-length" else size
+                line = self.rfile.readline()
+            self.server.lines += self.rfile.read(size).decode().splitlines()
+            self.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+class LineServer(socketserver.ThreadingTCPServer):
+    """A server on a loopback port that stores lines in memory."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.lines: list[str] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, *_: object) -> None:
+        """Ignore connections that clients reset."""
+
+
+@pytest.fixture
+def server() -> Iterator[LineServer]:
+    with LineServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+#: Code of requests and urllib3 that runs around the use of a connection.
+MESSAGES = (
+    "/_client/", "/_http/", "/_runtime/", "/site-packages/requests/", "/urllib3/util/",
+    "/urllib3/poolmanager.py", "/urllib3/_", "/urllib3/connection.py", "/http/", "/urllib/", "/email/",
+    "/re/", "/encodings/", "/logging/", "_collections_abc", "/enum.py", "/typing.py", "/socket.py",
+    "/selectors.py", "/_early_response.py", "importlib", "<string>",
+)  # fmt: skip
+
+
+def test_the_pool_of_requests(server: LineServer, record_property: Callable[[str, object], None]) -> None:
+    with influx_requests.InfluxDBClient.from_url(server.url, database="db", timeout=5) as client:
+        interruptions: list[str] = []
+
+        def use() -> None:
+            try:
+                client.write("m n=1i 1")
+            except KeyboardInterrupt as error:
+                interruptions.append(str(error))
+
+        use()
+        number = 1
+        while interrupt(number, use, without=(*ENCODING, *MESSAGES)):
+            number += 1
+            assert client._transport._slots.qsize() == MAX_CONNECTIONS  # type: ignore[attr-defined]
+            if number % 10 == 0:
+                client.write("m n=2i 2")  # no lock of the pool stays held
+    record_property("points", number - 1)
+    assert number > 100
+
+
+async def use_client(client: Any) -> None:
+    await client.write("m n=1i 1")
+
+
+class Cancelled:
+    """A batch writer that is used by a task which is cancelled once."""
+
+    def __init__(self, client: Any, server: LineServer, spool: Path | None) -> None:
+        self.server = server
+        self.before = len(server.lines)
+        self.writer = client.batch_writer(max_lines=2, max_delay=20, spool=None if spool is None else Spool(spool))
+        self.accepted: list[str] = []
+
+    async def use(self) -> None:
+        async with self.writer:
+            await self._write(1, 2, 3)
+            await self.writer.flush()
+            await self._write(4, 5)
+            await self._write(6)
+
+    async def _write(self, *numbers: int) -> None:
+        lines = [f"m n={n}i {n}" for n in numbers]
+        await self.writer.write(lines)
+        self.accepted += lines
+
+    def check(self) -> None:
+        found = self.server.lines[self.before :]
+        found += [line for some in self.writer.undelivered for line in some.data.decode().splitlines()]
+        assert set(self.accepted) <= set(found)
+
+
+@pytest.mark.parametrize("package", [influx_aiohttp, influx_trio])
+@pytest.mark.parametrize("is_spooled", [False, True])
+def test_cancellation(
+    package: Any,
+    server: LineServer,
+    is_spooled: bool,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    cancel = cancel_asyncio if package is influx_aiohttp else cancel_trio
+    points = 0
+
+    async def main() -> None:
+        nonlocal points
+        async with package.AsyncInfluxDBClient.from_url(server.url, database="db", timeout=5) as client:
+            for is_idle in (False, True):
+                number = 1
+                while await cancel(number, partial(use_client, client)):
+                    number += 1
+                    check_slots(client)
+                    if is_idle:
+                        await client.write("m n=2i 2")
+                points += number - 1
+            number = 0
+            is_reached = True
+            while is_reached:
+                number += 1
+                folder = tmp_path / str(number) if is_spooled else None
+                run = Cancelled(client, server, folder)
+                is_reached = await cancel(number, run.use)
+                assert folder is not None or run.writer.pending == 0
+                if folder is not None:
+                    async with client.batch_writer(spool=Spool(folder)):
+                        pass
+                    assert list(folder.glob("*.spool")) == []
+                run.check()
+                check_slots(client)
+            points += number - 1
+
+    asyncio.run(main()) if package is influx_aiohttp else trio.run(main)
+    record_property("points", points)
+    assert points > 5
+
+
+def check_slots(client: Any) -> None:
+    transport = client._transport
+    slots = transport._slots if hasattr(transport, "_slots") else transport._pool._slots
+    assert getattr(slots, "value", None) in (None, MAX_CONNECTIONS)
+    assert getattr(slots, "_value", None) in (None, MAX_CONNECTIONS)

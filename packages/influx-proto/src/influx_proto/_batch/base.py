@@ -229,7 +229,7 @@ class BatchWriterBase:
             while not sealed.completed:
                 if sealed.last_error is not None and sealed.failed_attempts > failed_attempts:
                     raise sealed.last_error
-                self._report_failures()
+                self._reports.raise_failure()
                 left = deadline - self._clock.now()
                 if left <= 0:
                     msg = f"not all lines were stored within {timeout} s; {self.pending} are pending"
@@ -348,14 +348,7 @@ class BatchWriterBase:
         """Raise the failures that concern a caller of `flush`."""
         self._receipts.check_all()
         self._receipts.report(caller)
-        self._report_failures()
-
-    def _report_failures(self) -> None:
-        """Raise what callbacks raised since the last report."""
-        if self._reports.failures:
-            failure = self._reports.failures[0]
-            self._reports.failures.clear()
-            raise failure
+        self._reports.raise_failure()
 
     def _end(self, error: BaseException | None) -> None:
         """Hand back what is pending, and raise what nobody was told; an error of the caller's own goes before."""
@@ -379,7 +372,7 @@ class BatchWriterBase:
             error.add_note(f"{lost}; they are in the batch writer's `undelivered`")
         elif error is None:
             self._receipts.report_all()
-            self._report_failures()
+            self._reports.raise_failure()
 
     def _undelivered_lines(self, sealed: Sealed) -> UndeliveredLines:
         params, wants_db = sealed.target

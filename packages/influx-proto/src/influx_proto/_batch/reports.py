@@ -84,6 +84,13 @@ class Reports:
         if name != "on_error":
             self.error(failure)
 
+    def raise_failure(self) -> None:
+        """Raise what callbacks raised since the last report."""
+        if self.failures:
+            failure = self.failures[0]
+            self.failures.clear()
+            raise failure
+
     def make(self) -> None:
         """Make the calls; the lock is not held."""
         me = object()

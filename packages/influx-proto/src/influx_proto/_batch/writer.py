@@ -142,7 +142,7 @@ class BatchWriter(BatchWriterBase):
             return False
         with self._lock:
             self._check_open()
-            if self._handed_lines >= self.options.max_pending or not self._batcher.has_room(batch):
+            if self.options.is_full(self._handed_lines, self._handed_bytes) or not self._batcher.has_room(batch):
                 return False
             now = self._clock.now()
             if now + self.options.max_delay < self._alarm or self._batcher.may_fill(batch):
