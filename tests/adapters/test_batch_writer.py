@@ -27,15 +27,13 @@ from influx_proto import (
     CallbackError,
     InfluxDBError,
     PartialWriteError,
-    RejectedLine,
     RetryPolicy,
     Spool,
     SpoolError,
     TransportError,
     UndeliveredError,
 )
-from influx_proto._batch.receipt import Receipt
-from influx_proto._batch.receipts import Receipts
+from influx_proto._batch.receipt import OpenReceipt
 from influx_proto._errors import WriteErrorServerUnavailable
 
 from tests.adapters.cancelling import cancelled_when_received
@@ -165,14 +163,14 @@ def test_write_time_does_not_grow_with_pending_lines(
     influxd: Server, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
-    done = inspect.getattr_static(Receipt, "done").fget
+    done = inspect.getattr_static(OpenReceipt, "done").fget
 
-    def counted(receipt: Receipt) -> bool:
+    def counted(receipt: OpenReceipt) -> bool:
         nonlocal looks
         looks += 1
         return bool(done(receipt))
 
-    monkeypatch.setattr(Receipt, "done", property(counted))
+    monkeypatch.setattr(OpenReceipt, "done", property(counted))
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         with client.batch_writer(max_delay=60.0) as writer:
             for n in range(1000):
@@ -553,21 +551,3 @@ def test_errors_reach_the_thread_that_wrote_the_lines(influxd: Server, database:
                 for call in [pool.submit(first), pool.submit(second)]:
                     call.result()
         assert rejected_in(at_exit.value) == [BAD[1]]
-
-
-def test_unflushed_failures_use_bounded_memory() -> None:
-    receipts = Receipts(lambda _: False)
-    for n in range(30_000):
-        receipt = Receipt()
-        receipts.begin(receipt, None)
-        receipt.lines += 1
-        receipt.is_complete = True
-        receipt.rejected.append(RejectedLine(f"m n={n} {n}" + "x" * (10_000 if n < 5000 else 10), "no"))
-        receipt.completed(1)
-        receipts.check(receipt)
-        if not n % 1000:
-            assert sum(len(line) for one in receipts._failed for line, _ in one.rejected) < 10_100_000
-    with pytest.raises(PartialWriteError) as caught:
-        receipts.report_all()
-    assert len(caught.value.rejected) == 10_000
-    assert caught.value.rejected[-1].line.startswith("m n=29999 ")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import InfluxDBError, RejectedLine, TransportError
 from influx_proto._batch.batcher import Batcher, Sealed
-from influx_proto._batch.receipt import Receipt
+from influx_proto._batch.receipt import OpenReceipt
 from influx_proto._encode.batch import Batch
 
 HERE = ((("rp", "a"),), True)
@@ -34,8 +34,8 @@ def numbers(sealed: Sealed | None) -> list[int]:
     return [int(line.rpartition(b" ")[2]) for line in sealed.batch]
 
 
-def add(batcher: Batcher, *values: int, now: float = 0.0, target: Any = HERE, **options: Any) -> Receipt:
-    receipt = Receipt()
+def add(batcher: Batcher, *values: int, now: float = 0.0, target: Any = HERE, **options: Any) -> OpenReceipt:
+    receipt = OpenReceipt()
     batcher.add(target, batch(*values, **options), receipt, now)
     receipt.is_complete = True
     return receipt
@@ -195,9 +195,9 @@ def test_receipts_report_the_outcome_of_their_lines() -> None:
 def test_incomplete_line_gets_its_own_batch() -> None:
     batcher = make()
     add(batcher, 1)
-    escaped = Receipt()
+    escaped = OpenReceipt()
     batcher.add(HERE, Batch(b"m,path=C:\\", 1, "ns", timed=True), escaped, 0.0)
-    quoted = Receipt()
+    quoted = OpenReceipt()
     batcher.add(HERE, Batch(b'm v="a', 1, "ns", timed=True), quoted, 0.0, is_complete=False)
     add(batcher, 2)
     batcher.seal()
@@ -215,7 +215,7 @@ def test_incomplete_line_gets_its_own_batch() -> None:
 def test_any_lines_are_acknowledged(parts: list[bytes], rejected: list[tuple[int, str]]) -> None:
     """For any lines, and any of them rejected by the server."""
     batcher = make(max_lines=1000)
-    receipts = [Receipt() for _ in parts]
+    receipts = [OpenReceipt() for _ in parts]
     for receipt, part in zip(receipts, parts, strict=True):
         batcher.add(HERE, Batch(part, 1, "ns", timed=True), receipt, 0.0)
         receipt.is_complete = True
@@ -235,7 +235,7 @@ def test_any_lines_are_acknowledged(parts: list[bytes], rejected: list[tuple[int
 
 def test_receipt_is_not_done_before_all_its_lines_are_added() -> None:
     batcher = make()
-    receipt = Receipt()
+    receipt = OpenReceipt()
     batcher.add(HERE, batch(1), receipt, 0.0)
     batcher.seal()
     sealed = batcher.take(0.0)

@@ -13,7 +13,7 @@ from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThre
 from .._write.operation import WriteOperation
 from .base import BatchWriterBase, Step
 from .options import BatchOptions
-from .receipt import Receipt
+from .receipt import OpenReceipt, Receipt
 from .signature import as_write_operation, with_arguments_of
 from .spool.log import SpoolFiles
 
@@ -46,7 +46,7 @@ class AsyncBatchWriter(BatchWriterBase):
     @with_arguments_of(as_write_operation)
     async def write(self, writes: WriteOperation) -> Receipt:
         self._check_process()  # a fork has no current task
-        receipt = Receipt()
+        receipt = OpenReceipt()
         self._begin(receipt, self._signal.caller())
         try:
             async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:

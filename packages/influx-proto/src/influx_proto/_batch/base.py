@@ -33,7 +33,7 @@ from .._write.operation import WriteOperation
 from .._write.request import Target
 from .batcher import Batcher, Sealed
 from .options import BatchOptions
-from .receipt import Receipt
+from .receipt import OpenReceipt
 from .receipts import Receipts
 from .reports import Reports, guarded
 from .sending import BatchSender
@@ -111,21 +111,21 @@ class BatchWriterBase:
         """How often a batch was put back after all attempts of the retry policy had failed."""
         return self._batcher.retried
 
-    def _begin(self, receipt: Receipt, caller: object) -> None:
+    def _begin(self, receipt: OpenReceipt, caller: object) -> None:
         self._check_process()
         self._check_entered()
         self._receipts.begin(receipt, caller)
 
-    def _stopped(self, receipt: Receipt, error: BaseException) -> None:
+    def _stopped(self, receipt: OpenReceipt, error: BaseException) -> None:
         if receipt.lines:
             error.add_note(f"lines that were accepted before: {receipt.lines}")
 
-    def _complete(self, receipt: Receipt) -> None:
+    def _complete(self, receipt: OpenReceipt) -> None:
         receipt.is_complete = True
         self._receipts.check(receipt)
         self._notify()  # leaving waits for it
 
-    def _put(self, writes: WriteOperation, batch: Batch, receipt: Receipt) -> Generator[Step]:
+    def _put(self, writes: WriteOperation, batch: Batch, receipt: OpenReceipt) -> Generator[Step]:
         """Take over a batch; yields while there is no room for it."""
         self._check_open()
         self._check_handed_back()
@@ -141,7 +141,7 @@ class BatchWriterBase:
         finally:
             self._notify()  # somebody may wait for the files
 
-    def _add(self, target: Target, batch: Batch, receipt: Receipt, record: int | None = None) -> None:
+    def _add(self, target: Target, batch: Batch, receipt: OpenReceipt, record: int | None = None) -> None:
         due = self._batcher.due
         self._batcher.add(target, batch, receipt, self._clock.now(), record)
         if self._batcher.due < due:
@@ -197,7 +197,7 @@ class BatchWriterBase:
             spool.close()
             raise
         self._is_entered = True
-        receipt = Receipt()
+        receipt = OpenReceipt()
         self._receipts.begin(receipt, None)
         for kept in found:
             is_complete = ends_complete(kept.batch.data)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from .._encode.batch import Batch
 from .._errors import InfluxDBError, RejectedLine
 from .._write.request import Target
-from .receipt import Receipt
+from .receipt import OpenReceipt
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Sealed:
     target: Target
     batch: Batch
     #: The receipts of its lines in their order, each with a number of lines and of bytes.
-    parts: list[tuple[Receipt, int, int]]
+    parts: list[tuple[OpenReceipt, int, int]]
     #: The records of a spool that have them, if there is one.
     records: list[int]
     #: Whether it is known of its lines what has become of them.
@@ -46,7 +46,7 @@ class _Open:
     pieces: list[bytes] = field(default_factory=list)
     lines: int = 0
     size: int = 0
-    parts: list[tuple[Receipt, int, int]] = field(default_factory=list)
+    parts: list[tuple[OpenReceipt, int, int]] = field(default_factory=list)
     records: list[int] = field(default_factory=list)
 
 
@@ -58,7 +58,7 @@ class _Added(NamedTuple):
     size: int
     target: Target
     batch: Batch
-    receipt: Receipt
+    receipt: OpenReceipt
     #: The receipt's number of lines up to here.
     lines: int
     now: float
@@ -152,7 +152,7 @@ class Batcher:
         self,
         target: Target,
         batch: Batch,
-        receipt: Receipt,
+        receipt: OpenReceipt,
         now: float,
         record: int | None = None,
         *,
@@ -272,9 +272,9 @@ class Batcher:
         self._held.pop(sealed.target, None)
         sealed.completed = True
         for receipt, one in _attributed(sealed, rejected):
-            receipt.rejected.append(one)
+            receipt.add_rejected(one)
         for receipt, count, _ in sealed.parts:
-            receipt.completed(count)
+            receipt.complete_lines(count)
         self.rejected += len(rejected)
         # An incomplete line counts as one, and may be rejected as several.
         self.written += max(0, sealed.batch.lines - len(rejected))
@@ -350,7 +350,7 @@ class Batcher:
         sealed.completed = True
         for receipt, count, _ in sealed.parts:
             receipt.error = receipt.error or error
-            receipt.completed(count)
+            receipt.complete_lines(count)
         self._complete(sealed)
 
     def _complete(self, sealed: Sealed) -> None:
@@ -372,7 +372,7 @@ def _size(batch: Batch) -> int:
     return len(batch.data) + 1
 
 
-def _attributed(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tuple[Receipt, RejectedLine]]:
+def _attributed(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tuple[OpenReceipt, RejectedLine]]:
     """Yield each rejected line with the receipt of the write that it came with."""
     if not rejected:
         return
@@ -391,7 +391,7 @@ def _attributed(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tu
         yield _receipt_at(sealed, max(sealed.batch.data.find(one.line.encode()), 0)), one
 
 
-def _receipt_at(sealed: Sealed, at: int) -> Receipt:
+def _receipt_at(sealed: Sealed, at: int) -> OpenReceipt:
     """Return the receipt of the write that the byte at an index came with."""
     for receipt, _, size in sealed.parts:
         if at < size:

@@ -23,7 +23,7 @@ from .base import BatchWriterBase, Step
 from .batcher import Sealed
 from .calls import Call, get
 from .options import BatchOptions
-from .receipt import Receipt
+from .receipt import OpenReceipt, Receipt
 from .signature import as_write_operation, with_arguments_of
 from .spool.log import SpoolFiles
 
@@ -63,7 +63,7 @@ class BatchWriter(BatchWriterBase):
     @with_arguments_of(as_write_operation)
     def write(self, writes: WriteOperation) -> Receipt:
         self._check_process()  # before the lock, which a thread that the fork does not have may hold
-        receipt = Receipt()
+        receipt = OpenReceipt()
         try:
             with self._lock:
                 self._begin(receipt, self._signal.caller())
@@ -136,7 +136,7 @@ class BatchWriter(BatchWriterBase):
                     self._abandonment.outcome.get()
                 self._reports.make()
 
-    def _add_at_once(self, writes: WriteOperation, batch: Batch, receipt: Receipt) -> bool:
+    def _add_at_once(self, writes: WriteOperation, batch: Batch, receipt: OpenReceipt) -> bool:
         """Add lines if there is room for them and no spool; return whether they were added."""
         if self._spool is not None:
             return False
@@ -211,7 +211,7 @@ class BatchWriter(BatchWriterBase):
         yield from self._flushed(timeout)
         self._report(caller)
 
-    def _checked(self, receipt: Receipt) -> Generator[Step]:
+    def _checked(self, receipt: OpenReceipt) -> Generator[Step]:
         self._receipts.check(receipt)
         yield from ()
 

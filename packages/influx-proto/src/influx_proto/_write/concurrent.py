@@ -1,7 +1,7 @@
 """Concurrent delivery of the batches of a large write, while the next batch is encoded.
 
-One sender keeps the order of the batches. Several are faster, since a server stores concurrent requests in parallel, but
-in any order: of two values of one point either may be the last. Senders are threads or tasks that an adapter starts.
+One sender keeps the order of the batches. Several are faster, since a server stores concurrent requests in parallel, in
+any order: of two values of one point either may be the last. Senders are threads or tasks that an adapter starts.
 """
 
 from __future__ import annotations

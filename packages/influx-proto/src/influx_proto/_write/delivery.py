@@ -119,12 +119,21 @@ def deliver_accepted(
     return _sort_like_batch(search.rejected, batch)
 
 
-def partial_write(rejected: Sequence[RejectedLine]) -> PartialWriteError:
-    """Return the error for a write if the server rejected these lines and stored all others."""
-    count = "1 line was" if len(rejected) == 1 else f"{len(rejected)} lines were"
-    message = f"{count} rejected and all others stored; the first: {rejected[0].reason}"
+def partial_write(rejected: Sequence[RejectedLine], omitted: int = 0) -> PartialWriteError:
+    """Return the error for a write of which lines were rejected, and all others stored.
+
+    Args:
+        rejected: the rejected lines.
+        omitted: how many more lines were rejected, but are not kept.
+    """
+    count = len(rejected) + omitted
+    message = f"{'1 line was' if count == 1 else f'{count} lines were'} rejected, and all others were stored"
+    if rejected:
+        message += f"; the first: {rejected[0].reason}"
+    if omitted:
+        message += f"; {omitted} of them are not kept for this error, but `on_error` receives all"
     error = PartialWriteError(400, message)
-    error.dropped = len(rejected)
+    error.dropped = count
     error.rejected = tuple(rejected)
     return error
 

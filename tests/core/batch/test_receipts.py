@@ -1,0 +1,124 @@
+"""Rejected lines that are kept for `flush`: which, how many, and for whom."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+from influx_proto import PartialWriteError, RejectedLine
+from influx_proto._batch.receipt import OpenReceipt
+from influx_proto._batch.receipts import Receipts
+
+
+class Caller:
+    """A task or thread."""
+
+    has_ended = False
+
+
+def make() -> Receipts:
+    return Receipts(lambda caller: isinstance(caller, Caller) and caller.has_ended)
+
+
+def reject(receipts: Receipts, caller: Caller | None, *lines: str) -> OpenReceipt:
+    receipt = OpenReceipt()
+    receipts.begin(receipt, caller)
+    receipt.lines = len(lines)
+    receipt.is_complete = True
+    for line in lines:
+        receipt.add_rejected(RejectedLine(line, "no"))
+    receipt.complete_lines(len(lines))
+    receipts.check(receipt)
+    return receipt
+
+
+def reported(receipts: Receipts, caller: Caller | None) -> tuple[int, int]:
+    """Return how many lines an error has, and how many it counts."""
+    with pytest.raises(PartialWriteError) as caught:
+        receipts.report(caller)
+    kept, count = len(caught.value.rejected), caught.value.dropped
+    assert str(caught.value).startswith(f"{count} lines were rejected")
+    assert (f"{count - kept} of them are not kept" in str(caught.value)) is (count > kept)
+    return kept, count
+
+
+def test_lines_that_are_never_flushed_take_bounded_memory() -> None:
+    receipts = make()
+    for n in range(30_000):
+        reject(receipts, None, f"m n={n} {n}" + "x" * (10_000 if n < 5000 else 10))
+        if not n % 1000:
+            assert sum(len(line) for one in receipts._failed for line, _ in one.rejected) < 10_100_000
+    with pytest.raises(
+        PartialWriteError, match=r"^30000 lines were rejected .*; 20000 of them are not kept"
+    ) as caught:
+        receipts.report_all()
+    assert (len(caught.value.rejected), caught.value.dropped) == (10_000, 30_000)
+    assert caught.value.rejected[-1].line.startswith("m n=29999 ")
+    receipts.report_all()
+
+
+@pytest.mark.parametrize(("line", "kept"), [("m v=1 1", 10_000), (99_998 * "x", 100), (20_000_000 * "x", 1)])
+def test_the_lines_of_one_write_take_bounded_memory(line: str, kept: int) -> None:
+    receipts, caller = make(), Caller()
+    receipt = reject(receipts, caller, *[line] * 15_000)
+    assert (len(receipt.rejected), receipt.rejected_count) == (kept, 15_000)
+    assert reported(receipts, caller) == (kept, 15_000)
+
+
+def test_each_caller_gets_the_number_of_its_own_lines() -> None:
+    receipts, first, second, supervisor = make(), Caller(), Caller(), Caller()
+    for _ in range(3):
+        reject(receipts, first, *["m v=1 1"] * 3_000)
+    for _ in range(5):
+        reject(receipts, second, *["m v=2 2"] * 3_000)
+    assert reported(receipts, first) == (0, 9_000)
+    receipts.report(first)
+    assert reported(receipts, second) == (9_000, 15_000)
+    receipts.report(second)
+    receipts.report(supervisor)
+
+
+def test_lines_that_a_flush_has_reported_are_not_counted_again() -> None:
+    receipts, caller, supervisor = make(), Caller(), Caller()
+    reject(receipts, caller, *["m v=1 1"] * 9_000)
+    assert reported(receipts, supervisor) == (9_000, 9_000)
+    reject(receipts, caller, *["m v=1 1"] * 9_000)
+    assert reported(receipts, caller) == (9_000, 9_000)
+
+
+def test_a_supervisor_gets_the_number_of_all_lines() -> None:
+    receipts, caller = make(), Caller()
+    for _ in range(5):
+        reject(receipts, caller, *["m v=1 1"] * 3_000)
+    assert reported(receipts, Caller()) == (9_000, 15_000)
+
+
+def test_callers_that_have_ended_are_not_kept() -> None:
+    """A task for each write, for instance."""
+    receipts, supervisor = make(), Caller()
+    callers: list[weakref.ref[Caller]] = []
+    for _ in range(1_000):
+        caller = Caller()
+        callers.append(weakref.ref(caller))
+        reject(receipts, caller, *["m v=1 1"] * 1_000)
+        caller.has_ended = True
+        del caller
+    gc.collect()
+    assert sum(ref() is not None for ref in callers) <= 11
+    assert reported(receipts, supervisor) == (10_000, 1_000_000)
+
+
+def test_callers_that_end_later_are_not_kept() -> None:
+    receipts = make()
+    callers = [Caller() for _ in range(1_000)]
+    for caller in callers:
+        reject(receipts, caller, *["m v=1 1"] * 1_000)
+    alive = [weakref.ref(caller) for caller in callers]
+    for caller in callers:
+        caller.has_ended = True
+    del callers, caller
+    reject(receipts, None, *["m v=1 1"] * 10_000)
+    gc.collect()
+    assert sum(ref() is not None for ref in alive) == 0
+    assert reported(receipts, Caller()) == (10_000, 1_010_000)
