@@ -322,6 +322,48 @@ def test_total_timeout_includes_waiting_for_a_connection() -> None:
         trio.run(main, server)
 
 
+def system_tasks() -> int:
+    root = trio.lowlevel.current_root_task()
+    assert root is not None
+    return sum(len(nursery.child_tasks) for nursery in root.child_nurseries)
+
+
+def test_no_task_stays_behind_a_closed_client() -> None:
+    """The task that watches connections ends with its client, long before the idle timeout."""
+
+    async def main(server: ScriptedServer) -> None:
+        before = system_tasks()
+        for _ in range(20):
+            async with AsyncInfluxDBClient.from_url(server.url, retry=ONCE) as client:
+                await client.ping()
+        await trio.testing.wait_all_tasks_blocked()
+        assert system_tasks() == before
+
+    with ScriptedServer([reply(204)]) as server:
+        trio.run(main, server)
+
+
+def test_the_task_of_a_closed_client_ends_with_its_last_request() -> None:
+    async def main(server: ScriptedServer) -> None:
+        before = system_tasks()
+        client = AsyncInfluxDBClient.from_url(server.url, retry=ONCE, timeout=Timeout(idle=0.3))
+        async with client.query_chunks("SHOW DATABASES") as complete, client.query_chunks("SELECT 1") as stalled:
+            await client.aclose()
+            await trio.testing.wait_all_tasks_blocked()
+            assert [chunk async for chunk in complete]
+            with pytest.raises(TransportError, match=r"was silent for 0\.3 s"):  # it is still watched
+                _ = [chunk async for chunk in stalled]
+        await trio.testing.wait_all_tasks_blocked()
+        assert system_tasks() == before
+
+    body = b'{"results":[{"statement_id":0}]}\n'
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    slow: Behaviour = [Receive(), Send(respond(200, headers, body[:5])), Stall(0.1), Send(body[5:]), Hold()]
+    silent: Behaviour = [Receive(), Send(respond(200, headers, body[:5])), Hold()]
+    with ScriptedServer([slow, silent]) as server:
+        trio.run(main, server)
+
+
 def test_idle_connections_expire() -> None:
     """A mock clock skips one minute."""
 

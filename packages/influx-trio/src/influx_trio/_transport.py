@@ -92,6 +92,7 @@ class TrioTransport:
     async def aclose(self) -> None:
         """Close the idle connections; those in use are closed when their exchange ends."""
         self._pool.close()
+        self._watchdog.close()
         await trio.lowlevel.checkpoint()
 
     def _head(self, request: Request) -> h11.Request:

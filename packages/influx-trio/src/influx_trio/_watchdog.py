@@ -29,6 +29,7 @@ class Watchdog:
         #: Scope of the task's sleep; its deadline is the earliest one.
         self._sleep = trio.CancelScope()
         self._is_watching = False
+        self._is_closed = False
         #: The run of trio to which the task belongs, and its process.
         self._run: trio.lowlevel.TrioToken | None = None
         self._process = os.getpid()
@@ -66,6 +67,14 @@ class Watchdog:
     def disarm(self, connection: Expirable) -> None:
         """Remove the deadline of a connection."""
         self._until.pop(connection, None)
+        if self._is_closed and not self._until:
+            self._sleep.cancel()
+
+    def close(self) -> None:
+        """End the task now, or as soon as nothing is awaited any more."""
+        self._is_closed = True
+        if not self._until and self._run is trio.lowlevel.current_trio_token():
+            self._sleep.cancel()
 
     async def _watch_all(self) -> None:
         try:
