@@ -2,7 +2,7 @@
 
 A table is named columns and, row by row, times. Its rows are written as mappings are, many at a time where they are in
 order and otherwise one by one, so names, values, tags and times are under the same rules and give the same bytes.
-Tables are read in slices of rows: memory stays flat however long they are.
+Tables are read in slices of rows: memory stays flat however long they are, and however long the texts in them.
 
 There are several ways to the same bytes, and here is where one is taken. A slice is written column by column: by
 pyarrow and orjson where these are installed (`vectorized_arrow`), otherwise by numpy (`vectorized_numpy`). If neither
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..._checks import check_choice
@@ -31,6 +31,7 @@ from ..grouping import NotColumnar
 from ..points import PointEncoder
 from ..points_columnar import Shape
 from .model import Codes, Column, Reader, Slice, Table
+from .size import bounded
 
 if TYPE_CHECKING:
     from .vectorized import ColumnLines
@@ -94,7 +95,8 @@ class TableEncoder:
         """
         table, rows = self._open(read)
         encoder = PointEncoder(self._name, self._tags, "ns", rows.field_options)
-        for part in table.slices(self._slice(len(table.columns))):
+        slices = table.slices(self._slice(len(table.columns)))
+        for part in chain.from_iterable(map(bounded, slices)):
             count = part.stop - part.start
             found = rows.by_columns(encoder, part) if count >= _FEW else None
             if found is not None:
@@ -326,7 +328,7 @@ def _as_texts(column: Reader) -> Reader:
         cells = found.cells
         return Codes(found.codes, lambda codes: [_as_text(cell) for cell in cells(codes)])
 
-    return Reader(texts, array)
+    return Reader(texts, array, column.size, has_texts=True)
 
 
 def _as_text(cell: Any) -> str | None:

@@ -31,6 +31,10 @@ class Reader:
     #: are only cells; raises ImportError without pyarrow where that is needed. For times: an array of numpy with
     #: integers, and their unit in nanoseconds.
     array: Callable[[int, int], Any]
+    #: Returns how many bytes of text the rows have, or an estimate; None if the cells are numbers or short texts.
+    size: Callable[[int, int], int] | None = None
+    #: Whether all cells are known to be of the type `str`, or None.
+    has_texts: bool = False
 
     def values(self, start: int, stop: int) -> Sequence[Any]:
         """Return the cells; each that raises an exception when it is read is an `Unreadable`."""

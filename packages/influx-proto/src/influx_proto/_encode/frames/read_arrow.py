@@ -18,6 +18,7 @@ from ..._errors import SerializationError
 from ..._repr import short_repr
 from ..._time import unit
 from .model import Codes, Column, Reader, Slice, Table, column_names, time_place, wrong_times
+from .size import SHORT_TEXT, Size
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,11 +66,15 @@ def read_arrow(value: Any, precision: str, time_column: str | None) -> Table:
     at = time_place(names, time_column)
     to_integers, ns = arrow_times(time_column, fields[at].type, precision)
     found = {place: arrow_column(names[place], field.type) for place, field in enumerate(fields) if place != at}
+    sizes = {place: arrow_size(fields[place].type) for place in found}
 
     def slices(rows: int) -> Iterator[Slice]:
         for batch in reader:
             when = times_reader(to_integers(batch.column(at)), ns)
-            readers = [_reader(batch.column(place), convert) for place, (_, convert) in found.items()]
+            readers = [
+                _reader(batch.column(place), convert, _sliced_size(batch.column(place), sizes[place]))
+                for place, (_, convert) in found.items()
+            ]
             for start in range(0, batch.num_rows, rows):
                 yield Slice(start, min(start + rows, batch.num_rows), when, readers)
 
@@ -144,6 +149,34 @@ def is_text(kind: Any) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
+def arrow_size(kind: Any) -> Callable[[Any], int] | None:
+    """Return how to measure the texts of arrays, also chunked ones, of an Arrow type; None if it has no texts."""
+    pa = _pyarrow()
+    if pa.types.is_dictionary(kind):
+        return _dictionary_size if is_text(kind.value_type) else None
+    if pa.types.is_string_view(kind):  # its own `nbytes` counts the texts of other rows also
+        return lambda array: int(array.cast(pa.large_string()).nbytes)
+    return (lambda array: int(array.nbytes)) if is_text(kind) else None
+
+
+def _sliced_size(column: Any, size: Callable[[Any], int] | None) -> Size | None:
+    return None if size is None else lambda start, stop: size(column.slice(start, stop - start))
+
+
+def _dictionary_size(array: Any) -> int:
+    pa = _pyarrow()
+    import pyarrow.compute as pc  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+
+    compute: Any = pc  # its functions are created when it is imported, so no type checker knows them
+    size = 0
+    for chunk in getattr(array, "chunks", [array]):
+        texts = chunk.dictionary
+        lengths = compute.binary_length(texts.cast(pa.large_string()) if pa.types.is_string_view(texts.type) else texts)
+        if (compute.max(lengths).as_py() or 0) > SHORT_TEXT:
+            size += compute.sum(compute.take(lengths, chunk.indices)).as_py() or 0
+    return size
+
+
 def _to_polars(value: Any) -> pl.DataFrame:
     try:
         import polars as pl  # noqa: PLC0415 - as above
@@ -166,7 +199,9 @@ def _read_polars(frame: pl.DataFrame, precision: str, time_column: str) -> Table
 
     def slices(rows: int) -> Iterator[Slice]:
         when = times_reader(frame[time_column].to_physical(), ns)
-        readers = [_reader(frame[name], convert) for name, (_, convert) in found.items()]
+        readers = [
+            _reader(column := frame[name], convert, _polars_size(column)) for name, (_, convert) in found.items()
+        ]
         return (Slice(start, min(start + rows, count), when, readers) for start in range(0, count, rows))
 
     return Table([column for column, _ in found.values()], slices)
@@ -210,11 +245,29 @@ def _polars_texts(array: Any) -> list[Any]:
     return [None if cell is None else cell.decode() for cell in array.cast(pl.String).cast(pl.Binary).to_list()]
 
 
-def _reader(column: Any, convert: Convert) -> Reader:
+def _polars_size(column: pl.Series) -> Size | None:
+    """Return how to measure a column; None if its texts are short or it has none."""
+    import polars as pl  # noqa: PLC0415 - as above
+
+    if not isinstance(column.dtype, (pl.String, pl.Categorical, pl.Enum)):
+        return None
+    lengths = column.cast(pl.String).str.len_bytes()
+    if _longest(lengths) <= SHORT_TEXT:
+        return None
+    return lambda start, stop: int(lengths.slice(start, stop - start).sum())
+
+
+def _longest(lengths: pl.Series) -> int:
+    found: Any = lengths.max()
+    return found or 0
+
+
+def _reader(column: Any, convert: Convert, size: Size | None) -> Reader:
     """Read a column of polars or of Arrow."""
     return Reader(
         lambda start, stop: convert(column.slice(start, stop - start)),
         lambda start, stop: with_codes(_to_arrow(column.slice(start, stop - start)), convert),
+        size,
     )
 
 

@@ -19,7 +19,8 @@ from ..._errors import SerializationError
 from ..._repr import short_repr
 from ..._time import LAST, unit
 from .model import Codes, Column, Reader, Slice, Table, column_names, time_place, wrong_times
-from .read_arrow import arrow_column, arrow_times, scaled_times, times_reader, with_codes
+from .read_arrow import arrow_column, arrow_times, scaled_times, times_reader, arrow_size, with_codes
+from .size import categories_size, objects_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,9 +201,11 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
         return _categories(name, dtype, array)
     if isinstance(dtype, pd.ArrowDtype):
         column, convert = arrow_column(name, dtype.pyarrow_dtype)
+        measure = arrow_size(dtype.pyarrow_dtype)
         return column, Reader(
             lambda start, stop: convert(array[start:stop].__arrow_array__()),
             lambda start, stop: with_codes(arrow(start, stop), convert),
+            None if measure is None else lambda start, stop: measure(array[start:stop].__arrow_array__()),
         )
 
     def numbers(start: int, stop: int) -> Any:
@@ -222,6 +225,10 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
         )
         return cells
 
+    def string_size(start: int, stop: int) -> int:
+        part = array[start:stop]
+        return int(part.nbytes) if dtype.storage == "pyarrow" else objects_size(part.to_numpy(object))
+
     if isinstance(dtype, pd.Float64Dtype | pd.Float32Dtype):
         return Column(name), Reader(lambda start, stop: _floats(numbers(start, stop)), numbers)
     signed = pd.Int8Dtype | pd.Int16Dtype | pd.Int32Dtype | pd.Int64Dtype
@@ -229,7 +236,7 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
     if isinstance(dtype, pd.StringDtype | pd.BooleanDtype | signed | unsigned):
         column = Column(name, unsigned=isinstance(dtype, pd.UInt64Dtype))
         texts = isinstance(dtype, pd.StringDtype)
-        return column, Reader(objects, arrow if texts else numbers)
+        return column, Reader(objects, arrow if texts else numbers, string_size if texts else None)
     raise _wrong_column(name, dtype)
 
 
@@ -242,7 +249,9 @@ def _categories(name: str, dtype: Any, array: Any) -> tuple[Column, Reader]:
 
     codes = array.codes
     return column, Reader(
-        lambda start, stop: cells(codes[start:stop]), lambda start, stop: Codes(codes[start:stop], cells)
+        lambda start, stop: cells(codes[start:stop]),
+        lambda start, stop: Codes(codes[start:stop], cells),
+        categories_size(categories, codes),
     )
 
 
@@ -257,7 +266,11 @@ def _numpy_column(name: str, array: Any) -> tuple[Column, Reader]:
         case "f":
             return Column(name), Reader(lambda start, stop: _floats(array[start:stop]), numbers)
         case "O":
-            return Column(name, objects=True), Reader(lambda start, stop: list(array[start:stop]), _no_array)
+            return Column(name, objects=True), Reader(
+                lambda start, stop: array[start:stop].tolist(),
+                _no_array,
+                lambda start, stop: objects_size(array[start:stop].tolist()),
+            )
         case _:
             raise _wrong_column(name, array.dtype)
 

@@ -234,7 +234,8 @@ class ArrowLines(ColumnLines):
             column = pa.array(column)
         if column is None:
             cells = reader.cells(start, stop)
-            if not _TEXT.issuperset(map(type, cells)) or not (texts is None or str in texts.default_type):
+            are_texts = reader.has_texts or _TEXT.issuperset(map(type, cells))
+            if not are_texts or not (texts is None or str in texts.default_type):
                 return list(cells)
             column = binary(pa.array(cells, pa.string()))
         elif is_text(column.type):

@@ -6,7 +6,6 @@ dropped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from itertools import compress
 from typing import Any, Final
@@ -31,7 +30,7 @@ class NumpyLines(ColumnLines):
         if isinstance(column, Codes):
             cells, places = distinct(column)
         elif texts is None:
-            cells, places = _distinct_texts(reader.cells(start, stop))
+            cells, places = _distinct_texts(reader, start, stop)
         elif isinstance(column, np.ndarray):
             return column
         else:
@@ -54,10 +53,11 @@ class NumpyLines(ColumnLines):
         line.choose(tuple(self._tag_texts(cells, before, without)), places)
 
 
-def _distinct_texts(cells: Sequence[Any]) -> tuple[list[Any], Any]:
+def _distinct_texts(reader: Reader, start: int, stop: int) -> tuple[list[Any], Any]:
     """Give the distinct cells of a column of texts, and for each row the place of its cell among them."""
-    if not {str, type(None)}.issuperset(map(type, cells)):  # others may equal a text and be written otherwise
-        raise NotColumnar
+    cells = reader.cells(start, stop)
+    if not (reader.has_texts or _TEXT.issuperset(map(type, cells))):
+        raise NotColumnar  # others may equal a text and be written otherwise
     known = {cell: place for place, cell in enumerate(dict.fromkeys(cells))}
     return list(known), np.array([known[cell] for cell in cells], np.int32)
 
@@ -96,6 +96,8 @@ class _JsonLine(Line):
         everything[0] = msgspec.Raw(bytes(everything[0])[1:])
         return number_encoder()(everything).translate(_SHOWN, _JSON)
 
+
+_TEXT: Final = {str, type(None)}
 
 #: An array's own bytes, and what stands for them in texts until these are dropped: bytes that UTF-8 has not.
 _JSON: Final = b"[],"
