@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from influx_proto import serialize, serialize_batches
 from influx_proto._encode.frames import encoder
@@ -49,7 +49,7 @@ KINDS: dict[str, Callable[[list[str]], Any]] = {
     "str of Python": lambda found: frame(pd.array(found, pd.StringDtype("python"))),
     "category": lambda found: frame(pd.Categorical(found)),
     "category, some missing": lambda found: frame(pd.Categorical([None, *found[1:]])),
-    "pandas, Arrow": lambda found: frame(pd.array(found, pd.ArrowDtype(pa.string()))),
+    "pandas, Arrow": lambda found: frame(pd.Series(found, dtype=pd.ArrowDtype(pa.string())).array),
     "pandas, Arrow dictionary": lambda found: frame(pd.Series(pa.array(found).dictionary_encode(), dtype=CODES).array),
     "Arrow": lambda found: arrow(pa.array(found)),
     "Arrow, large": lambda found: arrow(pa.array(found, pa.large_string())),
