@@ -358,8 +358,8 @@ def test_the_task_of_a_closed_client_ends_with_its_last_request() -> None:
 
     body = b'{"results":[{"statement_id":0}]}\n'
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-    slow: Behaviour = [Receive(), Send(respond(200, headers, body[:5])), Stall(0.1), Send(body[5:]), Hold()]
-    silent: Behaviour = [Receive(), Send(respond(200, headers, body[:5])), Hold()]
+    slow: Behavior = [Receive(), Send(respond(200, headers, body[:5])), Stall(0.1), Send(body[5:]), Hold()]
+    silent: Behavior = [Receive(), Send(respond(200, headers, body[:5])), Hold()]
     with ScriptedServer([slow, silent]) as server:
         trio.run(main, server)
 

@@ -19,8 +19,8 @@ from ..._errors import SerializationError
 from ..._repr import short_repr
 from ..._time import LAST, unit
 from .model import Codes, Column, Reader, Slice, Table, column_names, time_place, wrong_times
-from .read_arrow import arrow_column, arrow_times, scaled_times, times_reader, arrow_size, with_codes
-from .size import categories_size, objects_size
+from .read_arrow import arrow_column, arrow_size, arrow_times, scaled_times, times_reader, with_codes
+from .size import Size, categories_size, objects_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,10 +225,6 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
         )
         return cells
 
-    def string_size(start: int, stop: int) -> int:
-        part = array[start:stop]
-        return int(part.nbytes) if dtype.storage == "pyarrow" else objects_size(part.to_numpy(object))
-
     if isinstance(dtype, pd.Float64Dtype | pd.Float32Dtype):
         return Column(name), Reader(lambda start, stop: _floats(numbers(start, stop)), numbers)
     signed = pd.Int8Dtype | pd.Int16Dtype | pd.Int32Dtype | pd.Int64Dtype
@@ -236,8 +232,16 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
     if isinstance(dtype, pd.StringDtype | pd.BooleanDtype | signed | unsigned):
         column = Column(name, unsigned=isinstance(dtype, pd.UInt64Dtype))
         texts = isinstance(dtype, pd.StringDtype)
-        return column, Reader(objects, arrow if texts else numbers, string_size if texts else None)
+        return column, Reader(objects, arrow if texts else numbers, _string_size(array) if texts else None)
     raise _wrong_column(name, dtype)
+
+
+def _string_size(array: Any) -> Size:
+    def size(start: int, stop: int) -> int:
+        part = array[start:stop]
+        return int(part.nbytes) if array.dtype.storage == "pyarrow" else objects_size(part.to_numpy(object))
+
+    return size
 
 
 def _categories(name: str, dtype: Any, array: Any) -> tuple[Column, Reader]:
