@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import influx_proto
 from docutils import nodes
-from influx_proto.adapter import AsyncClient, Client
 from sphinx.pycode import ModuleAnalyzer
 
 if TYPE_CHECKING:
@@ -94,17 +93,6 @@ def read_private_modules() -> None:
             public.tagorder |= analyzer.tagorder
 
 
-def hide_forwarded_annotations() -> None:
-    """Make autodoc read the `__signature__` of operations.
-
-    It prefers `__annotations__`, and those of an operation are of a function that forwards `*args` to a builder.
-    """
-    for client in (Client, AsyncClient):
-        for name in dir(client):
-            if not name.startswith("_") and hasattr(function := getattr(client, name), "__signature__"):
-                function.__annotations__ = {}
-
-
 def prepare_docstring(_app: Sphinx, what: str, _name: str, _object: object, _options: Any, lines: list[str]) -> None:
     """Prepare a docstring for napoleon and docutils."""
     if lines and lines[0].startswith("Alias for field number"):  # Python's docstring of a field of a named tuple
@@ -157,7 +145,6 @@ def mark_before(_app: Sphinx, document: nodes.document) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
     read_private_modules()
-    hide_forwarded_annotations()
     app.connect("autodoc-process-docstring", prepare_docstring, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", omit_constructor)
     app.connect("missing-reference", link_public_name)

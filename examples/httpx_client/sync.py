@@ -102,8 +102,8 @@ class _ResponseBody:
             return next(self._chunks)
 
 
-class Signal:
-    """A lock, and the threads that use it."""
+class Threads:
+    """Lock and identity of the threads that share a batch writer."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -134,5 +134,5 @@ class InfluxDBClient(Client[None]):
             raise NotImplementedError("unix_socket: httpx leaves the socket open if it cannot connect")
         return HTTPXTransport(settings)
 
-    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], None]]:
-        return Signal(), start
+    def _background(self) -> tuple[Threads, Callable[[Callable[[], None]], None]]:
+        return Threads(), start

@@ -83,6 +83,12 @@ def test_return_types() -> None:
     assert returned(AsyncClient.batch_writer) == "AsyncBatchWriter"
 
 
+def test_annotations_are_those_of_the_signature() -> None:
+    signature = inspect.signature(influx_aiohttp.AsyncInfluxDBClient.query)
+    expected = {name: each.annotation for name, each in list(signature.parameters.items())[1:]}
+    assert inspect.get_annotations(influx_aiohttp.AsyncInfluxDBClient.query) == expected | {"return": QueryResult}
+
+
 def test_help_shows_return_types() -> None:
     text = pydoc.plain(pydoc.render_doc(influx_aiohttp.AsyncInfluxDBClient))
     (query,) = (line for line in text.splitlines() if " query(" in line)

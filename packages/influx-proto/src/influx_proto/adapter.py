@@ -74,14 +74,14 @@ The core calls it once.
 **Background tasks.** Batch writers, and `write` with `in_flight`, need `_background`. It is called once for each
 writer, and for an async client within the event loop. Without it the client does not support batch writers.
 
-- Sync: `_background()` returns a `Signal`, and a function that runs a function in a daemon thread and returns at once.
-  `signal.lock` is a `threading.RLock` or one that is implemented in C like it: a signal handler that raises
+- Sync: `_background()` returns a `Threads`, and a function that runs a function in a daemon thread and returns at once.
+  `threads.lock` is a `threading.RLock` or another lock that is implemented in C: a signal handler that raises
   `KeyboardInterrupt` cannot run between its `__enter__` and the block of the `with` statement.
 - Async: `_background()` returns an `AsyncSignal`, and a function that takes a coroutine function and returns an async
   context manager: a task runs it while the context is open, and is cancelled on exit. The core may run several such
   tasks concurrently. It exits a context in the task that entered it. The core calls `notify` in the thread of the event
   loop, without a lock. `wait` sees each `notify` that follows its call; a `notify` without waiting tasks is lost.
-- `caller()` of a signal returns the current thread or task, as an object that can be referenced weakly, and
+- `caller()` of both returns the current thread or task, as an object that can be referenced weakly, and
   `has_ended(caller)` whether it has ended. `flush` raises the errors of lines that its caller wrote.
 - A spool needs `_spool_files(directory)` too. It returns a `SpoolFiles`, and for an async client also an `InThread`,
   which runs a blocking function in a thread. `InThread` returns only after the function has, even if the caller is
@@ -108,7 +108,7 @@ from ._runtime.transport import (
     AsyncTransport,
     Background,
     InThread,
-    Signal,
+    Threads,
     Transport,
     no_free_connection,
     pool_wait,
@@ -131,9 +131,9 @@ __all__ = [
     "Response",
     "Server",
     "Settings",
-    "Signal",
     "SpoolDirectory",
     "SpoolFiles",
+    "Threads",
     "Timeout",
     "Transport",
     "TransportError",

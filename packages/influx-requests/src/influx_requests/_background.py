@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 
 
-class Signal:
-    """A lock, and the threads that use it."""
+class Threads:
+    """Lock and identity of the threads that share a batch writer."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import requests
 from influx_proto.adapter import Client, Settings, SpoolDirectory, SpoolFiles
 
-from ._background import Signal, background
+from ._background import Threads, background
 from ._transport import RequestsTransport
 from ._version import __version__
 
@@ -23,8 +23,8 @@ class InfluxDBClient(Client[requests.Session]):
     def _make_transport(self, settings: Settings, session: requests.Session | None) -> RequestsTransport:
         return RequestsTransport(settings, session)
 
-    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], None]]:
-        return Signal(), background
+    def _background(self) -> tuple[Threads, Callable[[Callable[[], None]], None]]:
+        return Threads(), background
 
     def _spool_files(self, directory: str) -> SpoolFiles:
         return SpoolDirectory(directory)

@@ -17,7 +17,7 @@ from typing import Self
 from .._encode.batch import Batch
 from .._runtime.flow import run
 from .._runtime.settings import Settings
-from .._runtime.transport import Signal, Transport
+from .._runtime.transport import Threads, Transport
 from .._write.operation import WriteOperation
 from .base import BatchWriterBase, Step
 from .batcher import Sealed
@@ -41,13 +41,13 @@ class BatchWriter(BatchWriterBase):
         settings: Settings,
         transport: Transport,
         options: BatchOptions,
-        signal: Signal,
+        threads: Threads,
         start: Callable[[Callable[[], None]], object],
         files: SpoolFiles | None = None,
     ) -> None:
-        super().__init__(settings, transport, options, self._wake, signal.lock, signal.has_ended, files)
+        super().__init__(settings, transport, options, self._wake, threads.lock, threads.has_ended, files)
         self._transport = transport
-        self._signal = signal
+        self._threads = threads
         self._start = start
         self._crash: BaseException | None = None
         #: What callers want to be done; None for another look at calls that wait.
@@ -66,7 +66,7 @@ class BatchWriter(BatchWriterBase):
         receipt = OpenReceipt()
         try:
             with self._lock:
-                self._begin(receipt, self._signal.caller())
+                self._begin(receipt, self._threads.caller())
             # The lock is not held while the caller's data are read, which may take any time.
             for batch in writes.batches(self._settings, self._clock, eager=True):
                 self._check_process()
@@ -104,7 +104,7 @@ class BatchWriter(BatchWriterBase):
             InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
-        self._call(self._flush(timeout, self._signal.caller()))
+        self._call(self._flush(timeout, self._threads.caller()))
 
     def __enter__(self) -> Self:
         self._check_process()

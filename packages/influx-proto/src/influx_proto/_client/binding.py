@@ -70,10 +70,12 @@ class _Binding(Generic[P, T]):
         function.__qualname__ = f"{base.__qualname__}.{self._name}"
         function.__module__ = base.__module__
         function.__doc__ = self.__doc__
+        returned = self._returned(signature.return_annotation, is_async=is_async)
         function.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions may have one
-            parameters=[client, *signature.parameters.values()],
-            return_annotation=self._returned(signature.return_annotation, is_async=is_async),
+            parameters=[client, *signature.parameters.values()], return_annotation=returned
         )
+        function.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
+        function.__annotations__["return"] = returned
         return function
 
     def _function(self, *, is_async: bool) -> Callable[..., object]:

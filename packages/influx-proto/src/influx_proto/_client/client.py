@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .._batch.options import BatchOptions
     from .._batch.spool.log import SpoolFiles
     from .._batch.writer import BatchWriter
-    from .._runtime.transport import Signal
+    from .._runtime.transport import Threads
 
 
 class Client(BaseClient[SessionT], BoundClient):
@@ -64,8 +64,8 @@ class Client(BaseClient[SessionT], BoundClient):
         background = self._required(self._background())
         return BatchWriter(self._settings_for(None), self._transport, options, *background, files)
 
-    def _background(self) -> tuple[Signal, Callable[[Callable[[], None]], object]] | None:
-        """Return a signal and a function that starts a thread, or None if the transport is not thread-safe."""
+    def _background(self) -> tuple[Threads, Callable[[Callable[[], None]], object]] | None:
+        """Return the threads and a function that starts one, or None if the transport is not thread-safe."""
         return None
 
     def _spool_files(self, directory: str) -> SpoolFiles:

@@ -80,8 +80,8 @@ class AsyncTransport(Clock, Protocol):
         ...
 
 
-class Signal(Protocol):
-    """A lock, and the threads that use it."""
+class Threads(Protocol):
+    """Lock and identity of the threads that share a batch writer."""
 
     @property
     def lock(self) -> AbstractContextManager[object]:

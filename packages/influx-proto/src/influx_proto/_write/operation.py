@@ -20,7 +20,7 @@ from .request import Target, write_op
 
 if TYPE_CHECKING:
     from .._encode.encoder import Encoder
-    from .._runtime.transport import AsyncSignal, Background, Signal
+    from .._runtime.transport import AsyncSignal, Background, Threads
 
 BackgroundT = TypeVar("BackgroundT")
 
@@ -94,7 +94,7 @@ class WriteOperation(Operation[bool]):
         self,
         settings: Settings,
         transport: Transport,
-        background: Callable[[], tuple[Signal, Callable[[Callable[[], None]], object]] | None],
+        background: Callable[[], tuple[Threads, Callable[[Callable[[], None]], object]] | None],
     ) -> bool:
         """Write all batches. If `background` returns threads, it encodes a batch while earlier ones are sent."""
         batches = self._start_encoding(settings, transport)
