@@ -12,7 +12,7 @@ import influx_trio
 import pytest
 from influx_proto import SerializationError, serialize, serialize_batches
 from influx_proto._client.operations import Operations
-from influx_proto._encode.extra_tags import COMMON_TAGS, advice_for
+from influx_proto._encode.extra_tags import COMMON_TAGS, find_advice
 from influx_proto.adapter import Client
 from influx_proto.ops import write, write_batches
 
@@ -42,7 +42,7 @@ def options_of_ours() -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(options_of_ours()))
 def test_client_options_do_not_become_tags(name: str) -> None:
-    assert (advice_for(name) is None) == (name in COMMON_TAGS)
+    assert (find_advice(name) is None) == (name in COMMON_TAGS)
 
 
 PEERS = [

@@ -183,13 +183,13 @@ def test_encoder_is_reused_only_for_equal_arguments() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._encode.points._REMEMBERED", 3)
+    monkeypatch.setattr("influx_proto._encode.points._CACHE_SIZE", 3)
     encoder = PointEncoder("m", {}, "ns", FieldOptions())
     for number in range(10):
         assert encoder.line({"tags": {f"t{number}": "x"}, "fields": {f"f{number}": 1}}) is not None
-        assert len(encoder._shapes) <= 3
+        assert len(encoder._templates) <= 3
         assert len(encoder.fields) <= 3
     for length in (10, 100_000):
         with contextlib.suppress(SerializationError):  # the key is too long for the server
             encoder.line({"tags": {"t": "x" * length}, "fields": {"v": 1}})
-    assert max(map(len, encoder._known.values())) < 100
+    assert max(map(len, encoder._series.values())) < 100

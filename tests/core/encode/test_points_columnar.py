@@ -214,16 +214,16 @@ def test_generator_may_reuse_one_mapping() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._encode.points_columnar._REMEMBERED_SHAPES", 2)
-    monkeypatch.setattr("influx_proto._encode.points_columnar._REMEMBERED_SERIES", 3)
+    monkeypatch.setattr("influx_proto._encode.points_columnar._CACHED_KEY_SETS", 2)
+    monkeypatch.setattr("influx_proto._encode.points_columnar._CACHED_SERIES", 3)
     encoder = Encoder()
-    run = encoder._lines_of(dict)
-    assert run is not None
+    encode_group = encoder._find_group_encoder(dict)
+    assert encode_group is not None
     for n in range(10):
         many = points(10, measurement=f"m{n}")
         for number, point in enumerate(many):
             point["tags"] = {"station": str(number)}
         list(encoder.encode(many))
-        shapes = run.__self__._shapes  # type: ignore[attr-defined]  # a bound method
-        assert len(shapes) <= 2
-        assert all(len(shape._series) <= 3 for shape in shapes.values())
+        encoders = encode_group.__self__._encoders  # type: ignore[attr-defined]  # a bound method
+        assert len(encoders) <= 2
+        assert all(len(each._series) <= 3 for each in encoders.values())

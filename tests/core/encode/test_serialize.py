@@ -222,7 +222,7 @@ def test_points_are_in_nanoseconds_and_raw_lines_unchanged() -> None:
     ]
     assert serialize(["m v=1 1"], precision="us") == b"m v=1 1"
     assert len(list(Encoder(precision="n").encode(data))) == 1
-    with pytest.raises(SerializationError, match="'ms' and the points in 'ns'"):
+    with pytest.raises(SerializationError, match="'ms' and points in 'ns'"):
         serialize(data, precision="ms")
 
 

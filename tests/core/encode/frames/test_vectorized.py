@@ -606,7 +606,7 @@ def test_slices_fill_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     def unexpected(columns: object) -> bytes:
         raise AssertionError(columns)
 
-    monkeypatch.setattr("influx_proto._encode.frames.encoder.joined_lines", unexpected)
+    monkeypatch.setattr("influx_proto._encode.frames.encoder.join_lines", unexpected)
     for limit in (5000, 10_000, 15_000):
         batches = list(serialize_batches(many(30_000), "m", tag_columns=["t"], max_lines=limit))
         assert len(batches) == 30_000 // min(limit, 10_000) or limit == 15_000

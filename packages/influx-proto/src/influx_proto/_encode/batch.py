@@ -1,4 +1,4 @@
-"""What one request carries: lines of line protocol, and what has to be known of them."""
+"""Batches: the lines of one write request, their number, precision and timestamps."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from typing import Final
 
 from .._line_protocol.split import is_point, lines
 
-#: How much one request has if the caller does not say: what InfluxDB takes in fastest, and what leaves room below the
-#: 25 MB that it refuses unless configured otherwise.
+#: Default limits of a batch: the number of lines that InfluxDB writes fastest, and a size well below the 25 MB above
+#: which InfluxDB rejects requests in its default configuration.
 BATCH_LINES: Final = 10_000
 BATCH_BYTES: Final = 8_000_000
 
 
-@dataclass(slots=True)  # never altered; but a frozen one takes several times as long to make, for every small write
+@dataclass(slots=True)  # not frozen: frozen instances take several times as long to create in every small write
 class Batch:
-    """Lines that can be sent in one request."""
+    """Lines that are sent in one request."""
 
-    #: The lines, an LF between them.
+    #: The lines, separated by LFs.
     data: bytes
-    #: How many there are.
+    #: The number of lines.
     lines: int
-    #: The unit of their times by its name on the wire. Our own lines have `ns`, ready-made ones what the caller said.
+    #: The unit of the timestamps, as a query parameter of InfluxDB. Raw line protocol has the precision of the caller,
+    #: all other lines have `ns`.
     precision: str
-    #: Whether every line has a time, so that sending it twice stores it once.
+    #: Whether every line has a timestamp, so that sending the batch twice is idempotent.
     timed: bool
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give each line that is a point; blank ones and comments among ready-made lines are none."""
+        """Iterate over the points, without the blank lines and comments of raw line protocol."""
         return (self.data[begin:end] for begin, end in self._spans())
 
     def placed(self) -> Iterator[tuple[int, bytes]]:
-        """Yield each line that is a point, with the index at which it begins."""
+        """Iterate over the points, each with the offset of its first byte."""
         return ((begin, self.data[begin:end]) for begin, end in self._spans())
 
     def halves(self) -> tuple[Batch, Batch] | None:
-        """Divide it between two lines, their order kept; None where there is only one."""
+        """Split the batch into two at the end of a line; return None if it has only one point."""
         spans = list(self._spans())
         count = len(spans) // 2
         if not count:

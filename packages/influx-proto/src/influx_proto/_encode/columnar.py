@@ -1,4 +1,4 @@
-"""The columns of a run of points: values to texts, and the texts of all columns to lines."""
+"""Column-wise encoding of points: values into encoded columns, and columns into lines."""
 
 from __future__ import annotations
 
@@ -12,94 +12,94 @@ from .._line_protocol.escape import SHORT_LINE, string_value
 from .._line_protocol.options import FieldOptions
 from .._line_protocol.values import FieldValueEncoder, number_encoder
 from .._time import FIRST, LAST, to_nanoseconds
-from .grouping import classes_of
+from .grouping import collect_classes
 
-#: Gives the texts of values that are all of one class; None if one of them has to be looked at.
-_ValueEncoder: TypeAlias = Callable[[Sequence[Any]], Sequence[bytes] | None]
+#: Encodes values that are all of one class; returns None if one of them is not eligible for the fast path.
+_EncodeValues: TypeAlias = Callable[[Sequence[Any]], Sequence[bytes] | None]
 
 
 class ColumnFormat(NamedTuple):
-    """How many values of one class become texts."""
+    """Encoder for many values of one class."""
 
-    texts: _ValueEncoder
-    #: What stands behind each text.
+    encode: _EncodeValues
+    #: The suffix of each encoded value.
     after: bytes = b""
-    #: The same where values are missing though they are of the class: their texts are nothing.
-    sparse: _ValueEncoder | None = None
-    #: How many bytes a text can have; None where there is no telling.
-    longest: int | None = None
+    #: Encodes values of the class some of which are missing, such as NaN; missing values become b"".
+    encode_sparse: _EncodeValues | None = None
+    #: The maximum length of an encoded value; None if unlimited.
+    max_length: int | None = None
 
 
 class Column(NamedTuple):
-    """The texts of an attribute, or of a key, in each of many points."""
+    """Encoded values of one attribute or key of many points."""
 
-    texts: Sequence[bytes]
-    #: What stands around each text; None where it is with the texts, which then are nothing where a value is missing.
-    around: tuple[bytes, bytes] | None = None
-    #: How many bytes a text can have; None where there is no telling.
-    longest: int | None = None
+    encoded: Sequence[bytes]
+    #: The prefix and suffix of each value; None if the values include them, in which case missing values are b"".
+    affixes: tuple[bytes, bytes] | None = None
+    #: The maximum length of an encoded value; None if unlimited.
+    max_length: int | None = None
 
 
 def read_column(
     values: Sequence[Any],
-    at_once: Mapping[type, ColumnFormat],
+    formats: Mapping[type, ColumnFormat],
     before: bytes,
-    whole: Callable[[Any], bytes],
+    encode_one: Callable[[Any], bytes],
     *,
     may_lack: bool = True,
 ) -> Column:
-    """Turn values to texts.
+    """Encode the values of a column.
 
     Args:
         values: the values.
-        at_once: for classes of values that are expected, how they become texts.
-        before: what stands before each text.
-        whole: gives the text of any value, with what is around it.
-        may_lack: whether there is just nothing where a value is None.
+        formats: the formats of the expected classes.
+        before: the prefix of each encoded value.
+        encode_one: encodes any value, with its prefix and suffix.
+        may_lack: whether None is encoded as b"".
 
     Raises:
-        SerializationError: a value cannot be written.
+        SerializationError: a value cannot be encoded.
     """
-    kinds = classes_of(values)
-    lacks = may_lack and len(kinds) == 2 and type(None) in kinds
+    classes = collect_classes(values)
+    lacks = may_lack and len(classes) == 2 and type(None) in classes
     if lacks:
-        kinds.remove(type(None))
-    if len(kinds) == 1 and (expected := at_once.get(kinds.pop())) is not None:
+        classes.remove(type(None))
+    if len(classes) == 1 and (expected := formats.get(classes.pop())) is not None:
         found = [value for value in values if value is not None] if lacks else values
-        texts = expected.texts(found)
-        if texts is not None and not lacks:
-            return Column(texts, (before, expected.after), expected.longest)
-        if texts is None and expected.sparse is not None:
-            texts = expected.sparse(found)
-        if texts is not None:
-            rest = iter(texts)
+        encoded = expected.encode(found)
+        if encoded is not None and not lacks:
+            return Column(encoded, (before, expected.after), expected.max_length)
+        if encoded is None and expected.encode_sparse is not None:
+            encoded = expected.encode_sparse(found)
+        if encoded is not None:
+            rest = iter(encoded)
             if lacks:
-                texts = [b"" if value is None else next(rest) for value in values]
+                encoded = [b"" if value is None else next(rest) for value in values]
             after = expected.after
-            return Column([before + text + after if text else b"" for text in texts])
-    return Column([whole(value) for value in values])
+            return Column([before + each + after if each else b"" for each in encoded])
+    return Column([encode_one(value) for value in values])
 
 
-def line_columns(series: Sequence[bytes], fields: Sequence[Column], time: Column | None) -> LineColumns | None:
-    """Give all that lines consist of, column by column; None if a point has no field."""
+def build_line_columns(series: Sequence[bytes], fields: Sequence[Column], time: Column | None) -> LineColumns | None:
+    """Return the columns of complete lines, or None if a point has no field with a value."""
     if not fields:
         return None
     line = LineColumns()
     line.add(Column(series))
     line.end = b" "
-    first = next((n for n, field in enumerate(fields) if field.around is not None), None)
+    first = next((n for n, field in enumerate(fields) if field.affixes is not None), None)
     if first is None:
-        joined = [b"".join(pieces) for pieces in zip(*(field.texts for field in fields), strict=True)]
+        joined = [b"".join(fragments) for fragments in zip(*(field.encoded for field in fields), strict=True)]
         if b"" in joined:
             return None
-        line.add(Column([pieces[1:] for pieces in joined]))
+        line.add(Column([fragment[1:] for fragment in joined]))
     else:
-        # The first field that all points have settles on which side of the others their commas are.
+        # Commas stand after the fields before the first field that all points have, and before the fields after it.
         for n, field in enumerate(fields):
             if n < first:
-                line.add(Column([piece[1:] + b"," if piece else b"" for piece in field.texts]))
-            elif n == first and field.around is not None:
-                line.add(field._replace(around=(field.around[0][1:], field.around[1])))
+                line.add(Column([fragment[1:] + b"," if fragment else b"" for fragment in field.encoded]))
+            elif n == first and field.affixes is not None:
+                line.add(field._replace(affixes=(field.affixes[0][1:], field.affixes[1])))
             else:
                 line.add(field)
     if time is not None:
@@ -108,7 +108,7 @@ def line_columns(series: Sequence[bytes], fields: Sequence[Column], time: Column
 
 
 class LineColumns:
-    """All that lines consist of: columns, and what is the same in all lines before each of them and at the end."""
+    """Columns of lines, and the constant bytes before each column and at the end of a line."""
 
     __slots__ = ("columns", "end")
 
@@ -118,19 +118,19 @@ class LineColumns:
 
     def add(self, column: Column) -> None:
         """Add a column."""
-        before, after = column.around or (b"", b"")
+        before, after = column.affixes or (b"", b"")
         self.columns.append((self.end + before, column))
         self.end = after
 
     def are_short(self) -> bool:
-        """Whether no line can be so long that it has to be looked at."""
-        longest = len(self.end)
+        """Return whether no line can be so long that its length must be checked."""
+        length = len(self.end)
         for before, column in self.columns:
-            longest += len(before) + (max(map(len, column.texts)) if column.longest is None else column.longest)
-        return longest <= SHORT_LINE
+            length += len(before) + (max(map(len, column.encoded)) if column.max_length is None else column.max_length)
+        return length <= SHORT_LINE
 
-    def pieces(self) -> tuple[list[bytes], int]:
-        """Give what the lines are joined of, an LF behind each of them, and how many pieces a line has."""
+    def interleave(self) -> tuple[list[bytes], int]:
+        """Return the fragments of all lines, each line with an LF at its end, and the number of fragments per line."""
         line: list[bytes] = []
         places = []
         for before, _ in self.columns:
@@ -140,90 +140,90 @@ class LineColumns:
             line.append(b"")
         line.append(self.end + b"\n")
         width = len(line)
-        pieces = line * len(self.columns[0][1].texts)
+        fragments = line * len(self.columns[0][1].encoded)
         for place, (_, column) in zip(places, self.columns, strict=True):
-            pieces[place::width] = column.texts
-        return pieces, width
+            fragments[place::width] = column.encoded
+        return fragments, width
 
 
-def joined_lines(line: LineColumns) -> bytes | None:
-    """Give the lines with LFs between them; None if one may be so long that it has to be looked at."""
-    pieces, _ = line.pieces()
-    pieces[-1] = line.end
-    data = b"".join(pieces)
+def join_lines(line: LineColumns) -> bytes | None:
+    """Return the lines separated by LFs; None if the length of a line must be checked."""
+    fragments, _ = line.interleave()
+    fragments[-1] = line.end
+    data = b"".join(fragments)
     return data if len(data) <= SHORT_LINE or line.are_short() else None
 
 
-def separate_lines(line: LineColumns) -> list[bytes] | None:
-    """Give the lines each by itself; None if one may be so long that it has to be looked at."""
+def list_lines(line: LineColumns) -> list[bytes] | None:
+    """Return the lines as a list; None if the length of a line must be checked."""
     if not line.are_short():
         return None
-    pieces, width = line.pieces()
-    pieces[width - 1 :: width] = [line.end] * (len(pieces) // width)
-    return [b"".join(pieces[at : at + width]) for at in range(0, len(pieces), width)]
+    fragments, width = line.interleave()
+    fragments[width - 1 :: width] = [line.end] * (len(fragments) // width)
+    return [b"".join(fragments[at : at + width]) for at in range(0, len(fragments), width)]
 
 
-def _numbers(values: Sequence[Any]) -> list[bytes]:
+def _encode_numbers(values: Sequence[Any]) -> list[bytes]:
     return number_encoder()(values)[1:-1].split(b",")
 
 
-def _floats(values: Sequence[Any]) -> list[bytes] | None:
+def _encode_floats(values: Sequence[Any]) -> list[bytes] | None:
     data = number_encoder()(values)
-    return None if b"n" in data else data[1:-1].split(b",")  # `null` stands for NaN, and for what is infinite
+    return None if b"n" in data else data[1:-1].split(b",")  # NaN and infinite floats are `null`
 
 
-def _sparse_floats(values: Sequence[Any]) -> list[bytes] | None:
+def _encode_sparse_floats(values: Sequence[Any]) -> list[bytes] | None:
     if math.inf in values or -math.inf in values:
         return None
     return number_encoder()(values)[1:-1].replace(b"null", b"").split(b",")
 
 
-def _integers(values: Sequence[Any]) -> list[bytes] | None:
+def _encode_integers(values: Sequence[Any]) -> list[bytes] | None:
     try:
-        struct.pack(f"{len(values)}q", *values)  # nothing else finds integers of more than 64 bits as fast
+        struct.pack(f"{len(values)}q", *values)  # the fastest check for integers of more than 64 bits
     except struct.error:
         return None
-    return _numbers(values)
+    return _encode_numbers(values)
 
 
-def _strings(values: Sequence[Any]) -> list[bytes]:
+def _encode_strings(values: Sequence[Any]) -> list[bytes]:
     return [string_value(value) for value in values]
 
 
-def _booleans(values: Sequence[Any]) -> list[bytes]:
+def _encode_booleans(values: Sequence[Any]) -> list[bytes]:
     return [b"true" if value else b"false" for value in values]
 
 
-def _decimals(values: Sequence[Any]) -> list[bytes] | None:
-    return [_decimal(value) for value in values] if all(value.is_finite() for value in values) else None
+def _encode_decimals(values: Sequence[Any]) -> list[bytes] | None:
+    return [_encode_decimal(value) for value in values] if all(value.is_finite() for value in values) else None
 
 
-_decimal: Final[Callable[[Any], Any]] = FieldValueEncoder(FieldOptions()).text
+_encode_decimal: Final[Callable[[Any], Any]] = FieldValueEncoder(FieldOptions()).text
 
-#: How fields are written whose type is that of their values.
-FIELDS: Final[Mapping[type, ColumnFormat]] = {
-    float: ColumnFormat(_floats, sparse=_sparse_floats, longest=25),
-    int: ColumnFormat(_integers, b"i", longest=20),
-    bool: ColumnFormat(_booleans, longest=5),
-    str: ColumnFormat(_strings),
-    Decimal: ColumnFormat(_decimals),
+#: The formats of fields without a type override, by the class of their values.
+FIELD_FORMATS: Final[Mapping[type, ColumnFormat]] = {
+    float: ColumnFormat(_encode_floats, encode_sparse=_encode_sparse_floats, max_length=25),
+    int: ColumnFormat(_encode_integers, b"i", max_length=20),
+    bool: ColumnFormat(_encode_booleans, max_length=5),
+    str: ColumnFormat(_encode_strings),
+    Decimal: ColumnFormat(_encode_decimals),
 }
 
 
-def integer_times(unit: int) -> ColumnFormat:
-    """Give how times are written that are integers of a unit, which is in nanoseconds."""
+def build_integer_time_format(unit: int) -> ColumnFormat:
+    """Return the format of integer timestamps; `unit` is the length of their unit in nanoseconds."""
 
-    def texts(values: Sequence[Any]) -> list[bytes] | None:
+    def encode(values: Sequence[Any]) -> list[bytes] | None:
         if min(values) * unit < FIRST or max(values) * unit > LAST:
             return None
-        return _numbers(values if unit == 1 else [value * unit for value in values])
+        return _encode_numbers(values if unit == 1 else [value * unit for value in values])
 
-    return ColumnFormat(texts, longest=20)
-
-
-def _times(values: Sequence[Any]) -> list[bytes]:
-    return _numbers([to_nanoseconds(value) for value in values])
+    return ColumnFormat(encode, max_length=20)
 
 
-#: How times are written that are text or a `datetime`.
-TIMES: Final = ColumnFormat(_times, longest=20)
+def _encode_times(values: Sequence[Any]) -> list[bytes]:
+    return _encode_numbers([to_nanoseconds(value) for value in values])
+
+
+#: The format of timestamps that are str or `datetime`.
+TIME_FORMAT: Final = ColumnFormat(_encode_times, max_length=20)

@@ -1,9 +1,8 @@
-"""Extra tags by keyword, and the names that are refused as such.
+"""Check of extra tags passed as keywords.
 
-`write(..., room="hall")` accepts any keyword as a tag, so a misspelt or foreign option must not become one. Refused are
-the options of the client and of its methods, the options of other libraries, and names one edit from an option. A name
-stays a tag if it is an option only of the client's address or of administration, and a common tag: see `COMMON_TAGS`.
-`tags={...}` accepts every name.
+`write(..., room="hall")` accepts any keyword as a tag, so a misspelt option, or an option of another library, could
+become a tag. These keywords are rejected: the options of the client and of its methods, the options of other libraries,
+and names one edit away from an option. The names in `COMMON_TAGS` are accepted. `tags={...}` accepts every name.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ from typing import Final
 
 from .._checks import check_mapping
 
-__all__ = ["COMMON_TAGS", "advice_for", "check_extra_tags"]
+__all__ = ["COMMON_TAGS", "check_extra_tags", "find_advice"]
 
-#: Options of the client and its methods that are accepted as tags, since programs use them as such.
+#: Names of options that are accepted as tags, since they are also common tag keys.
 COMMON_TAGS: Final = frozenset({
     "admin", "default", "duration", "end", "exact", "host", "key", "limit", "mode", "module", "name", "offset", "path",
     "port", "start", "user",
 })  # fmt: skip
 
-#: Options by the callable that has them.
+#: The options of each callable.
 _OPTIONS: Final = {
     "a client's `write`": (
         "batch_bytes", "batch_lines", "consistency", "db", "field_types", "find_rejected", "in_flight",
@@ -44,8 +43,8 @@ _OPTIONS: Final = {
     ),
 }  # fmt: skip
 
-#: Options of other libraries, and the client's database: what to pass instead.
-_INSTEAD: Final = {
+#: The remedies for options of other libraries and for the client's database.
+_REMEDIES: Final = {
     "database": "`write` selects the database with db=",
     "bucket": "`write` selects the database with db= and the retention policy with rp=",
     "org": "`write` selects the database with db=",
@@ -72,8 +71,8 @@ _INSTEAD: Final = {
     "default_tags": "the option is tags=",
 }
 
-#: The same for all names that begin so.
-_INSTEAD_OF_PREFIX: Final = {
+#: The remedies for all names with a prefix.
+_PREFIX_REMEDIES: Final = {
     "data_frame_tag": "the option is tag_columns=",
     "data_frame_measurement": "the option is measurement=",
     "data_frame_timestamp_column": "the option is time_column=",
@@ -83,11 +82,12 @@ _INSTEAD_OF_PREFIX: Final = {
 
 _ADVICE: Final = {
     **{name: f"it is an option of {owner}" for owner, names in _OPTIONS.items() for name in names},
-    **_INSTEAD,
+    **_REMEDIES,
 }
 
-#: Names that are compared up to one edit. Not the short ones, to which common tags are close: `dc` and `ip`.
-_MISSPELT: Final = tuple(
+#: Names whose misspellings are rejected. Short names are not included, since common tags such as `dc` and `ip` are one
+#: edit away from them.
+_CHECKED_FOR_TYPOS: Final = tuple(
     name
     for name in _ADVICE
     if "_" in name or name in {"database", "username", "password"} or name in _OPTIONS["a client's `write`"]
@@ -96,13 +96,13 @@ _MISSPELT: Final = tuple(
 
 
 def check_extra_tags(names: Iterable[str]) -> None:
-    """Check that keywords can be meant as tags.
+    """Check that keywords are accepted as tags.
 
     Raises:
-        TypeError: one is an option, or is likely to be meant as one.
+        TypeError: a keyword is an option or resembles one.
     """
     for name in names:
-        advice = advice_for(name)
+        advice = find_advice(name)
         if advice is not None:
             msg = (
                 f"{name}: not accepted as a tag by keyword, {advice}; "
@@ -112,24 +112,24 @@ def check_extra_tags(names: Iterable[str]) -> None:
 
 
 @lru_cache(maxsize=1024)
-def advice_for(name: str) -> str | None:
-    """Return the remedy for a keyword that cannot be meant as a tag, or None if it can."""
+def find_advice(name: str) -> str | None:
+    """Return the remedy for a keyword that is not accepted as a tag, or None if it is accepted."""
     if name in COMMON_TAGS:
         return None
     key = name.lower()
     if key in _ADVICE:
         return _ADVICE[key] if key == name else f"did you mean {key}=? {_ADVICE[key]}"
-    for prefix, advice in _INSTEAD_OF_PREFIX.items():
+    for prefix, advice in _PREFIX_REMEDIES.items():
         if key.startswith(prefix):
             return advice
-    for option in _MISSPELT:
+    for option in _CHECKED_FOR_TYPOS:
         if _is_one_edit(key, option):
             return f"did you mean {option}=? {_ADVICE[option]}"
     return None
 
 
 def _is_one_edit(one: str, other: str) -> bool:
-    """Whether one letter added, removed or replaced, or two neighbours swapped, make one name of the other."""
+    """Return whether one letter added, removed or replaced, or two letters swapped, turns one name into the other."""
     if abs(len(one) - len(other)) > 1:
         return False
     shorter = min(len(one), len(other))
@@ -147,7 +147,7 @@ def joined_tags(tags: Mapping[str, object] | None, extra_tags: Mapping[str, obje
     """Join the tags of a call, passed as a mapping and by keyword.
 
     Raises:
-        TypeError: `tags` is not a mapping, or a keyword cannot be meant as a tag.
+        TypeError: `tags` is not a mapping, or a keyword is not accepted as a tag.
     """
     if extra_tags:
         check_extra_tags(extra_tags)

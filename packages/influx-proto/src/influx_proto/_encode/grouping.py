@@ -1,7 +1,7 @@
-"""Many points of one kind at a time: column by column, which takes half the time of point by point.
+"""Groups of consecutive values of one class, for column-wise encoding.
 
-A run with anything out of the ordinary is given back, to be written point by point: what an error is, and which points
-are passed over, is not decided here.
+Column-wise encoding takes half the time of encoding values one at a time. A group with any value that is not eligible
+for this fast path is yielded value by value instead; only the encoding of single values skips points and raises errors.
 """
 
 from __future__ import annotations
@@ -10,90 +10,90 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
-#: How many points are written at a time: enough that what is done once for all of them does not count, and few enough
-#: that they stay in the processor's caches.
-_LONGEST_RUN: Final = 500
+#: Values in one group: enough to make the fixed costs of a group negligible, and few enough to stay in the caches of
+#: the processor.
+_MAX_GROUP: Final = 500
 
-#: Fewer are faster one by one.
-_SHORTEST_RUN: Final = 8
+#: Smaller groups are faster to encode one value at a time.
+_MIN_GROUP: Final = 8
 
 
 class NotColumnar(Exception):
-    """Raised where values cannot be encoded column by column; they are then encoded one at a time."""
+    """Raised if values cannot be encoded column by column; they are then encoded one at a time."""
 
 
 class EncodedGroup(NamedTuple):
-    """The lines of many points."""
+    """Encoded lines of a group of points."""
 
     data: bytes
     lines: int
     timed: bool
 
 
-#: Gives the lines of many values of one class, and whether all have a time; or None, if they have to be written one by
-#: one.
-Lines: TypeAlias = Callable[[Sequence[Any]], tuple[bytes, bool] | None]
+#: Returns the lines of many values of one class (at least one), and whether all have a timestamp; None if a value is
+#: not eligible for the fast path.
+GroupEncoder: TypeAlias = Callable[[Sequence[Any]], tuple[bytes, bool] | None]
 
 
-def classes_of(values: Sequence[object]) -> set[type]:
-    """Give the classes of values, of which there must be one at least."""
+def collect_classes(values: Sequence[object]) -> set[type]:
+    """Return the classes of values; there must be at least one value."""
     classes = list(map(type, values))
     first = classes[0]
-    # Most often all are of one, and to count them takes less time than to put each into a set.
+    # Usually all values have one class, and counting is faster than adding each class to a set.
     return {first} if classes.count(first) == len(classes) else set(classes)
 
 
-def with_runs(
-    items: Iterable[object], lines_of: Callable[[type], Lines | None], room: Callable[[], int]
+def group_values(
+    items: Iterable[object], find_encoder: Callable[[type], GroupEncoder | None], get_capacity: Callable[[], int]
 ) -> Iterator[object]:
-    """Give the values of an iterable, many points of one class as a run.
+    """Yield the values of an iterable, with consecutive points of one class as an `EncodedGroup`.
 
-    Only what cannot change any more: of an iterable that makes its values as it is read, each is written before the
-    next is asked for, unless it is a tuple. And only where the first is a point, to do no harm to all others.
+    A lazy iterable may modify an object and yield it again, so each value is yielded before the next is requested;
+    only tuples are grouped, since they are immutable. No values are grouped if the first is not a point.
 
     Args:
         items: the values.
-        lines_of: gives what writes many values of a class; None where they are written one by one.
-        room: gives how many lines a run may have now.
+        find_encoder: returns the encoder for groups of a class, or None if its values are encoded one at a time.
+        get_capacity: returns the number of lines that the next group can have.
     """
     if type(items) is list or type(items) is tuple:
-        return _runs_of_known(items, lines_of, room)
+        return _group_sequence(items, find_encoder, get_capacity)
     values = iter(items)
     for first in values:
         rest = chain((first,), values)
-        return _runs_of_read(rest, lines_of, room) if lines_of(type(first)) is not None else rest
+        return _group_tuples(rest, find_encoder, get_capacity) if find_encoder(type(first)) is not None else rest
     return values
 
 
-def _runs_of_known(
-    items: Sequence[object], lines_of: Callable[[type], Lines | None], room: Callable[[], int]
+def _group_sequence(
+    items: Sequence[object], find_encoder: Callable[[type], GroupEncoder | None], get_capacity: Callable[[], int]
 ) -> Iterator[object]:
-    if not items or lines_of(type(items[0])) is None:
+    if not items or find_encoder(type(items[0])) is None:
         yield from items
         return
     at = 0
-    while part := items[at : at + min(_LONGEST_RUN, room())]:
+    while part := items[at : at + min(_MAX_GROUP, get_capacity())]:
         at += len(part)
-        for kind, group in ((type(part[0]), part),) if len(classes_of(part)) == 1 else groupby(part, type):
-            run = list(group)
-            found = lines(run) if len(run) >= _SHORTEST_RUN and (lines := lines_of(kind)) is not None else None
+        for cls, values in ((type(part[0]), part),) if len(collect_classes(part)) == 1 else groupby(part, type):
+            group = list(values)
+            found = encode(group) if len(group) >= _MIN_GROUP and (encode := find_encoder(cls)) is not None else None
             if found is None:
-                yield from run
+                yield from group
             else:
-                yield EncodedGroup(found[0], len(run), found[1])
+                yield EncodedGroup(found[0], len(group), found[1])
 
 
-def _runs_of_read(
-    values: Iterable[object], lines_of: Callable[[type], Lines | None], room: Callable[[], int]
+def _group_tuples(
+    items: Iterable[object], find_encoder: Callable[[type], GroupEncoder | None], get_capacity: Callable[[], int]
 ) -> Iterator[object]:
-    for kind, group in groupby(values, type):
-        lines = lines_of(kind) if issubclass(kind, tuple) else None
-        if lines is None:
-            yield from group
+    for cls, values in groupby(items, type):
+        encode = find_encoder(cls) if issubclass(cls, tuple) else None
+        if encode is None:
+            yield from values
             continue
-        while run := list(islice(group, min(_LONGEST_RUN, room()))):
-            found = lines(run) if len(run) >= _SHORTEST_RUN else None
+        while group := list(islice(values, min(_MAX_GROUP, get_capacity()))):
+            found = encode(group) if len(group) >= _MIN_GROUP else None
             if found is None:
-                yield from run
+                yield from group
             else:
-                yield EncodedGroup(found[0], len(run), found[1])
+                yield EncodedGroup(found[0], len(group), found[1])

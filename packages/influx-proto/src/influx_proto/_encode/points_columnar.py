@@ -1,4 +1,4 @@
-"""Many points at a time, in groups of one shape: the same measurement, keys of tags and keys of fields."""
+"""Column-wise encoding of mappings, grouped by key set: the measurement, the tag keys and the field keys."""
 
 from __future__ import annotations
 
@@ -12,63 +12,62 @@ from .._errors import SerializationError
 from .._line_protocol.escape import SUSPICIOUS
 from .._time import unit
 from .columnar import (
-    FIELDS,
-    TIMES,
+    FIELD_FORMATS,
+    TIME_FORMAT,
     Column,
     LineColumns,
-    integer_times,
-    joined_lines,
-    line_columns,
+    build_integer_time_format,
+    build_line_columns,
+    join_lines,
+    list_lines,
     read_column,
-    separate_lines,
 )
-from .grouping import NotColumnar, classes_of
+from .grouping import NotColumnar, collect_classes
 from .points import PointEncoder
 
-#: Shapes, and of each the series, that are remembered.
-_REMEMBERED_SHAPES: Final = 256
-_REMEMBERED_SERIES: Final = 4096
+#: Cached key sets, and cached series of each.
+_CACHED_KEY_SETS: Final = 256
+_CACHED_SERIES: Final = 4096
 
-#: With fewer points of a shape on average, one by one is faster.
-_SMALLEST_GROUP: Final = 8
+#: If a key set has fewer points on average, they are faster to encode one at a time.
+_MIN_GROUP: Final = 8
 
 _Points: TypeAlias = Sequence[dict[str, Any]]
 
-
-#: What makes a shape: the measurement, the keys of tags, the keys of fields.
-_ShapeKey: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...]]
+#: The measurement, the tag keys and the field keys of a point.
+_KeySet: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 class PointColumns:
-    """Turns runs of mappings to lines.
+    """Encodes groups of mappings.
 
     Args:
-        points: how each of them is written by itself.
-        precision: the unit of times that are bare integers.
+        points: encodes single points.
+        precision: the unit of integer timestamps.
     """
 
     def __init__(self, points: PointEncoder, precision: str) -> None:
         self._points = points
         self._precision = precision
-        self._shapes: BoundedCache[_ShapeKey, Shape] = BoundedCache(_REMEMBERED_SHAPES)
+        self._encoders: BoundedCache[_KeySet, KeySetEncoder] = BoundedCache(_CACHED_KEY_SETS)
 
     def lines(self, points: _Points) -> tuple[bytes, bool] | None:
-        """Give the lines of a run, and whether all have a time; None if it has to be written point by point."""
-        keys = self._shape_keys(points)
-        if keys is None:
+        """Return the lines and whether all have a timestamp; None if a point is not eligible for the fast path."""
+        key_sets = self._find_key_sets(points)
+        if key_sets is None:
             return None
         try:
-            if keys.count(keys[0]) == len(keys):
-                columns, timed = self._columns(keys[0], points)
-                data = None if columns is None else joined_lines(columns)
+            if key_sets.count(key_sets[0]) == len(key_sets):
+                columns, timed = self._build_columns(key_sets[0], points)
+                data = None if columns is None else join_lines(columns)
                 return None if data is None else (data, timed)
-            return self._mixed(keys, points)
+            return self._encode_mixed(key_sets, points)
         except (NotColumnar, SerializationError):
             return None
 
-    def _shape_keys(self, points: _Points) -> list[_ShapeKey] | None:
-        """Give the shape of each point; None if there is one that has to be looked at."""
-        keys = []
+    def _find_key_sets(self, points: _Points) -> list[_KeySet] | None:
+        """Return the key set of each point; None if a point is not eligible for the fast path."""
+        key_sets = []
         for point in points:
             name = point.get("measurement")
             if name is None:
@@ -77,50 +76,51 @@ class PointColumns:
             fields = point.get("fields")
             if type(name) is not str or type(fields) is not dict or not (tags is None or type(tags) is dict):
                 return None
-            keys.append((name, tuple(tags) if tags else (), tuple(fields)))
-        return keys
+            key_sets.append((name, tuple(tags) if tags else (), tuple(fields)))
+        return key_sets
 
-    def _mixed(self, keys: Sequence[_ShapeKey], points: _Points) -> tuple[bytes, bool] | None:
-        groups: dict[_ShapeKey, list[int]] = {}
-        for number, key in enumerate(keys):
-            groups.setdefault(key, []).append(number)
-        if len(groups) * _SMALLEST_GROUP > len(points):
+    def _encode_mixed(self, key_sets: Sequence[_KeySet], points: _Points) -> tuple[bytes, bool] | None:
+        """Encode points with different key sets, in their order."""
+        groups: dict[_KeySet, list[int]] = {}
+        for index, key_set in enumerate(key_sets):
+            groups.setdefault(key_set, []).append(index)
+        if len(groups) * _MIN_GROUP > len(points):
             return None
         lines = [b""] * len(points)
         all_timed = True
-        for key, numbers in groups.items():
-            columns, timed = self._columns(key, [points[number] for number in numbers])
-            found = None if columns is None else separate_lines(columns)
+        for key_set, indexes in groups.items():
+            columns, timed = self._build_columns(key_set, [points[index] for index in indexes])
+            found = None if columns is None else list_lines(columns)
             if found is None:
                 return None
-            for number, line in zip(numbers, found, strict=True):
-                lines[number] = line
+            for index, line in zip(indexes, found, strict=True):
+                lines[index] = line
             all_timed = all_timed and timed
         return b"\n".join(lines), all_timed
 
-    def _columns(self, key: _ShapeKey, points: _Points) -> tuple[LineColumns | None, bool]:
-        """Give the columns of points of one shape, and whether all have a time."""
-        shape = self._shapes.get(key)
-        if shape is None:
-            shape = self._shapes.remember(key, Shape(self._points, *key, self._precision))
+    def _build_columns(self, key_set: _KeySet, points: _Points) -> tuple[LineColumns | None, bool]:
+        """Return the columns of points with one key set, and whether all have a timestamp."""
+        encoder = self._encoders.get(key_set)
+        if encoder is None:
+            encoder = self._encoders.remember(key_set, KeySetEncoder(self._points, *key_set, self._precision))
         times = [point.get("time") for point in points]
-        columns = shape.columns(
-            [tuple(point["tags"].values()) for point in points] if key[1] else None,
+        columns = encoder.build_columns(
+            [tuple(point["tags"].values()) for point in points] if key_set[1] else None,
             zip(*[point["fields"].values() for point in points], strict=True),
             times,
         )
-        return columns, type(None) not in classes_of(times)
+        return columns, type(None) not in collect_classes(times)
 
 
-class Shape:
-    """How points of one shape are written, column by column.
+class KeySetEncoder:
+    """Encodes points with one key set, column by column.
 
     Args:
-        points: how each of them is written by itself.
+        points: encodes single points.
         measurement: the measurement.
-        tags: the keys of the tags.
-        fields: the keys of the fields.
-        precision: the unit of times that are bare integers.
+        tags: the tag keys.
+        fields: the field keys.
+        precision: the unit of integer timestamps.
     """
 
     def __init__(
@@ -128,18 +128,19 @@ class Shape:
     ) -> None:
         self._series = _Series(points, measurement, tags)
         self._fields = [_Field(points, name) for name in fields]
-        self._times = {int: integer_times(unit(precision)), str: TIMES, datetime: TIMES}
-        self._time_text = points.time_text
+        time_format = build_integer_time_format(unit(precision))
+        self._time_formats = {int: time_format, str: TIME_FORMAT, datetime: TIME_FORMAT}
+        self._encode_time = points.encode_time
 
-    def columns(
+    def build_columns(
         self, tags: Sequence[tuple[Any, ...]] | None, fields: Iterable[Sequence[Any]], times: Sequence[Any]
     ) -> LineColumns | None:
-        """Give all that the lines consist of; None if a point has no field.
+        """Return the columns of the lines, or None if a point has no field with a value.
 
         Args:
-            tags: the values of the tags, point by point; None where there are none.
+            tags: the tag values of each point; None if the points have no tags.
             fields: the values of each field.
-            times: the times.
+            times: the timestamps.
 
         Raises:
             NotColumnar: a point cannot be encoded together with the others.
@@ -148,44 +149,44 @@ class Shape:
         if tags is None:
             series = [self._series[()]] * len(times)
         else:
-            # Another type may equal a text, or another type, and be written otherwise.
+            # Values of other types may be equal, but are encoded differently.
             if not {str, type(None)}.issuperset(map(type, chain.from_iterable(tags))):
                 raise NotColumnar
             series = list(map(self._series.__getitem__, tags))
-        columns = [field.texts(values) for field, values in zip(self._fields, fields, strict=True)]
-        timed = classes_of(times) != {type(None)}
-        time = read_column(times, self._times, b" ", self._time_text) if timed else None
-        return line_columns(series, columns, time)
+        columns = [field.encode(values) for field, values in zip(self._fields, fields, strict=True)]
+        timed = collect_classes(times) != {type(None)}
+        time = read_column(times, self._time_formats, b" ", self._encode_time) if timed else None
+        return build_line_columns(series, columns, time)
 
 
 class _Series(BoundedCache[tuple[str | None, ...], bytes]):
-    """Measurement and tags by the values of the tags."""
+    """Cache of encoded series, measurement and tags, by the tag values."""
 
     def __init__(self, points: PointEncoder, measurement: str, keys: Sequence[str]) -> None:
-        super().__init__(_REMEMBERED_SERIES)
+        super().__init__(_CACHED_SERIES)
         self._points = points
         self._measurement = measurement
         self._keys = keys
 
     def __missing__(self, values: tuple[str | None, ...]) -> bytes:
-        series = self._points.make_series(self._measurement, dict(zip(self._keys, values, strict=True)))
-        if SUSPICIOUS in series:  # may hide the end of the line, together with what comes after it
+        series = self._points.encode_series(self._measurement, dict(zip(self._keys, values, strict=True)))
+        if SUSPICIOUS in series:  # together with the bytes after it, it may hide the end of the line
             raise NotColumnar
         return self.remember(values, series)
 
 
 class _Field:
-    """How the values of a field are written."""
+    """Encoder for the values of one field."""
 
     def __init__(self, points: PointEncoder, name: str) -> None:
-        before, self._value_texts = points.fields[name]
+        before, self._encoder = points.fields[name]
         self._before = b"," + before
-        self._at_once = {kind: FIELDS[kind] for kind in self._value_texts.default_type if kind in FIELDS}
+        self._formats = {cls: FIELD_FORMATS[cls] for cls in self._encoder.default_type if cls in FIELD_FORMATS}
 
-    def texts(self, values: Sequence[Any]) -> Column:
-        """Give the texts of values; raises SerializationError where one cannot be written."""
-        return read_column(values, self._at_once, self._before, self._whole)
+    def encode(self, values: Sequence[Any]) -> Column:
+        """Return the encoded values. Raises SerializationError if a value cannot be encoded."""
+        return read_column(values, self._formats, self._before, self._encode_one)
 
-    def _whole(self, value: object) -> bytes:
-        text = self._value_texts[type(value)](value)
-        return b"" if text is None else self._before + text
+    def _encode_one(self, value: object) -> bytes:
+        encoded = self._encoder[type(value)](value)
+        return b"" if encoded is None else self._before + encoded

@@ -1,4 +1,4 @@
-"""Anything that can be written, as line protocol: in one piece or in batches, without a client."""
+"""Public functions that encode line protocol without a client, as one body or in batches."""
 
 from __future__ import annotations
 
@@ -28,38 +28,39 @@ def serialize(
     integers_as_floats: bool = False,
     **extra_tags: object,
 ) -> bytes:
-    """Encode anything that can be written as line protocol.
+    """Encode any supported input as line protocol.
 
     Args:
-        data: `str` or bytes of line protocol, which stay as they are; a mapping with `measurement`, `time`, `tags` and
-            `fields`; a pandas DataFrame, whose index is a DatetimeIndex, each row a point; a pandas Series with such
-            an index, whose name is the field key; a table of polars, pyarrow or anything else with Arrow's C stream,
-            with a column `time` of timestamps, dates or integers; an iterable or generator of these, nested to any
-            depth. Of tables the columns that `tag_columns` names are tags and all others fields; missing cells are
-            omitted.
-        measurement: the measurement of points that name none.
-        precision: the unit of times that are bare integers. The lines have nanoseconds, ready-made ones what they had.
-        tags: tags for all points; a tag of the point takes precedence. Raw line protocol has its own tags: `tags`,
-            `measurement` and `field_types` beside it raise.
+        data: raw line protocol as `str` or bytes, which is not changed; a mapping with `measurement`, `time`, `tags`
+            and `fields`; an object of a `@lineprotocol` class; a pandas DataFrame with a DatetimeIndex, each row a
+            point; a pandas Series with a DatetimeIndex, whose name is the field key; a table of polars, pyarrow or any
+            other library with Arrow's C stream interface, with a column `time` of timestamps, dates or integers; an
+            iterable or generator of these, nested to any depth. In tables, the columns in `tag_columns` are tags, and
+            all others are fields; missing cells are omitted.
+        measurement: the measurement of points without one.
+        precision: the unit of integer timestamps and of the timestamps in raw line protocol. Raw line protocol keeps
+            its precision; all other lines have nanoseconds.
+        tags: tags for all points; a tag of the point takes precedence. Raw line protocol already contains its tags:
+            together with it, `tags`, `measurement` and `field_types` raise `SerializationError`.
         tag_columns: the columns of a DataFrame that are tags: a list, a `pandas.Index` or any other iterable of str.
-        time_column: the column of a DataFrame or table that has the times: timestamps, dates, or integers in
+        time_column: the column of a DataFrame or table with the timestamps: timestamps, dates, or integers in
             `precision`. None for the index of a pandas DataFrame and the column `time` of a table.
-        object_columns: how the cells of a DataFrame's object columns are written: `str` for their text, `infer` for
-            each by its own type, which has to be one in a column.
-        unsigned: whether the server stores unsigned integers, and such values may be written as `5u`.
-        nonfinite: what is done with infinite floats: `raise`, or `omit` them like missing values.
-        field_types: the type of single fields: `{"temperature": "float"}` writes 21 as `21.0`. One of `float`,
+        object_columns: how the cells of a DataFrame's object columns are encoded: `str` converts each to str, `infer`
+            uses its type, which must be the same in the whole column.
+        unsigned: whether the server supports unsigned integers, so that they can be encoded as `5u`.
+        nonfinite: how infinite floats are handled: `raise` an error, or `omit` them like missing values.
+        field_types: type overrides by field key: `{"temperature": "float"}` encodes 21 as `21.0`. One of `float`,
             `integer`, `unsigned`, `string`, `boolean`.
-        integers_as_floats: write all integers as floats.
+        integers_as_floats: encode all integers as floats.
         extra_tags: more tags for all points, by keyword; `tags` also accepts the names of options.
 
     Returns:
-        The lines, with an LF between them; nothing where there are none.
+        The lines, separated by LFs; b"" without lines.
 
     Raises:
-        SerializationError: a point cannot be written as it is; says which and why.
-        ValueError: an argument is not what it must be.
-        TypeError: a keyword cannot be meant as a tag.
+        SerializationError: a point cannot be encoded; the message names the point and the reason.
+        ValueError: an argument is invalid.
+        TypeError: a keyword is not accepted as a tag.
     """
     from .encoder import Encoder  # noqa: PLC0415 - slow to import
 
@@ -77,8 +78,8 @@ def serialize(
     batches = list(encoder.encode(data))
     if len(batches) > 1:
         msg = (
-            f"the ready-made lines are in precision {wire_precision(precision)!r} and the points in 'ns', and times in "
-            "one body have one precision; serialize_batches keeps them apart"
+            f"precision: raw line protocol in {wire_precision(precision)!r} and points in 'ns' cannot share one body; "
+            "use serialize_batches"
         )
         raise SerializationError(msg)
     return batches[0].data if batches else b""
@@ -101,18 +102,18 @@ def serialize_batches(
     integers_as_floats: bool = False,
     **extra_tags: object,
 ) -> Iterator[bytes]:
-    """Encode anything that can be written as line protocol, in pieces that a server takes, while it is being read.
+    """Encode any supported input as batches of line protocol, lazily.
 
     Args:
-        data: as for `serialize`. Iterables are read as the batches are taken, so they need not end.
+        data: as for `serialize`. Iterables are read lazily and can be infinite.
         measurement: as for `serialize`.
         precision: as for `serialize`.
         tags: as for `serialize`.
         tag_columns: as for `serialize`.
         time_column: as for `serialize`.
         object_columns: as for `serialize`.
-        max_lines: lines in one batch at the most; None for no limit.
-        max_bytes: bytes in one batch at the most, unless a single line is longer; None for no limit.
+        max_lines: maximum number of lines in a batch; None for no limit.
+        max_bytes: maximum size of a batch in bytes; only a longer single line exceeds it. None for no limit.
         unsigned: as for `serialize`.
         nonfinite: as for `serialize`.
         field_types: as for `serialize`.
@@ -120,13 +121,14 @@ def serialize_batches(
         extra_tags: more tags for all points, by keyword; `tags` also accepts the names of options.
 
     Returns:
-        The batches; each has lines of one precision, `ns` for points and the caller's for ready-made lines.
+        An iterator of batches. All lines of a batch have the same precision: `precision` for raw line protocol, and
+            `ns` for all other lines.
 
     Raises:
-        SerializationError: a point cannot be written as it is; says which and why. Batches that were given before are
-            whole.
-        ValueError: an argument is not what it must be.
-        TypeError: a keyword cannot be meant as a tag.
+        SerializationError: a point cannot be encoded; the message names the point and the reason. Batches yielded
+            before are complete.
+        ValueError: an argument is invalid.
+        TypeError: a keyword is not accepted as a tag.
     """
     from .encoder import Encoder  # noqa: PLC0415 - slow to import
 

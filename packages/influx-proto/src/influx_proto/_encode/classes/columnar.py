@@ -10,8 +10,17 @@ from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
 from ..._line_protocol.escape import SUSPICIOUS, string_value
 from ..._time import unit
-from ..columnar import FIELDS, TIMES, Column, ColumnFormat, integer_times, joined_lines, line_columns, read_column
-from ..grouping import NotColumnar, classes_of
+from ..columnar import (
+    FIELD_FORMATS,
+    TIME_FORMAT,
+    Column,
+    ColumnFormat,
+    build_integer_time_format,
+    build_line_columns,
+    join_lines,
+    read_column,
+)
+from ..grouping import NotColumnar, collect_classes
 from .codegen import compile_columns
 from .plan import FIELD_TYPES, Fragment, Plan
 from .schema import PLAIN, Attribute, Kind
@@ -50,15 +59,15 @@ class ClassColumns:
         series = self._series.encode([values[self._index[name]] for name in self._series.names], len(objects))
         fields = [field.encode(values[self._index[field.name]]) for field in self._fields]
         if not fields:
-            fields = [Column([b""] * len(objects), (self._placeholder, b""), longest=0)]
+            fields = [Column([b""] * len(objects), (self._placeholder, b""), max_length=0)]
         time = None
         timed = False
         if self._time is not None:
             times = values[self._index[self._time.name]]
             time = self._time.encode(times)
-            timed = time.around is not None or None not in times
-        line = line_columns(series, fields, time)
-        data = None if line is None else joined_lines(line)
+            timed = time.affixes is not None or None not in times
+        line = build_line_columns(series, fields, time)
+        data = None if line is None else join_lines(line)
         return None if data is None else (data, timed)
 
 
@@ -83,7 +92,7 @@ class _Series(BoundedCache[tuple[Any, ...], bytes]):
         if not columns:
             return [self[()]] * count
         for values, kinds in zip(columns, self._kinds, strict=True):
-            if not kinds >= classes_of(values):
+            if not kinds >= collect_classes(values):
                 raise NotColumnar
         return list(map(self.__getitem__, zip(*columns, strict=True)))
 
@@ -119,11 +128,11 @@ def _formats(plan: Plan, attribute: Attribute) -> Mapping[type, ColumnFormat]:
                 return {}
             return {attribute.enum: ColumnFormat(_encode_names)}
         case Kind.TIMEINT:
-            return {int: integer_times(unit(plan.precision))}
+            return {int: build_integer_time_format(unit(plan.precision))}
         case Kind.TIMEDT | Kind.TIMESTR:
-            return {PLAIN[attribute.kind]: TIMES}
+            return {PLAIN[attribute.kind]: TIME_FORMAT}
         case kind:
-            return {PLAIN[kind]: FIELDS[PLAIN[kind]]}
+            return {PLAIN[kind]: FIELD_FORMATS[PLAIN[kind]]}
 
 
 def _encode_names(members: Sequence[Enum]) -> list[bytes]:

@@ -16,7 +16,7 @@ from ..._errors import SchemaError, SerializationError
 from ..._line_protocol.options import FieldOptions
 from ..._line_protocol.values import TagValueEncoder
 from ..._repr import short_repr
-from ..grouping import Lines
+from ..grouping import GroupEncoder
 from .codegen import compile_line
 from .columnar import ClassColumns
 from .plan import Options, Plan
@@ -136,7 +136,7 @@ class ObjectEncoder:
     line: Callable[[Any], bytes | None]
     #: Returns the lines of many objects (at least one), and whether all have a timestamp; None if an object is not
     #: eligible for the fast path.
-    lines: Lines
+    lines: GroupEncoder
     #: Returns the timestamp of an object, or None.
     time: Callable[[Any], object]
     #: The error message for an object without a field.

@@ -26,10 +26,10 @@ from ..._line_protocol.options import FieldOptions, FieldType, ObjectColumns
 from ..._line_protocol.values import FieldValueEncoder
 from ..._repr import short_repr
 from ..._time import FIRST, LAST, to_rfc3339
-from ..columnar import joined_lines
+from ..columnar import join_lines
 from ..grouping import NotColumnar
 from ..points import PointEncoder
-from ..points_columnar import Shape
+from ..points_columnar import KeySetEncoder
 from .model import Codes, Column, Reader, Slice, Table
 from .size import bounded
 
@@ -190,7 +190,7 @@ class _Rows:
         self._fields = fields
         self._tag_names = [names[at] for at in tags]
         self._field_names = [names[at] for at in fields]
-        self._shape: Shape | None = None
+        self._shape: KeySetEncoder | None = None
         #: What writes slices column by column; False before it has been looked for.
         self._column_lines: ColumnLines | Literal[False] | None = False
 
@@ -230,11 +230,11 @@ class _Rows:
         tags = list(zip(*[cells[at] for at in self._tags], strict=True)) if self._tags else None
         try:
             if self._shape is None:
-                self._shape = Shape(encoder, self._measurement, self._tag_names, self._field_names, "ns")
-            found = self._shape.columns(tags, [cells[at] for at in self._fields], times)
+                self._shape = KeySetEncoder(encoder, self._measurement, self._tag_names, self._field_names, "ns")
+            found = self._shape.build_columns(tags, [cells[at] for at in self._fields], times)
         except (NotColumnar, SerializationError):
             return None
-        return None if found is None else joined_lines(found)
+        return None if found is None else join_lines(found)
 
     def points(self, times: Sequence[Any], cells: Sequence[Sequence[Any]]) -> Iterator[Mapping[str, Any]]:
         """Give the rows of a slice as points."""

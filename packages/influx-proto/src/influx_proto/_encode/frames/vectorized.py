@@ -259,7 +259,7 @@ class ColumnLines(ABC):
     ) -> None:
         self._points = points
         self._tags = tags
-        self._name, self._keys = points.shape((measurement, *tags))
+        self._name, self._keys = points.find_template((measurement, *tags))
         if SUSPICIOUS in self._name + b"".join(before + without for _, before, without in self._keys):
             raise NotColumnar
         self._fields = [(at, *points.fields[name]) for name, at in fields.items()]
@@ -319,7 +319,7 @@ class ColumnLines(ABC):
 
     def _tag_texts(self, values: Iterable[Any], before: bytes, without: bytes) -> list[bytes]:
         """Give what stands in a line for each of some values of a tag."""
-        texts = [self._points.tag_text(value) for value in values]
+        texts = [self._points.encode_tag(value) for value in values]
         if any(text is not None and SUSPICIOUS in text for text in texts):
             raise NotColumnar
         return [without if text is None else before + text for text in texts]
