@@ -92,20 +92,20 @@ def test_integer_times_have_the_precision_of_the_write(
 
 
 @pytest.mark.parametrize("rows", [2, 200])
-def test_times_in_another_column(way: Callable[[Any], Any], rows: int) -> None:
+def test_times_in_another_column(table_form: Callable[[Any], Any], rows: int) -> None:
     data = pa.table({
         "when": pa.array(range(rows), pa.timestamp("s")),
         "time of day": ["noon"] * rows,
         "v": range(rows),
     })
     lines = [b"m,time\\ of\\ day=noon v=%di %d" % (row, row * 10**9) for row in range(rows)]
-    assert serialize(way(data), "m", time_column="when", tag_columns=["time of day"]) == b"\n".join(lines)
+    assert serialize(table_form(data), "m", time_column="when", tag_columns=["time of day"]) == b"\n".join(lines)
     with pytest.raises(SerializationError, match=r"'m': there is no column 'time' among 'when', .*; pass time_column="):
-        serialize(way(data), "m")
+        serialize(table_form(data), "m")
     with pytest.raises(SerializationError, match="'m': column 'v': it must have timestamps, dates or integers, not "):
-        serialize(way(data.set_column(2, "v", pa.array([0.5] * rows))), "m", time_column="v")
+        serialize(table_form(data.set_column(2, "v", pa.array([0.5] * rows))), "m", time_column="v")
     with pytest.raises(SerializationError, match="cannot be called 'time'"):
-        serialize(way(data.rename_columns(["when", "time", "v"])), "m", time_column="when")
+        serialize(table_form(data.rename_columns(["when", "time", "v"])), "m", time_column="when")
 
 
 def test_dates(table_form: Callable[[Any], Any]) -> None:
@@ -154,12 +154,12 @@ BINARY = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.str
 @pytest.mark.parametrize("rows", [2, 99, 100, 2500])
 @pytest.mark.parametrize("kind", [*BINARY, "dictionary"])
 @pytest.mark.parametrize("tags", [[], ["s"]])
-def test_text_that_is_not_utf8(way: Callable[[Any], Any], kind: Any, tags: list[str], rows: int) -> None:
+def test_text_that_is_not_utf8(table_form: Callable[[Any], Any], kind: Any, tags: list[str], rows: int) -> None:
     if kind == "dictionary":
         column = pa.DictionaryArray.from_arrays(pa.array([0] * (rows - 1) + [1], pa.int32()), damaged(2))
     else:
         column = damaged(rows, kind)
-    data = way(pa.table({"time": range(rows), "s": column, "v": range(rows)}))
+    data = table_form(pa.table({"time": range(rows), "s": column, "v": range(rows)}))
     with pytest.raises(SerializationError) as caught:
         serialize(data, "m", tag_columns=tags)
     place = "tag" if tags else "field"
@@ -191,11 +191,11 @@ def test_a_code_without_a_cell(rows: int) -> None:
         serialize(pa.table({"time": range(rows), "s": codes}), "m")
 
 
-def test_a_column_name_that_is_not_utf8(way: Callable[[Any], Any]) -> None:
+def test_a_column_name_that_is_not_utf8(table_form: Callable[[Any], Any]) -> None:
     schema = pa.schema([pa.field("time", pa.int64()), pa.field(b"\xff", pa.int64())])
     data = pa.table([[1], [1]], schema=schema)
     try:
-        data = way(data)
+        data = table_form(data)
     except UnicodeDecodeError:  # polars does not make such a frame
         return
     with pytest.raises(SerializationError, match=r"column name b'\\xff' is not valid UTF-8|no table that polars"):
@@ -217,12 +217,12 @@ def test_a_column_name_that_is_not_utf8(way: Callable[[Any], Any]) -> None:
     ],
 )
 def test_times_that_influxdb_does_not_store(
-    way: Callable[[Any], Any], kind: Any, last: int, ns: int, rows: int
+    table_form: Callable[[Any], Any], kind: Any, last: int, ns: int, rows: int
 ) -> None:
     width = {4: pa.int32(), 8: pa.uint64() if last >= 2**63 else pa.int64()}[kind.bit_width // 8]
     times = pa.array([0] * (rows - 1) + [last], width).view(kind)
     with pytest.raises(SerializationError, match=rf"^row {rows - 1}: measurement 'm': the time {last * ns} is outside"):
-        serialize(way(table(times, v=range(rows))), "m")
+        serialize(table_form(table(times, v=range(rows))), "m")
 
 
 def test_a_type_that_polars_does_not_import(monkeypatch: pytest.MonkeyPatch) -> None:

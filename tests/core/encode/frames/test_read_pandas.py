@@ -531,7 +531,7 @@ def test_a_series_of_objects_and_of_a_subclass() -> None:
     assert serialize(Mine([1, 2], index=times, name="v"), "m") == b"m v=1i 1\nm v=2i 2"
     cells = pd.Series([1, "a"], dtype=object, index=times, name="v")
     assert serialize(cells, "m") == b'm v="1" 1\nm v="a" 2'
-    with pytest.raises(SerializationError, match=r"^row 1 \(1970.*field 'v': 'a' would be of type string"):
+    with pytest.raises(SerializationError, match=r"^row 1 \(1970.*field 'v': 'a' has type string"):
         inferred(cells)
 
 
