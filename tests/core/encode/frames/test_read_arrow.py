@@ -57,10 +57,14 @@ TABLE_FORMS: dict[str, tuple[Callable[[Any], Any], bool]] = {
 def table_form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
     build, has_pyarrow = TABLE_FORMS[request.param]
     if not has_pyarrow:
-        monkeypatch.setitem(sys.modules, "pyarrow", None)  # makes importing it fail
-        # The core may have imported it already.
-        monkeypatch.setitem(sys.modules, "influx_proto._encode.frames.vectorized_arrow", None)
+        hide_pyarrow(monkeypatch)
     return build
+
+
+def hide_pyarrow(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(sys.modules, "pyarrow", None)  # makes importing it fail
+    # The core may have imported it already.
+    patch.setitem(sys.modules, "influx_proto._encode.frames.vectorized_arrow", None)
 
 
 def table(time: Any = None, /, **columns: Any) -> Any:
@@ -481,11 +485,13 @@ def tables(draw: st.DrawFn) -> tuple[Any, list[dict[str, Any]]]:
 
 
 @given(case=tables())
-# The fixture only determines the form of the table.
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_same_bytes_as_mappings(table_form: Callable[[Any], Any], case: tuple[Any, list[dict[str, Any]]]) -> None:
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_same_bytes_as_mappings(case: tuple[Any, list[dict[str, Any]]]) -> None:
     data, rows = case
     tag_columns = [name for name in data.column_names if name.startswith("tags")]
-    assert serialize(table_form(data), "m", tag_columns=tag_columns, unsigned=True) == serialize(
-        iter(rows), unsigned=True
-    )
+    expected = serialize(iter(rows), unsigned=True)
+    for build, has_pyarrow in TABLE_FORMS.values():
+        with pytest.MonkeyPatch.context() as patch:
+            if not has_pyarrow:
+                hide_pyarrow(patch)
+            assert serialize(build(data), "m", tag_columns=tag_columns, unsigned=True) == expected
