@@ -218,7 +218,7 @@ def test_sync_writer_accepts_lines_only_in_its_block(influxd: Server, database: 
             writer.write("m n=1 1")
         with writer:
             writer.write("m n=1 1")
-            with pytest.raises(RuntimeError, match="entered already"):
+            with pytest.raises(RuntimeError, match="already entered"):
                 writer.__enter__()
         for use in (writer.__enter__, lambda: writer.write("m n=2 2")):
             with pytest.raises(RuntimeError, match="closed"):
@@ -237,7 +237,7 @@ def test_async_writer_accepts_lines_only_in_its_block(
                 await writer.write("m n=1 1")
             async with writer:
                 await writer.write("m n=1 1")
-                with pytest.raises(RuntimeError, match="entered already"):
+                with pytest.raises(RuntimeError, match="already entered"):
                     await writer.__aenter__()
             with pytest.raises(RuntimeError, match="closed"):
                 await writer.__aenter__()
@@ -359,7 +359,7 @@ def test_log_handler_that_uses_the_writer(max_pending: int) -> None:
         bodies = b"\n".join(request.body for request in server.requests)
     # Waiting for room in the thread that makes room would deadlock.
     assert [type(error) for error in handler.errors] == ([] if max_pending == 100 else [BufferFullError])
-    assert (b"takes no lines" in bodies) is (max_pending == 100)
+    assert (b"are failing" in bodies) is (max_pending == 100)
 
 
 def test_callback_that_flushes() -> None:
@@ -402,9 +402,9 @@ def test_forked_child_cannot_use_the_writer(influxd: Server, database: str, tmp_
             writer.write(LINES)
 
             def child() -> None:
-                with pytest.raises(RuntimeError, match="of which this is a fork; create one in each process"):
+                with pytest.raises(RuntimeError, match="before a fork; create one in each process"):
                     writer.write(LINES)
-                with pytest.raises(RuntimeError, match="of which this is a fork"):
+                with pytest.raises(RuntimeError, match="before a fork"):
                     writer.flush()
                 writer.__exit__(None, None, None)
 
@@ -427,7 +427,7 @@ def test_async_writer_in_a_forked_child(influxd: Server, database: str, tmp_path
 
                 def child() -> None:
                     for coroutine in (writer.write(LINES), writer.flush()):
-                        with pytest.raises(RuntimeError, match="of which this is a fork"):
+                        with pytest.raises(RuntimeError, match="before a fork"):
                             coroutine.send(None)
                     with pytest.raises(StopIteration):
                         writer.__aexit__(None, None, None).send(None)

@@ -336,7 +336,7 @@ def test_completed_file_that_was_not_deleted_yet(influxd: Server, database: str,
             writer.write(LINES)
     [segment] = tmp_path.glob("*.spool")
     data = segment.read_bytes()
-    segment.write_bytes(data + mark_record(read_segment(data).kept[-1].number + 1))
+    segment.write_bytes(data + mark_record(read_segment(data).batches[-1].number + 1))
     with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
         with client.batch_writer(spool=Spool(tmp_path)) as writer:
             assert writer.pending == 0

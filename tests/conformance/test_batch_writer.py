@@ -421,14 +421,14 @@ def test_permanently_rejected_lines_are_returned_as_undelivered(driver: Driver, 
 def test_undelivered_lines_are_bounded(driver: Driver, influxd: Server, caplog: pytest.LogCaptureFixture) -> None:
     with driver.client(influxd.url, database="nowhere", retry=SOON) as client, pytest.raises(UndeliveredError):
         with client.batch_writer(max_lines=10, max_pending=100) as writer:
-            with pytest.raises(BufferFullError, match=r"100 lines \(\d+ bytes\) were handed back.* database not found"):
+            with pytest.raises(BufferFullError, match=r"100 lines \(\d+ bytes\) are undelivered.*database not found"):
                 for n in range(1000):
                     writer.write(f"m n={n} {n}")
                     wait_until(lambda: writer.pending < 10)
             assert sum(some.lines for some in writer.undelivered) == 100
             writer.undelivered.clear()
             writer.write("m n=1 1")
-    assert "which are handed back: database not found" in caplog.text
+    assert "returned as undelivered: database not found" in caplog.text
 
 
 def test_oldest_undelivered_lines_are_dropped(driver: Driver, influxd: Server) -> None:
@@ -584,7 +584,7 @@ def test_bytes_that_fill_the_buffer_raise(connect: Callable[..., Any]) -> None:
         with pytest.raises(UndeliveredError, match=r"^10 lines"):
             with client.batch_writer(max_pending_bytes=10_000, when_full="raise", exit_timeout=0) as writer:
                 writer.write(long_lines(10))
-                with pytest.raises(BufferFullError, match=r"keeps 10 lines \(\d+ bytes\), and has no room for 1 more"):
+                with pytest.raises(BufferFullError, match=r"keeps 10 lines \(\d+ bytes\) and has no room for 1 more"):
                     writer.write("m n=1 1")
                 assert writer.pending == 10
 
@@ -607,10 +607,10 @@ def test_bytes_that_fill_the_buffer_drop_the_oldest(connect: Callable[..., Any])
     assert sum(lines.lines for lines in caught.value.undelivered) <= 10
 
 
-def test_bytes_that_are_handed_back_do_not_pile_up(driver: Driver, influxd: Server) -> None:
+def test_undelivered_bytes_are_bounded(driver: Driver, influxd: Server) -> None:
     with driver.client(influxd.url, database="nowhere", retry=SOON) as client, pytest.raises(UndeliveredError):
         with client.batch_writer(max_lines=1, max_pending_bytes=10_000) as writer:
-            with pytest.raises(BufferFullError, match=r"11 lines \(10\d+ bytes\) were handed back"):
+            with pytest.raises(BufferFullError, match=r"11 lines \(10\d+ bytes\) are undelivered"):
                 for line in long_lines(100):
                     writer.write(line)
                     wait_until(lambda: not writer.pending)

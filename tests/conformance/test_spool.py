@@ -22,7 +22,7 @@ from influx_proto import (
     TransportError,
     UndeliveredError,
 )
-from influx_proto._batch.spool.format import HEADER, encode_target, lines_record, name_of
+from influx_proto._batch.spool.format import HEADER, encode_target, lines_record, segment_name
 from influx_proto._encode.batch import Batch
 
 from tests.conformance.drivers import Driver, run_concurrently
@@ -364,7 +364,7 @@ def test_incomplete_lines_of_an_earlier_version(client: Any, database: str, fold
         for n, data in enumerate([*kept, line(5).encode()])
     ]
     folder.mkdir(parents=True)
-    (folder / name_of(1)).write_bytes(HEADER + b"".join(records))
+    (folder / segment_name(1)).write_bytes(HEADER + b"".join(records))
     with pytest.raises(PartialWriteError) as caught:
         deliver(client, folder)
     assert [one.line for one in caught.value.rejected] == ['m s="cut 1', "m,path=C:\\", 'm s="x']
@@ -399,10 +399,10 @@ def test_truncated_last_record(
     [segment] = segments(folder)
     segment.write_bytes(segment.read_bytes()[:-3])
     leave_lines(connect, folder, line(4), database=database)
-    assert [one.levelno for one in caplog.records if "not whole" in one.message] == [logging.WARNING]
+    assert [one.levelno for one in caplog.records if "truncated record" in one.message] == [logging.WARNING]
     caplog.clear()
     deliver(client, folder)
-    assert not [one for one in caplog.records if "not whole" in one.message or "damaged" in one.message]
+    assert not [one for one in caplog.records if "truncated record" in one.message or "damaged" in one.message]
     assert stored(client) == [1, 2, 4]
     assert segments(folder) == []
 
@@ -443,7 +443,7 @@ def test_file_of_a_later_version_is_kept(client: Any, folder: Path) -> None:
     data += crc32(data).to_bytes(4) + b"unknown"
     later.write_bytes(data)
     for _ in range(2):
-        with pytest.raises(SpoolError, match=r"spool is of version 2"):
+        with pytest.raises(SpoolError, match=r"spool has version 2 "):
             deliver(client, folder)
     assert later.read_bytes() == data
 

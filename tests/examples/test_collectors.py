@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OFTEN = ("--every", "0.02")
-AWAY, BACK = "takes no lines", "takes lines again"
+FAILING, RECOVERED = "are failing", "recovered"
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_collector_asyncio_survives_a_server_crash(server: Influxd, tmp_path: Pa
     with start_example("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
         program.wait_until(lambda: samples(server))
         server.kill()
-        program.wait_until(lambda: AWAY in program.err)
+        program.wait_until(lambda: FAILING in program.err)
         server.start()
-        program.wait_until(lambda: BACK in program.err)
+        program.wait_until(lambda: RECOVERED in program.err)
         taken = printed_number(r"^(\d+) samples taken", program.wait_for_exit(signal.SIGTERM))
     assert samples(server) == list(range(taken))
     assert not (tmp_path / "undelivered.lp").exists()
@@ -61,15 +61,15 @@ def test_collector_asyncio_keeps_undelivered_lines(server: Influxd, tmp_path: Pa
     with start_example("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
         program.wait_until(lambda: samples(server))
         server.kill()
-        program.wait_until(lambda: AWAY in program.err)
+        program.wait_until(lambda: FAILING in program.err)
         first = printed_number(r"^(\d+) samples taken", program.wait_for_exit(signal.SIGINT))
     assert f"saved in {kept.name}" in program.err
     assert kept.stat().st_size
 
     with start_example("collector_asyncio", *OFTEN, url=server.url, database="d", folder=tmp_path) as program:
-        program.wait_until(lambda: AWAY in program.err)
+        program.wait_until(lambda: FAILING in program.err)
         server.start()
-        program.wait_until(lambda: BACK in program.err)
+        program.wait_until(lambda: RECOVERED in program.err)
         second = printed_number(r"^(\d+) samples taken", program.wait_for_exit(signal.SIGTERM))
     assert "collecting samples until the server is reachable" in program.err
     assert samples(server) == [*range(first), *range(second)]
@@ -115,7 +115,7 @@ def test_collector_trio_survives_a_kill_during_an_outage(server: Influxd, tmp_pa
     with start_example("collector_trio", "--seconds", "100", url=server.url, database="d", folder=tmp_path) as program:
         program.wait_until(lambda: memory_points(server))
         server.kill()
-        program.wait_until(lambda: AWAY in program.err)
+        program.wait_until(lambda: FAILING in program.err)
         lines = printed_number(r"(\d+) are pending", program.err)
         program.process.kill()
     server.start()

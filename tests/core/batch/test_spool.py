@@ -15,11 +15,11 @@ from influx_proto._batch.spool.format import (
     UnknownVersion,
     encode_target,
     lines_record,
+    lines_record_size,
     mark_record,
-    name_of,
-    number_of,
     read_segment,
-    size_of_lines,
+    segment_name,
+    segment_number,
 )
 from influx_proto._batch.spool.segments import Segment, SegmentIndex
 from influx_proto._encode.batch import Batch
@@ -36,9 +36,9 @@ KEPT = st.builds(
 
 
 def record(kept: SpooledBatch) -> bytes:
-    place = encode_target(kept.target, kept.batch.precision)
-    data = lines_record(kept.number, place, kept.batch)
-    assert len(data) == size_of_lines(place, kept.batch)
+    encoded_target = encode_target(kept.target, kept.batch.precision)
+    data = lines_record(kept.number, encoded_target, kept.batch)
+    assert len(data) == lines_record_size(encoded_target, kept.batch)
     return data
 
 
@@ -46,9 +46,9 @@ def record(kept: SpooledBatch) -> bytes:
 def test_round_trip(written: list[Any]) -> None:
     data = HEADER + b"".join(record(one) if isinstance(one, SpooledBatch) else mark_record(one) for one in written)
     reading = read_segment(data)
-    assert reading.kept == [one for one in written if isinstance(one, SpooledBatch)]
+    assert reading.batches == [one for one in written if isinstance(one, SpooledBatch)]
     assert reading.mark == max((one for one in written if isinstance(one, int)), default=0)
-    assert (reading.whole, reading.damages) == (len(data), [])
+    assert (reading.complete_bytes, reading.damaged_offsets) == (len(data), [])
 
 
 SMALL = [
@@ -66,8 +66,8 @@ def test_every_truncation() -> None:
     for size in range(len(DATA) + 1):
         end, kept = max(((end, kept) for end, kept in ENDS if end <= size), default=(0, 0))
         reading = read_segment(DATA[:size])
-        assert reading.kept == SMALL[:kept]
-        assert (reading.whole, reading.damages) == (end, [])
+        assert reading.batches == SMALL[:kept]
+        assert (reading.complete_bytes, reading.damaged_offsets) == (end, [])
 
 
 @pytest.mark.parametrize("change", [0x01, 0x80, 0xFF])
@@ -78,12 +78,12 @@ def test_every_damaged_byte(change: int) -> None:
         damaged[at] ^= change
         reading = read_segment(bytes(damaged))
         before = max((kept for end, kept in ENDS if end <= at), default=0)
-        assert reading.damages or reading.whole < len(DATA)
-        assert all(kept in SMALL for kept in reading.kept)
-        assert reading.kept[:before] == SMALL[:before]
+        assert reading.damaged_offsets or reading.complete_bytes < len(DATA)
+        assert all(kept in SMALL for kept in reading.batches)
+        assert reading.batches[:before] == SMALL[:before]
         begin = max((end for end, _ in ENDS if end <= at), default=0)
         if not begin <= at < begin + 12 or not begin:
-            assert len(reading.kept) >= len(SMALL) - 1
+            assert len(reading.batches) >= len(SMALL) - 1
 
 
 def test_other_versions_and_files() -> None:
@@ -92,21 +92,22 @@ def test_other_versions_and_files() -> None:
         read_segment(later + crc32(later).to_bytes(4) + DATA[len(HEADER) :])
     for data in (b"something else", b"x" * 100, b"\0" * 100):
         reading = read_segment(data)
-        assert reading.kept == []
-        assert reading.damages
+        assert reading.batches == []
+        assert reading.damaged_offsets
 
 
 @given(st.binary(max_size=200))
 def test_garbage_at_the_end(garbage: bytes) -> None:
     reading = read_segment(DATA + garbage)
-    assert reading.kept == SMALL
+    assert reading.batches == SMALL
 
 
 def test_names() -> None:
-    assert number_of(name_of(7)) == 7
-    assert number_of(name_of(7) + ".damaged") == 7
-    assert sorted(map(name_of, (2, 10, 1))) == [name_of(1), name_of(2), name_of(10)]
-    assert [number_of(name) for name in ("lock", "7.spool", name_of(7) + "x", "x" + name_of(7))] == [None] * 4
+    assert segment_number(segment_name(7)) == 7
+    assert segment_number(segment_name(7) + ".damaged") == 7
+    assert sorted(map(segment_name, (2, 10, 1))) == [segment_name(1), segment_name(2), segment_name(10)]
+    others = ("lock", "7.spool", segment_name(7) + "x", "x" + segment_name(7))
+    assert [segment_number(name) for name in others] == [None] * 4
 
 
 @pytest.mark.parametrize(
@@ -125,21 +126,21 @@ def test_invalid_options(wrong: Any, name: str, error: type[Exception]) -> None:
 
 def keep(ledger: SegmentIndex, size: int = 100) -> int:
     number = ledger.next_number
-    plan = ledger.write(b"x" * size, number)
-    ledger.written(plan)
+    plan = ledger.plan_append(b"x" * size, number)
+    ledger.commit_append(plan)
     return number
 
 
 def clean_up(ledger: SegmentIndex) -> tuple[list[int], int | None]:
     """Delete completed segments; return the deleted ones and the value of the mark."""
-    plan = ledger.cleanup()
+    plan = ledger.plan_cleanup()
     if plan is None:
         return [], None
-    for _ in plan.over:
-        ledger.deleted()
+    for _ in plan.obsolete:
+        ledger.remove_oldest()
     if plan.mark is not None:
-        ledger.marked(plan.mark, plan.before)
-    return [segment.number for segment in plan.over], None if plan.mark is None else plan.before
+        ledger.commit_mark(plan.mark, plan.completed_before)
+    return [segment.number for segment in plan.obsolete], None if plan.mark is None else plan.completed_before
 
 
 def test_segments_are_deleted_in_order() -> None:
@@ -185,12 +186,12 @@ def test_room() -> None:
 def test_segment_with_a_failed_rollback_is_not_appended_to() -> None:
     ledger = SegmentIndex(10_000, 1000)
     keep(ledger)
-    ledger.broken(ledger.write(b"x", 1))
+    ledger.note_failed_append(ledger.plan_append(b"x", 1))
     keep(ledger)
-    ledger.broken(SegmentIndex(1, 1).write(b"x", 1))
+    ledger.note_failed_append(SegmentIndex(1, 1).plan_append(b"x", 1))
     assert [segment.number for segment in ledger.segments] == [0, 1]
     other = SegmentIndex(10_000, 1000)
-    other.broken(other.write(b"x", 0))
+    other.note_failed_append(other.plan_append(b"x", 0))
     keep(other)
     assert [segment.number for segment in other.segments] == [1]
 
@@ -198,7 +199,7 @@ def test_segment_with_a_failed_rollback_is_not_appended_to() -> None:
 def test_segments_of_an_earlier_process() -> None:
     """A segment from an earlier process is never appended to, and is deleted like a new one."""
     ledger = SegmentIndex(10_000, 1000, next_segment=9)
-    ledger.found([Segment(7, 100, last=3), Segment(8, 100, last=5)], [3, 5], 3)
+    ledger.restore([Segment(7, 100, last_record=3), Segment(8, 100, last_record=5)], [3, 5], 3)
     assert keep(ledger) == 6
     assert [segment.number for segment in ledger.segments] == [7, 8, 9]
     ledger.mark_completed([5])
@@ -209,39 +210,41 @@ def test_segments_of_an_earlier_process() -> None:
 
 def test_completed_segments_of_an_earlier_process() -> None:
     ledger = SegmentIndex(10_000, 1000, next_segment=9)
-    ledger.found([Segment(7, 100, last=3), Segment(8, 100)], [], 4)
+    ledger.restore([Segment(7, 100, last_record=3), Segment(8, 100)], [], 4)
     assert clean_up(ledger) == ([7, 8], None)
 
 
 @given(
-    st.lists(st.one_of(st.tuples(st.just("keep"), st.integers(1, 300)), st.tuples(st.just("settle"), st.integers(0))))
+    st.lists(
+        st.one_of(st.tuples(st.just("append"), st.integers(1, 300)), st.tuples(st.just("complete"), st.integers(0)))
+    )
 )
 def test_remaining_records_are_a_suffix(actions: list[tuple[str, int]]) -> None:
     """The files hold all incomplete batches, in order, and all that were written after the first of these."""
     ledger = SegmentIndex(100_000, 400)
     files: dict[int, list[tuple[int, int | None]]] = {}  # number of each record, or value of a mark
-    unsettled: list[int] = []
+    pending: list[int] = []
     count = 0
     for action, value in actions:
-        if action == "keep":
-            plan = ledger.write(b"x" * value, count)
-            ledger.written(plan)
+        if action == "append":
+            plan = ledger.plan_append(b"x" * value, count)
+            ledger.commit_append(plan)
             files.setdefault(plan.segment.number, []).append((count, None))
-            unsettled.append(count)
+            pending.append(count)
             count += 1
-        elif unsettled:
-            done = unsettled.pop(value % len(unsettled))
+        elif pending:
+            done = pending.pop(value % len(pending))
             ledger.mark_completed([done])
-            todo = ledger.cleanup()
+            todo = ledger.plan_cleanup()
             if todo is not None:
-                for segment in todo.over:
+                for segment in todo.obsolete:
                     assert segment.number == min(files)
                     del files[segment.number]
-                    ledger.deleted()
+                    ledger.remove_oldest()
                 if todo.mark is not None:
-                    files.setdefault(todo.mark.segment.number, []).append((-1, todo.before))
-                    ledger.marked(todo.mark, todo.before)
+                    files.setdefault(todo.mark.segment.number, []).append((-1, todo.completed_before))
+                    ledger.commit_mark(todo.mark, todo.completed_before)
         records = [one for number in sorted(files) for one in files[number]]
         mark = max((mark for _, mark in records if mark is not None), default=0)
         left = [number for number, _ in records if number >= mark and number >= 0]
-        assert left == list(range(min(unsettled), count)) if unsettled else not left
+        assert left == list(range(min(pending), count)) if pending else not left

@@ -1,4 +1,4 @@
-"""The batch writer of async clients, which delivers in a task; `base` has what both batch writers share."""
+"""Batch writer of the async clients, which delivers in a background task."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .spool.log import SpoolFiles
 
 
 class AsyncBatchWriter(BatchWriterBase):
-    """Writes in batches, in a task beside the caller's: `async with client.batch_writer() as writer: ...`.
+    """Writes in batches, in a background task: `async with client.batch_writer() as writer: ...`.
 
-    It may be used from several tasks at once.
+    Several tasks may use it at the same time.
     """
 
     __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
@@ -45,63 +45,63 @@ class AsyncBatchWriter(BatchWriterBase):
 
     @with_arguments_of(as_write_operation)
     async def write(self, writes: WriteOperation) -> Receipt:
-        self._check_process()  # a fork has no current task
+        self._check_process()  # a forked process has no current task
         receipt = OpenReceipt()
-        self._begin(receipt, self._signal.caller())
+        self._begin_write(receipt, self._signal.caller())
         try:
             async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:
                 async for batch in batches:
                     self._check_process()
                     try:
-                        await self._do(self._put(writes, batch, receipt))
+                        await self._run_steps(self._accept(writes, batch, receipt))
                     finally:
-                        self._reports.make()
+                        self._reports.make_calls()
         except BaseException as error:
-            self._stopped(receipt, error)
+            self._note_accepted_lines(receipt, error)
             raise
         finally:
-            self._complete(receipt)
+            self._complete_write(receipt)
         return receipt
 
     async def flush(self, *, timeout: float | None = None) -> None:
-        """Wait until everything that was written before is stored.
+        """Wait until all lines written before are stored.
 
         A failure belongs to the task that wrote the lines, and its next `flush` raises it. `flush` also raises the
-        failures of tasks that have ended and, in a task that has written nothing itself, those of all others. Exiting
+        failures of tasks that have ended and, in a task that has not written any lines, those of all others. Exiting
         the `with` block raises the failures that no `flush` has raised. Receipts are not affected: each has the
-        outcome of its own lines.
+        outcome of its lines.
 
         Args:
-            timeout: for how many seconds at the most; None for as long as it takes.
+            timeout: maximum number of seconds to wait; None waits indefinitely.
 
         Raises:
-            TransportError: the time is over; what is pending stays so.
+            TransportError: the timeout is over; the lines remain pending.
             PartialWriteError: the server rejected lines.
-            CallbackError: a callback raised since the last report.
+            CallbackError: a callback raised an exception since the last `flush`.
             InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
-        for seconds in self._flushed(timeout):
+        for seconds in self._wait_until_flushed(timeout):
             await self._signal.wait(seconds)
-        self._report(self._signal.caller())
+        self._raise_failures(self._signal.caller())
 
     async def __aenter__(self) -> Self:
         self._check_process()
         try:
-            await self._do(self._entered())
+            await self._run_steps(self._start_accepting())
         finally:
-            self._reports.make()
+            self._reports.make_calls()
         if self._spool is not None:
             self._stack.callback(self._spool.close)
             self._stack.push_async_callback(self._clean_up)
-        await self._stack.enter_async_context(self._background(self._run))
+        await self._stack.enter_async_context(self._background(self._deliver_batches))
         return self
 
-    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+    async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         if self._is_forked:
-            return  # the lines and the spool are the parent's
+            return  # the lines and the spool belong to the parent
         try:
-            for seconds in self._leaving(error):
+            for seconds in self._wait_until_drained(error):
                 await self._signal.wait(seconds)
         except BaseException as interruption:
             error = interruption
@@ -112,17 +112,17 @@ class AsyncBatchWriter(BatchWriterBase):
                 await self._stack.aclose()
             finally:
                 try:
-                    self._end(error)
+                    self._close(error)
                 finally:
-                    self._signal.notify()  # others may wait for room, or for what is pending
-                    self._reports.make()
+                    self._signal.notify()  # other tasks may wait for room or for pending lines
+                    self._reports.make_calls()
 
     async def _clean_up(self) -> None:
-        """Delete from the spool what is settled; for the last batch nobody may have."""
-        if self._spool is not None and not self._spool.busy:
-            await self._do(self._cleaned_up())
+        """Delete the completed segments of the spool, including those of the last batch."""
+        if self._spool is not None and not self._spool.is_busy:
+            await self._run_steps(self._clean_up_spool())
 
-    async def _do(self, steps: Generator[Step]) -> None:
+    async def _run_steps(self, steps: Generator[Step]) -> None:
         try:
             for step in steps:
                 if callable(step) and self._in_thread is not None:
@@ -132,8 +132,8 @@ class AsyncBatchWriter(BatchWriterBase):
         finally:
             steps.close()
 
-    async def _run(self) -> None:
-        """Deliver, until this is cancelled."""
+    async def _deliver_batches(self) -> None:
+        """Deliver batches until the task is cancelled."""
         while True:
             now = self._clock.now()
             sealed = self._batcher.take(now)
@@ -142,11 +142,11 @@ class AsyncBatchWriter(BatchWriterBase):
                 await self._signal.wait(None if due == math.inf else max(due - now, 0.0))
                 continue
             try:
-                rejected = await arun(self._delivery(sealed), self._transport)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and other lines are sent
-                self._delivery_failed(sealed, error)
+                rejected = await arun(self._deliver(sealed), self._transport)
+            except Exception as error:  # noqa: BLE001 - every error is reported, and delivery continues
+                self._handle_failure(sealed, error)
             else:
-                self._delivery_succeeded(sealed, rejected)
-            self._reports.make()
-            await self._do(self._cleaned_up())
+                self._handle_success(sealed, rejected)
+            self._reports.make_calls()
+            await self._run_steps(self._clean_up_spool())
             self._signal.notify()

@@ -1,8 +1,8 @@
-"""Which lines leave together, and when: the state of a batch writer. It is told the time; it never waits or sends.
+"""Buffer of a batch writer: groups lines into batches and schedules them, without I/O or a clock.
 
-Lines are collected by where they go. A batch is sealed when it is full, when its first line is old enough, when
-somebody asks for it, and when the buffer is full; sealed batches leave one after the other, in the order in which they
-were sealed. Every line is pending until it is acknowledged as stored, rejected by the server, or handed back.
+Lines are collected by target and precision. A batch is sealed when it is full, when its first line reaches `max_delay`,
+on request, and when the buffer is full. Sealed batches are sent one at a time, in the order in which they were sealed.
+A line is pending until it is stored, rejected by the server, or returned as undelivered.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from .receipt import OpenReceipt
 
 @dataclass(slots=True)
 class Sealed:
-    """A batch that is ready to be sent."""
+    """A batch that is ready to send."""
 
     target: Target
     batch: Batch
-    #: The receipts of its lines in their order, each with a number of lines and of bytes.
+    #: The receipts of its lines, in order, each with a number of lines and of bytes.
     parts: list[tuple[OpenReceipt, int, int]]
-    #: The records of a spool that have them, if there is one.
+    #: Numbers of the spool's records that hold the lines; empty without a spool.
     records: list[int]
-    #: Whether it is known of its lines what has become of them.
+    #: Whether the outcome of its lines is known.
     completed: bool = False
-    #: How often the server refused it for a reason that is not in its lines, and the last such error.
+    #: How often the server rejected the request for a reason other than its lines, and the last such error.
     failed_attempts: int = 0
     last_error: InfluxDBError | None = None
 
 
 @dataclass(slots=True)
-class _Open:
-    """A batch that is being filled."""
+class _OpenBatch:
+    """A batch that is not sealed yet."""
 
-    #: When it leaves at the latest.
+    #: When it is sealed at the latest.
     due: float
     precision: str
-    pieces: list[bytes] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
     lines: int = 0
     size: int = 0
     parts: list[tuple[OpenReceipt, int, int]] = field(default_factory=list)
@@ -51,15 +51,15 @@ class _Open:
 
 
 class _Added(NamedTuple):
-    """What one `add` added; all that follows from it can be derived later."""
+    """Arguments and totals of one `add`, which is processed later."""
 
-    #: Lines and bytes that were added up to here.
+    #: Lines and bytes that were added so far, including these.
     total: int
     size: int
     target: Target
     batch: Batch
     receipt: OpenReceipt
-    #: The receipt's number of lines up to here.
+    #: The receipt's number of lines, including these.
     lines: int
     now: float
     record: int | None
@@ -67,19 +67,19 @@ class _Added(NamedTuple):
 
 
 class Batcher:
-    """Collects lines and gives them away in batches.
+    """Collects lines and returns them in batches.
 
-    `add` changes one thing, in one step: an exception that a signal handler raises within it leaves all of the lines or
-    none of them. Other methods collect what was added, and must not be interrupted.
+    `add` appends to one queue: if a signal handler raises within it, either all of the lines are added or none. Other
+    methods process this queue first, and must not be interrupted.
 
     Args:
-        max_lines: lines in a batch at the most.
-        max_bytes: bytes in a batch at the most, unless a single line is longer.
-        max_delay: seconds for which a line waits for others at the most.
-        max_pending: lines that may be pending; further ones have to wait.
-        max_pending_bytes: bytes that may be pending, each line with its LF.
-        random: gives a number from 0 up to 1, by which delays are shortened, up to a tenth: many writers that were
-            started together do not send together then.
+        max_lines: maximum number of lines in a batch.
+        max_bytes: maximum size of a batch in bytes, unless a single line is longer.
+        max_delay: maximum number of seconds before a batch is due after its first line.
+        max_pending: maximum number of pending lines.
+        max_pending_bytes: maximum size of the pending lines in bytes, each with its LF.
+        random: returns a number from 0 to 1, which shortens a delay by up to a tenth, so that writers that start
+            together do not send together.
     """
 
     def __init__(
@@ -99,28 +99,28 @@ class Batcher:
         self._max_pending_bytes = max_pending_bytes
         self._random = random
         self._added: deque[_Added] = deque()
-        #: Lines and bytes that were collected.
+        #: Lines and bytes that were moved from `_added` into batches.
         self._collected = (0, 0)
-        #: Up to how many lines and bytes can be added before a batch or the buffer may be full.
+        #: Totals of lines and bytes at which a batch or the buffer may become full.
         self._limits = (0, 0)
-        #: Lines and bytes of which it is known what has become of them.
+        #: Lines and bytes that are completed.
         self._completed = (0, 0)
-        self._open: dict[tuple[Target, str], _Open] = {}
+        self._open: dict[tuple[Target, str], _OpenBatch] = {}
         self._sealed: deque[Sealed] = deque()
         self._in_flight: Sealed | None = None
         self._not_before = -math.inf
-        #: Targets that the server refuses, and when the next attempt is due.
+        #: Targets for which the server rejects requests, and when their next attempt is due.
         self._held: dict[Target, float] = {}
-        #: Lines that were stored.
+        #: Number of lines that were stored.
         self.written = 0
-        #: Lines that the server does not store.
+        #: Number of lines that the server rejected.
         self.rejected = 0
-        #: Batches that were put back because they could not be sent.
+        #: How often a batch was put back because sending it failed.
         self.retried = 0
 
     @property
     def _totals(self) -> tuple[int, int]:
-        """Lines and bytes that were added."""
+        """Lines and bytes that were added in total."""
         try:
             return self._added[-1][:2]
         except IndexError:
@@ -128,21 +128,21 @@ class Batcher:
 
     @property
     def pending(self) -> int:
-        """Lines of which it is not known yet what becomes of them."""
+        """Number of pending lines."""
         return self._totals[0] - self._completed[0]
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes of these lines."""
+        """Size of the pending lines, in bytes."""
         return self._totals[1] - self._completed[1]
 
     def may_fill(self, batch: Batch) -> bool:
-        """Return whether adding the lines of a batch may make a batch to send, or the buffer, full."""
+        """Return whether adding this batch may make a batch to send, or the buffer, full."""
         lines, size = self._totals
         return lines + batch.lines >= self._limits[0] or size + _size(batch) >= self._limits[1]
 
     def has_room(self, batch: Batch) -> bool:
-        """Return whether the lines of a batch may be added now; any may if nothing is pending."""
+        """Return whether a batch fits into the buffer. Any batch fits if no lines are pending."""
         return not self.pending or (
             self.pending + batch.lines <= self._max_pending
             and self.pending_bytes + _size(batch) <= self._max_pending_bytes
@@ -158,10 +158,10 @@ class Batcher:
         *,
         is_complete: bool = True,
     ) -> None:
-        """Add the lines of a batch that does not exceed the bounds of a batch.
+        """Add the lines of a batch that does not exceed `max_lines` and `max_bytes`.
 
         Args:
-            target: where the lines go.
+            target: target of the lines.
             batch: the lines.
             receipt: counts the lines and their outcome.
             now: the current time.
@@ -176,65 +176,65 @@ class Batcher:
         receipt.lines = lines
 
     def _collect(self) -> None:
-        """Put what was added into batches."""
+        """Move added lines into batches."""
         added = self._added
         if not added:
             return
         while added:
-            one = added[0]
-            self._put(one)
-            self._collected = one.total, one.size
+            entry = added[0]
+            self._put(entry)
+            self._collected = entry.total, entry.size
             added.popleft()
         if self.pending >= self._max_pending or self.pending_bytes >= self._max_pending_bytes:
-            self._seal_all()  # those who wait for room must not have to wait for time as well
+            self._seal_all()  # tasks and threads that wait for room must not have to wait for `max_delay`
         lines, size = self._collected
-        fullest = max((found.lines for found in self._open.values()), default=0)
-        largest = max((found.size for found in self._open.values()), default=0)
+        fullest = max((filling.lines for filling in self._open.values()), default=0)
+        largest = max((filling.size for filling in self._open.values()), default=0)
         self._limits = (
             min(lines + self._max_lines - fullest, self._completed[0] + self._max_pending),
             min(size + self._max_bytes - largest, self._completed[1] + self._max_pending_bytes),
         )
 
-    def _put(self, one: _Added) -> None:
-        batch, receipt = one.batch, one.receipt
-        key = (one.target, batch.precision)
-        is_complete = one.is_complete and not batch.data.endswith(b"\\")
-        found = self._open.get(key)
-        if found is not None and not is_complete:
+    def _put(self, entry: _Added) -> None:
+        batch, receipt = entry.batch, entry.receipt
+        key = (entry.target, batch.precision)
+        is_complete = entry.is_complete and not batch.data.endswith(b"\\")
+        filling = self._open.get(key)
+        if filling is not None and not is_complete:
             self._seal(key)
-            found = None
+            filling = None
         size = _size(batch)
-        if found is not None and (
-            found.lines + batch.lines > self._max_lines or found.size + size > self._max_bytes + 1
+        if filling is not None and (
+            filling.lines + batch.lines > self._max_lines or filling.size + size > self._max_bytes + 1
         ):
             self._seal(key)
-            found = None
-        if found is None:
-            due = one.now + self._max_delay * (1 - self._random() / 10)
-            found = self._open[key] = _Open(due, batch.precision)
-        found.pieces.append(batch.data)
-        found.lines += batch.lines
-        found.size += size
-        if found.parts and found.parts[-1][0] is receipt:
-            _, lines, before = found.parts[-1]
-            found.parts[-1] = (receipt, lines + batch.lines, before + size)
+            filling = None
+        if filling is None:
+            due = entry.now + self._max_delay * (1 - self._random() / 10)
+            filling = self._open[key] = _OpenBatch(due, batch.precision)
+        filling.chunks.append(batch.data)
+        filling.lines += batch.lines
+        filling.size += size
+        if filling.parts and filling.parts[-1][0] is receipt:
+            _, lines, before = filling.parts[-1]
+            filling.parts[-1] = (receipt, lines + batch.lines, before + size)
         else:
-            found.parts.append((receipt, batch.lines, size))
-        if one.record is not None:
-            found.records.append(one.record)
-        receipt.lines = max(receipt.lines, one.lines)  # `add` may have been interrupted before it counted them
-        if found.lines >= self._max_lines or found.size > self._max_bytes or not is_complete:
+            filling.parts.append((receipt, batch.lines, size))
+        if entry.record is not None:
+            filling.records.append(entry.record)
+        receipt.lines = max(receipt.lines, entry.lines)  # `add` may have been interrupted before it updated the receipt
+        if filling.lines >= self._max_lines or filling.size > self._max_bytes or not is_complete:
             self._seal(key)
 
     def seal(self) -> list[Sealed]:
-        """Let all lines leave that are there, and give the batches in which they do."""
+        """Seal all pending lines, and return their batches."""
         self._collect()
         self._seal_all()
         return [*([self._in_flight] if self._in_flight else []), *self._sealed]
 
     @property
     def due(self) -> float:
-        """When there is something to take; infinite while there is not."""
+        """Time at which `take` next returns a batch; infinite if no batch is scheduled."""
         self._collect()
         if self._in_flight is not None:
             return math.inf
@@ -245,16 +245,19 @@ class Batcher:
             first = min((self._held.get(sealed.target, first) for sealed in self._sealed), default=first)
             if any(sealed.target not in self._held for sealed in self._sealed):
                 first = -math.inf
-        first = min(first, min((found.due for found in self._open.values()), default=math.inf))
+        first = min(first, min((filling.due for filling in self._open.values()), default=math.inf))
         return max(first, self._not_before)
 
     def take(self, now: float) -> Sealed | None:
-        """Give the next batch to send, if it is time; it must be acknowledged, failed or put back before another."""
+        """Return the next batch to send, or None if none is due.
+
+        The batch must be acknowledged, failed, held or put back before the next one is taken.
+        """
         self._collect()
         if self._in_flight is not None or now < self._not_before:
             return None
-        for key, found in list(self._open.items()):
-            if now >= found.due:
+        for key, filling in list(self._open.items()):
+            if now >= filling.due:
                 self._seal(key)
         if not self._held:
             self._in_flight = self._sealed.popleft() if self._sealed else None
@@ -267,11 +270,11 @@ class Batcher:
         return None
 
     def acknowledge(self, sealed: Sealed, rejected: Sequence[RejectedLine] = ()) -> None:
-        """Say that the lines of a batch were stored, but for some that the server rejected."""
+        """Complete a batch whose lines were stored, except those that the server rejected."""
         self._in_flight = None
         self._held.pop(sealed.target, None)
         sealed.completed = True
-        for receipt, one in _attributed(sealed, rejected):
+        for receipt, one in _attribute(sealed, rejected):
             receipt.add_rejected(one)
         for receipt, count, _ in sealed.parts:
             receipt.complete_lines(count)
@@ -281,24 +284,24 @@ class Batcher:
         self._complete(sealed)
 
     @property
-    def next(self) -> tuple[Target, Batch] | None:
-        """The oldest lines that are not in flight; they stay where they are."""
+    def next_lines(self) -> tuple[Target, Batch] | None:
+        """The oldest lines that are not in flight; they remain in the buffer."""
         self._collect()
         for sealed in self._sealed:
             return sealed.target, sealed.batch
-        for (target, precision), found in self._open.items():
-            return target, Batch(b"\n".join(found.pieces), found.lines, precision, timed=True)
+        for (target, precision), filling in self._open.items():
+            return target, Batch(b"\n".join(filling.chunks), filling.lines, precision, timed=True)
         return None
 
     def put_back(self, sealed: Sealed, not_before: float) -> None:
-        """Keep a batch that could not be sent, to be the next one again; nothing leaves before that time."""
+        """Put a batch that could not be sent first in the queue; no batch is sent before that time."""
         self._in_flight = None
         self._sealed.appendleft(sealed)
         self._not_before = not_before
         self.retried += 1
 
     def hold(self, sealed: Sealed, error: InfluxDBError, not_before: float) -> None:
-        """Keep a batch whose target the server refuses; until that time only lines for other targets are sent."""
+        """Keep a batch whose request was rejected; until that time, only lines for other targets are sent."""
         self._in_flight = None
         sealed.failed_attempts += 1
         sealed.last_error = error
@@ -306,30 +309,30 @@ class Batcher:
         self._held[sealed.target] = not_before
 
     def release(self) -> None:
-        """Send to every target again."""
+        """Make the held targets due again."""
         self._held.clear()
 
     @property
     def last_error(self) -> InfluxDBError | None:
-        """The error for which lines are held; None if there are none."""
+        """The error of the first held batch; None if no batches are held."""
         return next((sealed.last_error for sealed in self._sealed if sealed.last_error is not None), None)
 
     def fail(self, sealed: Sealed, error: InfluxDBError) -> None:
-        """Give up a batch; it is no longer pending, and its lines belong to the caller."""
+        """Return a batch as undelivered; its lines are no longer pending."""
         self._in_flight = None
         self._return_undelivered(sealed, error)
 
     def make_room(self, batch: Batch, error: InfluxDBError) -> list[Sealed]:
-        """Give up the oldest batches until there is room for another one; the one that is in flight stays."""
+        """Drop the oldest batches until another one fits, but not the one in flight; return the dropped ones."""
         self.seal()
-        given_up: list[Sealed] = []
+        dropped: list[Sealed] = []
         while not self.has_room(batch) and self._sealed:
-            given_up.append(self._sealed.popleft())
-            self._return_undelivered(given_up[-1], error)
-        return given_up
+            dropped.append(self._sealed.popleft())
+            self._return_undelivered(dropped[-1], error)
+        return dropped
 
     def drop_oldest(self, error: InfluxDBError) -> list[Sealed]:
-        """Give up the oldest batch; none while one is on its way, since that is older."""
+        """Drop and return the oldest batch; return an empty list if the oldest batch is in flight."""
         self.seal()
         if self._in_flight is not None or not self._sealed:
             return []
@@ -338,13 +341,13 @@ class Batcher:
         return [oldest]
 
     def return_undelivered(self, error: InfluxDBError) -> list[Sealed]:
-        """Give up all that is pending, and hand it over."""
-        given_up = self.seal()
+        """Return all pending batches as undelivered."""
+        returned = self.seal()
         self._in_flight = None
         self._sealed.clear()
-        for sealed in given_up:
+        for sealed in returned:
             self._return_undelivered(sealed, error)
-        return given_up
+        return returned
 
     def _return_undelivered(self, sealed: Sealed, error: InfluxDBError) -> None:
         sealed.completed = True
@@ -362,9 +365,9 @@ class Batcher:
             self._seal(key)
 
     def _seal(self, key: tuple[Target, str]) -> None:
-        found = self._open.pop(key)
-        batch = Batch(b"\n".join(found.pieces), found.lines, found.precision, timed=True)
-        self._sealed.append(Sealed(key[0], batch, found.parts, found.records))
+        filling = self._open.pop(key)
+        batch = Batch(b"\n".join(filling.chunks), filling.lines, filling.precision, timed=True)
+        self._sealed.append(Sealed(key[0], batch, filling.parts, filling.records))
 
 
 def _size(batch: Batch) -> int:
@@ -372,27 +375,27 @@ def _size(batch: Batch) -> int:
     return len(batch.data) + 1
 
 
-def _attributed(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tuple[OpenReceipt, RejectedLine]]:
-    """Yield each rejected line with the receipt of the write that it came with."""
+def _attribute(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tuple[OpenReceipt, RejectedLine]]:
+    """Yield each rejected line with the receipt of its `write`."""
     if not rejected:
         return
-    left: dict[str, list[RejectedLine]] = {}
-    for one in rejected:
-        left.setdefault(one.line, []).append(one)
+    remaining: dict[str, list[RejectedLine]] = {}
+    for line in rejected:
+        remaining.setdefault(line.line, []).append(line)
     parts = iter(sealed.parts)
     receipt, _, end = next(parts)
-    for begin, line in sealed.batch.placed():
+    for begin, encoded in sealed.batch.placed():
         while begin >= end:
             receipt, _, size = next(parts)
             end += size
-        if found := left.get(line.decode(errors="replace")):
-            yield receipt, found.pop(0)
-    for one in (one for found in left.values() for one in found):  # parts of an incomplete line
-        yield _receipt_at(sealed, max(sealed.batch.data.find(one.line.encode()), 0)), one
+        if same := remaining.get(encoded.decode(errors="replace")):
+            yield receipt, same.pop(0)
+    for line in (line for same in remaining.values() for line in same):  # fragments of an incomplete line
+        yield _receipt_at(sealed, max(sealed.batch.data.find(line.line.encode()), 0)), line
 
 
 def _receipt_at(sealed: Sealed, at: int) -> OpenReceipt:
-    """Return the receipt of the write that the byte at an index came with."""
+    """Return the receipt of the `write` that the byte at an index belongs to."""
     for receipt, _, size in sealed.parts:
         if at < size:
             return receipt

@@ -1,4 +1,4 @@
-"""Calls that one thread makes for others, in steps."""
+"""Calls that one thread runs for other threads, in steps."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from .base import Step
 
 T = TypeVar("T")
 
-#: For how many seconds `get` waits at most; longer waits than a queue supports are of no use.
+#: Maximum wait of `get` in seconds; a queue raises `OverflowError` for very long timeouts.
 _LONGEST = 3600.0
 
 
 class Call:
-    """Steps for which a caller waits.
+    """Steps whose end a caller waits for.
 
     Args:
-        steps: are made until they end.
-        may_wait: whether they may wait for what a batch writer does; a callback of the writer may not.
+        steps: the steps to run.
+        may_wait: whether the steps may wait for the batch writer. A callback of the writer may not.
     """
 
     def __init__(self, steps: Generator[Step], *, may_wait: bool = True) -> None:
         self._steps = steps
         self._may_wait = may_wait
-        #: Is raised in the steps where they wait.
+        #: Raised in the steps where they wait.
         self.interruption: BaseException | None = None
         #: Receives the exception that ended the steps, or None.
         self.outcome: SimpleQueue[BaseException | None] = SimpleQueue()
-        #: When the steps go on though nothing has changed.
+        #: When the steps continue even if the state has not changed.
         self.due = math.inf
 
     def advance(self, now: float) -> bool:
-        """Make the next steps; return whether they have ended."""
+        """Run the steps until they wait or end; return whether they ended."""
         try:
             step = next(self._steps) if self.interruption is None else self._steps.throw(self.interruption)
             while callable(step):
                 step()
                 step = next(self._steps)
             if not self._may_wait:
-                msg = "a callback or log handler of the batch writer cannot wait for the writer, which waits for it"
+                msg = "a callback or log handler of the batch writer cannot wait for the writer: it would deadlock"
                 self._steps.throw(BufferFullError(msg))
         except StopIteration:
             self.outcome.put(None)
-        except BaseException as error:  # noqa: BLE001 - it is raised to the caller, in its thread
+        except BaseException as error:  # noqa: BLE001 - raised in the thread of the caller
             self._steps.close()
             self.outcome.put(error)
         else:
@@ -56,7 +56,7 @@ class Call:
 
 
 def get(queue: SimpleQueue[T], seconds: float) -> T | None:
-    """Return the next item of a queue, or None if there is none for so many seconds."""
+    """Return the next item of a queue, or None after a timeout in seconds."""
     try:
         return queue.get(timeout=min(max(seconds, 0.0), _LONGEST))
     except Empty:

@@ -1,4 +1,4 @@
-"""How a batch writer collects and keeps lines: what a caller may decide."""
+"""Options of batch writers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from .._checks import check_choice, check_instance, check_int, check_path, check
 from .._encode.batch import BATCH_BYTES
 from .._errors import InfluxDBError
 
-#: What is done with further lines when the buffer is full.
+#: What `write` does when the buffer is full.
 WhenFull: TypeAlias = Literal["wait", "raise", "drop_oldest"]
 
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """Keep lines in a directory as well, until they are stored: `batch_writer(spool=Spool("/var/spool/metrics"))`.
+    """A directory that also stores pending lines: `batch_writer(spool=Spool("/var/spool/metrics"))`.
 
-    Lines that were accepted outlive the process. The next batch writer with the same directory delivers them, before
-    any others and in their order. Only one writer at a time may use a directory.
+    Accepted lines survive a restart of the process. The next batch writer with the same directory delivers them first,
+    in order. Only one writer at a time may use a directory.
 
     Args:
-        directory: where; it is made if there is none.
-        max_bytes: how large its files may be together, unless there is but one batch; beyond, `when_full` decides.
-        sync: False: `write` returns when the lines were handed to the operating system, so that they outlive the end of
-            the process, by SIGKILL say. True: when they are on the disk (`fsync`), so that they outlive a power cut.
+        directory: path of the directory; it is created if it does not exist.
+        max_bytes: maximum size of the files in bytes; `when_full` handles a full spool. A batch of any size is accepted
+            if the spool is empty.
+        sync: False: `write` returns after the lines were passed to the operating system, so they survive the end of the
+            process, including SIGKILL. True: `write` returns after `fsync`, so they also survive a power failure.
 
     Raises:
         ValueError: an argument has an invalid value; the message begins with its name.
@@ -46,7 +47,7 @@ class Spool:
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """See `batch_options`, which makes them."""
+    """Options of a batch writer; see `batch_options`."""
 
     max_lines: int
     max_bytes: int
@@ -74,7 +75,7 @@ class BatchOptions:
         check_choice("when_full", self.when_full, get_args(WhenFull))
 
     def is_full(self, lines: int, size: int) -> bool:
-        """Return whether so many lines, of so many bytes, are as many as may be kept."""
+        """Return whether lines of this number and size in bytes reach a limit of the buffer."""
         return lines >= self.max_pending or size >= self.max_pending_bytes
 
 
@@ -91,33 +92,33 @@ def batch_options(
     on_progress: Callable[[Any], object] | None = None,
     spool: Spool | None = None,
 ) -> BatchOptions:
-    """Write in batches, beside the caller: `with client.batch_writer() as writer: ...`, awaiting `async with`.
+    """Write in batches, in the background: `with client.batch_writer() as writer: ...`, or `async with`.
 
-    Nothing is lost silently: lines are kept and tried again while the server is away, a full buffer makes `write`
-    wait, and leaving the block delivers what is there, or raises with it. A blocking client does it in a thread, an
-    awaiting one in a task.
+    No line is lost silently. While the server is unreachable, the writer keeps lines and retries. If the buffer is
+    full, `write` waits. Exiting the `with` block delivers the pending lines, or raises an error that contains them.
+    A sync client delivers in a thread, an async client in a task.
 
     Args:
-        max_lines: lines in a batch at the most.
-        max_bytes: bytes in a batch at the most, unless a single line is longer.
-        max_delay: seconds for which a line waits for others at the most.
-        max_pending: lines that may be kept. As many more may have been handed back, because the server will not take
-            them; if nobody takes these out of the writer's `undelivered`, `write` raises a `BufferFullError`.
-        max_pending_bytes: the same in bytes of line protocol. A batch that is larger is accepted if nothing is pending.
-        when_full: what `write` does when there are more: `wait`; `raise` a `BufferFullError`; or `drop_oldest` lines,
-            which `on_error` is handed in an `UndeliveredError`.
-        exit_timeout: seconds that leaving the block may take to deliver what is there.
-        on_error: called with each error, while the writer goes on: lines that the server rejects, and failures after
+        max_lines: maximum number of lines in a batch.
+        max_bytes: maximum size of a batch in bytes, unless a single line is longer.
+        max_delay: maximum number of seconds before a batch is sent after its first line.
+        max_pending: maximum number of pending lines. The writer keeps up to as many undelivered lines, for which the
+            server rejects requests. Remove them from its `undelivered`, or `write` raises a `BufferFullError`.
+        max_pending_bytes: the same limit in bytes of line protocol. A larger batch is accepted if no lines are pending.
+        when_full: what `write` does if the buffer is full: `wait`; `raise` a `BufferFullError`; or `drop_oldest` lines,
+            which `on_error` receives in an `UndeliveredError`.
+        exit_timeout: maximum number of seconds to deliver the pending lines on exit.
+        on_error: called with each error, while the writer continues: lines that the server rejected, and failures after
             all attempts of the client's retry policy.
-        on_progress: called with the writer after each batch; it tells `pending`, `written`, `rejected`, `retried`.
-        spool: a directory in which lines are kept as well until they are stored, so that they outlive this process;
-            see `Spool`. On leaving, what is not delivered yet stays there.
+        on_progress: called after each batch with the writer, which has `pending`, `written`, `rejected` and `retried`.
+        spool: a directory that also stores pending lines, so that they survive a restart; see `Spool`. Lines that are
+            still pending on exit stay in it.
 
     Raises:
         ValueError: an option has an invalid value; the message begins with its name.
         TypeError: an option has the wrong type; the message begins with its name.
-        UndeliveredError: on leaving: some lines were not delivered; the error has them.
-        SpoolError: on entering: the spool cannot be used, or another writer uses it.
+        UndeliveredError: on exit: some lines were not delivered; the error contains them.
+        SpoolError: on enter: the spool cannot be used, or another writer uses it.
     """
     return BatchOptions(
         max_lines,

@@ -1,8 +1,8 @@
-"""Which receipts of a batch writer are open, and which failures a flush reports to whom.
+"""Open receipts of a batch writer, and the failures that `flush` raises.
 
 A failure belongs to the task or thread that wrote the lines. `flush` raises the failures of its caller, and those of
-tasks and threads that have ended. A caller that has written nothing itself, such as a supervisor or a timer, gets the
-failures of all others that were not raised anywhere yet; each of them is still raised to the one that it belongs to.
+tasks and threads that have ended. If its caller has not written any lines, such as a supervisor or a timer, it raises
+all failures that were not raised before; each is still raised in the task or thread that it belongs to.
 
 Memory is bounded if `flush` is never called: the last 10 000 rejected lines, or 10 MB of them, are kept. Earlier ones
 were reported to `on_error`; the next error has their number.
@@ -17,12 +17,12 @@ from weakref import WeakSet
 from .._write.delivery import partial_write
 from .receipt import KEPT_LINES, KEPT_SIZE, OpenReceipt
 
-#: How many callers are kept before those that have ended are joined.
+#: How many callers are counted separately before those that have ended are merged.
 _CALLERS = 100
 
 
 class Receipts:
-    """The receipts of one batch writer.
+    """Receipts of one batch writer.
 
     Args:
         has_ended: returns whether a task or thread has ended.
@@ -30,25 +30,25 @@ class Receipts:
 
     def __init__(self, has_ended: Callable[[object], bool]) -> None:
         self._has_ended = has_ended
-        #: Receipts that are not done, in their order.
+        #: Receipts that are not done, in order.
         self.open: dict[OpenReceipt, None] = {}
         self._callers: WeakSet[object] = WeakSet()
-        #: Receipts with a failure that was not reported to their caller.
+        #: Receipts with a failure that no `flush` of their caller has raised.
         self._failed: deque[OpenReceipt] = deque()
-        #: By caller, how many rejected lines of unreported receipts were not kept; None stands for all who have ended.
+        #: Rejected lines of unreported receipts that were not kept, by caller; None for callers that have ended.
         self._omitted: dict[object, int] = {}
         self._lines = 0
         self._size = 0
 
     def begin(self, receipt: OpenReceipt, caller: object) -> None:
-        """Note the receipt of lines that a task or thread writes."""
+        """Add the receipt of a `write` by a task or thread."""
         receipt.caller = caller
         if caller is not None:
             self._callers.add(caller)
         self.open[receipt] = None
 
     def check(self, receipt: OpenReceipt) -> None:
-        """Note a failure of a receipt that is done."""
+        """If a receipt is done, remove it from the open ones and keep its failure."""
         if not receipt.done or receipt not in self.open:
             return
         del self.open[receipt]
@@ -64,30 +64,30 @@ class Receipts:
                 self._omit(oldest)
 
     def check_all(self) -> None:
-        """Note failures of receipts that are done, also of those whose `write` was interrupted before its own check."""
+        """Check all open receipts, including those whose `write` was interrupted before its own check."""
         for receipt in tuple(self.open):
             self.check(receipt)
 
     def report(self, caller: object) -> None:
-        """Raise the failures that concern a caller of `flush`."""
+        """Raise the failures that a `flush` by this caller raises."""
         found: list[OpenReceipt] = []
-        left: list[OpenReceipt] = []
+        remaining: list[OpenReceipt] = []
         for receipt in self._failed:
             is_own = receipt.caller is caller or receipt.caller is None or self._has_ended(receipt.caller)
-            (found if is_own else left).append(receipt)
+            (found if is_own else remaining).append(receipt)
         found = [receipt for receipt in found if receipt.caller is caller or not receipt.is_reported]
-        others = [] if caller in self._callers else [receipt for receipt in left if not receipt.is_reported]
-        self._keep(left)
-        is_stranger = caller not in self._callers
+        others = [] if caller in self._callers else [receipt for receipt in remaining if not receipt.is_reported]
+        self._keep(remaining)
+        has_written = caller in self._callers
         omitted = sum(
             self._omitted.pop(each)
             for each in list(self._omitted)
-            if is_stranger or each is caller or each is None or self._has_ended(each)
+            if not has_written or each is caller or each is None or self._has_ended(each)
         )
         self._raise([*found, *others], omitted)
 
     def report_all(self) -> None:
-        """Raise the failures that were not raised anywhere yet."""
+        """Raise all failures that were not raised before."""
         found = [receipt for receipt in self._failed if not receipt.is_reported]
         self._keep([])
         omitted = sum(self._omitted.values())

@@ -1,8 +1,8 @@
-"""Calls to the caller's own code: callbacks and log handlers of a batch writer.
+"""Queue of calls to user code: callbacks and log handlers of a batch writer.
 
-They may take any time, raise, take locks of the program and write to the writer. So the writer collects the calls while
-it holds its lock and makes them afterwards, one at a time and in their order. A callback may also be interrupted by a
-signal, as may the code around it: then others continue with the calls that are left.
+User code may be slow, raise, acquire locks of the program and write to the writer. So the writer queues the calls while
+it holds its lock, and makes them afterwards, one at a time and in order. A signal may interrupt a callback or the code
+around it; then another thread or task makes the remaining calls.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Any, Final
 from .._errors import CallbackError, InfluxDBError
 from .._runtime.settings import Settings
 
-__all__ = ["Reports", "guarded"]
+__all__ = ["Reports", "guard_callbacks"]
 
 _log = logging.getLogger("influx_proto")
 
-#: How many exceptions of callbacks are kept for the next flush.
-_KEPT: Final = 100
+#: How many exceptions of callbacks are kept for the next `flush`.
+_MAX_FAILURES: Final = 100
 
-#: The reports that are being made in this thread or task.
+#: The queue whose call is running in this thread or task.
 _current: ContextVar[Reports | None] = ContextVar("influx_proto_reports", default=None)
 
 
 class Reports:
-    """The calls that a batch writer has to make.
+    """Queued calls of a batch writer.
 
     Args:
         on_error: called with each error.
@@ -45,37 +45,37 @@ class Reports:
         self._on_error = on_error
         self._on_progress = on_progress
         self._calls: deque[tuple[str, Callable[[], object]]] = deque()
-        #: Tokens of those who want to make the calls; the first of them does.
+        #: A token for each running `make_calls`; only the first one makes the calls.
         self._callers: dict[object, None] = {}
-        #: What callbacks raised since the last flush that reported it.
-        self.failures: deque[CallbackError] = deque(maxlen=_KEPT)
+        #: Exceptions of callbacks that no `flush` has raised.
+        self.failures: deque[CallbackError] = deque(maxlen=_MAX_FAILURES)
 
     @property
     def is_pending(self) -> bool:
-        """Whether there are calls to make, or one is being made."""
+        """Whether calls are queued or running."""
         return bool(self._calls or self._callers)
 
     @property
-    def is_within(self) -> bool:
-        """Whether the current code was called by a report, so that waiting for the writer would not end."""
+    def is_in_callback(self) -> bool:
+        """Whether the current code runs in a callback, where waiting for the writer would deadlock."""
         return _current.get() is self
 
     def log(self, level: int, message: str, *args: object) -> None:
-        """Log a message."""
+        """Queue a log message."""
         self._calls.append(("a log handler", partial(_log.log, level, message, *args)))
 
     def error(self, error: InfluxDBError) -> None:
-        """Call `on_error`."""
+        """Queue a call of `on_error`."""
         if self._on_error is not None:
             self._calls.append(("on_error", partial(self._on_error, error)))
 
     def progress(self, writer: object) -> None:
-        """Call `on_progress`."""
+        """Queue a call of `on_progress`."""
         if self._on_progress is not None:
             self._calls.append(("on_progress", partial(self._on_progress, writer)))
 
-    def failed(self, name: str, error: Exception) -> None:
-        """Report that a function of the caller's raised."""
+    def add_failure(self, name: str, error: Exception) -> None:
+        """Keep an exception of a callback or log handler for `flush`, and report it to the log and `on_error`."""
         failure = CallbackError(f"{name} raised {error!r}; the batch writer continues")
         failure.__cause__ = error
         self.failures.append(failure)
@@ -85,67 +85,67 @@ class Reports:
             self.error(failure)
 
     def raise_failure(self) -> None:
-        """Raise what callbacks raised since the last report."""
+        """Raise the first unreported exception of a callback, and forget the others."""
         if self.failures:
             failure = self.failures[0]
             self.failures.clear()
             raise failure
 
-    def make(self) -> None:
-        """Make the calls; the lock is not held."""
-        me = object()
+    def make_calls(self) -> None:
+        """Make the queued calls; the lock must not be held."""
+        token = object()
         while self._calls:
             try:
-                self._callers[me] = None
-                if tuple(self._callers)[0] is not me:  # noqa: RUF015 - other threads may change it during an iteration
-                    return  # another thread makes them, or this is called by one
+                self._callers[token] = None
+                if tuple(self._callers)[0] is not token:  # noqa: RUF015 - other threads may change the dict during an iteration
+                    return  # another thread makes the calls, or a callback called this
                 if self._calls:
-                    self._make_next()
+                    self._make_next_call()
             finally:
-                self._callers.pop(me, None)  # no signal handler runs before this is done
+                self._callers.pop(token, None)  # no signal handler runs before this call
 
-    def _make_next(self) -> None:
+    def _make_next_call(self) -> None:
         name, call = self._calls[0]
         try:
-            copy_context().run(self._within, call)
-        except Exception as error:  # noqa: BLE001 - it is reported
-            self.failed(name, error)
-        self._calls.popleft()  # only now: a call that was interrupted, perhaps before it began, is made again
+            copy_context().run(self._call_marked, call)
+        except Exception as error:  # noqa: BLE001 - the exception is reported
+            self.add_failure(name, error)
+        self._calls.popleft()  # after the call, so that an interrupted call is made again
 
-    def _within(self, call: Callable[[], object]) -> None:
-        _current.set(self)  # in a context of its own, which no interruption can leave in effect
+    def _call_marked(self, call: Callable[[], object]) -> None:
+        _current.set(self)  # the context is a copy, so an interruption needs no reset
         call()
 
 
-def guarded(settings: Settings, reports: Reports) -> Settings:
-    """Return the settings with functions that report what the caller's functions raise."""
+def guard_callbacks(settings: Settings, reports: Reports) -> Settings:
+    """Return settings whose `token` and `on_retry` functions report their exceptions to the writer."""
     token, on_retry = settings.token, settings.retry.on_retry
 
-    def failure(error: Exception) -> CallbackError:
+    def as_failure(error: Exception) -> CallbackError:
         return CallbackError(f"token raised {error!r}; the batch writer continues", retryable=True)
 
-    async def awaited(found: Awaitable[str]) -> str:
+    async def await_token(awaitable: Awaitable[str]) -> str:
         try:
-            return await found
+            return await awaitable
         except OSError:
             raise
         except Exception as error:
-            raise failure(error) from error
+            raise as_failure(error) from error
 
     def guarded_token() -> str | Awaitable[str]:
         try:
             found = token() if token is not None else ""
-        except OSError:  # which is a failure to connect
+        except OSError:  # handled like a failed connection
             raise
         except Exception as error:
-            raise failure(error) from error
-        return awaited(found) if isinstance(found, Awaitable) else found
+            raise as_failure(error) from error
+        return await_token(found) if isinstance(found, Awaitable) else found
 
     def guarded_on_retry(error: InfluxDBError, attempt: int, wait: float) -> object:
         try:
             return on_retry(error, attempt, wait) if on_retry is not None else None
-        except Exception as raised:  # noqa: BLE001 - it is reported
-            reports.failed("on_retry", raised)
+        except Exception as raised:  # noqa: BLE001 - the exception is reported
+            reports.add_failure("on_retry", raised)
             return None
 
     return replace(

@@ -1,4 +1,4 @@
-"""How a batch writer sends a batch: with retries, and with other lines to compare where the server fails."""
+"""Delivery of a batch: with retries, and with other lines as a probe if the server fails on this batch."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ __all__ = ["BatchSender"]
 
 
 class BatchSender:
-    """Makes the flows that deliver batches.
+    """Creates the flows that deliver batches.
 
     Args:
-        settings: the client's.
-        clock: the client's.
-        following: returns the lines after those in flight, or None.
+        settings: settings of the client.
+        clock: clock of the client.
+        peek_next: returns the lines after those in flight, or None.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, following: Callable[[], tuple[Target, Batch] | None]) -> None:
+    def __init__(self, settings: Settings, clock: Clock, peek_next: Callable[[], tuple[Target, Batch] | None]) -> None:
         self._settings = settings
-        #: The same for requests that are not retried.
-        self._once = replace(settings, retry=replace(settings.retry, attempts=1))
+        #: The same settings, without retries.
+        self._settings_once = replace(settings, retry=replace(settings.retry, attempts=1))
         self._clock = clock
-        self._following = following
+        self._peek_next = peek_next
 
-    def delivery(self, sealed: Sealed) -> Flow[list[RejectedLine]]:
-        """Send a batch, and return the lines that the server rejects."""
+    def deliver(self, sealed: Sealed) -> Flow[list[RejectedLine]]:
+        """Send a batch, and return the lines that the server rejected."""
 
         def send(batch: Batch) -> Flow[bool]:
             return self._send(sealed.target, batch, self._settings)
 
         def once(batch: Batch) -> Flow[bool]:
-            return self._send(sealed.target, batch, self._once)
+            return self._send(sealed.target, batch, self._settings_once)
 
         return deliver_accepted(sealed.batch, send, once=once, probe=self._probe)
 
@@ -49,11 +49,11 @@ class BatchSender:
         return write_op(batch, params, wants_db=wants_db).flow(settings, self._clock)
 
     def _probe(self) -> Flow[bool]:
-        """Send the lines after those in flight, and return whether they are stored. They are sent again later."""
-        following = self._following()
-        if following is None:
+        """Send the lines after those in flight, which are sent again later; return whether they were stored."""
+        next_lines = self._peek_next()
+        if next_lines is None:
             return False
         try:
-            return (yield from self._send(*following, self._once))
+            return (yield from self._send(*next_lines, self._settings_once))
         except InfluxDBError as error:
             return isinstance(error, PartialWriteError)

@@ -1,4 +1,4 @@
-"""One signature and docstring for `write` of the sync and the async batch writer."""
+"""Shared signature and docstring of `write` of the sync and the async batch writer."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ WriterT = TypeVar("WriterT")
 def with_arguments_of(
     build: Callable[Concatenate[Any, P], ValueT],
 ) -> Callable[[Callable[[WriterT, ValueT], ResultT]], Callable[Concatenate[WriterT, P], ResultT]]:
-    """Decorate a method so that it takes the arguments of another, whose result it receives.
+    """Return a decorator that makes a method accept the arguments of `build`, and receive its result.
 
-    The method gets the signature and the docstring of `build`; a coroutine function remains one.
+    The method has the signature and the docstring of `build`. A coroutine function remains one.
 
     Args:
-        build: the method that takes the arguments.
+        build: a method that accepts the arguments.
     """
 
     def decorate(method: Callable[[WriterT, ValueT], ResultT]) -> Callable[Concatenate[WriterT, P], ResultT]:
@@ -39,21 +39,21 @@ def with_arguments_of(
         async def acall(self: WriterT, /, *args: P.args, **kwargs: P.kwargs) -> Any:
             return await receive(self, build(self, *args, **kwargs))
 
-        made: Any = acall if inspect.iscoroutinefunction(method) else call
-        update_wrapper(made, method)
-        del made.__wrapped__
+        wrapper: Any = acall if inspect.iscoroutinefunction(method) else call
+        update_wrapper(wrapper, method)
+        del wrapper.__wrapped__
         result = inspect.signature(method).return_annotation
-        made.__doc__ = build.__doc__
-        made.__annotations__ = {**build.__annotations__, "return": result}
-        made.__signature__ = inspect.signature(build).replace(return_annotation=result)
-        decorated: Callable[Concatenate[WriterT, P], ResultT] = made
+        wrapper.__doc__ = build.__doc__
+        wrapper.__annotations__ = {**build.__annotations__, "return": result}
+        wrapper.__signature__ = inspect.signature(build).replace(return_annotation=result)
+        decorated: Callable[Concatenate[WriterT, P], ResultT] = wrapper
         return decorated
 
     return decorate
 
 
 class HasOptions(Protocol):
-    """A batch writer, as far as its options go."""
+    """A batch writer, or another object with its options."""
 
     @property
     def options(self) -> BatchOptions: ...
@@ -78,17 +78,18 @@ def as_write_operation(
     integers_as_floats: bool | None = None,
     **extra_tags: object,
 ) -> WriteOperation:
-    """Take over anything that a client's `write` takes, waiting while the buffer is full.
+    """Accept any data that the client's `write` accepts; wait if the buffer is full.
 
-    Points and lines without a time get the client's when they are accepted. The arguments are those of `write`,
-    those apart that are about how it is sent.
+    The client stamps points and lines without a timestamp when it accepts them. The arguments are those of the client's
+    `write`, except those that control the request.
 
     Returns:
-        What will have become of it; `flush` waits for that.
+        A receipt that is updated with the outcome of the lines; `flush` waits for it.
 
     Raises:
-        SerializationError: something cannot be written as it is; what came before it is accepted.
-        SpoolError: lines could not be kept in the spool, and were not accepted.
+        SerializationError: a value cannot be written; the lines before it are accepted.
+        BufferFullError: the buffer is full and `when_full` is `raise`, or waiting would not make room.
+        SpoolError: lines could not be written to the spool, and were not accepted.
         RuntimeError: the writer is closed, or was not entered.
     """
     return write_batches(
@@ -107,6 +108,6 @@ def as_write_operation(
         integers_as_floats=integers_as_floats,
         batch_lines=min(writer.options.max_lines, writer.options.max_pending),
         batch_bytes=writer.options.max_bytes,
-        # A batch may be sent again at any time, which must not make other points of its lines.
+        # A batch may be sent again, which must not create other points.
         stamp=True,
     )

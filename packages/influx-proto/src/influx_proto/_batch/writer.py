@@ -1,9 +1,9 @@
-"""The batch writer of sync clients, which delivers in a thread; `base` has what both batch writers share.
+"""Batch writer of the sync clients, which delivers in a background thread, the sender.
 
 A signal handler may raise `KeyboardInterrupt` in the main thread after any call returns, but not in other threads. So
-`write` adds lines in one step, and a second thread, the keeper, makes all other changes while their callers wait. It
-also uses the files of a spool. Callers use only what a signal handler cannot interrupt halfway: a `with` statement of
-a lock that is implemented in C, `SimpleQueue`, and the first call in a `finally` block.
+`write` adds lines in one step, and a second background thread, the call thread, makes all other changes for callers,
+which wait. It also accesses the files of a spool. Callers only use operations that a signal handler cannot interrupt
+halfway: a `with` statement of a lock implemented in C, `SimpleQueue`, and the first call in a `finally` block.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from .spool.log import SpoolFiles
 
 
 class BatchWriter(BatchWriterBase):
-    """Writes in batches, in a thread beside the caller's: `with client.batch_writer() as writer: ...`.
+    """Writes in batches, in a background thread: `with client.batch_writer() as writer: ...`.
 
-    It may be used from several threads at once.
+    Several threads may use it at the same time.
     """
 
     __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
@@ -50,186 +50,187 @@ class BatchWriter(BatchWriterBase):
         self._threads = threads
         self._start = start
         self._crash: BaseException | None = None
-        #: What callers want to be done; None for another look at calls that wait.
-        self._calls: SimpleQueue[Call | None] = SimpleQueue()  # replaced when it is entered
-        self._is_keeping = False
+        #: Calls for the call thread; None makes it check its waiting calls again.
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()  # replaced by `__enter__`
+        self._is_running_calls = False
         self._has_waiting_calls = False
-        #: Ends the writer without waiting for anything.
-        self._abandonment: Call | None = None
+        #: Closes the writer without waiting for pending lines.
+        self._abort_call: Call | None = None
         self._wakeups: SimpleQueue[None] = SimpleQueue()
-        #: When the sender looks for batches next.
-        self._alarm = math.inf
+        #: When the sender next checks for batches.
+        self._sender_due = math.inf
 
     @with_arguments_of(as_write_operation)
     def write(self, writes: WriteOperation) -> Receipt:
-        self._check_process()  # before the lock, which a thread that the fork does not have may hold
+        self._check_process()  # before the lock, which a forked process may have inherited locked
         receipt = OpenReceipt()
         try:
             with self._lock:
-                self._begin(receipt, self._threads.caller())
-            # The lock is not held while the caller's data are read, which may take any time.
+                self._begin_write(receipt, self._threads.caller())
+            # The lock is not held while the caller's data is read, which may take long.
             for batch in writes.batches(self._settings, self._clock, eager=True):
                 self._check_process()
                 try:
-                    if not self._add_at_once(writes, batch, receipt):
-                        self._call(self._put(writes, batch, receipt))
+                    if not self._try_add(writes, batch, receipt):
+                        self._call(self._accept(writes, batch, receipt))
                 finally:
-                    self._reports.make()
+                    self._reports.make_calls()
         except BaseException as error:
-            self._stopped(receipt, error)
+            self._note_accepted_lines(receipt, error)
             raise
         finally:
-            receipt.is_complete = True  # which no signal handler can prevent
+            receipt.is_complete = True  # first in `finally`, so that no signal handler can prevent it
             if self._has_waiting_calls:
-                self._calls.put(None)  # leaving waits for it
+                self._calls.put(None)  # a thread may wait for this in `__exit__`
             if receipt.done:
-                self._calls.put(Call(self._checked(receipt)))
+                self._calls.put(Call(self._check_receipt(receipt)))
         return receipt
 
     def flush(self, *, timeout: float | None = None) -> None:
-        """Wait until everything that was written before is stored.
+        """Wait until all lines written before are stored.
 
         A failure belongs to the thread that wrote the lines, and its next `flush` raises it. `flush` also raises the
-        failures of threads that have ended and, in a thread that has written nothing itself, those of all others.
+        failures of threads that have ended and, in a thread that has not written any lines, those of all others.
         Exiting the `with` block raises the failures that no `flush` has raised. Receipts are not affected: each has
-        the outcome of its own lines.
+        the outcome of its lines.
 
         Args:
-            timeout: for how many seconds at the most; None for as long as it takes.
+            timeout: maximum number of seconds to wait; None waits indefinitely.
 
         Raises:
-            TransportError: the time is over; what is pending stays so.
+            TransportError: the timeout is over; the lines remain pending.
             PartialWriteError: the server rejected lines.
-            CallbackError: a callback raised since the last report.
+            CallbackError: a callback raised an exception since the last `flush`.
             InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
-        self._call(self._flush(timeout, self._threads.caller()))
+        self._call(self._flush_steps(timeout, self._threads.caller()))
 
     def __enter__(self) -> Self:
         self._check_process()
         self._check_open()
-        if self._is_keeping or self._is_entered:
-            msg = "this batch writer was entered already"
+        if self._is_running_calls or self._is_entered:
+            msg = "this batch writer was already entered"
             raise RuntimeError(msg)
         try:
-            self._abandonment = Call(self._leave(KeyboardInterrupt()))
+            self._abort_call = Call(self._exit_steps(KeyboardInterrupt()))
             self._calls = SimpleQueue()
-            self._is_keeping = True
-            self._start(partial(self._keep, self._calls))
-            self._call(self._enter())
-            self._reports.make()
-            return self  # noqa: TRY300 - an interruption here ends the writer also
+            self._is_running_calls = True
+            self._start(partial(self._run_calls, self._calls))
+            self._call(self._enter_steps())
+            self._reports.make_calls()
+            return self  # noqa: TRY300 - an interruption here also closes the writer
         except BaseException:
-            self._calls.put(self._abandonment)
-            self._reports.make()
+            self._calls.put(self._abort_call)
+            self._reports.make_calls()
             raise
 
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         try:
-            if not self._is_forked:  # or else the lines and the spool are the parent's
-                self._call(self._leave(error))
+            if not self._is_forked:  # in a fork, the lines and the spool belong to the parent
+                self._call(self._exit_steps(error))
         finally:
-            self._calls.put(self._abandonment)  # for an interruption before the call was posted
+            self._calls.put(self._abort_call)  # in case of an interruption before the call was queued
             if not self._is_forked:
-                if self._is_keeping and self._abandonment is not None:
-                    self._abandonment.outcome.get()
-                self._reports.make()
+                if self._is_running_calls and self._abort_call is not None:
+                    self._abort_call.outcome.get()
+                self._reports.make_calls()
 
-    def _add_at_once(self, writes: WriteOperation, batch: Batch, receipt: OpenReceipt) -> bool:
+    def _try_add(self, writes: WriteOperation, batch: Batch, receipt: OpenReceipt) -> bool:
         """Add lines if there is room for them and no spool; return whether they were added."""
         if self._spool is not None:
             return False
         with self._lock:
             self._check_open()
-            if self.options.is_full(self._handed_lines, self._handed_bytes) or not self._batcher.has_room(batch):
+            is_full = self.options.is_full(self._undelivered_lines, self._undelivered_bytes)
+            if is_full or not self._batcher.has_room(batch):
                 return False
             now = self._clock.now()
-            if now + self.options.max_delay < self._alarm or self._batcher.may_fill(batch):
+            if now + self.options.max_delay < self._sender_due or self._batcher.may_fill(batch):
                 self._wake_sender()  # before the lines are added, so that an interruption cannot prevent it
             self._batcher.add(writes.target, batch, receipt, now)
             return True
 
     def _call(self, steps: Generator[Step]) -> None:
-        """Wait until the steps are made; if the caller is interrupted, so are they, if they are waiting."""
-        call = Call(steps, may_wait=not self._reports.is_within)
+        """Run steps in the call thread and wait for their end; an interruption of the caller also ends them."""
+        call = Call(steps, may_wait=not self._reports.is_in_callback)
         try:
-            if not self._posted(call):
-                self._finish(call)
+            if not self._queue_call(call):
+                self._finish_call(call)
             error = call.outcome.get()
         except BaseException as interruption:
             call.interruption = interruption
-            if self._posted(call):  # perhaps once more, which does no harm
+            if self._queue_call(call):  # queuing the call twice is harmless
                 call.outcome.get()
             raise
         if error is not None:
             try:
                 raise error
             finally:
-                del error, call  # a cycle with the traceback
+                del error, call  # break the reference cycle with the traceback
 
-    def _posted(self, call: Call) -> bool:
+    def _queue_call(self, call: Call) -> bool:
         with self._lock:
-            if self._is_keeping:
+            if self._is_running_calls:
                 self._calls.put(call)
-            return self._is_keeping
+            return self._is_running_calls
 
-    def _keep(self, queue: SimpleQueue[Call | None]) -> None:
-        """Make the steps of calls, until the writer is closed."""
+    def _run_calls(self, queue: SimpleQueue[Call | None]) -> None:
+        """Run the steps of queued calls until the writer is closed."""
         calls: dict[Call, None] = {}
-        while self._is_keeping:
+        while self._is_running_calls:
             due = min((call.due for call in calls), default=math.inf)
-            if (posted := get(queue, due - self._clock.now())) is not None:
-                calls[posted] = None
+            if (queued := get(queue, due - self._clock.now())) is not None:
+                calls[queued] = None
             with self._lock:
                 for call in tuple(calls):
                     if call.advance(self._clock.now()):
                         del calls[call]
                 self._has_waiting_calls = bool(calls)
         while not queue.empty():
-            if (posted := queue.get()) is not None:
-                calls[posted] = None
+            if (queued := queue.get()) is not None:
+                calls[queued] = None
         for call in calls:
-            self._finish(call)
+            self._finish_call(call)
 
-    def _finish(self, call: Call) -> None:
-        """Make what steps can be made now that the writer is not open."""
+    def _finish_call(self, call: Call) -> None:
+        """Run the steps of a call on a closed writer; a step that would wait raises `RuntimeError`."""
         with self._lock:
             if not call.advance(self._clock.now()):
                 call.interruption = RuntimeError("this batch writer is closed")
                 call.advance(self._clock.now())
 
-    def _enter(self) -> Generator[Step]:
+    def _enter_steps(self) -> Generator[Step]:
         try:
-            yield from self._entered()
-            self._start(self._run)
+            yield from self._start_accepting()
+            self._start(self._deliver_batches)
         except BaseException:
-            self._is_keeping = False
+            self._is_running_calls = False
             raise
 
-    def _flush(self, timeout: float | None, caller: object) -> Generator[Step]:
-        yield from self._flushed(timeout)
-        self._report(caller)
+    def _flush_steps(self, timeout: float | None, caller: object) -> Generator[Step]:
+        yield from self._wait_until_flushed(timeout)
+        self._raise_failures(caller)
 
-    def _checked(self, receipt: OpenReceipt) -> Generator[Step]:
+    def _check_receipt(self, receipt: OpenReceipt) -> Generator[Step]:
         self._receipts.check(receipt)
         yield from ()
 
-    def _leave(self, error: BaseException | None) -> Generator[Step]:
+    def _exit_steps(self, error: BaseException | None) -> Generator[Step]:
         try:
             if self._is_entered:
-                yield from self._leaving(error)
+                yield from self._wait_until_drained(error)
         except BaseException as interruption:
             error = interruption
             raise
         finally:
             try:
                 if self._is_entered:
-                    self._end(error)
+                    self._close(error)
             finally:
                 if self._spool is not None:
                     self._spool.close()
-                self._is_keeping = False
+                self._is_running_calls = False
                 self._wake()
 
     def _check_open(self) -> None:
@@ -238,7 +239,7 @@ class BatchWriter(BatchWriterBase):
         super()._check_open()
 
     def _wake(self) -> None:
-        """Let the sender and those who wait look again; the lock is held."""
+        """Make the sender and the waiting calls check the state again; the lock must be held."""
         self._wake_sender()
         if self._has_waiting_calls:
             self._calls.put(None)
@@ -247,46 +248,46 @@ class BatchWriter(BatchWriterBase):
         if self._wakeups.empty():
             self._wakeups.put(None)
 
-    def _run(self) -> None:
-        """Deliver, until the writer is closed."""
+    def _deliver_batches(self) -> None:
+        """Deliver batches until the writer is closed."""
         try:
             while self._open:
-                if (sealed := self._next()) is None:
+                if (sealed := self._wait_for_batch()) is None:
                     continue
                 try:
-                    rejected = run(self._delivery(sealed), self._transport)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and other lines are sent
+                    rejected = run(self._deliver(sealed), self._transport)
+                except Exception as error:  # noqa: BLE001 - every error is reported, and delivery continues
                     with self._lock:
-                        self._delivery_failed(sealed, error)
+                        self._handle_failure(sealed, error)
                         self._clean_up()
                 else:
                     with self._lock:
-                        self._delivery_succeeded(sealed, rejected)
+                        self._handle_success(sealed, rejected)
                         self._clean_up()
                 self._make_reports()
-        except BaseException as error:  # noqa: BLE001 - it is raised to those who wait, in their threads
+        except BaseException as error:  # noqa: BLE001 - raised in the threads that wait
             with self._lock:
                 self._crash = error
                 self._wake()
 
     def _clean_up(self) -> None:
-        for step in self._cleaned_up():
+        for step in self._clean_up_spool():
             if callable(step):
                 step()
         self._wake()
 
     def _make_reports(self) -> None:
         if self._reports.is_pending:
-            self._reports.make()
-            self._calls.put(None)  # leaving waits for it
+            self._reports.make_calls()
+            self._calls.put(None)  # a thread may wait for this in `__exit__`
 
-    def _next(self) -> Sealed | None:
-        """Take the next batch, or wait for one."""
+    def _wait_for_batch(self) -> Sealed | None:
+        """Return the next batch, or None after waiting until one may be due."""
         with self._lock:
             now = self._clock.now()
             sealed = self._batcher.take(now)
-            self._alarm = -math.inf if sealed is not None else self._batcher.due
+            self._sender_due = -math.inf if sealed is not None else self._batcher.due
         if sealed is None:
-            self._make_reports()  # a thread that should have made them may have been interrupted
-            get(self._wakeups, self._alarm - now)
+            self._make_reports()  # the thread that had to make them may have been interrupted
+            get(self._wakeups, self._sender_due - now)
         return sealed

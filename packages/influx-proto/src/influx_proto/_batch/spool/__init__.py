@@ -1,1 +1,1 @@
-"""The spool of a batch writer: lines that survive a restart."""
+"""Spool of a batch writer: files of lines that survive a restart."""

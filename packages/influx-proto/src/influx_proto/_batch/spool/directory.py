@@ -1,6 +1,6 @@
-"""The directory of a batch writer's spool, on the file system.
+"""Spool directory of a batch writer on the file system.
 
-The one module of the core that touches files. No other imports it: `adapter` exports it for adapters.
+This is the only module of the core that touches files. `adapter` exports it; no other module of the core imports it.
 """
 
 from __future__ import annotations
@@ -12,28 +12,32 @@ from weakref import WeakSet
 
 
 class SpoolDirectory:
-    """Reads and writes the files of a directory, and locks it by an flock of `lock` in it: a `SpoolFiles`.
+    """A `SpoolFiles` that uses a directory, and locks it with an `flock` on the file `lock`.
 
     Args:
         directory: the path of the directory.
     """
 
     def __init__(self, directory: str) -> None:
-        self._directory = Path(directory).absolute()  # also for a program that goes elsewhere later
+        self._directory = Path(directory).absolute()  # the program may change its working directory later
         self._lock: FileIO | None = None
-        #: What is appended to stays open, since many appends come one after the other.
+        #: The file that was appended to last stays open for further appends.
         self._name = ""
         self._file: FileIO | None = None
-        _all.add(self)
+        _instances.add(self)
 
     def lock(self) -> None:
-        """Make the directory if there is none, and lock it; raises BlockingIOError if somebody else has."""
-        import fcntl  # noqa: PLC0415 - there is none on Windows, where only the spool is missing for that
+        """Create the directory if it does not exist, and lock it.
 
-        made = [folder for folder in (self._directory, *self._directory.parents) if not folder.exists()]
+        Raises:
+            BlockingIOError: the directory is already locked.
+        """
+        import fcntl  # noqa: PLC0415 - does not exist on Windows, where only the spool is unavailable
+
+        created = [folder for folder in (self._directory, *self._directory.parents) if not folder.exists()]
         self._directory.mkdir(parents=True, exist_ok=True)
-        for folder in made:
-            _to_disk(folder.parent)
+        for folder in created:
+            _sync_directory(folder.parent)
         lock = FileIO(self._directory / "lock", "a")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,44 +47,44 @@ class SpoolDirectory:
         self._lock = lock
 
     def unlock(self) -> None:
-        """Let go of the directory."""
+        """Unlock the directory."""
         self._close()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def leave_to_parent(self) -> None:
-        """Close the files in a forked process, without unlocking the directory for the parent."""
-        self.unlock()  # an flock belongs to all copies of the descriptor; closing one of them keeps it
+        """Close the files in a forked process. The directory stays locked by the parent."""
+        self.unlock()  # an flock is released only when all copies of the descriptor are closed
 
     def names(self) -> list[str]:
-        """List the directory."""
+        """Return the names of the files in the directory."""
         return [path.name for path in self._directory.iterdir()]
 
     def read(self, name: str) -> bytes:
-        """Read a file."""
+        """Return the contents of a file."""
         return (self._directory / name).read_bytes()
 
     def append(self, name: str, data: bytes, *, sync: bool) -> None:
-        """Hand all bytes to the operating system, or to the disk."""
+        """Append all bytes to a file, and create it if it does not exist; with `sync`, call `fsync`."""
         if self._file is None or self._name != name:
             self._close()
             self._file, self._name = FileIO(self._directory / name, "a"), name
         is_new = not self._file.tell()
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        remaining = memoryview(data)
+        while remaining:
+            remaining = remaining[self._file.write(remaining) :]
         if sync:
             os.fsync(self._file)
         if sync and is_new:
-            _to_disk(self._directory)
+            _sync_directory(self._directory)
 
     def truncate(self, name: str, size: int) -> None:
-        """Cut a file off."""
+        """Truncate a file to a size in bytes."""
         os.truncate(self._directory / name, size)
 
     def rename(self, name: str, to: str) -> None:
-        """Give a file another name."""
+        """Rename a file."""
         (self._directory / name).rename(self._directory / to)
 
     def delete(self, name: str) -> None:
@@ -95,21 +99,21 @@ class SpoolDirectory:
             self._file = None
 
 
-#: What a forked process closes, so that it does not keep directories locked longer than its parent.
-_all: WeakSet[SpoolDirectory] = WeakSet()
+#: Closed in a forked process, which would otherwise keep directories locked after its parent exits.
+_instances: WeakSet[SpoolDirectory] = WeakSet()
 
 
 def _after_fork() -> None:
-    for files in _all:
-        files.leave_to_parent()
+    for directory in _instances:
+        directory.leave_to_parent()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _to_disk(directory: Path) -> None:
-    """Make sure that a file that is new in a directory is there after a power cut."""
+def _sync_directory(directory: Path) -> None:
+    """Write the entries of a directory to disk, so that new files in it survive a power failure."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,8 @@
-"""A spool: a directory with the lines that a batch writer was given and that are not settled yet.
+"""Spool log: stores the pending lines of a batch writer in a directory.
 
-What is written and deleted, and in which bytes, is decided in `segments` and `format`; an adapter's
-`SpoolFiles` does it. Over an event loop that is done in a thread: whatever touches files is a function here that is
-yielded to those who wait (see `base`), one at a time.
+`segments` plans writes and deletions, `format` encodes records, and an adapter's `SpoolFiles` accesses the files.
+Generators yield each function that touches files to their caller (see `base`), one at a time, so that an async client
+can call it in a thread.
 """
 
 from __future__ import annotations
@@ -23,47 +23,47 @@ from .format import (
     UnknownVersion,
     encode_target,
     lines_record,
-    name_of,
-    number_of,
+    lines_record_size,
     read_segment,
-    size_of_lines,
+    segment_name,
+    segment_number,
 )
 from .segments import Append, Cleanup, Segment, SegmentIndex
 
-#: How large a file gets; a smaller share of a small spool, so that room is made bit by bit.
+#: Maximum size of a segment. In a small spool it is a share of `max_bytes`, so that space is freed in small steps.
 _SEGMENT_BYTES: Final = 16_000_000
 _SHARE: Final = 8
 
 
 class SpoolFiles(Protocol):
-    """The files of one directory, by their names. Everything may raise OSError."""
+    """Files of a spool directory, by name. Every method may raise OSError."""
 
     def lock(self) -> None:
-        """Make the directory if there is none, and lock it; raises BlockingIOError if somebody else has."""
+        """Create the directory if it does not exist, and lock it; raises BlockingIOError if it is already locked."""
         ...
 
     def unlock(self) -> None:
-        """Let go of the directory; does not block, and does nothing if it is not locked."""
+        """Unlock the directory if it is locked; does not block."""
         ...
 
     def names(self) -> list[str]:
-        """List the directory."""
+        """Return the names of the files in the directory."""
         ...
 
     def read(self, name: str) -> bytes:
-        """Read a file."""
+        """Return the contents of a file."""
         ...
 
     def append(self, name: str, data: bytes, *, sync: bool) -> None:
-        """Hand all bytes to the operating system, at the end of a file, which may be new; to the disk if `sync`."""
+        """Append all bytes to a file, and create it if it does not exist; with `sync`, call `fsync`."""
         ...
 
     def truncate(self, name: str, size: int) -> None:
-        """Cut a file off."""
+        """Truncate a file to a size in bytes."""
         ...
 
     def rename(self, name: str, to: str) -> None:
-        """Give a file another name."""
+        """Rename a file."""
         ...
 
     def delete(self, name: str) -> None:
@@ -72,44 +72,44 @@ class SpoolFiles(Protocol):
 
 
 class SpoolLog:
-    """Keeps lines in the files of a spool, until they are settled."""
+    """Stores lines in the files of a spool until they are completed."""
 
     def __init__(self, spool: Spool, files: SpoolFiles, database: str | None, log: Callable[..., None]) -> None:
         self._spool = spool
         self._files = files
         self._database = database
         self._log = log
-        self._index = self._new_index()
-        self._warned = False
+        self._index = self._create_index()
+        self._has_warned = False
         self._is_open = False
-        self._is_left = False
-        #: Whether something is done with the files, so that nothing else may be.
-        self.busy = False
+        self._is_closed = False
+        #: Whether a function is using the files; no other may use them meanwhile.
+        self.is_busy = False
 
     @property
     def directory(self) -> str:
-        """Where it is."""
+        """Path of the directory."""
         return str(self._spool.directory)
 
     @property
     def is_open(self) -> bool:
-        """Whether the directory is ours."""
+        """Whether this log has locked the directory."""
         return self._is_open
 
     @property
-    def fill(self) -> str:
-        """Say how full it is."""
-        return f"the spool {self.directory} has {self._index.size} of at most {self._spool.max_bytes} bytes"
+    def usage(self) -> str:
+        """Current and maximum size of the spool, for error messages."""
+        return f"the spool {self.directory} uses {self._index.size} of at most {self._spool.max_bytes} bytes"
 
     def has_room(self, target: Target, batch: Batch) -> bool:
-        """Whether a batch may be kept now."""
-        return self._index.has_room(size_of_lines(self._encoded_target(target, batch), batch))
+        """Return whether a batch fits."""
+        return self._index.has_room(lines_record_size(self._encode_target(target, batch), batch))
 
     def open(self) -> list[SpooledBatch]:
-        """Lock the directory, and give what an earlier writer left in it; touches files.
+        """Lock the directory, and return the pending batches of an earlier writer; touches files.
 
         Raises:
-            SpoolError: the directory cannot be used, another writer uses it, or it is of a later version.
+            SpoolError: the directory cannot be used, another writer uses it, or its format is not supported.
         """
         try:
             self._files.lock()
@@ -119,71 +119,71 @@ class SpoolLog:
         except (OSError, ImportError) as error:
             raise SpoolError(f"the spool {self.directory} cannot be locked: {error}") from error
         try:
-            kept = self._found()
-            for work in self.clean_up():
-                work()
+            pending = self._read_segments()
+            for step in self.clean_up():
+                step()
         except OSError as error:
             self._files.unlock()
             raise SpoolError(f"the spool {self.directory} cannot be read: {error}") from error
         except BaseException:
             self._files.unlock()
             raise
-        self._is_open, self._is_left = True, False
-        return kept
+        self._is_open, self._is_closed = True, False
+        return pending
 
-    def keep(self, target: Target, batch: Batch, then: Callable[[int], None]) -> Generator[Callable[[], None]]:
-        """Keep a batch; gives what touches files. `then` is told the record's number when it is kept, only then.
+    def append(self, target: Target, batch: Batch, on_written: Callable[[int], None]) -> Generator[Callable[[], None]]:
+        """Append a batch; yields functions that touch files. If it was written, calls `on_written` with its number.
 
         Raises:
-            SpoolError: it could not be kept, and nothing of it is.
+            SpoolError: the batch could not be written; no part of it is in the spool.
         """
         number = self._index.next_number
-        plan = self._index.write(lines_record(number, self._encoded_target(target, batch), batch), number)
+        plan = self._index.plan_append(lines_record(number, self._encode_target(target, batch), batch), number)
         done: list[Append] = []
-        self.busy = True
+        self.is_busy = True
         try:
             yield partial(self._write, plan, done, sync=self._spool.sync, lines=batch.lines)
         finally:
-            self._free()
+            self._release_files()
             if done:
-                self._index.written(plan)
-                then(number)
+                self._index.commit_append(plan)
+                on_written(number)
 
     def mark_completed(self, numbers: list[int]) -> None:
-        """Say that the lines of these records are stored, or that somebody was told that they are not."""
+        """Note that the lines of these records are completed: stored, rejected or dropped."""
         self._index.mark_completed(numbers)
 
     def clean_up(self) -> Generator[Callable[[], None]]:
-        """Delete what is settled; gives what touches files."""
-        plan = self._index.cleanup()
+        """Delete completed segments; yields functions that touch files."""
+        plan = self._index.plan_cleanup()
         if plan is None:
             return
         deleted: list[Segment] = []
         marked: list[Append] = []
-        self.busy = True
+        self.is_busy = True
         try:
             yield partial(self._clean_up, plan, deleted, marked)
         finally:
-            self._free()
+            self._release_files()
             for _ in deleted:
-                self._index.deleted()
+                self._index.remove_oldest()
             for mark in marked:
-                self._index.marked(mark, plan.before)
+                self._index.commit_mark(mark, plan.completed_before)
 
     def close(self) -> None:
-        """Let go of the directory, as soon as nothing is done with its files any more; does not block."""
+        """Unlock the directory, or let the function that is using its files do so afterwards; does not block."""
         self._is_open = False
-        self._is_left = True
-        if not self.busy:
+        self._is_closed = True
+        if not self.is_busy:
             self._files.unlock()
 
-    def _free(self) -> None:
-        self.busy = False
-        if self._is_left:
+    def _release_files(self) -> None:
+        self.is_busy = False
+        if self._is_closed:
             self._files.unlock()
 
-    def _encoded_target(self, target: Target, batch: Batch) -> bytes:
-        """Say where lines go whatever the database of the next writer's client is."""
+    def _encode_target(self, target: Target, batch: Batch) -> bytes:
+        """Return the target with its database, so that the next writer's client may use another one."""
         params, wants_db = target
         if wants_db and self._database is not None:
             params = (*params, ("db", self._database))
@@ -193,12 +193,12 @@ class SpoolLog:
         try:
             self._append(plan, done, sync=sync)
         except OSError as error:
-            path, why = f"{self.directory}/{plan.segment.name}", error.strerror or error
-            msg = f"cannot write to {path}: {why}; these {lines} lines were not accepted"
+            path, reason = f"{self.directory}/{plan.segment.name}", error.strerror or error
+            msg = f"cannot write to {path}: {reason}; these {lines} lines were not accepted"
             raise SpoolError(msg, retryable=True) from error
 
     def _append(self, plan: Append, done: list[Append], *, sync: bool) -> None:
-        """Append, and say so in `done`; or undo what there is of it."""
+        """Append the bytes and add the plan to `done`, or undo a partial append and raise."""
         segment = plan.segment
         try:
             self._files.append(segment.name, plan.data, sync=sync)
@@ -213,69 +213,75 @@ class SpoolLog:
             except FileNotFoundError:
                 pass
             except OSError:
-                self._index.broken(plan)
+                self._index.note_failed_append(plan)
             raise
 
     def _clean_up(self, plan: Cleanup, deleted: list[Segment], marked: list[Append]) -> None:
-        """Delete what is over; whatever fails is done another time, and until then only sent again after a crash."""
+        """Delete obsolete segments. Failures are retried later; after a crash, their lines would be sent again."""
         try:
-            for segment in plan.over:
-                self._drop(segment)
+            for segment in plan.obsolete:
+                self._remove_segment(segment)
                 deleted.append(segment)
         except OSError as error:
-            if not self._warned:
-                self._log(logging.WARNING, "cannot delete what is settled in the spool %s: %s", self.directory, error)
-                self._warned = True
+            if not self._has_warned:
+                self._log(
+                    logging.WARNING, "cannot delete completed segments of the spool %s: %s", self.directory, error
+                )
+                self._has_warned = True
         if plan.mark is not None:
             with suppress(OSError):
                 self._append(plan.mark, marked, sync=False)
 
-    def _drop(self, segment: Segment) -> None:
+    def _remove_segment(self, segment: Segment) -> None:
         with suppress(FileNotFoundError):
-            if segment.damaged:
+            if segment.is_damaged:
                 self._files.rename(segment.name, f"{segment.name}.damaged")
             else:
                 self._files.delete(segment.name)
 
-    def _new_index(self) -> SegmentIndex:
+    def _create_index(self) -> SegmentIndex:
         return SegmentIndex(self._spool.max_bytes, min(_SEGMENT_BYTES, self._spool.max_bytes // _SHARE))
 
-    def _found(self) -> list[SpooledBatch]:
-        self._index = self._new_index()
+    def _read_segments(self) -> list[SpooledBatch]:
+        self._index = self._create_index()
         names = self._files.names()
-        numbers = [number for name in names if (number := number_of(name)) is not None]
+        numbers = [number for name in names if (number := segment_number(name)) is not None]
         self._index.next_segment = max(numbers, default=0) + 1
         segments: list[Segment] = []
-        kept: list[SpooledBatch] = []
+        records: list[SpooledBatch] = []
         mark = 0
-        for number in sorted(number for number in numbers if name_of(number) in names):
-            reading = self._read(number)
-            last = reading.kept[-1].number if reading.kept else -1
-            segments.append(Segment(number, reading.whole, last, bool(reading.damages)))
+        for number in sorted(number for number in numbers if segment_name(number) in names):
+            reading = self._read_segment(number)
+            last = reading.batches[-1].number if reading.batches else -1
+            segments.append(Segment(number, reading.complete_bytes, last, bool(reading.damaged_offsets)))
             mark = max(mark, reading.mark)
-            kept += reading.kept
-        kept = [one for one in kept if one.number >= mark]
-        self._index.found(segments, [one.number for one in kept], mark)
-        return kept
+            records += reading.batches
+        pending = [record for record in records if record.number >= mark]
+        self._index.restore(segments, [record.number for record in pending], mark)
+        return pending
 
-    def _read(self, number: int) -> Reading:
-        name = name_of(number)
+    def _read_segment(self, number: int) -> Reading:
+        name = segment_name(number)
         path = f"{self.directory}/{name}"
         data = self._files.read(name)
         try:
             reading = read_segment(data)
         except UnknownVersion as error:
-            raise SpoolError(f"{path} is of version {error}, which this version does not know") from error
-        if reading.damages:
-            places = ", ".join(map(str, reading.damages))
+            raise SpoolError(
+                f"{path} has version {error} of the spool format, which is not supported; update influx-proto"
+            ) from error
+        if reading.damaged_offsets:
+            offsets = ", ".join(map(str, reading.damaged_offsets))
             self._log(
                 logging.ERROR,
-                "%s is damaged at byte %s; %d intact records are delivered, and it is kept as %s.damaged",
-                path, places, len(reading.kept), name,
+                "%s is damaged at byte %s; %d intact records are delivered, and the file is kept as %s.damaged",
+                path, offsets, len(reading.batches), name,
             )  # fmt: skip
-        if reading.whole < len(data):
+        if reading.complete_bytes < len(data):
             self._log(
-                logging.WARNING, "%s ends in a record that is not whole, whose writer was killed; it is cut off", path
+                logging.WARNING,
+                "%s ends with a truncated record, because its writer was killed; the record is dropped",
+                path,
             )
-            self._files.truncate(name, reading.whole)
+            self._files.truncate(name, reading.complete_bytes)
         return reading

@@ -1,8 +1,8 @@
-"""Which records of a spool are in which segment, and which lines are settled: says what is written and deleted next.
+"""Segment index of a spool: plans appends and deletions, without touching files.
 
-Segments are deleted in their order only, each when its lines and those of all older ones are settled. What is left is
-then always the end of what was written, in its order; sent again from there, no older value of a point stays over a
-newer one.
+Segments are deleted in order, and only if their lines and those of all older segments are completed. So the spool
+always contains the last records written, in order. Sending them again never replaces a newer value of a point with an
+older one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .format import HEADER, mark_record, name_of
+from .format import HEADER, mark_record, segment_name
 
 
 @dataclass(slots=True)
@@ -20,90 +20,90 @@ class Segment:
 
     number: int
     size: int
-    #: The number of the last record of lines in it; -1 where there is none.
-    last: int = -1
-    #: Whether something in it could not be read, so that it is put aside and not deleted.
-    damaged: bool = False
+    #: Number of the last lines record in the segment; -1 if it has none.
+    last_record: int = -1
+    #: Whether parts of the segment are unreadable, so that it is renamed instead of deleted.
+    is_damaged: bool = False
 
     @property
     def name(self) -> str:
-        """Its file."""
-        return name_of(self.number)
+        """Name of the file."""
+        return segment_name(self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Bytes to be appended to a file; if that fails, it gets its size back."""
+    """Bytes to append to a segment. If that fails, the file is truncated to its previous size."""
 
     segment: Segment
     data: bytes
-    #: The record of lines among them; -1 for a mark.
+    #: Number of the lines record among the bytes; -1 for a mark.
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cleanup:
-    """What is to be done after lines were settled, in this order."""
+    """Changes to the files after lines were completed, in order."""
 
-    #: To be deleted, or put aside, the oldest first.
-    over: Sequence[Segment]
-    #: Says that all records before a number are settled.
+    #: Segments to delete, or to rename if they are damaged; the oldest first.
+    obsolete: Sequence[Segment]
+    #: A mark that all records before `completed_before` are completed.
     mark: Append | None
-    before: int
+    completed_before: int
 
 
 @dataclass(slots=True)
 class SegmentIndex:
-    """The books of a spool.
+    """The segments and the pending records of a spool.
 
     Args:
-        max_bytes: how large all segments may be together.
-        segment_bytes: how large one may be, unless a single record is larger.
+        max_bytes: maximum size of all segments together.
+        segment_bytes: maximum size of a segment, unless a single record is larger.
     """
 
     max_bytes: int
     segment_bytes: int
-    #: In their order; the last is appended to if it was begun here.
+    #: In order. Records are appended to the last one if this writer created it.
     segments: deque[Segment] = field(default_factory=deque[Segment])
     next_segment: int = 0
     next_number: int = 0
     _appendable: bool = False
-    #: The records that are not settled, in their order; some that are stand among them, and in `_settled`.
-    _order: deque[int] = field(default_factory=deque[int])
-    _settled: set[int] = field(default_factory=set[int])
-    _marked: int = 0
+    #: Numbers of the pending records, in order; may include some that are also in `_completed`.
+    _pending: deque[int] = field(default_factory=deque[int])
+    _completed: set[int] = field(default_factory=set[int])
+    _last_mark: int = 0
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """Size of all segments, in bytes."""
         return sum(segment.size for segment in self.segments)
 
     @property
     def completed_before(self) -> int:
-        """The lines of all records with a lower number are settled."""
-        return self._order[0] if self._order else self.next_number
+        """A record number; the lines of all records with a lower number are completed."""
+        return self._pending[0] if self._pending else self.next_number
 
     def has_room(self, size: int) -> bool:
-        """Whether a record of so many bytes may be written; one of any size if nothing else has to be kept."""
-        return not self._order or self.size + len(HEADER) + size <= self.max_bytes
+        """Return whether a record of this size fits. A record of any size fits if no others are pending."""
+        return not self._pending or self.size + len(HEADER) + size <= self.max_bytes
 
-    def found(self, segments: Iterable[Segment], numbers: Iterable[int], mark: int) -> None:
-        """Take up what an earlier writer left: its segments, its records that are not settled, and its last mark."""
+    def restore(self, segments: Iterable[Segment], numbers: Iterable[int], mark: int) -> None:
+        """Add the segments of an earlier writer, the numbers of their pending records, and the last mark."""
         self.segments.extend(segments)
-        self._order.extend(numbers)
-        self._marked = mark
-        last = max((segment.last for segment in self.segments), default=-1)
-        self.next_number = max(self.next_number, last + 1, mark)
+        self._pending.extend(numbers)
+        self._last_mark = mark
+        last_record = max((segment.last_record for segment in self.segments), default=-1)
+        self.next_number = max(self.next_number, last_record + 1, mark)
 
-    def write(self, record: bytes, number: int = -1) -> Append:
-        """Say where a record goes."""
+    def plan_append(self, record: bytes, number: int = -1) -> Append:
+        """Return the append that writes a record, to the last segment or to a new one."""
         current = self.segments[-1] if self._appendable and self.segments else None
         if current is not None and current.size + len(record) <= self.segment_bytes:
             return Append(current, record, number)
         return Append(Segment(self.next_segment, 0), HEADER + record, number)
 
-    def written(self, done: Append) -> None:
-        """Say that it is there."""
+    def commit_append(self, done: Append) -> None:
+        """Update the index after a successful append."""
         segment = done.segment
         if not segment.size:
             self.segments.append(segment)
@@ -111,47 +111,47 @@ class SegmentIndex:
             self._appendable = True
         segment.size += len(done.data)
         if done.number >= 0:
-            segment.last = done.number
+            segment.last_record = done.number
             self.next_number = done.number + 1
-            self._order.append(done.number)
+            self._pending.append(done.number)
 
-    def broken(self, failed: Append) -> None:
-        """Say that it is not there, and that the file may have anything at its end: nothing is appended to it."""
+    def note_failed_append(self, failed: Append) -> None:
+        """Update the index after an append that could not be undone; its file is not appended to any more."""
         if failed.segment.size:
             self._appendable = False
         else:
             self.next_segment = failed.segment.number + 1
 
     def mark_completed(self, numbers: Iterable[int]) -> None:
-        """Say that the lines of these records are stored, or that their writer was told that they are not."""
-        self._settled.update(numbers)
-        while self._order and self._order[0] in self._settled:
-            self._settled.remove(self._order.popleft())
+        """Note that the lines of these records are completed: stored, rejected or dropped."""
+        self._completed.update(numbers)
+        while self._pending and self._pending[0] in self._completed:
+            self._completed.remove(self._pending.popleft())
 
-    def cleanup(self) -> Cleanup | None:
-        """Say what is to be done now, if there is anything."""
+    def plan_cleanup(self) -> Cleanup | None:
+        """Return the changes that completed records allow, or None if there are none."""
         before = self.completed_before
-        over: list[Segment] = []
+        obsolete: list[Segment] = []
         for segment in self.segments:
-            if self._order and segment.last >= before:
+            if self._pending and segment.last_record >= before:
                 break
-            over.append(segment)
+            obsolete.append(segment)
         mark = None
-        if self._order and before > self._marked and before > self._first_left(len(over)):
-            mark = self.write(mark_record(before))
-            if self.size - sum(segment.size for segment in over) + len(mark.data) > self.max_bytes:
-                mark = None  # it only saves sending something again
-        return Cleanup(over, mark, before) if over or mark else None
+        if self._pending and before > self._last_mark and before > self._first_remaining(len(obsolete)):
+            mark = self.plan_append(mark_record(before))
+            if self.size - sum(segment.size for segment in obsolete) + len(mark.data) > self.max_bytes:
+                mark = None  # a mark is optional: it only avoids sending lines twice
+        return Cleanup(obsolete, mark, before) if obsolete or mark else None
 
-    def deleted(self) -> None:
-        """Say that the oldest segment is gone."""
+    def remove_oldest(self) -> None:
+        """Remove the oldest segment from the index."""
         self.segments.popleft()
 
-    def marked(self, mark: Append, before: int) -> None:
-        """Say that a mark is there."""
-        self.written(mark)
-        self._marked = before
+    def commit_mark(self, mark: Append, completed_before: int) -> None:
+        """Update the index after a mark was appended."""
+        self.commit_append(mark)
+        self._last_mark = completed_before
 
-    def _first_left(self, over: int) -> int:
-        """Give the lowest number that may be left; whatever lies before it needs no mark."""
-        return self.segments[over - 1].last + 1 if over else 0
+    def _first_remaining(self, obsolete: int) -> int:
+        """Return the lowest record number that remains after deletions; records before it need no mark."""
+        return self.segments[obsolete - 1].last_record + 1 if obsolete else 0
