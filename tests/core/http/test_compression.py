@@ -50,7 +50,7 @@ def test_any_data_in_any_chunks(data: bytes, size: int, trailing: bytes) -> None
 def test_truncated_data_raises(data: bytes, size: int) -> None:
     whole = gzip.compress(data)
     if 0 < size < len(whole):
-        with pytest.raises(ProtocolError, match="cut short") as caught:
+        with pytest.raises(ProtocolError, match="truncated") as caught:
             read("gzip", [whole[:size]])
         assert caught.value.retryable
 
@@ -79,7 +79,7 @@ class Counting(Reader):
 
 @pytest.mark.parametrize("items", [True, False])
 def test_memory_is_bounded(items: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._http.compression._HARMLESS", 16_000_000)
+    monkeypatch.setattr("influx_proto._http.compression._UNLIMITED_SIZE", 16_000_000)
     counting = Counting(items=items)
     reader: Any = decoded(counting, Headers({"Content-Encoding": "gzip"}))
     body = gzip.compress(bytes(4_000_000)) * 10
