@@ -126,7 +126,7 @@ def test_errors_truncate_long_names() -> None:
 
 
 def test_tag_value_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._line_protocol.escape._REMEMBERED", 3)
+    monkeypatch.setattr("influx_proto._line_protocol.escape._CACHE_SIZE", 3)
     values = TagValues()
     for number in range(10):
         assert values[f"a {number}"] == f"a\\ {number}".encode()
