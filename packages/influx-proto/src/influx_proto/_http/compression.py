@@ -32,7 +32,7 @@ _INPUT_CHUNK = 16 * 1024
 _OUTPUT_CHUNK = 1024 * 1024
 
 
-def compressed(request: Request) -> Request:
+def compress_request(request: Request) -> Request:
     """Return the request with its body compressed, or unchanged if the body is smaller than `THRESHOLD`."""
     body: bytes | Iterable[bytes] = request.body
     if isinstance(body, bytes):
@@ -72,7 +72,7 @@ class _Reader(Protocol):
 ReaderT = TypeVar("ReaderT", bound=_Reader)
 
 
-def decoded(reader: ReaderT, headers: Headers) -> ReaderT:
+def with_decompression(reader: ReaderT, headers: Headers) -> ReaderT:
     """Return a reader that decompresses the response body according to its headers and passes it to `reader`."""
     content_encoding = headers.get("Content-Encoding", "identity").strip().lower()
     if content_encoding in {"identity", ""}:
@@ -80,7 +80,7 @@ def decoded(reader: ReaderT, headers: Headers) -> ReaderT:
     return cast("ReaderT", _DecompressingReader(reader, content_encoding))
 
 
-def portions(reader: object, data: bytes) -> Iterable[bytes]:
+def split_compressed(reader: object, data: bytes) -> Iterable[bytes]:
     """Split bytes of a compressed response into chunks, so that its reader returns few items at a time."""
     if not isinstance(reader, _DecompressingReader):
         return (data,)
@@ -104,7 +104,7 @@ class _DecompressingReader(Generic[ReaderT]):
     def feed(self, data: bytes) -> list[object]:
         """Decompress the next bytes and return the items that the reader returns for them."""
         items: list[object] = []
-        for chunk in portions(self, data):
+        for chunk in split_compressed(self, data):
             self._feed(chunk, items)
         return items
 
