@@ -17,11 +17,11 @@ from .._line_protocol.escape import (
     SHORT_LINE,
     SUSPICIOUS,
     TAG_VALUES,
-    before_tag,
     check_line,
-    field_key,
-    measurement,
-    tag_key,
+    encode_tag_prefix,
+    escape_field_key,
+    escape_measurement,
+    escape_tag_key,
 )
 from .._line_protocol.options import FieldOptions
 from .._line_protocol.values import FieldValueEncoder, TagValueEncoder, number_encoder
@@ -61,7 +61,7 @@ class PointEncoder:
         self._tag_texts = TagValueEncoder()
         self._tag_values = TAG_VALUES
         if name is not None:
-            measurement(name)
+            escape_measurement(name)
         if not isinstance(tags, Mapping):
             self._reject_type("tags", tags)
         #: Tags for all points, each with its whole text.
@@ -70,7 +70,7 @@ class PointEncoder:
             try:
                 text = self._tag_texts.text(value)
                 if text is not None:
-                    self._common[key] = before_tag(key) + text
+                    self._common[key] = encode_tag_prefix(key) + text
             except SerializationError as error:
                 msg = f"tag {short_repr(key)} for all points: {error}"
                 raise SerializationError(msg) from None
@@ -203,11 +203,11 @@ class PointEncoder:
         name, *own = shape
         key: Any = _NOTHING
         try:
-            text = measurement(name).encode()
+            text = escape_measurement(name).encode()
             common = self._common
             for key in own:
-                tag_key(key)
-            keys = [(key, before_tag(key), common.get(key, b"")) for key in sorted({*own, *common})]
+                escape_tag_key(key)
+            keys = [(key, encode_tag_prefix(key), common.get(key, b"")) for key in sorted({*own, *common})]
         except SerializationError as error:
             raise (_located(error, name) if key is _NOTHING else _located(error, name, "tag", key)) from None
         return self._shapes.remember(shape, (text, keys))
@@ -284,7 +284,10 @@ class Fields(BoundedCache[Any, tuple[bytes, FieldValueEncoder]]):
         self._pinned = {key: FieldValueEncoder(field_options, pin) for key, pin in field_options.field_types.items()}
 
     def __missing__(self, key: object) -> tuple[bytes, FieldValueEncoder]:
-        found = field_key(key).encode() + b"=", self._pinned.get(key, self._any) if isinstance(key, str) else self._any
+        found = (
+            escape_field_key(key).encode() + b"=",
+            self._pinned.get(key, self._any) if isinstance(key, str) else self._any,
+        )
         return self.remember(key, found)
 
 

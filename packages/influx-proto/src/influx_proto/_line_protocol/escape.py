@@ -43,7 +43,7 @@ SUSPICIOUS: Final = b"\\\\ "
 _CACHE_SIZE: Final = 65536
 _MAX_CACHED_LENGTH: Final = 256
 
-#: Characters that are escaped in a tag value, and characters that require `tag_value` to check the value.
+#: Characters that are escaped in a tag value, and characters that require `escape_tag_value` to check the value.
 TAG_ESCAPED: Final = ",= "
 TAG_UNCERTAIN: Final = "\\\n\r"
 
@@ -58,7 +58,7 @@ _SPACE: Final = re.compile(rb"(?<!\\) ")
 _FIELD: Final = re.compile(rb'((?:[^\\=]|\\.)*+)=(?:"(?:[^"\\]|\\.)*+"|[^ ,]*+)(?=[ ,]|\Z)', re.DOTALL)
 
 
-def measurement(name: object) -> str:
+def escape_measurement(name: object) -> str:
     """Return the escaped measurement.
 
     Raises:
@@ -73,7 +73,7 @@ def measurement(name: object) -> str:
     return _MEASUREMENT_SPECIAL.sub(r"\\\g<0>", plain)
 
 
-def tag_key(key: object) -> str:
+def escape_tag_key(key: object) -> str:
     """Return the escaped tag key.
 
     Raises:
@@ -84,12 +84,12 @@ def tag_key(key: object) -> str:
     return _TAG_SPECIAL.sub(r"\\\g<0>", plain)
 
 
-def before_tag(key: object) -> bytes:
-    """Return the bytes before the value of a tag; raises the errors of `tag_key`."""
-    return b",%b=" % tag_key(key).encode()
+def encode_tag_prefix(key: object) -> bytes:
+    """Return the bytes before the value of a tag; raises the errors of `escape_tag_key`."""
+    return b",%b=" % escape_tag_key(key).encode()
 
 
-def tag_value(value: str) -> str:
+def escape_tag_value(value: str) -> str:
     """Return the escaped tag value.
 
     Raises:
@@ -98,7 +98,7 @@ def tag_value(value: str) -> str:
     return _TAG_SPECIAL.sub(r"\\\g<0>", _check_name(value, "tag value"))
 
 
-def field_key(key: object) -> str:
+def escape_field_key(key: object) -> str:
     """Return the escaped field key.
 
     Raises:
@@ -111,7 +111,7 @@ def field_key(key: object) -> str:
     return _TAG_SPECIAL.sub(r"\\\g<0>", plain)
 
 
-def string_value(value: str) -> bytes:
+def encode_string(value: str) -> bytes:
     """Return the escaped value of a string field, with quotes.
 
     Raises:
@@ -124,7 +124,7 @@ def string_value(value: str) -> bytes:
     try:
         return f'"{value}"'.encode()
     except UnicodeEncodeError:
-        return encoded(value, "string")
+        return encode_utf8(value, "string")
 
 
 def check_line(line: bytes) -> None:
@@ -176,7 +176,7 @@ def _check_name(name: object, role: str) -> str:
         msg = f"the {role} {short_repr(plain)} ends in a backslash, which would escape the separator after it"
         raise SerializationError(msg)
     if not plain.isascii():
-        encoded(plain, role)
+        encode_utf8(plain, role)
     return plain
 
 
@@ -199,7 +199,7 @@ def _check_reserved(key: str, role: str) -> None:
         raise SerializationError(msg)
 
 
-def encoded(value: str, role: str) -> bytes:
+def encode_utf8(value: str, role: str) -> bytes:
     """Return a string encoded in UTF-8.
 
     Raises:
@@ -223,7 +223,7 @@ class TagValues(BoundedCache[str, bytes]):
         super().__init__(_CACHE_SIZE)
 
     def __missing__(self, value: str) -> bytes:
-        escaped = tag_value(value).encode()
+        escaped = escape_tag_value(value).encode()
         return self.remember(value, escaped) if len(value) <= _MAX_CACHED_LENGTH else escaped
 
 

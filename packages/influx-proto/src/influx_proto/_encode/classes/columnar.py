@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
-from ..._line_protocol.escape import SUSPICIOUS, string_value
+from ..._line_protocol.escape import SUSPICIOUS, encode_string
 from ..._time import unit
 from ..columnar import FIELDS, TIMES, Column, ColumnFormat, integer_times, joined_lines, line_columns, read_column
 from ..grouping import NotColumnar, classes_of
@@ -127,4 +127,4 @@ def _formats(plan: Plan, attribute: Attribute) -> Mapping[type, ColumnFormat]:
 
 
 def _encode_names(members: Sequence[Enum]) -> list[bytes]:
-    return [string_value(member.name) for member in members]
+    return [encode_string(member.name) for member in members]
