@@ -311,7 +311,7 @@ def test_work_is_linear(layout: str, size: int, monkeypatch: pytest.MonkeyPatch)
     buffer = decoder._buffer = Buffer()
     work = 0
 
-    def end_of(pattern: Any, data: bytearray, at: int, real: Any = _json._end) -> int:
+    def end_of(pattern: Any, data: bytearray, at: int, real: Any = _json._match_end) -> int:
         nonlocal work
         end: int = real(pattern, data, at)
         work += end - at + 1
@@ -322,7 +322,7 @@ def test_work_is_linear(layout: str, size: int, monkeypatch: pytest.MonkeyPatch)
         work += len(data)
         return real(data)
 
-    monkeypatch.setattr(_json, "_end", end_of)
+    monkeypatch.setattr(_json, "_match_end", end_of)
     monkeypatch.setattr(_json, "_decode", decode)
     got = [item for at in range(0, len(response), size) for item in decoder.feed(response[at : at + size])]
     assert got + decoder.close() == documents

@@ -28,8 +28,8 @@ MSGPACK = Headers({"Content-Type": "application/x-msgpack"})
 def lower_thresholds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let small examples take the same path as large responses."""
     with monkeypatch.context() as patch:
-        patch.setattr("influx_proto._decode.msgpack._LARGE", 0)
-        patch.setattr("influx_proto._decode.msgpack_columns._FEWEST_ROWS", 1)
+        patch.setattr("influx_proto._decode.msgpack._MIN_SIZE", 0)
+        patch.setattr("influx_proto._decode.msgpack_columns._MIN_ROWS", 1)
         yield
 
 
@@ -90,7 +90,7 @@ def document(rows: Sequence[list[Any]], columns: Sequence[str], *, more: bool = 
 def decode_row_by_row(data: bytes) -> tuple[str, str, bool]:
     """Decode row by row, which is correct by definition."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("influx_proto._decode.msgpack._LARGE", 1 << 60)
+        patch.setattr("influx_proto._decode.msgpack._MIN_SIZE", 1 << 60)
         return decode(data, columns=False)
 
 
@@ -390,7 +390,7 @@ def test_work_is_linear(rows: bytes, is_whole: bool, monkeypatch: pytest.MonkeyP
     try:
         documents = decoder.feed(data) + decoder.close()
     except ProtocolError as error:
-        failed = "was cut inside" in str(error)
+        failed = "truncated inside" in str(error)
     assert failed is not is_whole
     if is_whole:
         ordinary = MessagePackDocuments()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import Headers, ProtocolError, Request
-from influx_proto._http.compression import THRESHOLD, compressed, decoded
+from influx_proto._http.compression import THRESHOLD, compress_request, with_decompression
 
 
 class Reader:
@@ -26,7 +26,7 @@ class Reader:
 
 
 def read(encoding: str, chunks: list[bytes]) -> bytes:
-    reader = decoded(Reader(), Headers({"Content-Encoding": encoding}))
+    reader = with_decompression(Reader(), Headers({"Content-Encoding": encoding}))
     for chunk in chunks:
         reader.feed(chunk)
     return reader.close()
@@ -50,7 +50,7 @@ def test_any_data_in_any_chunks(data: bytes, size: int, trailing: bytes) -> None
 def test_truncated_data_raises(data: bytes, size: int) -> None:
     whole = gzip.compress(data)
     if 0 < size < len(whole):
-        with pytest.raises(ProtocolError, match="cut short") as caught:
+        with pytest.raises(ProtocolError, match="truncated") as caught:
             read("gzip", [whole[:size]])
         assert caught.value.retryable
 
@@ -61,7 +61,7 @@ def test_empty_body() -> None:
 
 def test_plain_responses_bypass_decompression() -> None:
     reader = Reader()
-    assert decoded(reader, Headers()) is reader
+    assert with_decompression(reader, Headers()) is reader
 
 
 class Counting(Reader):
@@ -79,9 +79,9 @@ class Counting(Reader):
 
 @pytest.mark.parametrize("items", [True, False])
 def test_memory_is_bounded(items: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._http.compression._HARMLESS", 16_000_000)
+    monkeypatch.setattr("influx_proto._http.compression._UNLIMITED_SIZE", 16_000_000)
     counting = Counting(items=items)
-    reader: Any = decoded(counting, Headers({"Content-Encoding": "gzip"}))
+    reader: Any = with_decompression(counting, Headers({"Content-Encoding": "gzip"}))
     body = gzip.compress(bytes(4_000_000)) * 10
     if items:  # the limit applies to each item
         reader.feed(body)
@@ -111,22 +111,22 @@ def test_work_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("influx_proto._http.compression._new_inflater", Inflater)
     body = gzip.compress(bytes(10_000_000)) * 5
-    reader: Any = decoded(Counting(items=True), Headers({"Content-Encoding": "gzip"}))
+    reader: Any = with_decompression(Counting(items=True), Headers({"Content-Encoding": "gzip"}))
     reader.feed(body)
     assert work < 16 * len(body)
 
 
 def test_body_is_compressed_if_that_is_smaller() -> None:
     small = Request("POST", "/write", body=b"x" * (THRESHOLD - 1))
-    assert compressed(small) is small
-    large = compressed(Request("POST", "/write", (("A", "b"),), b"x" * THRESHOLD))
+    assert compress_request(small) is small
+    large = compress_request(Request("POST", "/write", (("A", "b"),), b"x" * THRESHOLD))
     assert large.headers == (("A", "b"), ("Content-Encoding", "gzip"))
     assert isinstance(large.body, bytes)
     assert gzip.decompress(large.body) == b"x" * THRESHOLD
 
 
 def test_streamed_body_is_compressed_on_each_attempt() -> None:
-    request = compressed(Request("POST", "/write", body=[b"a", b"", b"b" * 5000]))
+    request = compress_request(Request("POST", "/write", body=[b"a", b"", b"b" * 5000]))
     assert not isinstance(request.body, bytes)
     for _ in range(2):
         assert gzip.decompress(b"".join(request.body)) == b"a" + b"b" * 5000

@@ -11,15 +11,15 @@ from influx_proto import SerializationError
 from influx_proto._line_protocol.escape import (
     TagValues,
     check_line,
-    field_key,
-    measurement,
-    string_value,
-    tag_key,
-    tag_value,
+    encode_string,
+    escape_field_key,
+    escape_measurement,
+    escape_tag_key,
+    escape_tag_value,
 )
 from influx_proto._line_protocol.split import end_of_line, lines
 
-NAMES = [measurement, tag_key, tag_value, field_key]
+NAMES = [escape_measurement, escape_tag_key, escape_tag_value, escape_field_key]
 #: Strings in which special characters of line protocol are common.
 TEXTS = st.text(st.sampled_from('\\,= "#\t\0\n\rtime\ud800é') | st.characters(codec=None), max_size=8)
 
@@ -27,23 +27,23 @@ TEXTS = st.text(st.sampled_from('\\,= "#\t\0\n\rtime\ud800é') | st.characters(c
 @pytest.mark.parametrize(
     ("escape", "plain", "escaped"),
     [
-        (measurement, "a,b c=d\"e'f", "a\\,b\\ c=d\"e'f"),
-        (measurement, " a", "\\ a"),
-        (measurement, ",a", "\\,a"),
-        (measurement, "a#", "a#"),
-        (measurement, "a\\b\\\\c", "a\\b\\\\c"),
-        (measurement, "m\tn\0", "m\tn\0"),
-        (measurement, "time", "time"),
-        (tag_key, 'a,b c=d"e', 'a\\,b\\ c\\=d"e'),
-        (tag_key, "#\ta", "#\ta"),
-        (tag_key, "\0", "\0"),
-        (tag_value, "a\\,b", "a\\\\,b"),
-        (tag_value, 'C:\\a b="c"', 'C:\\a\\ b\\="c"'),
-        (tag_value, "time", "time"),
-        (field_key, 'a,b c=d"e', 'a\\,b\\ c\\=d"e'),
-        (field_key, "a\\b\\\\c", "a\\b\\\\c"),
-        (field_key, "#", "#"),
-        (field_key, "Zeit °C", "Zeit\\ °C"),
+        (escape_measurement, "a,b c=d\"e'f", "a\\,b\\ c=d\"e'f"),
+        (escape_measurement, " a", "\\ a"),
+        (escape_measurement, ",a", "\\,a"),
+        (escape_measurement, "a#", "a#"),
+        (escape_measurement, "a\\b\\\\c", "a\\b\\\\c"),
+        (escape_measurement, "m\tn\0", "m\tn\0"),
+        (escape_measurement, "time", "time"),
+        (escape_tag_key, 'a,b c=d"e', 'a\\,b\\ c\\=d"e'),
+        (escape_tag_key, "#\ta", "#\ta"),
+        (escape_tag_key, "\0", "\0"),
+        (escape_tag_value, "a\\,b", "a\\\\,b"),
+        (escape_tag_value, 'C:\\a b="c"', 'C:\\a\\ b\\="c"'),
+        (escape_tag_value, "time", "time"),
+        (escape_field_key, 'a,b c=d"e', 'a\\,b\\ c\\=d"e'),
+        (escape_field_key, "a\\b\\\\c", "a\\b\\\\c"),
+        (escape_field_key, "#", "#"),
+        (escape_field_key, "Zeit °C", "Zeit\\ °C"),
     ],
 )
 def test_names(escape: object, plain: str, escaped: str) -> None:
@@ -74,15 +74,15 @@ def test_invalid_names(escape: object, name: object, why: str) -> None:
 @pytest.mark.parametrize(
     ("escape", "name", "why"),
     [
-        (measurement, "#a", "comment"),
-        (measurement, "\ta", "begins with a tab"),
-        (measurement, "\0a", "begins with NUL"),
-        *((measurement, f"a\\{sign}b", "which InfluxDB would drop") for sign in ',= "'),
-        (field_key, "\ta", "begins with a tab"),
-        (field_key, "\0a", "begins with NUL"),
-        *((field_key, f"a\\{sign}b", "which InfluxDB would drop") for sign in ',= "'),
-        (field_key, "time", "called 'time'"),
-        (tag_key, "time", "called 'time'"),
+        (escape_measurement, "#a", "comment"),
+        (escape_measurement, "\ta", "begins with a tab"),
+        (escape_measurement, "\0a", "begins with NUL"),
+        *((escape_measurement, f"a\\{sign}b", "which InfluxDB would drop") for sign in ',= "'),
+        (escape_field_key, "\ta", "begins with a tab"),
+        (escape_field_key, "\0a", "begins with NUL"),
+        *((escape_field_key, f"a\\{sign}b", "which InfluxDB would drop") for sign in ',= "'),
+        (escape_field_key, "time", "called 'time'"),
+        (escape_tag_key, "time", "called 'time'"),
     ],
 )
 def test_names_that_the_server_would_read_differently(escape: object, name: str, why: str) -> None:
@@ -111,22 +111,22 @@ def test_only_documented_errors(escape: object, text: str) -> None:
     ],
 )
 def test_strings(text: str, escaped: bytes) -> None:
-    assert string_value(text) == escaped
+    assert encode_string(text) == escaped
 
 
 def test_string_with_a_lone_surrogate() -> None:
     with pytest.raises(SerializationError, match="index 1"):
-        string_value("a\udcff")
+        encode_string("a\udcff")
 
 
 def test_errors_truncate_long_names() -> None:
     with pytest.raises(SerializationError) as raised:
-        measurement("x" * 100_000 + "\\")
+        escape_measurement("x" * 100_000 + "\\")
     assert len(str(raised.value)) < 300
 
 
 def test_tag_value_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._line_protocol.escape._REMEMBERED", 3)
+    monkeypatch.setattr("influx_proto._line_protocol.escape._CACHE_SIZE", 3)
     values = TagValues()
     for number in range(10):
         assert values[f"a {number}"] == f"a\\ {number}".encode()

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from influx_proto import Place, SerializationError, check_lines, serialize, serialize_batches, split_lines
 from influx_proto._line_protocol.parse import _Reader, parse_lines
-from influx_proto._line_protocol.parse_fast import PlainReader
+from influx_proto._line_protocol.parse_fast import FastReader
 from influx_proto._line_protocol.scan import ScanError, scan_line
 from influx_proto._line_protocol.split import end_of_line
 
@@ -207,7 +207,7 @@ def test_points_do_not_share_tags() -> None:
 
 
 def test_many_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._line_protocol.parse_fast._REMEMBERED", 3)
+    monkeypatch.setattr("influx_proto._line_protocol.parse_fast._CACHE_SIZE", 3)
     assert [point["tags"]["a"] for point in parse("".join(f"m,a={n} v=1\n" for n in range(10)))] == list("0123456789")
 
 
@@ -267,7 +267,7 @@ def test_only_documented_errors(options: dict[str, Any], data: str | bytes) -> N
 @given(LINES)
 def test_fast_path_equals_slow_path(line: str) -> None:
     try:
-        short = PlainReader(1).read(line)
+        short = FastReader(1).read(line)
     except (ValueError, OverflowError):
         short = None
     try:
@@ -287,7 +287,7 @@ def test_fast_path_is_taken() -> None:
         {**plain, "tags": {"a": "b"}, "time": None},
         {**plain, "time": -1},
     ]
-    assert exact(PlainReader(1).read(serialize(points).decode()) or []) == exact(points)
+    assert exact(FastReader(1).read(serialize(points).decode()) or []) == exact(points)
 
 
 def test_largest_floats() -> None:
@@ -402,6 +402,6 @@ def test_work_is_linear(line: bytes, size: int, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("influx_proto._line_protocol.parse.end_of_line", counted_end)
     data = (line + b"\n") * (8_000 // len(line))
-    list(_Reader(1, unsigned=False, raises=False).read(CountedBytes(data), last=True))
+    list(_Reader(1, unsigned=False, raises=False).read(CountedBytes(data), is_last=True))
     list(check_lines(data[at : at + size] for at in range(0, len(data), size)))
     assert CountedBytes.work < 12 * len(data)

@@ -11,7 +11,7 @@ ValueT = TypeVar("ValueT")
 class BoundedCache(dict[KeyT, ValueT]):
     """A dict with a maximum size, for values that can be recomputed.
 
-    When it is full, all entries are removed: for data that repeats in cycles, no order of eviction is better.
+    When it is full, all entries are removed: for data that repeats in cycles, no eviction order is better.
 
     Args:
         capacity: maximum number of entries.

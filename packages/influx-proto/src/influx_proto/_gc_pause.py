@@ -2,8 +2,8 @@
 
 Up to Python 3.11 the collector runs whenever 700 more objects have been created than freed. While a document of 10 000
 rows is decoded, it would traverse the new objects 14 times, and all objects of the program at every 100th run, without
-finding garbage. That is more than half of the decoding time. From Python 3.12 on the collector waits until a C function
-returns; this module does the same for 3.11.
+finding garbage. These runs take more than half of the decoding time. Python 3.12 and later defer the collector until
+the C function returns; this module does the same for Python 3.11.
 """
 
 from __future__ import annotations
@@ -22,18 +22,17 @@ def gc_paused(decode: Callable[[S], T], data: S) -> T:
     """Return `decode(data)`, with the garbage collector paused.
 
     Args:
-        decode: a C function that runs no Python code. Checking, disabling, decoding and enabling are then one call into
-            C, so that no other thread or signal handler can run in between and see or change the state of the
-            collector.
+        decode: a C function that runs no Python code. The check of the collector's state, the pause and the decoding
+            are then a single call into C, so no other thread or signal handler can run in between and change the state.
         data: the argument of `decode`.
     """
     if sys.version_info >= (3, 12):
         return decode(data)
-    is_enabled = filter(None, map(call, [gc.isenabled]))  # empty if the collector is disabled, which ends the steps
+    is_enabled = filter(None, map(call, [gc.isenabled]))  # empty if the collector is disabled, so that no step runs
     steps = zip(is_enabled, map(call, [gc.disable]), map(decode, [data]), map(call, [gc.enable]), strict=False)
     try:
         results = next(steps, None)
-    except Exception:  # raised by `decode`, so the collector was enabled before
+    except Exception:  # raised by `decode`, so the collector was enabled before the call
         gc.enable()
         raise
     return decode(data) if results is None else results[2]

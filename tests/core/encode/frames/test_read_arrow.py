@@ -225,7 +225,9 @@ def test_times_that_influxdb_does_not_store(
 ) -> None:
     width = {4: pa.int32(), 8: pa.uint64() if last >= 2**63 else pa.int64()}[kind.bit_width // 8]
     times = pa.array([0] * (rows - 1) + [last], width).view(kind)
-    with pytest.raises(SerializationError, match=rf"^row {rows - 1}: measurement 'm': the time {last * ns} is outside"):
+    with pytest.raises(
+        SerializationError, match=rf"^row {rows - 1}: measurement 'm': timestamp {last * ns} is outside"
+    ):
         serialize(table_form(table(times, v=range(rows))), "m")
 
 

@@ -1,1 +1,1 @@
-"""From the bytes of a response to documents."""
+"""Decoders of response bodies."""

@@ -1,10 +1,9 @@
-"""CSV answers: bytes in any fragmentation to documents in the shape of InfluxDB's JSON.
+"""Push decoder for CSV responses, whose documents have the structure of InfluxDB's JSON.
 
-CSV is what the server can write and no more than that. It tells neither an empty string from a missing value, nor the
-string `1` from the number, nor where a statement begins; and errors, messages and statements without rows are not in it
-at all. A cell that reads as a number or as `true` or `false` is taken for one. Each block of rows under a header is
-counted as a statement of its own, so a `statement_id` is not to be relied upon. Where errors matter, and types, ask for
-MessagePack or JSON.
+CSV loses information. It does not distinguish an empty string from a missing value, or the string `1` from the number,
+and does not mark where a statement begins. It omits errors, messages and statements without rows. The decoder reads a
+cell as a number or boolean if it looks like one. It counts each block of rows under a header as a separate statement,
+so the `statement_id` is unreliable. Request MessagePack or JSON if errors and types matter.
 """
 
 from __future__ import annotations
@@ -19,83 +18,84 @@ import msgspec
 from .._errors import ProtocolError
 from .document import PushDecoder
 
-#: Rows in one document; as many as InfluxDB puts into a chunk.
-_ROWS: Final = 10_000
+#: Maximum number of rows in a document; InfluxDB's default chunk size.
+_MAX_ROWS: Final = 10_000
 
 _CELL: Final = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",]*+))(,|\Z)', re.DOTALL)
-#: Numbers as InfluxDB prints them: the largest float has 309 digits, and never an exponent.
+#: Numbers as InfluxDB prints them: without an exponent, so the largest float has 309 digits.
 _NUMBER: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,308}))(\.[0-9]++)?|[+-]Inf")
-_WORDS: Final[dict[str, bool | None]] = {"": None, "true": True, "false": False}
+_KEYWORDS: Final[dict[str, bool | None]] = {"": None, "true": True, "false": False}
 _ESCAPED: Final = re.compile(r"\\([,= ])")
-#: Refuses integers beyond int64, some of which are floats.
-_NUMBERS: Final = msgspec.json.Decoder(
+#: Rejects integers beyond int64, some of which are floats.
+_NUMBERS_DECODER: Final = msgspec.json.Decoder(
     list[Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)] | float | None]
 )
-#: One `key=value` of a tags cell, whose commas, equals signs and spaces are escaped with a backslash.
+#: One `key=value` of a tags cell, with commas, equals signs and spaces escaped by a backslash.
 _TAG: Final = re.compile(r"((?:[^\\,=]|\\[,= ]|\\)*+)=((?:\\[,= ]|[^,])*+)(?:,|\Z)", re.DOTALL)
 
 
 class CSVDocuments(PushDecoder):
-    """A push decoder of CSV answers, chunked or not (`DocumentDecoder`).
+    """A push decoder (`DocumentDecoder`) for CSV responses, chunked or not.
 
-    Every document holds rows of one series, at most 10 000 of them, marked like a chunk: `partial` in the series where
-    it goes on in the next document, `partial` in the result where its block of rows does. An empty answer is taken for
-    one statement that found nothing.
+    Each document holds at most 10 000 rows of one series, marked like a chunk: `partial` in the series if the series
+    continues in the next document, `partial` in the result if its block of rows does. An empty response is decoded as
+    one statement without rows.
 
-    Tags are unescaped as InfluxDB up to 1.10 writes them. From 1.11.5 on they are not escaped, and a comma or an equals
-    sign inside a tag cannot be told from one between them.
+    Tags are unescaped, as InfluxDB up to 1.10 escapes them. From 1.11.5 on InfluxDB does not escape them, so commas and
+    equals signs inside a tag cannot be distinguished from separators.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen = 0  # line feeds were looked for up to here
-        self._counted = 0  # quotes were counted up to here
-        self._quoted = False  # whether what was counted ends inside a quoted cell
+        self._searched = 0  # end of the part searched for line feeds
+        self._counted = 0  # end of the part whose quotes were counted
+        self._is_quoted = False  # whether the counted part ends inside a quoted cell
         self._block = -1
-        self._header: list[str] = []  # of the block; empty where the next record is one
-        self._series: tuple[str, str] | None = None  # name and tags cell of the rows below
+        self._header: list[str] = []  # of the block; empty if the next record is a header
+        self._series: tuple[str, str] | None = None  # name and tags cell of the rows in `_rows`
         self._rows: list[list[str]] = []
         self._documents: list[dict[str, Any]] = []
 
-    def _take(self, documents: list[dict[str, Any]]) -> None:
+    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
         self._documents = documents
-        for record in self._records():
-            self._take_record(record)
+        for record in self._pop_records():
+            self._read_record(record)
 
     def _finish(self, documents: list[dict[str, Any]]) -> None:
         self._documents = documents
         if self._buffer or self._header == ["error"]:
-            raise ProtocolError(f"the answer was cut inside a line of CSV: {_excerpt(self._buffer)}", retryable=True)
+            msg = f"the response is truncated inside a CSV line: {_excerpt(self._buffer)}"
+            raise ProtocolError(msg, retryable=True)
         if self._block < 0:
             documents.append({"results": [{"statement_id": 0}]})
         else:
             self._finish_block()
 
-    def _records(self) -> list[str]:
-        """Take the complete records off the buffer; a line feed inside quotes is part of a cell."""
+    def _pop_records(self) -> list[str]:
+        """Remove the complete records from the buffer and return them; a line feed inside quotes is part of a cell."""
         buffer = self._buffer
-        last = buffer.rfind(b"\n", self._seen)
-        if last >= 0 and not self._quoted and buffer.find(b'"', self._counted, last) < 0:  # as it nearly always is
-            found = buffer[:last].decode("utf-8", "replace").split("\n")
+        last = buffer.rfind(b"\n", self._searched)
+        if last >= 0 and not self._is_quoted and buffer.find(b'"', self._counted, last) < 0:  # the usual case
+            records = buffer[:last].decode("utf-8", "replace").split("\n")
             del buffer[: last + 1]
-            self._seen, self._counted = len(buffer), 0
-            return found
-        records: list[str] = []
+            self._searched, self._counted = len(buffer), 0
+            return records
+        records = []
         begin = 0
-        while (end := buffer.find(b"\n", self._seen)) >= 0:
-            self._quoted ^= bool(buffer.count(b'"', self._counted, end) & 1)
-            self._seen = self._counted = end + 1
-            if not self._quoted:
+        while (end := buffer.find(b"\n", self._searched)) >= 0:
+            self._is_quoted ^= bool(buffer.count(b'"', self._counted, end) & 1)
+            self._searched = self._counted = end + 1
+            if not self._is_quoted:
                 records.append(buffer[begin:end].decode("utf-8", "replace"))
                 begin = end + 1
         del buffer[:begin]
-        self._seen = len(buffer)
+        self._searched = len(buffer)
         self._counted -= begin
         return records
 
-    def _take_record(self, record: str) -> None:
-        record = record.removesuffix("\r")  # InfluxDB 3; a cell of 1.x that ends with one is in quotes
-        cells = _cells(record)
+    def _read_record(self, record: str) -> None:
+        record = record.removesuffix("\r")  # InfluxDB 3; 1.x quotes a cell that ends with CR
+        cells = _split_cells(record)
         if self._header == ["error"]:
             self._documents.append({"error": ",".join(cells)})
             self._header = []
@@ -105,18 +105,18 @@ class CSVDocuments(PushDecoder):
             self._header = cells
             self._block += 1
             if cells[:2] != ["name", "tags"] and cells != ["error"]:
-                raise ProtocolError(f"the answer is not InfluxDB's CSV: {_excerpt(record.encode())}")
+                raise ProtocolError(f"the response is not InfluxDB's CSV: {_excerpt(record.encode())}")
         elif len(cells) != len(self._header):
-            raise ProtocolError(f"a line of CSV has {len(cells)} cells under {len(self._header)} columns")
+            raise ProtocolError(f"a CSV line has {len(cells)} cells, but its header has {len(self._header)}")
         else:
             series = cells[0], cells[1]
-            if self._series != series or len(self._rows) == _ROWS:
-                self._finish_series(continued=self._series == series)
+            if self._series != series or len(self._rows) == _MAX_ROWS:
+                self._finish_series(is_partial=self._series == series)
                 self._series = series
             self._rows.append(cells[2:])
 
-    def _finish_series(self, *, continued: bool, block_continued: bool = True) -> None:
-        """Make a document of the rows so far, if there are any."""
+    def _finish_series(self, *, is_partial: bool, is_block_partial: bool = True) -> None:
+        """Append a document with the collected rows, if there are any."""
         if self._series is None:
             return
         name, tags = self._series
@@ -124,14 +124,14 @@ class CSVDocuments(PushDecoder):
         if name:
             series["name"] = name
         if tags:
-            series["tags"] = _tags(tags)
+            series["tags"] = _read_tags(tags)
         series["columns"] = self._header[2:]
-        columns = map(_values, zip(*self._rows, strict=True))
+        columns = map(_read_column, zip(*self._rows, strict=True))
         series["values"] = list(map(list, zip(*columns, strict=True))) if series["columns"] else self._rows
-        if continued:
+        if is_partial:
             series["partial"] = True
         result: dict[str, Any] = {"statement_id": self._block, "series": [series]}
-        if block_continued:
+        if is_block_partial:
             result["partial"] = True
         self._documents.append({"results": [result]})
         self._rows = []
@@ -140,12 +140,12 @@ class CSVDocuments(PushDecoder):
         if self._header and self._series is None:  # columns without rows
             result = {"statement_id": self._block, "series": [{"columns": self._header[2:]}]}
             self._documents.append({"results": [result]})
-        self._finish_series(continued=False, block_continued=False)
+        self._finish_series(is_partial=False, is_block_partial=False)
         self._header = []
         self._series = None
 
 
-def _cells(record: str) -> list[str]:
+def _split_cells(record: str) -> list[str]:
     if '"' not in record:
         return record.split(",")
     cells: list[str] = []
@@ -153,50 +153,50 @@ def _cells(record: str) -> list[str]:
     while True:
         match = _CELL.match(record, at)
         if match is None:
-            raise ProtocolError(f"the answer is not CSV: {_excerpt(record.encode())}")
-        quoted, bare, after = match.groups()
+            raise ProtocolError(f"the response is not CSV: {_excerpt(record.encode())}")
+        quoted, bare, separator = match.groups()
         cells.append(bare if quoted is None else quoted.replace('""', '"'))
-        if not after:
+        if not separator:
             return cells
         at = match.end()
 
 
-def _value(cell: str) -> Any:
-    if cell in _WORDS:
-        return _WORDS[cell]
+def _read_cell(cell: str) -> Any:
+    if cell in _KEYWORDS:
+        return _KEYWORDS[cell]
     number = _NUMBER.fullmatch(cell)
     if number is None:
         return cell
     digits, fraction = number.groups()
-    # Only a float is printed with a minus before zero, or with more digits than a 64 bit integer has.
+    # InfluxDB prints a minus before zero, or more digits than a 64-bit integer has, only for a float.
     if digits is None or fraction is not None or digits == "-0" or len(digits) > 20:
         return float(cell)
     integer = int(digits)
     return integer if -(1 << 63) <= integer < 1 << 64 else float(integer)
 
 
-def _values(cells: Sequence[str]) -> list[Any]:
-    """Read the cells of a column, each as `_value` does, but many at a time where they are numbers or repeat."""
-    text = ",".join(cells).encode()
-    if not text.translate(None, b"0123456789.,-") and b"-0," not in text + b",":
-        # What is made of these characters and is a number in JSON is the same number here.
+def _read_column(cells: Sequence[str]) -> list[Any]:
+    """Return the same values as `_read_cell`, but decode numbers together and repeated cells once."""
+    joined = ",".join(cells).encode()
+    if not joined.translate(None, b"0123456789.,-") and b"-0," not in joined + b",":
+        # With only these characters, a number in JSON is the same number in CSV.
         if "" in cells:
-            text = ",".join([cell or "null" for cell in cells]).encode()
-        with suppress(Exception):  # the cells are read one by one instead
-            numbers: list[Any] = _NUMBERS.decode(b"[" + text + b"]")
+            joined = ",".join([cell or "null" for cell in cells]).encode()
+        with suppress(Exception):  # the cells are then decoded individually
+            numbers: list[Any] = _NUMBERS_DECODER.decode(b"[" + joined + b"]")
             if len(numbers) == len(cells):  # no cell has a comma
                 return numbers
-    value = {cell: _value(cell) for cell in set(cells)}
-    return list(map(value.__getitem__, cells))
+    values = {cell: _read_cell(cell) for cell in set(cells)}
+    return list(map(values.__getitem__, cells))
 
 
-def _tags(cell: str) -> dict[str, str]:
+def _read_tags(cell: str) -> dict[str, str]:
     tags: dict[str, str] = {}
     at = 0
     while at < len(cell):
         match = _TAG.match(cell, at)
         if match is None:
-            raise ProtocolError(f"no tags of a series: {_excerpt(cell.encode())}")
+            raise ProtocolError(f"invalid tags in a CSV cell: {_excerpt(cell.encode())}")
         key, value = match.groups()
         tags[_ESCAPED.sub(r"\1", key)] = _ESCAPED.sub(r"\1", value)
         at = match.end()

@@ -1,4 +1,4 @@
-"""Answers of /query as a sequence of documents, whatever format they come in."""
+"""Interface and base class of the push decoders, which split responses of /query into documents."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from typing import Any, Final, Protocol
 from .._errors import ProtocolError
 from .._repr import short_repr
 
-#: Why a document cannot be decoded: it exceeds the interpreter's recursion limit.
+#: Reason why a document cannot be decoded if it exceeds the interpreter's recursion limit.
 TOO_DEEP: Final = "the response nests arrays or maps too deeply; InfluxDB nests 7 levels"
 
 
 class DocumentDecoder(Protocol):
-    """A push decoder: bytes in any fragmentation go in, whole documents in the shape of InfluxDB's JSON come out.
+    """A push decoder: accepts bytes in chunks of any size, returns complete documents structured like InfluxDB's JSON.
 
-    A document is one `{"results": [...]}` or `{"error": ...}` mapping; a chunked answer is a sequence of them. Other
-    mappings that a server may answer a failed request with (`{"code": ..., "message": ...}`) are passed on as they are.
-    Whether all documents of an answer have come is told by their `partial` flags, and not judged here.
+    A document is one `{"results": [...]}` or `{"error": ...}` mapping; a chunked response is a sequence of them. The
+    decoder returns other mappings in an error response (`{"code": ..., "message": ...}`) unchanged. It does not check
+    whether all documents of a response were received; the caller sees that from their `partial` flags.
     """
 
     def feed(self, data: bytes, /) -> list[dict[str, Any]]:
-        """Take the next bytes of the answer.
+        """Decode the next bytes of the response.
 
         Returns:
             The documents that are now known to be complete.
 
         Raises:
-            ProtocolError: the answer is not in this format. Documents before the fault are returned first; the error
-                then comes with the next call.
+            ProtocolError: the response is not in this format. If documents precede the error, they are returned first,
+                and the next call raises.
         """
         ...
 
     def close(self) -> list[dict[str, Any]]:
-        """Take the end of the answer; the decoder is of no use afterwards.
+        """Decode the rest at the end of the response; the decoder cannot be used afterwards.
 
         Returns:
-            The documents that only the end could show to be complete.
+            The documents that are known to be complete only now.
 
         Raises:
-            ProtocolError: the answer stops inside a document, or is not in this format.
+            ProtocolError: the response is truncated, or not in this format.
         """
         ...
 
 
 class PushDecoder:
-    """Base of the push decoders: a buffer, and an error that waits until the documents before it were returned."""
+    """Base class of the push decoders: a buffer, and an error deferred until the documents before it were returned."""
 
     def __init__(self) -> None:
-        self._buffer: bytearray = bytearray()  # begins with a document that is not complete yet
-        self._empty = True  # whether no document was returned so far
-        self._failure: ProtocolError | None = None
+        self._buffer: bytearray = bytearray()  # begins with the first incomplete document
+        self._is_empty = True  # whether no document was returned so far
+        self._error: ProtocolError | None = None
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Take the next bytes of the response.
+        """Decode the next bytes of the response.
 
         Returns:
             The documents that are now known to be complete.
@@ -61,48 +61,48 @@ class PushDecoder:
         Raises:
             ProtocolError: the response is not in this format. Documents before the error are returned first.
         """
-        if self._failure is not None:
-            raise self._failure
+        if self._error is not None:
+            raise self._error
         self._buffer += data
         documents: list[dict[str, Any]] = []
         try:
-            self._take(documents)
+            self._decode_complete(documents)
         except ProtocolError as error:
-            self._failure = error
+            self._error = error
             if not documents:
                 raise
-        self._empty = self._empty and not documents
+        self._is_empty = self._is_empty and not documents
         return documents
 
     def close(self) -> list[dict[str, Any]]:
-        """Take the end of the response.
+        """Decode the rest at the end of the response.
 
         Returns:
-            The documents that only the end could show to be complete.
+            The documents that are known to be complete only now.
 
         Raises:
             ProtocolError: the response is truncated, or not in this format.
         """
-        if self._failure is not None:
-            raise self._failure
+        if self._error is not None:
+            raise self._error
         documents: list[dict[str, Any]] = []
         self._finish(documents)
         return documents
 
     @abstractmethod
-    def _take(self, documents: list[dict[str, Any]]) -> None:
-        """Move the complete documents from the buffer to the list."""
+    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
+        """Remove the complete documents from the buffer and append them to the list."""
 
     @abstractmethod
     def _finish(self, documents: list[dict[str, Any]]) -> None:
-        """Move what is left in the buffer to the list."""
+        """Append the documents that the rest of the buffer contains to the list."""
 
 
-def in_json_shape(document: Any) -> dict[str, Any]:
-    """Bring a decoded document to the one shape that all formats share, in place.
+def normalize_document(document: Any) -> dict[str, Any]:
+    """Return a decoded document, changed in place to the structure that all formats share.
 
-    Empty `series` and `values` are left out, as InfluxDB does in JSON and not in MessagePack. An answer without any
-    statement, `{}` in JSON, gets its empty `results`.
+    Empty `series` and `values` are omitted, as InfluxDB omits them in JSON but not in MessagePack. A response without
+    statements, which is `{}` in JSON, gets an empty `results`.
 
     Raises:
         ProtocolError: the document is not a mapping, or its results are not lists of mappings.
@@ -117,5 +117,5 @@ def in_json_shape(document: Any) -> dict[str, Any]:
                 if not series.get("values", True):
                     del series["values"]
     except (AttributeError, TypeError):
-        raise ProtocolError(f"not the shape of an InfluxDB answer: {short_repr(document)}") from None
-    return document  # type: ignore[no-any-return]  # it behaved like one above
+        raise ProtocolError(f"the response is not structured like InfluxDB's: {short_repr(document)}") from None
+    return document  # type: ignore[no-any-return]  # it has the methods of a dict, see above

@@ -1,4 +1,4 @@
-"""The decoder of each media type."""
+"""Selection of the decoder by media type."""
 
 from __future__ import annotations
 
@@ -7,26 +7,23 @@ from .document import DocumentDecoder
 
 
 def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDecoder | None:
-    """Make a decoder for an answer.
+    """Return a new decoder for a response, or None if its type is missing or not JSON, MessagePack or CSV.
 
     Args:
-        content_type: the answer's `Content-Type`; its parameters and letter case do not matter.
-        packed: whether rows may be packed into columns, where there are many and it can be done fast.
-
-    Returns:
-        A fresh decoder, or None where the type is missing or none of JSON, MessagePack and CSV.
+        content_type: the `Content-Type` of the response; its parameters and letter case are ignored.
+        packed: whether large numbers of rows may be decoded into columns, which is faster.
     """
-    # Each decoder is imported when the first of its answers comes: who only writes needs none of them.
-    kind = media_type(content_type)
-    if kind in MESSAGE_PACK:
+    # A decoder is imported at its first response, so that programs that only write import none of them.
+    response_type = media_type(content_type)
+    if response_type in MESSAGE_PACK:
         from .msgpack import MessagePackDocuments  # noqa: PLC0415 - see above
 
         return MessagePackDocuments(packed=packed)
-    if kind == "application/json":
+    if response_type == "application/json":
         from .json import JSONDocuments  # noqa: PLC0415 - see above
 
         return JSONDocuments()
-    if kind in CSV:
+    if response_type in CSV:
         from .csv import CSVDocuments  # noqa: PLC0415 - see above
 
         return CSVDocuments()
@@ -34,5 +31,5 @@ def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDe
 
 
 def can_be_packed(content_type: str | None) -> bool:
-    """Say whether the rows of such an answer are packed into columns where they may be: those of MessagePack."""
+    """Return whether rows of such a response can be decoded into columns, which only MessagePack supports."""
     return media_type(content_type) in MESSAGE_PACK

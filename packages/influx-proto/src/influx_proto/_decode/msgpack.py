@@ -1,15 +1,16 @@
-"""MessagePack answers: bytes in any fragmentation to whole documents.
+"""Push decoder for MessagePack responses.
 
-A chunked answer is one map after the other with nothing between, and the decoder in C takes exactly one whole message.
-So ends of documents are *proposed* by looking for the bytes that every document begins with, and *proven* by decoding
-what lies before: a MessagePack message tells its own length, so what decodes as exactly one message is that message.
-A proposal that fails (the same bytes inside a string) leaves that document to a walk over its items, which needs no
-proposals, stops and goes on at any byte, and never looks at an item twice.
+A chunked response is a sequence of maps without separators, and the decoder in C accepts exactly one whole message. So
+the push decoder *guesses* the end of a document by searching for the bytes that every document begins with, and
+*verifies* the guess by decoding the bytes before it: since MessagePack encodes lengths, bytes that decode as exactly
+one message are that message. If a guess is wrong (the same bytes are inside a string), `ItemWalker` finds the end of
+that document. It walks over the items without guessing, can pause and resume at any byte, and reads each item once.
 
-The last document of a statement is known to be complete when the next one begins or the answer ends. The others end in
-their `partial` mark: they are tried as soon as a piece of the answer ends with it, and not held back for the next.
+The last document of a statement is known to be complete when the next one begins or the response ends. The other
+documents end in a `partial` mark. They are decoded as soon as a chunk of the response ends with it, before the next
+chunk arrives.
 
-Times of an answer that was asked for without `epoch` are turned into the text that JSON has for them.
+Timestamps in a response to a query without `epoch` are converted to the strings that JSON has for them.
 """
 
 from __future__ import annotations
@@ -23,123 +24,128 @@ import msgspec
 
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
-from .document import TOO_DEEP, PushDecoder, in_json_shape
-from .msgpack_format import COUNT, SIZES, WIDTH, Walk, extension
+from .document import TOO_DEEP, PushDecoder, normalize_document
+from .msgpack_format import COUNT, SIZES, WIDTH, ItemWalker, decode_extension
 
-#: How a document begins: a map of one key.
+#: First bytes of a document: a map with one key.
 _RESULTS: Final = b"\x81\xa7results"
 _ERROR: Final = b"\x81\xa5error"
 _BEGINNING: Final = re.compile(re.escape(_RESULTS))
-#: How a document ends that is followed by another of its statement: the result's `"partial": true`.
+#: Last bytes of a document that another of the same statement follows: the result's `"partial": true`.
 _CONTINUED: Final = b"\xa7partial\xc3"
-#: A series' own mark is the same and stands before the result's; more tries than that are not worth it.
-_TRIES: Final = 2
+#: Attempts to decode at a `partial` mark: the series has the same mark as the result, and precedes it.
+_MAX_ATTEMPTS: Final = 2
 
-#: Fewer bytes have so few rows that it does not matter how they are decoded.
-_LARGE: Final = 8192
+#: Minimum number of bytes to decode documents together; with fewer bytes the gain is negligible.
+_MIN_SIZE: Final = 8192
 
 
 class MessagePackDocuments(PushDecoder):
-    """A push decoder of MessagePack answers, chunked or not (`DocumentDecoder`).
+    """A push decoder (`DocumentDecoder`) for MessagePack responses, chunked or not.
 
-    Integers, floats and times are exact. Text that is not UTF-8 gets replacement characters.
+    Integers, floats and timestamps are exact. Bytes that are not UTF-8 are decoded as replacement characters.
 
     Args:
-        packed: whether rows may be `PackedRows` where there are many, of one series or of several that come together;
-            numpy and pandas are needed for it.
+        packed: whether large numbers of rows, of one or more series that arrive together, may be decoded as
+            `PackedRows`; requires numpy and pandas.
     """
 
     def __init__(self, *, packed: bool = False) -> None:
         super().__init__()
         self._packed = packed
-        self._seen = 0  # from here on the next document's beginning is looked for
-        self._tries = _TRIES
-        self._walk: Walk | None = None  # over the items of the first document, once a proposal has failed
+        self._searched = 0  # end of the part searched for the beginning of the next document
+        self._attempts = _MAX_ATTEMPTS
+        self._walker: ItemWalker | None = None  # over the items of the first document, after a wrong guess
 
     def _finish(self, documents: list[dict[str, Any]]) -> None:
-        while self._buffer and not self._try_whole(documents):
-            before = len(documents)
-            self._walk = self._walk or Walk()
-            self._take(documents)
-            if len(documents) == before:
-                raise ProtocolError(f"the answer was cut inside a MessagePack document: {_excerpt(self._buffer)}")
-        if self._empty and not documents:
-            raise ProtocolError("the answer is empty where MessagePack was announced")
+        while self._buffer and not self._try_whole_buffer(documents):
+            count = len(documents)
+            self._walker = self._walker or ItemWalker()
+            self._decode_complete(documents)
+            if len(documents) == count:
+                msg = f"the response is truncated inside a MessagePack document: {_excerpt(self._buffer)}"
+                raise ProtocolError(msg)
+        if self._is_empty and not documents:
+            raise ProtocolError("the response is empty; its Content-Type announces MessagePack")
 
-    def _take(self, documents: list[dict[str, Any]]) -> None:
-        """Take the complete documents off the buffer."""
+    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
         buffer = self._buffer
         begin = 0
-        ready = {}
-        if self._walk is None:
-            ready = self._read_together([match.start() for match in _BEGINNING.finditer(buffer, max(self._seen, 1))])
+        decoded = {}
+        if self._walker is None:
+            ends = [match.start() for match in _BEGINNING.finditer(buffer, max(self._searched, 1))]
+            decoded = self._decode_together(ends)
         try:
             while begin < len(buffer):
                 _check_beginning(bytes(buffer[begin : begin + len(_RESULTS)]))
-                if self._walk is None:
-                    end = buffer.find(_RESULTS, max(self._seen, begin + 1))
+                if self._walker is None:
+                    end = buffer.find(_RESULTS, max(self._searched, begin + 1))
                     if end < 0:
                         break
                     try:
-                        document = ready.pop(end, None) or _DECODER.decode(buffer[begin:end])
+                        document = decoded.pop(end, None) or _DECODER.decode(buffer[begin:end])
                     except ProtocolError:
                         raise
                     except Exception:  # noqa: BLE001 - the class of the decoder's error depends on its version
-                        self._walk = Walk(begin)
-                        ready.clear()
+                        self._walker = ItemWalker(begin)
+                        decoded.clear()
                         continue
                 else:
-                    if not self._walk.over(buffer):
+                    if not self._walker.advance(buffer):
                         return
-                    end = self._walk.at
+                    end = self._walker.at
                     document = _decode(buffer[begin:end])
-                    self._walk = None
-                documents.append(in_json_shape(document))
-                begin = self._seen = end
-                self._tries = _TRIES
+                    self._walker = None
+                documents.append(normalize_document(document))
+                begin = self._searched = end
+                self._attempts = _MAX_ATTEMPTS
         finally:
             del buffer[:begin]
-            if self._walk is not None:
-                self._walk.at -= begin
-            self._seen = max(len(buffer) - len(_RESULTS) + 1, 0)
-        if self._tries and buffer.endswith(_CONTINUED):
-            self._tries -= 1
-            self._try_whole(documents)
+            if self._walker is not None:
+                self._walker.at -= begin
+            self._searched = max(len(buffer) - len(_RESULTS) + 1, 0)
+        if self._attempts and buffer.endswith(_CONTINUED):
+            self._attempts -= 1
+            self._try_whole_buffer(documents)
 
-    def _read_together(self, ends: list[int]) -> dict[int, Any]:
-        """Decode what is thought to be documents, one behind the other, in one go if that is worth it.
+    def _decode_together(self, ends: list[int]) -> dict[int, Any]:
+        """Decode consecutive documents together, if the buffer is large enough.
+
+        Args:
+            ends: the guessed ends of the documents; the first document begins with the buffer.
 
         Returns:
-            Those that could be decoded, by where they end.
+            The documents that could be decoded, by their ends.
         """
-        if not ends or ends[-1] < _LARGE:
+        if not ends or ends[-1] < _MIN_SIZE:
             return {}
         data = bytes(self._buffer[: ends[-1]])
-        found = {}
+        decoded = {}
         if self._packed:
-            from .msgpack_columns import read_packed  # noqa: PLC0415 - imports numpy and pandas, for who asked for it
+            from .msgpack_columns import decode_packed  # noqa: PLC0415 - imports numpy and pandas, only if requested
 
-            found = read_packed(data, ends)
-        if not found and _EXTENSION not in data:  # which would need Python
+            decoded = decode_packed(data, ends)
+        if not decoded and _EXTENSION not in data:  # the hook for extensions is Python code
             parts = [data[begin:end] for begin, end in pairwise([0, *ends])]
-            with suppress(Exception):  # raised again by the document at fault, after those before it
+            with suppress(Exception):  # raised again by the invalid document, after the documents before it
                 documents = gc_paused(list, map(_DECODER.decode, parts))
-                found = dict(zip(ends, documents, strict=True))
-        return found
+                decoded = dict(zip(ends, documents, strict=True))
+        return decoded
 
-    def _try_whole(self, documents: list[dict[str, Any]]) -> bool:
-        """Take the buffer as one document, if it is exactly that."""
+    def _try_whole_buffer(self, documents: list[dict[str, Any]]) -> bool:
+        """Decode the buffer as one document; return False if it is not exactly one."""
+        end = len(self._buffer)
         try:
-            document = self._read_together([len(self._buffer)]).get(len(self._buffer)) or _DECODER.decode(self._buffer)
+            document = self._decode_together([end]).get(end) or _DECODER.decode(self._buffer)
         except ProtocolError:
             raise
         except Exception:  # noqa: BLE001 - as above
             return False
-        documents.append(in_json_shape(document))
+        documents.append(normalize_document(document))
         self._buffer.clear()
-        self._seen = 0
-        self._tries = _TRIES
-        self._walk = None
+        self._searched = 0
+        self._attempts = _MAX_ATTEMPTS
+        self._walker = None
         return True
 
 
@@ -148,21 +154,21 @@ def _check_beginning(head: bytes) -> None:
         return
     if 0x90 <= head[0] <= 0x9F:
         raise ProtocolError(
-            "this server's MessagePack is not that of InfluxDB 1.x (arrays without names, as InfluxDB 3 sends them); "
-            "ask for JSON"
+            "this server's MessagePack differs from that of InfluxDB 1.x (arrays without names, as InfluxDB 3 sends); "
+            "request JSON (format='json')"
         )
-    raise ProtocolError(f"the answer is not InfluxDB's MessagePack: {_excerpt(head)}")
+    raise ProtocolError(f"the response is not InfluxDB's MessagePack: {_excerpt(head)}")
 
 
 _EXTENSION: Final = b"\xc7\x0c\x05"
-_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=extension)
+_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=decode_extension)
 
 
 def _decode(data: bytearray) -> Any:
-    """Decode one complete message; text that is not UTF-8 gets replacement characters.
+    """Decode a complete message; bytes that are not UTF-8 become replacement characters.
 
-    msgspec rejects such text, with a class of exception that depends on its version. So any failure leads to the slow
-    way, which fails for every other reason that the decoder has.
+    msgspec rejects such bytes, with an exception whose class depends on its version. So any exception leads to the slow
+    path, which fails if the message is invalid for another reason.
     """
     try:
         return _DECODER.decode(data)
@@ -172,19 +178,19 @@ def _decode(data: bytearray) -> Any:
         raise ProtocolError(f"{TOO_DEEP}: {_excerpt(data)}") from None
     except Exception as error:
         try:
-            return _value(data, 0)[0]
+            return _decode_item(data, 0)[0]
         except RecursionError:
             raise ProtocolError(f"{TOO_DEEP}: {_excerpt(data)}") from None
-        except Exception:  # noqa: BLE001, S110 - the decoder's error says more
+        except Exception:  # noqa: BLE001, S110 - the decoder's error is more specific
             pass
-        raise ProtocolError(f"the answer is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
+        raise ProtocolError(f"the response is not InfluxDB's MessagePack ({error}): {_excerpt(data)}") from error
 
 
-def _value(data: bytearray, at: int) -> tuple[Any, int]:
-    """Decode the item at `at` of a complete message; the slow way, which takes text that is not UTF-8.
+def _decode_item(data: bytearray, at: int) -> tuple[Any, int]:
+    """Decode the item at `at` of a complete message: the slow path, which accepts bytes that are not UTF-8.
 
     Returns:
-        The value, and where the next item begins.
+        The value, and the index of the next item.
     """
     first = data[at]
     if size := SIZES[first]:
@@ -197,20 +203,20 @@ def _value(data: bytearray, at: int) -> tuple[Any, int]:
     if 0xD9 <= first <= 0xDB:
         return data[end : end + number].decode("utf-8", "replace"), end + number
     if 0x90 <= first <= 0x9F or 0xDC <= first <= 0xDD:
-        return _values(data, end, number)
+        return _decode_items(data, end, number)
     if 0x80 <= first <= 0x8F or 0xDE <= first <= 0xDF:
         count = number if SIZES[first] else 2 * number
-        flat, end = _values(data, end, count)
+        flat, end = _decode_items(data, end, count)
         return dict(zip(flat[::2], flat[1::2], strict=True)), end
-    if not size:  # bytes, extensions: there is no text in them
+    if not size:  # bytes and extensions, which contain no strings
         end += number + (0xC7 <= first <= 0xC9)
     return _DECODER.decode(data[at:end]), end
 
 
-def _values(data: bytearray, at: int, count: int) -> tuple[list[Any], int]:
+def _decode_items(data: bytearray, at: int, count: int) -> tuple[list[Any], int]:
     values: list[Any] = []
     for _ in range(count):
-        value, at = _value(data, at)
+        value, at = _decode_item(data, at)
         values.append(value)
     return values, at
 

@@ -1,6 +1,6 @@
-"""Cells of MessagePack documents, looked at in many places of the bytes at a time.
+"""Vectorized reader of MessagePack cells, which reads cells at many offsets at a time.
 
-The first byte of a cell tells its type and size; values of one size are gathered through a view of the bytes.
+The first byte of a cell determines its type and size. Values of the same size are gathered through a view of the bytes.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from .msgpack_format import SIZES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Places: TypeAlias = NDArray[np.intp]
+    Offsets: TypeAlias = NDArray[np.intp]
     Bytes: TypeAlias = NDArray[np.uint8]
     Flags: TypeAlias = NDArray[np.bool_]
 
-#: Views look this far beyond a cell.
+#: Added to the bytes, since views read up to this many bytes beyond a cell.
 _PADDING: Final = bytes(64)
 
-#: Longer strings are not compared eight bytes at a time, but made one by one.
-_LONGEST_COMPARED: Final = 32
+#: Maximum length of strings that are compared 8 bytes at a time; longer strings are decoded individually.
+_MAX_COMPARED_LENGTH: Final = 32
 
 _NIL, _FALSE, _TRUE, _FLOAT64, _UINT64 = 0xC0, 0xC2, 0xC3, 0xCB, 0xCF
 
 
 class _Type(Enum):
-    """What a cell is."""
+    """The type of a cell."""
 
     NIL = 0
     INT = 1
@@ -42,37 +42,37 @@ class _Type(Enum):
 
 
 class CellSource:
-    """The bytes of documents."""
+    """The bytes of documents, from which cells are read."""
 
     def __init__(self, data: bytes) -> None:
         self.size = len(data)
         self._padded = data + _PADDING
         self._bytes = np.frombuffer(self._padded, np.uint8)
 
-    def find(self, pattern: bytes, begin: int, end: int) -> Places:
-        """Find where a pattern of some bytes stands between these two places."""
+    def find(self, pattern: bytes, begin: int, end: int) -> Offsets:
+        """Return the offsets of a pattern between `begin` and `end`."""
         data = self._bytes[begin:end]
-        found = data[: len(data) - len(pattern) + 1] == pattern[0]
-        for number, byte in enumerate(pattern[1:], 1):
-            found &= data[number : number + len(found)] == byte
-        return np.flatnonzero(found) + begin
+        is_match = data[: len(data) - len(pattern) + 1] == pattern[0]
+        for index, byte in enumerate(pattern[1:], 1):
+            is_match &= data[index : index + len(is_match)] == byte
+        return np.flatnonzero(is_match) + begin
 
-    def ends(self, offsets: Places, width: int) -> Places:
-        """Give where rows of this many cells end; anything, where there are none."""
+    def ends(self, offsets: Offsets, width: int) -> Offsets:
+        """Return the ends of rows of `width` cells; the result is arbitrary for an offset without such a row."""
         for _ in range(width):
             offsets = np.minimum(offsets, self.size)
             offsets = offsets + self._sizes(offsets, self._bytes[offsets])
         return offsets
 
-    def column(self, offsets: Places) -> tuple[Fragment, Places | int] | None:
-        """Read the cells at these places; give them and their sizes, or None if they are not of one type."""
+    def column(self, offsets: Offsets) -> tuple[Fragment, Offsets | int] | None:
+        """Return the cells at these offsets and their sizes, or None if the cells differ in type."""
         if offsets.max() >= self.size:
             return None
         tags = self._bytes[offsets]
         first = int(tags[0])
         if first in _FIXED and (tags == first).all():
             present = [first]
-            sizes: Places | int = SIZES[first]
+            sizes: Offsets | int = SIZES[first]
         else:
             present = np.flatnonzero(np.bincount(tags, minlength=256)).tolist()
             sizes = self._sizes(offsets, tags)
@@ -80,130 +80,130 @@ class CellSource:
         if len(types) > 1 or _Type.OTHER in types:
             return None
         missing = tags == _NIL if _NIL in present else None
-        [kind] = types or {_Type.NIL}
-        match kind:
+        [cell_type] = types or {_Type.NIL}
+        match cell_type:
             case _Type.NIL:
-                return _piece(tags, None, None, missing), sizes
+                return _fragment(tags, None, None, missing), sizes
             case _Type.BOOL:
-                return _piece(tags, "bool", tags == _TRUE, missing), sizes
+                return _fragment(tags, "bool", tags == _TRUE, missing), sizes
             case _Type.FLOAT:
-                return _piece(tags, "float", self._floats(offsets, missing), missing), sizes
+                return _fragment(tags, "float", self._read_floats(offsets, missing), missing), sizes
             case _Type.INT:
-                values = self._integers(offsets, tags, present)
-                return None if values is None else (_piece(tags, "int", values, missing), sizes)
+                values = self._read_integers(offsets, tags, present)
+                return None if values is None else (_fragment(tags, "int", values, missing), sizes)
             case _:
-                return self._strings(offsets, tags, sizes, missing), sizes
+                return self._read_strings(offsets, tags, sizes, missing), sizes
 
-    def _sizes(self, offsets: Places, tags: Bytes) -> Places:
+    def _sizes(self, offsets: Offsets, tags: Bytes) -> Offsets:
         sizes = _SIZES[tags]
-        for tag, kind, head in _LONG_STRINGS:
+        for tag, dtype, head in _LONG_STRINGS:
             long = np.flatnonzero(tags == tag)
             if len(long):
-                sizes[long] = self._gathered(kind, offsets[long] + 1).astype(np.intp) + head
+                sizes[long] = self._gather(dtype, offsets[long] + 1).astype(np.intp) + head
         return sizes
 
-    def _floats(self, offsets: Places, missing: Flags | None) -> Any:
-        values = self._gathered(">f8", offsets + 1)
+    def _read_floats(self, offsets: Offsets, missing: Flags | None) -> Any:
+        values = self._gather(">f8", offsets + 1)
         if missing is not None:
             values[missing] = np.nan
         return values
 
-    def _integers(self, offsets: Places, tags: Bytes, present: list[int]) -> Any:
+    def _read_integers(self, offsets: Offsets, tags: Bytes, present: list[int]) -> Any:
         if len(present) == 1 and present[0] in _WIDE:
-            values = self._gathered(_WIDE[present[0]], offsets + 1).astype(np.int64, copy=False)
+            values = self._gather(_WIDE[present[0]], offsets + 1).astype(np.int64, copy=False)
         else:
-            values = tags.astype(np.int8).astype(np.int64)  # which small integers are themselves
+            values = tags.astype(np.int8).astype(np.int64)  # the tag of a small integer is its value
             values[tags == _NIL] = 0
             for tag in present:
                 if tag in _WIDE:
                     at = np.flatnonzero(tags == tag)
-                    values[at] = self._gathered(_WIDE[tag], offsets[at] + 1)
+                    values[at] = self._gather(_WIDE[tag], offsets[at] + 1)
         if _UINT64 in present and (values < 0)[tags == _UINT64].any():  # beyond int64
             return None
         return values
 
-    def _strings(self, offsets: Places, tags: Bytes, sizes: Places | int, missing: Flags | None) -> Fragment:
+    def _read_strings(self, offsets: Offsets, tags: Bytes, sizes: Offsets | int, missing: Flags | None) -> Fragment:
         heads = np.ones(len(tags), np.intp)
         for tag, _, head in _LONG_STRINGS:
             heads[tags == tag] = head
         begins, lengths = offsets + heads, sizes - heads
         if missing is None:
-            distinct, codes = self._texts(begins, lengths)
+            distinct, codes = self._decode_strings(begins, lengths)
         else:
-            there = np.flatnonzero(~missing)
-            distinct, codes_there = self._texts(begins[there], lengths[there])
+            present = np.flatnonzero(~missing)
+            distinct, present_codes = self._decode_strings(begins[present], lengths[present])
             codes = np.full(len(tags), len(distinct), np.intc)
-            codes[there] = codes_there
+            codes[present] = present_codes
             distinct.append(None)
-        texts = DictionaryStrings([(distinct, _view(codes))])
-        # Those that hardly ever repeat are not worth counting together.
-        return _piece(tags, "str", texts if 2 * len(distinct) <= len(tags) else list(texts), missing)
+        strings = DictionaryStrings([(distinct, _view(codes))])
+        # A dictionary does not pay off if strings rarely repeat.
+        return _fragment(tags, "str", strings if 2 * len(distinct) <= len(tags) else list(strings), missing)
 
-    def _texts(self, begins: Places, lengths: Places) -> tuple[list[str | None], NDArray[np.intc]]:
-        """Make strings, each distinct one once where they are short enough to be compared as numbers.
+    def _decode_strings(self, begins: Offsets, lengths: Offsets) -> tuple[list[str | None], NDArray[np.intc]]:
+        """Decode strings, each distinct string only once if all are short enough to be compared as numbers.
 
         Returns:
-            The strings, and for each place the number of its string.
+            The strings, and for each offset the index of its string.
         """
         longest = int(lengths.max())
-        if longest > _LONGEST_COMPARED:
+        if longest > _MAX_COMPARED_LENGTH:
             first, codes = np.arange(len(begins)), np.arange(len(begins))
         else:
-            codes = self._compared(begins, lengths, longest)
+            codes = self._factorize(begins, lengths, longest)
             first = np.zeros(int(codes.max()) + 1, np.intp)
-            first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of several assignments the last one holds
+            first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # the last assignment to an index takes precedence
         spans = zip(begins[first].tolist(), (begins + lengths)[first].tolist(), strict=True)
         return [self._padded[begin:end].decode("utf-8", "replace") for begin, end in spans], codes.astype(np.intc)
 
-    def _compared(self, begins: Places, lengths: Places, longest: int) -> Places:
-        """Number the distinct strings."""
+    def _factorize(self, begins: Offsets, lengths: Offsets, longest: int) -> Offsets:
+        """Return for each string the index of its distinct value."""
         codes: Any = lengths
         for at in range(0, longest, 8):
-            window = self._gathered(">u8", begins + at) & _MASKS[np.clip(lengths - at, 0, 8)]
-            if longest < 8:  # the length has room in the byte that is free
+            window = self._gather(">u8", begins + at) & _MASKS[np.clip(lengths - at, 0, 8)]
+            if longest < 8:  # the length fits into the unused byte
                 window |= lengths.astype(np.uint64)
                 return np.asarray(pd.factorize(window)[0])
             window_codes, windows = pd.factorize(window)
             codes = pd.factorize(codes * len(windows) + window_codes)[0]
         return codes if longest else np.zeros_like(lengths)
 
-    def _gathered(self, kind: str, offsets: Places) -> Any:
-        """Give the numbers at these places, in the machine's own form."""
-        dtype = np.dtype(kind)
+    def _gather(self, type_code: str, offsets: Offsets) -> Any:
+        """Return the numbers at these offsets in native byte order."""
+        dtype = np.dtype(type_code)
         view: Any = np.ndarray((len(self._padded) - dtype.itemsize + 1,), dtype, self._padded, strides=(1,))
         return view[offsets].astype(dtype.newbyteorder("="), copy=False)
 
 
-def _piece(tags: Bytes, kind: FragmentDType | None, values: Any, missing: Flags | None) -> Fragment:
+def _fragment(tags: Bytes, dtype: FragmentDType | None, values: Any, missing: Flags | None) -> Fragment:
     if isinstance(values, np.ndarray):
         values = _view(values)
-    return Fragment(len(tags), kind, values, None if missing is None else bytearray(missing.tobytes()))
+    return Fragment(len(tags), dtype, values, None if missing is None else bytearray(missing.tobytes()))
 
 
 def _view(values: Any) -> memoryview:
-    """Give the numbers of an array in a form whose items are Python's; truth values as bytes."""
+    """Return a view of an array whose items are Python numbers; booleans are viewed as bytes."""
     return memoryview(values.view(np.uint8) if values.dtype == bool else values)
 
 
 def _type(tag: int) -> _Type:
-    """Tell the type of a cell by its first byte."""
+    """Return the type of a cell that begins with this byte."""
     if tag <= 0x7F or tag >= 0xE0 or tag in _WIDE:
         return _Type.INT
     if 0xA0 <= tag <= 0xBF or tag in {0xD9, 0xDA}:
         return _Type.STR
-    known = {_NIL: _Type.NIL, _FALSE: _Type.BOOL, _TRUE: _Type.BOOL, _FLOAT64: _Type.FLOAT}
-    return known.get(tag, _Type.OTHER)
+    types = {_NIL: _Type.NIL, _FALSE: _Type.BOOL, _TRUE: _Type.BOOL, _FLOAT64: _Type.FLOAT}
+    return types.get(tag, _Type.OTHER)
 
 
-#: Integers that follow their first byte.
+#: Dtypes of integers that follow the first byte of their cell.
 _WIDE: Final = {
     0xCC: ">u1", 0xCD: ">u2", 0xCE: ">u4", 0xCF: ">u8", 0xD0: ">i1", 0xD1: ">i2", 0xD2: ">i4", 0xD3: ">i8",
 }  # fmt: skip
-#: What columns most often consist of alone.
+#: Cells of a fixed size larger than 1 byte; most columns consist of one of them only.
 _FIXED: Final = {_FLOAT64, *_WIDE}
-#: Strings whose length follows their first byte: that byte, the form of the length, and the bytes of both.
+#: Strings whose length follows the first byte: that byte, the dtype of the length, and the size of both in bytes.
 _LONG_STRINGS: Final = ((0xD9, ">u1", 2), (0xDA, ">u2", 3))
 _TYPES: Final = [_type(tag) for tag in range(256)]
 _SIZES: Final = np.array(SIZES, np.intp)
-#: The first bytes of eight, by how many of them.
+#: Masks of the first `count` of 8 bytes.
 _MASKS: Final = np.array([(1 << 64) - (1 << (64 - 8 * count)) for count in range(9)], np.uint64)

@@ -1,13 +1,18 @@
-"""The rows of MessagePack documents as columns, many rows at a time, without an object for each cell.
+"""Columnar decoder for MessagePack documents, which reads many rows at a time without creating an object per cell.
 
-Documents of one series each stand one behind the other, as the chunks of an answer do, and those that are alike are
-read together: a chunk of many rows, or many series of few. Within a document the rows stand one behind the other, and a
-row is an array. Where each begins is proposed by a few bytes: the head of the array, and the first bytes of its first
-cell, which are alike in all rows if it is a time. From there all rows are walked at once, a column after the other.
+It reads consecutive documents with the same columns together: a chunk of many rows, or many series of few rows. Each
+document has one series, whose rows are consecutive arrays. The decoder guesses where rows begin by searching for a few
+bytes: the head of the array and the first bytes of its first cell, which are the same in all rows if the cell is a
+timestamp. From there it reads all rows at once, column by column.
 
-The walk proves the proposal: the last column of each row must end where the next row begins, and there must be as many
-rows as the document says; the document around the rows must be whole with something else in their place, and have that
-for the values of its only series; and a column must be of one type. What is not so is left to the ordinary decoder.
+It then verifies the guess:
+
+- the last cell of each row ends where the next row begins;
+- the number of rows is the one that the document declares;
+- the document is valid with a placeholder instead of the rows, and the placeholder is the `values` of its only series;
+- all cells of a column have the same type.
+
+If a check fails, the row-by-row decoder decodes the document.
 """
 
 from __future__ import annotations
@@ -22,80 +27,80 @@ import numpy as np
 
 from .._result.packed import PackedRows
 from .msgpack_cells import CellSource
-from .msgpack_format import extension
+from .msgpack_format import decode_extension
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Places
+    from .msgpack_cells import Offsets
 
-#: Fewer are decoded faster one by one.
-_FEWEST_ROWS: Final = 500
+#: Minimum number of rows; fewer rows are decoded faster row by row.
+_MIN_ROWS: Final = 500
 
-#: Places that look like the start of a row, for each row. With more, to walk them all would take longer than to decode.
-_MOST_LOOKALIKES: Final = 4
+#: Maximum number of possible row starts per row; with more of them, row-by-row decoding is faster.
+_MAX_CANDIDATES: Final = 4
 
 _COLUMNS: Final = b"\xa7columns"
 _VALUES: Final = b"\xa6values"
 
-#: An item that no answer has: what stands in for the rows while the document around them is decoded.
-_GAP: Final = b"\xd8\x7fwhere rows were."
+#: Encoded placeholder, which replaces the rows while the rest of the document is decoded; no response contains it.
+_PLACEHOLDER_BYTES: Final = b"\xd8\x7fwhere rows were."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Document:
-    """What is thought to be a document of one series with rows, and where in the bytes its parts are."""
+    """Offsets of the parts of a presumed document, which has one series with rows."""
 
     begin: int
     end: int
-    #: Where the array of rows begins, and where the first row.
+    #: Offset of the array of rows, and of the first row.
     values: int
     rows: int
-    #: How many rows there are, how each begins, and of how many cells it is.
+    #: Number of rows, first bytes of each row, and number of its cells.
     count: int
     head: bytes
     width: int
-    #: The names of the columns, a row's head and the type of its first cell: what is alike in this is read together.
-    kind: bytes
+    #: Column names, head of a row and type of its first cell; documents with the same key are decoded together.
+    key: bytes
 
 
-def read_packed(data: bytes, ends: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Decode documents whose rows are many together.
+def decode_packed(data: bytes, ends: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Decode documents that together have many rows.
 
     Args:
-        data: what is thought to be documents of one series each, one behind the other.
-        ends: where each is thought to end; the first begins with the bytes.
+        data: consecutive bytes that are presumed to be documents of one series each.
+        ends: the presumed ends of the documents; the first document begins at 0.
 
     Returns:
-        Those that could be read so, by where they end, their `values` as `PackedRows`. The others have to be decoded in
-        the ordinary way, if they are documents.
+        The documents that could be decoded by columns, by their ends, with `PackedRows` as `values`. The caller has to
+        decode the others row by row.
     """
     source = CellSource(data)
-    found: dict[int, dict[str, Any]] = {}
-    documents = [_document(data, begin, end) for begin, end in pairwise([0, *ends])]
-    for _, alike in groupby(documents, lambda document: document and document.kind):
-        group = [document for document in alike if document is not None]
-        if not _read(source, data, group, found):
-            for document in group:  # one may have been what it is not, or of other types than the rest
-                _read(source, data, [document], found)
-    return found
+    decoded: dict[int, dict[str, Any]] = {}
+    documents = [_locate_rows(data, begin, end) for begin, end in pairwise([0, *ends])]
+    for _, similar in groupby(documents, lambda document: document and document.key):
+        group = [document for document in similar if document is not None]
+        if not _decode_group(source, data, group, decoded):
+            for document in group:  # a single document may have failed the checks, or have different types
+                _decode_group(source, data, [document], decoded)
+    return decoded
 
 
-def _document(data: bytes, begin: int, end: int) -> _Document | None:
-    """Look where the rows of a document are; wherever it seems, since it is proven later."""
+def _locate_rows(data: bytes, begin: int, end: int) -> _Document | None:
+    """Guess where the rows of a document are; the guess is verified later."""
     columns = data.find(_COLUMNS, begin, end)
     values = data.find(_VALUES, columns, end) + len(_VALUES)
     if columns < 0 or values < columns or values + 12 > end:
         return None
-    count, rows = _array(data, values)
-    width, first_cell = _array(data, rows)
-    # Each cell has at least one byte: a row cannot be wider than what follows, whatever its head promises.
+    count, rows = _read_array_head(data, values)
+    width, first_cell = _read_array_head(data, rows)
+    # Each cell has at least 1 byte, so the declared rows and cells must fit into the rest of the document.
     if not count or not width or count * (first_cell - rows + width) > end - rows:
         return None
-    kind = data[columns:values] + data[rows : first_cell + 1]
-    return _Document(begin, end, values, rows, count, data[rows:first_cell], width, kind)
+    key = data[columns:values] + data[rows : first_cell + 1]
+    return _Document(begin, end, values, rows, count, data[rows:first_cell], width, key)
 
 
-def _array(data: bytes, at: int) -> tuple[int, int]:
-    """Give how many items an array has and where they begin; 0 if there is none."""
+def _read_array_head(data: bytes, at: int) -> tuple[int, int]:
+    """Return the number of items of an array, 0 if it is not an array, and the offset of the first item."""
     head = data[at]
     if 0x90 <= head <= 0x9F:
         return head & 0x0F, at + 1
@@ -103,12 +108,12 @@ def _array(data: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(data[at + 1 : at + 1 + size], "big"), at + 1 + size
 
 
-def _read(source: CellSource, data: bytes, group: list[_Document], found: dict[int, dict[str, Any]]) -> bool:
-    """Read documents that look alike; say whether their rows are what they look like, or too few to be read so."""
+def _decode_group(source: CellSource, data: bytes, group: list[_Document], decoded: dict[int, dict[str, Any]]) -> bool:
+    """Decode documents with the same key into `decoded`; return False if decoding them separately may succeed."""
     counts = np.array([document.count for document in group])
-    if counts.sum() < _FEWEST_ROWS:
+    if counts.sum() < _MIN_ROWS:
         return True
-    starts = _starts(source, data, group, counts)
+    starts = _find_row_starts(source, data, group, counts)
     if starts is None:
         return False
     block = []
@@ -117,27 +122,27 @@ def _read(source: CellSource, data: bytes, group: list[_Document], found: dict[i
         column = source.column(offsets)
         if column is None:
             return False
-        piece, sizes = column
-        block.append(piece)
+        fragment, sizes = column
+        block.append(fragment)
         offsets = offsets + sizes
     firsts = counts.cumsum() - counts
-    closed = offsets[:-1] == starts[1:]
-    closed[firsts[1:] - 1] = True  # a document's last row is followed by something else
-    if not closed.all():
+    is_adjacent = offsets[:-1] == starts[1:]
+    is_adjacent[firsts[1:] - 1] = True  # no row follows the last row of a document
+    if not is_adjacent.all():
         return False
     for document, first, end in zip(group, firsts.tolist(), offsets[firsts + counts - 1].tolist(), strict=True):
-        whole = _with_rows(data, document, end, PackedRows(block, first, first + document.count))
+        whole = _decode_with_rows(data, document, end, PackedRows(block, first, first + document.count))
         if whole is not None:
-            found[document.end] = whole
+            decoded[document.end] = whole
     return True
 
 
-def _starts(source: CellSource, data: bytes, group: list[_Document], counts: Places) -> Places | None:
-    """Give where the rows of some documents begin, as many as each is said to have."""
+def _find_row_starts(source: CellSource, data: bytes, group: list[_Document], counts: Offsets) -> Offsets | None:
+    """Return the row starts of documents, as many as each declares, or None if they cannot be found."""
     head = group[0].head
     first_cell = group[0].rows + len(head)
     firsts = np.array([document.rows for document in group])
-    for length in (2, 1):  # two bytes of a time are seldom within something else, but not always the same
+    for length in (2, 1):  # 2 bytes of a timestamp rarely occur in other cells, but may differ between rows
         pattern = head + data[first_cell : first_cell + length]
         starts = source.find(pattern, group[0].rows, group[-1].end)
         if len(starts) == counts.sum() and (starts[counts.cumsum() - counts] == firsts).all():
@@ -146,50 +151,50 @@ def _starts(source: CellSource, data: bytes, group: list[_Document], counts: Pla
     edges = np.searchsorted(starts, [(document.rows, document.end) for document in group])
     for document, (low, high) in zip(group, edges.tolist(), strict=True):
         part = starts[low:high]
-        if len(part) > _MOST_LOOKALIKES * document.count:
+        if len(part) > _MAX_CANDIDATES * document.count:
             return None
-        if len(part) != document.count:  # there are bytes that look like it within cells
-            part = _chained(part, source.ends(part + len(head), document.width))[: document.count]
+        if len(part) != document.count:  # cells contain the pattern as well
+            part = _adjacent_starts(part, source.ends(part + len(head), document.width))[: document.count]
         if len(part) != document.count or part[0] != document.rows:
             return None
         parts.append(part)
     return np.concatenate(parts)
 
 
-def _chained(starts: Places, ends: Places) -> Places:
-    """Give the starts of rows each of which begins where the one before ends; what lies within a row is none."""
+def _adjacent_starts(starts: Offsets, ends: Offsets) -> Offsets:
+    """Return the starts of rows that begin at the end of the row before, without those inside a row."""
     following = np.searchsorted(starts, ends)
-    # Most rows are followed by the next start; where it is another one, those between are jumped over.
+    # Most rows end at the next start; only those with starts inside them are processed in the loop.
     jumps = np.flatnonzero(following != np.arange(1, len(starts) + 1))
-    kept = np.ones(len(starts), np.bool_)
+    is_row = np.ones(len(starts), np.bool_)
     at = 0
     for jump, after in zip(jumps.tolist(), following[jumps].tolist(), strict=True):
         if jump >= at:
             at = max(after, jump + 1)
-            kept[jump + 1 : at] = False
-    return starts[kept]
+            is_row[jump + 1 : at] = False
+    return starts[is_row]
 
 
-def _with_rows(data: bytes, document: _Document, end: int, rows: PackedRows) -> dict[str, Any] | None:
-    """Decode what is around the rows, which end here, and give the whole; None if it is not what it is taken for."""
-    around = data[document.begin : document.values] + _GAP + data[end : document.end]
-    if end > document.end or around.count(_GAP) != 1:
+def _decode_with_rows(data: bytes, document: _Document, end: int, rows: PackedRows) -> dict[str, Any] | None:
+    """Return the document with these rows, which end at `end`, or None if the guess about the document was wrong."""
+    around = data[document.begin : document.values] + _PLACEHOLDER_BYTES + data[end : document.end]
+    if end > document.end or around.count(_PLACEHOLDER_BYTES) != 1:
         return None
     try:
         whole: dict[str, Any] = _DECODER.decode(around)
         series: dict[str, Any] = whole["results"][0]["series"][0]
-        if series["values"] is not _MARK or len(series["columns"]) != document.width:
+        if series["values"] is not _PLACEHOLDER or len(series["columns"]) != document.width:
             return None
-    except Exception:  # noqa: BLE001 - the ordinary decoder says what is wrong
+    except Exception:  # noqa: BLE001 - the row-by-row decoder raises the error
         return None
     series["values"] = rows
     return whole
 
 
-def _extension_or_gap(code: int, data: memoryview) -> object:
-    return _MARK if code == _GAP[1] else extension(code, data)
+def _decode_extension(code: int, data: memoryview) -> object:
+    return _PLACEHOLDER if code == _PLACEHOLDER_BYTES[1] else decode_extension(code, data)
 
 
-#: What the gap is decoded as.
-_MARK: Final = object()
-_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=_extension_or_gap)
+#: The decoded placeholder.
+_PLACEHOLDER: Final = object()
+_DECODER: Final[msgspec.msgpack.Decoder[Any]] = msgspec.msgpack.Decoder(ext_hook=_decode_extension)

@@ -1,4 +1,4 @@
-"""MessagePack item by item: sizes, ends of messages, and the extension that InfluxDB uses for times."""
+"""MessagePack format: sizes of items, ends of messages, and the extension that InfluxDB uses for timestamps."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from .._errors import ProtocolError
 from .._time import to_rfc3339
 
 
-def extension(code: int, data: memoryview) -> str:
-    """Read a time: whole seconds since 1970, rounded down, and the nanoseconds after them."""
+def decode_extension(code: int, data: memoryview) -> str:
+    """Return a timestamp in RFC 3339; it is encoded as whole seconds since 1970, rounded down, and nanoseconds."""
     if code != 5 or len(data) != 12:
-        raise ProtocolError(f"InfluxDB's MessagePack has no extension {code} of {len(data)} bytes")
+        raise ProtocolError(f"unsupported MessagePack extension {code} with {len(data)} bytes")
     seconds, nanoseconds = _TIME.unpack(data)
     return to_rfc3339(seconds * 1_000_000_000 + nanoseconds)
 
 
 _TIME: Final = struct.Struct(">qi")
 
-# What the first byte of an item says: how many bytes the item has (SIZES), or in how many bytes its length follows
-# (WIDTH), and for a length of items instead of bytes how many of them make one (ITEMS).
+# Tables by the first byte of an item: the size of the item in bytes (SIZES), or else the number of bytes of the length
+# that follows (WIDTH) and, if that length counts members instead of bytes, the number of items a member (ITEMS).
 
 SIZES: Final = [0] * 256
 WIDTH: Final = [0] * 256
 ITEMS: Final = [0] * 256
-COUNT: Final = [0] * 256  # items inside, where the first byte tells it
+COUNT: Final = [0] * 256  # number of items inside, if the first byte contains it
 
 
-def _describe() -> None:
+def _fill_tables() -> None:
     for byte in (*range(0x80), *range(0xE0, 0x100), 0xC0, 0xC2, 0xC3):  # small integers, nil, booleans
         SIZES[byte] = 1
     for low in range(16):  # maps and arrays
@@ -50,20 +50,20 @@ def _describe() -> None:
             ITEMS[first + power] = items
 
 
-_describe()
+_fill_tables()
 
 
-class Walk:
-    """A walk over the items of one message, that can wait for more bytes anywhere."""
+class ItemWalker:
+    """Walks over the items of one message to find its end; it can wait for more bytes at any position."""
 
     def __init__(self, at: int = 0) -> None:
         self.at = at
-        self._missing = 1  # items until the message is complete
+        self._pending = 1  # number of items until the message is complete
 
-    def over(self, data: bytes | bytearray) -> bool:
-        """Go as far as the bytes reach, and say whether the message is complete; `at` is then its end."""
-        at, missing, length = self.at, self._missing, len(data)
-        while missing and at < length:
+    def advance(self, data: bytes | bytearray) -> bool:
+        """Walk over all complete items and return whether the message is complete; `at` is then its end."""
+        at, pending, length = self.at, self._pending, len(data)
+        while pending and at < length:
             first = data[at]
             if size := SIZES[first]:
                 end = at + size
@@ -73,12 +73,12 @@ class Walk:
                 number = int.from_bytes(data[at + 1 : end], "big")
                 inside = number * ITEMS[first]
                 if not ITEMS[first]:
-                    end += number + (0xC7 <= first <= 0xC9)  # an extension's type is not counted in its length
+                    end += number + (0xC7 <= first <= 0xC9)  # the length of an extension excludes its type
             else:
-                raise ProtocolError(f"the answer is not MessagePack: it has a byte {first:#x}")
+                raise ProtocolError(f"the response is not MessagePack: an item begins with the invalid byte {first:#x}")
             if end > length:
                 break
             at = end
-            missing += inside - 1
-        self.at, self._missing = at, missing
-        return not missing
+            pending += inside - 1
+        self.at, self._pending = at, pending
+        return not pending

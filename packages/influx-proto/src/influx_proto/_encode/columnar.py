@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from .._line_protocol.escape import SHORT_LINE, string_value
+from .._line_protocol.escape import SHORT_LINE, encode_string
 from .._line_protocol.options import FieldOptions
 from .._line_protocol.values import FieldValueEncoder, number_encoder
 from .._time import FIRST, LAST, to_nanoseconds
@@ -187,7 +187,7 @@ def _encode_integers(values: Sequence[Any]) -> list[bytes] | None:
 
 
 def _encode_strings(values: Sequence[Any]) -> list[bytes]:
-    return [string_value(value) for value in values]
+    return [encode_string(value) for value in values]
 
 
 def _encode_booleans(values: Sequence[Any]) -> list[bytes]:

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, ClassVar, Final, NoReturn
 
 from .._errors import SerializationError
-from .._line_protocol.escape import encoded
+from .._line_protocol.escape import encode_utf8
 from .._line_protocol.options import DEFAULT, FieldOptions, ObjectColumns
 from .._line_protocol.split import SKIPPED, has_time, incomplete_line, is_point, lines
 from .._repr import short_repr
@@ -305,7 +305,7 @@ class Encoder:
             self._timed = False
 
     def _add_str(self, text: str) -> None:
-        self._add_raw(encoded(text, "text"))
+        self._add_raw(encode_utf8(text, "text"))
 
     def _add_bytes(self, data: bytes | bytearray | memoryview) -> None:
         self._add_raw(bytes(data))

@@ -16,11 +16,11 @@ from .._line_protocol.escape import (
     SHORT_LINE,
     SUSPICIOUS,
     TAG_VALUES,
-    before_tag,
     check_line,
-    field_key,
-    measurement,
-    tag_key,
+    encode_tag_prefix,
+    escape_field_key,
+    escape_measurement,
+    escape_tag_key,
 )
 from .._line_protocol.options import FieldOptions
 from .._line_protocol.values import FieldValueEncoder, TagValueEncoder, number_encoder
@@ -63,7 +63,7 @@ class PointEncoder:
         self._tag_encoder = TagValueEncoder()
         self._tag_values = TAG_VALUES
         if name is not None:
-            measurement(name)
+            escape_measurement(name)
         if not isinstance(tags, Mapping):
             self._reject_type("tags", tags)
         #: Encoded tags for all points, key and value.
@@ -72,7 +72,7 @@ class PointEncoder:
             try:
                 encoded = self._tag_encoder.text(value)
                 if encoded is not None:
-                    self._common_tags[key] = before_tag(key) + encoded
+                    self._common_tags[key] = encode_tag_prefix(key) + encoded
             except SerializationError as error:
                 msg = f"tag {short_repr(key)} for all points: {error}"
                 raise SerializationError(msg) from None
@@ -202,11 +202,11 @@ class PointEncoder:
         name, *own = key_set
         key: Any = _NO_TAGS
         try:
-            encoded = measurement(name).encode()
+            encoded = escape_measurement(name).encode()
             common = self._common_tags
             for key in own:
-                tag_key(key)
-            keys = [(key, before_tag(key), common.get(key, b"")) for key in sorted({*own, *common})]
+                escape_tag_key(key)
+            keys = [(key, encode_tag_prefix(key), common.get(key, b"")) for key in sorted({*own, *common})]
         except SerializationError as error:
             raise (_locate(error, name) if key is _NO_TAGS else _locate(error, name, "tag", key)) from None
         return self._templates.remember(key_set, (encoded, keys))
@@ -286,7 +286,7 @@ class FieldCache(BoundedCache[Any, tuple[bytes, FieldValueEncoder]]):
         }
 
     def __missing__(self, key: object) -> tuple[bytes, FieldValueEncoder]:
-        before = field_key(key).encode() + b"="
+        before = escape_field_key(key).encode() + b"="
         encoder = self._overrides.get(key, self.default_encoder) if isinstance(key, str) else self.default_encoder
         return self.remember(key, (before, encoder))
 

@@ -1,6 +1,6 @@
-"""Content codings: gzip for what is sent, gzip and deflate for what comes back.
+"""Content encodings: gzip for request bodies, gzip and deflate for response bodies.
 
-Nothing here is told to a transport: it sends a body as it stands, and hands on the body of an answer as it came.
+Transports do not compress or decompress: they send and return bodies unchanged.
 """
 
 from __future__ import annotations
@@ -15,55 +15,55 @@ from .messages import Headers, Request
 
 T = TypeVar("T")
 
-#: Bytes from which on compressing a body pays for its own header fields and time.
+#: Minimum size of a compressed body in bytes; for smaller ones, the header and the time cost more than they save.
 THRESHOLD = 1024
 
-#: zlib's fastest: on line protocol it gets within a third of the best at a fifth of the time.
+#: zlib's fastest level: for line protocol, at most a third larger than the best level, in a fifth of the time.
 _LEVEL = 1
 _GZIP = 16 + zlib.MAX_WBITS
 GZIP_MAGIC = b"\x1f\x8b"
 
-#: A response of more than `_HARMLESS` bytes may grow by this factor. Deflate compresses by up to 1000, and a wide table
-#: with many missing values by 400.
-_GROWTH = 200
-_HARMLESS = 256 * 1024 * 1024
-#: Bytes that are decompressed in one go, and the most that are made of them before the reader receives them.
-_PORTION = 16 * 1024
-_PIECE = 1024 * 1024
+#: Maximum growth factor of a response that has more than `_UNLIMITED_SIZE` bytes when decompressed. Deflate reaches a
+#: factor of 1000, and a wide table with many missing values 400.
+_MAX_GROWTH = 200
+_UNLIMITED_SIZE = 256 * 1024 * 1024
+#: Number of bytes that are decompressed at once, and maximum size of a decompressed chunk that the reader receives.
+_INPUT_CHUNK = 16 * 1024
+_OUTPUT_CHUNK = 1024 * 1024
 
 
-def compressed(request: Request) -> Request:
-    """Give the request with its body compressed, unless that is not worth it."""
+def compress_request(request: Request) -> Request:
+    """Return the request with its body compressed, or unchanged if the body is smaller than `THRESHOLD`."""
     body: bytes | Iterable[bytes] = request.body
     if isinstance(body, bytes):
         if len(body) < THRESHOLD:
             return request
-        body = b"".join(_deflated((body,)))
+        body = b"".join(_compress((body,)))
     else:
-        body = _Compressed(body)
+        body = _CompressedBody(body)
     return replace(request, headers=(*request.headers, ("Content-Encoding", "gzip")), body=body)
 
 
-def _deflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _compress(chunks: Iterable[bytes]) -> Iterator[bytes]:
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    for piece in pieces:
-        if out := compressor.compress(piece):
-            yield out
+    for chunk in chunks:
+        if compressed_chunk := compressor.compress(chunk):
+            yield compressed_chunk
     yield compressor.flush()
 
 
-class _Compressed:
+class _CompressedBody:
     """A streamed body, compressed anew each time it is iterated."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = pieces
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
 
     def __iter__(self) -> Iterator[bytes]:
-        return _deflated(self._pieces)
+        return _compress(self._chunks)
 
 
 class _Reader(Protocol):
-    """What reads an answer: a `Receiver`, or a `Decoder`, whose items go through untouched."""
+    """Reader of a response body: a `Receiver`, or a `Decoder`, whose items are returned unchanged."""
 
     def feed(self, data: bytes, /) -> Sequence[object] | None: ...
     def close(self) -> object: ...
@@ -72,88 +72,88 @@ class _Reader(Protocol):
 ReaderT = TypeVar("ReaderT", bound=_Reader)
 
 
-def decoded(reader: ReaderT, headers: Headers) -> ReaderT:
-    """Give a reader of the answer's body as it came over the wire, coded as its headers say."""
-    coding = headers.get("Content-Encoding", "identity").strip().lower()
-    if coding in {"identity", ""}:
+def with_decompression(reader: ReaderT, headers: Headers) -> ReaderT:
+    """Return a reader that decompresses the response body according to its headers and passes it to `reader`."""
+    content_encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if content_encoding in {"identity", ""}:
         return reader
-    return cast("ReaderT", _Decoding(reader, coding))
+    return cast("ReaderT", _DecompressingReader(reader, content_encoding))
 
 
-def portions(reader: object, data: bytes) -> Iterable[bytes]:
-    """Split bytes of a compressed response, so that its reader returns few items at a time."""
-    if not isinstance(reader, _Decoding):
+def split_compressed(reader: object, data: bytes) -> Iterable[bytes]:
+    """Split bytes of a compressed response into chunks, so that its reader returns few items at a time."""
+    if not isinstance(reader, _DecompressingReader):
         return (data,)
-    return (data[at : at + _PORTION] for at in range(0, len(data), _PORTION))
+    return (data[at : at + _INPUT_CHUNK] for at in range(0, len(data), _INPUT_CHUNK))
 
 
-class _Decoding(Generic[ReaderT]):
-    """Removes a content coding before its reader sees the bytes."""
+class _DecompressingReader(Generic[ReaderT]):
+    """Decompresses a response body and passes it to another reader."""
 
-    def __init__(self, reader: ReaderT, coding: str) -> None:
-        if coding not in {"gzip", "x-gzip", "deflate"}:
-            msg = f"the answer comes in a content coding that was not asked for: {coding[:100]}"
+    def __init__(self, reader: ReaderT, content_encoding: str) -> None:
+        if content_encoding not in {"gzip", "x-gzip", "deflate"}:
+            msg = f"the response has a content encoding that was not requested: {content_encoding[:100]}"
             raise ProtocolError(msg)
         self._reader = reader
-        self._is_gzip = coding != "deflate"
+        self._is_gzip = content_encoding != "deflate"
         self._inflater: _Inflater | None = None
-        # Since the last item that the reader returned: bytes received, and bytes passed to it.
+        # Number of bytes received, and bytes passed to the reader, since the last item that it returned.
         self._received = 0
-        self._given = 0
+        self._passed = 0
 
     def feed(self, data: bytes) -> list[object]:
-        """Take more bytes; give what the reader gives for them."""
+        """Decompress the next bytes and return the items that the reader returns for them."""
         items: list[object] = []
-        for portion in portions(self, data):
-            self._feed(portion, items)
+        for chunk in split_compressed(self, data):
+            self._feed(chunk, items)
         return items
 
     def _feed(self, data: bytes, items: list[object]) -> None:
         while data:
             if self._inflater is None or self._inflater.eof:
                 if self._inflater is not None and not self._is_gzip:
-                    return  # deflate has no second member: ignore what follows its end
-                self._inflater = self._begin(data)  # gzip allows several members, one after another
+                    return  # deflate has no second member, so the bytes after its end are ignored
+                self._inflater = self._new_inflater_for(data)  # gzip allows several consecutive members
             data = self._inflate(self._inflater, data, items)
 
     def close(self) -> object:
-        """Take the end of the answer."""
+        """Close the reader at the end of the response and return its result."""
         if self._inflater is not None and not self._inflater.eof:
-            msg = "the answer is cut short: it ends in the middle of its compressed data"
+            msg = "the response is truncated: it ends inside the compressed data"
             raise ProtocolError(msg, retryable=True)
         return self._reader.close()
 
-    def _begin(self, data: bytes) -> _Inflater:
+    def _new_inflater_for(self, data: bytes) -> _Inflater:
         if self._is_gzip:
             return _new_inflater(_GZIP)
-        # What HTTP calls "deflate" has a header of zlib; not all servers know that. The header's low bits are 8.
+        # HTTP's "deflate" begins with a zlib header, whose low bits are 8, but some servers omit the header.
         return _new_inflater(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
 
     def _inflate(self, inflater: _Inflater, data: bytes, items: list[object]) -> bytes:
         while True:
             try:
-                piece = inflater.decompress(data, _PIECE)
+                chunk = inflater.decompress(data, _OUTPUT_CHUNK)
             except zlib.error as error:
-                msg = f"the answer is garbled: {error}"
+                msg = f"the response is malformed: {error}"
                 raise ProtocolError(msg, retryable=True) from error
             self._received += len(data) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
-            self._given += len(piece)
-            if self._given > max(_HARMLESS, self._received * _GROWTH):
+            self._passed += len(chunk)
+            if self._passed > max(_UNLIMITED_SIZE, self._received * _MAX_GROWTH):
                 msg = (
-                    f"the response grew from {self._received} to over {self._given} bytes when decompressed; "
+                    f"the response grew from {self._received} to over {self._passed} bytes when decompressed; "
                     "if the server is trusted, pass gzip=False or read the result as a stream"
                 )
                 raise ProtocolError(msg)
-            if piece and (new := self._reader.feed(piece)):
+            if chunk and (new := self._reader.feed(chunk)):
                 items.extend(new)
-                self._received = self._given = 0
+                self._received = self._passed = 0
             data = inflater.unconsumed_tail
-            if inflater.eof or (not data and len(piece) < _PIECE):
+            if inflater.eof or (not data and len(chunk) < _OUTPUT_CHUNK):
                 return inflater.unused_data
 
 
 class _Inflater(Protocol):
-    """A decompressor of zlib, whose class has no public name."""
+    """Interface of zlib's decompressor, whose class has no public name."""
 
     @property
     def eof(self) -> bool: ...

@@ -1,25 +1,25 @@
-r"""Names, tag values and texts as line protocol writes them, and which it cannot write. Nowhere else is escaped.
+r"""Escaping of names, tag values and strings in line protocol; no other module escapes them.
 
-InfluxDB 1.x takes a backslash for an escape only before the characters that mean something where it stands:
+InfluxDB 1.x reads a backslash as an escape only before the characters that are special in that position:
 
-- measurement: `,` and space are escaped. Reading it back, the server also takes the backslash from `\=` and `\"`.
-- tag key, tag value: `,` `=` and space are escaped. A backslash before one of them keeps its own: `a\,b` is `a\\,b`.
-- field key: as a tag key; and the server takes the backslash from `\"`.
-- text of a string field: `"` and `\` are escaped, anything else stands for itself, LF included.
+- measurement: `,` and space are escaped. The server also removes the backslash from `\=` and `\"`.
+- tag key, tag value: `,` `=` and space are escaped. A backslash before one of them is kept: `a\,b` is `a\\,b`.
+- field key: like a tag key, and the server removes the backslash from `\"`.
+- value of a string field: `"` and `\` are escaped. All other characters are written unchanged, including LF.
 
-A backslash is never doubled in a name: it would be stored twice. So these cannot be written, and are refused instead
-of being repaired:
+A backslash in a name is never doubled, since the server would store both. So line protocol cannot express the following
+names, which are rejected instead of changed:
 
-- nothing at all, which is no name (tag values that are empty are left out by those who call);
-- LF, which ends the line, and CR, which no query can name: InfluxQL reads it as LF, which a name cannot have;
-- a backslash at the end, which would swallow the separator after it;
-- in a measurement or field key: a backslash before a character from whose front the server would take it;
-- a measurement that begins with `#`, which is a comment; or with TAB or NUL, which the server skips as it does before
-  a field key;
-- a tag or field called `time`, the name of the time column;
-- lone surrogates, which no encoding can hold.
+- an empty name (callers omit empty tag values);
+- a name with LF, which ends the line, or CR, which no query can contain: InfluxQL reads it as LF;
+- a name that ends in a backslash, which would escape the separator after it;
+- a measurement or field key with a backslash before a character for which the server removes it;
+- a measurement that begins with `#`, which starts a comment;
+- a measurement or field key that begins with TAB or NUL, which the server skips;
+- a tag key or field key `time`, the name of the time column;
+- a name with a lone surrogate, which UTF-8 cannot encode.
 
-Beyond single names, `check_line` knows two rules on whole lines.
+`check_line` checks two more rules, which apply to whole lines.
 """
 
 from __future__ import annotations
@@ -32,199 +32,200 @@ from .._errors import SerializationError
 from .._repr import short_repr
 from .split import end_of_line
 
-#: The longest series key with one field key that InfluxDB stores, four bytes between them.
-LONGEST_KEY: Final = 65535
+#: Maximum size in bytes of a series key with one field key, including the 4 bytes that InfluxDB puts between them.
+MAX_KEY_SIZE: Final = 65535
 
-#: Lines up to this length, without this in them, need no `check_line`.
-SHORT_LINE: Final = LONGEST_KEY - 4
+#: Lines up to this size that do not contain these bytes need no `check_line`.
+SHORT_LINE: Final = MAX_KEY_SIZE - 4
 SUSPICIOUS: Final = b"\\\\ "
 
-#: How many distinct tag values are remembered, and of what length.
-_REMEMBERED: Final = 65536
-_LONGEST_REMEMBERED: Final = 256
+#: Maximum number of cached tag values, and maximum length of each.
+_CACHE_SIZE: Final = 65536
+_MAX_CACHED_LENGTH: Final = 256
 
-#: The signs that get a backslash before them in a tag value, and those for which it has to be looked at by itself.
+#: Characters that are escaped in a tag value, and characters that require `escape_tag_value` to check the value.
 TAG_ESCAPED: Final = ",= "
 TAG_UNCERTAIN: Final = "\\\n\r"
 
-#: The signs that get a backslash before them in the text of a string field; the backslash itself first.
+#: Characters that are escaped in the value of a string field; the backslash has to be the first.
 STRING_ESCAPED: Final = '\\"'
 
 _MEASUREMENT_SPECIAL: Final = re.compile(r"[, ]")
 _TAG_SPECIAL: Final = re.compile(rf"[{TAG_ESCAPED}]")
-_SWALLOWED: Final = re.compile(r'\\[,= "]')
+_REMOVED_BACKSLASH: Final = re.compile(r'\\[,= "]')
 
 _SPACE: Final = re.compile(rb"(?<!\\) ")
 _FIELD: Final = re.compile(rb'((?:[^\\=]|\\.)*+)=(?:"(?:[^"\\]|\\.)*+"|[^ ,]*+)(?=[ ,]|\Z)', re.DOTALL)
 
 
-def measurement(name: object) -> str:
-    """Escape a measurement.
+def escape_measurement(name: object) -> str:
+    """Return the escaped measurement.
 
     Raises:
-        SerializationError: it is no text, or cannot be written as it is.
+        SerializationError: the measurement is not a `str`, or line protocol cannot express it.
     """
-    text = _name(name, "measurement")
-    if text[0] == "#":
-        msg = f"the measurement {short_repr(text)} begins with '#', which InfluxDB takes for a comment"
+    plain = _check_name(name, "measurement")
+    if plain[0] == "#":
+        msg = f"the measurement {short_repr(plain)} begins with '#', which InfluxDB reads as a comment"
         raise SerializationError(msg)
-    _check_start(text, "measurement")
-    _check_swallowed(text, "measurement")
-    return _MEASUREMENT_SPECIAL.sub(r"\\\g<0>", text)
+    _check_start(plain, "measurement")
+    _check_backslashes(plain, "measurement")
+    return _MEASUREMENT_SPECIAL.sub(r"\\\g<0>", plain)
 
 
-def tag_key(key: object) -> str:
-    """Escape a tag key.
-
-    Raises:
-        SerializationError: it is no text, or cannot be written as it is.
-    """
-    text = _name(key, "tag key")
-    _check_reserved(text, "tag")
-    return _TAG_SPECIAL.sub(r"\\\g<0>", text)
-
-
-def before_tag(key: object) -> bytes:
-    """Give what stands before a tag's value; errors are those of `tag_key`."""
-    return b",%b=" % tag_key(key).encode()
-
-
-def tag_value(value: str) -> str:
-    """Escape a tag value that is text already, and not empty.
+def escape_tag_key(key: object) -> str:
+    """Return the escaped tag key.
 
     Raises:
-        SerializationError: it cannot be written as it is.
+        SerializationError: the tag key is not a `str`, or line protocol cannot express it.
     """
-    return _TAG_SPECIAL.sub(r"\\\g<0>", _name(value, "tag value"))
+    plain = _check_name(key, "tag key")
+    _check_reserved(plain, "tag")
+    return _TAG_SPECIAL.sub(r"\\\g<0>", plain)
 
 
-def field_key(key: object) -> str:
-    """Escape a field key.
+def encode_tag_prefix(key: object) -> bytes:
+    """Return the bytes before the value of a tag; raises the errors of `escape_tag_key`."""
+    return b",%b=" % escape_tag_key(key).encode()
+
+
+def escape_tag_value(value: str) -> str:
+    """Return the escaped tag value.
 
     Raises:
-        SerializationError: it is no text, or cannot be written as it is.
+        SerializationError: the value is empty, or line protocol cannot express it.
     """
-    text = _name(key, "field key")
-    _check_reserved(text, "field")
-    _check_start(text, "field key")
-    _check_swallowed(text, "field key")
-    return _TAG_SPECIAL.sub(r"\\\g<0>", text)
+    return _TAG_SPECIAL.sub(r"\\\g<0>", _check_name(value, "tag value"))
 
 
-def string_value(text: str) -> bytes:
-    """Give the text of a string field with the quotes around it.
+def escape_field_key(key: object) -> str:
+    """Return the escaped field key.
 
     Raises:
-        SerializationError: it contains a lone surrogate.
+        SerializationError: the field key is not a `str`, or line protocol cannot express it.
     """
-    if "\\" in text:
-        text = text.replace("\\", "\\\\")
-    if '"' in text:
-        text = text.replace('"', '\\"')
+    plain = _check_name(key, "field key")
+    _check_reserved(plain, "field")
+    _check_start(plain, "field key")
+    _check_backslashes(plain, "field key")
+    return _TAG_SPECIAL.sub(r"\\\g<0>", plain)
+
+
+def encode_string(value: str) -> bytes:
+    """Return the escaped value of a string field, with quotes.
+
+    Raises:
+        SerializationError: the value contains a lone surrogate.
+    """
+    if "\\" in value:
+        value = value.replace("\\", "\\\\")
+    if '"' in value:
+        value = value.replace('"', '\\"')
     try:
-        return f'"{text}"'.encode()
+        return f'"{value}"'.encode()
     except UnicodeEncodeError:
-        return encoded(text, "text")
+        return encode_utf8(value, "string")
 
 
 def check_line(line: bytes) -> None:
-    r"""Check what no single name shows: how long the key is, and that the server will see one line.
+    r"""Check the rules for a whole line: the size of its key, and that the server reads it as one line.
 
-    The latter fails only where a tag has a backslash before a space. InfluxDB reads tags by looking back one byte, but
-    cuts lines by skipping the byte after a backslash; so `\\ ` is an escaped space to the one and the end of the tags
-    to the other, for which a quote in a tag or field key may then open a text that hides the end of the line.
+    The second check fails only if a tag has a backslash before a space. InfluxDB's tag parser looks back one byte, but
+    its line splitter skips the byte after a backslash. So `\\ ` is an escaped space for the parser, but the end of the
+    tags for the splitter, and a quote in a tag or field key may then open a string that hides the end of the line.
 
     Raises:
-        SerializationError: the server would not read this line as it is meant.
+        SerializationError: the server would reject the line or read it differently.
     """
     if len(line) > SHORT_LINE:
-        _check_key_length(line)
-    # Followed by an LF, as it may be: that has to be found, and no earlier one.
+        _check_key_size(line)
+    # The LF after the line has to be the first LF that the server reads as an end of line.
     if SUSPICIOUS in line and end_of_line(line + b"\n", 0) != len(line):
         msg = "a backslash before a space in a tag, together with its quotes, would hide the end of the line"
         raise SerializationError(msg)
 
 
-def _check_key_length(line: bytes) -> None:
-    # Only lines of our own come here: in names, an escape is before every sign that would separate.
+def _check_key_size(line: bytes) -> None:
+    # The line was encoded by this package, so names contain separators only after a backslash.
     separator = _SPACE.search(line)
     series = at = separator.start() if separator else 0
     longest = 0
     while found := _FIELD.match(line, at + 1):
         longest = max(longest, len(found[1]))
         at = found.end()
-    length = series + 4 + longest
-    if length > LONGEST_KEY:
-        msg = f"measurement, tags and field key together have {length} bytes, and InfluxDB stores {LONGEST_KEY} at most"
+    size = series + 4 + longest
+    if size > MAX_KEY_SIZE:
+        msg = f"measurement, tags and field key together have {size} bytes; InfluxDB allows at most {MAX_KEY_SIZE}"
         raise SerializationError(msg)
 
 
-def _name(name: object, what: str) -> str:
-    """Check what is true for all names, and give the text of one."""
+def _check_name(name: object, role: str) -> str:
+    """Check the rules for all names, and return the name as a `str`."""
     if not isinstance(name, str):
-        msg = f"a {what} must be a str, not {type(name).__name__} ({short_repr(name)})"
+        msg = f"a {role} must be a str, not {type(name).__name__} ({short_repr(name)})"
         raise SerializationError(msg)
-    text = str.__str__(name)  # of subclasses, the text itself
-    if not text:
-        msg = f"the {what} is empty"
+    plain = str.__str__(name)  # subclasses may override `__str__`
+    if not plain:
+        msg = f"the {role} is empty"
         raise SerializationError(msg)
-    if "\n" in text or "\r" in text:
-        sign = "a line feed" if "\n" in text else "a carriage return"
-        msg = f"the {what} {short_repr(text)} contains {sign}, which line protocol can hold only in string fields"
+    if "\n" in plain or "\r" in plain:
+        character = "a line feed" if "\n" in plain else "a carriage return"
+        msg = f"the {role} {short_repr(plain)} contains {character}, which line protocol allows only in string fields"
         raise SerializationError(msg)
-    if text[-1] == "\\":
-        msg = f"the {what} {short_repr(text)} ends in a backslash, which would swallow the separator after it"
+    if plain[-1] == "\\":
+        msg = f"the {role} {short_repr(plain)} ends in a backslash, which would escape the separator after it"
         raise SerializationError(msg)
-    if not text.isascii():
-        encoded(text, what)
-    return text
+    if not plain.isascii():
+        encode_utf8(plain, role)
+    return plain
 
 
-def _check_start(name: str, what: str) -> None:
+def _check_start(name: str, role: str) -> None:
     if name[0] in "\t\0":
-        sign = "a tab" if name[0] == "\t" else "NUL"
-        msg = f"the {what} {short_repr(name)} begins with {sign}, which InfluxDB skips"
+        character = "a tab" if name[0] == "\t" else "NUL"
+        msg = f"the {role} {short_repr(name)} begins with {character}, which InfluxDB skips"
         raise SerializationError(msg)
 
 
-def _check_swallowed(name: str, what: str) -> None:
-    if "\\" in name and (found := _SWALLOWED.search(name)):
-        msg = f"the {what} {short_repr(name)} has a backslash before {found[0][1]!r}, which InfluxDB would drop"
+def _check_backslashes(name: str, role: str) -> None:
+    if "\\" in name and (found := _REMOVED_BACKSLASH.search(name)):
+        msg = f"the {role} {short_repr(name)} has a backslash before {found[0][1]!r}, which InfluxDB would drop"
         raise SerializationError(msg)
 
 
-def _check_reserved(key: str, what: str) -> None:
+def _check_reserved(key: str, role: str) -> None:
     if key == "time":
-        msg = f"a {what} cannot be called 'time': that is the name of the time itself"
+        msg = f"a {role} cannot be called 'time', the name of the timestamp column; rename it"
         raise SerializationError(msg)
 
 
-def encoded(text: str, what: str) -> bytes:
-    """Encode a text in UTF-8.
+def encode_utf8(value: str, role: str) -> bytes:
+    """Return a string encoded in UTF-8.
 
     Raises:
-        SerializationError: it contains a lone surrogate.
+        SerializationError: the string contains a lone surrogate.
     """
     try:
-        return text.encode()
+        return value.encode()
     except UnicodeEncodeError as error:
-        msg = f"the {what} {short_repr(text)} has a lone surrogate at index {error.start}, which UTF-8 cannot encode"
+        msg = f"the {role} {short_repr(value)} has a lone surrogate at index {error.start}, which UTF-8 cannot encode"
         raise SerializationError(msg) from None
 
 
 class TagValues(BoundedCache[str, bytes]):
-    """Escaped tag values by plain ones.
+    """Cache of encoded tag values.
 
-    A value that is no `str` exactly must not be looked up: it could equal one and yet be written otherwise.
+    Only values whose type is exactly `str` may be looked up: an instance of a subclass may equal a cached value, but
+    have a different encoding.
     """
 
     def __init__(self) -> None:
-        super().__init__(_REMEMBERED)
+        super().__init__(_CACHE_SIZE)
 
     def __missing__(self, value: str) -> bytes:
-        escaped = tag_value(value).encode()
-        return self.remember(value, escaped) if len(value) <= _LONGEST_REMEMBERED else escaped
+        escaped = escape_tag_value(value).encode()
+        return self.remember(value, escaped) if len(value) <= _MAX_CACHED_LENGTH else escaped
 
 
-#: Those of the whole process.
+#: The cache that all encoders of the process share.
 TAG_VALUES: Final = TagValues()

@@ -1,7 +1,7 @@
-"""Line protocol to points: what InfluxDB 1.x accepts is accepted, what it refuses is refused, for the same reason.
+"""Parser for line protocol, which accepts and rejects the same lines as InfluxDB 1.x, with the same reasons.
 
-There are two ways. `parse_fast` reads many lines at a time, if all of them are such as clients write; `scan` reads
-any line, and follows the server step by step where the grammar does not tell what the server does.
+There are two parsers. `parse_fast` parses many lines at a time, if all of them have the layout that clients write.
+`scan` parses any line, and repeats the steps of the server, whose behavior the grammar does not fully define.
 """
 
 from __future__ import annotations
@@ -17,75 +17,77 @@ from .split import end_of_line, lines
 if TYPE_CHECKING:
     from .parse_fast import Point
 
-#: Bytes that are looked at in one go.
-_WINDOW: Final = 1 << 18
+#: Number of bytes that are parsed at a time.
+_CHUNK_SIZE: Final = 1 << 18
 
-#: Lines that are read at a time.
-_AT_ONCE: Final = 256
+#: Maximum number of lines that are parsed at a time.
+_MAX_LINES: Final = 256
 
 
 def parse_lines(
     data: bytes | str | Iterable[bytes], *, precision: str = "ns", unsigned: bool = False
 ) -> Iterator[Point]:
-    """Read line protocol as InfluxDB 1.x reads it.
+    """Parse line protocol like InfluxDB 1.x.
 
     Args:
-        data: the lines: whole, or in pieces that are cut anywhere, such as the parts of a file. Blank lines and
-            comments are skipped.
-        precision: the unit of the times.
-        unsigned: whether unsigned integers (`5u`) are accepted, which InfluxDB 1.x as it is released does not know.
+        data: the lines, or an iterable of chunks of any size, such as the blocks of a file. Blank lines and comments
+            are skipped.
+        precision: the unit of the timestamps.
+        unsigned: whether to accept unsigned integers (`5u`), which released versions of InfluxDB 1.x reject.
 
     Yields:
-        One dict for a line: `measurement`, `tags`, `fields` and `time`. Fields are `float`, `int`, `bool` and `str`;
-        the time is in nanoseconds since 1970 UTC, None for a line without. Of a field that comes twice in a line the
-        last value counts; a field called `time` is left out if there are others, as it is by the server.
+        One dict per line, with `measurement`, `tags`, `fields` and `time`. Field values are `float`, `int`, `bool` and
+        `str`. The time is in nanoseconds since 1970 UTC, or None if the line has no timestamp. If a field occurs twice
+        in a line, the last value takes precedence. Like the server, the parser omits a field called `time` if the line
+        has other fields.
 
     Raises:
-        SerializationError: the server would refuse a line; says which line and column, and why, and has this as its
-            `place`. Two differences: text that is not UTF-8 is rejected, which InfluxDB 1.x accepts, and so are
-            measurements with two backslashes before a special character, whose points InfluxDB 1.x never finds again.
-        ValueError: there is no such precision.
+        SerializationError: the server would reject a line. The message contains the line, the column and the reason,
+            and so does the attribute `place`. The parser also rejects two types of lines that InfluxDB 1.x accepts:
+            lines that are not UTF-8, and lines whose measurement has two backslashes before a special character, since
+            no query finds their points.
+        ValueError: the precision is invalid.
     """
-    return _parse(_pieces(data), _Reader(unit(precision), unsigned=unsigned))
+    return _parse(_iter_chunks(data), _Reader(unit(precision), unsigned=unsigned))
 
 
 def check_lines(
     data: bytes | str | Iterable[bytes], *, precision: str = "ns", unsigned: bool = False
 ) -> Iterator[SerializationError]:
-    """Find all lines that InfluxDB 1.x would refuse.
+    """Find all lines that InfluxDB 1.x would reject.
 
     Args:
-        data: as for `parse_lines`.
-        precision: as for `parse_lines`.
-        unsigned: as for `parse_lines`.
+        data: see `parse_lines`.
+        precision: see `parse_lines`.
+        unsigned: see `parse_lines`.
 
     Yields:
-        The error that `parse_lines` would raise, for each such line.
+        For each rejected line, the error that `parse_lines` would raise.
 
     Raises:
-        SerializationError: a `str` cannot be encoded.
-        ValueError: there is no such precision.
+        SerializationError: `data` is a `str` that contains a lone surrogate.
+        ValueError: the precision is invalid.
     """
     reader = _Reader(unit(precision), unsigned=unsigned, raises=False)
-    return (item for item in _parse(_pieces(data), reader) if isinstance(item, SerializationError))
+    return (item for item in _parse(_iter_chunks(data), reader) if isinstance(item, SerializationError))
 
 
 def split_lines(data: bytes | str | Iterable[bytes]) -> Iterator[bytes]:
-    """Cut line protocol into its lines, as InfluxDB 1.x does: a string may have LFs within it.
+    """Split line protocol into lines like InfluxDB 1.x, where strings may contain LFs.
 
     Args:
-        data: as for `parse_lines`. It is not looked at whether the server would take the lines.
+        data: see `parse_lines`. The function does not check whether the server would accept the lines.
 
     Yields:
-        Each line without the LF at its end, blank ones and comments as well.
+        Each line without the LF at its end, including blank lines and comments.
 
     Raises:
-        SerializationError: a `str` cannot be encoded.
+        SerializationError: `data` is a `str` that contains a lone surrogate.
     """
-    return _split(_pieces(data))
+    return _split(_iter_chunks(data))
 
 
-def _pieces(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
+def _iter_chunks(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
     if isinstance(data, str):
         try:
             data = data.encode()
@@ -95,83 +97,83 @@ def _pieces(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
             msg = f"line {line}, column {column}: a lone surrogate, which UTF-8 cannot encode"
             raise SerializationError(msg) from None
     if isinstance(data, bytes | bytearray | memoryview):
-        whole = memoryview(data).cast("B")
-        return (bytes(whole[at : at + _WINDOW]) for at in range(0, len(whole), _WINDOW))
+        view = memoryview(data).cast("B")
+        return (bytes(view[at : at + _CHUNK_SIZE]) for at in range(0, len(view), _CHUNK_SIZE))
     return data
 
 
-def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
-    enough = 0  # a line that goes on for long is not looked at again with every piece
-    for piece in pieces:
-        rest += piece
-        if len(rest) < enough:
+    min_size = 0  # avoids that a line over many chunks is searched again for each chunk
+    for chunk in chunks:
+        rest += chunk
+        if len(rest) < min_size:
             continue
         at = 0
         for begin, end in lines(rest):
-            if end == len(rest):  # which may lie within it
+            if end == len(rest):  # the line may continue in the next chunk
                 break
             yield rest[begin:end]
             at = end + 1
         rest = rest[at:]
-        enough = 0 if at else 2 * len(rest)
+        min_size = 0 if at else 2 * len(rest)
     for begin, end in lines(rest):
         yield rest[begin:end]
 
 
-def _parse(pieces: Iterable[bytes], reader: _Reader) -> Iterator[Any]:
+def _parse(chunks: Iterable[bytes], reader: _Reader) -> Iterator[Any]:
     rest = b""
-    enough = 0  # as in `_split`
-    for piece in pieces:
-        rest += piece
-        if len(rest) < enough:
+    min_size = 0  # as in `_split`
+    for chunk in chunks:
+        rest += chunk
+        if len(rest) < min_size:
             continue
-        at = yield from reader.read(rest, last=False)
+        at = yield from reader.read(rest, is_last=False)
         rest = rest[at:]
-        enough = 0 if at else 2 * len(rest)
-    yield from reader.read(rest, last=True)
+        min_size = 0 if at else 2 * len(rest)
+    yield from reader.read(rest, is_last=True)
 
 
 class _Reader:
-    """Reads lines from a buffer, and counts the lines before it.
+    """Parses the lines of consecutive buffers and counts them.
 
     Args:
         unit: the unit of the timestamps, in nanoseconds.
         unsigned: whether unsigned integers are accepted.
-        raises: whether the error of a rejected line is raised, or yielded in the place of the point.
+        raises: whether the error of a rejected line is raised, or yielded in place of the point.
     """
 
     def __init__(self, unit: int, *, unsigned: bool, raises: bool = True) -> None:
         self._unit = unit
         self._unsigned = unsigned
         self._raises = raises
-        from .parse_fast import PlainReader  # noqa: PLC0415 - not needed by those who only write, and slow to import
+        from .parse_fast import FastReader  # noqa: PLC0415 - slow to import, and not needed for writing
 
-        self._plain = PlainReader(unit)
+        self._fast_reader = FastReader(unit)
         self._lines_before = 0
 
-    def read(self, data: bytes, *, last: bool) -> Generator[Point | SerializationError, None, int]:
+    def read(self, data: bytes, *, is_last: bool) -> Generator[Point | SerializationError, None, int]:
         """Yield the points, or errors, of all complete lines; return the number of bytes of these lines."""
         size = len(data)
-        end = size if last else data.rfind(b"\n")  # without an LF there is no complete line
+        end = size if is_last else data.rfind(b"\n")  # -1 if no line is complete
         lines = data[:end].split(b"\n") if end >= 0 else []
-        number = at = 0  # of the next line, and where it begins
-        count = _AT_ONCE
+        number = at = 0  # number of lines and bytes before the next line
+        count = _MAX_LINES
         while number < len(lines):
-            some = lines[number : number + count]
-            points = self._read_plain(some)
+            batch = lines[number : number + count]
+            points = self._read_fast(batch)
             if points is not None:
                 yield from points
-                number += len(some)
-                at += sum(map(len, some)) + len(some)
-                count = min(2 * count, _AT_ONCE)
-            elif len(some) > 1:
-                count = len(some) // 2
+                number += len(batch)
+                at += sum(map(len, batch)) + len(batch)
+                count = min(2 * count, _MAX_LINES)
+            elif len(batch) > 1:
+                count = len(batch) // 2
             else:
                 stop = end_of_line(data, at)
-                if stop >= size and not last:
+                if stop >= size and not is_last:
                     break
-                item = self._read_any(data, at, stop, self._lines_before + number)
+                item = self._read_line(data, at, stop, self._lines_before + number)
                 if item is not None:
                     yield item
                 number += 1 + data.count(b"\n", at, stop)
@@ -179,25 +181,25 @@ class _Reader:
         self._lines_before += number
         return at
 
-    def _read_plain(self, lines: list[bytes]) -> list[Point] | None:
+    def _read_fast(self, lines: list[bytes]) -> list[Point] | None:
         try:
             text = b"\n".join(lines).decode()
-        except UnicodeDecodeError:  # the long way tells where
+        except UnicodeDecodeError:  # the slow path reports the position
             return None
-        return self._plain.read(text)
+        return self._fast_reader.read(text)
 
-    def _read_any(self, data: bytes, begin: int, end: int, lines_before: int) -> Point | SerializationError | None:
+    def _read_line(self, data: bytes, begin: int, end: int, lines_before: int) -> Point | SerializationError | None:
         try:
             return scan_line(data[begin:end], self._unit, unsigned=self._unsigned)
         except ScanError as error:
-            rejection = _error(data[begin:end], error, lines_before)
+            rejection = _serialization_error(data[begin:end], error, lines_before)
             if self._raises:
                 raise rejection from None
             return rejection
 
 
-def _error(line: bytes, error: ScanError, lines_before: int) -> SerializationError:
-    """Return the error for a line, which may have LFs in its strings."""
+def _serialization_error(line: bytes, error: ScanError, lines_before: int) -> SerializationError:
+    """Return the error for a line, whose strings may contain LFs."""
     begin = line.rfind(b"\n", 0, error.at) + 1
     end = line.find(b"\n", error.at)
     place = Place(

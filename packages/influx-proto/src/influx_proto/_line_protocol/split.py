@@ -1,9 +1,8 @@
-"""Where a line of line protocol ends, which is not at every LF.
+"""Line splitting of line protocol, where not every LF ends a line.
 
-InfluxDB cuts a request into lines before it reads any of them. In that pass a backslash hides the byte after it,
-whatever that is; from the first space on, double quotes open and close text while there are more `=` than `,` before
-them; and an LF outside of such text ends the line. `end_of_line` does the same byte for byte, `lines` does it faster
-where text is not out of the ordinary.
+InfluxDB splits a request into lines before it parses any of them. In that pass, a backslash escapes any byte after it.
+After the first space, a double quote opens or closes a string if more `=` than `,` precede it. An LF outside of strings
+ends the line. `end_of_line` repeats these steps byte by byte; `lines` is faster for lines that `_PLAIN_LINE` matches.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-#: The bytes that matter to the cutting; what is between them is skipped.
+#: The bytes that determine the end of a line; all others are skipped.
 _MARK: Final = re.compile(rb'[\\ =,"\n]')
 
-#: A line whose quotes all stand around field values, where they are expected: everybody's lines.
+#: A line with quotes only around field values, as clients write it.
 _PLAIN_LINE: Final = re.compile(
     rb"""
     [^\\" \n]*+ [ ]++                                    # measurement and tags
@@ -28,24 +27,24 @@ _PLAIN_LINE: Final = re.compile(
 )
 
 
-#: Any number of complete lines that are plain, or have neither quote nor backslash.
+#: Any number of complete lines that match `_PLAIN_LINE`, or have neither quotes nor backslashes.
 _PLAIN_LINES: Final = re.compile(rb"(?: (?: [^\"\\\n]*+ | %b ) \n )*+" % _PLAIN_LINE.pattern, re.VERBOSE | re.DOTALL)
 
-#: Why text is incomplete.
+#: Reasons why a line is incomplete.
 UNCLOSED: Final = "a quoted string is not closed"
 ESCAPED_END: Final = "the backslash at its end escapes the end of the line"
 
 
 def end_of_line(data: bytes, start: int) -> int:
-    """Give the index of the LF that ends the line which begins at `start`, or the length of the data."""
+    """Return the index of the LF that ends the line beginning at `start`, or the length of the data."""
     return _scan_line(data, start)[0]
 
 
 def incomplete_line(data: bytes) -> tuple[int, str] | None:
-    """Find a last line that would go on in whatever follows the data.
+    """Find a last line that would continue in the bytes after the data.
 
     Returns:
-        Where the line begins, and why it is incomplete; None if all lines are complete.
+        The index at which the line begins and the reason why it is incomplete, or None if all lines are complete.
     """
     if b'"' not in data and b"\\" not in data:
         return None
@@ -53,7 +52,7 @@ def incomplete_line(data: bytes) -> tuple[int, str] | None:
     at = 0
     while True:
         found = _PLAIN_LINES.match(data, at)
-        assert found is not None  # noqa: S101 - it matches anything, and be it nothing
+        assert found is not None  # noqa: S101 - the pattern matches the empty string
         at = found.end()
         if at >= size:
             return None
@@ -66,8 +65,8 @@ def incomplete_line(data: bytes) -> tuple[int, str] | None:
 def _scan_line(data: bytes, start: int) -> tuple[int, str | None]:
     """Return the index of the LF that ends a line, or the length of the data, and why the line is incomplete."""
     size = len(data)
-    fields = quoted = False
-    ahead = 0  # how many more `=` than `,`
+    is_after_space = is_quoted = False
+    surplus = 0  # number of `=` minus number of `,`
     at = start
     while mark := _MARK.search(data, at):
         at = mark.end()
@@ -75,36 +74,36 @@ def _scan_line(data: bytes, start: int) -> tuple[int, str | None]:
             case b"\\":
                 at += 1
                 if at >= size and data[at - 1 :] in {b"", b"\n"}:
-                    return size, UNCLOSED if quoted else ESCAPED_END
+                    return size, UNCLOSED if is_quoted else ESCAPED_END
             case b"\n":
-                if not quoted:
+                if not is_quoted:
                     return at - 1, None
             case b" ":
-                fields = True
+                is_after_space = True
             case b'"':
-                if fields and ahead > 0:
-                    quoted = not quoted
-            case sign:
-                if fields and not quoted:
-                    ahead += 1 if sign == b"=" else -1
-    return size, UNCLOSED if quoted else None
+                if is_after_space and surplus > 0:
+                    is_quoted = not is_quoted
+            case character:
+                if is_after_space and not is_quoted:
+                    surplus += 1 if character == b"=" else -1
+    return size, UNCLOSED if is_quoted else None
 
 
 def lines(data: bytes) -> Iterable[tuple[int, int]]:
-    """Give begin and end of each line, its LF apart; blank lines are among them."""
+    """Return the begin and end of each line, without its LF, including blank lines."""
     if b"\n" in data:
-        return _several(data)
+        return _iter_lines(data)
     return ((0, len(data)),) if data else ()
 
 
-def _several(data: bytes) -> Iterator[tuple[int, int]]:
+def _iter_lines(data: bytes) -> Iterator[tuple[int, int]]:
     size = len(data)
     at = 0
     while at < size:
         end = data.find(b"\n", at)
         if end < 0:
             end = size
-        # Without quotes and backslashes nothing can hide an LF.
+        # Without quotes and backslashes, every LF ends a line.
         if data.find(b'"', at, end) >= 0 or data.find(b"\\", at, end) >= 0:
             plain = _PLAIN_LINE.match(data, at)
             end = plain.end() if plain else end_of_line(data, at)
@@ -112,20 +111,20 @@ def _several(data: bytes) -> Iterator[tuple[int, int]]:
         at = end + 1
 
 
-#: What the server skips at the beginning of a line, and a space at its end.
+#: Bytes that the server skips at the beginning of a line; it also skips a space at the end.
 SKIPPED: Final = b" \t\0\n"
 
 
 def is_point(line: bytes) -> bool:
-    """Whether a line is one that the server reads: neither blank nor a comment."""
+    """Return whether a line contains a point, so is neither blank nor a comment."""
     line = line.strip(SKIPPED)
     return bool(line) and not line.startswith(b"#")
 
 
 def has_time(line: bytes) -> bool:
-    r"""Whether a line ends in a time; for a line with LFs in its strings, the same is true of its last piece.
+    r"""Return whether a line ends in a timestamp; of a line with LFs in strings, the part after the last LF suffices.
 
-    A string field ends in a quote, so digits after the last space are the time. What is no valid line is refused by the
-    server whatever is said here.
+    A string field ends in a quote, so digits after the last space are a timestamp. The result is arbitrary for an
+    invalid line, which the server rejects.
     """
     return line.rpartition(b" ")[2].removeprefix(b"-").isdigit()

@@ -32,7 +32,7 @@ from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from .._errors import SerializationError
 from .._repr import short_repr
-from .escape import string_value, tag_value
+from .escape import encode_string, escape_tag_value
 from .options import FieldOptions, FieldType
 from .unreadable import Unreadable
 
@@ -243,7 +243,7 @@ class FieldValueEncoder(_ValueEncoder):
             self._number = pin
         self.update({bool: self._bool, int: self._int, float: self._float, str: self._str, Decimal: self._decimal})
         if pin is None:  # the common cases by the shortest way
-            self[str] = string_value
+            self[str] = encode_string
             self[bool] = _BOOLEANS.__getitem__
             if not self._omit:
                 self[float] = encode_float
@@ -274,7 +274,7 @@ class FieldValueEncoder(_ValueEncoder):
 
     def _str(self, value: Any) -> bytes | None:
         if self._pin is None or self._pin == "string":
-            return string_value(str.__str__(value))
+            return encode_string(str.__str__(value))
         return self._reject(value)
 
     def _plain_int(self, value: int) -> bytes | None:
@@ -380,7 +380,7 @@ class TagValueEncoder(_ValueEncoder):
 
     def _str(self, value: Any) -> bytes | None:
         # Line protocol cannot hold an empty tag value; to InfluxDB it is the same as no tag.
-        return tag_value(value).encode() if value else None
+        return escape_tag_value(value).encode() if value else None
 
     def _int(self, value: Any) -> bytes | None:
         return _digits(int(value))

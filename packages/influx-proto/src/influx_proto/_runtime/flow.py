@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .._errors import InfluxDBError, TransportError
 from .._http.auth import aauthorized, authorized
-from .._http.compression import decoded
+from .._http.compression import with_decompression
 from .._http.messages import Repeat
 from .._http.observer import Exchange, Retry, logger, operation
 from .transport import AsyncTransport, Transport
@@ -87,7 +87,7 @@ def _exchange(attempt: Attempt, transport: Transport) -> Any:
         receiver = attempt.receiver(response.status, response.headers)
         for data in response.body:
             if data and not record.received:
-                receiver = decoded(receiver, response.headers)
+                receiver = with_decompression(receiver, response.headers)
             record.received += len(data)
             receiver.feed(data)
         return receiver.close()
@@ -103,7 +103,7 @@ async def _aexchange(attempt: Attempt, transport: AsyncTransport) -> Any:
             receiver = attempt.receiver(response.status, response.headers)
             async for data in response.body:
                 if data and not record.received:
-                    receiver = decoded(receiver, response.headers)
+                    receiver = with_decompression(receiver, response.headers)
                 record.received += len(data)
                 receiver.feed(data)
             return receiver.close()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from .._http.compression import compressed
+from .._http.compression import compress_request
 from .._http.messages import Request
 from .._http.observer import Observer, Watch
 from .._http.proxy import Proxy
@@ -83,4 +83,4 @@ class Settings:
         """Return the request ready to be sent; only the token of a token function is still missing."""
         watch = None if self.observer is None else Watch(self.observer, self.address)
         request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
-        return compressed(request) if self.gzip and request.compressible else request
+        return compress_request(request) if self.gzip and request.compressible else request

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from .._http.auth import aauthorized, authorized
-from .._http.compression import decoded, portions
+from .._http.compression import split_compressed, with_decompression
 from .._http.messages import Headers, Request
 from .._http.observer import Exchange
 from .._http.timeout import Timeout
@@ -117,7 +117,7 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
                 record = opening.enter_context(exchange_of(attempt.request, transport.now, attempt.number))
                 response = opening.enter_context(transport.open(authorized(attempt.request)))
                 record.status = response.status
-                decoder = decoded(op.decoder(response.status, response.headers), response.headers)
+                decoder = with_decompression(op.decoder(response.status, response.headers), response.headers)
                 items = _Items(response.body, decoder, record)
                 if response.status != 200:
                     for _ in items:  # the receiver of an error response raises at the end of the body
@@ -138,7 +138,7 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
                 record = opening.enter_context(exchange_of(attempt.request, transport.now, attempt.number))
                 response = await opening.enter_async_context(transport.open(await aauthorized(attempt.request)))
                 record.status = response.status
-                decoder = decoded(op.decoder(response.status, response.headers), response.headers)
+                decoder = with_decompression(op.decoder(response.status, response.headers), response.headers)
                 items = _AsyncItems(response.body, decoder, record)
                 if response.status != 200:
                     async for _ in items:  # the receiver of an error response raises at the end of the body
@@ -172,7 +172,7 @@ class _Items(Generic[T]):
                 continue
             for data in self._body:
                 self._record.received += len(data)
-                self._portions.extend(portions(self._decoder, data))
+                self._portions.extend(split_compressed(self._decoder, data))
                 break
             else:
                 self._ended = True
@@ -203,7 +203,7 @@ class _AsyncItems(Generic[T]):
                 continue
             async for data in self._body:
                 self._record.received += len(data)
-                self._portions.extend(portions(self._decoder, data))
+                self._portions.extend(split_compressed(self._decoder, data))
                 break
             else:
                 self._ended = True

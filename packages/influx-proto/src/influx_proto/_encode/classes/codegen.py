@@ -21,7 +21,7 @@ from types import CodeType
 from typing import Any, Final
 
 from ..._errors import SerializationError
-from ..._line_protocol.escape import SHORT_LINE, SUSPICIOUS, string_value
+from ..._line_protocol.escape import SHORT_LINE, SUSPICIOUS, encode_string
 from ..._line_protocol.options import FieldOptions
 from ..._line_protocol.values import FIRST_INTEGER, LAST_INTEGER, FieldValueEncoder, number_encoder
 from ..._time import FIRST, LAST, to_nanoseconds, unit
@@ -90,7 +90,7 @@ class _Source:
             "general": plan.line,
             "not_eligible": (SerializationError, AttributeError),
             "nanoseconds": partial(to_nanoseconds, precision=plan.precision),
-            "string": string_value,
+            "string": encode_string,
         }
         #: The format of the line, and its arguments.
         self._format = b""

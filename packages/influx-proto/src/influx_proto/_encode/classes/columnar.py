@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
-from ..._line_protocol.escape import SUSPICIOUS, string_value
+from ..._line_protocol.escape import SUSPICIOUS, encode_string
 from ..._time import unit
 from ..columnar import (
     FIELD_FORMATS,
@@ -136,4 +136,4 @@ def _formats(plan: Plan, attribute: Attribute) -> Mapping[type, ColumnFormat]:
 
 
 def _encode_names(members: Sequence[Enum]) -> list[bytes]:
-    return [string_value(member.name) for member in members]
+    return [encode_string(member.name) for member in members]

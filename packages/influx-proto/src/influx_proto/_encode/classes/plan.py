@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
-from ..._line_protocol.escape import TAG_VALUES, before_tag, check_line, field_key, measurement
+from ..._line_protocol.escape import TAG_VALUES, check_line, encode_tag_prefix, escape_field_key, escape_measurement
 from ..._line_protocol.options import FieldOptions, FieldType
 from ..._line_protocol.values import FieldValueEncoder, TagValueEncoder, number_encoder
 from ..._repr import short_repr
@@ -65,10 +65,14 @@ class Plan:
             None if schema.measurement is None else Fragment(self, schema.measurement, self._encode_measurement)
         )
         constant = {**dict(options.tags), **schema.extra_tags}
-        encoded = {key: before_tag(key) + value for key, value in constant.items()}
+        encoded = {key: encode_tag_prefix(key) + value for key, value in constant.items()}
         own = {
             tag.name: Fragment(
-                self, tag, _by_name(TagValueEncoder(), tag), before_tag(tag.name), without=encoded.get(tag.name, b"")
+                self,
+                tag,
+                _by_name(TagValueEncoder(), tag),
+                encode_tag_prefix(tag.name),
+                without=encoded.get(tag.name, b""),
             )
             for tag in schema.tags
         }
@@ -87,7 +91,7 @@ class Plan:
             ):
                 self.default_typed.add(field)
             encode = _by_name(FieldValueEncoder(field_options, field_type), field)
-            before = b",%b=" % field_key(field.name).encode()
+            before = b",%b=" % escape_field_key(field.name).encode()
             self.fields.append(
                 Fragment(self, field, _float_field(encode) if field.kind is Kind.FLOAT else encode, before)
             )
@@ -244,7 +248,7 @@ class _MeasurementCache(BoundedCache[str, bytes]):
         super().__init__(_CACHE_SIZE)
 
     def __missing__(self, name: str) -> bytes:
-        return self.remember(name, measurement(name).encode())
+        return self.remember(name, escape_measurement(name).encode())
 
 
 def _by_name(encoder: FieldValueEncoder | TagValueEncoder, attribute: Attribute) -> Callable[[Any], bytes | None]:

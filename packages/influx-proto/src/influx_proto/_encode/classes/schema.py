@@ -26,7 +26,7 @@ from enum import Enum, Flag
 from typing import Annotated, Any, ClassVar, Final, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from ..._errors import SchemaError, SerializationError
-from ..._line_protocol.escape import field_key, measurement, tag_key
+from ..._line_protocol.escape import escape_field_key, escape_measurement, escape_tag_key
 from ..._line_protocol.values import TagValueEncoder
 from ..._repr import short_repr
 
@@ -193,11 +193,11 @@ def read_schema(
         msg = f"{class_name} has no field; annotate an attribute as BOOL, INT, DECIMAL, FLOAT, STR or ENUM"
         raise SchemaError(msg)
     try:
-        measurement(cls.__name__)
+        escape_measurement(cls.__name__)
         for attribute in tags:
-            tag_key(attribute.name)
+            escape_tag_key(attribute.name)
         for attribute in fields:
-            field_key(attribute.name)
+            escape_field_key(attribute.name)
         encoder = TagValueEncoder()
         constant = {_plain_key(key): encoder.text(value) for key, value in extra_tags.items()}
     except SerializationError as error:
@@ -216,7 +216,7 @@ def read_schema(
 
 
 def _plain_key(key: str) -> str:
-    tag_key(key)
+    escape_tag_key(key)
     return str.__str__(key)
 
 
