@@ -165,7 +165,7 @@ def test_text_that_is_not_utf8(way: Callable[[Any], Any], kind: Any, tags: list[
     place = "tag" if tags else "field"
     assert re.sub(r"\(1970.*?Z\)", "(time)", str(caught.value)) == (
         f"row {rows - 1} (time): measurement 'm', {place} 's': the text b'caf\\xe9' is not valid UTF-8 at index 3; "
-        "decode it with the encoding that it has, or replace the invalid bytes"
+        "decode it with its own encoding, or replace the invalid bytes"
     )
 
 
@@ -186,7 +186,7 @@ def test_invalid_text_that_no_row_has() -> None:
 @pytest.mark.parametrize("rows", [1, 200])
 def test_a_code_without_a_cell(rows: int) -> None:
     codes = pa.DictionaryArray.from_arrays(pa.array([0] * (rows - 1) + [7]), pa.array(["a"]), safe=False)
-    why = rf"^row {rows - 1} .*, field 's': the cell cannot be read, which raises ArrowIndexError.*; correct the cell"
+    why = rf"^row {rows - 1} .*, field 's': reading the cell raises ArrowIndexError.*; correct the cell"
     with pytest.raises(SerializationError, match=why):
         serialize(pa.table({"time": range(rows), "s": codes}), "m")
 

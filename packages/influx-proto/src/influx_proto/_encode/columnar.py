@@ -198,7 +198,7 @@ def _decimals(values: Sequence[Any]) -> list[bytes] | None:
     return [_decimal(value) for value in values] if all(value.is_finite() for value in values) else None
 
 
-_decimal: Final[Callable[[Any], Any]] = FieldValueEncoder(FieldOptions()).text
+_decimal: Final[Callable[[Any], Any]] = FieldValueEncoder(FieldOptions()).encode
 
 #: How fields are written whose type is that of their values.
 FIELDS: Final[Mapping[type, ColumnFormat]] = {

@@ -68,7 +68,7 @@ class PointEncoder:
         self._common: dict[str, bytes] = {}
         for key, value in tags.items():
             try:
-                text = self._tag_texts.text(value)
+                text = self._tag_texts.encode(value)
                 if text is not None:
                     self._common[key] = before_tag(key) + text
             except SerializationError as error:

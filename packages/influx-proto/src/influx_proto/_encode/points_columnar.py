@@ -180,7 +180,7 @@ class _Field:
     def __init__(self, points: PointEncoder, name: str) -> None:
         before, self._value_texts = points.fields[name]
         self._before = b"," + before
-        self._at_once = {kind: FIELDS[kind] for kind in self._value_texts.default_type if kind in FIELDS}
+        self._at_once = {kind: FIELDS[kind] for kind in self._value_texts.default_types if kind in FIELDS}
 
     def texts(self, values: Sequence[Any]) -> Column:
         """Give the texts of values; raises SerializationError where one cannot be written."""

@@ -284,7 +284,7 @@ class _OneType:
         """Say what is wrong with this column's cell after those before, if something is."""
         cell = fields[self._name]
         try:
-            text = self._texts.text(cell)
+            text = self._texts.encode(cell)
         except SerializationError:
             return None  # the row as a whole will say it
         if text is None:
@@ -335,7 +335,7 @@ def _as_text(cell: Any) -> str | None:
     if isinstance(cell, str):  # a member of an `Enum` that is also a str is written by value
         return str.__str__(cell)
     try:
-        if _any_value.text(cell) is None:
+        if _any_value.encode(cell) is None:
             return None  # and not "None", "nan" or "NaT"
     except SerializationError:
         pass  # no number, or not one that is stored; as a text it is

@@ -222,7 +222,7 @@ class Numbers:
             NotColumnar: they have to be encoded one at a time.
         """
         first, last = int(values.min()), int(values.max())
-        match texts.number:
+        match texts.integer_type:
             case "float":
                 if max(-first, last) > _EXACT:
                     raise NotColumnar
@@ -334,13 +334,13 @@ def field_of_array(column: Any, texts: FieldValueEncoder) -> Field:
     values, present = (column.data, ~column.mask) if isinstance(column, np.ma.MaskedArray) else (column, None)
     match values.dtype.kind:
         case "b":
-            found = [texts.text(False), texts.text(True)]
+            found = [texts.encode(False), texts.encode(True)]
             if present is None:
                 return CodedField(None, found, values)
             return CodedField(present, [*found, None], np.where(present, values, np.int32(2)))
         case "i" | "u":
             return Numbers.integers(values, present, texts)
-        case "f" if values.dtype == np.float64 and float in texts.default_type:
+        case "f" if values.dtype == np.float64 and float in texts.default_types:
             return Numbers.floats(values, texts)
         case _:
             raise NotColumnar

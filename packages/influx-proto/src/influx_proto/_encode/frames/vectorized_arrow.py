@@ -234,7 +234,7 @@ class ArrowLines(ColumnLines):
             column = pa.array(column)
         if column is None:
             cells = reader.cells(start, stop)
-            if not _TEXT.issuperset(map(type, cells)) or not (texts is None or str in texts.default_type):
+            if not _TEXT.issuperset(map(type, cells)) or not (texts is None or str in texts.default_types):
                 return list(cells)
             column = binary(pa.array(cells, pa.string()))
         elif is_text(column.type):
@@ -294,10 +294,10 @@ def _can_be_written(kind: Any, texts: FieldValueEncoder | None) -> bool:
     if types.is_boolean(kind):
         return True
     if types.is_binary(kind):
-        return texts is None or str in texts.default_type
+        return texts is None or str in texts.default_types
     if types.is_integer(kind):
-        return texts is None or texts.number in {None, "float", "integer", "unsigned"}
-    return (types.is_float32(kind) or types.is_float64(kind)) and texts is not None and float in texts.default_type
+        return texts is None or texts.integer_type in {None, "float", "integer", "unsigned"}
+    return (types.is_float32(kind) or types.is_float64(kind)) and texts is not None and float in texts.default_types
 
 
 def _are_texts(values: Any) -> bool:

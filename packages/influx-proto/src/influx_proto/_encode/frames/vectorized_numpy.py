@@ -43,7 +43,7 @@ class NumpyLines(ColumnLines):
     def _field(self, column: Any, texts: FieldValueEncoder) -> Field:
         if isinstance(column, tuple):
             cells, places = column
-            return CodedField.of([texts.text(cell) for cell in cells], places)
+            return CodedField.of([texts.encode(cell) for cell in cells], places)
         return field_of_array(column, texts)
 
     def _line(self) -> _JsonLine:
