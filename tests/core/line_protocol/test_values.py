@@ -361,10 +361,10 @@ def test_type_overrides_are_copied() -> None:
 
 
 def test_cache_of_classes_is_bounded() -> None:
-    texts = FieldValueEncoder(FieldOptions())
+    encoder = FieldValueEncoder(FieldOptions())
     for _ in range(1100):
-        assert texts.encode(type("Made", (int,), {})(1)) == b"1i"
-    assert len(texts) <= 1000
+        assert encoder.encode(type("Made", (int,), {})(1)) == b"1i"
+    assert len(encoder) <= 1000
 
 
 @pytest.mark.parametrize("value", [Decimal("1e-400"), Decimal("-1e-330")])

@@ -166,7 +166,7 @@ def test_text_that_is_not_utf8(table_form: Callable[[Any], Any], kind: Any, tags
         serialize(data, "m", tag_columns=tags)
     place = "tag" if tags else "field"
     assert re.sub(r"\(1970.*?Z\)", "(time)", str(caught.value)) == (
-        f"row {rows - 1} (time): measurement 'm', {place} 's': the text b'caf\\xe9' is not valid UTF-8 at index 3; "
+        f"row {rows - 1} (time): measurement 'm', {place} 's': the string b'caf\\xe9' is not valid UTF-8 at index 3; "
         "decode it with its own encoding, or replace the invalid bytes"
     )
 
@@ -174,7 +174,7 @@ def test_text_that_is_not_utf8(table_form: Callable[[Any], Any], kind: Any, tags
 def test_a_character_in_halves() -> None:
     """Two strings of which only both together are valid."""
     halves = pa.Array.from_buffers(pa.string(), 200, pa.array([b"\xc3", b"\xa9"] * 100, pa.binary()).buffers())
-    with pytest.raises(SerializationError, match=r"^row 0 .*'s': the text b'\\xc3' is not valid UTF-8 at index 0"):
+    with pytest.raises(SerializationError, match=r"^row 0 .*'s': the string b'\\xc3' is not valid UTF-8 at index 0"):
         serialize(pa.table({"time": range(200), "s": halves}), "m")
 
 

@@ -29,7 +29,7 @@ class Unreadable:
         error = self._error
         if isinstance(error, UnicodeDecodeError):
             msg = (
-                f"the text {short_repr(error.object)} is not valid UTF-8 at index {error.start}; "
+                f"the string {short_repr(error.object)} is not valid UTF-8 at index {error.start}; "
                 "decode it with its own encoding, or replace the invalid bytes"
             )
         else:

@@ -39,7 +39,7 @@ def read_series(series: pd.Series[Any], precision: str, time_column: str | None)
     """Open a Series as a table with one column of the same name.
 
     Raises:
-        SerializationError: the Series has no name, `time_column` is not None, or `read_pandas` raises it.
+        SerializationError: the Series has no name, or `time_column` is not None. Also the errors of `read_pandas`.
     """
     if time_column is not None:
         msg = f"time_column: the timestamps of a Series are in its index; omit time_column={short_repr(time_column)}"
