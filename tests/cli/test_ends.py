@@ -118,7 +118,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
         (["ping", "--ca", "missing.pem", "--url", "https://localhost"], "missing.pem"),
         (["ping", "--ca", "x", "--insecure"], "not allowed with argument"),
         (["lint", "--precision", "d"], "invalid choice: 'd'"),
-        (["query", "SELECT 1", "-d", ""], "database: must be a name"),
+        (["query", "SELECT 1", "-d", ""], "database: must not be empty"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )

@@ -182,6 +182,8 @@ def test_write_options(client: Any) -> None:
 def test_error_names_the_object(client: Any) -> None:
     cls: Any = Functional
     good = cls(0, **COMPLETE_VALUES)
-    with pytest.raises(SerializationError, match=r"row 1: .*'Functional', attribute 'load' of Functional: a str"):
+    with pytest.raises(
+        SerializationError, match=r"row 1: .*'Functional', attribute 'load' .*: expected FLOAT, got str"
+    ):
         client.write([good, good._replace(load="0.1")])
     assert client.show_measurements().series == []

@@ -199,7 +199,7 @@ def test_other_number_format_of_orjson(clear_caches: None, monkeypatch: pytest.M
         encodes_like_rows.cache_clear()
         monkeypatch.setattr(_arrow_texts, "orjson", SimpleNamespace(**{**vars(orjson), "dumps": dumps}))
         assert every_input() == EXPECTED
-        assert not encodes_like_rows(_arrow_lines.ArrowLines, strings=True)
+        assert not encodes_like_rows(_arrow_lines.ArrowSliceEncoder, strings=True)
 
 
 @pytest.mark.parametrize("padding", [0, 1, 64])
@@ -214,16 +214,16 @@ def test_string_buffer_may_have_trailing_bytes(
 
     monkeypatch.setattr(_arrow_texts, "compute", SimpleNamespace(**{**vars(pc), "take": take}))
     assert every_input() == EXPECTED
-    assert encodes_like_rows(_arrow_lines.ArrowLines, strings=True)
+    assert encodes_like_rows(_arrow_lines.ArrowSliceEncoder, strings=True)
 
 
 def test_other_exception_class_of_pyarrow(clear_caches: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert encodes_like_rows(_arrow_lines.ArrowLines, strings=True)
+    assert encodes_like_rows(_arrow_lines.ArrowSliceEncoder, strings=True)
 
     def concat_arrays(arrays: object) -> None:
         raise UnknownError
 
-    monkeypatch.setattr(_arrow_texts.ArrowLine, "_joined", concat_arrays)
+    monkeypatch.setattr(_arrow_texts.ArrowLineBuilder, "_join", concat_arrays)
     assert every_input() == EXPECTED
 
 

@@ -96,7 +96,8 @@ def test_import_file_reports_wrong_arguments(influxd: Server, database: str, tmp
     (tmp_path / "trips.csv").write_text("when,vehicle,fare\n1,a,2\n")
     with start_example("import_file", url=influxd.url, database=database, folder=tmp_path) as program:
         program.wait_for_exit(status=1)
-    assert "trips.csv: measurement 'trip': there is no column 'started' among 'when', 'vehicle', 'fare'" in program.err
+    reason = "missing time column 'started'; the columns are 'when', 'vehicle', 'fare'"
+    assert f"trips.csv: measurement 'trip': {reason}" in program.err
 
 
 def test_import_file_reports_the_wrong_row(influxd: Server, database: str, tmp_path: Path) -> None:

@@ -67,11 +67,11 @@ HUGE = pytest.param(10**5000, id="huge")
 
 
 def field(value: object, type_override: Any = None, **policy: Any) -> bytes | None:
-    return FieldValueEncoder(FieldOptions(**policy), type_override).text(value)
+    return FieldValueEncoder(FieldOptions(**policy), type_override).encode(value)
 
 
 def tag(value: object) -> bytes | None:
-    return TagValueEncoder().text(value)
+    return TagValueEncoder().encode(value)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_missing_values_are_omitted(value: object, type_override: str | None) ->
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_error_names_an_unsupported_type(value: object) -> None:
-    with pytest.raises(SerializationError, match=f"an? {type(value).__name__} .*field type"):
+    with pytest.raises(SerializationError, match=f"unsupported field type {type(value).__name__} .*convert it"):
         field(value)
-    with pytest.raises(SerializationError, match=f"an? {type(value).__name__} .*no tag value"):
+    with pytest.raises(SerializationError, match=f"a tag value must be a str, not {type(value).__name__} "):
         tag(value)
 
 
@@ -210,7 +210,7 @@ def test_integers_as_floats() -> None:
     assert field(True, integers_as_floats=True) == b"true"
     assert field(21, "integer", integers_as_floats=True) == b"21i"
     for value in (2**53 + 1, 10**400):
-        with pytest.raises(SerializationError, match="no exact equal among 64-bit floats"):
+        with pytest.raises(SerializationError, match="has no exact 64-bit float"):
             field(value, integers_as_floats=True)
 
 
@@ -361,10 +361,10 @@ def test_type_overrides_are_copied() -> None:
 
 
 def test_cache_of_classes_is_bounded() -> None:
-    texts = FieldValueEncoder(FieldOptions())
+    encoder = FieldValueEncoder(FieldOptions())
     for _ in range(1100):
-        assert texts.text(type("Made", (int,), {})(1)) == b"1i"
-    assert len(texts) <= 1000
+        assert encoder.encode(type("Made", (int,), {})(1)) == b"1i"
+    assert len(encoder) <= 1000
 
 
 @pytest.mark.parametrize("value", [Decimal("1e-400"), Decimal("-1e-330")])

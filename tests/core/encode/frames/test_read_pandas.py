@@ -193,7 +193,7 @@ def test_numbers_as_tags() -> None:
     assert serialize(data[["i", "b", "n", "v"]], "m", tag_columns=["n", "i", "b"]) == (
         b"m,b=True,i=1,n=1 v=1i 1\nm,b=False,i=2 v=2i 2"
     )
-    with pytest.raises(SerializationError, match=r"row 0 .*'m', tag 'v': a float \(1.0\) .*a tag is text"):
+    with pytest.raises(SerializationError, match=r"row 0 .*'m', tag 'v': a tag value must be a str, not float \(1.0\)"):
         serialize(frame(v=[1.0], w=[1]), "m", tag_columns=["v"])
 
 
@@ -232,7 +232,7 @@ def test_object_columns_of_mixed_types_with_a_policy() -> None:
     # Tags are strings for every type
     tags = frame(t=pd.Series([1, "a", True], dtype=object), v=[1, 2, 3])
     assert inferred(tags, tag_columns=["t"]) == b"m,t=1 v=1i 1\nm,t=a v=2i 2\nm,t=True v=3i 3"
-    with pytest.raises(SerializationError, match=r"^row 0 .*field 'v': a list"):
+    with pytest.raises(SerializationError, match=r"^row 0 .*field 'v': unsupported field type list"):
         inferred(frame(v=[[1]]))
 
 
@@ -250,23 +250,23 @@ TIMES = pd.date_range("2024-01-01", periods=2)
 @pytest.mark.parametrize(
     ("data", "options", "why"),
     [
-        (pd.DataFrame({"v": [1]}), {}, r"DatetimeIndex, not a RangeIndex of int64: .*set_index"),
-        (pd.DataFrame({"v": [1]}, index=TIMES[:1]).reset_index(), {}, r"DatetimeIndex, not a RangeIndex of int64: .*"),
-        (pd.DataFrame({"v": [1]}, index=[5]), {}, r"not a Index of int64: .*to_datetime\(frame.index, unit="),
-        (pd.DataFrame({"v": [1]}, index=[0.5]), {}, "Index of float64: .*unit="),
-        (pd.DataFrame({"v": [1]}, index=["2024-01-01"]), {}, "Index of .*: .*to_datetime"),
+        (pd.DataFrame({"v": [1]}), {}, r"DatetimeIndex, not a RangeIndex of int64; .*set_index"),
+        (pd.DataFrame({"v": [1]}, index=TIMES[:1]).reset_index(), {}, r"DatetimeIndex, not a RangeIndex of int64; .*"),
+        (pd.DataFrame({"v": [1]}, index=[5]), {}, r"not a Index of int64; .*to_datetime\(frame.index, unit="),
+        (pd.DataFrame({"v": [1]}, index=[0.5]), {}, "Index of float64; .*unit="),
+        (pd.DataFrame({"v": [1]}, index=["2024-01-01"]), {}, "Index of .*; .*to_datetime"),
         (pd.DataFrame({"v": [1, 2]}, index=pd.Index([NAIVE, 5], dtype=object)), {}, "Index of obj"),
         (pd.DataFrame({"v": [1, 2]}, index=pd.MultiIndex.from_product([TIMES, ["a"]])), {}, "MultiIndex.*reset_index"),
         (pd.DataFrame({"v": [1, 2]}, index=TIMES.to_period("D")), {}, "PeriodIndex.*to_timestamp"),
-        (frame(pd.DatetimeIndex(["2024", None]), v=[1, 2]), {}, "^row 1: measurement 'm': the row has no time"),
+        (frame(pd.DatetimeIndex(["2024", None]), v=[1, 2]), {}, "^row 1: measurement 'm': the row has no timestamp"),
         (frame(pd.Index([pd.Timestamp("2024"), pd.NaT], dtype=object), v=[1, 2]), {}, "^row 1: .* no time"),
         (frame(pd.DatetimeIndex(np.array(["9999"], "M8[s]")), v=[1]), {}, "^row 0: .*'m': timestamp .* outside"),
         (frame(pd.Index([LATE], dtype=object), v=[1]), {}, r"^row 0 \(9999-.*timestamp .* outside"),
         (frame(time=[1]), {}, "measurement 'm', field 'time': a field cannot be called 'time'"),
-        (frame(v=[1]), {"tag_columns": ["host", "v"]}, "measurement 'm': tag_columns: .*'host'; there are 'v'"),
+        (frame(v=[1]), {"tag_columns": ["host", "v"]}, "measurement 'm': tag_columns: .*'host'; the columns are 'v'"),
         (frame(v=[1]).rename(columns={"v": 5}), {}, r"must be a str, not int \(5\)"),
         (frame(v=[1]).rename(columns={"v": ("a", "b")}), {}, "must be a str, not tuple"),
-        (pd.DataFrame([[1, 2]], columns=["v", "v"], index=TIMES[:1]), {}, "two columns are called 'v'"),
+        (pd.DataFrame([[1, 2]], columns=["v", "v"], index=TIMES[:1]), {}, "two columns have the name 'v'"),
         (frame(v=[1.0, math.inf]), {}, r"^row 1 \(1970-01-01T00:00:00.000000002Z\): measurement 'm', field 'v': .*inf"),
         (frame(v=np.array([1, 2**63], "u8")), {}, "^row 1 .*'m', field 'v': 9223372036854775808 .*unsigned=True"),
         (frame(v=TIMES), {}, "measurement 'm': column 'v': .*datetime64.*convert it to integers"),
@@ -278,7 +278,7 @@ TIMES = pd.date_range("2024-01-01", periods=2)
         (frame(v=pd.arrays.SparseArray([1, 2])), {}, "column 'v': .*Sparse"),
         (frame(v=pd.Series([b"a"], dtype=pd.ArrowDtype(pa.binary())).array), {}, "column 'v': .*binary"),
         (frame(v=pd.Series([[1]], dtype=pd.ArrowDtype(pa.list_(pa.int8()))).array), {}, "column 'v': .*list"),
-        (frame(v=TIMES.astype("timestamp[ns][pyarrow]")), {}, "column 'v': .*timestamp.*integers of some unit"),
+        (frame(v=TIMES.astype("timestamp[ns][pyarrow]")), {}, "column 'v': .*timestamp.*integers or strings"),
         (frame(t=TIMES, v=[1, 2]), {"tag_columns": ["t"]}, "column 't': .*datetime64"),
         (frame(t=["a\n"], v=[1]), {"tag_columns": ["t"]}, "^row 0 .*'m', tag 't': .*line feed"),
         (frame(v=["a"]), {"field_types": {"v": "float"}}, "^row 0 .*field 'v': .*cannot be written as float"),
@@ -290,7 +290,7 @@ def test_errors(data: pd.DataFrame, options: dict[str, Any], why: str) -> None:
 
 
 def test_measurement_is_required() -> None:
-    with pytest.raises(SerializationError, match=r"^measurement: .* must be given"):
+    with pytest.raises(SerializationError, match=r"^measurement: required to write a table; pass"):
         serialize(frame(v=[1]))
     with pytest.raises(SerializationError, match=r"^the index of the frame must be a DatetimeIndex"):
         serialize(pd.DataFrame({"v": [1]}))
@@ -318,7 +318,7 @@ class Series(Lookalike):
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(("cls", "why"), [(Lookalike, "cannot write a Lookalike"), (Series, "a Series is no table")])
+@pytest.mark.parametrize(("cls", "why"), [(Lookalike, "cannot write a Lookalike"), (Series, "cannot read a Series as")])
 def test_frames_of_other_libraries_are_rejected(cls: type, why: str) -> None:
     with pytest.raises(SerializationError, match=why):
         serialize(cls(), "m")
@@ -539,11 +539,11 @@ def test_a_series_of_objects_and_of_a_subclass() -> None:
     ("change", "options", "why"),
     [
         (lambda series: series.rename(None), {}, r"'m': the Series has no name, .*series.rename\('...'\)"),
-        (lambda series: series.rename(5), {}, "'m': the name of a column must be a str, not int"),
+        (lambda series: series.rename(5), {}, "'m': a column name must be a str, not int"),
         (lambda series: series.rename("time"), {}, "'m', field 'time'|cannot be called 'time'"),
         (lambda series: series.reset_index(drop=True), {}, "'m': the index of the frame must be a DatetimeIndex"),
         (lambda series: series, {"time_column": "v"}, "time_column: the timestamps of a Series are in its index"),
-        (lambda series: series, {"tag_columns": ["t"]}, "tag_columns: there is no column 't'"),
+        (lambda series: series, {"tag_columns": ["t"]}, "tag_columns: missing column 't'"),
         (lambda series: series.astype("timedelta64[s]"), {}, "column 'v': .*timedelta64"),
         (lambda series: series.astype("float") * math.inf, {}, "^row 0 .*field 'v': .*infinite"),
     ],
@@ -620,12 +620,12 @@ def test_no_lines_of_a_frame_without_cells(data: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("time", "dtype", "why"),
     [
-        (None, "datetime64[ns]", "the row has no time"),
-        (None, "timestamp[ns][pyarrow]", "the row has no time"),
-        (None, "Int64", "the row has no time"),
-        (None, "int64[pyarrow]", "the row has no time"),
-        (None, object, "the row has no time"),
-        (pd.NaT, object, "the row has no time"),
+        (None, "datetime64[ns]", "the row has no timestamp"),
+        (None, "timestamp[ns][pyarrow]", "the row has no timestamp"),
+        (None, "Int64", "the row has no timestamp"),
+        (None, "int64[pyarrow]", "the row has no timestamp"),
+        (None, object, "the row has no timestamp"),
+        (pd.NaT, object, "the row has no timestamp"),
         (2**63 - 1, "int64", "timestamp 9223372036854775807 is outside"),
         (2**63 - 1, "Int64", "timestamp 9223372036854775807 is outside"),
         (2**63 - 1, "int64[pyarrow]", "timestamp 9223372036854775807 is outside"),
@@ -650,12 +650,12 @@ def test_a_time_column_without_a_time(time: Any, dtype: Any, why: str, rows: int
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (["2024-01-01"], r"not str; convert it; frame\['when'\] = pandas.to_datetime"),
-        (pd.Series(["2024-01-01", 1], dtype=object), "not object; convert it; "),
-        (pd.array(["2024-01-01"], "string[pyarrow]"), "not string; convert it; "),
+        (["2024-01-01"], r"not str; convert it, .*pandas.to_datetime\(frame\['when'\]"),
+        (pd.Series(["2024-01-01", 1], dtype=object), "not object; convert it, "),
+        (pd.array(["2024-01-01"], "string[pyarrow]"), "not string; convert it, "),
         (pd.Categorical(["2024-01-01"]), "not category; convert it"),
         (pd.Categorical([1]), "not category; convert it"),
-        ([1.0], "not float64; convert it; "),
+        ([1.0], "not float64; convert it, "),
         (pd.array([1.0], "Float64"), "not Float64"),
         (pd.array([1.0], "double[pyarrow]"), "not double"),
         ([True], "not bool; "),
@@ -666,15 +666,13 @@ def test_a_time_column_without_a_time(time: Any, dtype: Any, why: str, rows: int
     ],
 )
 def test_a_column_without_times(values: Any, why: str) -> None:
-    with pytest.raises(
-        SerializationError, match=f"'m': column 'when': it must have timestamps, dates or integers, {why}"
-    ):
+    with pytest.raises(SerializationError, match=f"'m': column 'when': must have timestamps, dates or integers, {why}"):
         serialize(pd.DataFrame({"when": values, "v": 1}), "m", time_column="when")
 
 
 def test_there_is_no_such_time_column() -> None:
     with pytest.raises(
-        SerializationError, match=r"'m': there is no column 'when' among 'v'; pass time_column= to name"
+        SerializationError, match=r"'m': missing time column 'when'; the columns are 'v'; pass time_column= to name"
     ):
         serialize(frame(v=[1]), "m", time_column="when")
 

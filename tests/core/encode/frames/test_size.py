@@ -14,7 +14,7 @@ import pytest
 from influx_proto import serialize, serialize_batches
 from influx_proto._encode.frames import encoder
 from influx_proto._encode.frames.model import Slice
-from influx_proto._encode.frames.size import SLICE_BYTES, bounded
+from influx_proto._encode.frames.size import SLICE_BYTES, limit_size
 
 ROWS = 2_000
 LONG = 10_000
@@ -67,11 +67,11 @@ def slices(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
 
     def record(part: Slice) -> Any:
-        for each in bounded(part):
+        for each in limit_size(part):
             found.append(each.stop - each.start)
             yield each
 
-    monkeypatch.setattr(encoder, "bounded", record)
+    monkeypatch.setattr(encoder, "limit_size", record)
     return found
 
 

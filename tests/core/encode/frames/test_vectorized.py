@@ -20,7 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, serialize_batches
 from influx_proto._encode.frames import encoder as _table
-from influx_proto._encode.frames.vectorized import ColumnLines
+from influx_proto._encode.frames.vectorized import SliceEncoder
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def without_modules(*modules: str) -> Iterator[pytest.MonkeyPatch]:
 def watch_slices() -> Iterator[list[bool]]:
     """Encode slices of any length by columns; yield a list with whether each slice was encoded."""
     written: list[bool] = []
-    lines = ColumnLines.lines
+    lines = SliceEncoder.encode
 
     def watch(self: Any, rows: Any) -> Any:
         written.append(False)
@@ -46,7 +46,7 @@ def watch_slices() -> Iterator[list[bool]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_table, "_FEW", 1)
-        patch.setattr(ColumnLines, "lines", watch)
+        patch.setattr(SliceEncoder, "encode", watch)
         yield written
 
 
@@ -61,7 +61,7 @@ def encode_on_all_paths(data: Any, options: dict[str, Any]) -> tuple[bytes | str
     """Encode on all paths; return the outcome, and whether pyarrow and numpy each encoded all of it."""
     with without_modules("vectorized_arrow", "vectorized_numpy") as patch:
         many_at_a_time = outcome(data, options)
-        patch.setattr(_table._Rows, "at_once", lambda *_: None)
+        patch.setattr(_table._Rows, "encode_columnar", lambda *_: None)
         expected = outcome(data, options)
     assert many_at_a_time == expected
     with watch_slices() as by_arrow:

@@ -20,7 +20,7 @@ from .batch import Batch
 from .classes.decorator import ObjectEncoder, object_encoder
 from .frames.detect import is_table, table_reader
 from .frames.encoder import TableEncoder
-from .frames.model import Table, table_columns
+from .frames.model import Table, check_table_columns
 from .grouping import EncodedGroup, GroupEncoder, group_values
 from .points import PointEncoder, point_encoder
 from .points_columnar import PointColumns
@@ -84,7 +84,7 @@ class Encoder:
         self._integer_precision = precision
         self._tags: Mapping[str, object] = {} if tags is None else tags
         self._field_options = DEFAULT if field_options is None else field_options
-        self._tag_columns, self._time_column = table_columns(tag_columns, time_column)
+        self._tag_columns, self._time_column = check_table_columns(tag_columns, time_column)
         self._object_columns: ObjectColumns = object_columns
         self._raw_precision = wire_precision(precision)
         self._max_lines = max_lines or _UNLIMITED

@@ -70,7 +70,7 @@ class PointEncoder:
         self._common_tags: dict[str, bytes] = {}
         for key, value in tags.items():
             try:
-                encoded = self._tag_encoder.text(value)
+                encoded = self._tag_encoder.encode(value)
                 if encoded is not None:
                     self._common_tags[key] = encode_tag_prefix(key) + encoded
             except SerializationError as error:

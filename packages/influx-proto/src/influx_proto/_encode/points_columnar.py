@@ -181,7 +181,7 @@ class _Field:
     def __init__(self, points: PointEncoder, name: str) -> None:
         before, self._encoder = points.fields[name]
         self._before = b"," + before
-        self._formats = {cls: FIELD_FORMATS[cls] for cls in self._encoder.default_type if cls in FIELD_FORMATS}
+        self._formats = {cls: FIELD_FORMATS[cls] for cls in self._encoder.default_types if cls in FIELD_FORMATS}
 
     def encode(self, values: Sequence[Any]) -> Column:
         """Return the encoded values. Raises SerializationError if a value cannot be encoded."""

@@ -1,4 +1,4 @@
-"""What a caller may decide about the types of fields; everything else about values is a rule, not an option."""
+"""Options for the encoding of field values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from .._checks import check_bool, check_choice, check_mapping
 
-#: The types that InfluxDB has for fields.
+#: InfluxDB's field types.
 FieldType: TypeAlias = Literal["float", "integer", "unsigned", "string", "boolean"]
 
-#: How the cells of a DataFrame's columns of any objects are written: the text of each, or each by its own type.
+#: Encoding of the object columns of a DataFrame: each cell as `str(cell)`, or according to its class.
 ObjectColumns: TypeAlias = Literal["str", "infer"]
 
 _FIELD_TYPES: Final = get_args(FieldType)
@@ -19,21 +19,21 @@ _FIELD_TYPES: Final = get_args(FieldType)
 
 @dataclass(frozen=True, slots=True)
 class FieldOptions:
-    """How the values of fields are written where there is a choice.
+    """Options for the encoding of field values.
 
     Raises:
-        TypeError: an option has a value of another type; the message begins with the option's name.
-        ValueError: an option has a value that it cannot have; the message begins with the option's name.
+        TypeError: an option has the wrong type; the message begins with the option's name.
+        ValueError: an option has an invalid value; the message begins with the option's name.
     """
 
-    #: Whether the server stores unsigned integers: `numpy.uint64`, and integers that only fit into those, are then
-    #: written as such (`5u`). InfluxDB 1.x as it is released refuses them.
+    #: Whether the server supports unsigned integers. If so, `numpy.uint64` and integers of 2**63 and more are written
+    #: as unsigned integers (`5u`). Releases of InfluxDB 1.x reject them.
     unsigned: bool = False
-    #: What is done with infinite floats, which InfluxDB cannot store: `raise`, or `omit` them like missing values.
+    #: How to treat infinite floats, which InfluxDB cannot store: `raise` an error, or `omit` them like missing values.
     nonfinite: Literal["raise", "omit"] = "raise"
-    #: The type of single fields, by name, whatever type the value has: `{"temperature": "float"}` writes 21 as `21.0`.
-    field_types: Mapping[str, FieldType] = field(default_factory=dict, hash=False)  # a dict has no hash
-    #: Write all integers as floats, except those of fields with a type of their own in `field_types`.
+    #: Type overrides by field key, which apply to all values: `{"temperature": "float"}` writes 21 as `21.0`.
+    field_types: Mapping[str, FieldType] = field(default_factory=dict, hash=False)  # a dict is unhashable
+    #: Whether to write all integers as floats, except in fields with a type override in `field_types`.
     integers_as_floats: bool = False
 
     def __post_init__(self) -> None:
@@ -42,7 +42,7 @@ class FieldOptions:
         check_choice("nonfinite", self.nonfinite, ("raise", "omit"))
         for key, kind in check_mapping("field_types", self.field_types).items():
             check_choice(f"field_types: {key!r}", kind, _FIELD_TYPES)
-        # A copy: what the caller does to theirs afterwards cannot turn a field's type in the middle of a stream.
+        # Copied, so that later changes by the caller cannot change the type of a field within a stream.
         object.__setattr__(self, "field_types", dict(self.field_types))
 
     def with_overrides(
@@ -52,10 +52,10 @@ class FieldOptions:
         field_types: Mapping[str, FieldType] | None = None,
         integers_as_floats: bool | None = None,
     ) -> FieldOptions:
-        """Give the same with some options decided otherwise; None leaves one as it is, and `field_types` are merged.
+        """Return a copy with some options replaced; None keeps an option, and `field_types` are merged.
 
         Raises:
-            ValueError: an option has a value that it cannot have; the message begins with the option's name.
+            ValueError: an option has an invalid value; the message begins with the option's name.
         """
         if unsigned is None and nonfinite is None and field_types is None and integers_as_floats is None:
             return self
@@ -67,9 +67,9 @@ class FieldOptions:
         }
         if isinstance(field_types, Mapping):
             overrides["field_types"] = {**self.field_types, **field_types}
-        made = replace(self, **{name: value for name, value in overrides.items() if value is not None})
-        return self if made == self else made  # so that who decides nothing else is easily told
+        replaced = replace(self, **{name: value for name, value in overrides.items() if value is not None})
+        return self if replaced == self else replaced  # callers compare by identity
 
 
-#: That of those who decide nothing.
+#: Default options.
 DEFAULT: Final = FieldOptions()

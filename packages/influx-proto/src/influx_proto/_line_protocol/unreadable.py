@@ -1,4 +1,4 @@
-"""Cells of tables that their library cannot convert to Python objects."""
+"""Placeholder for cells of tables that cannot be converted to Python objects."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Unreadable:
         """Raise the error for the cell.
 
         Raises:
-            SerializationError: always; says why the cell cannot be read, and the remedy.
+            SerializationError: always, with the cause and the remedy.
         """
         error = self._error
         if isinstance(error, UnicodeDecodeError):
             msg = (
-                f"the text {short_repr(error.object)} is not valid UTF-8 at index {error.start}; "
-                "decode it with the encoding that it has, or replace the invalid bytes"
+                f"the string {short_repr(error.object)} is not valid UTF-8 at index {error.start}; "
+                "decode it with its own encoding, or replace the invalid bytes"
             )
         else:
-            msg = f"the cell cannot be read, which raises {short_repr(error)}; correct the cell, or remove the row"
+            msg = f"reading the cell raises {short_repr(error)}; correct the cell, or remove the row"
         raise SerializationError(msg) from None

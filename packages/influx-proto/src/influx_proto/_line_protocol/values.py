@@ -1,22 +1,22 @@
-"""How values are written: the fields' by their type, tags' as text. The rules on numbers are here and nowhere else.
+"""Encoders of field values by type, and of tag values as text. All rules on numbers are in this module.
 
-Missing values (None, NaN, `pandas.NA`, `NaT`) have no text; the functions give None for them. What has a text:
+The encoders return None for missing values (None, NaN, `pandas.NA`, `NaT`). They encode these types:
 
 - `bool` and `numpy.bool_`: `true` and `false`;
-- `int` and numpy's integers: `5i`, if they fit into 64 bits with a sign; beyond it, with `unsigned=True`, `5u`;
+- `int` and numpy's integers: `5i` if they fit into signed 64-bit integers; larger ones `5u` with `unsigned=True`;
 - `float` and numpy's floats: the shortest decimal that reads back to the same value *of that type*, so `0.1` for
-  `numpy.float32(0.1)`; in the form that JSON has for it, with digits on both sides of a point, and without `+`, which
-  not every server that speaks line protocol can read;
+  `numpy.float32(0.1)`. It has the format of JSON, with digits on both sides of the point. It never contains `+`, which
+  some servers with line protocol cannot read;
 - `decimal.Decimal`: its digits, as a float field;
-- `str` and `numpy.str_`: themselves;
-- members of an `Enum`: their value where they are also `str` or `int` (`StrEnum`, `IntEnum`), and otherwise their
-  name.
+- `str` and `numpy.str_`: as a string;
+- members of an `Enum`: their value if they are also `str` or `int` (`StrEnum`, `IntEnum`), otherwise their name.
 
-Anything else is refused, `bytes` included, for which InfluxDB has no type: `str()` of it would rarely be what is meant.
+All other types are rejected. This includes `bytes`, since InfluxDB has no type for them and `str()` of them is rarely
+intended.
 
-A tag value is text. What has one exact text without a choice to make is accepted for it: `str`, members of an `Enum`,
-integers (`5`) and booleans (`True`, as other Python clients write them). Floats are not: an integer column with a
-missing value becomes one of floats in pandas, and the tag `1` would be another series from then on, called `1.0`.
+A tag value is text. Types with exactly one text form are accepted as well: `str`, members of an `Enum`, integers (`5`)
+and booleans (`True`, as other Python clients write them). Floats are rejected. pandas converts an integer column with a
+missing value to floats, so the tag value `1` would become `1.0`, which is a different series.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .escape import encode_string, escape_tag_value
 from .options import FieldOptions, FieldType
 from .unreadable import Unreadable
 
-#: Gives the text of a value, or None for one that is missing.
+#: Returns the encoded value, or None if the value is missing.
 ValueEncoder: TypeAlias = Callable[[Any], bytes | None]
 
 FIRST_INTEGER: Final = -(2**63)
@@ -45,7 +45,7 @@ LAST_UNSIGNED: Final = 2**64 - 1
 
 _BOOLEANS: Final = {True: b"true", False: b"false"}
 
-#: The types of field that the classes of Python's own are.
+#: The default field types of Python's built-in classes.
 _DEFAULT_TYPES: Final[dict[type, FieldType]] = {
     float: "float",
     int: "integer",
@@ -54,20 +54,20 @@ _DEFAULT_TYPES: Final[dict[type, FieldType]] = {
     Decimal: "float",
 }
 
-#: Classes that are remembered; those made at run time must not pile up.
-_CLASSES: Final = 1000
+#: Limit of cached classes, so that classes created at run time do not accumulate.
+_CACHE_SIZE: Final = 1000
 
 
 @cache
 def number_encoder() -> Callable[[Any], bytes]:
-    """Give what writes floats, integers of 64 bits and lists of these as JSON; infinite floats and NaN are `null`.
+    """Return the function that encodes floats, 64-bit integers and lists of them as JSON.
 
-    Floats are written several times faster than by `repr`.
+    Infinite floats and NaN are encoded as `null`. The function encodes floats several times faster than `repr`.
     """
-    import msgspec  # noqa: PLC0415 - slow to import, and not needed before something is written
+    import msgspec  # noqa: PLC0415 - slow to import, and only writes need it
 
     encode = msgspec.json.Encoder().encode
-    # msgspec documents neither its spelling of numbers nor that it puts no space between them.
+    # msgspec documents neither its number format nor that it puts no spaces between items.
     try:
         is_as_expected = all(encode(known) == _encode_numbers(known) for known in _KNOWN_NUMBERS)
     except Exception:  # noqa: BLE001 - an encoder that raises is not used either
@@ -89,13 +89,13 @@ def _encode_numbers(value: object) -> bytes:
         return b"null"
     if not exponent:
         return mantissa.encode()
-    if exponent == "-05":  # the only exponent that `repr` writes and JSON encoders do not
+    if exponent == "-05":  # the only exponent that `repr` writes but JSON encoders do not
         sign = "-" if value < 0 else ""
         return f"{sign}0.0000{mantissa.lstrip('-').replace('.', '')}".encode()
     return f"{mantissa}e{int(exponent)}".encode()
 
 
-#: Numbers of every spelling, on which the encoder is checked before its first use.
+#: Numbers in every format; `number_encoder` checks the encoder with them before its first use.
 _KNOWN_FLOATS: Final = (
     0.0, -0.0, 1.0, -0.1, 1 / 3, 123456.789, 1e15, 9007199254740993.0, 1e16, -1.5e16, 1e17, 1e21, 1.2345e22, 1e-4,
     1e-5, -1.5e-5, 1e-6, 1.5e-7, 1e100, -1e-100, 5e-324, 1.7976931348623157e308,
@@ -112,60 +112,60 @@ _KNOWN_NUMBERS: Final[Sequence[object]] = (
 
 
 def encode_float(value: float) -> bytes | None:
-    """Give the text of a float: the shortest that reads back to it; None for NaN.
+    """Return the shortest decimal that reads back to the same float, or None for NaN.
 
     Raises:
-        SerializationError: it is infinite.
+        SerializationError: the float is infinite.
     """
-    text = number_encoder()(value)
-    if text != b"null":
-        return text
+    encoded = number_encoder()(value)
+    if encoded != b"null":
+        return encoded
     if math.isinf(value):
-        msg = "the value is infinite, which InfluxDB cannot store (nonfinite='omit' leaves such values out)"
+        msg = "the value is infinite, which InfluxDB cannot store; pass nonfinite='omit' to omit infinite values"
         raise SerializationError(msg)
     return None
 
 
 class _ValueEncoder(dict[type, ValueEncoder], ABC):
-    """Functions by the exact class of the value; classes not yet met are looked at once."""
+    """Encoding functions by the exact class of the value, looked up once per class."""
 
     def __init__(self) -> None:
         super().__init__({type(None): _missing})
 
-    def __missing__(self, kind: type) -> ValueEncoder:
-        found = self._find(kind)
-        if len(self) < _CLASSES:
-            self[kind] = found
-        return found
+    def __missing__(self, cls: type) -> ValueEncoder:
+        encode = self._find(cls)
+        if len(self) < _CACHE_SIZE:
+            self[cls] = encode
+        return encode
 
-    def text(self, value: object) -> bytes | None:
-        """Give the text of a value, or None where it is missing.
+    def encode(self, value: object) -> bytes | None:
+        """Return the encoded value, or None if it is missing.
 
         Raises:
-            SerializationError: it cannot be written.
+            SerializationError: the value cannot be encoded.
         """
         return self[type(value)](value)
 
-    def _find(self, kind: type) -> ValueEncoder:
-        """Find the function for a class by what the class is derived from."""
-        if issubclass(kind, Enum):
-            return self._str_enum if issubclass(kind, str) else self._int if issubclass(kind, int) else self.name
-        if kind is Unreadable:
+    def _find(self, cls: type) -> ValueEncoder:
+        """Return the encoding function for a class, according to its base classes."""
+        if issubclass(cls, Enum):
+            return self._str_enum if issubclass(cls, str) else self._int if issubclass(cls, int) else self.encode_name
+        if cls is Unreadable:
             return Unreadable.reject
         pandas = sys.modules.get("pandas")
-        if kind in {type(getattr(pandas, name, None)) for name in ("NA", "NaT")}:
+        if cls in {type(getattr(pandas, name, None)) for name in ("NA", "NaT")}:
             return _missing
-        if issubclass(kind, getattr(sys.modules.get("numpy"), "generic", ())):
-            return self._find_numpy(kind)
-        for base, text in ((bool, self._bool), (int, self._int), (float, self._float), (str, self._str)):
-            if issubclass(kind, base):
-                return text
-        return self._decimal if issubclass(kind, Decimal) else self._reject
+        if issubclass(cls, getattr(sys.modules.get("numpy"), "generic", ())):
+            return self._find_numpy(cls)
+        for base, encode in ((bool, self._bool), (int, self._int), (float, self._float), (str, self._str)):
+            if issubclass(cls, base):
+                return encode
+        return self._decimal if issubclass(cls, Decimal) else self._reject
 
-    def _find_numpy(self, kind: type) -> ValueEncoder:
+    def _find_numpy(self, cls: type) -> ValueEncoder:
         numpy = sys.modules["numpy"]
-        for base, text in (
-            ((numpy.datetime64, numpy.timedelta64), self._numpy_time),  # before the integers, of which one is
+        for base, encode in (
+            ((numpy.datetime64, numpy.timedelta64), self._numpy_time),  # first, since timedelta64 is an integer
             (numpy.bool_, self._bool),
             (numpy.uint64, self._uint64),
             (numpy.integer, self._int),
@@ -173,8 +173,8 @@ class _ValueEncoder(dict[type, ValueEncoder], ABC):
             (numpy.floating, self._numpy_float),
             (numpy.str_, self._str),
         ):
-            if issubclass(kind, base):
-                return text
+            if issubclass(cls, base):
+                return encode
         return self._reject
 
     def _numpy_time(self, value: Any) -> bytes | None:
@@ -183,15 +183,15 @@ class _ValueEncoder(dict[type, ValueEncoder], ABC):
     def _str_enum(self, value: Any) -> bytes | None:
         return self._str(str.__str__(value))
 
-    def name(self, value: Enum) -> bytes | None:
+    def encode_name(self, value: Enum) -> bytes | None:
         """Return the encoded name of a member.
 
         Raises:
-            SerializationError: it has none, as combined flags, or cannot be written.
+            SerializationError: the member has no name, such as combined flags, or the name cannot be encoded.
         """
         name: str | None = value.name
         if name is None:
-            msg = f"{short_repr(value)} has no name to be written by"
+            msg = f"{short_repr(value)} has no name, which would be its encoded value; pass a named member"
             raise SerializationError(msg)
         return self._str(name)
 
@@ -220,69 +220,69 @@ class _ValueEncoder(dict[type, ValueEncoder], ABC):
         return None if value.is_nan() else self._reject(value)
 
     def _reject_number(self, value: Any) -> bytes | None:
-        """NaN is missing, whatever the type."""
+        """Return None for NaN, which is missing in every field; reject other numbers."""
         return None if math.isnan(value) else self._reject(value)
 
 
 class FieldValueEncoder(_ValueEncoder):
-    """The texts of fields under a policy, or of one field whose type is pinned.
+    """Encoder of field values according to `FieldOptions`, or of one field with a type override.
 
     Args:
         field_options: how field values are encoded.
-        pin: the type that the field must have; None to go by the values.
+        type_override: the type of the field; None to derive it from each value.
     """
 
-    def __init__(self, field_options: FieldOptions, pin: FieldType | None = None) -> None:
+    def __init__(self, field_options: FieldOptions, type_override: FieldType | None = None) -> None:
         super().__init__()
-        self._pin = pin
+        self._type_override = type_override
         self._unsigned = field_options.unsigned
         self._omit = field_options.nonfinite == "omit"
-        if pin is None and field_options.integers_as_floats:
-            self._number: FieldType | None = "float"
+        if type_override is None and field_options.integers_as_floats:
+            self._integer_type: FieldType | None = "float"
         else:
-            self._number = pin
+            self._integer_type = type_override
         self.update({bool: self._bool, int: self._int, float: self._float, str: self._str, Decimal: self._decimal})
-        if pin is None:  # the common cases by the shortest way
+        if type_override is None:  # the fastest functions for the common types
             self[str] = encode_string
             self[bool] = _BOOLEANS.__getitem__
             if not self._omit:
                 self[float] = encode_float
-            if self._number is None:
-                self[int] = self._plain_int
+            if self._integer_type is None:
+                self[int] = self._default_int
 
     @property
-    def number(self) -> FieldType | None:
-        """The type that integers are written as; None where that is up to their type and size."""
-        return self._number
+    def integer_type(self) -> FieldType | None:
+        """The field type of integers; None if it depends on their class and size."""
+        return self._integer_type
 
     @property
     def omits_infinite(self) -> bool:
-        """Whether infinite floats are missing; otherwise they are errors."""
+        """Whether infinite floats are omitted; otherwise they raise `SerializationError`."""
         return self._omit
 
     @property
-    def default_type(self) -> set[type]:
-        """The classes of values that are written by their type alone, policy or not; infinite ones apart."""
-        if self._pin is not None:
-            return {kind for kind, pin in _DEFAULT_TYPES.items() if pin == self._pin}
-        return {kind for kind in _DEFAULT_TYPES if self._number is None or kind is not int}
+    def default_types(self) -> set[type]:
+        """The classes whose finite values are encoded with their default field type."""
+        if self._type_override is not None:
+            return {cls for cls, default_type in _DEFAULT_TYPES.items() if default_type == self._type_override}
+        return {cls for cls in _DEFAULT_TYPES if self._integer_type is None or cls is not int}
 
     def _bool(self, value: Any) -> bytes | None:
-        if self._pin is None or self._pin == "boolean":
+        if self._type_override is None or self._type_override == "boolean":
             return b"true" if value else b"false"
-        return self._overridden_text(b"true" if value else b"false", value)
+        return self._encode_overridden(b"true" if value else b"false", value)
 
     def _str(self, value: Any) -> bytes | None:
-        if self._pin is None or self._pin == "string":
+        if self._type_override is None or self._type_override == "string":
             return encode_string(str.__str__(value))
         return self._reject(value)
 
-    def _plain_int(self, value: int) -> bytes | None:
+    def _default_int(self, value: int) -> bytes | None:
         return number_encoder()(value) + b"i" if FIRST_INTEGER <= value <= LAST_INTEGER else self._int(value)
 
     def _int(self, value: Any) -> bytes | None:
         number = int(value)
-        match self._number:
+        match self._integer_type:
             case None:
                 if FIRST_INTEGER <= number <= LAST_INTEGER:
                     return b"%di" % number
@@ -296,35 +296,35 @@ class FieldValueEncoder(_ValueEncoder):
             case "unsigned":
                 return b"%du" % number if 0 <= number <= LAST_UNSIGNED else self._overflow(number)
             case _:
-                return self._overridden_text(_digits(number), value)
+                return self._encode_overridden(_digits(number), value)
 
     def _uint64(self, value: Any) -> bytes | None:
-        # By its type and not by its size, so that a field is of one type.
-        if self._unsigned and self._number is None:
+        # The class decides, and not the size, so that all values of a field have one type.
+        if self._unsigned and self._integer_type is None:
             return b"%du" % int(value)
         return self._int(value)
 
     def _float(self, value: Any) -> bytes | None:
         if math.isinf(value) and self._omit:
             return None
-        text = encode_float(float(value))
-        if text is None or self._pin is None or self._pin == "float":
-            return text
+        encoded = encode_float(float(value))
+        if encoded is None or self._type_override is None or self._type_override == "float":
+            return encoded
         return self._overridden_number(value)
 
     def _numpy_float(self, value: Any) -> bytes | None:
-        """float16, float32 and longdouble; float64 is a float."""
+        """Encode a float16, float32 or longdouble; float64 is a subclass of float."""
         number = float(value)
-        if not math.isfinite(number) or (self._pin is not None and self._pin != "float"):
+        if not math.isfinite(number) or (self._type_override is not None and self._type_override != "float"):
             return self._float(number)
         if value.dtype.itemsize > 8:
             if number != value:
-                msg = f"the {type(value).__name__} {value!s} is no 64-bit float, which is all that InfluxDB stores"
+                msg = f"the {type(value).__name__} {value!s} has no exact 64-bit float; convert it to numpy.float64"
                 raise SerializationError(msg)
             return encode_float(number)
-        # The shortest digits for its own size; not by `str`, which numpy's print options change.
+        # Find the shortest digits for the size of the float; `str` would depend on numpy's print options.
         digits = sys.modules["numpy"].format_float_scientific(value, unique=True, trim="0")
-        # Read as a 64-bit float these digits are the shortest again, so the form is the same as that of all floats.
+        # These digits are also the shortest of the 64-bit float, which gets the format of all other floats.
         return encode_float(float(digits))
 
     def _decimal(self, value: Any) -> bytes | None:
@@ -332,54 +332,57 @@ class FieldValueEncoder(_ValueEncoder):
             return None
         if value.is_infinite():
             return self._float(float(value))
-        if self._pin is not None and self._pin != "float":
+        if self._type_override is not None and self._type_override != "float":
             return self._overridden_number(value)
         if math.isinf(float(value)):
-            msg = f"the Decimal {value:.3e} is too large for a 64-bit float"
+            msg = f"the Decimal {value:.3e} is too large for a 64-bit float; scale the value"
             raise SerializationError(msg)
         if value and not float(value):
-            msg = f"the Decimal {value:.3e} is too small for a 64-bit float, and would be stored as 0"
+            msg = f"the Decimal {value:.3e} is too small for a 64-bit float and would be stored as 0; scale the value"
             raise SerializationError(msg)
-        # Written out, unless that were mostly zeros.
-        text = f"{value:f}" if -20 <= value.adjusted() < 40 else str(value).lower().replace("e+", "e")
-        return text.encode()
+        # Without an exponent, unless most digits would be zeros.
+        digits = f"{value:f}" if -20 <= value.adjusted() < 40 else str(value).lower().replace("e+", "e")
+        return digits.encode()
 
     def _overridden_number(self, value: Any) -> bytes | None:
-        """A float or Decimal where another type is pinned: only a whole number can be an integer."""
-        if self._pin in {"integer", "unsigned"}:
-            # A Decimal can have more digits than there is memory for.
+        """Encode a float or Decimal as another type: a whole number as an integer."""
+        if self._type_override in {"integer", "unsigned"}:
+            # Checked first, since `int` of a Decimal with a large exponent can exceed the memory.
             if abs(value) > LAST_UNSIGNED:
                 return self._overflow(value)
             if value == int(value):
                 return self._int(int(value))
         return self._reject(value)
 
-    def _overridden_text(self, text: bytes, value: Any) -> bytes | None:
-        """An integer or boolean where another type is pinned: it has one exact text."""
-        return b'"%b"' % text if self._pin == "string" else self._reject(value)
+    def _encode_overridden(self, encoded: bytes, value: Any) -> bytes | None:
+        """Encode an integer or boolean as another type: as a string, since its digits or name are exact."""
+        return b'"%b"' % encoded if self._type_override == "string" else self._reject(value)
 
     def _overflow(self, number: Any) -> NoReturn:
-        kind = "unsigned integer" if self._number == "unsigned" else "integer"
+        type_name = "unsigned integer" if self._integer_type == "unsigned" else "integer"
         hint = ""
-        if self._number is None and not self._unsigned and 0 <= number <= LAST_UNSIGNED:
-            hint = "; unsigned=True writes it as an unsigned one, for servers that have these"
-        msg = f"{short_repr(number)} does not fit into a 64-bit {kind}{hint}"
+        if self._integer_type is None and not self._unsigned and 0 <= number <= LAST_UNSIGNED:
+            hint = "; pass unsigned=True if the server supports unsigned integers"
+        msg = f"{short_repr(number)} does not fit into a 64-bit {type_name}{hint}"
         raise SerializationError(msg)
 
     def _reject(self, value: Any) -> bytes | None:
-        kind = type(value).__name__
-        if self._pin is not None:
-            msg = f"a {kind} ({short_repr(value)}) cannot be written as {self._pin}, the field's type, without loss"
+        type_name = type(value).__name__
+        if self._type_override is not None:
+            msg = (
+                f"a {type_name} ({short_repr(value)}) cannot be written as {self._type_override}, "
+                "the type of the field, without loss; convert it or change the type"
+            )
             raise SerializationError(msg)
-        msg = f"a {kind} ({short_repr(value)}) is nothing that InfluxDB has a field type for; convert it"
+        msg = f"unsupported field type {type_name} ({short_repr(value)}); convert it to str, int, float or bool"
         raise SerializationError(msg)
 
 
 class TagValueEncoder(_ValueEncoder):
-    """The texts of tag values, escaped."""
+    """Encoder of tag values, which escapes them."""
 
     def _str(self, value: Any) -> bytes | None:
-        # Line protocol cannot hold an empty tag value; to InfluxDB it is the same as no tag.
+        # Line protocol has no empty tag values; InfluxDB treats them as missing.
         return escape_tag_value(value).encode() if value else None
 
     def _int(self, value: Any) -> bytes | None:
@@ -389,7 +392,7 @@ class TagValueEncoder(_ValueEncoder):
         return b"True" if value else b"False"
 
     def _reject(self, value: Any) -> bytes | None:
-        msg = f"a {type(value).__name__} ({short_repr(value)}) is no tag value; a tag is text: convert it to str"
+        msg = f"a tag value must be a str, not {type(value).__name__} ({short_repr(value)}); convert it to str"
         raise SerializationError(msg)
 
 
@@ -403,14 +406,14 @@ def _integer_as_float(number: int) -> bytes | None:
     except OverflowError:
         value = math.inf
     if value != number:
-        msg = f"{short_repr(number)} has no exact equal among 64-bit floats, so it cannot be written as one"
+        msg = f"{short_repr(number)} has no exact 64-bit float; convert it, or write the field as an integer"
         raise SerializationError(msg)
     return encode_float(value)
 
 
 def _digits(number: int) -> bytes:
-    # Python refuses to print integers of more than some thousand digits; nobody has such tags.
+    # Python raises ValueError when it prints integers with several thousand digits.
     if number.bit_length() > 1024:
-        msg = f"{short_repr(number)} is too long to be written"
+        msg = f"{short_repr(number)} is too long; write an integer of at most 1024 bits"
         raise SerializationError(msg)
     return b"%d" % number

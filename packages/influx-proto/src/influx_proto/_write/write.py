@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from .._checks import check_bool, check_choice, check_limit, given_params
 from .._encode.batch import BATCH_BYTES, BATCH_LINES
 from .._encode.extra_tags import joined_tags, not_for_lines
-from .._encode.frames.model import table_columns
+from .._encode.frames.model import check_table_columns
 from .._errors import SerializationError
 from .._http.compression import GZIP_MAGIC
 from .._http.messages import Repeat, Request
@@ -212,7 +212,7 @@ def write_batches(
     params = _params(db, rp, consistency)
     # Copies, so that later changes by the caller do not affect a pending write.
     all_tags = joined_tags(tags, extra_tags)
-    columns, time_column = table_columns(tag_columns, time_column)  # the encoder rejects a str
+    columns, time_column = check_table_columns(tag_columns, time_column)  # the encoder rejects a str
     max_lines, max_bytes = check_limit("batch_lines", batch_lines), check_limit("batch_bytes", batch_bytes)
 
     def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False) -> Encoder:

@@ -85,7 +85,7 @@ class _Source:
             "SUSPICIOUS": SUSPICIOUS,
             "TAGS": plan.tag_values,
             "datetime": datetime,
-            "decimal": FieldValueEncoder(FieldOptions()).text,
+            "decimal": FieldValueEncoder(FieldOptions()).encode,
             "digits": number_encoder(),
             "general": plan.line,
             "not_eligible": (SerializationError, AttributeError),

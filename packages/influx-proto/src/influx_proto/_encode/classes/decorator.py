@@ -162,7 +162,7 @@ def object_encoder(
     if schema is None:
         return None
     encoder = TagValueEncoder()
-    constant = ((str.__str__(key), encoder.text(value)) for key, value in tags.items())
+    constant = ((str.__str__(key), encoder.encode(value)) for key, value in tags.items())
     options = Options(
         name,
         tuple((key, value) for key, value in constant if value is not None),

@@ -95,7 +95,7 @@ class Plan:
             self.fields.append(
                 Fragment(self, field, _float_field(encode) if field.kind is Kind.FLOAT else encode, before)
             )
-        true = FieldValueEncoder(field_options, field_types.get("_")).text(value=True) if schema.placeholder else None
+        true = FieldValueEncoder(field_options, field_types.get("_")).encode(value=True) if schema.placeholder else None
         self.placeholder = b"" if true is None else b",_=" + true
         self.time = None if schema.time is None else Fragment(self, schema.time, self._encode_time, b" ")
 
@@ -236,7 +236,7 @@ def _is_subclass(cls: type, classes: Iterable[type | str]) -> bool:
 
 def _is_missing(value: object) -> bool:
     try:
-        return _ANYTHING.text(value) is None
+        return _ANYTHING.encode(value) is None
     except SerializationError:
         return False
 
@@ -254,13 +254,13 @@ class _MeasurementCache(BoundedCache[str, bytes]):
 def _by_name(encoder: FieldValueEncoder | TagValueEncoder, attribute: Attribute) -> Callable[[Any], bytes | None]:
     """Return the function that encodes an attribute; a `TAGENUM` or `ENUM` is encoded by the name of the member."""
     if attribute.kind not in {Kind.TAGENUM, Kind.ENUM}:
-        return encoder.text
-    return lambda value: encoder.name(value) if isinstance(value, Enum) else encoder.text(value)
+        return encoder.encode
+    return lambda value: encoder.encode_name(value) if isinstance(value, Enum) else encoder.encode(value)
 
 
 def _float_field(encode: Callable[[Any], bytes | None]) -> Callable[[Any], bytes | None]:
     """Return the function that encodes a float field; integers with an exact float are encoded as floats."""
-    exact = FieldValueEncoder(FieldOptions(), "float").text
+    exact = FieldValueEncoder(FieldOptions(), "float").encode
 
     def of(value: Any) -> bytes | None:
         if hasattr(value, "__index__"):

@@ -199,7 +199,7 @@ def read_schema(
         for attribute in fields:
             escape_field_key(attribute.name)
         encoder = TagValueEncoder()
-        constant = {_plain_key(key): encoder.text(value) for key, value in extra_tags.items()}
+        constant = {_plain_key(key): encoder.encode(value) for key, value in extra_tags.items()}
     except SerializationError as error:
         msg = f"{class_name}: {error}"
         raise SchemaError(msg) from None

@@ -1,7 +1,7 @@
-"""Check of the column-wise encoders of tables against the encoder of single rows.
+"""Check of the column-wise encoders of tables against the row encoder.
 
-They rely on what no library documents: how orjson and msgspec spell numbers and separate them, and how the buffers of
-Arrow are laid out. A release that changes this would silently alter lines. So an encoder first encodes known rows.
+The column-wise encoders rely on undocumented details: how orjson and msgspec format and separate numbers, and how Arrow
+lays out its buffers. A release that changes them would silently alter lines. So an encoder first encodes known rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from ..._line_protocol.options import FieldOptions
 from ..points import PointEncoder
 from .model import Reader, Slice
-from .vectorized import ColumnLines
+from .vectorized import SliceEncoder
 
 __all__ = ["encodes_like_rows"]
 
@@ -27,48 +27,49 @@ _STRINGS: Final = ("", "a", 'quote"', "back\\slash", "a, b=c", "\N{LATIN SMALL L
 _TAGS: Final = ("a", "comma,", "equals=", "space ", "\N{LATIN SMALL LETTER E WITH ACUTE}", "x" * 40)
 _TIMES: Final = (0, -1, 1_600_000_000_000_000_000, -9223372036854775806, 9223372036854775806)
 
-#: Rows of which each has all cells, and how many there are with those that miss some.
+#: Number of rows in which all cells are present, and number of all rows; the others have missing cells.
 _COMPLETE: Final = len(_FLOATS)
 _ALL: Final = 3 * _COMPLETE
 
 
 @cache
-def encodes_like_rows(kind: type[ColumnLines], *, strings: bool) -> bool:
-    """Say whether a column-wise encoder encodes known rows exactly as the encoder of single rows does.
+def encodes_like_rows(encoder_class: type[SliceEncoder], *, strings: bool) -> bool:
+    """Return whether a column-wise encoder encodes known rows exactly as the row encoder does.
 
     Args:
-        kind: the encoder's class.
-        strings: whether it also encodes strings and floats of 32 bits.
+        encoder_class: the class of the column-wise encoder.
+        strings: whether the encoder supports string fields and 32-bit floats.
     """
-    tags = {"plain": _cells(_TAGS[:1] * _ALL), "tag": _cells(_with_gaps(_TAGS, 2))}
+    tags = {"plain": _cell_reader(_TAGS[:1] * _ALL), "tag": _cell_reader(_with_gaps(_TAGS, 2))}
     fields = {
-        "float": _array(_FLOATS, np.float64, 3),
-        "integer": _array(_INTEGERS, np.int64, 4),
-        "small": _array((0, 1, 127), np.uint8, 5),
-        "boolean": _array((True, False), np.bool_, 6),
+        "float": _array_reader(_FLOATS, np.float64, 3),
+        "integer": _array_reader(_INTEGERS, np.int64, 4),
+        "small": _array_reader((0, 1, 127), np.uint8, 5),
+        "boolean": _array_reader((True, False), np.bool_, 6),
     }
     if strings:
-        fields["string"] = _cells(_with_gaps(_STRINGS, 7))
-        fields["narrow"] = _array((0.1, 1e16, 1.5e-7, 3.4028235e38, 1e-45), np.float32, 8)
+        fields["string"] = _cell_reader(_with_gaps(_STRINGS, 7))
+        fields["narrow"] = _array_reader((0.1, 1e16, 1.5e-7, 3.4028235e38, 1e-45), np.float32, 8)
     points = PointEncoder("m", {}, "ns", FieldOptions())
     try:
         readers = [*tags.values(), *fields.values()]
-        places = {name: at for at, name in enumerate([*tags, *fields])}
-        encoder = kind(points, "m", {name: places[name] for name in tags}, {name: places[name] for name in fields})
-        times = _times()
+        positions = {name: at for at, name in enumerate([*tags, *fields])}
+        tag_positions, field_positions = ({name: positions[name] for name in names} for names in (tags, fields))
+        encoder = encoder_class(points, "m", tag_positions, field_positions)
+        times = _time_reader()
         for stop in (_COMPLETE, _ALL):
-            lines = _lines(points, tags, fields, times.cells(0, stop))
-            if encoder.lines(Slice(0, stop, times, readers)) != (b"\n".join(lines), len(lines)):
+            lines = _encode_rows(points, tags, fields, times.cells(0, stop))
+            if encoder.encode(Slice(0, stop, times, readers)) != (b"\n".join(lines), len(lines)):
                 return False
-    except Exception:  # noqa: BLE001 - an encoder that raises is not used either
+    except Exception:  # noqa: BLE001 - an encoder that raises any error is not used
         return False
     return True
 
 
-def _lines(
+def _encode_rows(
     points: PointEncoder, tags: dict[str, Reader], fields: dict[str, Reader], times: Sequence[Any]
 ) -> list[bytes]:
-    """Encode rows one by one, without those that have no field."""
+    """Return the lines of the rows that have a field, each encoded individually."""
     tag_cells, field_cells = (
         [reader.cells(0, len(times)) for reader in readers.values()] for readers in (tags, fields)
     )
@@ -84,18 +85,18 @@ def _lines(
 
 
 def _with_gaps(values: Sequence[Any], every: int) -> list[Any]:
-    """Repeat values; after the complete rows some are missing, and all in the last row."""
+    """Return the values, repeated for all rows; after the complete rows, every nth and the last are missing."""
     return [
         None if row == _ALL - 1 or (row >= _COMPLETE and row % every == 0) else values[row % len(values)]
         for row in range(_ALL)
     ]
 
 
-def _cells(cells: Sequence[Any]) -> Reader:
+def _cell_reader(cells: Sequence[Any]) -> Reader:
     return Reader(lambda start, stop: cells[start:stop], lambda _start, _stop: None)
 
 
-def _array(values: Sequence[Any], dtype: Any, every: int) -> Reader:
+def _array_reader(values: Sequence[Any], dtype: Any, every: int) -> Reader:
     cells = _with_gaps(values, every)
     mask = np.array([cell is None for cell in cells])
     filled = np.array([values[0] if cell is None else cell for cell in cells], dtype)
@@ -103,18 +104,18 @@ def _array(values: Sequence[Any], dtype: Any, every: int) -> Reader:
         filled[mask] = np.nan
 
     def array(start: int, stop: int) -> Any:
-        part = filled[start:stop]
+        selected = filled[start:stop]
         missing = mask[start:stop]
-        return np.ma.array(part, mask=missing) if part.dtype.kind != "f" and missing.any() else part
+        return np.ma.array(selected, mask=missing) if selected.dtype.kind != "f" and missing.any() else selected
 
-    typed = [None if missing else value for missing, value in zip(mask, filled, strict=True)]
-    return Reader(lambda start, stop: typed[start:stop], array)
+    scalars = [None if missing else value for missing, value in zip(mask, filled, strict=True)]
+    return Reader(lambda start, stop: scalars[start:stop], array)
 
 
-def _times() -> Reader:
+def _time_reader() -> Reader:
     times = np.array([_TIMES[row % len(_TIMES)] for row in range(_ALL)], np.int64)
-    return Reader(lambda start, stop: times[start:stop].tolist(), partial(_part_of, times))
+    return Reader(lambda start, stop: times[start:stop].tolist(), partial(_slice_times, times))
 
 
-def _part_of(times: Any, start: int, stop: int) -> tuple[Any, int]:
+def _slice_times(times: Any, start: int, stop: int) -> tuple[Any, int]:
     return times[start:stop], 1

@@ -1,4 +1,4 @@
-"""Which classes are tables, and what reads them."""
+"""Detection of table classes and their reader functions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from .read_arrow import read_arrow
 from .read_pandas import is_frame, is_series, read_pandas, read_series
 
 
-def table_reader(kind: type) -> Callable[[Any, str, str | None], Table] | None:
-    """Return the function that reads the tables of a class, or None if it is not a class of tables.
+def table_reader(cls: type) -> Callable[[Any, str, str | None], Table] | None:
+    """Return the function that reads tables of a class, or None if it is not a table class.
 
-    The function takes a table, the precision of times that are integers, and the name of the column with the times or
+    The arguments of the function are a table, the precision of integer timestamps, and the name of the time column or
     None.
     """
-    if is_frame(kind):
+    if is_frame(cls):
         return read_pandas
-    if is_series(kind):
+    if is_series(cls):
         return read_series
-    # A Series of polars has a stream as well, and no times.
-    is_column = issubclass(kind, getattr(sys.modules.get("polars"), "Series", ()))
-    return read_arrow if hasattr(kind, "__arrow_c_stream__") and not is_column else None
+    # A polars Series has an Arrow stream as well, but no timestamps.
+    is_column = issubclass(cls, getattr(sys.modules.get("polars"), "Series", ()))
+    return read_arrow if hasattr(cls, "__arrow_c_stream__") and not is_column else None
 
 
-def is_table(kind: type) -> bool:
-    """Whether iterating would give names of columns, or columns, and not rows."""
-    library = kind.__module__.partition(".")[0]
+def is_table(cls: type) -> bool:
+    """Return whether a class is a table, whose iteration yields columns or their names instead of rows."""
+    library = cls.__module__.partition(".")[0]
     return library in {"pandas", "polars", "pyarrow"} or any(
-        hasattr(kind, name) for name in ("__arrow_c_stream__", "__dataframe__")
+        hasattr(cls, name) for name in ("__arrow_c_stream__", "__dataframe__")
     )

@@ -1,15 +1,15 @@
-"""Tables to lines: what frames and Arrow data have in common.
+"""Encoder of tables, such as pandas frames and Arrow data.
 
-A table is named columns and, row by row, times. Its rows are written as mappings are, many at a time where they are in
-order and otherwise one by one, so names, values, tags and times are under the same rules and give the same bytes.
-Tables are read in slices of rows: memory stays flat however long they are, and however long the texts in them.
+A table consists of named columns and one timestamp per row. Its rows are encoded to the same bytes as mappings with the
+same values, and raise the same errors. Tables are read in slices of rows, so memory use does not
+depend on the number of rows or the length of their strings.
 
-There are several ways to the same bytes, and here is where one is taken. A slice is written column by column: by
-pyarrow and orjson where these are installed (`vectorized_arrow`), otherwise by numpy (`vectorized_numpy`). If neither
-can, it is written as many points are (`points_columnar`), and last row by row, which is where all errors come from.
+This module selects the fastest encoder for each slice. The first choice encodes column by column, with pyarrow and
+orjson if they are installed (`vectorized_arrow`), otherwise with numpy (`vectorized_numpy`). Other slices are encoded
+like lists of points (`points_columnar`). The last choice encodes row by row, and raises all errors.
 
-Cells of an object column are of any type. They are written as text, `str(cell)`, which is the one place where that is
-done; or each by its own type (`infer`), and then all of them must come to one type of field.
+Cells of an object column can have any type. By default they are encoded as strings, with `str(cell)`. With `infer` each
+is encoded according to its class, and all of them must have the same field type.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ from ..grouping import NotColumnar
 from ..points import PointEncoder
 from ..points_columnar import KeySetEncoder
 from .model import Codes, Column, Reader, Slice, Table
-from .size import bounded
+from .size import limit_size
 
 if TYPE_CHECKING:
-    from .vectorized import ColumnLines
+    from .vectorized import SliceEncoder
 
-#: Rows that are values of Python at a time.
+#: Rows that are converted to Python objects at a time.
 _ROWS: Final = 1000
 
-#: Rows that are read at a time, and cells: what is done once for all of them does not count then, and the texts stay in
-#: the processor's caches.
+#: Limits of rows and cells in a slice: large enough to amortize the cost of a slice, and small enough for the caches of
+#: the processor.
 _SLICE: Final = 10_000
 _SLICE_CELLS: Final = 100_000
 
-#: Fewer rows are written faster as values.
+#: Slices with fewer rows are encoded faster from Python objects.
 _FEW: Final = 100
 
 
 class TableEncoder:
-    """Turns tables to lines.
+    """Encoder of tables.
 
     Args:
         name: the measurement.
         tags: tags for all rows.
         field_options: how field values are encoded.
         tag_columns: the names of the columns that are tags; all others are fields.
-        object_columns: `str` to write the cells of object columns as their text, `infer` to write each by its type.
-        batch: how many lines will be a batch.
+        object_columns: `str` to encode the cells of object columns with `str`, `infer` to encode each by its class.
+        batch: the number of lines in a batch.
 
     Raises:
         ValueError: `object_columns` is neither `str` nor `infer`.
@@ -81,43 +81,43 @@ class TableEncoder:
         self._batch = batch
 
     def encode(self, read: Callable[[], Table], first: int = 0) -> Iterator[tuple[bytes, int, int]]:
-        """Give the lines of a table: for each slice of rows their bytes, how many they are, and how many the rows.
+        """Yield the lines, the number of lines and the number of rows for each slice of a table.
 
-        There are fewer lines than rows where rows have no field left.
+        There are fewer lines than rows if a row has no field with a value.
 
         Args:
-            read: opens the table.
+            read: the function that opens the table.
             first: the number of the first row, for errors.
 
         Raises:
-            SerializationError: the table cannot be written; says which measurement, column and row, and why. Of the
-                slice nothing was given.
+            SerializationError: the table cannot be encoded. The message names the measurement, the column, the row and
+                the cause. No line of the slice has been yielded.
         """
         table, rows = self._open(read)
         encoder = PointEncoder(self._name, self._tags, "ns", rows.field_options)
         slices = table.slices(self._slice(len(table.columns)))
-        for part in chain.from_iterable(map(bounded, slices)):
+        for part in chain.from_iterable(map(limit_size, slices)):
             count = part.stop - part.start
             found = rows.by_columns(encoder, part) if count >= _FEW else None
             if found is not None:
                 yield *found, count
             else:
-                yield from self._by_values(encoder, rows, rows.texts(part), first)
+                yield from self._encode_cells(encoder, rows, rows.convert_objects(part), first)
             first += count
 
     def _slice(self, columns: int) -> int:
-        """Give how many rows are read at a time: if possible so many that slices fill a batch, and need no cutting."""
+        """Return the number of rows in a slice, so that a batch consists of complete slices if possible."""
         most = max(min(_SLICE, _SLICE_CELLS // max(columns, 1)), _ROWS)
         return max(self._batch // -(-self._batch // most), _ROWS)
 
-    def _by_values(
+    def _encode_cells(
         self, encoder: PointEncoder, rows: _Rows, part: Slice, first: int
     ) -> Iterator[tuple[bytes, int, int]]:
         for start in range(part.start, part.stop, _ROWS):
             stop = min(start + _ROWS, part.stop)
             times = part.times.cells(start, stop)
             cells = [column.values(start, stop) for column in part.columns]
-            data = rows.at_once(encoder, times, cells)
+            data = rows.encode_columnar(encoder, times, cells)
             if data is not None:
                 first += len(times)
                 yield data, len(times), len(times)
@@ -128,7 +128,7 @@ class TableEncoder:
                     rows.check(point)
                     line = encoder.line(point)
                 except SerializationError as error:
-                    msg = f"row {number}{_at(time)}: {error}"
+                    msg = f"row {number}{_describe_time(time)}: {error}"
                     raise SerializationError(msg) from None
                 if line is not None:
                     lines.append(line)
@@ -146,13 +146,13 @@ class TableEncoder:
             msg = f"measurement {short_repr(name)}: {error}"
             raise SerializationError(msg) from None
         if name is None and table.columns:
-            msg = "measurement: a table has none of its own, so it must be given"
+            msg = "measurement: required to write a table; pass measurement="
             raise SerializationError(msg)
         return table, rows
 
 
 class _Rows:
-    """Makes points of the rows of a table.
+    """Rows of a table, and their conversion to points.
 
     Attributes:
         field_options: how field values are encoded.
@@ -171,76 +171,82 @@ class _Rows:
         names = [column.name for column in columns]
         for name in tag_columns if columns else ():
             if name not in names:
-                some = ", ".join(map(short_repr, names[:10])) + (", ..." if len(names) > 10 else "")
-                msg = f"tag_columns: there is no column {short_repr(name)}; there are {some}"
+                listed = ", ".join(map(short_repr, names[:10])) + (", ..." if len(names) > 10 else "")
+                msg = f"tag_columns: missing column {short_repr(name)}; the columns are {listed}"
                 raise SerializationError(msg)
         tags = [at for at, name in enumerate(names) if name in tag_columns]
         fields = [at for at, name in enumerate(names) if name not in tag_columns]
-        pins: dict[str, FieldType] = dict(field_options.field_types)
+        types: dict[str, FieldType] = dict(field_options.field_types)
         objects = [at for at, column in enumerate(columns) if column.objects]
-        # A pin says what the cells of a field are, and so each of them is looked at.
-        self._texts = {at for at in objects if not infer and (at in tags or pins.get(names[at], "string") == "string")}
+        # Cells of a field with a type override other than string are checked individually, not converted with `str`.
+        self._as_strings = {
+            at for at in objects if not infer and (at in tags or types.get(names[at], "string") == "string")
+        }
         self._inferred = [
-            _OneType(names[at], field_options) for at in objects if infer and at in fields and names[at] not in pins
+            _TypeCheck(names[at], field_options) for at in objects if infer and at in fields and names[at] not in types
         ]
         if field_options.unsigned and not field_options.integers_as_floats:
-            pins = {**{column.name: "unsigned" for column in columns if column.unsigned}, **pins}
-        self.field_options = replace(field_options, field_types=pins)
+            types = {**{column.name: "unsigned" for column in columns if column.unsigned}, **types}
+        self.field_options = replace(field_options, field_types=types)
         self._tags = tags
         self._fields = fields
         self._tag_names = [names[at] for at in tags]
         self._field_names = [names[at] for at in fields]
         self._shape: KeySetEncoder | None = None
-        #: What writes slices column by column; False before it has been looked for.
-        self._column_lines: ColumnLines | Literal[False] | None = False
+        #: The column-wise encoder; None if the table is not eligible, False before the first slice.
+        self._slice_encoder: SliceEncoder | Literal[False] | None = False
 
     def by_columns(self, encoder: PointEncoder, part: Slice) -> tuple[bytes, int] | None:
-        """Give the lines of a slice, written column by column, and how many there are; None if that cannot be."""
-        if self._column_lines is False:
-            self._column_lines = self._find_column_lines(encoder)
-        return None if self._column_lines is None else self._column_lines.lines(self.texts(part))
+        """Return the lines of a slice and their number, encoded column by column, or None if it is not eligible."""
+        if self._slice_encoder is False:
+            self._slice_encoder = self._make_slice_encoder(encoder)
+        return None if self._slice_encoder is None else self._slice_encoder.encode(self.convert_objects(part))
 
-    def _find_column_lines(self, encoder: PointEncoder) -> ColumnLines | None:
+    def _make_slice_encoder(self, encoder: PointEncoder) -> SliceEncoder | None:
         if self._measurement is None or self._inferred or not self._fields:
             return None
         try:
-            kind = _column_lines()
+            encoder_class = _find_encoder_class()
         except ImportError:
             return None
-        if kind is None:
+        if encoder_class is None:
             return None
         tags = dict(zip(self._tag_names, self._tags, strict=True))
         fields = dict(zip(self._field_names, self._fields, strict=True))
         try:
-            return kind(encoder, self._measurement, tags, fields)
+            return encoder_class(encoder, self._measurement, tags, fields)
         except (NotColumnar, SerializationError):
             return None
 
-    def texts(self, part: Slice) -> Slice:
-        """Give a slice with the cells of object columns as texts, if that is what they are written as."""
-        if not self._texts:
+    def convert_objects(self, part: Slice) -> Slice:
+        """Return a slice in which the cells of object columns are strings, if they are encoded as strings."""
+        if not self._as_strings:
             return part
-        columns = [_as_texts(column) if at in self._texts else column for at, column in enumerate(part.columns)]
+        columns = [
+            _convert_to_strings(column) if at in self._as_strings else column for at, column in enumerate(part.columns)
+        ]
         return part._replace(columns=columns)
 
-    def at_once(self, encoder: PointEncoder, times: Sequence[Any], cells: Sequence[Sequence[Any]]) -> bytes | None:
-        """Give the lines of a slice; None if it has to be written row by row."""
+    def encode_columnar(
+        self, encoder: PointEncoder, times: Sequence[Any], cells: Sequence[Sequence[Any]]
+    ) -> bytes | None:
+        """Return the lines of rows, or None if they must be encoded one at a time."""
         if self._measurement is None or self._inferred or type(None) in set(map(type, times)):
             return None
         tags = list(zip(*[cells[at] for at in self._tags], strict=True)) if self._tags else None
         try:
             if self._shape is None:
                 self._shape = KeySetEncoder(encoder, self._measurement, self._tag_names, self._field_names, "ns")
-            found = self._shape.build_columns(tags, [cells[at] for at in self._fields], times)
+            columns = self._shape.build_columns(tags, [cells[at] for at in self._fields], times)
         except (NotColumnar, SerializationError):
             return None
-        return None if found is None else join_lines(found)
+        return None if columns is None else join_lines(columns)
 
     def points(self, times: Sequence[Any], cells: Sequence[Sequence[Any]]) -> Iterator[Mapping[str, Any]]:
-        """Give the rows of a slice as points."""
-        all_tags = _across([cells[at] for at in self._tags])
-        all_fields = _across([cells[at] for at in self._fields])
-        for time, tags, fields in zip(times, all_tags, all_fields):  # noqa: B905 - two may be endless
+        """Yield the rows of a slice as points."""
+        all_tags = _transpose([cells[at] for at in self._tags])
+        all_fields = _transpose([cells[at] for at in self._fields])
+        for time, tags, fields in zip(times, all_tags, all_fields):  # noqa: B905 - tags or fields may be infinite
             yield {
                 "time": time,
                 "tags": dict(zip(self._tag_names, tags, strict=True)),
@@ -248,113 +254,117 @@ class _Rows:
             }
 
     def check(self, point: Mapping[str, Any]) -> None:
-        """Check that a row has a time, and its inferred fields the types that they had in the rows before."""
+        """Check that a row has a timestamp, and that its inferred fields have the same types as in earlier rows.
+
+        Raises:
+            SerializationError: the row has no timestamp, or a field has another type.
+        """
         if point["time"] is None:
-            # The server's would be the same for all such rows, of which each would replace the one before.
-            msg = f"measurement {short_repr(self._measurement)}: the row has no time"
+            # The server would assign the same timestamp to all such rows, and each would overwrite the previous one.
+            msg = f"measurement {short_repr(self._measurement)}: the row has no timestamp; remove the row or add one"
             raise SerializationError(msg)
         for column in self._inferred:
-            problem = column.problem(point["fields"])
+            problem = column.find_problem(point["fields"])
             if problem is not None:
                 msg = f"measurement {short_repr(self._measurement)}, {problem}"
                 raise SerializationError(msg)
 
 
-def _column_lines() -> type[ColumnLines] | None:
-    """Find the class of the fastest encoder that can be imported and encodes as rows are."""
+def _find_encoder_class() -> type[SliceEncoder] | None:
+    """Return the fastest column-wise encoder that is installed and passes its check."""
     from .check import encodes_like_rows  # noqa: PLC0415 - imports numpy
 
     with suppress(ImportError):
-        from .vectorized_arrow import ArrowLines  # noqa: PLC0415 - for those who have the libraries for it
+        from .vectorized_arrow import ArrowSliceEncoder  # noqa: PLC0415 - requires pyarrow and orjson
 
-        if encodes_like_rows(ArrowLines, strings=True):
-            return ArrowLines
-    from .vectorized_numpy import NumpyLines  # noqa: PLC0415 - as above
+        if encodes_like_rows(ArrowSliceEncoder, strings=True):
+            return ArrowSliceEncoder
+    from .vectorized_numpy import NumpySliceEncoder  # noqa: PLC0415 - imports numpy
 
-    return NumpyLines if encodes_like_rows(NumpyLines, strings=False) else None
+    return NumpySliceEncoder if encodes_like_rows(NumpySliceEncoder, strings=False) else None
 
 
-class _OneType:
-    """Checks that the cells of a column come to fields of one type."""
+class _TypeCheck:
+    """Check that all cells of a column have the same field type."""
 
     def __init__(self, name: str, field_options: FieldOptions) -> None:
         self._name = name
-        self._texts = FieldValueEncoder(field_options)
+        self._encoder = FieldValueEncoder(field_options)
         self._type: FieldType | None = None
 
-    def problem(self, fields: Mapping[str, Any]) -> str | None:
-        """Say what is wrong with this column's cell after those before, if something is."""
+    def find_problem(self, fields: Mapping[str, Any]) -> str | None:
+        """Return the error message for the next cell, or None if its type equals that of the earlier cells."""
         cell = fields[self._name]
         try:
-            text = self._texts.text(cell)
+            encoded = self._encoder.encode(cell)
         except SerializationError:
-            return None  # the row as a whole will say it
-        if text is None:
+            return None  # encoding the row raises the error
+        if encoded is None:
             return None
-        found = _field_type(text)
+        field_type = _find_field_type(encoded)
         if self._type is None:
-            self._type = found
-        if found == self._type:
+            self._type = field_type
+        if field_type == self._type:
             return None
         return (
-            f"field {short_repr(self._name)}: {short_repr(cell)} has type {found}, but the rows before it have type "
-            f"{self._type}; convert the column, or name its type in field_types"
+            f"field {short_repr(self._name)}: {short_repr(cell)} has type {field_type}, but earlier rows have type "
+            f"{self._type}; convert the column, or set its type with field_types"
         )
 
 
-def _field_type(text: bytes) -> FieldType:
-    """Tell the type of a field from its text."""
-    if text in {b"true", b"false"}:
+def _find_field_type(encoded: bytes) -> FieldType:
+    """Return the type of an encoded field value."""
+    if encoded in {b"true", b"false"}:
         return "boolean"
-    return _ENDS.get(text[-1:], "float")
+    return _SUFFIXES.get(encoded[-1:], "float")
 
 
 _TEXT: Final = {str, type(None)}
 
-_ENDS: Final[Mapping[bytes, FieldType]] = {b'"': "string", b"i": "integer", b"u": "unsigned"}
+_SUFFIXES: Final[Mapping[bytes, FieldType]] = {b'"': "string", b"i": "integer", b"u": "unsigned"}
 
 
-def _as_texts(column: Reader) -> Reader:
-    """Give an object column with its cells as texts."""
+def _convert_to_strings(column: Reader) -> Reader:
+    """Return the reader of an object column with its cells converted to strings."""
 
     def texts(start: int, stop: int) -> Sequence[Any]:
         cells = column.cells(start, stop)
-        return cells if _TEXT.issuperset(map(type, cells)) else [_as_text(cell) for cell in cells]
+        return cells if _TEXT.issuperset(map(type, cells)) else [_to_str(cell) for cell in cells]
 
     def array(start: int, stop: int) -> Codes | None:
-        found: Codes | None = column.array(start, stop)
-        if found is None:
+        coded: Codes | None = column.array(start, stop)
+        if coded is None:
             return None
-        cells = found.cells
-        return Codes(found.codes, lambda codes: [_as_text(cell) for cell in cells(codes)])
+        cells = coded.cells
+        return Codes(coded.codes, lambda codes: [_to_str(cell) for cell in cells(codes)])
 
     return Reader(texts, array, column.size, has_texts=True)
 
 
-def _as_text(cell: Any) -> str | None:
+def _to_str(cell: Any) -> str | None:
     if type(cell) is str:
         return cell
-    if isinstance(cell, str):  # a member of an `Enum` that is also a str is written by value
+    if isinstance(cell, str):  # also a member of a str `Enum`, which is encoded by its value
         return str.__str__(cell)
     try:
-        if _any_value.text(cell) is None:
-            return None  # and not "None", "nan" or "NaT"
+        if _DEFAULT_ENCODER.encode(cell) is None:
+            return None  # missing, and not "None", "nan" or "NaT"
     except SerializationError:
-        pass  # no number, or not one that is stored; as a text it is
+        pass  # not supported as a field value, but can be converted to a string
     return str(cell)
 
 
-#: Knows what is missing.
-_any_value: Final = FieldValueEncoder(FieldOptions())
+#: Detects missing values.
+_DEFAULT_ENCODER: Final = FieldValueEncoder(FieldOptions())
 
 
-def _across(columns: Sequence[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
-    """Give the rows of columns; where there is no column, rows without cells."""
+def _transpose(columns: Sequence[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
+    """Return the rows of columns, or an infinite iterable of empty rows if `columns` is empty."""
     return zip(*columns, strict=True) if columns else repeat(())
 
 
-def _at(time: Any) -> str:
-    """Give the time of a row for an error, which says more than its number where a frame was filtered before."""
+def _describe_time(time: Any) -> str:
+    """Return the timestamp of a row for an error; it identifies the row even if the frame was filtered."""
     if type(time) is int:
         return f" ({to_rfc3339(time)})" if FIRST <= time <= LAST else ""
     return "" if time is None else f" ({time!s})"

@@ -1,4 +1,4 @@
-"""How tables are read: a slice of rows at a time, and of these each column as one or the other needs it."""
+"""Tables as columns that are read in slices of rows, and checks of their column names."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ..._repr import short_repr
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """A column in which cells of a few kinds come again and again."""
+    """A dictionary-encoded column."""
 
-    #: For each row the code of its cell, as an array of numpy; -1 where it is missing.
+    #: The code of each cell as a numpy array; -1 for missing cells.
     codes: Any
-    #: Gives the cells of some codes, None for -1.
+    #: Returns the cells for an array of codes, with None for -1.
     cells: Callable[[Any], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How a column is read, from one row to before another."""
+    """Functions that read the cells of a column from a start row up to, but excluding, a stop row."""
 
-    #: Gives the cells as points have them, None where they are missing.
+    #: Returns the cells as values of points, with None for missing cells.
     cells: Callable[[int, int], Sequence[Any]]
-    #: Gives an array of numpy, in which missing cells are NaN or masked, codes, or an array of Arrow; None where there
-    #: are only cells; raises ImportError without pyarrow where that is needed. For times: an array of numpy with
-    #: integers, and their unit in nanoseconds.
+    #: Returns a numpy array with missing cells as NaN or masked, `Codes`, or an Arrow array; None if only `cells` is
+    #: supported. Raises ImportError if it requires pyarrow, which is not installed. For timestamps, it returns a numpy
+    #: array of integers and their unit in nanoseconds.
     array: Callable[[int, int], Any]
     #: Returns how many bytes of text the rows have, or an estimate; None if the cells are numbers or short texts.
     size: Callable[[int, int], int] | None = None
@@ -37,12 +37,12 @@ class Reader:
     has_texts: bool = False
 
     def values(self, start: int, stop: int) -> Sequence[Any]:
-        """Return the cells; each that raises an exception when it is read is an `Unreadable`."""
+        """Return the cells, with an `Unreadable` for each cell that raises an exception when it is read."""
         try:
             return self.cells(start, stop)
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - the class is the library's, or that of a cell's `__str__`
+        except Exception as error:  # noqa: BLE001 - raised by the library, or by `__str__` of a cell
             if stop - start == 1:
                 return [Unreadable(error)]
         middle = (start + stop) // 2
@@ -54,76 +54,76 @@ class Slice(NamedTuple):
 
     start: int
     stop: int
-    #: A time is an integer of nanoseconds or anything else that tells one, None where there is none.
+    #: The timestamps: nanoseconds as integers, any other type that points accept, or None if missing.
     times: Reader
-    #: The columns of the table, in their order.
+    #: The columns in the order of the table, without the time column.
     columns: Sequence[Reader]
 
 
-#: Reads a table in slices of so many rows at the most.
+#: Yields slices of at most the specified number of rows.
 Slices: TypeAlias = Callable[[int], Iterator[Slice]]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What there is to know of a column besides its cells."""
+    """Name and properties of a column."""
 
     name: str
-    #: Whether its cells may be of any type, each of its own.
+    #: Whether the cells can have different types.
     objects: bool = False
-    #: Whether its type is an unsigned integer of 64 bits, also where the values would fit into a signed one.
+    #: Whether the type is a 64-bit unsigned integer, even if the values fit into signed integers.
     unsigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns, and how their cells are read."""
+    """Columns, and a function that yields their cells in slices of rows."""
 
     columns: Sequence[Column]
     slices: Slices
 
 
-def column_names(names: Iterable[object]) -> list[str]:
-    """Check the names of a table's columns.
+def check_column_names(names: Iterable[object]) -> list[str]:
+    """Return the column names of a table after a check.
 
     Raises:
-        SerializationError: one of them is no text, or two are the same.
+        SerializationError: a name is not a str, or two names are equal.
     """
-    found: dict[str, None] = {}
+    checked: dict[str, None] = {}
     for name in names:
         if not isinstance(name, str):
-            msg = f"the name of a column must be a str, not {type(name).__name__} ({short_repr(name)}); rename it"
+            msg = f"a column name must be a str, not {type(name).__name__} ({short_repr(name)}); rename the column"
             raise SerializationError(msg)
-        if name in found:
-            msg = f"two columns are called {short_repr(name)}; of two fields or tags of that name one would be lost"
+        if name in checked:
+            msg = f"two columns have the name {short_repr(name)}; rename one, since field and tag keys must be distinct"
             raise SerializationError(msg)
-        found[name] = None
-    return list(found)
+        checked[name] = None
+    return list(checked)
 
 
-def time_place(names: Sequence[str], time_column: str) -> int:
-    """Return the place of the column with the times.
+def find_time_column(names: Sequence[str], time_column: str) -> int:
+    """Return the position of the time column.
 
     Raises:
-        SerializationError: there is no such column.
+        SerializationError: the table does not have the column.
     """
     if time_column in names:
         return names.index(time_column)
-    some = ", ".join(map(short_repr, names[:10])) + (", ..." if len(names) > 10 else "")
+    listed = ", ".join(map(short_repr, names[:10])) + (", ..." if len(names) > 10 else "")
     msg = (
-        f"there is no column {short_repr(time_column)} among {some or 'no columns at all'}; "
-        "pass time_column= to name the column with the times"
+        f"missing time column {short_repr(time_column)}; the columns are {listed or '(none)'}; "
+        "pass time_column= to name the column with the timestamps"
     )
     raise SerializationError(msg)
 
 
-def wrong_times(name: str, kind: object, advice: str = "") -> SerializationError:
-    """Return the error for a column whose type has no times."""
-    msg = f"column {short_repr(name)}: it must have timestamps, dates or integers, not {kind}; convert it{advice}"
+def time_type_error(name: str, dtype: object, advice: str = "") -> SerializationError:
+    """Return the error for a time column of an unsupported type."""
+    msg = f"column {short_repr(name)}: must have timestamps, dates or integers, not {dtype}; convert it{advice}"
     return SerializationError(msg)
 
 
-def table_columns(tag_columns: object, time_column: object) -> tuple[tuple[str, ...], str | None]:
+def check_table_columns(tag_columns: object, time_column: object) -> tuple[tuple[str, ...], str | None]:
     """Return the arguments `tag_columns` and `time_column` after a check.
 
     Args:
@@ -131,10 +131,10 @@ def table_columns(tag_columns: object, time_column: object) -> tuple[tuple[str, 
         time_column: a str or None.
 
     Raises:
-        ValueError: an argument has another type, `tag_columns` is a single str, or a column is in both.
+        ValueError: an argument has the wrong type, `tag_columns` is a single str, or a column is in both arguments.
     """
     if type(tag_columns) is tuple and not tag_columns and time_column is None:
-        return (), None  # the default, in every small write
+        return (), None  # fast path for the defaults
     try:
         items = None if isinstance(tag_columns, (str, bytes)) else iter(tag_columns)  # type: ignore[call-overload]
     except TypeError:
@@ -146,7 +146,7 @@ def table_columns(tag_columns: object, time_column: object) -> tuple[tuple[str, 
     for name in items:
         if not isinstance(name, str):
             msg = f"tag_columns: a column name must be a str, not {type(name).__name__} ({short_repr(name)})"
-            raise ValueError(msg)  # noqa: TRY004 - every wrong option is a ValueError
+            raise ValueError(msg)  # noqa: TRY004 - all invalid options raise ValueError
         names.append(str.__str__(name))
     if time_column is not None:
         if not isinstance(time_column, str):

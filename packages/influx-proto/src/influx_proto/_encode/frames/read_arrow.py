@@ -1,11 +1,11 @@
-"""Objects with Arrow's C stream as tables: polars, pyarrow, duckdb and all that speak it.
+"""Reader of tables with an Arrow C stream, such as those of polars, pyarrow and duckdb.
 
-The column `time`, or the one that `time_column` names, has the times: timestamps of any unit, naive (UTC is meant) or
-with a zone, dates, or integers in the precision of the write. All other columns are numbers, booleans, texts, or
-dictionaries of these.
+The timestamps are in the column `time`, or in the column that `time_column` names. They are naive timestamps in UTC or
+timestamps with a time zone, in any unit, or dates, or integers in the precision of the write. All other columns contain
+numbers, booleans, strings, or dictionaries of these.
 
-polars frames are read by polars, anything else by pyarrow, which reads batch after batch as the producer gives them;
-where pyarrow is not installed by polars, which takes all of them into memory first.
+polars reads its own frames. pyarrow reads all other tables, one record batch at a time. If pyarrow is not installed,
+polars reads the other tables, which loads all record batches into memory.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ..._errors import SerializationError
 from ..._repr import short_repr
 from ..._time import unit
-from .model import Codes, Column, Reader, Slice, Table, column_names, time_place, wrong_times
+from .model import Codes, Column, Reader, Slice, Table, check_column_names, find_time_column, time_type_error
 from .size import SHORT_TEXT, Size
 
 if TYPE_CHECKING:
     import polars as pl
 
-#: Gives the cells, or the times, of a slice of a column.
+#: Returns the cells of a slice of a column.
 Convert: TypeAlias = Callable[[Any], Sequence[Any]]
 
 _TIME: Final = "time"
 
-#: Nanoseconds.
+#: One day in nanoseconds.
 _DAY: Final = 24 * 3600 * 10**9
 
 
@@ -36,13 +36,13 @@ def read_arrow(value: Any, precision: str, time_column: str | None) -> Table:
     """Open an object with `__arrow_c_stream__` as a table.
 
     Args:
-        value: the object. A stream that can be read only once is used up.
-        precision: the unit of times that are integers.
-        time_column: the column with the times; `time` if it is None.
+        value: the object. A single-use stream is consumed.
+        precision: the unit of integer timestamps.
+        time_column: the column with the timestamps; None for `time`.
 
     Raises:
-        SerializationError: there is no such column or it does not have times, a column is of a type that InfluxDB has
-            no field for, the names are not distinct, or neither pyarrow nor polars is installed.
+        SerializationError: the time column is missing or has no timestamps, a column has an unsupported type, the
+            column names are not distinct, or neither pyarrow nor polars is installed.
     """
     time_column = _TIME if time_column is None else time_column
     polars = sys.modules.get("polars")
@@ -59,76 +59,76 @@ def read_arrow(value: Any, precision: str, time_column: str | None) -> Table:
     except UnicodeDecodeError as error:
         msg = f"the column name {short_repr(error.object)} is not valid UTF-8; rename the column"
         raise SerializationError(msg) from None
-    except Exception as error:  # the class is pyarrow's or the producer's
-        msg = f"a {type(value).__name__} is no table: {error}"
+    except Exception as error:  # raised by pyarrow or the producer
+        msg = f"cannot read a {type(value).__name__} as a table ({error}); convert it to a pyarrow.Table"
         raise SerializationError(msg) from error
-    names = column_names(all_names)
-    at = time_place(names, time_column)
+    names = check_column_names(all_names)
+    at = find_time_column(names, time_column)
     to_integers, ns = arrow_times(time_column, fields[at].type, precision)
-    found = {place: arrow_column(names[place], field.type) for place, field in enumerate(fields) if place != at}
-    sizes = {place: arrow_size(fields[place].type) for place in found}
+    columns = {place: arrow_column(names[place], field.type) for place, field in enumerate(fields) if place != at}
+    sizes = {place: arrow_size(fields[place].type) for place in columns}
 
     def slices(rows: int) -> Iterator[Slice]:
         for batch in reader:
             when = times_reader(to_integers(batch.column(at)), ns)
             readers = [
-                _reader(batch.column(place), convert, _sliced_size(batch.column(place), sizes[place]))
-                for place, (_, convert) in found.items()
+                _reader(batch.column(place), convert, _slice_size(batch.column(place), sizes[place]))
+                for place, (_, convert) in columns.items()
             ]
             for start in range(0, batch.num_rows, rows):
                 yield Slice(start, min(start + rows, batch.num_rows), when, readers)
 
-    return Table([column for column, _ in found.values()], slices)
+    return Table([column for column, _ in columns.values()], slices)
 
 
 def _pyarrow() -> Any:
-    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - for those who have such data; has no types
+    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an optional dependency without type hints
 
     return pa
 
 
-def arrow_times(name: str, kind: Any, precision: str) -> tuple[Callable[[Any], Any], int]:
-    """Find how to read times of an Arrow type as integers, which unlike Python's dates have no last year.
+def arrow_times(name: str, dtype: Any, precision: str) -> tuple[Callable[[Any], Any], int]:
+    """Return how to convert timestamps of an Arrow type to integers, which have a larger range than `datetime`.
 
     Args:
         name: the column.
-        kind: the type, a `pyarrow.DataType`.
-        precision: the unit of times that are integers.
+        dtype: the type, a `pyarrow.DataType`.
+        precision: the unit of integer timestamps.
 
     Returns:
         A function from an Array of the type to an Array of integers, and their unit in nanoseconds.
 
     Raises:
-        SerializationError: values of the type are not times.
+        SerializationError: the type is not a type of timestamps.
     """
     pa = _pyarrow()
     types = pa.types
-    if types.is_timestamp(kind):
-        return lambda array: array.view(pa.int64()), unit(kind.unit)
-    if types.is_date32(kind):
+    if types.is_timestamp(dtype):
+        return lambda array: array.view(pa.int64()), unit(dtype.unit)
+    if types.is_date32(dtype):
         return lambda array: array.view(pa.int32()), _DAY
-    if types.is_date64(kind):
+    if types.is_date64(dtype):
         return lambda array: array.view(pa.int64()), unit("ms")
-    if types.is_integer(kind):
+    if types.is_integer(dtype):
         return lambda array: array, unit(precision)
-    raise wrong_times(name, kind)
+    raise time_type_error(name, dtype)
 
 
-def arrow_column(name: str, kind: Any) -> tuple[Column, Convert]:
-    """Find how to read a column of an Arrow type.
+def arrow_column(name: str, dtype: Any) -> tuple[Column, Convert]:
+    """Return how to read a column of an Arrow type.
 
     Args:
         name: the column.
-        kind: the type, a `pyarrow.DataType`.
+        dtype: the type, a `pyarrow.DataType`.
 
     Returns:
-        What there is to know of the column, and a function from an Array or ChunkedArray of it to its cells.
+        The properties of the column, and a function from an Array or ChunkedArray to its cells.
 
     Raises:
-        SerializationError: InfluxDB has no field for the type.
+        SerializationError: the type is not supported as a field or tag.
     """
     types = _pyarrow().types
-    plain = kind.value_type if types.is_dictionary(kind) else kind
+    plain = dtype.value_type if types.is_dictionary(dtype) else dtype
     if types.is_float16(plain) or types.is_float32(plain):
         return Column(name), _narrow_floats(name, "float16" if types.is_float16(plain) else "float32")
     if (
@@ -140,26 +140,26 @@ def arrow_column(name: str, kind: Any) -> tuple[Column, Convert]:
         or is_text(plain)
     ):
         return Column(name, unsigned=types.is_uint64(plain)), _to_list
-    raise _wrong_column(name, plain, temporal=types.is_temporal(plain))
+    raise _column_type_error(name, plain, temporal=types.is_temporal(plain))
 
 
-def is_text(kind: Any) -> bool:
-    """Say whether an Arrow type is one of strings."""
+def is_text(dtype: Any) -> bool:
+    """Return whether an Arrow type is a string type."""
     types = _pyarrow().types
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+    return bool(types.is_string(dtype) or types.is_large_string(dtype) or types.is_string_view(dtype))
 
 
-def arrow_size(kind: Any) -> Callable[[Any], int] | None:
-    """Return how to measure the texts of arrays, also chunked ones, of an Arrow type; None if it has no texts."""
+def arrow_size(dtype: Any) -> Callable[[Any], int] | None:
+    """Return a function that measures the strings of an array of an Arrow type; None if the type has no strings."""
     pa = _pyarrow()
-    if pa.types.is_dictionary(kind):
-        return _dictionary_size if is_text(kind.value_type) else None
-    if pa.types.is_string_view(kind):  # its own `nbytes` counts the texts of other rows also
+    if pa.types.is_dictionary(dtype):
+        return _dictionary_size if is_text(dtype.value_type) else None
+    if pa.types.is_string_view(dtype):  # its `nbytes` includes strings of other rows
         return lambda array: int(array.cast(pa.large_string()).nbytes)
-    return (lambda array: int(array.nbytes)) if is_text(kind) else None
+    return (lambda array: int(array.nbytes)) if is_text(dtype) else None
 
 
-def _sliced_size(column: Any, size: Callable[[Any], int] | None) -> Size | None:
+def _slice_size(column: Any, size: Callable[[Any], int] | None) -> Size | None:
     return None if size is None else lambda start, stop: size(column.slice(start, stop - start))
 
 
@@ -179,66 +179,66 @@ def _dictionary_size(array: Any) -> int:
 
 def _to_polars(value: Any) -> pl.DataFrame:
     try:
-        import polars as pl  # noqa: PLC0415 - as above
+        import polars as pl  # noqa: PLC0415 - an optional dependency
     except ImportError:
-        msg = f"a table of type {type(value).__name__} needs pyarrow or polars; install pyarrow"
+        msg = f"a table of type {type(value).__name__} requires pyarrow or polars; install pyarrow"
         raise SerializationError(msg) from None
     try:
         return pl.DataFrame(value)
-    except (Exception, pl.exceptions.PanicException) as error:  # the class is polars' or the producer's
-        msg = f"a {type(value).__name__} is no table that polars {pl.__version__} can read: {error}"
+    except (Exception, pl.exceptions.PanicException) as error:  # raised by polars or the producer
+        msg = f"polars {pl.__version__} cannot read a {type(value).__name__} as a table ({error}); install pyarrow"
         raise SerializationError(msg) from error
 
 
 def _read_polars(frame: pl.DataFrame, precision: str, time_column: str) -> Table:
     schema = frame.schema
-    names = column_names(schema)
-    ns = _polars_unit(time_column, schema[names[time_place(names, time_column)]], precision)
-    found = {name: _polars_column(name, kind) for name, kind in schema.items() if name != time_column}
+    names = check_column_names(schema)
+    ns = _polars_unit(time_column, schema[names[find_time_column(names, time_column)]], precision)
+    columns = {name: _polars_column(name, dtype) for name, dtype in schema.items() if name != time_column}
     count = frame.height
 
     def slices(rows: int) -> Iterator[Slice]:
         when = times_reader(frame[time_column].to_physical(), ns)
         readers = [
-            _reader(column := frame[name], convert, _polars_size(column)) for name, (_, convert) in found.items()
+            _reader(column := frame[name], convert, _polars_size(column)) for name, (_, convert) in columns.items()
         ]
         return (Slice(start, min(start + rows, count), when, readers) for start in range(0, count, rows))
 
-    return Table([column for column, _ in found.values()], slices)
+    return Table([column for column, _ in columns.values()], slices)
 
 
-def _polars_unit(name: str, kind: pl.DataType, precision: str) -> int:
-    """Return the nanoseconds of one unit of a column's physical integers."""
-    import polars as pl  # noqa: PLC0415 - as above
+def _polars_unit(name: str, dtype: pl.DataType, precision: str) -> int:
+    """Return the unit of a column's physical integers in nanoseconds."""
+    import polars as pl  # noqa: PLC0415 - an optional dependency
 
-    if isinstance(kind, pl.Datetime):
-        return unit(kind.time_unit)
-    if kind.is_integer():
+    if isinstance(dtype, pl.Datetime):
+        return unit(dtype.time_unit)
+    if dtype.is_integer():
         return unit(precision)
-    if kind == pl.Date:
+    if dtype == pl.Date:
         return _DAY
-    raise wrong_times(name, kind)
+    raise time_type_error(name, dtype)
 
 
-def _polars_column(name: str, kind: pl.DataType) -> tuple[Column, Convert]:
-    import polars as pl  # noqa: PLC0415 - as above
+def _polars_column(name: str, dtype: pl.DataType) -> tuple[Column, Convert]:
+    import polars as pl  # noqa: PLC0415 - an optional dependency
 
-    if isinstance(kind, pl.String | pl.Categorical | pl.Enum):
-        return Column(name), _polars_texts
-    if kind.is_float() and kind != pl.Float64:
-        return Column(name), _narrow_floats(name, "float32" if kind == pl.Float32 else "float16")
-    if kind.is_numeric() or isinstance(kind, pl.Boolean | pl.Decimal | pl.Null):
-        return Column(name, unsigned=kind == pl.UInt64), _to_list
-    raise _wrong_column(name, kind, temporal=kind.is_temporal())
+    if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+        return Column(name), _polars_strings
+    if dtype.is_float() and dtype != pl.Float64:
+        return Column(name), _narrow_floats(name, "float32" if dtype == pl.Float32 else "float16")
+    if dtype.is_numeric() or isinstance(dtype, pl.Boolean | pl.Decimal | pl.Null):
+        return Column(name, unsigned=dtype == pl.UInt64), _to_list
+    raise _column_type_error(name, dtype, temporal=dtype.is_temporal())
 
 
-def _polars_texts(array: Any) -> list[Any]:
-    """Return the cells of a text column of polars, or of its dictionary as an Array of Arrow.
+def _polars_strings(array: Any) -> list[Any]:
+    """Return the cells of a polars string column, or of its dictionary as an Arrow Array.
 
     Raises:
-        UnicodeDecodeError: a text is not valid UTF-8. polars does not validate what it imports, and panics on it later.
+        UnicodeDecodeError: a string is not valid UTF-8. polars does not validate imported strings, and panics later.
     """
-    import polars as pl  # noqa: PLC0415 - as above
+    import polars as pl  # noqa: PLC0415 - an optional dependency
 
     if not isinstance(array, pl.Series):
         return _to_list(array)
@@ -246,7 +246,7 @@ def _polars_texts(array: Any) -> list[Any]:
 
 
 def _polars_size(column: pl.Series) -> Size | None:
-    """Return how to measure a column; None if its texts are short or it has none."""
+    """Return a function that measures the strings of a column; None if they are short or it has none."""
     import polars as pl  # noqa: PLC0415 - as above
 
     if not isinstance(column.dtype, (pl.String, pl.Categorical, pl.Enum)):
@@ -263,7 +263,7 @@ def _longest(lengths: pl.Series) -> int:
 
 
 def _reader(column: Any, convert: Convert, size: Size | None) -> Reader:
-    """Read a column of polars or of Arrow."""
+    """Return the reader of a polars Series or an Arrow array."""
     return Reader(
         lambda start, stop: convert(column.slice(start, stop - start)),
         lambda start, stop: with_codes(_to_arrow(column.slice(start, stop - start)), convert),
@@ -272,24 +272,24 @@ def _reader(column: Any, convert: Convert, size: Size | None) -> Reader:
 
 
 def times_reader(column: Any, ns: int) -> Reader:
-    """Read a column of integers as times; `ns` is their unit in nanoseconds."""
+    """Return the reader of a time column of integers; `ns` is their unit in nanoseconds."""
     return Reader(
-        lambda start, stop: scaled_times(_to_list(column.slice(start, stop - start)), ns),
-        lambda start, stop: time_counts(_to_arrow(column.slice(start, stop - start)), ns),
+        lambda start, stop: scale_times(_to_list(column.slice(start, stop - start)), ns),
+        lambda start, stop: _time_counts(_to_arrow(column.slice(start, stop - start)), ns),
     )
 
 
 def _to_arrow(column: Any) -> Any:
-    # Without its name: to hand over one with a NUL makes polars panic.
+    # The name is removed, since polars panics when it exports a name with a NUL.
     return column.alias("").to_arrow() if hasattr(column, "to_arrow") else column
 
 
 def with_codes(array: Any, convert: Convert) -> Any:
-    """Give an array as it is, unless it is one of dictionary codes.
+    """Return a dictionary array as `Codes`, and other Arrow arrays unchanged.
 
     Args:
-        array: an array of Arrow.
-        convert: gives the cells of such an array.
+        array: an Arrow Array.
+        convert: the function that returns the cells of an array.
     """
     pa = _pyarrow()
     if not pa.types.is_dictionary(array.type):
@@ -299,13 +299,13 @@ def with_codes(array: Any, convert: Convert) -> Any:
     return Codes(codes, lambda codes: list(convert(dictionary.take(pa.array(codes, mask=codes < 0)))))
 
 
-def time_counts(array: Any, ns: int) -> tuple[Any, int] | None:
-    """Return an Array of integers as one of numpy, and their unit; None if one is missing or exceeds int64."""
+def _time_counts(array: Any, ns: int) -> tuple[Any, int] | None:
+    """Return integers as a numpy array, and their unit; None if one is missing or exceeds int64."""
     if array.null_count:
         return None
     try:
         return array.cast(_pyarrow().int64()).to_numpy(), ns
-    except Exception:  # noqa: BLE001 - a time is too large; the rows are encoded one by one, which says where
+    except Exception:  # noqa: BLE001 - a timestamp is too large; encoding row by row finds it
         return None
 
 
@@ -314,22 +314,23 @@ def _to_list(array: Any) -> list[Any]:
     return cells
 
 
-def scaled_times(times: Sequence[int | None], ns: int) -> list[int | None]:
+def scale_times(times: Sequence[int | None], ns: int) -> list[int | None]:
+    """Return timestamps of a unit in nanoseconds."""
     return [None if time is None else time * ns for time in times]
 
 
 def _narrow_floats(name: str, size: str) -> Convert:
-    """Give floats of 16 or 32 bits as numpy's, since their digits are those of their own size."""
+    """Return the function that converts cells to numpy's narrow floats, which keep their shortest digits."""
     try:
-        import numpy as np  # noqa: PLC0415 - polars does without
+        import numpy as np  # noqa: PLC0415 - optional with polars
     except ImportError:
-        msg = f"column {short_repr(name)}: {size} needs numpy, which is not installed; install it or convert to float64"
+        msg = f"column {short_repr(name)}: {size} requires numpy; install numpy, or convert the column to float64"
         raise SerializationError(msg) from None
     narrow = getattr(np, size)
     return lambda array: [None if cell is None else narrow(cell) for cell in _to_list(array)]
 
 
-def _wrong_column(name: str, kind: object, *, temporal: bool) -> SerializationError:
-    advice = "integers of some unit, or text" if temporal else "numbers, booleans or text"
-    msg = f"column {short_repr(name)}: a field or tag cannot be of type {kind}; convert it to {advice}"
+def _column_type_error(name: str, dtype: object, *, temporal: bool) -> SerializationError:
+    advice = "integers or strings" if temporal else "numbers, booleans or strings"
+    msg = f"column {short_repr(name)}: unsupported type {dtype}; convert it to {advice}"
     return SerializationError(msg)

@@ -1,11 +1,11 @@
-"""pandas frames as tables. A column is read by its dtype, and by nothing that pandas would guess.
+"""Reader of pandas frames. The dtype of a column decides how it is read; pandas does not infer types from values.
 
-The index has the times; it is a `DatetimeIndex` of any unit, naive (UTC is meant) or with a zone, or an index of
-`datetime` objects, as there are where their offsets differ. A frame can have them in a column instead, which may also
-be of dates, or of integers in the precision of the write. Times stay integers on their way.
+The timestamps are in the index. It is a naive `DatetimeIndex` in UTC or one with a time zone, in any unit, or an index
+of `datetime` objects, which pandas creates if their offsets differ. The timestamps can also be in a column, which can
+also contain dates, or integers in the precision of the write. Timestamps are read as integers.
 
-Columns are numbers and booleans (numpy's dtypes, the nullable and the Arrow-backed ones), texts, categories of these,
-and objects. The frame is only looked at, a slice of rows at a time.
+The other columns contain numbers and booleans (with numpy, nullable or Arrow-backed dtypes), strings, categories of
+these, or objects. The frame is never modified, and is read one slice of rows at a time.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from typing import TYPE_CHECKING, Any
 from ..._errors import SerializationError
 from ..._repr import short_repr
 from ..._time import LAST, unit
-from .model import Codes, Column, Reader, Slice, Table, column_names, time_place, wrong_times
-from .read_arrow import arrow_column, arrow_size, arrow_times, scaled_times, times_reader, with_codes
+from .model import Codes, Column, Reader, Slice, Table, check_column_names, find_time_column, time_type_error
+from .read_arrow import arrow_column, arrow_size, arrow_times, scale_times, times_reader, with_codes
 from .size import Size, categories_size, objects_size
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def is_frame(kind: type) -> bool:
-    """Whether a class is pandas' frame; nobody has one who has not loaded pandas."""
-    return issubclass(kind, getattr(sys.modules.get("pandas"), "DataFrame", ()))
+def is_frame(cls: type) -> bool:
+    """Return whether a class is a pandas DataFrame; always false if pandas is not imported."""
+    return issubclass(cls, getattr(sys.modules.get("pandas"), "DataFrame", ()))
 
 
-def is_series(kind: type) -> bool:
-    """Whether a class is pandas' Series."""
-    return issubclass(kind, getattr(sys.modules.get("pandas"), "Series", ()))
+def is_series(cls: type) -> bool:
+    """Return whether a class is a pandas Series."""
+    return issubclass(cls, getattr(sys.modules.get("pandas"), "Series", ()))
 
 
 def read_series(series: pd.Series[Any], precision: str, time_column: str | None) -> Table:
-    """Open a Series as a table of one column, which has its name.
+    """Open a Series as a table with one column of the same name.
 
     Raises:
-        SerializationError: it has no name, or `time_column` is passed; others are those of `read_pandas`.
+        SerializationError: the Series has no name, or `time_column` is not None. Also the errors of `read_pandas`.
     """
     if time_column is not None:
         msg = f"time_column: the timestamps of a Series are in its index; omit time_column={short_repr(time_column)}"
@@ -55,22 +55,22 @@ def read_pandas(frame: pd.DataFrame, precision: str, time_column: str | None) ->
     """Open a frame as a table.
 
     Args:
-        frame: the frame. It is read while the slices are taken.
-        precision: the unit of times that are integers.
-        time_column: the column with the times; None if they are in the index.
+        frame: the frame. It is read while the slices are consumed.
+        precision: the unit of integer timestamps.
+        time_column: the column with the timestamps; None if they are in the index.
 
     Raises:
-        SerializationError: the index or the column does not have times, a column is of a type that InfluxDB has no
-            field for, or the names of the columns are not distinct texts.
+        SerializationError: the index or the time column has no timestamps, a column has an unsupported dtype, or the
+            column names are not distinct strings.
     """
-    names = column_names(frame.columns)
+    names = check_column_names(frame.columns)
     count = len(frame)
-    at = None if time_column is None else time_place(names, time_column)
-    # Before the columns, of which one that cannot be written may be the times that are missing there. A frame without
-    # cells often has no proper index either.
+    at = None if time_column is None else find_time_column(names, time_column)
+    # The index is checked before the columns, since a column that cannot be encoded may contain the timestamps. The
+    # index of a frame without cells is not checked.
     times = None
     if len(names) > (at is not None) and count:
-        times = _times(frame.index) if at is None else _times_of_column(names[at], frame.iloc[:, at], precision)
+        times = _read_index(frame.index) if at is None else _read_time_column(names[at], frame.iloc[:, at], precision)
     found = [_column(name, frame.iloc[:, place]) for place, name in enumerate(names) if place != at]
     columns = [column for column, _ in found]
     if times is None:
@@ -83,55 +83,55 @@ def read_pandas(frame: pd.DataFrame, precision: str, time_column: str | None) ->
     return Table(columns, slices)
 
 
-def _times(index: pd.Index[Any]) -> Reader:
-    import pandas as pd  # noqa: PLC0415 - whoever has a frame has loaded it
+def _read_index(index: pd.Index[Any]) -> Reader:
+    import pandas as pd  # noqa: PLC0415 - already imported for the frame
 
     if isinstance(index, pd.DatetimeIndex):
-        return _instants(index)
+        return _read_datetimes(index)
     if index.dtype == object and not isinstance(index, pd.MultiIndex):
         objects = index.to_numpy()
         if all(isinstance(time, datetime) for time in objects):
-            return _objects_as_times(objects)
-    raise _wrong_index(index)
+            return _read_time_objects(objects)
+    raise _index_error(index)
 
 
-def _times_of_column(name: str, values: pd.Series[Any], precision: str) -> Reader:
-    import pandas as pd  # noqa: PLC0415 - as above
+def _read_time_column(name: str, values: pd.Series[Any], precision: str) -> Reader:
+    import pandas as pd  # noqa: PLC0415 - already imported for the frame
 
     dtype: Any = values.dtype
     if isinstance(dtype, pd.ArrowDtype):
         to_integers, ns = arrow_times(name, dtype.pyarrow_dtype, precision)
-        return times_reader(to_integers(_as_arrow(values.array)), ns)
+        return times_reader(to_integers(_to_arrow(values.array)), ns)
     if isinstance(dtype, pd.CategoricalDtype):
-        raise wrong_times(name, dtype)
+        raise time_type_error(name, dtype)
     if dtype.kind == "M":
-        return _instants(pd.DatetimeIndex(values))
+        return _read_datetimes(pd.DatetimeIndex(values))
     if dtype.kind in {"i", "u"}:
-        return _integers_as_times(_column(name, values)[1], unit(precision))
+        return _read_integer_times(_column(name, values)[1], unit(precision))
     if pd.api.types.is_object_dtype(dtype):
         objects = values.to_numpy()
         if all(time is None or isinstance(time, date) for time in objects):
-            return _objects_as_times(objects)
-    raise wrong_times(name, dtype, f"; frame[{name!r}] = pandas.to_datetime(frame[{name!r}], utc=True) may do it")
+            return _read_time_objects(objects)
+    raise time_type_error(name, dtype, f", for example with pandas.to_datetime(frame[{name!r}], utc=True)")
 
 
-def _instants(index: pd.DatetimeIndex) -> Reader:
-    import numpy as np  # noqa: PLC0415 - as above
+def _read_datetimes(index: pd.DatetimeIndex) -> Reader:
+    import numpy as np  # noqa: PLC0415 - already imported for the frame
 
-    instants: Any = (index if index.tz is None else index.tz_convert(None)).to_numpy()  # in UTC
-    ns = unit(np.datetime_data(instants.dtype)[0])
-    counts = instants.view("int64")
+    datetimes: Any = (index if index.tz is None else index.tz_convert(None)).to_numpy()  # in UTC
+    ns = unit(np.datetime_data(datetimes.dtype)[0])
+    counts = datetimes.view("int64")
 
     def integers(start: int, stop: int) -> Sequence[Any]:
-        absent = np.isnat(instants[start:stop]).tolist()
+        missing = np.isnat(datetimes[start:stop]).tolist()
         times = counts[start:stop].tolist()
-        return [None if missing else time * ns for time, missing in zip(times, absent, strict=True)]
+        return [None if is_missing else time * ns for time, is_missing in zip(times, missing, strict=True)]
 
     return Reader(integers, lambda start, stop: (counts[start:stop], ns))
 
 
-def _integers_as_times(reader: Reader, ns: int) -> Reader:
-    import numpy as np  # noqa: PLC0415 - as above
+def _read_integer_times(reader: Reader, ns: int) -> Reader:
+    import numpy as np  # noqa: PLC0415 - already imported for the frame
 
     def array(start: int, stop: int) -> tuple[Any, int] | None:
         counts = reader.array(start, stop)
@@ -139,12 +139,12 @@ def _integers_as_times(reader: Reader, ns: int) -> Reader:
             return None
         return counts.astype("int64", copy=False), ns
 
-    return Reader(lambda start, stop: scaled_times(reader.cells(start, stop), ns), array)
+    return Reader(lambda start, stop: scale_times(reader.cells(start, stop), ns), array)
 
 
-def _objects_as_times(objects: Any) -> Reader:
-    """Read an array of `date` and `datetime` objects, None and NaT."""
-    import pandas as pd  # noqa: PLC0415 - as above
+def _read_time_objects(objects: Any) -> Reader:
+    """Return the reader of an array of `date` and `datetime` objects, None and NaT."""
+    import pandas as pd  # noqa: PLC0415 - already imported for the frame
 
     def datetimes(start: int, stop: int) -> Sequence[Any]:
         return [None if time is pd.NaT else time for time in objects[start:stop]]
@@ -152,32 +152,32 @@ def _objects_as_times(objects: Any) -> Reader:
     return Reader(datetimes, _no_array)
 
 
-def _wrong_index(index: pd.Index[Any]) -> SerializationError:
-    import pandas as pd  # noqa: PLC0415 - as above
+def _index_error(index: pd.Index[Any]) -> SerializationError:
+    import pandas as pd  # noqa: PLC0415 - already imported for the frame
 
-    kind = type(index).__name__
+    type_name = type(index).__name__
     if isinstance(index, pd.MultiIndex):
         advice = (
-            "the times must be alone in it; frame.reset_index(level=[...]) makes columns of the other levels, which "
-            "tag_columns can name"
+            "the index must contain only the timestamps; convert the other levels to columns with "
+            "frame.reset_index(level=[...]), and name those that are tags in tag_columns"
         )
     elif isinstance(index, pd.PeriodIndex):
-        advice = "a period is no time; frame.to_timestamp() takes the beginning of each"
+        advice = "convert periods to their start times with frame.to_timestamp()"
     elif isinstance(index, pd.RangeIndex):
         advice = (
-            "its numbers are not times; pass time_column= to name the column that has them, or frame.set_index(...)"
+            "row numbers are not timestamps; pass time_column= to name the time column, or call frame.set_index(...)"
         )
     elif pd.api.types.is_numeric_dtype(index.dtype):
-        advice = "a number is no time without its unit; frame.index = pandas.to_datetime(frame.index, unit=...)"
+        advice = "numbers require a unit; convert them with frame.index = pandas.to_datetime(frame.index, unit=...)"
     else:
-        advice = "frame.index = pandas.to_datetime(frame.index, utc=True) makes times of it where it tells any"
-    msg = f"the index of the frame must be a DatetimeIndex, not a {kind} of {index.dtype}: {advice}"
+        advice = "convert it with frame.index = pandas.to_datetime(frame.index, utc=True)"
+    msg = f"the index of the frame must be a DatetimeIndex, not a {type_name} of {index.dtype}; {advice}"
     return SerializationError(msg)
 
 
-def _as_arrow(array: Any) -> Any:
-    found = array.__arrow_array__()
-    return found.combine_chunks() if hasattr(found, "combine_chunks") else found
+def _to_arrow(array: Any) -> Any:
+    converted = array.__arrow_array__()
+    return converted.combine_chunks() if hasattr(converted, "combine_chunks") else converted
 
 
 def _no_array(_start: int, _stop: int) -> None:
@@ -185,15 +185,15 @@ def _no_array(_start: int, _stop: int) -> None:
 
 
 def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, Reader]:
-    """Find how to read a column: its cells come as values of Python, or of numpy where Python has no such type."""
-    import numpy as np  # noqa: PLC0415 - as above
-    import pandas as pd  # noqa: PLC0415 - as above
+    """Return how to read a column, with cells as Python objects, or as numpy scalars of types that Python lacks."""
+    import numpy as np  # noqa: PLC0415 - already imported for the frame
+    import pandas as pd  # noqa: PLC0415 - already imported for the frame
 
     dtype: Any = values.dtype
     array: Any = values.array
 
     def arrow(start: int, stop: int) -> Any:
-        return _as_arrow(array[start:stop])
+        return _to_arrow(array[start:stop])
 
     if isinstance(dtype, np.dtype):
         return _numpy_column(name, values.to_numpy())
@@ -209,19 +209,19 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
         )
 
     def numbers(start: int, stop: int) -> Any:
-        part = array[start:stop]
+        selected = array[start:stop]
         if dtype.kind == "f":
-            return part.to_numpy(dtype.type, na_value=np.nan)  # NaN and NA are both missing
-        missing = part.isna()
-        values = part.to_numpy(dtype.type, na_value=0)
+            return selected.to_numpy(dtype.type, na_value=np.nan)  # NaN and NA are both missing
+        missing = selected.isna()
+        values = selected.to_numpy(dtype.type, na_value=0)
         return np.ma.array(values, mask=missing, copy=False) if missing.any() else values
 
     def objects(start: int, stop: int) -> Sequence[Any]:
-        part = array[start:stop]
-        # pyarrow says which text is not valid UTF-8.
-        by_arrow = getattr(dtype, "storage", None) == "pyarrow"
+        selected = array[start:stop]
+        # Unlike pandas, pyarrow raises an error that names the string of invalid UTF-8.
+        has_arrow = getattr(dtype, "storage", None) == "pyarrow"
         cells: list[Any] = (
-            part.__arrow_array__().to_pylist() if by_arrow else part.to_numpy(object, na_value=None).tolist()
+            selected.__arrow_array__().to_pylist() if has_arrow else selected.to_numpy(object, na_value=None).tolist()
         )
         return cells
 
@@ -231,9 +231,9 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
     unsigned = pd.UInt8Dtype | pd.UInt16Dtype | pd.UInt32Dtype | pd.UInt64Dtype
     if isinstance(dtype, pd.StringDtype | pd.BooleanDtype | signed | unsigned):
         column = Column(name, unsigned=isinstance(dtype, pd.UInt64Dtype))
-        texts = isinstance(dtype, pd.StringDtype)
-        return column, Reader(objects, arrow if texts else numbers, _string_size(array) if texts else None)
-    raise _wrong_column(name, dtype)
+        has_strings = isinstance(dtype, pd.StringDtype)
+        return column, Reader(objects, arrow if has_strings else numbers, _string_size(array) if has_strings else None)
+    raise _dtype_error(name, dtype)
 
 
 def _string_size(array: Any) -> Size:
@@ -246,7 +246,7 @@ def _string_size(array: Any) -> Size:
 
 def _categories(name: str, dtype: Any, array: Any) -> tuple[Column, Reader]:
     column, reader = _column(name, dtype.categories)
-    categories = [*reader.values(0, len(dtype.categories)), None]  # the code of a missing one is -1
+    categories = [*reader.values(0, len(dtype.categories)), None]  # missing cells have the code -1
 
     def cells(codes: Any) -> list[Any]:
         return [categories[code] for code in codes.tolist()]
@@ -276,21 +276,21 @@ def _numpy_column(name: str, array: Any) -> tuple[Column, Reader]:
                 lambda start, stop: objects_size(array[start:stop].tolist()),
             )
         case _:
-            raise _wrong_column(name, array.dtype)
+            raise _dtype_error(name, array.dtype)
 
 
 def _floats(array: Any) -> Sequence[Any]:
-    # The digits of a float32 are those of its own size, so it must not become a float of Python.
+    # float32 stays a numpy scalar, since a Python float has more digits.
     return array.tolist() if array.dtype.itemsize == 8 else list(array)
 
 
-def _wrong_column(name: str, dtype: Any) -> SerializationError:
-    kind = getattr(dtype, "kind", "")
-    if kind == "M":
-        advice = "integers (.astype('datetime64[ns]').astype('int64')) or text (.astype('str'))"
-    elif kind == "m":
-        advice = "numbers of some unit (.dt.total_seconds())"
+def _dtype_error(name: str, dtype: Any) -> SerializationError:
+    dtype_kind = getattr(dtype, "kind", "")
+    if dtype_kind == "M":
+        advice = "integers (.astype('datetime64[ns]').astype('int64')) or strings (.astype('str'))"
+    elif dtype_kind == "m":
+        advice = "numbers (.dt.total_seconds())"
     else:
-        advice = "numbers, booleans or text (.astype(...))"
-    msg = f"column {short_repr(name)}: a field or tag cannot be of dtype {dtype}; convert it to {advice}"
+        advice = "numbers, booleans or strings (.astype(...))"
+    msg = f"column {short_repr(name)}: unsupported dtype {dtype}; convert it to {advice}"
     return SerializationError(msg)

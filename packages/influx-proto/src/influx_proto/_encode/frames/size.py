@@ -1,6 +1,6 @@
-"""Sizes of texts in tables: slices with long texts have fewer rows, so that memory stays bounded.
+"""Slices with a limited size of strings, so that memory stays bounded for tables with long strings.
 
-Only texts are measured. Numbers and short texts are bounded by the number of cells in a slice.
+Only strings are measured. The number of cells in a slice limits numbers and short strings.
 """
 
 from __future__ import annotations
@@ -10,41 +10,41 @@ from typing import Any, Final, TypeAlias
 
 from .model import Slice
 
-#: Bytes of text in a slice, unless a single row has more. The encoder needs about five times as many.
+#: Maximum size of the strings in a slice of several rows, in bytes. The encoder needs about five times as much.
 SLICE_BYTES: Final = 8_000_000
 
-#: Texts up to this length are not measured one by one.
+#: Strings up to this length are not measured individually.
 SHORT_TEXT: Final = 64
 
-#: How many objects of other types than text are converted to estimate the length of all.
+#: Number of objects that are converted to estimate the size of a column of other types.
 _SAMPLE: Final = 8
 
-#: Return how many bytes of text a column has from one row to before another.
+#: Returns the size of the strings in a range of rows, in bytes.
 Size: TypeAlias = Callable[[int, int], int]
 
 
-def bounded(part: Slice) -> Iterator[Slice]:
-    """Yield the rows of a slice in slices that have at most `SLICE_BYTES` of text."""
+def limit_size(part: Slice) -> Iterator[Slice]:
+    """Split a slice into slices with at most `SLICE_BYTES` of strings."""
     measured = [column.size for column in part.columns if column.size is not None]
-    return _halved(part, measured) if measured else iter((part,))
+    return _split(part, measured) if measured else iter((part,))
 
 
-def _halved(part: Slice, sizes: Sequence[Size]) -> Iterator[Slice]:
+def _split(part: Slice, sizes: Sequence[Size]) -> Iterator[Slice]:
     start, stop = part.start, part.stop
     if stop - start < 2 or sum(size(start, stop) for size in sizes) <= SLICE_BYTES:
         yield part
         return
     middle = (start + stop) // 2
-    yield from _halved(part._replace(stop=middle), sizes)
-    yield from _halved(part._replace(start=middle), sizes)
+    yield from _split(part._replace(stop=middle), sizes)
+    yield from _split(part._replace(start=middle), sizes)
 
 
 def objects_size(cells: Sequence[Any]) -> int:
-    """Return the size of cells of any type as texts; an estimate for other types than text."""
+    """Return the size of cells encoded as strings; an estimate for cells that are not strings."""
     present = filter(None, cells)
     try:
         size = sum(map(len, present))
-    except TypeError:  # numbers, and NaN for what is missing
+    except TypeError:  # numbers, or NaN for missing cells
         size = sum(len(cell) for cell in cells if isinstance(cell, (str, bytes)))
     sample = cells[:: max(len(cells) // _SAMPLE, 1)]
     others = [_length(cell) for cell in sample if cell is not None and not isinstance(cell, (str, int, float))]
@@ -59,11 +59,11 @@ def _length(cell: object) -> int:
 
 
 def categories_size(categories: Sequence[Any], codes: Any) -> Size | None:
-    """Return how to measure a column of categories; None if all are short.
+    """Return a function that measures a column of categories; None if all are short.
 
     Args:
-        categories: the distinct cells; the last one is missing.
-        codes: for each row the place of its category, as an array of numpy.
+        categories: the distinct cells; the last one stands for missing cells.
+        codes: for each row the index of its category, as a numpy array.
     """
     import numpy as np  # noqa: PLC0415 - loaded by pandas
 

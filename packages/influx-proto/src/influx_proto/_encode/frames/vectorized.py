@@ -1,12 +1,12 @@
-"""The rows of tables to lines, all rows of a slice at once and column by column: what the ways to do so have in common.
+"""Base classes of the column-wise encoders of tables, which encode all rows of a slice at once.
 
-A line is an LF, the series, the fields and the time. Before each field stands a comma, or a space where the row has no
-field before it, so nothing has to be put right at the end where cells are missing. Rows without a field are left out.
+A line consists of an LF, the series, the fields and the timestamp. Each field is preceded by a comma, or by a space if
+it is the first field of its row. So missing cells require no correction afterwards. Rows without a field are omitted.
 
-What is present of a column is said by an array of booleans, or by None where all cells are. What is out of the ordinary
-is given back, to be written row by row: what an error is, is not decided here.
+A boolean array marks the present cells of a column; None means that all cells are present. Slices that are not eligible
+for this fast path are encoded row by row, which also raises all errors.
 
-Imports numpy, so it is imported only to write a table.
+This module imports numpy, so it is imported only when a table is written.
 """
 
 from __future__ import annotations
@@ -26,129 +26,128 @@ from ..grouping import NotColumnar
 from ..points import PointEncoder
 from .model import Codes, Reader, Slice
 
-#: Up to so many texts are few beside the rows.
-FEW: Final = 1000
+#: Limit of distinct values that are encoded individually.
+MAX_CHOICES: Final = 1000
 
-#: The longest text of a number.
+#: The length of the longest encoded number.
 _LONGEST_NUMBER: Final = 25
 
-#: Up to here each integer has a float of its own.
-_EXACT: Final = 2**53
+#: All integers up to this one have an exact 64-bit float.
+_MAX_EXACT_INTEGER: Final = 2**53
 
 
 class _Choice(NamedTuple):
-    """Few texts, and for each line the place of its own among them."""
+    """Fragments, and for each line the index of its fragment."""
 
-    texts: tuple[bytes, ...]
-    places: Any
+    fragments: tuple[bytes, ...]
+    indices: Any
 
 
 _NO_CHOICE: Final = _Choice((b"",), np.int32(0))
 
 
-class Line(ABC):
-    """Collects what lines consist of, from their beginning to their end: pieces, each a text for each line.
+class LineBuilder(ABC):
+    """Collector of the fragments of all lines, from the series to the timestamp.
 
-    What of them are constants and choices of few texts, and beside each other, is made one choice, since each piece
-    costs something in each line.
+    Adjacent constants and choices are merged into one choice, since each fragment costs time in each line.
     """
 
     def __init__(self) -> None:
         self._longest = 0
-        #: What comes before the next piece: a choice, and behind it what is the same in all lines.
+        #: The pending choice, and the constant after it.
         self._choice = _NO_CHOICE
-        self._same = b""
+        self._constant = b""
 
-    def same(self, text: bytes) -> None:
-        """Add what is the same in all lines."""
-        self._same += text
+    def add_constant(self, fragment: bytes) -> None:
+        """Add the same fragment to all lines."""
+        self._constant += fragment
 
-    def choose(self, texts: tuple[bytes, ...], places: Any) -> None:
-        """Add a choice of texts.
+    def add_choice(self, fragments: tuple[bytes, ...], indices: Any) -> None:
+        """Add one of several fragments to each line.
 
         Args:
-            texts: the texts.
-            places: for each line the place of its own among them.
+            fragments: the fragments.
+            indices: for each line the index of its fragment.
         """
-        if len(self._choice.texts) * len(texts) > FEW:
+        if len(self._choice.fragments) * len(fragments) > MAX_CHOICES:
             self._end_choice()
         before = self._choice
-        places = before.places * np.int32(len(texts)) + places
-        self._choice = _Choice(_pairs(before.texts, texts, self._same), places)
-        self._same = b""
+        indices = before.indices * np.int32(len(fragments)) + indices
+        self._choice = _Choice(_join_pairs(before.fragments, fragments, self._constant), indices)
+        self._constant = b""
 
-    def where(self, present: Any, text: bytes) -> None:
-        """Add a text to some lines.
-
-        Args:
-            present: which; None for all.
-            text: the text.
-        """
-        if present is None or not text:
-            self.same(text)
-        else:
-            self.choose((b"", text), present)
-
-    def key(self, key: bytes, present: Any, earlier: Any) -> None:
-        """Add the key of a field, and what stands before it: a comma, or a space where it is the first of its line.
+    def add_if_present(self, present: Any, fragment: bytes) -> None:
+        """Add a fragment to the lines that have a field.
 
         Args:
-            key: the key with all up to the value.
             present: the lines that have the field; None for all.
-            earlier: those that have one before it.
+            fragment: the fragment.
+        """
+        if present is None or not fragment:
+            self.add_constant(fragment)
+        else:
+            self.add_choice((b"", fragment), present)
+
+    def add_key(self, key: bytes, present: Any, earlier: Any) -> None:
+        """Add a field key after a comma, or after a space if the field is the first of its line.
+
+        Args:
+            key: the key, and everything else up to the value.
+            present: the lines that have the field; None for all.
+            earlier: the lines that have an earlier field.
         """
         first, later = b" " + key, b"," + key
         if isinstance(earlier, bool):
-            self.where(present, later if earlier else first)
+            self.add_if_present(present, later if earlier else first)
         elif present is None:
-            self.choose((first, later), earlier)
+            self.add_choice((first, later), earlier)
         else:
-            self.choose((b"", first, later), present * (earlier + np.int32(1)))
+            self.add_choice((b"", first, later), present * (earlier + np.int32(1)))
 
-    def numbers(self, values: Any, present: Any) -> None:
+    def add_numbers(self, values: Any, present: Any) -> None:
         """Add numbers.
 
         Args:
             values: the number of each line.
-            present: the lines that it is added to; None for all. The values of the others are not looked at.
+            present: the lines that have a number; None for all. The values of other lines are ignored.
         """
         self._end_choice()
         self._longest += _LONGEST_NUMBER
-        self._add_numbers(values, present)
+        self._append_numbers(values, present)
 
-    def joined(self, kept: Any) -> bytes | None:
-        """Give the lines but for their first byte; None if one may be too long for that.
+    def join(self, kept: Any) -> bytes | None:
+        """Return the lines without the first LF, or None if a line may be too long for the fast path.
 
         Args:
-            kept: which of them; None for all.
+            kept: the lines to return; None for all.
         """
         self._end_choice()
-        return None if self._longest > SHORT_LINE else self._joined(kept)
+        return None if self._longest > SHORT_LINE else self._join(kept)
 
     def _end_choice(self) -> None:
-        texts, places = self._choice
-        texts = _pairs(texts, (b"",), self._same)
+        fragments, indices = self._choice
+        fragments = _join_pairs(fragments, (b"",), self._constant)
         self._choice = _NO_CHOICE
-        self._same = b""
-        if texts != _NO_CHOICE.texts:
-            self._longest += max(map(len, texts))
-            self._add_choice(texts, places)
+        self._constant = b""
+        if fragments != _NO_CHOICE.fragments:
+            self._longest += max(map(len, fragments))
+            self._append_choice(fragments, indices)
 
     @abstractmethod
-    def _add_choice(self, texts: tuple[bytes, ...], places: Any) -> None:
-        """Add a piece of few texts; if there is only one, it has one place for all lines."""
+    def _append_choice(self, fragments: tuple[bytes, ...], indices: Any) -> None:
+        """Append a choice; if it has only one fragment, `indices` is a single index for all lines."""
 
     @abstractmethod
-    def _add_numbers(self, values: Any, present: Any) -> None: ...
+    def _append_numbers(self, values: Any, present: Any) -> None: ...
 
     @abstractmethod
-    def _joined(self, kept: Any) -> bytes: ...
+    def _join(self, kept: Any) -> bytes: ...
 
 
-@lru_cache(maxsize=32)  # nearly all slices of a table have the same few texts
-def _pairs(left: tuple[bytes, ...], right: tuple[bytes, ...], between: bytes) -> tuple[bytes, ...]:
-    """Give each text of one kind followed by each of another."""
-    return tuple([one + between + other for one in left for other in right])
+@lru_cache(maxsize=32)  # nearly all slices of a table have the same fragments
+def _join_pairs(left: tuple[bytes, ...], right: tuple[bytes, ...], between: bytes) -> tuple[bytes, ...]:
+    """Return each left fragment joined with each right fragment."""
+    return tuple([first + between + second for first in left for second in right])
 
 
 class Field(Protocol):
@@ -156,75 +155,75 @@ class Field(Protocol):
 
     @property
     def present(self) -> Any:
-        """Which cells there are."""
+        """The rows that have the field; None for all."""
 
     def write(self, line: Any, key: bytes, earlier: Any) -> None:
-        """Add the field to lines.
+        """Add the field to the lines.
 
         Args:
-            line: where it is added.
-            key: the field key with the `=`.
-            earlier: the lines that have a field before it.
+            line: the builder of the lines.
+            key: the field key, and the `=` after it.
+            earlier: the lines that have an earlier field.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class CodedField:
-    """The cells of a field of which there are few."""
+    """Field with a limited number of distinct values."""
 
     present: Any
-    #: The text of each that there is; None is missing.
-    texts: Sequence[bytes | None]
-    #: For each row the place of its text.
-    places: Any
+    #: The encoded distinct values; None for missing values.
+    encoded: Sequence[bytes | None]
+    #: For each row the index of its value.
+    indices: Any
 
     @classmethod
-    def of(cls, texts: Sequence[bytes | None], places: Any) -> CodedField:
-        """Make one of texts and places."""
-        present = np.array([text is not None for text in texts])[places] if None in texts else None
-        return cls(present, texts, places)
+    def from_encoded(cls, encoded: Sequence[bytes | None], indices: Any) -> CodedField:
+        """Return the field for encoded distinct values and the index of each row."""
+        present = np.array([value is not None for value in encoded])[indices] if None in encoded else None
+        return cls(present, encoded, indices)
 
-    def write(self, line: Line, key: bytes, earlier: Any) -> None:
-        """Add the field to lines; see `Field`."""
-        line.key(key, self.present, earlier)
-        line.choose(tuple([text or b"" for text in self.texts]), self.places)
+    def write(self, line: LineBuilder, key: bytes, earlier: Any) -> None:
+        """Add the field to the lines; see `Field`."""
+        line.add_key(key, self.present, earlier)
+        line.add_choice(tuple([value or b"" for value in self.encoded]), self.indices)
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """The cells of a field of numbers."""
+class NumberField:
+    """Field of numbers."""
 
     present: Any
-    #: A number for each row; those of the rows that have none are not looked at.
+    #: The number of each row; ignored in rows without the field.
     values: Any
-    #: The letter behind integers that tells their type.
-    sign: bytes = b""
+    #: The type suffix of integers.
+    suffix: bytes = b""
 
     @classmethod
-    def floats(cls, values: Any, texts: FieldValueEncoder) -> Numbers:
-        """Make one of floats of 64 bits, of which NaN are missing.
+    def from_floats(cls, values: Any, encoder: FieldValueEncoder) -> NumberField:
+        """Return the field for 64-bit floats, with NaN as missing values.
 
         Raises:
-            NotColumnar: they have to be encoded one at a time.
+            NotColumnar: the floats must be encoded one at a time.
         """
         finite = np.isfinite(values)
         if finite.all():
             return cls(None, values)
-        if not texts.omits_infinite and np.isinf(values).any():
+        if not encoder.omits_infinite and np.isinf(values).any():
             raise NotColumnar
         return cls(finite, values)
 
     @classmethod
-    def integers(cls, values: Any, present: Any, texts: FieldValueEncoder) -> Numbers:
-        """Make one of integers.
+    def from_integers(cls, values: Any, present: Any, encoder: FieldValueEncoder) -> NumberField:
+        """Return the field for integers.
 
         Raises:
-            NotColumnar: they have to be encoded one at a time.
+            NotColumnar: the integers must be encoded one at a time.
         """
         first, last = int(values.min()), int(values.max())
-        match texts.number:
+        match encoder.integer_type:
             case "float":
-                if max(-first, last) > _EXACT:
+                if max(-first, last) > _MAX_EXACT_INTEGER:
                     raise NotColumnar
                 return cls(present, values.astype(np.float64))
             case "unsigned" if first >= 0:
@@ -234,24 +233,25 @@ class Numbers:
             case _:
                 raise NotColumnar
 
-    def write(self, line: Line, key: bytes, earlier: Any) -> None:
-        """Add the field to lines; see `Field`."""
-        line.key(key, self.present, earlier)
-        line.numbers(self.values, self.present)
-        line.where(self.present, self.sign)
+    def write(self, line: LineBuilder, key: bytes, earlier: Any) -> None:
+        """Add the field to the lines; see `Field`."""
+        line.add_key(key, self.present, earlier)
+        line.add_numbers(self.values, self.present)
+        line.add_if_present(self.present, self.suffix)
 
 
-class ColumnLines(ABC):
-    """Writes the slices of a table.
+class SliceEncoder(ABC):
+    """Column-wise encoder of the slices of a table.
 
     Args:
-        points: how each row is written by itself.
+        points: the encoder of single rows.
         measurement: the measurement.
-        tags: by name, the places of the columns that are tags.
-        fields: the same for fields, in their order.
+        tags: the positions of the tag columns by name.
+        fields: the positions of the field columns by name, in the order of the fields.
 
     Raises:
-        SerializationError: the names cannot be written, or not without looking at each row.
+        SerializationError: a name cannot be encoded.
+        NotColumnar: the names require a check of each line.
     """
 
     def __init__(
@@ -263,104 +263,104 @@ class ColumnLines(ABC):
         if SUSPICIOUS in self._name + b"".join(before + without for _, before, without in self._keys):
             raise NotColumnar
         self._fields = [(at, *points.fields[name]) for name, at in fields.items()]
-        self._texts: dict[int, FieldValueEncoder] = {at: texts for at, _, texts in self._fields}
+        self._encoders: dict[int, FieldValueEncoder] = {at: encoder for at, _, encoder in self._fields}
 
-    def lines(self, rows: Slice) -> tuple[bytes, int] | None:
-        """Give the lines of a slice, and how many there are; None if it has to be written row by row."""
+    def encode(self, rows: Slice) -> tuple[bytes, int] | None:
+        """Return the lines of a slice and their number, or None if it must be encoded row by row."""
         try:
-            times = _times(rows)
+            times = _read_times(rows)
             columns = [
-                self._column(reader, rows.start, rows.stop, self._texts.get(at))
+                self._read_column(reader, rows.start, rows.stop, self._encoders.get(at))
                 for at, reader in enumerate(rows.columns)
             ]
-            line = self._line()
+            line = self._new_line()
             self._add_series(line, columns)
-            earlier: Any = False  # the rows that have a field already
-            for at, key, texts in self._fields:
-                field = self._field(columns[at], texts)
+            earlier: Any = False  # the rows that already have a field
+            for at, key, encoder in self._fields:
+                field = self._make_field(columns[at], encoder)
                 field.write(line, key, earlier)
                 earlier = True if earlier is True or field.present is None else field.present | earlier
             kept = None if earlier is True or earlier.all() else earlier
-            line.same(b" ")
-            line.numbers(times, None)
-            data = line.joined(kept)
-        except Exception:  # noqa: BLE001 - whatever a library raises, the rows say what is an error
+            line.add_constant(b" ")
+            line.add_numbers(times, None)
+            data = line.join(kept)
+        except Exception:  # noqa: BLE001 - the libraries raise any class; encoding row by row finds the error
             return None
         return None if data is None else (data, len(times) if kept is None else int(kept.sum()))
 
     @abstractmethod
-    def _column(self, reader: Reader, start: int, stop: int, texts: FieldValueEncoder | None) -> Any:
+    def _read_column(self, reader: Reader, start: int, stop: int, encoder: FieldValueEncoder | None) -> Any:
         """Read a column.
 
         Args:
             reader: the column.
             start: the first row.
             stop: the row after the last.
-            texts: how the cells are written; None for those of a tag.
+            encoder: the encoder of the field's values; None for a tag.
         """
 
     @abstractmethod
-    def _field(self, column: Any, texts: FieldValueEncoder) -> Field: ...
+    def _make_field(self, column: Any, encoder: FieldValueEncoder) -> Field: ...
 
     @abstractmethod
-    def _line(self) -> Line: ...
+    def _new_line(self) -> LineBuilder: ...
 
     @abstractmethod
     def _add_tag(self, line: Any, column: Any, before: bytes, without: bytes) -> None: ...
 
-    def _add_series(self, line: Line, columns: Sequence[Any]) -> None:
-        line.same(b"\n" + self._name)
+    def _add_series(self, line: LineBuilder, columns: Sequence[Any]) -> None:
+        line.add_constant(b"\n" + self._name)
         for key, before, without in self._keys:
             at = self._tags.get(key)
             if at is None:
-                line.same(without)
+                line.add_constant(without)
             else:
                 self._add_tag(line, columns[at], before, without)
 
-    def _tag_texts(self, values: Iterable[Any], before: bytes, without: bytes) -> list[bytes]:
-        """Give what stands in a line for each of some values of a tag."""
-        texts = [self._points.encode_tag(value) for value in values]
-        if any(text is not None and SUSPICIOUS in text for text in texts):
+    def _encode_tags(self, values: Iterable[Any], before: bytes, without: bytes) -> list[bytes]:
+        """Return the encoded tags for some tag values: `before` and the value, or `without` for a missing value."""
+        encoded = [self._points.encode_tag(value) for value in values]
+        if any(value is not None and SUSPICIOUS in value for value in encoded):
             raise NotColumnar
-        return [without if text is None else before + text for text in texts]
+        return [without if value is None else before + value for value in encoded]
 
 
-def field_of_array(column: Any, texts: FieldValueEncoder) -> Field:
-    """Make a field of an array of numpy with booleans, integers or floats of 64 bits; what is masked is missing.
+def make_array_field(column: Any, encoder: FieldValueEncoder) -> Field:
+    """Return the field for a numpy array of booleans, integers or 64-bit floats; masked cells are missing.
 
     Raises:
-        NotColumnar: the cells have to be encoded one at a time.
+        NotColumnar: the cells must be encoded one at a time.
     """
     values, present = (column.data, ~column.mask) if isinstance(column, np.ma.MaskedArray) else (column, None)
     match values.dtype.kind:
         case "b":
-            found = [texts.text(False), texts.text(True)]
+            encoded = [encoder.encode(False), encoder.encode(True)]
             if present is None:
-                return CodedField(None, found, values)
-            return CodedField(present, [*found, None], np.where(present, values, np.int32(2)))
+                return CodedField(None, encoded, values)
+            return CodedField(present, [*encoded, None], np.where(present, values, np.int32(2)))
         case "i" | "u":
-            return Numbers.integers(values, present, texts)
-        case "f" if values.dtype == np.float64 and float in texts.default_type:
-            return Numbers.floats(values, texts)
+            return NumberField.from_integers(values, present, encoder)
+        case "f" if values.dtype == np.float64 and float in encoder.default_types:
+            return NumberField.from_floats(values, encoder)
         case _:
             raise NotColumnar
 
 
-def distinct(column: Codes) -> tuple[list[Any], Any]:
-    """Give the distinct cells of a column, and for each row the place of its cell among them."""
+def find_distinct(column: Codes) -> tuple[list[Any], Any]:
+    """Return the distinct cells of a column, and for each row the index of its cell among them."""
     codes = column.codes.astype(np.intp)
-    codes += 1  # from 0 on
-    found = np.flatnonzero(np.bincount(codes))
-    places = np.zeros(int(found[-1]) + 1, np.int32)
-    places[found] = np.arange(len(found))
-    return column.cells(found - 1), places[codes]
+    codes += 1  # bincount requires non-negative integers
+    used = np.flatnonzero(np.bincount(codes))
+    indices = np.zeros(int(used[-1]) + 1, np.int32)
+    indices[used] = np.arange(len(used))
+    return column.cells(used - 1), indices[codes]
 
 
-def _times(rows: Slice) -> Any:
-    found = rows.times.array(rows.start, rows.stop)
-    if found is None:
+def _read_times(rows: Slice) -> Any:
+    times = rows.times.array(rows.start, rows.stop)
+    if times is None:
         raise NotColumnar
-    counts, unit = found
+    counts, unit = times
     if int(counts.min()) * unit < FIRST or int(counts.max()) * unit > LAST:
         raise NotColumnar
     return counts if unit == 1 else counts * unit

@@ -1,8 +1,8 @@
-"""Slices of tables to lines by pyarrow and orjson, all rows at once. Imported only when a table is written.
+"""Column-wise encoder of tables with pyarrow and orjson, imported only when a table is written.
 
-Texts are Arrow's binary arrays: one buffer with all texts, and where each begins. orjson writes a column of numbers to
-one buffer with commas between them, which is such an array already. The digits are those that all floats of
-influx_proto have, only that orjson puts a `+` before exponents.
+Fragments are Arrow binary arrays: one buffer with all bytes, and the offsets of the fragments in it. orjson encodes a
+column of numbers into one buffer with commas between them, which needs only offsets to become such an array. Its number
+format is that of `number_encoder`, except for a `+` before exponents.
 """
 
 from __future__ import annotations
@@ -14,274 +14,278 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
-import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
-import pyarrow.compute as pc  # type: ignore[import-untyped]  # as above
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
+import pyarrow.compute as pc  # type: ignore[import-untyped]  # no type hints
 
 from ..._line_protocol.escape import STRING_ESCAPED, TAG_ESCAPED, TAG_UNCERTAIN
 from ..._line_protocol.values import FieldValueEncoder
 from ..grouping import NotColumnar
 from .model import Codes, Reader
 from .read_arrow import is_text
-from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array
+from .vectorized import MAX_CHOICES, CodedField, Field, LineBuilder, SliceEncoder, find_distinct, make_array_field
 
-#: Its functions are made when it is imported, so no type checker knows them.
+#: Typed as Any, since pyarrow creates the functions on import and type checkers do not find them.
 compute: Final[Any] = pc
 
 _BINARY: Final = pa.binary()
 _COMMA: Final = ord(",")
 
 
-class ArrowLine(Line):
-    """Makes lines of arrays of texts.
+class ArrowLineBuilder(LineBuilder):
+    """Builder of lines from Arrow arrays of fragments.
 
-    All texts go into one array, of which those of the lines are taken, one after the other.
+    It concatenates all fragments to one array, and then takes those of each line in order.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        #: The texts of all choices, and before them that of what is missing.
-        self._few = [b""]
+        #: The fragments of all choices, after an empty one for missing values.
+        self._choices = [b""]
         self._arrays: list[Any] = []
-        self._count = 0  # of the texts in them
-        #: For each piece whether it is a choice; for each line the place of its text among those of its kind, or one
-        #: place for all; and which lines have it.
-        self._pieces: list[tuple[bool, Any, Any]] = []
+        self._count = 0  # fragments in the arrays
+        #: For each column: whether it is a choice; the index of each line's fragment among the choices or in the
+        #: arrays, or one index for all lines; and the lines that have a fragment.
+        self._columns: list[tuple[bool, Any, Any]] = []
 
-    def texts(self, texts: Any, places: Any = None, present: Any = None) -> None:
-        """Add texts of any length.
+    def add_fragments(self, fragments: Any, indices: Any = None, present: Any = None) -> None:
+        """Add fragments of any length.
 
         Args:
-            texts: the texts.
-            places: for each line the place of its own among them; None where these are the lines' own.
-            present: the lines that a text is added to; None for all.
+            fragments: the fragments as an Arrow binary array.
+            indices: for each line the index of its fragment; None if there is one fragment per line.
+            present: the lines that have a fragment; None for all.
         """
         self._end_choice()
-        self._longest += int(np.diff(_ends(texts)).max())
-        self._add(texts, np.arange(len(texts), dtype=np.int32) if places is None else places, present)
+        self._longest += int(np.diff(_offsets(fragments)).max())
+        self._append(fragments, np.arange(len(fragments), dtype=np.int32) if indices is None else indices, present)
 
-    def _add_choice(self, texts: tuple[bytes, ...], places: Any) -> None:
-        self._pieces.append((True, places + np.int32(len(self._few)), None))
-        self._few += texts
+    def _append_choice(self, fragments: tuple[bytes, ...], indices: Any) -> None:
+        self._columns.append((True, indices + np.int32(len(self._choices)), None))
+        self._choices += fragments
 
-    def _add_numbers(self, values: Any, present: Any) -> None:
-        texts = _numbers(values)
-        self._add(texts, np.arange(0, len(texts), 2, dtype=np.int32), present)
+    def _append_numbers(self, values: Any, present: Any) -> None:
+        fragments = _encode_numbers(values)
+        self._append(fragments, np.arange(0, len(fragments), 2, dtype=np.int32), present)
 
-    def _add(self, texts: Any, places: Any, present: Any) -> None:
-        self._pieces.append((False, places + np.int32(self._count), present))
-        self._arrays.append(texts)
-        self._count += len(texts)
+    def _append(self, fragments: Any, indices: Any, present: Any) -> None:
+        self._columns.append((False, indices + np.int32(self._count), present))
+        self._arrays.append(fragments)
+        self._count += len(fragments)
 
-    def _joined(self, kept: Any) -> bytes:
-        few = np.int32(len(self._few))
-        all_places = np.empty((len(self._pieces[-1][1]), len(self._pieces)), np.int32)
-        for at, (choice, places, present) in enumerate(self._pieces):
-            found = places if choice else places + few
-            all_places[:, at] = found if present is None else found * present
+    def _join(self, kept: Any) -> bytes:
+        choices = np.int32(len(self._choices))
+        all_indices = np.empty((len(self._columns[-1][1]), len(self._columns)), np.int32)
+        for at, (is_choice, indices, present) in enumerate(self._columns):
+            shifted = indices if is_choice else indices + choices
+            all_indices[:, at] = shifted if present is None else shifted * present
         if kept is not None:
-            all_places = all_places[kept]
-            if not len(all_places):
+            all_indices = all_indices[kept]
+            if not len(all_indices):
                 return b""
-        texts = pa.concat_arrays([_array_of(tuple(self._few)), *self._arrays])
-        return _content(compute.take(texts, pa.array(all_places.ravel()), boundscheck=False), skipped=1)
+        fragments = pa.concat_arrays([_make_array(tuple(self._choices)), *self._arrays])
+        return _read_bytes(compute.take(fragments, pa.array(all_indices.ravel()), boundscheck=False), skipped=1)
 
 
-@lru_cache(maxsize=32)  # nearly all slices of a table have the same few texts
-def _array_of(texts: tuple[bytes, ...]) -> Any:
-    return pa.array(texts, _BINARY)
+@lru_cache(maxsize=32)  # nearly all slices of a table have the same choices
+def _make_array(fragments: tuple[bytes, ...]) -> Any:
+    return pa.array(fragments, _BINARY)
 
 
 @dataclass(frozen=True, slots=True)
-class TextField:
-    """The cells of a field as an array of texts."""
+class EncodedField:
+    """Field with values as an array of fragments."""
 
     present: Any
-    texts: Any
-    #: For each row the place of its text; None where they are the rows' own.
-    places: Any = None
-    #: What is on both sides of each text.
+    encoded: Any
+    #: For each row the index of its value; None if there is one value per row.
+    indices: Any = None
+    #: The quote before and after each value.
     quote: bytes = b""
 
-    def write(self, line: ArrowLine, key: bytes, earlier: Any) -> None:
-        """Add the field to lines; see `Field`."""
-        line.key(key + self.quote, self.present, earlier)
-        line.texts(self.texts, self.places, self.present)
-        line.where(self.present, self.quote)
+    def write(self, line: ArrowLineBuilder, key: bytes, earlier: Any) -> None:
+        """Add the field to the lines; see `Field`."""
+        line.add_key(key + self.quote, self.present, earlier)
+        line.add_fragments(self.encoded, self.indices, self.present)
+        line.add_if_present(self.present, self.quote)
 
 
-def _numbers(values: Any) -> Any:
-    """Give the texts of numbers, and between each two a comma; what is not finite has any text."""
+def _encode_numbers(values: Any) -> Any:
+    """Return the encoded numbers with a comma after each but the last; those of NaN and infinities are undefined."""
     data = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
     if b"+" in data:
         data = data.replace(b"+", b"")
-    around = _around_numbers(np.frombuffer(data, np.uint8), len(values))
-    begins = np.empty(2 * len(values), np.int32)
-    np.add(around[:-1], 1, out=begins[::2])
-    begins[1::2] = around[1:]
-    return pa.Array.from_buffers(_BINARY, len(begins) - 1, [None, pa.py_buffer(begins), pa.py_buffer(data)])
+    separators = _find_separators(np.frombuffer(data, np.uint8), len(values))
+    offsets = np.empty(2 * len(values), np.int32)
+    np.add(separators[:-1], 1, out=offsets[::2])
+    offsets[1::2] = separators[1:]
+    return pa.Array.from_buffers(_BINARY, len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-def _around_numbers(text: Any, count: int) -> Any:
-    """Give the places of the brackets and commas of a JSON array of numbers."""
-    width, rest = divmod(len(text) - 1, count)
-    if not rest and (text[width:-1:width] == _COMMA).all():  # all of one length, as times are
-        return np.arange(0, len(text), width, dtype=np.int32)
-    around = np.empty(count + 1, np.int32)
-    around[0] = 0
-    around[1:-1] = np.flatnonzero(text == _COMMA)
-    around[-1] = len(text) - 1
-    return around
+def _find_separators(data: Any, count: int) -> Any:
+    """Return the positions of the brackets and commas in a JSON array of numbers."""
+    width, rest = divmod(len(data) - 1, count)
+    if not rest and (data[width:-1:width] == _COMMA).all():  # numbers of equal length, such as timestamps
+        return np.arange(0, len(data), width, dtype=np.int32)
+    separators = np.empty(count + 1, np.int32)
+    separators[0] = 0
+    separators[1:-1] = np.flatnonzero(data == _COMMA)
+    separators[-1] = len(data) - 1
+    return separators
 
 
-def widened(values: Any) -> Any:
-    """Give floats of 32 bits as those of 64 bits that have the same shortest digits."""
+def widen_floats(values: Any) -> Any:
+    """Return the 64-bit floats that have the same shortest digits as the 32-bit floats."""
     finite = np.isfinite(values)
     wide = values.astype(np.float64)
     wide[finite] = orjson.loads(orjson.dumps(values[finite], option=orjson.OPT_SERIALIZE_NUMPY))
     return wide
 
 
-def string_field(texts: Any) -> TextField:
-    """Write strings; missing ones are null."""
-    present = texts.is_valid().to_numpy(zero_copy_only=False) if texts.null_count else None
-    data = _content(texts)
-    array = texts
-    for sign in STRING_ESCAPED:
-        if sign.encode() in data:
-            array = compute.replace_substring(array, sign, "\\" + sign)
-    return TextField(present, array, quote=b'"')
+def make_string_field(strings: Any) -> EncodedField:
+    """Return the field for strings as a binary array; null is missing."""
+    present = strings.is_valid().to_numpy(zero_copy_only=False) if strings.null_count else None
+    data = _read_bytes(strings)
+    escaped = strings
+    for character in STRING_ESCAPED:
+        if character.encode() in data:
+            escaped = compute.replace_substring(escaped, character, "\\" + character)
+    return EncodedField(present, escaped, quote=b'"')
 
 
-def coded_field(texts: Sequence[bytes | None], places: Any) -> Field:
-    """Write cells of some distinct texts, each by its place among them; None is missing."""
-    field = CodedField.of(texts, places)
-    return field if len(texts) <= FEW else TextField(field.present, pa.array(texts, _BINARY), places)
+def make_coded_field(encoded: Sequence[bytes | None], indices: Any) -> Field:
+    """Return the field for encoded distinct values and the index of each row; None is missing."""
+    field = CodedField.from_encoded(encoded, indices)
+    return field if len(encoded) <= MAX_CHOICES else EncodedField(field.present, pa.array(encoded, _BINARY), indices)
 
 
-def field_of_texts(texts: Sequence[bytes | None]) -> TextField:
-    """Write cells whose texts are known; None is missing."""
-    present = np.array([text is not None for text in texts]) if None in texts else None
-    return TextField(present, pa.array(texts, _BINARY))
+def make_encoded_field(encoded: Sequence[bytes | None]) -> EncodedField:
+    """Return the field for the encoded values of all rows; None is missing."""
+    present = np.array([value is not None for value in encoded]) if None in encoded else None
+    return EncodedField(present, pa.array(encoded, _BINARY))
 
 
 def is_plain(values: Any) -> bool:
-    """Whether tag values, which are binary or null, stand for themselves: all there, and nothing to escape."""
-    if values.null_count or not np.diff(_ends(values)).all():
+    """Return whether all tag values of a binary array are present and need no escaping."""
+    if values.null_count or not np.diff(_offsets(values)).all():
         return False
-    data = _content(values)
-    return not any(sign.encode() in data for sign in TAG_UNCERTAIN + TAG_ESCAPED)
+    data = _read_bytes(values)
+    return not any(character.encode() in data for character in TAG_UNCERTAIN + TAG_ESCAPED)
 
 
-def escaped_tags(values: Any) -> Any | None:
-    """Escape tag values, which are binary or null; an empty one is null. None if one has to be looked at."""
-    data = _content(values)
-    if any(sign.encode() in data for sign in TAG_UNCERTAIN):
+def escape_tags(values: Any) -> Any | None:
+    """Return the escaped tag values of a binary array, or None if a value must be processed individually.
+
+    Empty values become null.
+    """
+    data = _read_bytes(values)
+    if any(character.encode() in data for character in TAG_UNCERTAIN):
         return None
-    for sign in TAG_ESCAPED:
-        if sign.encode() in data:
-            values = compute.replace_substring(values, sign, "\\" + sign)
+    for character in TAG_ESCAPED:
+        if character.encode() in data:
+            values = compute.replace_substring(values, character, "\\" + character)
     return compute.if_else(compute.equal(values, b""), None, values)
 
 
-def binary(texts: Any) -> Any:
-    """Give texts of any of Arrow's kinds as those all others are here."""
-    return texts.cast(_BINARY)
+def to_binary(strings: Any) -> Any:
+    """Return strings of any Arrow string type as a binary array."""
+    return strings.cast(_BINARY)
 
 
-def _valid(texts: Any) -> Any:
-    """Return strings as an array of binary type.
+def _to_valid_binary(strings: Any) -> Any:
+    """Return strings as a binary array after a check.
 
     Raises:
         NotColumnar: a string is not valid UTF-8.
     """
-    found = binary(texts)
-    if not _content(found).isascii():
+    converted = to_binary(strings)
+    if not _read_bytes(converted).isascii():
         try:
-            texts.validate(full=True)
+            strings.validate(full=True)
         except pa.ArrowInvalid:
             raise NotColumnar from None
-    return found
+    return converted
 
 
-def _content(texts: Any, skipped: int = 0) -> bytes:
-    """Give all texts one after the other, but for the first bytes.
+def _read_bytes(fragments: Any, skipped: int = 0) -> bytes:
+    """Return the concatenated fragments without the first bytes.
 
-    The offsets say where the texts begin and end; the buffer may be longer.
+    The offsets define the first and the last byte, since the buffer may have more bytes.
     """
-    ends = _ends(texts)
-    data = texts.buffers()[2]
-    begin, end = int(ends[0]) + skipped, int(ends[-1])
-    found: bytes = b"" if data is None else data.slice(begin, end - begin).to_pybytes()
-    return found
+    offsets = _offsets(fragments)
+    data = fragments.buffers()[2]
+    begin, end = int(offsets[0]) + skipped, int(offsets[-1])
+    content: bytes = b"" if data is None else data.slice(begin, end - begin).to_pybytes()
+    return content
 
 
-def _ends(texts: Any) -> Any:
-    return np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+def _offsets(fragments: Any) -> Any:
+    begin = fragments.offset
+    return np.frombuffer(fragments.buffers()[1], np.int32)[begin : begin + len(fragments) + 1]
 
 
 _TEXT: Final = {str, type(None)}
 
 
-class ArrowLines(ColumnLines):
-    """Writes the slices of a table; see `ColumnLines`."""
+class ArrowSliceEncoder(SliceEncoder):
+    """Encoder of the slices of a table; see `SliceEncoder`."""
 
-    def _column(self, reader: Reader, start: int, stop: int, texts: FieldValueEncoder | None) -> Any:
-        """Read a column: as an array of either kind where its texts are made of it, as codes, or as cells."""
+    def _read_column(self, reader: Reader, start: int, stop: int, encoder: FieldValueEncoder | None) -> Any:
+        """Return a column as an Arrow or masked array if it can be encoded from that, as `Codes`, or as cells."""
         column = reader.array(start, stop)
-        if isinstance(column, Codes) or (isinstance(column, np.ma.MaskedArray) and texts is not None):
+        if isinstance(column, Codes) or (isinstance(column, np.ma.MaskedArray) and encoder is not None):
             return column
         if isinstance(column, np.ndarray):
             column = pa.array(column)
         if column is None:
             cells = reader.cells(start, stop)
             are_texts = reader.has_texts or _TEXT.issuperset(map(type, cells))
-            if not are_texts or not (texts is None or str in texts.default_type):
+            if not are_texts or not (encoder is None or str in encoder.default_types):
                 return list(cells)
-            column = binary(pa.array(cells, pa.string()))
+            column = to_binary(pa.array(cells, pa.string()))
         elif is_text(column.type):
-            column = _valid(column)
-        return column if _can_be_written(column.type, texts) else list(reader.cells(start, stop))
+            column = _to_valid_binary(column)
+        return column if _is_encodable(column.type, encoder) else list(reader.cells(start, stop))
 
-    def _field(self, column: Any, texts: FieldValueEncoder) -> Field:
+    def _make_field(self, column: Any, encoder: FieldValueEncoder) -> Field:
         if isinstance(column, list):
-            return field_of_texts([texts[type(cell)](cell) for cell in column])
+            return make_encoded_field([encoder[type(cell)](cell) for cell in column])
         if isinstance(column, Codes):
-            cells, places = distinct(column)
-            return coded_field([texts[type(cell)](cell) for cell in cells], places)
+            cells, indices = find_distinct(column)
+            return make_coded_field([encoder[type(cell)](cell) for cell in cells], indices)
         if isinstance(column, pa.Array):
             if pa.types.is_binary(column.type):
-                return string_field(column)
+                return make_string_field(column)
             column = _to_numpy(column)
-        return field_of_array(column, texts)
+        return make_array_field(column, encoder)
 
-    def _line(self) -> ArrowLine:
-        return ArrowLine()
+    def _new_line(self) -> ArrowLineBuilder:
+        return ArrowLineBuilder()
 
-    def _add_tag(self, line: ArrowLine, column: Any, before: bytes, without: bytes) -> None:
+    def _add_tag(self, line: ArrowLineBuilder, column: Any, before: bytes, without: bytes) -> None:
         if isinstance(column, pa.Array) and pa.types.is_binary(column.type) and is_plain(column):
-            line.same(before)
-            line.texts(column)
+            line.add_constant(before)
+            line.add_fragments(column)
             return
-        values, places = _distinct_cells(column)
-        escaped = escaped_tags(_binary(values)) if len(values) > FEW and _are_texts(values) else None
+        values, indices = _find_distinct_cells(column)
+        escaped = escape_tags(_to_array(values)) if len(values) > MAX_CHOICES and _are_strings(values) else None
         if escaped is not None:
-            pieces = compute.fill_null(compute.binary_join_element_wise(before, escaped, b""), without)
-            line.texts(pieces, places)
+            tags = compute.fill_null(compute.binary_join_element_wise(before, escaped, b""), without)
+            line.add_fragments(tags, indices)
             return
-        texts = self._tag_texts(
+        encoded = self._encode_tags(
             values if isinstance(values, list) else values.cast(pa.string()).to_pylist(), before, without
         )
-        if len(texts) <= FEW:
-            line.choose(tuple(texts), places)
+        if len(encoded) <= MAX_CHOICES:
+            line.add_choice(tuple(encoded), indices)
         else:
-            line.texts(pa.array(texts, pa.binary()), places)
+            line.add_fragments(pa.array(encoded, _BINARY), indices)
 
 
 def _to_numpy(column: Any) -> Any:
-    """Give booleans, integers or floats as `field_of_array` has them."""
+    """Return booleans, integers or floats as a numpy array for `make_array_field`."""
     if pa.types.is_floating(column.type):
-        values = column.to_numpy(zero_copy_only=False)  # missing ones are NaN
-        return values if values.dtype.itemsize == 8 else widened(values)
+        values = column.to_numpy(zero_copy_only=False)  # null becomes NaN
+        return values if values.dtype.itemsize == 8 else widen_floats(values)
     if not column.null_count:
         return column.to_numpy(zero_copy_only=False)
     missing = column.is_null().to_numpy(zero_copy_only=False)
@@ -289,32 +293,34 @@ def _to_numpy(column: Any) -> Any:
     return np.ma.array(values, mask=missing, copy=False)
 
 
-def _can_be_written(kind: Any, texts: FieldValueEncoder | None) -> bool:
-    """Whether the texts of cells can be made of an array; there is no rule for all other types here."""
+def _is_encodable(dtype: Any, encoder: FieldValueEncoder | None) -> bool:
+    """Return whether arrays of an Arrow type can be encoded directly; otherwise the cells are encoded."""
     types = pa.types
-    if types.is_boolean(kind):
+    if types.is_boolean(dtype):
         return True
-    if types.is_binary(kind):
-        return texts is None or str in texts.default_type
-    if types.is_integer(kind):
-        return texts is None or texts.number in {None, "float", "integer", "unsigned"}
-    return (types.is_float32(kind) or types.is_float64(kind)) and texts is not None and float in texts.default_type
+    if types.is_binary(dtype):
+        return encoder is None or str in encoder.default_types
+    if types.is_integer(dtype):
+        return encoder is None or encoder.integer_type in {None, "float", "integer", "unsigned"}
+    if types.is_float32(dtype) or types.is_float64(dtype):
+        return encoder is not None and float in encoder.default_types
+    return False
 
 
-def _are_texts(values: Any) -> bool:
+def _are_strings(values: Any) -> bool:
     return not isinstance(values, list) or _TEXT.issuperset(map(type, values))
 
 
-def _binary(values: Any) -> Any:
-    return binary(pa.array(values, pa.string())) if isinstance(values, list) else values
+def _to_array(values: Any) -> Any:
+    return to_binary(pa.array(values, pa.string())) if isinstance(values, list) else values
 
 
-def _distinct_cells(column: Any) -> tuple[Any, Any]:
-    """Give the distinct cells of a column, and for each row the place of its cell among them."""
+def _find_distinct_cells(column: Any) -> tuple[Any, Any]:
+    """Return the distinct cells of a column, and for each row the index of its cell among them."""
     if isinstance(column, list):
         return column, np.arange(len(column), dtype=np.int32)
     if isinstance(column, Codes):
-        return distinct(column)
+        return find_distinct(column)
     encoded = compute.dictionary_encode(column, null_encoding="encode")
     cells = encoded.dictionary
     return cells if pa.types.is_binary(cells.type) else cells.to_pylist(), encoded.indices.to_numpy()

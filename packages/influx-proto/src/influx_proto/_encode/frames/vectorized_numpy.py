@@ -1,7 +1,7 @@
-"""The rows of tables to lines with numpy alone: numbers and booleans, and few tags.
+"""Column-wise encoder of tables with numpy: fields of numbers and booleans, and tags with few distinct values.
 
-Lines are written as one JSON array of numbers and of the texts between them, and in the end the array's own bytes are
-dropped.
+msgspec encodes all lines as one JSON array of numbers and of raw fragments between them. Then the brackets and commas
+of the array are removed.
 """
 
 from __future__ import annotations
@@ -16,98 +16,98 @@ import numpy as np
 from ..._line_protocol.values import FieldValueEncoder, number_encoder
 from ..grouping import NotColumnar
 from .model import Codes, Reader
-from .vectorized import FEW, CodedField, ColumnLines, Field, Line, distinct, field_of_array
+from .vectorized import MAX_CHOICES, CodedField, Field, LineBuilder, SliceEncoder, find_distinct, make_array_field
 
 
-class NumpyLines(ColumnLines):
-    """Writes the slices of a table; see `ColumnLines`."""
+class NumpySliceEncoder(SliceEncoder):
+    """Encoder of the slices of a table; see `SliceEncoder`."""
 
-    def _column(self, reader: Reader, start: int, stop: int, texts: FieldValueEncoder | None) -> Any:
+    def _read_column(self, reader: Reader, start: int, stop: int, encoder: FieldValueEncoder | None) -> Any:
         try:
             column = reader.array(start, stop)
         except ImportError:
-            column = None  # only Arrow has arrays of such cells
+            column = None  # the array requires pyarrow
         if isinstance(column, Codes):
-            cells, places = distinct(column)
-        elif texts is None:
-            cells, places = _distinct_texts(reader, start, stop)
+            cells, indices = find_distinct(column)
+        elif encoder is None:
+            cells, indices = _find_distinct_strings(reader, start, stop)
         elif isinstance(column, np.ndarray):
             return column
         else:
             raise NotColumnar
-        if len(cells) > FEW:
+        if len(cells) > MAX_CHOICES:
             raise NotColumnar
-        return cells, places
+        return cells, indices
 
-    def _field(self, column: Any, texts: FieldValueEncoder) -> Field:
+    def _make_field(self, column: Any, encoder: FieldValueEncoder) -> Field:
         if isinstance(column, tuple):
-            cells, places = column
-            return CodedField.of([texts.text(cell) for cell in cells], places)
-        return field_of_array(column, texts)
+            cells, indices = column
+            return CodedField.from_encoded([encoder.encode(cell) for cell in cells], indices)
+        return make_array_field(column, encoder)
 
-    def _line(self) -> _JsonLine:
-        return _JsonLine()
+    def _new_line(self) -> _JsonLineBuilder:
+        return _JsonLineBuilder()
 
-    def _add_tag(self, line: _JsonLine, column: Any, before: bytes, without: bytes) -> None:
-        cells, places = column
-        line.choose(tuple(self._tag_texts(cells, before, without)), places)
+    def _add_tag(self, line: _JsonLineBuilder, column: Any, before: bytes, without: bytes) -> None:
+        cells, indices = column
+        line.add_choice(tuple(self._encode_tags(cells, before, without)), indices)
 
 
-def _distinct_texts(reader: Reader, start: int, stop: int) -> tuple[list[Any], Any]:
-    """Give the distinct cells of a column of texts, and for each row the place of its cell among them."""
+def _find_distinct_strings(reader: Reader, start: int, stop: int) -> tuple[list[Any], Any]:
+    """Return the distinct cells of a string column, and for each row the index of its cell among them."""
     cells = reader.cells(start, stop)
     if not (reader.has_texts or _TEXT.issuperset(map(type, cells))):
-        raise NotColumnar  # others may equal a text and be written otherwise
-    known = {cell: place for place, cell in enumerate(dict.fromkeys(cells))}
+        raise NotColumnar  # values of other classes may equal a str but are encoded differently
+    known = {cell: index for index, cell in enumerate(dict.fromkeys(cells))}
     return list(known), np.array([known[cell] for cell in cells], np.int32)
 
 
-class _JsonLine(Line):
-    """Makes lines of a JSON array of numbers, with the texts between them in it as they are."""
+class _JsonLineBuilder(LineBuilder):
+    """Builder of lines as a JSON array of numbers, with raw fragments between them."""
 
     def __init__(self) -> None:
         super().__init__()
-        #: Each a list with what there is in each line, or one text for all.
-        self._pieces: list[Any] = []
+        #: Each item is a list with the fragment of each line, or one fragment for all lines.
+        self._columns: list[Any] = []
 
-    def _add_choice(self, texts: tuple[bytes, ...], places: Any) -> None:
-        raw = _raw(texts)
-        self._pieces.append(raw[0] if len(texts) == 1 else raw[places].tolist())
+    def _append_choice(self, fragments: tuple[bytes, ...], indices: Any) -> None:
+        raw = _make_raw(fragments)
+        self._columns.append(raw[0] if len(fragments) == 1 else raw[indices].tolist())
 
-    def _add_numbers(self, values: Any, present: Any) -> None:
+    def _append_numbers(self, values: Any, present: Any) -> None:
         cells = values.tolist()
         if present is not None:
             for at in np.flatnonzero(~present).tolist():
-                cells[at] = _NOTHING
-        self._pieces.append(cells)
+                cells[at] = _EMPTY
+        self._columns.append(cells)
 
-    def _joined(self, kept: Any) -> bytes:
-        columns = self._pieces
+    def _join(self, kept: Any) -> bytes:
+        columns = self._columns
         if kept is not None:
             kept = kept.tolist()
-            columns = [list(compress(each, kept)) if isinstance(each, list) else each for each in columns]
+            columns = [list(compress(column, kept)) if isinstance(column, list) else column for column in columns]
         count = len(columns[-1])
         if not count:
             return b""
-        everything = columns * count
+        items = columns * count
         for at, column in enumerate(columns):
             if isinstance(column, list):
-                everything[at :: len(columns)] = column
-        everything[0] = msgspec.Raw(bytes(everything[0])[1:])
-        return number_encoder()(everything).translate(_SHOWN, _JSON)
+                items[at :: len(columns)] = column
+        items[0] = msgspec.Raw(bytes(items[0])[1:])  # without the first LF
+        return number_encoder()(items).translate(_UNMASK, _JSON)
 
 
 _TEXT: Final = {str, type(None)}
 
-#: An array's own bytes, and what stands for them in texts until these are dropped: bytes that UTF-8 has not.
+#: Bytes of JSON syntax. In fragments they are masked by bytes that never occur in UTF-8 until the syntax is removed.
 _JSON: Final = b"[],"
-_HIDING: Final = b"\xfd\xfe\xff"
-_HIDDEN: Final = bytes.maketrans(_JSON, _HIDING)
-_SHOWN: Final = bytes.maketrans(_HIDING, _JSON)
+_MASKS: Final = b"\xfd\xfe\xff"
+_MASK: Final = bytes.maketrans(_JSON, _MASKS)
+_UNMASK: Final = bytes.maketrans(_MASKS, _JSON)
 
-_NOTHING: Final = msgspec.Raw()
+_EMPTY: Final = msgspec.Raw()
 
 
-@lru_cache(maxsize=32)  # nearly all slices of a table have the same texts
-def _raw(texts: tuple[bytes, ...]) -> Any:
-    return np.fromiter([msgspec.Raw(text.translate(_HIDDEN)) for text in texts], object, len(texts))
+@lru_cache(maxsize=32)  # nearly all slices of a table have the same fragments
+def _make_raw(fragments: tuple[bytes, ...]) -> Any:
+    return np.fromiter([msgspec.Raw(fragment.translate(_MASK)) for fragment in fragments], object, len(fragments))
