@@ -72,7 +72,7 @@ def test_async_iterable(client: Any, driver: Driver) -> None:
 
     from_line = "m n=-1i -1"
     if driver.backend is None:
-        with pytest.raises(SerializationError, match="awaiting client"):
+        with pytest.raises(SerializationError, match="async client"):
             client.write(arriving())
         return
     assert client.write(arriving(), batch_lines=2) is True

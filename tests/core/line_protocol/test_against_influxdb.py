@@ -200,7 +200,7 @@ COUNT, SALT = (400, 0) if settings.default is None or settings.default.derandomi
 
 
 def _mutants(seed: int, count: int) -> list[str]:
-    """Lines that begin with a measurement of their own, so that they cannot conflict with each other."""
+    """Lines with distinct measurements, so that they cannot conflict with each other."""
     chance = random.Random(seed + SALT)
     lines = []
     for number in range(count):

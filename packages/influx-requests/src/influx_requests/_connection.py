@@ -1,4 +1,4 @@
-"""Connections for requests: our TLS, unix sockets, early responses, and exceptions that tell how they failed.
+"""Connections for requests: our TLS, unix sockets, early responses, and specific exceptions for failures.
 
 `SettingsAdapter` overrides methods that requests documents for subclasses, and uses subclasses of urllib3's
 connections. These are checked when the first client is created: if they do not work with the installed urllib3, its

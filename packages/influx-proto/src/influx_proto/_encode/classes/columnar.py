@@ -119,7 +119,7 @@ class _Column:
 
 
 def _formats(plan: Plan, attribute: Attribute) -> Mapping[type, ColumnFormat]:
-    """Return the expected class of the values and its format; empty if there is no fast path."""
+    """Return the expected class of the values and its format; empty if it is not eligible for the fast path."""
     if attribute.kind in FIELD_TYPES and attribute not in plan.default_typed:
         return {}
     match attribute.kind:
