@@ -222,7 +222,7 @@ def _text(error: object) -> str:
 def _statement(result: dict[str, Any], following: int) -> int:
     statement = result.get("statement_id", following)
     if not isinstance(statement, int):
-        raise ProtocolError(f"not the shape of an InfluxDB answer: statement_id is {short_repr(statement)}")
+        raise ProtocolError(f"the response is not structured like InfluxDB's: statement_id is {short_repr(statement)}")
     return statement
 
 
