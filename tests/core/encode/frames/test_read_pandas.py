@@ -632,10 +632,10 @@ def test_no_lines_of_a_frame_without_cells(data: pd.DataFrame) -> None:
         (2**64 - 1, "uint64", "timestamp 18446744073709551615 is outside"),
         (2**64 - 1, "UInt64", "timestamp 18446744073709551615 is outside"),
         (2**64 - 1, "uint64[pyarrow]", "timestamp 18446744073709551615 is outside"),
-        (np.datetime64("9999-01-01"), "datetime64[s]", "the time 253370764800000000000 is outside"),
-        (dt.date(9999, 1, 1), object, r"the time datetime.date\(9999, 1, 1\) is outside"),
-        (LATE, object, "the time datetime.datetime.* is outside"),
-        (dt.date(9999, 1, 1), "date32[pyarrow]", "the time 253370764800000000000 is outside"),
+        (np.datetime64("9999-01-01"), "datetime64[s]", "timestamp 253370764800000000000 is outside"),
+        (dt.date(9999, 1, 1), object, r"timestamp datetime.date\(9999, 1, 1\) is outside"),
+        (LATE, object, "timestamp datetime.datetime.* is outside"),
+        (dt.date(9999, 1, 1), "date32[pyarrow]", "timestamp 253370764800000000000 is outside"),
     ],
 )
 def test_a_time_column_without_a_time(time: Any, dtype: Any, why: str, rows: int) -> None:
