@@ -198,7 +198,7 @@ def test_invalid_directory(client: Any, tmp_path: Path) -> None:
         with client.batch_writer(spool=Spool(tmp_path / "file")):
             pass
     assert isinstance(caught.value.__cause__, OSError)
-    with pytest.raises(ValueError, match=r"^spool: must be a Spool"):
+    with pytest.raises(TypeError, match=r"^spool: must be an instance of Spool"):
         client.batch_writer(spool=str(tmp_path))
 
 

@@ -429,7 +429,7 @@ def test_a_continuous_query_is_one_statement() -> None:
         )
 
 
-@pytest.mark.parametrize("text", ["1" * 100_000 + "s", "1h" * 100_000, "1" * 100_000, "h", "999999999h" * 30])
+@pytest.mark.parametrize("text", ["1" * 100_000 + "s", "1" * 100_000, "h", "999999999h" * 30])
 def test_durations_that_no_server_prints(text: str) -> None:
     with pytest.raises(ProtocolError, match="invalid duration"):
         read_duration(text)

@@ -54,11 +54,11 @@ def test_every_builder_has_a_timeout(name: str) -> None:
 
 
 def test_builder_sets_the_timeout() -> None:
-    assert ops.ping(timeout=5).timeout == Timeout(connect=5, idle=5)
+    assert ops.ping(timeout=5).timeout == Timeout(connect=5, idle=5, pool=5)
     assert ops.write("m v=1", timeout=Timeout(total=3)).timeout == Timeout(total=3)
-    assert [op.timeout for op in ops.write_batches("m v=1", timeout=3)] == [Timeout(connect=3, idle=3)]
-    assert ops.query_points("SELECT v FROM m", timeout=5).timeout == Timeout(connect=5, idle=5)
-    assert admin.list_users(timeout=5).timeout == Timeout(connect=5, idle=5)
+    assert [op.timeout for op in ops.write_batches("m v=1", timeout=3)] == [Timeout(connect=3, idle=3, pool=3)]
+    assert ops.query_points("SELECT v FROM m", timeout=5).timeout == Timeout(connect=5, idle=5, pool=5)
+    assert admin.list_users(timeout=5).timeout == Timeout(connect=5, idle=5, pool=5)
     assert admin.drop_user("u").timeout is None
 
 

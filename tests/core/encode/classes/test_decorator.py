@@ -396,7 +396,7 @@ def test_rejected_names_and_tags() -> None:
         ({"t": "a\\"}, "measurement 'm', attribute 't' of P: .* backslash"),
         ({"t": 1.5}, "measurement 'm', attribute 't' of P: a tag value must be a str, not float"),
         ({"e": "RED"}, "measurement 'm', attribute 'e' of P: expected Color, got str"),
-        ({"t": "a" * 70_000}, "measurement 'm', .* 65535 at most"),
+        ({"t": "a" * 70_000}, "measurement 'm', .* at most 65535"),
         ({"t": '\\ ,="', "x": 1}, None),
     ):
         point = good._replace(**values)
@@ -794,7 +794,7 @@ def test_runs_with_a_trailing_backslash() -> None:
     assert serialize(objects) == b"\n".join(
         serialize({"measurement": "Point", "tags": {"t": one.t}, "fields": {"x": one.x}}) for one in objects
     )
-    with pytest.raises(SerializationError, match=r"row 3: .* 65535 at most"):
+    with pytest.raises(SerializationError, match=r"row 3: .* at most 65535"):
         serialize([*objects[:3], cls("a" * 70_000, ""), *objects])
 
 

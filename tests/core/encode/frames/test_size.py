@@ -99,7 +99,7 @@ def test_every_path_writes_the_same_lines(monkeypatch: pytest.MonkeyPatch, path:
     if path != "arrow":
         monkeypatch.setitem(sys.modules, "influx_proto._encode.frames.vectorized_arrow", None)
     if path == "rows":
-        monkeypatch.setattr(encoder, "_column_lines", lambda: None)
+        monkeypatch.setattr(encoder, "_find_encoder_class", lambda: None)
     assert serialize(data, "m") == expected
 
 
