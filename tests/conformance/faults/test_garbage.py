@@ -46,11 +46,10 @@ def garbage() -> Iterator[Callable[[], list[str]]]:
         ]
 
     gc.collect()
-    gc.freeze()  # exclude existing objects, which take long to traverse
+    gc.freeze()  # exclude existing objects, which take long to traverse; for good, as in tests/conftest.py
     gc.disable()
     yield found
     gc.enable()
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ class BatchWriter(BatchWriterBase):
             raise
         finally:
             try:
-                if self._is_entered:
+                if self._is_entered and self._open:  # the abort call may repeat these steps
                     self._close(error)
             finally:
                 if self._spool is not None:
