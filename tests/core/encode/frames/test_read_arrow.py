@@ -151,7 +151,7 @@ def damaged(count: int, kind: Any = None) -> Any:
     """Strings of which the last one is not valid UTF-8, as other libraries export them."""
     kind = kind or pa.string()
     binary = pa.array([b"caf\xc3\xa9"] * (count - 1) + [b"caf\xe9"], BINARY[kind])
-    return pa.Array.from_buffers(kind, count, binary.buffers())
+    return binary.view(kind)
 
 
 BINARY = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}

@@ -116,5 +116,5 @@ def test_a_few_long_texts_among_short_ones(slices: list[int]) -> None:
 def test_a_row_that_is_too_long_is_a_slice(slices: list[int]) -> None:
     found = texts(20)
     found[7] = "x" * (SLICE_BYTES + 1)
-    assert serialize(frame(pd.array(found, "str")), "m").count(b"\n") == ROWS - 1
+    assert serialize(frame(pd.array(found, "string")), "m").count(b"\n") == ROWS - 1
     assert 1 in slices
