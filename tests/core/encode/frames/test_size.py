@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa  # type: ignore[import-untyped]  # it has no type hints
 import pytest
 from influx_proto import serialize, serialize_batches
 from influx_proto._encode.frames import encoder
@@ -101,6 +102,40 @@ def test_every_path_writes_the_same_lines(monkeypatch: pytest.MonkeyPatch, path:
     if path == "rows":
         monkeypatch.setattr(encoder, "_find_encoder_class", lambda: None)
     assert serialize(data, "m") == expected
+
+
+class NoLength:
+    """A cell that neither `len` nor `bool` accepts."""
+
+    def __len__(self) -> int:
+        raise RuntimeError
+
+    def __bool__(self) -> bool:
+        raise RuntimeError
+
+    def __str__(self) -> str:
+        return "x"
+
+
+@pytest.mark.parametrize(
+    ("cell", "encoded"),
+    [
+        (NoLength(), b'"x"'),
+        (np.array([1, 2]), b'"[1 2]"'),
+        ([1, 2], b'"[1, 2]"'),
+        (b"x", b"\"b'x'\""),
+        (dt.date(2024, 1, 1), b'"2024-01-01"'),
+    ],
+    ids=["no length", "array", "list", "bytes", "date"],
+)
+@pytest.mark.parametrize("rows", [1, 200])
+def test_measuring_object_cells_does_not_raise(cell: object, encoded: bytes, rows: int) -> None:
+    cells = np.empty(rows + 2, object)
+    for row in range(rows):  # an assignment to a slice would distribute the items of a list
+        cells[row] = cell
+    cells[rows:] = [None, float("nan")]
+    data = pd.DataFrame({"v": cells}, index=pd.to_datetime(range(rows + 2)))
+    assert serialize(data, "m").split(b"\n") == [b"m v=%b %d" % (encoded, row) for row in range(rows)]
 
 
 def test_a_few_long_texts_among_short_ones(slices: list[int]) -> None:

@@ -273,7 +273,7 @@ def _numpy_column(name: str, array: Any) -> tuple[Column, Reader]:
             return Column(name, objects=True), Reader(
                 lambda start, stop: array[start:stop].tolist(),
                 _no_array,
-                lambda start, stop: objects_size(array[start:stop].tolist()),
+                lambda start, stop: objects_size(array[start:stop]),
             )
         case _:
             raise _dtype_error(name, array.dtype)

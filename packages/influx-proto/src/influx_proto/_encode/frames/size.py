@@ -39,13 +39,12 @@ def _split(part: Slice, sizes: Sequence[Size]) -> Iterator[Slice]:
     yield from _split(part._replace(start=middle), sizes)
 
 
-def objects_size(cells: Sequence[Any]) -> int:
-    """Return the size of cells encoded as strings; an estimate for cells that are not strings."""
-    present = filter(None, cells)
+def objects_size(cells: Any) -> int:
+    """Return the size of a numpy array of objects encoded as strings; an estimate for cells that are not strings."""
     try:
-        size = sum(map(len, present))
-    except TypeError:  # numbers, or NaN for missing cells
-        size = sum(len(cell) for cell in cells if isinstance(cell, (str, bytes)))
+        size = sum(map(len, cells))
+    except Exception:  # noqa: BLE001 - a cell has no length, or its class raises; encoding the row reports an error
+        size = sum(len(cell) for cell in cells if isinstance(cell, str))
     sample = cells[:: max(len(cells) // _SAMPLE, 1)]
     others = [_length(cell) for cell in sample if cell is not None and not isinstance(cell, (str, int, float))]
     return size + sum(others) * len(cells) // len(sample) if others else size
