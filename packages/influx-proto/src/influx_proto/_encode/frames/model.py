@@ -123,7 +123,7 @@ def time_type_error(name: str, dtype: object, advice: str = "") -> Serialization
     return SerializationError(msg)
 
 
-def check_table_columns(tag_columns: object, time_column: object) -> tuple[tuple[str, ...], str | None]:
+def check_table_columns(tag_columns: Any, time_column: object) -> tuple[tuple[str, ...], str | None]:
     """Return the arguments `tag_columns` and `time_column` after a check.
 
     Args:
@@ -131,27 +131,28 @@ def check_table_columns(tag_columns: object, time_column: object) -> tuple[tuple
         time_column: a str or None.
 
     Raises:
-        ValueError: an argument has the wrong type, `tag_columns` is a single str, or a column is in both arguments.
+        TypeError: `tag_columns` is a single str or not an iterable, or a name is not a str.
+        ValueError: a column is in both arguments.
     """
     if type(tag_columns) is tuple and not tag_columns and time_column is None:
         return (), None  # fast path for the defaults
     try:
-        items = None if isinstance(tag_columns, (str, bytes)) else iter(tag_columns)  # type: ignore[call-overload]
+        items = None if isinstance(tag_columns, (str, bytes)) else iter(tag_columns)
     except TypeError:
         items = None
     if items is None:
         msg = f"tag_columns: must be a list or another iterable of column names, not {short_repr(tag_columns)}"
-        raise ValueError(msg)
+        raise TypeError(msg)
     names = []
     for name in items:
         if not isinstance(name, str):
             msg = f"tag_columns: a column name must be a str, not {type(name).__name__} ({short_repr(name)})"
-            raise ValueError(msg)  # noqa: TRY004 - all invalid options raise ValueError
+            raise TypeError(msg)
         names.append(str.__str__(name))
     if time_column is not None:
         if not isinstance(time_column, str):
-            msg = f"time_column: must be a column name, got {type(time_column).__name__} {short_repr(time_column)}"
-            raise ValueError(msg)
+            msg = f"time_column: must be a column name, not {type(time_column).__name__} ({short_repr(time_column)})"
+            raise TypeError(msg)
         if time_column in names:
             msg = f"time_column: {short_repr(time_column)} is also in tag_columns; remove it from one of them"
             raise ValueError(msg)
