@@ -52,7 +52,7 @@ def without_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
     def get_protocol(_: Any) -> Any:
         raise NotImplementedError
 
-    monkeypatch.setattr(asyncio.selector_events._SelectorTransport, "get_protocol", get_protocol)  # type: ignore[attr-defined]
+    monkeypatch.setattr(asyncio.selector_events._SelectorTransport, "get_protocol", get_protocol)  # type: ignore[attr-defined]  # asyncio hides the class
 
 
 UNKNOWN = [without_connectors, without_protocols]

@@ -266,7 +266,7 @@ def test_the_pool_of_requests(server: LineServer, record_property: Callable[[str
         number = 1
         while interrupt(number, use, without=(*ENCODING, *MESSAGES)):
             number += 1
-            assert client._transport._slots.qsize() == MAX_CONNECTIONS  # type: ignore[attr-defined]
+            assert client._transport._slots.qsize() == MAX_CONNECTIONS  # type: ignore[attr-defined]  # an attribute of RequestsTransport
             if number % 10 == 0:
                 client.write("m n=2i 2")  # no lock of the pool stays held
     record_property("points", number - 1)

@@ -50,7 +50,7 @@ def test_begin_with_an_unknown_parameter(monkeypatch: pytest.MonkeyPatch) -> Non
     def getresponse(self: Any) -> http.client.HTTPResponse:
         response: http.client.HTTPResponse = self.response_class(self.sock, method=self._method)
         try:
-            response.begin(_max_headers=200)  # type: ignore[call-arg]
+            response.begin(_max_headers=200)  # type: ignore[call-arg]  # a parameter of Python 3.15
         except BaseException:
             response.close()
             raise
@@ -100,7 +100,7 @@ def head_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(self.file, name)
 
-    original = http.client.HTTPResponse._read_status  # type: ignore[attr-defined]
+    original = http.client.HTTPResponse._read_status  # type: ignore[attr-defined]  # undocumented, so that typeshed omits it
     monkeypatch.setattr(http.client.HTTPResponse, "_read_status", read_status)
 
 

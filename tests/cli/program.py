@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 #: The console script, in the same folder as the Python that runs the tests.
 PROGRAM = str(Path(sys.executable).parent / "influx-requests")
 
@@ -69,7 +71,9 @@ def _run_forked(command: list[str], env: dict[str, str], stdin: bytes) -> tuple[
         process = _FORKS.Process(target=_run_entry_point, args=(command, env, Path.cwd(), files))
         process.start()
         process.join(_TIMEOUT)
-        assert process.exitcode is not None, f"{command} runs for more than {_TIMEOUT} s"
+        if process.exitcode is None:
+            process.kill()
+            pytest.fail(f"{command} runs for more than {_TIMEOUT} s")
         return process.exitcode, files[1].read_bytes(), files[2].read_bytes()
 
 

@@ -198,11 +198,11 @@ def test_the_canary_stays(target: Target, first: str, second: str) -> None:
     ]
     for name in names:
         builders += [
-            lambda name=name: admin.list_measurements(name, db=db),  # type: ignore[misc]
-            lambda name=name: admin.list_series(name, tags={second: name}, db=db),  # type: ignore[misc]
-            lambda name=name: admin.list_tag_values(name, measurement=second, tags={"t": name}, db=db),  # type: ignore[misc]
-            lambda name=name: admin.delete(name, tags={second: name}, db=db),  # type: ignore[misc]
-            lambda name=name: admin.drop_series(name, tags={"t": name}, db=db),  # type: ignore[misc]
+            lambda name=name: admin.list_measurements(name, db=db),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            lambda name=name: admin.list_series(name, tags={second: name}, db=db),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            lambda name=name: admin.list_tag_values(name, measurement=second, tags={"t": name}, db=db),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            lambda name=name: admin.delete(name, tags={second: name}, db=db),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            lambda name=name: admin.drop_series(name, tags={"t": name}, db=db),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         ]
     for build in builders:
         target.attempt(build)

@@ -98,10 +98,11 @@ class _Receiver(asyncio.Protocol):
         self.received = 0
         self._expected = 0
         self.is_used = False
-        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
-        self.eof_received = protocol.eof_received  # type: ignore[method-assign]
-        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
-        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
+        # Without a method of our own for each of these, asyncio calls aiohttp's protocol directly.
+        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]  # see above
+        self.eof_received = protocol.eof_received  # type: ignore[method-assign]  # see above
+        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]  # see above
+        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]  # see above
 
     @property
     def has_unrequested(self) -> bool:

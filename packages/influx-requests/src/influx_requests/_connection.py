@@ -139,7 +139,7 @@ class _IdleConnections:
         except IndexError:
             raise queue.Empty from None
 
-    def put(self, item: Any, block: bool = False, timeout: float | None = None) -> None:  # noqa: ARG002
+    def put(self, item: Any, block: bool = False, timeout: float | None = None) -> None:  # noqa: ARG002 - as LifoQueue
         """Keep a connection for the next request."""
         self._connections.append(item)
 

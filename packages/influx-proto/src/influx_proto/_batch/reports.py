@@ -18,8 +18,6 @@ from typing import Any, Final
 from .._errors import CallbackError, InfluxDBError
 from .._runtime.settings import Settings
 
-__all__ = ["Reports", "guard_callbacks"]
-
 _log = logging.getLogger("influx_proto")
 
 #: How many exceptions of callbacks are kept for the next `flush`.

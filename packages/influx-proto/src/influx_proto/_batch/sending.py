@@ -14,8 +14,6 @@ from .._write.delivery import deliver_accepted
 from .._write.request import Target, write_op
 from .batcher import Sealed
 
-__all__ = ["BatchSender"]
-
 
 class BatchSender:
     """Creates the flows that deliver batches.

@@ -13,8 +13,6 @@ from typing import Final
 
 from .._checks import check_mapping
 
-__all__ = ["COMMON_TAGS", "check_extra_tags", "find_advice"]
-
 #: Names of options that are accepted as tags, since they are also common tag keys.
 COMMON_TAGS: Final = frozenset({
     "admin", "default", "duration", "end", "exact", "host", "key", "limit", "mode", "module", "name", "offset", "path",

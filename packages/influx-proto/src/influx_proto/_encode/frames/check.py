@@ -17,8 +17,6 @@ from ..points import PointEncoder
 from .model import Reader, Slice
 from .vectorized import SliceEncoder
 
-__all__ = ["encodes_like_rows"]
-
 _FLOATS: Final = (
     0.1, -0.0, 1.0, 1 / 3, 1e15, 1e16, -1.5e16, 1e21, 1e-4, 1e-5, -1.5e-5, 1e-6, 1.5e-7, 5e-324, 1.7976931348623157e308,
 )  # fmt: skip
