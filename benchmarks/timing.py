@@ -67,7 +67,7 @@ def describe_machine() -> str:
             for line in Path("/proc/cpuinfo").read_text().splitlines()
             if "model name" in line
         ),
-        platform.describe_machine(),
+        platform.machine(),
     )
     return f"{os.cpu_count()} x {model}, {platform.system()}, load {os.getloadavg()[0]:.1f}"
 
