@@ -63,7 +63,7 @@ class HTTPClientTransport:
             yield
         except TimeoutError as error:
             raise TransportError(f"{self.address} sent and accepted nothing for {idle} s") from error
-        except OSError as error:  # a connection that is closed before the answer is among them
+        except OSError as error:  # includes a connection that is closed before the response
             raise TransportError(f"the connection to {self.address} broke: {error}") from error
         except (http.client.HTTPException, ValueError) as error:
             msg = f"the response of {self.address} is truncated or malformed: {error!r}"
