@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 import html.parser
 import json
 import pickle
@@ -242,6 +243,23 @@ def test_messages_of_all_chunks_are_kept() -> None:
     assert join(chunks)["results"] == [{"statement_id": 0, "messages": [first, second]}]
 
 
+@pytest.mark.parametrize(
+    ("time", "epoch", "text"),
+    [
+        (1_700_000_000_123, "ms", "2023-11-14T22:13:20.123Z"),
+        (1_700_000_000, "s", "2023-11-14T22:13:20Z"),
+        ("2023-11-14T22:13:20Z", None, "'2023-11-14T22:13:20Z'"),
+        (1_700_000_000, None, "1700000000"),
+        (None, "ns", "None"),
+        (1 << 80, "ns", str(1 << 80)),
+    ],
+)
+def test_repr_has_readable_times(time: object, epoch: str | None, text: str) -> None:
+    found = result(one("time v", [time, 7]), epoch=epoch)
+    assert repr(found).splitlines()[-1] == f"    {text}  7"
+    assert f"<td>{html.escape(text)}</td>" in found._repr_html_()
+
+
 def test_repr() -> None:
     assert (
         repr(TWO)
@@ -249,12 +267,12 @@ def test_repr() -> None:
 <QueryResult: 3 statements, 3 series, 4 rows>
   statement 0: warning: deprecated
   statement 0: m (host=a): 2 rows
-    time  v     s
-    1     1.5   'x'
-    2     None  '1'
+    time                            v     s
+    1970-01-01T00:00:00.000000001Z  1.5   'x'
+    1970-01-01T00:00:00.000000002Z  None  '1'
   statement 0: m (host=): 1 row
-    time  v    s
-    3     2.0  'line\\nfeed'
+    time                            v    s
+    1970-01-01T00:00:00.000000003Z  2.0  'line\\nfeed'
   statement 1: no series
   statement 2: 1 row
     user  admin

@@ -62,12 +62,12 @@ class QueryResult(Mapping[str, Any]):
     def __repr__(self) -> str:
         from .display import as_text  # noqa: PLC0415 - only needed for display
 
-        return as_text(self._results)
+        return as_text(self._results, self.epoch)
 
     def _repr_html_(self) -> str:
         from .display import as_html  # noqa: PLC0415 - see above
 
-        return as_html(self._results)
+        return as_html(self._results, self.epoch)
 
     @property
     def series(self) -> SeriesList:
