@@ -135,8 +135,8 @@ class RejectedLine(_LineAndReason):
         number: see the attribute.
     """
 
-    #: The number of the line in the body of the request, if the server reports it. The first point has the number 1;
-    #: blank lines and comments do not count.
+    #: The number of the line in the body of the request, from 1, if the server reports it. Blank lines and comments do
+    #: not count. None for lines that a batch writer, or `write` with `find_rejected=True`, has found.
     number: int | None = None
 
     def __new__(cls, line: str, reason: str, number: int | None = None) -> Self:

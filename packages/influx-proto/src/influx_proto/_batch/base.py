@@ -28,9 +28,10 @@ from .._errors import (
 )
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
-from .._write.delivery import ends_complete, partial_write
+from .._write.delivery import partial_write
 from .._write.operation import WriteOperation
 from .._write.request import Target
+from .._write.search import ends_complete
 from .batcher import Batcher, Sealed
 from .options import BatchOptions
 from .receipt import OpenReceipt

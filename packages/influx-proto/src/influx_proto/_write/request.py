@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, TypeAlias
 
 from .._encode.batch import Batch
-from .._errors import InfluxDBError, PartialWriteError, RejectedLine, ServerUnavailable, WriteError
+from .._errors import ServerUnavailable, WriteError
 from .._http.error_response import ErrorReceiver
 from .._http.messages import Headers, Repeat, Request, add_params
 from .._http.observer import logger
 from .._http.timeout import Timeout
 from .._runtime.op import Op
+from .rejections import with_rejected_lines
 
 #: The parameters of a write request, and whether the client adds its database to them.
 Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
-
-#: The parts of the message of a field type conflict. The names between them may contain any character.
-_CONFLICT: Final = 'field type conflict: input field "'
-_CONFLICT_PLACE: Final = '" on measurement "'
-_CONFLICT_TYPES: Final = re.compile(r'" is type (\w++), already exists as type (\w++)')
-#: InfluxDB 2 adds a prefix.
-_PARTIAL = re.compile("(?:failure writing points to database: )?partial write")
-_DROPPED = re.compile(r"dropped=(\d+)")
-#: The text before and after a rejected line in a message. The message quotes the line without escaping, including line
-#: feeds and quotes.
-_UNPARSABLE: Final = "unable to parse '"
-_LINE_END: Final = "': "
-_REASON_END: Final = re.compile(r" dropped=\d")
 
 
 @lru_cache(maxsize=64)
@@ -77,70 +63,3 @@ class WriteReceiver:
         if (log := logger()) is not None:
             log.warning("a cluster node queued a write for another node: %s", error.message)
         return True
-
-
-def with_rejected_lines(error: InfluxDBError) -> InfluxDBError:
-    """Return the error of a write with the rejected lines that its message names.
-
-    A `WriteError` whose message says that part of the write was stored is returned as a `PartialWriteError`.
-    """
-    if not isinstance(error, WriteError):
-        return error
-    message = error.message
-    if type(error) is WriteError and _PARTIAL.match(message):
-        error = PartialWriteError(error.status, message, error.headers, error.body)
-    error.rejected = tuple(rejected_lines(message))
-    if conflict := find_conflict(message):
-        error.add_note(
-            f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes the field with its stored type"
-        )
-    if isinstance(error, PartialWriteError):
-        dropped = _DROPPED.findall(message)  # only the last is the server's count, others may be quoted data
-        error.dropped = int(dropped[-1]) if dropped else 0
-    return error
-
-
-def find_conflict(message: str) -> dict[str, str] | None:
-    """Return `field`, `measurement`, `type` and `stored` of the first field type conflict in a message."""
-    begin = message.find(_CONFLICT)
-    field = begin + len(_CONFLICT)
-    end = message.find(_CONFLICT_PLACE, field)
-    if begin < 0 or end < 0:
-        return None
-    measurement = end + len(_CONFLICT_PLACE)
-    types = _CONFLICT_TYPES.search(message, measurement)
-    if types is None:
-        return None
-    return {
-        "field": message[field:end],
-        "measurement": message[measurement : types.start()],
-        "type": types[1],
-        "stored": types[2],
-    }
-
-
-def rejected_lines(message: str) -> Iterator[RejectedLine]:
-    """Return the lines that a message quotes, each with its reason.
-
-    A line may contain the text that ends it. So it ends at the first such text that precedes a complete reason, which
-    ends at `dropped=`, at the next rejected line or at the end of the message. The scan is linear.
-    """
-    position = 0
-    while (start := message.find(_UNPARSABLE, position)) >= 0:
-        line = row = start + len(_UNPARSABLE)
-        while True:
-            end = message.find(_LINE_END, row)
-            if end < 0:
-                return  # no later line has a complete reason either
-            reason = end + len(_LINE_END)
-            stop = message.find("\n", reason)
-            row_end = len(message) if stop < 0 else stop
-            if found := _REASON_END.search(message, reason, row_end):
-                position = found.start()
-            elif stop < 0 or message.startswith(_UNPARSABLE, stop + 1):
-                position = row_end
-            else:
-                row = stop  # every possible end in this row has the same incomplete reason
-                continue
-            yield RejectedLine(message[line:end], message[reason:position])
-            break
