@@ -164,6 +164,8 @@ class PartialWriteError(WriteError):
 class UndeliveredLines(NamedTuple):
     """Lines that a batch writer could not deliver: `client.write(it.data, db=it.db, rp=it.rp, precision=it.precision)`.
 
+    Lines for a bucket have `bucket` and `org` instead of `db` and `rp`.
+
     Writing them again is safe: points that were already stored are replaced by themselves.
     """
 
@@ -175,6 +177,8 @@ class UndeliveredLines(NamedTuple):
     data: bytes
     #: Number of lines.
     lines: int
+    bucket: str | None = None
+    org: str | None = None
 
 
 class UndeliveredError(InfluxDBError):
