@@ -93,9 +93,9 @@ class BaseClient(Operations, Generic[SessionT]):
             org: the organization of the bucket.
             username: the username for basic authentication.
             password: the password for basic authentication.
-            token: a JSON Web Token or an API token, instead of username and password; `"<scheme> <token>"` is sent
-                unchanged. A function is called before each attempt and returns the token; an async client accepts a
-                coroutine function too.
+            token: a JSON Web Token or an API token, instead of username and password. `"Bearer <token>"` selects a
+                scheme; otherwise it is `Bearer` for a JSON Web Token, and `Token`. A function is called before each
+                attempt and returns the token; an async client accepts a coroutine function too.
             ssl: whether to use TLS.
             verify: certificate verification. True uses the system trust store; a path names a file of the only trusted
                 CA certificates; an `ssl.SSLContext` replaces all TLS settings; False disables verification, with a
