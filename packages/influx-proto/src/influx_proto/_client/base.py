@@ -248,10 +248,10 @@ class BaseClient(Operations, Generic[SessionT]):
         raise TypeError(msg)
 
     def __repr__(self) -> str:
+        bucket = "" if self.settings.bucket is None else f", bucket={self.settings.bucket!r}"
         state = ", closed" if self._closed else ""
-        return (
-            f"<{type(self).__name__} {self.settings.server.origin}{self.settings.server.path}, db={self.db!r}{state}>"
-        )
+        url = self.settings.server.origin + self.settings.server.path
+        return f"<{type(self).__name__} {url}, db={self.db!r}{bucket}{state}>"
 
     def _settings_for(self, timeout: float | Timeout | None) -> Settings:
         """Return the settings of one call."""
