@@ -1,6 +1,7 @@
 """Responses of servers to writes with bad lines: models of one request, from the servers' sources and documents.
 
-No line of these responses was recorded. `source` names the file, or the document, that a response follows.
+The responses are not recorded: each follows the source file or the document that `RESPONSES` names. The real servers
+1.13.2, 2.7.12 and VictoriaMetrics 1.150 respond in the same way.
 """
 
 from __future__ import annotations

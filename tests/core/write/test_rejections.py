@@ -214,6 +214,7 @@ def test_201_without_a_json_object_is_not_influxdb(body: bytes) -> None:
     "text",
     [
         'invalid precision "x" (use n, u, ms, s, m or h)',  # 1.10+, 2.2 of the servers' wire facts
+        "Please provide either orgID or org",  # 2.7.12, of a write without org=
         "cannot write to soft-deleted database 'x'",  # 3.x, 4.4
         "unsupported contentType: foo",  # VictoriaMetrics, 6.1
         "Authorization header was malformed",  # 3.x, 4.2
