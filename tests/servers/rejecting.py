@@ -46,8 +46,7 @@ def influxdb_1(lines: Sequence[bytes]) -> Answer:
 
 def influxdb_1_12(lines: Sequence[bytes]) -> Answer:
     status, kind, body, good = influxdb_1(lines)
-    suffix = b" for database: db for retention policy: autogen"
-    return status, kind, body.replace(b"dropped=0", b"dropped=0" + suffix), good
+    return status, kind, body.replace(b"dropped=0", b"dropped=0 for database: db"), good
 
 
 def influxdb_2(lines: Sequence[bytes]) -> Answer:
