@@ -513,7 +513,7 @@ def failing_batches(count: int) -> Iterator[pa.RecordBatch]:
 def test_a_producer_that_fails_in_the_middle(wrap: Callable[[Any], Any], count: int, rows: str) -> None:
     schema = pa.schema({"time": pa.timestamp("s"), "v": pa.float64()})
     reader = wrap(pa.RecordBatchReader.from_batches(schema, failing_batches(count)))
-    found = []
+    found: list[bytes] = []
     with pytest.raises(SerializationError, match=f"failed after {rows}: (.|\n)*disk failure") as caught:
         found.extend(serialize_batches(reader, "m", max_lines=2))
     assert len(found) == max(count - 1, 0)  # the last batch is not known to be full yet
