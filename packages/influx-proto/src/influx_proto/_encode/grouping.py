@@ -103,7 +103,7 @@ def _group_tuples(
 
 
 def _encode_group(group: Sequence[object], encode: GroupEncoder) -> Iterator[object]:
-    """Yield the group encoded: in halves if it is too long, and value by value if it is not eligible."""
+    """Yield the group encoded: split in two if it is too long, and value by value if it is not eligible."""
     if len(group) < _MIN_GROUP:
         yield from group
         return
