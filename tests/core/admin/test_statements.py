@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pandas as pd
 import pytest
 from influx_proto import Op, ProtocolError, QueryError, admin, ops
-from influx_proto._admin.rows import read_duration
+from influx_proto._admin.rows import Row, read_duration
 from influx_proto._http.messages import Repeat
 from influx_proto.adapter import AsyncClient, Client
 from influx_proto.admin import (
@@ -314,7 +314,7 @@ def test_durations_in_gos_format(duration: str, expected: timedelta) -> None:
 
 @pytest.mark.parametrize("duration", ["", "5", "h", "1h ", "-1s", "1d", "9" * 20 + "h"])
 def test_malformed_durations_of_a_server(duration: str) -> None:
-    with pytest.raises(ProtocolError, match="invalid duration"):
+    with pytest.raises(ProtocolError, match=r"invalid value .* in the column 'duration'"):
         read_response(admin.list_retention_policies(), {"columns": POLICY, "values": [["p", duration, "0s", 1, True]]})
 
 
@@ -431,5 +431,5 @@ def test_a_continuous_query_is_one_statement() -> None:
 
 @pytest.mark.parametrize("text", ["1" * 100_000 + "s", "1" * 100_000, "h", "999999999h" * 30])
 def test_durations_that_no_server_prints(text: str) -> None:
-    with pytest.raises(ProtocolError, match="invalid duration"):
-        read_duration(text)
+    with pytest.raises(ProtocolError, match=r"invalid value .* in the column 'duration'"):
+        read_duration(Row({"duration": text}), "duration")

@@ -13,7 +13,7 @@ from .._influxql.quote import Duration
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import execute, ignore_result, rows
+from .rows import Row, execute, ignore_result, invalid_value, rows
 
 
 class ContinuousQuery(NamedTuple):
@@ -49,11 +49,18 @@ def _read_subscriptions(result: QueryResult) -> list[Subscription]:
             name=row["name"],
             database=series.name,
             retention_policy=row["retention_policy"],
-            mode=row["mode"].lower(),
-            destinations=tuple(row["destinations"]),
+            mode=row.text("mode").lower(),
+            destinations=_read_destinations(row),
         )
         for series, row in rows(result)
     ]
+
+
+def _read_destinations(row: Row) -> tuple[str, ...]:
+    urls = row["destinations"]
+    if not isinstance(urls, list):
+        raise invalid_value("destinations", urls)
+    return tuple(urls)
 
 
 def list_continuous_queries(*, timeout: float | Timeout | None = None) -> Op[list[ContinuousQuery]]:

@@ -11,7 +11,7 @@ from .._influxql.quote import Duration
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import execute, read_duration, read_names, rows
+from .rows import Row, execute, read_duration, read_names, rows
 
 
 class RetentionPolicy(NamedTuple):
@@ -37,15 +37,20 @@ def _read_retention_policies(result: QueryResult) -> list[RetentionPolicy]:
     return [
         RetentionPolicy(
             name=row["name"],
-            duration=read_duration(row["duration"]) or None,
-            shard_duration=read_duration(row["shardGroupDuration"]),
+            duration=read_duration(row, "duration") or None,
+            shard_duration=read_duration(row, "shardGroupDuration"),
             replication=row["replicaN"],
             default=row["default"],
-            future_write_limit=read_duration(row.get("futureWriteLimit") or "0s") or None,
-            past_write_limit=read_duration(row.get("pastWriteLimit") or "0s") or None,
+            future_write_limit=_read_limit(row, "futureWriteLimit"),
+            past_write_limit=_read_limit(row, "pastWriteLimit"),
         )
         for _, row in rows(result)
     ]
+
+
+def _read_limit(row: Row, column: str) -> timedelta | None:
+    """Return a limit that is 0 if there is none, and that older servers do not have."""
+    return read_duration(row, column) or None if row.get(column) else None
 
 
 def list_databases(*, timeout: float | Timeout | None = None) -> Op[list[str]]:

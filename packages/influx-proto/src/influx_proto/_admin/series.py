@@ -24,9 +24,10 @@ from .._influxql.clauses import (
 from .._influxql.quote import quote_identifier
 from .._line_protocol.scan import ScanError, scan_series
 from .._query.query import query
+from .._repr import short_repr
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import ignore_result, read_names, rows
+from .rows import ignore_result, invalid_value, read_names, rows
 
 
 def list_measurements(
@@ -300,7 +301,7 @@ class FieldKey(NamedTuple):
 
 def _read_series_keys(result: QueryResult) -> list[SeriesKey]:
     """Read the result of SHOW SERIES: keys in line protocol."""
-    return [_series_key(row["key"]) for _, row in rows(result)]
+    return [_series_key(row.text("key")) for _, row in rows(result)]
 
 
 def _read_tag_keys(result: QueryResult) -> list[TagKey]:
@@ -322,15 +323,20 @@ def _read_cardinality(result: QueryResult) -> int:
     """Read the result of SHOW ... CARDINALITY: one count, or one per measurement."""
     total = 0
     for _, row in rows(result):
-        total += row["cardinality estimation"] if "cardinality estimation" in row else row["count"]
+        column = "cardinality estimation" if "cardinality estimation" in row else "count"
+        if not isinstance(row[column], int):
+            raise invalid_value(column, row[column])
+        total += row[column]
     return total
 
 
 def _series_key(text: str) -> SeriesKey:
     try:
         measurement, tags, _ = scan_series(text.encode() + b" ", 0)
+    except UnicodeEncodeError:
+        raise invalid_value("key", text) from None
     except ScanError as error:
-        msg = f"invalid series key {text!r} in the response: {error.reason}"
+        msg = f"invalid series key {short_repr(text)} in the response: {error.reason}"
         raise ProtocolError(msg) from None
     return SeriesKey(measurement, tags)
 

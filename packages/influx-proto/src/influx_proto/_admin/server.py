@@ -15,7 +15,7 @@ from .._influxql.clauses import number, statement, string
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import Row, execute, read_duration, read_time, rows
+from .rows import Row, execute, invalid_value, read_duration, read_time, rows
 
 
 def list_shards(*, timeout: float | Timeout | None = None) -> Op[list[Shard]]:
@@ -210,13 +210,21 @@ def _read_shards(result: QueryResult) -> list[Shard]:
             database=row["database"],
             retention_policy=row["retention_policy"],
             shard_group=row["shard_group"],
-            start_time=read_time(row["start_time"]),
-            end_time=read_time(row["end_time"]),
+            start_time=read_time(row, "start_time"),
+            end_time=read_time(row, "end_time"),
             expiry_time=_expiry(row),
-            owners=tuple(int(node) for node in row["owners"].split(",") if node),
+            owners=_read_owners(row),
         )
         for _, row in rows(result)
     ]
+
+
+def _read_owners(row: Row) -> tuple[int, ...]:
+    nodes = [node for node in row.text("owners").split(",") if node]
+    try:
+        return tuple(map(int, nodes))
+    except ValueError:
+        raise invalid_value("owners", row["owners"]) from None
 
 
 def _read_shard_groups(result: QueryResult) -> list[ShardGroup]:
@@ -226,8 +234,8 @@ def _read_shard_groups(result: QueryResult) -> list[ShardGroup]:
             id=row["id"],
             database=row["database"],
             retention_policy=row["retention_policy"],
-            start_time=read_time(row["start_time"]),
-            end_time=read_time(row["end_time"]),
+            start_time=read_time(row, "start_time"),
+            end_time=read_time(row, "end_time"),
             expiry_time=_expiry(row),
         )
         for _, row in rows(result)
@@ -237,7 +245,7 @@ def _read_shard_groups(result: QueryResult) -> list[ShardGroup]:
 def _read_running_queries(result: QueryResult) -> list[RunningQuery]:
     """Read the result of SHOW QUERIES."""
     return [
-        RunningQuery(row["qid"], row["query"], row["database"], read_duration(row["duration"]), row.get("status"))
+        RunningQuery(row["qid"], row["query"], row["database"], read_duration(row, "duration"), row.get("status"))
         for _, row in rows(result)
     ]
 
@@ -254,13 +262,13 @@ def _read_diagnostics(result: QueryResult) -> list[Diagnostics]:
 
 def _read_plan(result: QueryResult) -> str:
     """Read the result of EXPLAIN or EXPLAIN ANALYZE: each row is a line of text."""
-    return "\n".join(str(row[0]) for series in result.series[:1] for row in series.values).strip("\n")
+    return "\n".join(str(row[0]) for series in result.series[:1] for row in series.values if row).strip("\n")
 
 
 def _expiry(row: Row) -> datetime | None:
     """Return the expiry of a shard: its end plus the retention policy's duration, where 0 means indefinitely."""
-    expiry = read_time(row["expiry_time"])
-    return None if expiry == read_time(row["end_time"]) else expiry
+    expiry = read_time(row, "expiry_time")
+    return None if expiry == read_time(row, "end_time") else expiry
 
 
 class ServerInfo(Headers):

@@ -36,7 +36,7 @@ def _read_users(result: QueryResult) -> list[User]:
 
 def _read_grants(result: QueryResult) -> list[Grant]:
     """Read the result of SHOW GRANTS."""
-    return [Grant(row["database"], _read_privilege(row["privilege"])) for _, row in rows(result)]
+    return [Grant(row["database"], _read_privilege(row.text("privilege"))) for _, row in rows(result)]
 
 
 def _read_privilege(text: str) -> str:

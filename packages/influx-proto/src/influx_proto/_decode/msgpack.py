@@ -64,9 +64,9 @@ class MessagePackDocuments(PushDecoder):
             self._decode_complete(documents)
             if len(documents) == count:
                 msg = f"the response is truncated inside a MessagePack document: {_excerpt(self._buffer)}"
-                raise ProtocolError(msg)
+                raise ProtocolError(msg, retryable=True)
         if self._is_empty and not documents:
-            raise ProtocolError("the response is empty; its Content-Type announces MessagePack")
+            raise ProtocolError("the response is empty; its Content-Type announces MessagePack", retryable=True)
 
     def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
         buffer = self._buffer

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from .._encode.batch import Batch
-from .._errors import InfluxDBError, RejectedLine, SerializationError
+from .._errors import RejectedLine, SerializationError
 from .._http.timeout import Timeout
 from .._runtime.flow import Flow, arun, run
 from .._runtime.op import Op, Operation
@@ -251,7 +251,7 @@ class WriteOutcome:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, InfluxDBError):
+        if isinstance(error, Exception):  # also one that the iterable or token() of the caller raised
             if self.stored:
                 error.add_note(f"{_other_lines(sum(self.stored))} stored")
             if self.rejected:
