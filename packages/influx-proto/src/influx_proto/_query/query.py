@@ -61,7 +61,8 @@ def query(
             `influxql.encode_bind_parameters`. Pass user input here instead of formatting it into `q`.
         format: the response format to request: `msgpack` preserves all types and is the fastest; `json` cannot
             distinguish whole floats from integers; `csv` hides errors of single statements. A response in another of
-            these formats is also accepted.
+            these formats is also accepted. InfluxDB 3 does not send this MessagePack: the client then requests JSON, in
+            which `82.0` arrives as `82`. There, `query_sql` keeps the types.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:

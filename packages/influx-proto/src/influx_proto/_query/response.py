@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
-from .._errors import ProtocolError
+from .._errors import InfluxDBError, ProtocolError
 from .._http.error_response import ErrorReceiver, not_influxdb
+from .._http.formats import UnsupportedMessagePack
 from .._http.messages import Headers
 from .._repr import short_repr
 from .._result.errors import QueryError, QueryErrorDatabaseNotFound
@@ -21,6 +23,12 @@ T = TypeVar("T")
 
 #: The error of a statement that a retry may fix. A query that timed out or was killed would fail again.
 _TRANSIENT: Final = "max-concurrent-queries limit exceeded"
+
+#: The error of a statement about an unknown database: of InfluxDB 1.x and 2.x, and of InfluxDB 3.
+_NO_DATABASE: Final = re.compile("database not found|Database .* not found", re.DOTALL)
+
+#: The response of InfluxDB 3 up to 3.6 to a request for MessagePack.
+_NO_MESSAGE_PACK: Final = re.compile("invalid mime type.*msgpack", re.DOTALL)
 
 #: The number of bytes to buffer before decoding if rows are kept. It makes many small series as fast as few large
 #: ones: they are decoded as columns together, or with fewer runs of the garbage collector.
@@ -43,11 +51,23 @@ def chunk_decoder(
         buffered: whether to buffer chunks and decode several at a time.
     """
     if status != 200:
-        return ErrorReceiver(QueryError, status, headers)
+        return _QueryErrorReceiver(QueryError, status, headers)
     documents = decoder_for(headers.get("Content-Type"), packed=packed)
     if documents is None:
         return _NotInfluxDB(status, headers)
     return _ChunkDecoder(documents, status, headers, epoch, _BUFFER_SIZE if buffered else 0)
+
+
+class _QueryErrorReceiver(ErrorReceiver):
+    """Receives a non-2xx response to a query."""
+
+    def error(self) -> InfluxDBError:
+        """Return the error, which is `UnsupportedMessagePack` if the server rejects that format."""
+        error = super().error()
+        if isinstance(error, QueryError) and error.status == 400 and _NO_MESSAGE_PACK.match(error.message):
+            msg = f"this server has no MessagePack ({error.message}); request JSON (format='json')"
+            return UnsupportedMessagePack(msg)
+        return error
 
 
 class ChunkCollector(Generic[T]):
@@ -209,7 +229,7 @@ class _ChunkDecoder:
             raise ProtocolError(msg)
 
     def _fail(self, message: str, statement: int | None) -> None:
-        error_class = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
+        error_class = QueryErrorDatabaseNotFound if _NO_DATABASE.match(message) else QueryError
         self._error = error_class(self._status, message, self._headers)
         self._error.statement_id = statement
         self._error.retryable = message.startswith(_TRANSIENT)

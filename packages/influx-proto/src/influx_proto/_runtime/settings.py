@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .._http.compression import compress_request
+from .._http.formats import Formats
 from .._http.messages import Request
 from .._http.observer import Observer, Watch
 from .._http.proxy import Proxy
@@ -66,6 +67,8 @@ class Settings:
     types: FieldOptions = DEFAULT
     #: The timestamps of a write with `stamp=True`.
     stamps: Stamps = field(default_factory=Stamps, repr=False, compare=False)
+    #: The response formats of the server.
+    formats: Formats = field(default_factory=Formats, repr=False, compare=False)
 
     @property
     def address(self) -> str:
