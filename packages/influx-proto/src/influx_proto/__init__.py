@@ -56,7 +56,7 @@ from ._http.timeout import Timeout
 from ._line_protocol.options import FieldType
 from ._line_protocol.parse import check_lines, parse_lines, split_lines
 from ._public_names import set_public_module
-from ._result.errors import QueryError
+from ._result.errors import QueryError, QueryTooLarge
 from ._result.iterpoints import iterpoints
 from ._result.result import QueryResult, Series
 from ._runtime.op import Op
@@ -101,6 +101,7 @@ __all__ = [
     "ProtocolError",
     "QueryError",
     "QueryResult",
+    "QueryTooLarge",
     "RateLimited",
     "Receipt",
     "RejectedLine",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from .._errors import (
@@ -23,10 +24,21 @@ from .messages import CSV, MESSAGE_PACK, Headers, media_type
 BODY_LIMIT = 4 * 1024 * 1024
 _QUOTED_LENGTH = 200
 
-#: Messages of a 500 response whose cause is permanent, so a retry cannot succeed.
+#: Messages of a 500 response whose cause is permanent, so a retry cannot succeed. The last two lines are messages of
+#: InfluxDB 3.
 _PERMANENT = re.compile(
     "retention policy not found|(?:beyond|outside) retention policy|field type conflict|unable to parse|invalid UTF-8"
     "|database not found|gzip:"
+    "|error while planning query|Schema error|SQL error|This feature is not implemented"
+    "|file limit|would process more than"
+)
+
+#: Messages of a missing database: of InfluxDB 1.x and 2.x, 3.x, and of `/write` and `/api/v2/write` of 2.x. Only words
+#: and colons precede them, so that a quoted line cannot match.
+_NO_DATABASE = re.compile(
+    r"(?:[\w ]+: )*(?:database not found|(?:database|bucket) \S.{0,600} not found|no dbrp mapping found"
+    r"|bucket not found)",
+    re.IGNORECASE,
 )
 
 
@@ -87,10 +99,23 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
         message = f"the server responded with HTTP {status} without a message"
     if found is ServerUnavailable and _PERMANENT.search(message):
         found = error_class
-    if "database not found" in message:
-        found = DatabaseNotFound
     found = error_class if found is ResponseError else error_class.combined.get(found, found)
-    return found(status, message, headers, body)
+    error = (class_for_message(error_class, message) or found)(status, message, headers, body)
+    code = error_fields(headers, body).get("code")
+    error.code = code if isinstance(code, str) else None
+    return error
+
+
+def class_for_message(error_class: type[ResponseError], message: str) -> type[ResponseError] | None:
+    """Return the class of the error with this message, or None if the message does not determine it.
+
+    Args:
+        error_class: the class of errors that concern the operation itself.
+        message: the message of the server.
+    """
+    if _NO_DATABASE.match(message):
+        return error_class.combined.get(DatabaseNotFound, DatabaseNotFound)
+    return next((found for pattern, found in error_class.by_message if pattern.search(message)), None)
 
 
 def _class_for_status(error_class: type[ResponseError], status: int, headers: Headers) -> type[ResponseError] | None:
@@ -122,26 +147,30 @@ def _is_web_page(headers: Headers) -> bool:
     return headers.get("Content-Type", "").lower().startswith("text/html")
 
 
-def error_message(headers: Headers, body: bytes) -> str:
-    """Return the server's message: from a JSON, MessagePack or CSV body, else `X-Influxdb-Error`, else the body."""
+def error_fields(headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
+    """Return the fields of a JSON or MessagePack body; empty for any other body."""
     import msgspec  # noqa: PLC0415 - slow to import, and only errors need it
 
-    content_type = media_type(headers.get("Content-Type"))
     found: object = None
     try:
-        if content_type in MESSAGE_PACK:
+        if media_type(headers.get("Content-Type")) in MESSAGE_PACK:
             found = msgspec.msgpack.decode(body, type=dict[str, msgspec.Raw])
             found = {key: _string(bytes(value)) for key, value in found.items()}
         elif body.lstrip()[:1] == b"{":
             found = msgspec.json.decode(body.decode("utf-8", "replace"))
     except Exception:  # noqa: BLE001, S110 - a truncated or malformed body: the header has the message too
         pass
-    if isinstance(found, dict):
-        for key in ("error", "message"):
-            if isinstance(found.get(key), str) and found[key]:
-                return str(found[key])
+    return found if isinstance(found, dict) else {}
+
+
+def error_message(headers: Mapping[str, str], body: bytes) -> str:
+    """Return the server's message: from a JSON, MessagePack or CSV body, else `X-Influxdb-Error`, else the body."""
+    found = error_fields(headers, body)
+    for key in ("error", "message"):
+        if isinstance(found.get(key), str) and found[key]:
+            return str(found[key])
     text = body.decode("utf-8", "replace").strip()
-    if content_type in CSV:
+    if media_type(headers.get("Content-Type")) in CSV:
         header, _, text = text.partition("\n")
         if header == "error" and text:
             return text.strip('"').replace('""', '"')

@@ -98,6 +98,10 @@ class Request:
     repeat: Repeat = Repeat.ALWAYS
     #: Whether a client adds its database (`db=`).
     wants_db: bool = False
+    #: Whether a client adds its organization (`org=`).
+    wants_org: bool = False
+    #: The target for a client with a bucket; the client adds its bucket and organization instead of its database.
+    bucket_target: str | None = None
     #: Whether the server accepts a compressed body.
     compressible: bool = False
     #: The timeouts of each attempt.

@@ -10,11 +10,11 @@ from typing import Any, Final, Generic, TypeVar
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
 from .._errors import InfluxDBError, ProtocolError
-from .._http.error_response import ErrorReceiver, not_influxdb
+from .._http.error_response import ErrorReceiver, class_for_message, not_influxdb
 from .._http.formats import UnsupportedMessagePack
 from .._http.messages import Headers
 from .._repr import short_repr
-from .._result.errors import QueryError, QueryErrorDatabaseNotFound
+from .._result.errors import QueryError
 from .._result.result import QueryResult, join
 from .._runtime.op import Decoder
 from .._time import to_rfc3339
@@ -23,9 +23,6 @@ T = TypeVar("T")
 
 #: The error of a statement that a retry may fix. A query that timed out or was killed would fail again.
 _TRANSIENT: Final = "max-concurrent-queries limit exceeded"
-
-#: The error of a statement about an unknown database: of InfluxDB 1.x and 2.x, and of InfluxDB 3.
-_NO_DATABASE: Final = re.compile("database not found|Database .* not found", re.DOTALL)
 
 #: The response of InfluxDB 3 up to 3.6 to a request for MessagePack.
 _NO_MESSAGE_PACK: Final = re.compile("invalid mime type.*msgpack", re.DOTALL)
@@ -229,7 +226,8 @@ class _ChunkDecoder:
             raise ProtocolError(msg)
 
     def _fail(self, message: str, statement: int | None) -> None:
-        error_class = QueryErrorDatabaseNotFound if _NO_DATABASE.match(message) else QueryError
+        found = class_for_message(QueryError, message)
+        error_class = found if found is not None and issubclass(found, QueryError) else QueryError
         self._error = error_class(self._status, message, self._headers)
         self._error.statement_id = statement
         self._error.retryable = message.startswith(_TRANSIENT)

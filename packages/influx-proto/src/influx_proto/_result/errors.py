@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from .._errors import (
@@ -28,6 +29,10 @@ class QueryError(ResponseError):
     def __str__(self) -> str:
         # An error of a single statement arrives with status 200, which would be misleading in the message.
         return super().__str__() if self.statement_id is None else f"{self.message} (statement {self.statement_id})"
+
+
+class QueryTooLarge(QueryError):
+    """The query reads more files or partitions than the server allows; query a shorter time range."""
 
 
 # Every error response to a query is also a `QueryError`.
@@ -60,3 +65,7 @@ QueryError.combined = {
     RateLimited: QueryErrorRateLimited,
     ServerUnavailable: QueryErrorServerUnavailable,
 }
+
+QueryError.by_message = (
+    (re.compile(r"exceed(?:ing)?(?: the)? file limit|would process more than \d+ partitions"), QueryTooLarge),
+)

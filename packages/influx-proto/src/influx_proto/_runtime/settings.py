@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from _thread import allocate_lock  # noqa: PLC2701 - as functools does, without the whole of `threading`
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from .._checks import given_params
 from .._http.compression import compress_request
 from .._http.formats import Formats
-from .._http.messages import Request
+from .._http.messages import Request, add_params
 from .._http.observer import Observer, Watch
 from .._http.proxy import Proxy
 from .._http.server import Server
@@ -48,6 +50,10 @@ class Settings:
     server: Server = Server()
     #: The default database of operations.
     database: str | None = None
+    #: The bucket of writes, and of queries without a database: `/api/v2/write` receives it instead of a database.
+    bucket: str | None = None
+    #: The organization of the bucket.
+    org: str | None = None
     timeout: Timeout = Timeout()
     retry: RetryPolicy = RetryPolicy()
     tls: TLS = TLS()
@@ -85,5 +91,25 @@ class Settings:
     def complete(self, request: Request) -> Request:
         """Return the request ready to be sent; only the token of a token function is still missing."""
         watch = None if self.observer is None else Watch(self.observer, self.address)
+        if request.wants_org or (request.wants_db and self.bucket is not None):
+            request = self._with_bucket(request)
         request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
         return compress_request(request) if self.gzip and request.compressible else request
+
+    def _with_bucket(self, request: Request) -> Request:
+        """Return the request with the bucket and the organization in its target.
+
+        InfluxQL addresses a bucket as a database and a retention policy, which its name separates with "/".
+        """
+        if request.wants_db and self.bucket is not None:
+            if request.bucket_target is not None:
+                params = given_params(bucket=self.bucket, org=self.org)
+                return replace(request, target=add_params(request.bucket_target, params), wants_db=False)
+            if self.database is None:
+                db, _, rp = self.bucket.partition("/")
+                has_rp = re.search("[?&]rp=", request.target) is not None
+                params = given_params(db=db, rp=None if has_rp else rp or None)
+                request = replace(request, target=add_params(request.target, params), wants_db=False)
+        if request.wants_org and self.org is not None:
+            request = replace(request, target=add_params(request.target, [("org", self.org)]), wants_org=False)
+        return request
