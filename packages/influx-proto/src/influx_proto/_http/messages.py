@@ -160,9 +160,10 @@ def _with_encoded(target: str, params: str) -> str:
     return f"{target}{'&' if '?' in target else '?'}{params}" if params else target
 
 
-#: The media types of MessagePack and CSV responses.
+#: The media types of MessagePack, CSV and JSON Lines responses.
 MESSAGE_PACK: Final = frozenset({"application/x-msgpack", "application/msgpack"})
 CSV: Final = frozenset({"text/csv", "application/csv"})
+JSON_LINES: Final = frozenset({"application/jsonl", "application/x-ndjson"})
 
 
 def media_type(content_type: str | None) -> str:
