@@ -21,7 +21,7 @@ from tests.conformance.drivers import run_concurrently
 from tests.servers.influx3 import DATABASE, NS, Influx3
 
 STATEMENT = "SELECT * FROM cpu"
-ROWS = [[NS, "a", 0.5], [NS + 1, "b", 82], [NS + 2, "a", None]]
+ROWS: list[list[Any]] = [[NS, "a", 0.5], [NS + 1, "b", 82], [NS + 2, "a", None]]
 POINTS = [dict(zip(("time", "host", "load"), row, strict=True)) for row in ROWS]
 
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
-from .._errors import InfluxDBError, ProtocolError
-from .._http.error_response import ErrorReceiver, class_for_message, not_influxdb
-from .._http.formats import UnsupportedMessagePack
+from .._errors import ProtocolError
+from .._http.error_response import class_for_message, not_influxdb
 from .._http.messages import Headers
 from .._repr import short_repr
 from .._result.errors import QueryError
+from .._result.packed import PackedRows
 from .._result.result import QueryResult, join
 from .._runtime.op import Decoder
 from .._time import to_rfc3339
+from .errors import NotInfluxDB, QueryErrorReceiver
+from .request import Language
 
 T = TypeVar("T")
 
 #: The error of a statement that a retry may fix. A query that timed out or was killed would fail again.
 _TRANSIENT: Final = "max-concurrent-queries limit exceeded"
-
-#: The response of InfluxDB 3 up to 3.6 to a request for MessagePack.
-_NO_MESSAGE_PACK: Final = re.compile("invalid mime type.*msgpack", re.DOTALL)
 
 #: The number of bytes to buffer before decoding if rows are kept. It makes many small series as fast as few large
 #: ones: they are decoded as columns together, or with fewer runs of the garbage collector.
@@ -36,7 +34,13 @@ _SLICE_SIZE: Final = 16 * 1024
 
 
 def chunk_decoder(
-    status: int, headers: Headers, *, epoch: str | None, packed: bool = False, buffered: bool = False
+    status: int,
+    headers: Headers,
+    *,
+    epoch: str | None,
+    language: Language = "influxql",
+    packed: bool = False,
+    buffered: bool = False,
 ) -> Decoder[QueryResult]:
     """Return a decoder for the response to a query, which returns a `QueryResult` for each chunk.
 
@@ -44,27 +48,16 @@ def chunk_decoder(
         status: the status of the response.
         headers: the headers of the response.
         epoch: the unit of the timestamps.
+        language: the language of the query.
         packed: whether the rows may be packed into columns.
         buffered: whether to buffer chunks and decode several at a time.
     """
     if status != 200:
-        return _QueryErrorReceiver(QueryError, status, headers)
-    documents = decoder_for(headers.get("Content-Type"), packed=packed)
+        return QueryErrorReceiver(language, status, headers)
+    documents = decoder_for(headers.get("Content-Type"), packed=packed, annotated=language == "flux")
     if documents is None:
-        return _NotInfluxDB(status, headers)
+        return NotInfluxDB(language, status, headers)
     return _ChunkDecoder(documents, status, headers, epoch, _BUFFER_SIZE if buffered else 0)
-
-
-class _QueryErrorReceiver(ErrorReceiver):
-    """Receives a non-2xx response to a query."""
-
-    def error(self) -> InfluxDBError:
-        """Return the error, which is `UnsupportedMessagePack` if the server rejects that format."""
-        error = super().error()
-        if isinstance(error, QueryError) and error.status == 400 and _NO_MESSAGE_PACK.match(error.message):
-            msg = f"this server has no MessagePack ({error.message}); request JSON (format='json')"
-            return UnsupportedMessagePack(msg)
-        return error
 
 
 class ChunkCollector(Generic[T]):
@@ -100,8 +93,8 @@ class ChunkCollector(Generic[T]):
 class WholeResult:
     """Receives the response to a query and joins its chunks."""
 
-    def __init__(self, status: int, headers: Headers, *, epoch: str | None) -> None:
-        self._decoder = chunk_decoder(status, headers, epoch=epoch, buffered=True)
+    def __init__(self, status: int, headers: Headers, *, epoch: str | None, language: Language = "influxql") -> None:
+        self._decoder = chunk_decoder(status, headers, epoch=epoch, language=language, buffered=True)
         self._chunks: list[QueryResult] = []
         self._epoch = epoch
 
@@ -121,24 +114,6 @@ class WholeResult:
             last = () if error.partial_result is None else (error.partial_result,)
             error.partial_result = join([*self._chunks, *last])
             raise
-
-
-class _NotInfluxDB:
-    """Receives a response that is not from InfluxDB, and raises an error that quotes its start."""
-
-    def __init__(self, status: int, headers: Headers) -> None:
-        self._status = status
-        self._headers = headers
-        self._body_start = b""
-
-    def feed(self, data: bytes) -> tuple[()]:
-        self._body_start += data[:1024]
-        if len(self._body_start) > 1024:
-            self.close()
-        return ()
-
-    def close(self) -> Any:
-        raise not_influxdb(self._status, self._headers, self._body_start)
 
 
 class _ChunkDecoder:
@@ -250,6 +225,26 @@ def _is_series(series: dict[str, Any]) -> bool:
         and isinstance(series.get("tags", {}), dict)
         and isinstance(series.get("values", []), Sequence)
     )
+
+
+def split_rows(chunk_size: int, chunk: QueryResult) -> Iterator[QueryResult]:
+    """Yield the parts of a chunk with at most `chunk_size` rows each."""
+    for part in chunk["results"]:
+        for series in part.get("series", ()):
+            rows = series.get("values", ())
+            for begin in range(0, len(rows) or 1, chunk_size):
+                is_last = begin + chunk_size >= len(rows)
+                values = {"values": _slice(rows, begin, begin + chunk_size)} if rows else {}
+                mark = {} if is_last else {"partial": True}
+                yield QueryResult([{**part, "series": [{**series, **values, **mark}], **mark}], epoch=chunk.epoch)
+        if not part.get("series"):
+            yield QueryResult([part], epoch=chunk.epoch)
+
+
+def _slice(rows: Sequence[list[Any]], begin: int, end: int) -> Sequence[list[Any]]:
+    if isinstance(rows, PackedRows):
+        return PackedRows(rows.block, rows.begin + begin, min(rows.begin + end, rows.end))
+    return rows[begin:end]
 
 
 def _with_lists(chunk: QueryResult) -> QueryResult:

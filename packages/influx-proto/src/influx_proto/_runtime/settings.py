@@ -93,8 +93,26 @@ class Settings:
         watch = None if self.observer is None else Watch(self.observer, self.address)
         if request.wants_org or (request.wants_db and self.bucket is not None):
             request = self._with_bucket(request)
+        if request.wants_db_in_body:
+            request = self._with_db_in_body(request)
         request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
         return compress_request(request) if self.gzip and request.compressible else request
+
+    def _with_db_in_body(self, request: Request) -> Request:
+        """Return the request with the database in its body, a JSON object.
+
+        Raises:
+            ValueError: there is no database.
+        """
+        db = self.database or self.bucket
+        if db is None:
+            msg = "db: the query needs a database; pass db= here, or database= to the client"
+            raise ValueError(msg)
+        import msgspec  # noqa: PLC0415 - slow to import, and only these requests need it
+
+        assert isinstance(request.body, bytes)  # noqa: S101 - for type checkers
+        members = msgspec.json.decode(request.body, type=dict[str, msgspec.Raw])
+        return replace(request, body=msgspec.json.encode({"db": db, **members}))
 
     def _with_bucket(self, request: Request) -> Request:
         """Return the request with the bucket and the organization in its target.
