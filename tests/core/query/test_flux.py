@@ -160,6 +160,7 @@ def test_result_without_rows() -> None:
         assert ops.query_flux("x").read(200, CSV, body).series == []
         frame = ops.query_dataframe("x", language="flux").read(200, CSV, body)
         assert len(frame) == 0
+        assert isinstance(frame.index, pd.DatetimeIndex)
         assert frame.index.tz is not None
 
 

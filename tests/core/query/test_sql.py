@@ -159,6 +159,7 @@ def test_result() -> None:
     ]
     assert type(series.values[0][series.columns.index("load")]) is float
     frame = result.to_pandas()
+    assert isinstance(frame.index, pd.DatetimeIndex)
     assert frame.index.tz is not None
     assert frame.index[1] == pd.Timestamp(NS + 1, tz="UTC")
     assert list(frame.columns) == ["host", "load", "n"]
@@ -171,6 +172,7 @@ def test_result_without_rows() -> None:
     assert result.series == []
     frame = ops.query_dataframe("SELECT 1", db="db", language="sql").read(200, JSON_LINES, b"")
     assert len(frame) == 0
+    assert isinstance(frame.index, pd.DatetimeIndex)
     assert frame.index.tz is not None
 
 
