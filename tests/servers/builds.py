@@ -87,7 +87,7 @@ BUILDS = {
     "victoriametrics": Build(
         "VictoriaMetrics",
         "github.com/VictoriaMetrics/VictoriaMetrics",
-        "v1.154.1",
+        "v1.150.0",
         "./app/victoria-metrics",
         "victoria-metrics",
         "github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version",
@@ -117,7 +117,7 @@ def make(name: str) -> Path:
         built = Path(folder, "built")
         built.mkdir()
         _run(
-            *("go", "build", "-mod=mod", "-trimpath", "-buildvcs=false", f"-tags={build.tags}"),
+            *("go", "build", "-mod=mod", "-buildvcs=false", f"-tags={build.tags}"),
             f"-ldflags=-X {build.version_variable}={build.version}",
             *("-o", str(built / build.program), build.package),
             cwd=source,

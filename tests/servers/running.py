@@ -106,12 +106,12 @@ def _existing_server(url: str) -> Server:
         return _Existing(url)
     if version.major == 1:
         return _Existing1(url)
-    settings = {"token": token, "org": os.environ.get("INFLUXDB_ORG")}
     if version.major > 2:
-        del settings["org"]
+        return _Existing3(url, {"token": token} if token else {})
+    settings = {"token": token, "org": os.environ.get("INFLUXDB_ORG")}
     if missing := [f"INFLUXDB_{name.upper()}" for name, value in settings.items() if not value]:
-        raise InfluxdError(f"the tests of {version} create databases; set {' and '.join(missing)}")
-    return _Existing2(url, settings) if version.major == 2 else _Existing3(url, settings)
+        raise InfluxdError(f"the tests of {version} create buckets; set {' and '.join(missing)}")
+    return _Existing2(url, settings)
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ class _Existing2(_Existing):
 
 class _Existing3(_Existing):
     def create_database(self, name: str) -> None:
-        api2.call(self.url, "POST", "/api/v3/configure/database", {"db": name}, token=self.settings["token"])
+        api2.call(self.url, "POST", "/api/v3/configure/database", {"db": name}, token=self.settings.get("token"))
 
     def drop_database(self, name: str) -> None:
         query = urllib.parse.urlencode({"db": name})
-        api2.call(self.url, "DELETE", f"/api/v3/configure/database?{query}", token=self.settings["token"])
+        api2.call(self.url, "DELETE", f"/api/v3/configure/database?{query}", token=self.settings.get("token"))
