@@ -26,7 +26,8 @@ from .._line_protocol.scan import ScanError, scan_series
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import ignore_result, read_names, rows
+from .rows import read_names, rows
+from .statement import ignore_result, statement_op
 
 
 def list_measurements(
@@ -264,7 +265,7 @@ def _cardinality(
 
 
 def _statement_op(*clauses: str, db: str | None, timeout: float | Timeout | None) -> Op[QueryResult]:
-    return query(statement(*clauses), db=db, timeout=timeout)
+    return statement_op(statement(*clauses), db=db, timeout=timeout)
 
 
 class SeriesKey(NamedTuple):
@@ -345,7 +346,7 @@ def drop_measurement(
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
+    return statement_op(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
 
 
 def show_measurements(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
@@ -355,7 +356,7 @@ def show_measurements(db: str | None = None, *, timeout: float | Timeout | None 
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW MEASUREMENTS", db=db, timeout=timeout)
+    return statement_op("SHOW MEASUREMENTS", db=db, timeout=timeout)
 
 
 def select_all(measurement: str, db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:

@@ -15,7 +15,8 @@ from .._influxql.clauses import number, statement, string
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import Row, execute, read_duration, read_time, rows
+from .rows import Row, read_duration, read_time, rows
+from .statement import execute, statement_op
 
 
 def list_shards(*, timeout: float | Timeout | None = None) -> Op[list[Shard]]:
@@ -24,7 +25,7 @@ def list_shards(*, timeout: float | Timeout | None = None) -> Op[list[Shard]]:
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW SHARDS", timeout=timeout).map(_read_shards)
+    return statement_op("SHOW SHARDS", timeout=timeout).map(_read_shards)
 
 
 def list_shard_groups(*, timeout: float | Timeout | None = None) -> Op[list[ShardGroup]]:
@@ -33,7 +34,7 @@ def list_shard_groups(*, timeout: float | Timeout | None = None) -> Op[list[Shar
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW SHARD GROUPS", timeout=timeout).map(_read_shard_groups)
+    return statement_op("SHOW SHARD GROUPS", timeout=timeout).map(_read_shard_groups)
 
 
 def drop_shard(shard_id: int, *, timeout: float | Timeout | None = None) -> Op[None]:
@@ -52,7 +53,7 @@ def list_queries(*, timeout: float | Timeout | None = None) -> Op[list[RunningQu
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW QUERIES", timeout=timeout).map(_read_running_queries)
+    return statement_op("SHOW QUERIES", timeout=timeout).map(_read_running_queries)
 
 
 def kill_query(qid: int, *, timeout: float | Timeout | None = None) -> Op[None]:
@@ -75,7 +76,7 @@ def stats(module: str | None = None, *, timeout: float | Timeout | None = None) 
         module: the module, such as `httpd`; None for all modules except `indexes`, which is expensive for the server.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(statement("SHOW STATS", _for_clause(module)), timeout=timeout).map(_read_statistics)
+    return statement_op(statement("SHOW STATS", _for_clause(module)), timeout=timeout).map(_read_statistics)
 
 
 def diagnostics(module: str | None = None, *, timeout: float | Timeout | None = None) -> Op[list[Diagnostics]]:
@@ -85,7 +86,7 @@ def diagnostics(module: str | None = None, *, timeout: float | Timeout | None = 
         module: the module, such as `build`; None for all.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(statement("SHOW DIAGNOSTICS", _for_clause(module)), timeout=timeout).map(_read_diagnostics)
+    return statement_op(statement("SHOW DIAGNOSTICS", _for_clause(module)), timeout=timeout).map(_read_diagnostics)
 
 
 def explain(
