@@ -8,7 +8,7 @@ protocol and `parse_lines` parses it. The packages influx-aiohttp, influx-trio a
 from typing import TYPE_CHECKING, Any
 
 from . import admin, influxql, ops
-from ._admin.server import ServerInfo
+from ._admin.status import ServerInfo
 from ._batch.options import Spool
 from ._encode.classes.decorator import lineprotocol
 from ._encode.classes.schema import (

@@ -70,6 +70,7 @@ from ._admin.server import (
     list_shards,
     stats,
 )
+from ._admin.status import Health, Readiness, health, ready
 from ._admin.users import (
     Grant,
     Privilege,
@@ -92,8 +93,10 @@ __all__ = [
     "Diagnostics",
     "FieldKey",
     "Grant",
+    "Health",
     "Not",
     "Privilege",
+    "Readiness",
     "RetentionPolicy",
     "RunningQuery",
     "SeriesKey",
@@ -122,6 +125,7 @@ __all__ = [
     "field_key_cardinality",
     "grant",
     "grant_admin",
+    "health",
     "kill_query",
     "list_continuous_queries",
     "list_databases",
@@ -138,6 +142,7 @@ __all__ = [
     "list_tag_values",
     "list_users",
     "measurement_cardinality",
+    "ready",
     "revoke",
     "revoke_admin",
     "series_cardinality",

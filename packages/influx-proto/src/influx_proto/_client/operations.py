@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._admin import continuous_queries, databases, series, server, users
+from .._admin import continuous_queries, databases, series, server, status, users
 from .._batch.options import batch_options
 from .._query import query as queries
 from .._write import write as writes
@@ -12,7 +12,9 @@ from .binding import method, stream, writer
 class Operations:
     """The operations of `Client` and `AsyncClient`."""
 
-    ping = method(server.ping)
+    ping = method(status.ping)
+    health = method(status.health)
+    ready = method(status.ready)
     write = method(writes.write_batches)
     write_compressed = method(writes.write_compressed)
     batch_writer = writer(batch_options)
