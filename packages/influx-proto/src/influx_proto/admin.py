@@ -36,6 +36,13 @@ from ._admin.databases import (
     list_databases,
     list_retention_policies,
 )
+from ._admin.databases_v3 import (
+    Database,
+    create_database_v3,
+    drop_database_v3,
+    list_databases_v3,
+    update_database_v3,
+)
 from ._admin.series import (
     FieldKey,
     SeriesKey,
@@ -90,6 +97,7 @@ from ._public_names import set_public_module
 
 __all__ = [
     "ContinuousQuery",
+    "Database",
     "Diagnostics",
     "FieldKey",
     "Grant",
@@ -109,12 +117,14 @@ __all__ = [
     "User",
     "alter_retention_policy",
     "create_continuous_query",
+    "create_database_v3",
     "create_retention_policy",
     "create_subscription",
     "create_user",
     "delete",
     "diagnostics",
     "drop_continuous_query",
+    "drop_database_v3",
     "drop_retention_policy",
     "drop_series",
     "drop_shard",
@@ -129,6 +139,7 @@ __all__ = [
     "kill_query",
     "list_continuous_queries",
     "list_databases",
+    "list_databases_v3",
     "list_field_keys",
     "list_grants",
     "list_measurements",
@@ -150,6 +161,7 @@ __all__ = [
     "stats",
     "tag_key_cardinality",
     "tag_values_cardinality",
+    "update_database_v3",
 ]
 
 set_public_module(__name__, globals())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._admin import continuous_queries, databases, series, server, status, users
+from .._admin import continuous_queries, databases, databases_v3, series, server, status, users
 from .._batch.options import batch_options
 from .._query import query as queries
 from .._write import write as writes
@@ -41,6 +41,12 @@ class Operations:
     create_retention_policy = method(databases.create_retention_policy)
     alter_retention_policy = method(databases.alter_retention_policy)
     drop_retention_policy = method(databases.drop_retention_policy)
+
+    # Databases of InfluxDB 3.
+    list_databases_v3 = method(databases_v3.list_databases_v3)
+    create_database_v3 = method(databases_v3.create_database_v3)
+    update_database_v3 = method(databases_v3.update_database_v3)
+    drop_database_v3 = method(databases_v3.drop_database_v3)
 
     # Users and privileges.
     list_users = method(users.list_users)
