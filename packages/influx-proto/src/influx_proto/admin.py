@@ -1,8 +1,14 @@
-"""Builders of the InfluxQL statements for administration: each returns an `Op` without sending it.
+"""Builders of administration: InfluxQL statements, buckets, databases of InfluxDB 3, and health.
 
-Arguments have the order of the statement's clauses. `list_...` operations return a list of small objects; operations
-that change something return None. The server rejects unknown names (`QueryError`). An argument of the wrong type raises
-before the request is sent, and the message begins with its name.
+Each returns an `Op` without sending it, or an `OpSequence`, which sends several requests.
+
+The operations for buckets are for InfluxDB 2, InfluxDB Cloud Serverless, and InfluxDB 1.10 or later. Those whose names
+end in `_v3` are for InfluxDB 3 Core and Enterprise. On a server without them they raise `ResponseError`, whose message
+names the operations for that server. Likewise, the error of a statement that a server does not execute has a note.
+
+Arguments of statements have the order of their clauses. `list_...` operations return a list of small objects;
+statements that change something return None. The server rejects unknown names (`QueryError`). An argument of the wrong
+type raises before the request is sent, and the message begins with its name.
 
 Common arguments:
 
@@ -18,6 +24,7 @@ Common arguments:
 
 from __future__ import annotations
 
+from ._admin.buckets import Bucket, create_bucket, drop_bucket, list_buckets, update_bucket
 from ._admin.continuous_queries import (
     ContinuousQuery,
     Subscription,
@@ -96,6 +103,7 @@ from ._influxql.clauses import Not
 from ._public_names import set_public_module
 
 __all__ = [
+    "Bucket",
     "ContinuousQuery",
     "Database",
     "Diagnostics",
@@ -116,6 +124,7 @@ __all__ = [
     "TagValue",
     "User",
     "alter_retention_policy",
+    "create_bucket",
     "create_continuous_query",
     "create_database_v3",
     "create_retention_policy",
@@ -123,6 +132,7 @@ __all__ = [
     "create_user",
     "delete",
     "diagnostics",
+    "drop_bucket",
     "drop_continuous_query",
     "drop_database_v3",
     "drop_retention_policy",
@@ -137,6 +147,7 @@ __all__ = [
     "grant_admin",
     "health",
     "kill_query",
+    "list_buckets",
     "list_continuous_queries",
     "list_databases",
     "list_databases_v3",
@@ -161,6 +172,7 @@ __all__ = [
     "stats",
     "tag_key_cardinality",
     "tag_values_cardinality",
+    "update_bucket",
     "update_database_v3",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._admin import continuous_queries, databases, databases_v3, series, server, status, users
+from .._admin import buckets, continuous_queries, databases, databases_v3, series, server, status, users
 from .._batch.options import batch_options
 from .._query import query as queries
 from .._write import write as writes
@@ -42,7 +42,11 @@ class Operations:
     alter_retention_policy = method(databases.alter_retention_policy)
     drop_retention_policy = method(databases.drop_retention_policy)
 
-    # Databases of InfluxDB 3.
+    # Buckets, and databases of InfluxDB 3.
+    list_buckets = method(buckets.list_buckets)
+    create_bucket = method(buckets.create_bucket)
+    update_bucket = method(buckets.update_bucket)
+    drop_bucket = method(buckets.drop_bucket)
     list_databases_v3 = method(databases_v3.list_databases_v3)
     create_database_v3 = method(databases_v3.create_database_v3)
     update_database_v3 = method(databases_v3.update_database_v3)
