@@ -50,12 +50,12 @@ from ._admin.databases_v3 import (
     list_databases_v3,
     update_database_v3,
 )
+from ._admin.deletion import delete
 from ._admin.series import (
     FieldKey,
     SeriesKey,
     TagKey,
     TagValue,
-    delete,
     drop_series,
     field_key_cardinality,
     list_field_keys,

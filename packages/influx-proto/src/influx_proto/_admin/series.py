@@ -1,4 +1,4 @@
-"""Listing, counting and deleting of series and points. The docstring of `admin` describes the arguments."""
+"""Listing, counting and deleting of series. The docstring of `admin` describes the arguments."""
 
 from __future__ import annotations
 
@@ -216,27 +216,6 @@ def field_key_cardinality(
 
 
 # Deleting.
-
-
-def delete(
-    measurement: Name | None = None,
-    *,
-    tags: Tags | None = None,
-    start: object = None,
-    end: object = None,
-    db: str | None = None,
-    timeout: float | Timeout | None = None,
-) -> Op[None]:
-    """Delete points from all retention policies of a database.
-
-    The docstring of `influx_proto.admin` describes the arguments.
-
-    Raises:
-        ValueError: all conditions are None. To delete all points of a database, pass `re.compile("")` as `measurement`.
-    """
-    return _statement_op(
-        "DELETE", *delete_conditions("delete", measurement, tags, start, end), db=db, timeout=timeout
-    ).map(ignore_result)
 
 
 def drop_series(

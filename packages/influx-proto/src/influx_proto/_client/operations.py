@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._admin import buckets, continuous_queries, databases, databases_v3, series, server, status, users
+from .._admin import buckets, continuous_queries, databases, databases_v3, deletion, series, server, status, users
 from .._batch.options import batch_options
 from .._query import query as queries
 from .._write import write as writes
@@ -82,7 +82,7 @@ class Operations:
     tag_key_cardinality = method(series.tag_key_cardinality)
     tag_values_cardinality = method(series.tag_values_cardinality)
     field_key_cardinality = method(series.field_key_cardinality)
-    delete = method(series.delete)
+    delete = method(deletion.delete)
     drop_series = method(series.drop_series)
 
     # Shards, running queries, statistics and query plans.
