@@ -75,7 +75,7 @@ def delete(
         return in_database
     # The bucket of a client is only known when the client executes the operation.
     conditions = [] if tags is None else [(f"tags: {key!r}", key, value) for key, value in tags.items()]
-    # A pattern that matches everything is no condition.
+    # A pattern that matches everything adds no comparison.
     if not (measurement is None or (isinstance(measurement, re.Pattern) and not measurement.pattern)):
         conditions.insert(0, ("measurement", "_measurement", measurement))
     points = _Points(tuple(conditions), _nanoseconds("start", start), _nanoseconds("end", end), org)
