@@ -135,8 +135,8 @@ class RejectedLine(_LineAndReason):
         number: see the attribute.
     """
 
-    #: The number of the line in the body of the request, if the server reports it. The first point has the number 1;
-    #: blank lines and comments do not count.
+    #: The number of the line in the body of the request, from 1, if the server reports it. Blank lines and comments do
+    #: not count. None for lines that a batch writer, or `write` with `find_rejected=True`, has found.
     number: int | None = None
 
     def __new__(cls, line: str, reason: str, number: int | None = None) -> Self:
@@ -164,6 +164,8 @@ class PartialWriteError(WriteError):
 class UndeliveredLines(NamedTuple):
     """Lines that a batch writer could not deliver: `client.write(it.data, db=it.db, rp=it.rp, precision=it.precision)`.
 
+    Lines for a bucket have `bucket` and `org` instead of `db` and `rp`.
+
     Writing them again is safe: points that were already stored are replaced by themselves.
     """
 
@@ -175,6 +177,8 @@ class UndeliveredLines(NamedTuple):
     data: bytes
     #: Number of lines.
     lines: int
+    bucket: str | None = None
+    org: str | None = None
 
 
 class UndeliveredError(InfluxDBError):

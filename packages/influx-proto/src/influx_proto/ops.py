@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._admin.databases import create_database, drop_database, show_databases, show_retention_policies
 from ._admin.series import drop_measurement, select_all, show_measurements
-from ._admin.server import ping
+from ._admin.status import ping
 from ._admin.users import show_users
 from ._public_names import set_public_module
 from ._query.flux import query_flux

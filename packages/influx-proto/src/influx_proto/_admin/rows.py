@@ -10,13 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .._errors import ProtocolError
-from .._http.timeout import Timeout
-from .._influxql.clauses import statement
 from .._influxql.quote import go_duration_ns
-from .._query.query import query
 from .._repr import short_repr
 from .._result.result import QueryResult, Series
-from .._runtime.op import Op
 
 
 class Row(dict[str, Any]):
@@ -32,10 +28,6 @@ def rows(result: QueryResult) -> Iterator[tuple[Series, Row]]:
     for series in result.series:
         for values in series.values:
             yield series, Row(zip(series.columns, values, strict=True))
-
-
-def ignore_result(_result: QueryResult) -> None:
-    """Return None, for statements without a result."""
 
 
 def read_names(result: QueryResult) -> list[str]:
@@ -56,8 +48,3 @@ def read_time(text: str) -> datetime:
     """Return a time of a result."""
     # Not converted to int64 nanoseconds: the expiry of a shard may lie beyond their range.
     return datetime.fromisoformat(text)
-
-
-def execute(*parts: str, timeout: float | Timeout | None) -> Op[None]:
-    """Return an operation that executes a statement without a result."""
-    return query(statement(*parts), timeout=timeout).map(ignore_result)

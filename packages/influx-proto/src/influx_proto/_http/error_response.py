@@ -23,6 +23,8 @@ from .messages import CSV, MESSAGE_PACK, Headers, media_type
 #: Number of bytes of an error response's body that are kept; the longest messages of a server quote a line of 64 KiB.
 BODY_LIMIT = 4 * 1024 * 1024
 _QUOTED_LENGTH = 200
+#: Maximum number of characters of a message. A server may quote all lines of a batch.
+_MESSAGE_LENGTH = 2000
 
 #: Messages of a 500 response whose cause is permanent, so a retry cannot succeed. The last two lines are messages of
 #: InfluxDB 3.
@@ -84,6 +86,8 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
         body: the body of the response.
     """
     found = _class_for_status(error_class, status, headers)
+    if status == 201 and issubclass(error_class, WriteError) and error_fields(headers, body):
+        found = error_class  # a cluster of InfluxDB 3 stored some of the lines
     if found is None:
         return not_influxdb(status, headers, body)
     if status == 404 and body.strip() == b"404 page not found":  # the default response of Go for an unknown path
@@ -100,10 +104,19 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
     if found is ServerUnavailable and _PERMANENT.search(message):
         found = error_class
     found = error_class if found is ResponseError else error_class.combined.get(found, found)
-    error = (class_for_message(error_class, message) or found)(status, message, headers, body)
+    error = (class_for_message(error_class, message) or found)(status, bounded(message), headers, body)
     code = error_fields(headers, body).get("code")
     error.code = code if isinstance(code, str) else None
     return error
+
+
+def bounded(message: str) -> str:
+    """Return a message with its middle omitted if it is very long."""
+    omitted = len(message) - _MESSAGE_LENGTH
+    if omitted <= 0:
+        return message
+    half = _MESSAGE_LENGTH // 2
+    return f"{message[:half]} ... ({omitted} characters omitted) ... {message[-half:]}"
 
 
 def class_for_message(error_class: type[ResponseError], message: str) -> type[ResponseError] | None:

@@ -220,6 +220,8 @@ def _statement(result: dict[str, Any], following: int) -> int:
 
 
 def _is_series(series: dict[str, Any]) -> bool:
+    if "values" not in series:
+        series.setdefault("columns", [])  # InfluxDB 1.13 omits both for a module of SHOW DIAGNOSTICS without values
     return (
         isinstance(series.get("columns"), list)
         and isinstance(series.get("tags", {}), dict)

@@ -113,6 +113,20 @@ class Op(Generic[T]):
         return query_attempts(request, self.receiver, settings, clock.now)
 
 
+@dataclass(frozen=True, slots=True)
+class OpSequence(Generic[T]):
+    """An operation of several exchanges, of which a later one depends on the results of earlier ones."""
+
+    #: Returns the flow of the operation for a client with these settings and clocks.
+    steps: Callable[[Settings, Clock], Flow[T]]
+    #: Overrides the client's timeout; None keeps it.
+    timeout: Timeout | None = None
+
+    def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
+        """Return the flow of this operation for a client with these settings, including retries."""
+        return self.steps(settings.with_timeout(self.timeout), clock)
+
+
 class Operation(Protocol[T_co]):
     """Anything a client can execute: an `Op`, or an operation of several exchanges."""
 

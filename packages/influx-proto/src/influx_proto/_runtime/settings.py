@@ -114,6 +114,11 @@ class Settings:
         members = msgspec.json.decode(request.body, type=dict[str, msgspec.Raw])
         return replace(request, body=msgspec.json.encode({"db": db, **members}))
 
+    @property
+    def default_db(self) -> str | None:
+        """The database of operations without one: that of the client, or of its bucket."""
+        return self.database if self.bucket is None or self.database is not None else self.bucket.partition("/")[0]
+
     def _with_bucket(self, request: Request) -> Request:
         """Return the request with the bucket and the organization in its target.
 
@@ -124,9 +129,9 @@ class Settings:
                 params = given_params(bucket=self.bucket, org=self.org)
                 return replace(request, target=add_params(request.bucket_target, params), wants_db=False)
             if self.database is None:
-                db, _, rp = self.bucket.partition("/")
                 has_rp = re.search("[?&]rp=", request.target) is not None
-                params = given_params(db=db, rp=None if has_rp else rp or None)
+                rp = None if has_rp else self.bucket.partition("/")[2] or None
+                params = given_params(db=self.default_db, rp=rp)
                 request = replace(request, target=add_params(request.target, params), wants_db=False)
         if request.wants_org and self.org is not None:
             request = replace(request, target=add_params(request.target, [("org", self.org)]), wants_org=False)
