@@ -36,8 +36,8 @@ FEATURES = {
 #: What a server lacks, from this version until the next row of the same product.
 LACKS: dict[Version, frozenset[str]] = {
     Version("influxdb", 1, 6): frozenset({"write_limits", "api_v2_write", "flux", "sql"}),
-    Version("influxdb", 1, 8): frozenset({"write_limits", "flux", "sql"}),
-    Version("influxdb", 1, 12): frozenset({"crash_by_tags", "flux", "sql"}),
+    Version("influxdb", 1, 8): frozenset({"write_limits", "sql"}),
+    Version("influxdb", 1, 12): frozenset({"crash_by_tags", "sql"}),
     Version("influxdb", 2, 7): frozenset({
         "crash_by_tags",
         "administration",
