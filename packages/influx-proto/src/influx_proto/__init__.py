@@ -8,7 +8,7 @@ protocol and `parse_lines` parses it. The packages influx-aiohttp, influx-trio a
 from typing import TYPE_CHECKING, Any
 
 from . import admin, influxql, ops
-from ._admin.server import ServerInfo
+from ._admin.status import ServerInfo
 from ._batch.options import Spool
 from ._encode.classes.decorator import lineprotocol
 from ._encode.classes.schema import (
@@ -60,7 +60,7 @@ from ._result.errors import QueryError, QueryTooLarge
 from ._result.iterpoints import iterpoints
 from ._result.result import QueryResult
 from ._result.series import Series, SeriesList
-from ._runtime.op import Op
+from ._runtime.op import Op, OpSequence
 from ._runtime.retry import RetryPolicy
 from ._runtime.stream import StreamOp
 from ._version import __version__
@@ -96,6 +96,7 @@ __all__ = [
     "InfluxDBError",
     "Observer",
     "Op",
+    "OpSequence",
     "PartialWriteError",
     "PayloadTooLarge",
     "Place",

@@ -10,14 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .._errors import ProtocolError
-from .._http.timeout import Timeout
-from .._influxql.clauses import statement
 from .._influxql.quote import go_duration_ns
-from .._query.query import query
 from .._repr import short_repr
 from .._result.result import QueryResult
 from .._result.series import Series
-from .._runtime.op import Op
 
 
 class Row(dict[str, Any]):
@@ -50,10 +46,6 @@ def rows(result: QueryResult) -> Iterator[tuple[Series, Row]]:
             yield series, Row(zip(series.columns, values, strict=True))
 
 
-def ignore_result(_result: QueryResult) -> None:
-    """Return None, for statements without a result."""
-
-
 def read_names(result: QueryResult) -> list[str]:
     """Return the names in the result of SHOW DATABASES or SHOW MEASUREMENTS."""
     return [row["name"] for _, row in rows(result)]
@@ -74,8 +66,3 @@ def read_time(row: Row, column: str) -> datetime:
         return datetime.fromisoformat(row.text(column))
     except ValueError:
         raise invalid_value(column, row[column]) from None
-
-
-def execute(*parts: str, timeout: float | Timeout | None) -> Op[None]:
-    """Return an operation that executes a statement without a result."""
-    return query(statement(*parts), timeout=timeout).map(ignore_result)

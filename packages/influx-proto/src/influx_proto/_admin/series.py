@@ -1,4 +1,4 @@
-"""Listing, counting and deleting of series and points. The docstring of `admin` describes the arguments."""
+"""Listing, counting and deleting of series. The docstring of `admin` describes the arguments."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from .._query.query import query
 from .._repr import short_repr
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import ignore_result, invalid_value, read_names, rows
+from .rows import invalid_value, read_names, rows
+from .statement import ignore_result, statement_op
 
 
 def list_measurements(
@@ -218,27 +219,6 @@ def field_key_cardinality(
 # Deleting.
 
 
-def delete(
-    measurement: Name | None = None,
-    *,
-    tags: Tags | None = None,
-    start: object = None,
-    end: object = None,
-    db: str | None = None,
-    timeout: float | Timeout | None = None,
-) -> Op[None]:
-    """Delete points from all retention policies of a database.
-
-    The docstring of `influx_proto.admin` describes the arguments.
-
-    Raises:
-        ValueError: all conditions are None. To delete all points of a database, pass `re.compile("")` as `measurement`.
-    """
-    return _statement_op(
-        "DELETE", *delete_conditions("delete", measurement, tags, start, end), db=db, timeout=timeout
-    ).map(ignore_result)
-
-
 def drop_series(
     measurement: Name | None = None,
     *,
@@ -265,7 +245,7 @@ def _cardinality(
 
 
 def _statement_op(*clauses: str, db: str | None, timeout: float | Timeout | None) -> Op[QueryResult]:
-    return query(statement(*clauses), db=db, timeout=timeout)
+    return statement_op(statement(*clauses), db=db, timeout=timeout)
 
 
 class SeriesKey(NamedTuple):
@@ -351,7 +331,7 @@ def drop_measurement(
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
+    return statement_op(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
 
 
 def show_measurements(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
@@ -361,7 +341,7 @@ def show_measurements(db: str | None = None, *, timeout: float | Timeout | None 
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW MEASUREMENTS", db=db, timeout=timeout)
+    return statement_op("SHOW MEASUREMENTS", db=db, timeout=timeout)
 
 
 def select_all(measurement: str, db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:

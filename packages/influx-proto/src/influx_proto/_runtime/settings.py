@@ -10,6 +10,7 @@ from typing import Final
 
 from .._checks import given_params
 from .._http.compression import compress_request
+from .._http.formats import Formats
 from .._http.messages import Request, add_params
 from .._http.observer import Observer, Watch
 from .._http.proxy import Proxy
@@ -72,6 +73,8 @@ class Settings:
     types: FieldOptions = DEFAULT
     #: The timestamps of a write with `stamp=True`.
     stamps: Stamps = field(default_factory=Stamps, repr=False, compare=False)
+    #: The response formats of the server.
+    formats: Formats = field(default_factory=Formats, repr=False, compare=False)
 
     @property
     def address(self) -> str:
@@ -86,11 +89,19 @@ class Settings:
         return self if timeout is None else replace(self, timeout=timeout)
 
     def complete(self, request: Request) -> Request:
-        """Return the request ready to be sent; only the token of a token function is still missing."""
+        """Return the request ready to be sent; only the token of a token function is still missing.
+
+        Raises:
+            ValueError: the request requires a database, and the settings have none.
+        """
         watch = None if self.observer is None else Watch(self.observer, self.address)
         if request.wants_org or (request.wants_db and self.bucket is not None):
             request = self._with_bucket(request)
-        request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
+        db = self.database
+        if request.wants_db_in_body and (db := db or self.bucket) is None:
+            msg = "db: the query needs a database; pass db= here, or database= to the client"
+            raise ValueError(msg)
+        request = self.server.complete(request, db=db, timeout=self.timeout, token=self.token, watch=watch)
         return compress_request(request) if self.gzip and request.compressible else request
 
     @property

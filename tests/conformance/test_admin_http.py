@@ -1,0 +1,244 @@
+"""Administration over HTTP APIs: buckets, databases of InfluxDB 3, health, and deletion from a bucket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from influx_proto import AuthenticationError, DatabaseNotFound, QueryError, ResponseError, ServerUnavailable
+from influx_proto.admin import Bucket, Database, Health, Not
+
+from tests.servers.scripted import Behavior, ScriptedServer, reply
+
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+TEXT = {"Content-Type": "text/plain; charset=utf-8"}
+V2 = {**JSON, "X-Influxdb-Version": "v2.7.12", "X-Influxdb-Build": "OSS"}
+
+Connect = Callable[..., Any]
+
+
+def json_reply(document: object, status: int = 200, headers: dict[str, str] = V2) -> Behavior:
+    return reply(status, headers, json.dumps(document).encode())
+
+
+# InfluxDB 2: recorded from 2.7.12.
+
+ORG_ID, ID = "0a1b2c3d4e5f6071", "9f8e7d6c5b4a3021"
+ORGS = {"links": {"self": "/api/v2/orgs"}, "orgs": [{"id": ORG_ID, "name": "o", "description": ""}]}
+BUCKET_2: dict[str, Any] = {
+    "id": ID, "orgID": ORG_ID, "type": "user", "name": "b",
+    "retentionRules": [{"type": "expire", "everySeconds": 86400, "shardGroupDurationSeconds": 3600}],
+    "createdAt": "2026-11-30T12:00:00.123456789Z", "updatedAt": "2026-11-30T12:00:00.123456789Z",
+    "links": {"self": f"/api/v2/buckets/{ID}"}, "labels": [],
+}  # fmt: skip
+PAGE_2 = {"links": {"self": "/api/v2/buckets?limit=100"}, "buckets": [BUCKET_2]}
+
+# InfluxDB 1.x: recorded from 1.13.2.
+
+BUCKET_1: dict[str, Any] = {
+    "description": "", "name": "db1/rp1",
+    "retentionRules": [{"type": "", "everySeconds": 7200, "shardGroupDurationSeconds": 3600}],
+    "orgId": "", "schemaType": "implicit", "id": "db1/rp1", "type": "", "rp": "rp1",
+    "createdAt": "0001-01-01T00:00:00Z", "updatedAt": "0001-01-01T00:00:00Z",
+}  # fmt: skip
+NO_SUCH_PATH_1 = reply(404, TEXT, b"404 page not found\n")
+DELETED_1 = reply(200, {"Content-Type": "application/json"})
+
+
+def sent(server: ScriptedServer) -> list[str]:
+    return [f"{request.method} {request.target}" for request in server.requests]
+
+
+# Buckets
+
+
+def test_buckets_of_influxdb_2(connect: Connect) -> None:
+    script = [
+        json_reply(ORGS),
+        json_reply(BUCKET_2, 201),
+        json_reply(PAGE_2),
+        json_reply(PAGE_2),
+        json_reply(BUCKET_2),
+        json_reply(PAGE_2),
+        reply(204, V2),
+    ]
+    with ScriptedServer(script) as server:
+        client = connect(server.url, org="o", token="t")
+        bucket = client.create_bucket("b", retention="1d")
+        assert isinstance(bucket, Bucket)
+        assert (bucket.retention, bucket.shard_duration) == (timedelta(days=1), timedelta(hours=1))
+        assert client.list_buckets() == [bucket]
+        assert client.update_bucket("b", retention="INF") == bucket
+        assert client.drop_bucket("b") is None
+    assert sent(server) == [
+        "GET /api/v2/orgs?org=o", "POST /api/v2/buckets",
+        "GET /api/v2/buckets?org=o&limit=100",
+        "GET /api/v2/buckets?name=b&org=o", f"PATCH /api/v2/buckets/{ID}",
+        "GET /api/v2/buckets?name=b&org=o", f"DELETE /api/v2/buckets/{ID}",
+    ]  # fmt: skip
+    assert {request.headers["authorization"] for request in server.requests} == {"Token t"}
+    assert json.loads(server.requests[1].body) == {
+        "name": "b", "orgID": ORG_ID, "retentionRules": [{"type": "expire", "everySeconds": 86400}],
+    }  # fmt: skip
+
+
+def test_buckets_of_influxdb_1(connect: Connect) -> None:
+    script = [
+        NO_SUCH_PATH_1,
+        json_reply(BUCKET_1, 201, JSON),
+        json_reply({"buckets": [BUCKET_1]}, 200, JSON),
+        DELETED_1,
+    ]
+    with ScriptedServer(script) as server:
+        client = connect(server.url)
+        assert client.create_bucket("db1/rp1", retention="2h").retention == timedelta(hours=2)
+        assert client.drop_bucket("db1/rp1") is None
+    assert sent(server)[2:] == ["GET /api/v2/buckets?name=db1%2Frp1", "DELETE /api/v2/buckets/db1%2Frp1"]
+
+
+def test_bucket_that_does_not_exist(connect: Connect) -> None:
+    missing = json_reply({"code": "not found", "message": 'bucket "b" not found'}, 404)
+    with ScriptedServer([missing]) as server, pytest.raises(DatabaseNotFound, match=r'^bucket "b" not found'):
+        connect(server.url).drop_bucket("b")
+
+
+def test_server_without_buckets(connect: Connect) -> None:
+    with ScriptedServer([NO_SUCH_PATH_1]) as server:
+        client = connect(server.url)
+        with pytest.raises(ResponseError, match="call create_database, drop_database and list_databases"):
+            client.create_bucket("b")
+
+
+def test_changes_are_not_retried(connect: Connect) -> None:
+    with ScriptedServer([reply(503, V2)]) as server:
+        client = connect(server.url)
+        with pytest.raises(ServerUnavailable):
+            client.create_bucket("b", org=ORG_ID)
+        with pytest.raises(ServerUnavailable):
+            client.drop_database_v3("d")
+        with pytest.raises(ServerUnavailable):
+            client.delete("m", bucket="b")
+    assert len(server.requests) == 3
+
+
+# Deletion of points
+
+
+def test_delete_from_a_bucket_of_influxdb_2(connect: Connect) -> None:
+    with ScriptedServer([reply(204, V2)]) as server:
+        client = connect(server.url, bucket="b", org="o")
+        assert client.delete("m", tags={"t": "x"}, start="2020-01-01", end="2020-02-01") is None
+    assert sent(server) == ["POST /api/v2/delete?bucket=b&org=o"]
+    assert json.loads(server.requests[0].body) == {
+        "start": "2020-01-01T00:00:00Z",
+        "stop": "2020-01-31T23:59:59.999999999Z",
+        "predicate": '"_measurement"="m" AND "t"="x"',
+    }
+
+
+def test_delete_from_a_bucket_of_influxdb_1(connect: Connect) -> None:
+    with ScriptedServer([DELETED_1]) as server:
+        assert connect(server.url, bucket="db/rp").delete("m", end="2020-02-01") is None
+    first, second = (json.loads(request.body) for request in server.requests)
+    assert first["stop"] == second["start"] == "2020-01-31T23:59:59.999999999Z"
+    assert second["stop"] == "2020-02-01T00:00:00Z"
+
+
+def test_delete_that_a_bucket_does_not_support(connect: Connect) -> None:
+    with ScriptedServer([reply(204, V2)]) as server:
+        client = connect(server.url, bucket="b")
+        with pytest.raises(ValueError, match=r"^tags: 't': a bucket supports only equality"):
+            client.delete("m", tags={"t": Not("x")})
+        assert server.requests == []
+
+
+# Databases of InfluxDB 3: the statuses are from influxdb3/tests/server/configure.rs of InfluxDB 3.10.
+
+
+def test_databases_of_influxdb_3(connect: Connect) -> None:
+    script = [reply(200), json_reply([{"iox::database": "d"}]), reply(200), reply(200), reply(409, {}, b"exists")]
+    with ScriptedServer(script) as server:
+        client = connect(server.url, token="apiv3_t", database="other")
+        assert client.create_database_v3("d", retention="30d") is None
+        assert client.list_databases_v3() == [Database(name="d")]
+        assert client.update_database_v3("d", retention="INF") is None
+        assert client.drop_database_v3("d") is None
+        with pytest.raises(ResponseError, match=r"^exists"):
+            client.create_database_v3("d")
+    path = "/api/v3/configure/database"
+    assert sent(server)[:4] == [f"POST {path}", f"GET {path}?format=json", f"PUT {path}", f"DELETE {path}?db=d"]
+    assert server.requests[0].headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("call", "headers", "message", "note"),
+    [
+        # From v1/coordinator/statement_executor.go of InfluxDB 2.
+        (lambda client: client.create_database("d"), V2, "not implemented: CREATE DATABASE",
+         "InfluxDB 2 does not execute CREATE DATABASE; call create_bucket"),
+        (lambda client: client.list_users(), V2, "not implemented: SHOW USERS",
+         "only InfluxDB 1.x executes this statement"),
+        # From the planner of InfluxDB 3 (iox_query_influxql).
+        (lambda client: client.create_database("d"), {**JSON, "cluster-uuid": "1"},
+         "error while planning query: This feature is not implemented: CREATE DATABASE",
+         "InfluxDB 3 does not execute CREATE DATABASE; call create_database_v3"),
+    ],
+    ids=["2 create_database", "2 list_users", "3 create_database"],
+)  # fmt: skip
+def test_statement_that_a_server_does_not_execute(
+    connect: Connect, call: Callable[[Any], Any], headers: dict[str, str], message: str, note: str
+) -> None:
+    response = json_reply({"results": [{"statement_id": 0, "error": message}]}, headers=headers)
+    with ScriptedServer([response]) as server, pytest.raises(QueryError) as raised:
+        call(connect(server.url))
+    assert raised.value.__notes__ == [note]
+
+
+# Health
+
+
+def test_health(connect: Connect) -> None:
+    # From http/health.go of InfluxDB 2.9, and health() of influxdb3_server/src/http.rs.
+    script = [
+        json_reply({"name": "influxdb", "status": "fail", "message": "", "checks": []}, 503),
+        reply(200, {}, b"OK"),
+    ]
+    with ScriptedServer(script) as server:
+        client = connect(server.url)
+        assert client.health() == Health(status="fail", name="influxdb")
+        assert client.health().ok
+    assert sent(server) == ["GET /health"] * 2  # the failure is not retried
+
+
+def test_readiness(connect: Connect) -> None:
+    # The first from the release notes of InfluxDB 2.9, the second recorded from 2.7.12.
+    script = [
+        json_reply({"status": "starting"}, 503),
+        json_reply({"status": "ready", "started": "2026-11-30T12:00:00.123456789Z", "up": "1m0.5s"}),
+        NO_SUCH_PATH_1,
+    ]
+    with ScriptedServer(script) as server:
+        client = connect(server.url)
+        assert not client.ready().ok
+        found = client.ready()
+        assert (found.ok, found.up) == (True, timedelta(seconds=60.5))
+        with pytest.raises(ResponseError, match=r"^the server has no /ready; .* call health"):
+            client.ready()
+
+
+def test_ping_of_influxdb_3(connect: Connect) -> None:
+    # From ping() of influxdb3_server/src/http.rs and PingResponse of influxdb3_types.
+    body = {"product_name": "InfluxDB 3 Core", "version": "3.9.0", "revision": "a", "process_id": "b"}
+    script = [
+        json_reply(body, headers={"X-Influxdb-Version": "3.9.0", "X-Influxdb-Build": "Core"}),
+        reply(401, {}, b'{"error": "the request was not authenticated"}'),
+    ]
+    with ScriptedServer(script) as server:
+        client = connect(server.url)
+        pong = client.ping()
+        assert (pong.product, pong.version, pong.build) == ("InfluxDB 3 Core", "3.9.0", "Core")
+        with pytest.raises(AuthenticationError, match=r"^the request was not authenticated"):
+            client.ping()
