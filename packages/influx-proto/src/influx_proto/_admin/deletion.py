@@ -45,7 +45,7 @@ def delete(
     """Delete points from all retention policies of a database, or from a bucket.
 
     The docstring of `influx_proto.admin` describes the first four arguments. InfluxDB compares names and values in a
-    bucket only for equality: patterns and `Not` raise `ValueError` there, except for `re.compile("")` as
+    bucket only for equality: patterns, `Not` and `""` raise `ValueError` there, except for `re.compile("")` as
     `measurement`.
 
     Args:
@@ -156,6 +156,8 @@ def _comparison(argument: str, name: str, value: object) -> str:
     if argument != "measurement" and (meaning := _RESERVED_NAMES.get(name)) is not None:
         msg = f"{argument} means {meaning} in a bucket; pass db to delete with InfluxQL"
         raise ValueError(msg)
+    if not value:  # InfluxDB 2 would delete nothing, without an error
+        msg = f"{argument}: a bucket cannot be searched for points without the tag; pass db to delete with InfluxQL"
+        raise ValueError(msg)
     # Both servers parse a value in double quotes; InfluxDB 1.x deletes nothing for a measurement in single quotes.
-    quoted_value = quote_identifier(value) if value else '""'
-    return f"{quote_identifier(name)}={quoted_value}"
+    return f"{quote_identifier(name)}={quote_identifier(value)}"
