@@ -51,3 +51,16 @@ def test_deep_nesting(place: str, content_type: str, is_utf8: bool) -> None:
 def test_a_number_of_a_statement_that_is_none(number: bytes) -> None:
     with pytest.raises(ProtocolError, match="statement_id is "):
         read(JSON, b'{"results":[{"statement_id":%b,"series":[]}]}' % number)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        (400, {}, b"invalid mime type (application/x-msgpack)"),  # InfluxDB 3 up to 3.6
+        (200, {"Content-Type": MSGPACK}, b"\x91\x91\x92\x00\x90"),  # InfluxDB 3.7 and later
+        (200, {"Content-Type": MSGPACK}, b"\xdc\x00\x10" + b"\x92\x00\x90" * 16),
+    ],
+)
+def test_messagepack_of_influxdb_3(response: tuple[int, dict[str, str], bytes]) -> None:
+    with pytest.raises(ProtocolError, match=r"request JSON \(format='json'\)"):
+        ops.query("SELECT v FROM m").read(*response)

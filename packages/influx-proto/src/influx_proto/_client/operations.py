@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._admin import buckets, continuous_queries, databases, databases_v3, deletion, series, server, status, users
 from .._batch.options import batch_options
+from .._query import flux, sql
 from .._query import query as queries
 from .._write import write as writes
 from .binding import method, stream, writer
@@ -19,6 +20,8 @@ class Operations:
     write_compressed = method(writes.write_compressed)
     batch_writer = writer(batch_options)
     query = method(queries.query)
+    query_sql = method(sql.query_sql)
+    query_flux = method(flux.query_flux)
     query_chunks = stream(queries.query_chunks)
     query_points = stream(queries.query_points)
     query_dataframe = method(queries.query_dataframe)

@@ -27,8 +27,10 @@ class QueryError(ResponseError):
     partial_result: QueryResult | None = None
 
     def __str__(self) -> str:
-        # An error of a single statement arrives with status 200, which would be misleading in the message.
-        return super().__str__() if self.statement_id is None else f"{self.message} (statement {self.statement_id})"
+        # An error within a result arrives with status 200, which would be misleading in the message.
+        if self.statement_id is not None:
+            return f"{self.message} (statement {self.statement_id})"
+        return self.message if self.status == 200 else super().__str__()
 
 
 class QueryTooLarge(QueryError):

@@ -10,6 +10,7 @@ from typing import Final
 
 from .._checks import given_params
 from .._http.compression import compress_request
+from .._http.formats import Formats
 from .._http.messages import Request, add_params
 from .._http.observer import Observer, Watch
 from .._http.proxy import Proxy
@@ -72,6 +73,8 @@ class Settings:
     types: FieldOptions = DEFAULT
     #: The timestamps of a write with `stamp=True`.
     stamps: Stamps = field(default_factory=Stamps, repr=False, compare=False)
+    #: The response formats of the server.
+    formats: Formats = field(default_factory=Formats, repr=False, compare=False)
 
     @property
     def address(self) -> str:
@@ -90,8 +93,26 @@ class Settings:
         watch = None if self.observer is None else Watch(self.observer, self.address)
         if request.wants_org or (request.wants_db and self.bucket is not None):
             request = self._with_bucket(request)
+        if request.wants_db_in_body:
+            request = self._with_db_in_body(request)
         request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
         return compress_request(request) if self.gzip and request.compressible else request
+
+    def _with_db_in_body(self, request: Request) -> Request:
+        """Return the request with the database in its body, a JSON object.
+
+        Raises:
+            ValueError: there is no database.
+        """
+        db = self.database or self.bucket
+        if db is None:
+            msg = "db: the query needs a database; pass db= here, or database= to the client"
+            raise ValueError(msg)
+        import msgspec  # noqa: PLC0415 - slow to import, and only these requests need it
+
+        assert isinstance(request.body, bytes)  # noqa: S101 - for type checkers
+        members = msgspec.json.decode(request.body, type=dict[str, msgspec.Raw])
+        return replace(request, body=msgspec.json.encode({"db": db, **members}))
 
     @property
     def default_db(self) -> str | None:

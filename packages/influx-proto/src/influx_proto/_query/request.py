@@ -1,0 +1,106 @@
+"""Requests of queries, in each language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
+
+from .._checks import check_choice, check_limit, check_str, given_params
+from .._http.messages import Repeat, Request, add_params, encode_params
+from .._influxql.bind import encode_bind_parameters
+from .._influxql.classify import is_about_diagnostics, is_empty, is_read
+from .._time import wire_precision
+
+Language: TypeAlias = Literal["influxql", "sql", "flux"]
+
+ResponseFormat: TypeAlias = Literal["msgpack", "json", "csv"]
+
+#: A query with a longer URL is sent as a form body: many proxies reject URLs above 8 KiB, some above 2 KiB.
+_MAX_URL = 2000
+
+#: A single media type without parameters, since InfluxDB up to 1.7 and 3 compare the whole header.
+_ACCEPT: Final = {"msgpack": "application/x-msgpack", "json": "application/json", "csv": "application/csv"}
+
+#: The default number of rows of a chunk, with which influxd is fastest.
+_CHUNK_ROWS = 10_000
+
+
+def query_request(
+    language: Language,
+    q: str,
+    *,
+    db: str | None,
+    rp: str | None,
+    epoch: str | None,
+    params: Mapping[str, object] | None,
+    chunk_size: int | None,
+    response_format: ResponseFormat,
+) -> Request:
+    """Return the request of a query.
+
+    Raises:
+        ValueError: an argument has an invalid value, or the language does not have this argument.
+        TypeError: an argument has the wrong type.
+    """
+    check_choice("language", language, ("influxql", "sql", "flux"))
+    if language == "influxql":
+        return _influxql_request(
+            q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, response_format=response_format
+        )
+    check_limit("chunk_size", chunk_size)
+    for name, is_given in (("rp", rp is not None), ("epoch", epoch != "ns"), ("format", response_format != "msgpack")):
+        if is_given:
+            msg = f"{name}: only InfluxQL has it; remove it, or pass language='influxql'"
+            raise ValueError(msg)
+    if language == "sql":
+        from .sql import sql_request  # noqa: PLC0415 - only needed for SQL
+
+        return sql_request(q, db=db, params=params)
+    if db is not None:
+        msg = 'db: a Flux query names its bucket itself, as in from(bucket: "b"); remove it'
+        raise ValueError(msg)
+    from .flux import flux_request  # noqa: PLC0415 - only needed for Flux
+
+    return flux_request(q, org=None, params=params)
+
+
+def _influxql_request(
+    q: str,
+    *,
+    db: str | None,
+    rp: str | None,
+    epoch: str | None,
+    params: Mapping[str, object] | None,
+    chunk_size: int | None,
+    response_format: ResponseFormat,
+) -> Request:
+    check_choice("format", response_format, _ACCEPT)
+    if is_empty(check_str("q", q)):
+        msg = "q: the query is empty"
+        raise ValueError(msg)
+    if response_format == "msgpack" and is_about_diagnostics(q):
+        # In MessagePack influxd omits values that are durations, which makes the response unreadable.
+        response_format = "json"
+    statement = [("q", q)]
+    if params:
+        statement.append(("params", encode_bind_parameters(params)))
+    # Always request chunks: influxd streams them much faster than it builds one document, and marks the end of each
+    # statement.
+    url_params = [("chunked", "true"), ("chunk_size", str(check_limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
+    if epoch is not None:
+        url_params.append(("epoch", wire_precision(epoch, "epoch")))
+    url_params += given_params(db=db, rp=rp)
+    headers = (("Accept", _ACCEPT[response_format]),)
+    only_reads = is_read(q)
+    repeat = Repeat.ALWAYS if only_reads else Repeat.NEVER
+    target = add_params("/query", url_params + statement)
+    if only_reads and len(target) <= _MAX_URL:
+        return Request("GET", target, headers, repeat=repeat, wants_db=db is None)
+    return Request(
+        "POST",
+        add_params("/query", url_params),
+        (*headers, ("Content-Type", "application/x-www-form-urlencoded")),
+        encode_params(statement).encode("ascii"),
+        repeat=repeat,
+        wants_db=db is None,
+    )
