@@ -34,7 +34,7 @@ def document(request: Request) -> Any:
         ({"measurement": "m"}, (MIN, MAX, '"_measurement"="m"')),
         ({"measurement": EVERYTHING}, (MIN, MAX, "")),
         ({"measurement": NAME, "tags": {NAME: NAME, "b": "5s"}},
-         (MIN, MAX, f'"_measurement"={ID} AND {ID}={ID} AND "b"=""')),
+         (MIN, MAX, f'"_measurement"={ID} AND {ID}={ID} AND "b"="5s"')),
         ({"start": "2020-01-01", "end": 1}, ("2020-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "")),
         ({"end": "2020-01-01", "tags": {"t": "x"}}, (MIN, "2019-12-31T23:59:59.999999999Z", '"t"="x"')),
     ],

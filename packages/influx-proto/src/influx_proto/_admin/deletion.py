@@ -56,7 +56,7 @@ def delete(
         db: delete from this database, with DELETE of InfluxQL.
         bucket: delete from this bucket, with `/api/v2/delete` (InfluxDB 2, InfluxDB 1.10 or later); None for `db`, or
             else for the client's bucket, or else for the client's database.
-        org: the name or id of the organization of the bucket; None for the client's `org`.
+        org: the name or id of the organization of the bucket, which InfluxDB 2 requires; None for the client's `org`.
         timeout: replaces the client's timeout for each request, in seconds or as a `Timeout`.
 
     Raises:
