@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers.influxd import Server, execute, running_server
+from tests.servers.builds import BUILDS
+from tests.servers.influxd import Server
+from tests.servers.running import running_server, use_build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,12 +56,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MODULE:NAME",
         help="a Driver to run tests/conformance over, instead of the repository's own; see docs/adapter.md",
     )
+    parser.addoption(
+        "--server", choices=BUILDS, help="a server of `make servers` to run tests/conformance on, instead of Debian's"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let every test that starts a server find the one of `--server`."""
+    if name := config.getoption("--server"):
+        use_build(name)
 
 
 @pytest.fixture(scope="session")
-def influxd() -> Iterator[Server]:
-    """Return the session's server: the one at `INFLUXDB_URL`, or one started for the session."""
-    with running_server() as server:
+def influxd(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """Return the session's server: the one of `--server`, at `INFLUXDB_URL`, or one started for the session."""
+    with running_server(pytestconfig.getoption("--server")) as server:
         yield server
 
 
@@ -67,6 +78,6 @@ def influxd() -> Iterator[Server]:
 def database(influxd: Server) -> Iterator[str]:
     """Return the name of a fresh database, which is dropped after the test."""
     name = f"test_{uuid.uuid4().hex}"
-    execute(influxd.url, f'CREATE DATABASE "{name}"')
+    influxd.create_database(name)
     yield name
-    execute(influxd.url, f'DROP DATABASE "{name}"')
+    influxd.drop_database(name)

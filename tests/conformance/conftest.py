@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -9,20 +10,41 @@ from typing import Any
 import pytest
 
 from tests.conformance.drivers import DRIVERS, EXAMPLES, TRANSPORT, Driver, load
+from tests.conformance.selection import Selection
 from tests.servers.influxd import Server
+
+_reasons = pytest.StashKey[Counter[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_reasons] = Counter()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests of a feature that the driver lacks: `@pytest.mark.needs("proxy")`."""
+    """Deselect tests of a feature that the driver or the server lacks: `@pytest.mark.needs("proxy")`.
+
+    With `--server`, tests that do not use this server are deselected as well.
+    """
+    select = Selection(config.getoption("--server"))
     kept: list[pytest.Item] = []
     deselected: list[pytest.Item] = []
     for item in items:
-        needed = {feature for mark in item.iter_markers("needs") for feature in mark.args}
-        driver = item.callspec.params.get("driver") if hasattr(item, "callspec") else None
-        (deselected if driver is not None and needed & driver.lacks else kept).append(item)
+        if reason := select.find_reason(item):
+            config.stash[_reasons][reason] += 1
+            deselected.append(item)
+        else:
+            kept.append(item)
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Report how many tests were deselected, for each reason."""
+    if reasons := config.stash[_reasons]:
+        terminalreporter.section("deselected")
+        for reason, count in reasons.most_common():
+            terminalreporter.line(f"{count:5} {reason}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
