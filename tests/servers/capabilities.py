@@ -30,18 +30,29 @@ FEATURES = {
     "api_v2_write": "the endpoint /api/v2/write",
     "flux": "queries in Flux",
     "sql": "queries in SQL",
+    "buckets": "the endpoints /api/v2/buckets and /api/v2/delete",
+    "databases_v3": "the endpoint /api/v3/configure/database",
+    "health": "the endpoint /health",
+    "ready": "the endpoint /ready",
 }
 
 #: What a server lacks, from this version until the next row of the same product.
 LACKS: dict[Version, frozenset[str]] = {
-    Version("influxdb", 1, 6): frozenset({"write_limits", "api_v2_write", "flux", "sql"}),
-    Version("influxdb", 1, 8): frozenset({"write_limits", "flux", "sql"}),
-    Version("influxdb", 1, 12): frozenset({"flux", "sql"}),
-    Version("influxdb", 2, 7): frozenset({"administration", "users", "write_limits", "lines_stored_in_part", "sql"}),
-    Version("influxdb", 3, 0): frozenset({"administration", "users", "write_limits", "lines_stored_in_part", "flux"}),
+    Version("influxdb", 1, 6): frozenset({
+        "write_limits", "api_v2_write", "flux", "sql", "buckets", "databases_v3", "health", "ready",
+    }),
+    Version("influxdb", 1, 8): frozenset({"write_limits", "flux", "sql", "buckets", "databases_v3", "ready"}),
+    Version("influxdb", 1, 10): frozenset({"write_limits", "flux", "sql", "databases_v3", "ready"}),
+    Version("influxdb", 1, 12): frozenset({"flux", "sql", "databases_v3", "ready"}),
+    Version("influxdb", 2, 7): frozenset({
+        "administration", "users", "write_limits", "lines_stored_in_part", "sql", "databases_v3",
+    }),
+    Version("influxdb", 3, 0): frozenset({
+        "administration", "users", "write_limits", "lines_stored_in_part", "flux", "buckets", "ready",
+    }),
     Version("victoriametrics", 1, 0): frozenset(FEATURES) - {"api_v2_write", "lines_stored_in_part"},
     Version("victoriametrics", 1, 105): frozenset(FEATURES) - {"api_v2_write"},
-}
+}  # fmt: skip
 
 
 def lacks(version: Version) -> frozenset[str]:
