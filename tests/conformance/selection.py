@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from tests.conformance.drivers import Driver, Feature
+from tests.servers.builds import BUILDS
 from tests.servers.capabilities import FEATURES, Version, lacks
 from tests.servers.running import find_version, version_of
 from tests.servers.victoriametrics import find_victoriametrics, read_version
@@ -25,7 +26,7 @@ class Selection:
         #: Fixtures of which a test must use one, or None for all tests.
         self._fixtures: frozenset[str] | None = None
         if name == "victoriametrics":
-            self._fixtures = frozenset({"influxd", "victoriametrics"})
+            self._fixtures = frozenset({"victoriametrics"})  # without InfluxQL, other tests cannot read back
         elif (name or os.environ.get("INFLUXDB_URL")) and self.version[:2] != ("influxdb", 1):
             self._fixtures = frozenset({"influxd"})
 
@@ -42,16 +43,18 @@ class Selection:
     def find_reason(self, item: pytest.Item) -> str | None:
         """Return why a test cannot run, or None if it can."""
         needed = {feature for mark in item.iter_markers("needs") for feature in mark.args}
-        if unknown := needed - FEATURES.keys() - set(get_args(Feature)):
+        if unknown := needed - FEATURES.keys() - BUILDS.keys() - set(get_args(Feature)):
             raise pytest.UsageError(f"{item.nodeid} needs {', '.join(sorted(unknown))}, which no table describes")
         driver = item.callspec.params.get("driver") if hasattr(item, "callspec") else None
         if isinstance(driver, Driver) and (missing := needed & driver.lacks):
             return f"{driver.name} lacks {', '.join(sorted(missing))}"
         fixtures = frozenset(getattr(item, "fixturenames", ()))
+        if missing := {name for name in needed & BUILDS.keys() if not BUILDS[name].path.exists()}:
+            return f"`make servers` has not built {', '.join(BUILDS[name].title for name in sorted(missing))}"
         if not needed and self._fixtures is None:
             return None
         if self._fixtures is not None and not self._fixtures & fixtures:
-            return f"{self.version} is not used"
+            return f"test does not use {self.version}"
         version = self.victoriametrics if "victoriametrics" in fixtures else self.version
         if missing := needed & lacks(version):
             return f"{version} lacks {', '.join(FEATURES[feature] for feature in sorted(missing))}"

@@ -241,6 +241,7 @@ def test_incomplete_line_does_not_lose_others(client: Any, incomplete: str) -> N
     assert (writer.written, writer.pending, writer.undelivered) == (15, 0, [])
 
 
+@pytest.mark.needs("crash_by_tags")
 @pytest.mark.parametrize("tags", [100, 200])
 @pytest.mark.parametrize("poison", [{7}, {0, 1}, {3, 4, 5, 6, 7, 8, 19}, set(range(1, 20))], ids=str)
 def test_lines_on_which_the_server_crashes(
@@ -260,6 +261,7 @@ def test_lines_on_which_the_server_crashes(
     assert (writer.rejected, writer.undelivered) == (len(poison), [])
 
 
+@pytest.mark.needs("crash_by_tags")
 def test_single_lines_on_which_the_server_crashes(driver: Driver, influxd: Server, database: str) -> None:
     """Each line forms its own batch, so only the lines behind it show that the server accepts others."""
     bad = "p," + ",".join(f"t{n:04}=a" for n in range(100)) + " n=1i 1"

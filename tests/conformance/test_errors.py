@@ -133,7 +133,9 @@ def test_rejected_lines_are_found(client: Any) -> None:
     old = [{"measurement": "m", "fields": {"v": n}, "time": n} for n in (3, 50, 700)]
     good = [{"measurement": "m", "fields": {"v": n}, "time": now + n} for n in range(1000)]
     mixed = [*good[:400], *old, *good[400:], "m v=1.5 1", "m v= 5", 'm v="x" 2']
-    with pytest.raises(PartialWriteError, match=r"^6 lines were rejected.*: points beyond") as caught:
+    with pytest.raises(
+        PartialWriteError, match=r"^6 lines were rejected.*: (points beyond|dropped 1 points outside) retention policy"
+    ) as caught:
         client.write(mixed, rp="short", find_rejected=True, batch_lines=700)
     assert [line for line, _ in caught.value.rejected] == [
         "m v=3i 3", "m v=50i 50", "m v=700i 700", "m v=1.5 1", "m v= 5", 'm v="x" 2',

@@ -143,7 +143,7 @@ def _flux_environment(folder: Path) -> dict[str, str]:
     wrapper.write_text(RUSTC_WRAPPER)
     wrapper.chmod(0o755)
     environment = {"CGO_ENABLED": "1", "PKG_CONFIG": str(folder / "pkg-config"), "RUSTC_WRAPPER": str(wrapper)}
-    if shutil.which("rustup"):
+    if shutil.which("rustup") and "RUSTUP_TOOLCHAIN" not in os.environ:
         # Flux names an older release of Rust with targets for other systems, which rustup would download.
         environment["RUSTUP_TOOLCHAIN"] = _run("rustup", "show", "active-toolchain", cwd=folder).split()[0]
     return environment

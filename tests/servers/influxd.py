@@ -99,6 +99,7 @@ class Influxd:
             self._http["shared-secret"] = shared_secret
         if https is not None:
             certificate, key = map(str, https)
+            Path(key).chmod(0o600)  # InfluxDB 1.13 rejects a key that others can read
             self._http |= {"https-enabled": True, "https-certificate": certificate, "https-private-key": key}
         if unix_socket is not None:
             self._http |= {"unix-socket-enabled": True, "bind-socket": str(unix_socket)}

@@ -103,7 +103,7 @@ def identify(url: str, token: str | None = None) -> Version:
 def _existing_server(url: str) -> Server:
     version = identify(url, token := os.environ.get("INFLUXDB_TOKEN"))
     if version.product == "victoriametrics":
-        return _Existing(url)
+        raise InfluxdError("INFLUXDB_URL: the tests read back in InfluxQL; use --server victoriametrics")
     if version.major == 1:
         return _Existing1(url)
     if version.major > 2:

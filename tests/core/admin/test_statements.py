@@ -369,6 +369,10 @@ def test_shards() -> None:
     assert read_response(admin.list_shards(), {"name": "d", "columns": SHARD, "values": [row]}) == [
         Shard(1, "d", "p", 2, start, end, None, ())
     ]
+    endless = [*row[:6], "", ""]  # InfluxDB 1.12 and later
+    assert read_response(admin.list_shards(), {"name": "d", "columns": SHARD, "values": [endless]}) == [
+        Shard(1, "d", "p", 2, start, end, None, ())
+    ]
     del row[3], row[-1]
     columns = [column for column in SHARD if column not in {"shard_group", "owners"}]
     assert read_response(admin.list_shard_groups(), {"name": "shard groups", "columns": columns, "values": [row]}) == [
@@ -401,6 +405,9 @@ def test_statistics_and_diagnostics() -> None:
         Diagnostics("tcp", {"a": "x"}),
         Diagnostics("tcp", {"a": "y"}),
     ]
+    without_values = {"name": "cq"}  # InfluxDB 1.13
+    assert read_response(admin.diagnostics(), without_values) == []
+    assert read_response(ops.query("SHOW DIAGNOSTICS"), without_values).series[0].columns == ()
 
 
 def test_plans() -> None:

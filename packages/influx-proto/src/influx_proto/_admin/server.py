@@ -256,6 +256,11 @@ def _read_plan(result: QueryResult) -> str:
 
 
 def _expiry(row: Row) -> datetime | None:
-    """Return the expiry of a shard: its end plus the retention policy's duration, where 0 means indefinitely."""
+    """Return the expiry of a shard: its end plus the retention policy's duration, where 0 means indefinitely.
+
+    InfluxDB 1.12 and later report an empty string for an indefinite duration.
+    """
+    if not row["expiry_time"]:
+        return None
     expiry = read_time(row["expiry_time"])
     return None if expiry == read_time(row["end_time"]) else expiry

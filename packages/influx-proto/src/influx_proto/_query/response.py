@@ -18,7 +18,7 @@ from .._result.result import QueryResult, join
 from .._runtime.op import Decoder
 from .._time import to_rfc3339
 from .errors import NotInfluxDB, QueryErrorReceiver
-from .request import Language
+from .language import Language
 
 T = TypeVar("T")
 
@@ -233,6 +233,8 @@ def _statement(result: dict[str, Any], following: int) -> int:
 
 
 def _is_series(series: dict[str, Any]) -> bool:
+    if "values" not in series:
+        series.setdefault("columns", [])  # InfluxDB 1.13 omits both for a module of SHOW DIAGNOSTICS without values
     return (
         isinstance(series.get("columns"), list)
         and isinstance(series.get("tags", {}), dict)
