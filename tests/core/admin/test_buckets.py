@@ -168,6 +168,13 @@ def test_existing_bucket() -> None:
     assert (error.message, error.code) == ("bucket with name b already exists", "conflict")
 
 
+def test_retention_that_is_too_short() -> None:
+    """InfluxDB 2.7.12 responds with 500; a retry would fail in the same way."""
+    body = b'{"code":"internal error","message":"retention policy duration must be at least 1h0m0s"}'
+    error, _ = execute(admin.create_bucket("b", retention="1m"), orgs("o"), Response(500, body))
+    assert type(error) is ResponseError
+
+
 # update_bucket
 
 
@@ -253,8 +260,13 @@ def test_bucket_of_several_organizations() -> None:
 )
 @pytest.mark.parametrize(
     "response",
-    [Response(404, b"404 page not found\n", TEXT), Response(404, b"Not found", {}), Response(405, b"", {})],
-    ids=["1.8", "3", "method not allowed"],
+    [
+        Response(404, b"404 page not found\n", TEXT),
+        Response(404, b"Not found", {}),
+        Response(405, b"", {}),
+        Response(400, b"unsupported path requested: /api/v2/buckets", TEXT),
+    ],
+    ids=["1.8", "3", "method not allowed", "VictoriaMetrics"],
 )
 def test_servers_without_buckets(operation: OpSequence[Any], count: int, response: Response) -> None:
     error, _ = execute(operation, *[response] * count)

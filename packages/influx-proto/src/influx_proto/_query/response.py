@@ -57,6 +57,8 @@ def chunk_decoder(
     documents = decoder_for(headers.get("Content-Type"), packed=packed, annotated=language == "flux")
     if documents is None:
         return NotInfluxDB(language, status, headers)
+    if headers.get("Content-Length") == "0" and headers.get("X-Influxdb-Version", "").startswith("v2"):
+        return _NoChunks()
     return _ChunkDecoder(documents, status, headers, epoch, _BUFFER_SIZE if buffered else 0)
 
 
@@ -114,6 +116,17 @@ class WholeResult:
             last = () if error.partial_result is None else (error.partial_result,)
             error.partial_result = join([*self._chunks, *last])
             raise
+
+
+class _NoChunks:
+    """Receives the complete, empty response of InfluxDB 2 to a statement without a result, such as DELETE."""
+
+    def feed(self, data: bytes) -> tuple[()]:
+        del data
+        return ()
+
+    def close(self) -> tuple[()]:
+        return ()
 
 
 class _ChunkDecoder:
