@@ -10,7 +10,7 @@ from .._http.error_response import ErrorReceiver, error_fields, not_influxdb
 from .._http.formats import UnsupportedMessagePack
 from .._http.messages import Headers, media_type
 from .._result.errors import QueryError, QueryErrorDatabaseNotFound
-from .request import Language
+from .language import Language
 
 #: The response of InfluxDB 3 up to 3.6 to a request for MessagePack.
 _NO_MESSAGE_PACK: Final = re.compile("invalid mime type.*msgpack", re.DOTALL)
@@ -51,7 +51,8 @@ class QueryErrorReceiver(ErrorReceiver):
         status, headers, body = self._status, self._headers, bytes(self._body)
         if self._language == "influxql":
             if isinstance(error, QueryError) and status == 400 and _NO_MESSAGE_PACK.match(error.message):
-                return UnsupportedMessagePack(f"this server has no MessagePack ({error.message}); use format='json'")
+                msg = f"this server has no MessagePack ({error.message}); request JSON (format='json')"
+                return UnsupportedMessagePack(msg)
             return error
         fields = error_fields(headers, body)
         if (status == 404 and not fields and not _is_web_page(headers)) or (status == 400 and _NO_PATH in body):

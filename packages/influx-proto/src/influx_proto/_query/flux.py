@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
 
-import msgspec
-
-from .._checks import check_str, given_params
-from .._http.messages import Repeat, Request, add_params
 from .._http.timeout import Timeout, as_timeout
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .params import flux_params
+from .request import flux_request
 from .response import WholeResult
-
-#: Annotations must be requested: without them the response has no types.
-_DIALECT: Final = {"header": True, "annotations": ["datatype", "group", "default"]}
-
-#: Words with which a query may write: the functions `to` and `wideTo` under any name, and packages, except those that
-#: certainly only compute.
-_MAY_WRITE: Final = re.compile(
-    r"\b(?:to|wideTo)\b|\bimport\b(?!\s+(?:[A-Za-z_]\w*\s+)?"
-    r'"(?:array|date|dict|internal/debug|join|json|math|regexp|runtime|sampledata|strings|timezone|types'
-    r'|influxdata/influxdb(?:/schema|/sample)?)")'
-)
 
 
 def query_flux(
@@ -59,21 +42,3 @@ def query_flux(
     """
     request = flux_request(q, org=org, params=params)
     return Op(request, partial(WholeResult, epoch="ns", language="flux"), as_timeout(timeout))
-
-
-def flux_request(q: str, *, org: str | None, params: Mapping[str, object] | None) -> Request:
-    """Return the request of a Flux query. It is repeated only if the script certainly writes nothing."""
-    if not check_str("q", q).strip():
-        msg = "q: the query is empty"
-        raise ValueError(msg)
-    body: dict[str, object] = {"query": q, "type": "flux", "dialect": _DIALECT}
-    if params:
-        body["extern"] = flux_params(params)
-    return Request(
-        "POST",
-        add_params("/api/v2/query", given_params(org=org)),
-        (("Content-Type", "application/json"),),
-        msgspec.json.encode(body),
-        repeat=Repeat.NEVER if _MAY_WRITE.search(q) else Repeat.ALWAYS,
-        wants_org=org is None,
-    )

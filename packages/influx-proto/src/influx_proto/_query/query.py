@@ -14,7 +14,8 @@ from .._influxql.classify import statement_count
 from .._result.result import QueryResult
 from .._runtime.op import Decoder, FlatMap, Op
 from .._runtime.stream import StreamOp
-from .request import Language, ResponseFormat, query_request
+from .language import Language
+from .request import ResponseFormat, query_request
 from .response import ChunkCollector, WholeResult, chunk_decoder, split_rows
 
 if TYPE_CHECKING:

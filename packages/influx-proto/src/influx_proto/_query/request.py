@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
-from .._checks import check_choice, check_limit, check_str, given_params
+from .._checks import check_choice, check_limit, check_optional_str, check_str, given_params
 from .._http.messages import Repeat, Request, add_params, encode_params
 from .._influxql.bind import encode_bind_parameters
 from .._influxql.classify import is_about_diagnostics, is_empty, is_read
 from .._time import wire_precision
-
-Language: TypeAlias = Literal["influxql", "sql", "flux"]
+from .language import Language
 
 ResponseFormat: TypeAlias = Literal["msgpack", "json", "csv"]
 
@@ -23,6 +23,17 @@ _ACCEPT: Final = {"msgpack": "application/x-msgpack", "json": "application/json"
 
 #: The default number of rows of a chunk, with which influxd is fastest.
 _CHUNK_ROWS = 10_000
+
+#: Annotations must be requested: without them the response has no types.
+_DIALECT: Final = {"header": True, "annotations": ["datatype", "group", "default"]}
+
+#: Words with which a query may write: the functions `to` and `wideTo` under any name, and packages, except those that
+#: certainly only compute.
+_MAY_WRITE: Final = re.compile(
+    r"\b(?:to|wideTo)\b|\bimport\b(?!\s+(?:[A-Za-z_]\w*\s+)?"
+    r'"(?:array|date|dict|join|json|math|regexp|runtime|sampledata|strings|timezone|types'
+    r'|influxdata/influxdb(?:/schema|/sample|/v1)?)")'
+)
 
 
 def query_request(
@@ -53,14 +64,10 @@ def query_request(
             msg = f"{name}: only InfluxQL has it; remove it, or pass language='influxql'"
             raise ValueError(msg)
     if language == "sql":
-        from .sql import sql_request  # noqa: PLC0415 - only needed for SQL
-
         return sql_request(q, db=db, params=params)
     if db is not None:
         msg = 'db: a Flux query names its bucket itself, as in from(bucket: "b"); remove it'
         raise ValueError(msg)
-    from .flux import flux_request  # noqa: PLC0415 - only needed for Flux
-
     return flux_request(q, org=None, params=params)
 
 
@@ -103,4 +110,47 @@ def _influxql_request(
         encode_params(statement).encode("ascii"),
         repeat=repeat,
         wants_db=db is None,
+    )
+
+
+def sql_request(q: str, *, db: str | None, params: Mapping[str, object] | None) -> Request:
+    """Return the request of an SQL query. Repeating it is safe, since SQL of InfluxDB 3 only reads."""
+    import msgspec  # noqa: PLC0415 - slow to import
+
+    if not check_str("q", q).strip("; \t\r\n"):
+        msg = "q: the query is empty"
+        raise ValueError(msg)
+    if check_optional_str("db", db) == "":
+        msg = "db: must not be empty; pass None for the client's database"
+        raise ValueError(msg)
+    body: dict[str, object] = {"q": q, "format": "jsonl"}
+    if db is not None:
+        body["db"] = db
+    if params:
+        from .params import sql_params  # noqa: PLC0415 - only needed with parameters
+
+        body["params"] = sql_params(params)
+    headers = (("Content-Type", "application/json"),)
+    return Request("POST", "/api/v3/query_sql", headers, msgspec.json.encode(body), wants_db_in_body=db is None)
+
+
+def flux_request(q: str, *, org: str | None, params: Mapping[str, object] | None) -> Request:
+    """Return the request of a Flux query. It is repeated only if the script certainly writes nothing."""
+    import msgspec  # noqa: PLC0415 - slow to import
+
+    if not check_str("q", q).strip():
+        msg = "q: the query is empty"
+        raise ValueError(msg)
+    body: dict[str, object] = {"query": q, "type": "flux", "dialect": _DIALECT}
+    if params:
+        from .params import flux_params  # noqa: PLC0415 - only needed with parameters
+
+        body["extern"] = flux_params(params)
+    return Request(
+        "POST",
+        add_params("/api/v2/query", given_params(org=org)),
+        (("Content-Type", "application/json"),),
+        msgspec.json.encode(body),
+        repeat=Repeat.NEVER if _MAY_WRITE.search(q) else Repeat.ALWAYS,
+        wants_org=org is None,
     )

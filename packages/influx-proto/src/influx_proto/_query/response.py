@@ -18,7 +18,7 @@ from .._result.result import QueryResult, join
 from .._runtime.op import Decoder
 from .._time import to_rfc3339
 from .errors import NotInfluxDB, QueryErrorReceiver
-from .request import Language
+from .language import Language
 
 T = TypeVar("T")
 

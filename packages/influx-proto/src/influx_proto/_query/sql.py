@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-import msgspec
-
-from .._checks import check_optional_str, check_str
-from .._http.messages import Request
 from .._http.timeout import Timeout, as_timeout
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .params import sql_params
+from .request import sql_request
 from .response import WholeResult
 
 
@@ -47,20 +43,3 @@ def query_sql(
     """
     request = sql_request(q, db=db, params=params)
     return Op(request, partial(WholeResult, epoch="ns", language="sql"), as_timeout(timeout))
-
-
-def sql_request(q: str, *, db: str | None, params: Mapping[str, object] | None) -> Request:
-    """Return the request of an SQL query. Repeating it is safe, since SQL of InfluxDB 3 only reads."""
-    if not check_str("q", q).strip("; \t\r\n"):
-        msg = "q: the query is empty"
-        raise ValueError(msg)
-    if check_optional_str("db", db) == "":
-        msg = "db: must not be empty; pass None for the client's database"
-        raise ValueError(msg)
-    body: dict[str, object] = {"q": q, "format": "jsonl"}
-    if db is not None:
-        body["db"] = db
-    if params:
-        body["params"] = sql_params(params)
-    headers = (("Content-Type", "application/json"),)
-    return Request("POST", "/api/v3/query_sql", headers, msgspec.json.encode(body), wants_db_in_body=db is None)
