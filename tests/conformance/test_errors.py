@@ -62,7 +62,7 @@ EACH_OPERATION = pytest.mark.parametrize("do", [do for _, do in OPERATIONS], ids
 
 def test_query_that_cannot_be_parsed(client: Any) -> None:
     with pytest.raises(
-        QueryError, match="(error parsing|failed to parse) query: found SELEC, expected SELECT"
+        QueryError, match=r"(error parsing|failed to parse) query: found SELEC, expected SELECT"
     ) as caught:
         client.query("SELEC 1")
     assert (caught.value.status, caught.value.statement_id) == (400, None)
@@ -83,7 +83,7 @@ def test_statement_that_fails(client: Any) -> None:
 
 
 def test_missing_database(client: Any) -> None:
-    with pytest.raises(DatabaseNotFound, match='database not found: "nope"|no dbrp mapping found') as caught:
+    with pytest.raises(DatabaseNotFound, match=r'database not found: "nope"|no dbrp mapping found') as caught:
         client.write("m v=1 1", db="nope")
     assert caught.value.status == 404
 
@@ -91,7 +91,7 @@ def test_missing_database(client: Any) -> None:
 def test_missing_retention_policy(client: Any) -> None:
     """InfluxDB 1.x responds with 500, but a retry cannot succeed."""
     began = time.monotonic()
-    with pytest.raises(WriteError, match="retention policy not found: nope|no dbrp mapping found") as caught:
+    with pytest.raises(WriteError, match=r"retention policy not found: nope|no dbrp mapping found") as caught:
         client.write("m v=1 1", rp="nope")
     assert caught.value.retryable is False
     assert time.monotonic() - began < 5

@@ -344,7 +344,7 @@ def test_spool_full_of_lines_for_a_missing_database(connect: Callable[..., Any],
     client = connect(influxd.url, database="nowhere")
     with pytest.raises(DatabaseNotFound):
         with client.batch_writer(spool=Spool(folder), max_pending=10, max_lines=5) as writer:
-            with pytest.raises(BufferFullError, match="database not found|no dbrp mapping found"):
+            with pytest.raises(BufferFullError, match=r"database not found|no dbrp mapping found"):
                 for n in range(20):
                     writer.write(line(n))
 

@@ -117,6 +117,12 @@ def wrong_number(lines: Sequence[bytes]) -> Answer:
     return 400, *_json({"code": "invalid", "message": "no", "line": first}), []
 
 
+def wrong_line(lines: Sequence[bytes]) -> Answer:
+    """A server that names and quotes a good line."""
+    number = _split(lines)[1][0] % len(lines) + 1
+    return 400, *_json({"error": "line protocol parsing error", "data": _item(lines, number)}), []
+
+
 #: The responses by server, with their sources.
 RESPONSES: dict[str, tuple[Callable[[Sequence[bytes]], Answer], str]] = {
     "1.x": (influxdb_1, "influxdb v1.8.10: services/httpd/handler.go, tsdb/store.go"),
@@ -132,6 +138,7 @@ RESPONSES: dict[str, tuple[Callable[[Sequence[bytes]], Answer], str]] = {
     "GreptimeDB": (greptimedb, "greptimedb: src/servers/src/error.rs"),
     "VictoriaMetrics": (victoriametrics, "VictoriaMetrics 1.105+: lib/protoparser/influx"),
     "wrong number": (wrong_number, "none: a server that misreports the line"),
+    "wrong line": (wrong_line, "none: a server that misreports the line"),
 }
 
 

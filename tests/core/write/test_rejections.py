@@ -80,12 +80,12 @@ def test_one_bad_line_among_good_ones(name: str, position: int) -> None:
 @EACH_SERVER
 @given(bad=st.sets(st.integers(0, 59), min_size=1))
 def test_any_number_of_bad_lines(name: str, bad: set[int]) -> None:
-    lines = [b"bad n= %d" % n if n in bad else b"m n=1 %d" % n for n in range(60)]
+    lines = [b"bad,t=0123456789012 n= %d" % n if n in bad else b"m,t=0123456789012345 n=1 %d" % n for n in range(60)]
     sender = Sender(name)
     rejected = sender.deliver_accepted(*lines)
     assert [one.line.encode() for one in rejected] == [line for n, line in enumerate(lines) if n in bad]
     assert sender.server.stored == {line for n, line in enumerate(lines) if n not in bad}
-    is_bisected = name in {"2.x conflict", "3.x /api/v2/write", "GreptimeDB", "wrong number"}
+    is_bisected = name in {"2.x conflict", "3.x /api/v2/write", "GreptimeDB", "wrong number", "wrong line"}
     assert len(sender.requests) <= (14 if is_bisected else 4) * len(bad) + 10
 
 
@@ -126,6 +126,18 @@ def test_error_of_a_plain_write(name: str, number: int | None, stored: str) -> N
     assert len(str(error)) < 2100
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     assert len(sender.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["3.x /write", "QuestDB", "GreptimeDB"])
+def test_lines_without_a_timestamp_are_not_sent_again(name: str) -> None:
+    sender = Sender(name)
+    batch = batch_of(*GOOD, BAD)
+    batch.timed = False
+    with pytest.raises(WriteError) as caught:
+        list(deliver_accepted(batch, sender.send))
+    assert len(sender.requests) == 1
+    assert [one.line.encode() for one in caught.value.rejected] == ([] if name == "GreptimeDB" else [BAD])
+    assert "stamp=True" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("name", ["3.x /api/v2/write", "GreptimeDB"])

@@ -76,7 +76,7 @@ class ResponseError(InfluxDBError):
     by_message: ClassVar[Sequence[tuple[re.Pattern[str], type[ResponseError]]]] = ()
     #: The HTTP status; 200 for an error that InfluxDB reports inside a successful response.
     status: int
-    #: The error message of the server.
+    #: The error message of the server. The middle of a message with more than 2000 characters is omitted.
     message: str
     #: The headers of the response, such as `X-Influxdb-Error` and `Request-Id`.
     headers: Mapping[str, str]
@@ -162,11 +162,10 @@ class PartialWriteError(WriteError):
 
 
 class UndeliveredLines(NamedTuple):
-    """Lines that a batch writer could not deliver: `client.write(it.data, db=it.db, rp=it.rp, precision=it.precision)`.
+    """Lines that a batch writer could not deliver.
 
-    Lines for a bucket have `bucket` and `org` instead of `db` and `rp`.
-
-    Writing them again is safe: points that were already stored are replaced by themselves.
+    `client.write(it.data, db=it.db, rp=it.rp, bucket=it.bucket, org=it.org, precision=it.precision)` writes them again.
+    That is safe: points that were already stored are replaced by themselves.
     """
 
     db: str | None
@@ -177,7 +176,9 @@ class UndeliveredLines(NamedTuple):
     data: bytes
     #: Number of lines.
     lines: int
+    #: The bucket, for lines without `db` and `rp`.
     bucket: str | None = None
+    #: The organization of the bucket.
     org: str | None = None
 
 

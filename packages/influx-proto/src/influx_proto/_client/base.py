@@ -93,9 +93,9 @@ class BaseClient(Operations, Generic[SessionT]):
             org: the organization of the bucket.
             username: the username for basic authentication.
             password: the password for basic authentication.
-            token: a JSON Web Token or an API token, instead of username and password; `"<scheme> <token>"` is sent
-                unchanged. A function is called before each attempt and returns the token; an async client accepts a
-                coroutine function too.
+            token: a JSON Web Token or an API token, instead of username and password. `"Bearer <token>"` selects a
+                scheme; otherwise it is `Bearer` for a JSON Web Token, and `Token`. A function is called before each
+                attempt and returns the token; an async client accepts a coroutine function too.
             ssl: whether to use TLS.
             verify: certificate verification. True uses the system trust store; a path names a file of the only trusted
                 CA certificates; an `ssl.SSLContext` replaces all TLS settings; False disables verification, with a
@@ -248,10 +248,10 @@ class BaseClient(Operations, Generic[SessionT]):
         raise TypeError(msg)
 
     def __repr__(self) -> str:
+        bucket = "" if self.settings.bucket is None else f", bucket={self.settings.bucket!r}"
         state = ", closed" if self._closed else ""
-        return (
-            f"<{type(self).__name__} {self.settings.server.origin}{self.settings.server.path}, db={self.db!r}{state}>"
-        )
+        url = self.settings.server.origin + self.settings.server.path
+        return f"<{type(self).__name__} {url}, db={self.db!r}{bucket}{state}>"
 
     def _settings_for(self, timeout: float | Timeout | None) -> Settings:
         """Return the settings of one call."""

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from .._errors import InfluxDBError, TransportError
-from .._http.auth import aauthorized, authorized
+from .._errors import InfluxDBError, ResponseError, TransportError
+from .._http.auth import aauthorized, authorization_advice, authorized
 from .._http.compression import with_decompression
 from .._http.formats import UnsupportedMessagePack, as_json, requests_messagepack
 from .._http.messages import Repeat
@@ -65,6 +65,8 @@ def attempts(
             elapsed = now() - started_at
             wait = policy.wait(error, request.repeat, attempt, elapsed)
             if wait is None:
+                if isinstance(error, ResponseError) and (advice := authorization_advice(error, request)) is not None:
+                    error.add_note(advice)
                 if attempt > 1:
                     error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
                 raise

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .._encode.batch import Batch
-from .._errors import DatabaseNotFound, PartialWriteError, PayloadTooLarge, RejectedLine, WriteError
-from .._repr import short_repr
+from .._errors import PartialWriteError, PayloadTooLarge, RejectedLine, WriteError
 from .._runtime.flow import Flow
-from .rejections import all_rejected, conflicting_lines, locate_lines
-from .search import Search, Send, line_too_large, names_lines, names_request
+from .search import Search, Send, add_details, line_too_large
 
 
 def deliver(batch: Batch, send: Send) -> Flow[None]:
@@ -30,38 +28,10 @@ def deliver(batch: Batch, send: Send) -> Flow[None]:
         if parts is None:
             raise line_too_large(error, batch) from None
     except WriteError as error:
-        _add_details(error, batch)
+        add_details(error, batch)
         raise
     for part in parts or ():
         yield from deliver(part, send)
-
-
-def _add_details(error: WriteError, batch: Batch) -> None:
-    """Complete the rejected lines of an error, and note whether the other lines are stored."""
-    is_partial = isinstance(error, PartialWriteError)
-    if not is_partial and (error.status not in {400, 422} or isinstance(error, DatabaseNotFound)):
-        return
-    if names_lines(error) and b"\r\n" in batch.data:
-        error.add_note("some lines end in CR LF; InfluxDB reads the CR as part of the line")
-    named = locate_lines(batch, error)
-    rejected = all_rejected(batch, error)
-    if rejected is not None:
-        error.rejected = tuple(rejected)
-    elif named is not None:
-        error.rejected = tuple(named.lines.values())
-    elif (conflicting := conflicting_lines(batch, error)) is not None:
-        lines, _ = conflicting
-        first = short_repr(lines[0].decode(errors="replace"))
-        found = f"lines with this field in this type: {len(lines)}, the first: {first}"
-        error.add_note(f"{found}; find_rejected=True finds all rejected lines")
-    if len(error.rejected) == batch.lines:
-        return
-    if is_partial:
-        error.add_note("all other lines of this request were stored")
-    elif named is not None and not named.is_quoted:  # a cluster of InfluxDB 3 stores them, QuestDB does not
-        error.add_note("the other lines of this request may not be stored; find_rejected=True stores them")
-    elif names_lines(error) or not names_request(error):
-        error.add_note("no line of this request was stored; find_rejected=True stores all lines but the rejected ones")
 
 
 def deliver_accepted(

@@ -103,11 +103,12 @@ class Search:
             if halves is None:
                 self.rejected.append(RejectedLine(_only_line(batch), line_too_large(error, batch).message))
             return halves or ()
-        if isinstance(error, PartialWriteError) or (_may_be_about_lines(error) and names_lines(error)):
+        if isinstance(error, PartialWriteError) or (_may_be_about_lines(error) and _names_lines(error)):
             return (yield from self._split_explained(batch, error, is_rest=is_rest))
         if not (batch.timed and _may_be_about_lines(error)):
+            add_details(error, batch)
             raise error
-        if self._accepted is None and names_request(error):
+        if self._accepted is None and _names_request(error):
             return (yield from self._send_halves(batch, error))
         self._has_unexplained_error = True
         halves = batch.halves()
@@ -125,6 +126,7 @@ class Search:
             self.rejected += rejected
             return ()
         if not batch.timed:
+            add_details(error, batch)
             raise error
         is_partial = isinstance(error, PartialWriteError)
         has_others = isinstance(error, PartialWriteError) and error.dropped > 0
@@ -140,7 +142,10 @@ class Search:
         return batch.halves() or ()
 
     def _send_rest(self, batch: Batch, named: NamedLines, *, is_rest: bool) -> Flow[Sequence[Batch]]:
-        """Send the lines that an error does not name, and reject the others; return those that may be accepted."""
+        """Send the lines that an error does not name. If they are accepted, reject the others, otherwise return them.
+
+        The server may have named a wrong line, so only that, or a request with a single line, is reliable.
+        """
         rest = _sub_batch(batch, [line for index, line in enumerate(batch) if index not in named.lines])
         parts: Sequence[Batch] = (rest,) if rest.lines else ()
         if is_rest:  # a server that names one line at a time would receive the last lines once per rejected line
@@ -148,10 +153,9 @@ class Search:
         is_accepted = True
         for part in parts:
             is_accepted &= yield from self.send(part, is_rest=True)
-        if named.is_quoted or is_accepted:
+        if is_accepted:
             self.rejected += named.lines.values()
             return ()
-        # The server may count lines in another way, so only requests with single lines are reliable.
         return [_sub_batch(batch, [line]) for index, line in enumerate(batch) if index in named.lines]
 
     def _send_halves(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
@@ -234,12 +238,41 @@ class Search:
         return (self._once if self._has_unexplained_error else self._send)(batch)
 
 
-def names_lines(error: WriteError) -> bool:
+def add_details(error: WriteError, batch: Batch) -> None:
+    """Complete the rejected lines of an error, and note whether the other lines are stored."""
+    is_partial = isinstance(error, PartialWriteError)
+    if not is_partial and (error.status not in {400, 422} or isinstance(error, DatabaseNotFound)):
+        return
+    if _names_lines(error) and b"\r\n" in batch.data:
+        error.add_note("some lines end in CR LF; InfluxDB reads the CR as part of the line")
+    named = locate_lines(batch, error)
+    rejected = all_rejected(batch, error)
+    if rejected is not None:
+        error.rejected = tuple(rejected)
+    elif named is not None:
+        error.rejected = tuple(named.lines.values())
+    elif (conflicting := conflicting_lines(batch, error)) is not None:
+        lines, _ = conflicting
+        first = short_repr(_decode(lines[0]))
+        found = f"lines with this field in this type: {len(lines)}, the first: {first}"
+        error.add_note(f"{found}; find_rejected=True finds all rejected lines")
+    if len(error.rejected) == batch.lines:
+        return
+    remedy = "find_rejected=True" if batch.timed else "find_rejected=True with timestamps (stamp=True adds them)"
+    if is_partial:
+        error.add_note("all other lines of this request were stored")
+    elif named is not None and not named.is_quoted:  # a cluster of InfluxDB 3 stores them, QuestDB does not
+        error.add_note(f"the other lines of this request may not be stored; {remedy} stores them")
+    elif _names_lines(error) or not _names_request(error):
+        error.add_note(f"no line of this request was stored; {remedy} stores all lines but the rejected ones")
+
+
+def _names_lines(error: WriteError) -> bool:
     """Return whether an error says that single lines are the reason."""
     return bool(error.rejected or _ABOUT_LINES.search(_QUOTED.sub("", error.message)))
 
 
-def names_request(error: WriteError) -> bool:
+def _names_request(error: WriteError) -> bool:
     """Return whether the words of an error suggest that the request is the reason, not its lines."""
     return _ABOUT_REQUEST.search(_QUOTED.sub("", error.message)) is not None
 
@@ -254,7 +287,7 @@ def _may_be_about_lines(error: WriteError) -> bool:
         return False
     if isinstance(error, ServerUnavailable):
         return error.status >= 500 and error.status != 503
-    return error.status in {400, 422} or names_lines(error)
+    return error.status in {400, 422} or _names_lines(error)
 
 
 def line_too_large(error: PayloadTooLarge, batch: Batch) -> PayloadTooLarge:

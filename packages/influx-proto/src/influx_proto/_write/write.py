@@ -188,9 +188,9 @@ def write_batches(
         stamp: add the client's time, strictly increasing, to points and lines without a timestamp. Otherwise the server
             stamps all points of a request with the same time. Then only one of several points of a series is stored,
             and the client cannot retry the request after a failure if the server may have received it.
-        find_rejected: if the server rejects lines without identifying them, find them by writing parts of the batch
-            again, which stores nothing twice. The write continues after rejected lines, so that all other lines are
-            stored, and then raises an error with all rejected lines.
+        find_rejected: store all lines that the server accepts, and then raise an error with all rejected lines. The
+            client writes parts of a batch again, which stores nothing twice: InfluxDB 1.x does not identify all of
+            them, and InfluxDB 2, 3 and other servers store no line of a request with a rejected one.
         in_flight: the maximum number of concurrent requests, while the next batch is encoded. More are faster, but the
             server stores them in any order: of two values of one point, either may be stored last.
         unsigned: whether the server supports unsigned integers, so that integers beyond int64 can be written. For this
