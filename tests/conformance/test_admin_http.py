@@ -1,9 +1,14 @@
-"""Administration over HTTP APIs: buckets, databases of InfluxDB 3, health, and deletion from a bucket."""
+"""Administration over HTTP APIs: buckets, databases of InfluxDB 3, health, and deletion from a bucket.
+
+The first part uses scripted servers, the second the server of the session.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +16,7 @@ import pytest
 from influx_proto import AuthenticationError, DatabaseNotFound, QueryError, ResponseError, ServerUnavailable
 from influx_proto.admin import Bucket, Database, Health, Not
 
+from tests.servers.influxd import Server
 from tests.servers.scripted import Behavior, ScriptedServer, reply
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -242,3 +248,126 @@ def test_ping_of_influxdb_3(connect: Connect) -> None:
         assert (pong.product, pong.version, pong.build) == ("InfluxDB 3 Core", "3.9.0", "Core")
         with pytest.raises(AuthenticationError, match=r"^the request was not authenticated"):
             client.ping()
+
+
+# The server of the session
+
+
+@pytest.fixture
+def bucket(client: Any, database: str) -> Iterator[str]:
+    """Return a bucket that the test may change; on InfluxDB 1.x it is a retention policy."""
+    name = f"{database}/rp"
+    client.create_bucket(name, retention="30d", shard_duration="2d")
+    yield name
+    client.drop_bucket(name)
+
+
+def find(client: Any, name: str) -> Bucket:
+    [found] = [bucket for bucket in client.list_buckets() if bucket.name == name]
+    assert isinstance(found, Bucket)
+    return found
+
+
+@pytest.mark.needs("buckets")
+def test_bucket_on_a_server(client: Any, bucket: str) -> None:
+    days = timedelta(days=1)
+    found = find(client, bucket)
+    assert (found.retention, found.shard_duration, found.is_system) == (30 * days, 2 * days, False)
+    client.update_bucket(bucket, retention="INF")
+    found = find(client, bucket)
+    assert (found.retention, found.shard_duration) == (None, 2 * days)
+    client.update_bucket(bucket, shard_duration="6h")
+    assert find(client, bucket).shard_duration == timedelta(hours=6)
+    client.update_bucket(bucket, retention="5h")  # shorter than the shard groups
+    assert find(client, bucket).retention == timedelta(hours=5)
+    with pytest.raises(ResponseError, match=r"already exists"):
+        client.create_bucket(bucket, retention="90d")
+    with pytest.raises(ResponseError, match=r"must be at least 1h0m0s"):
+        client.update_bucket(bucket, retention="1m", shard_duration="1m")
+
+
+@pytest.mark.needs("buckets")
+def test_missing_bucket_on_a_server(client: Any, database: str) -> None:
+    changes: list[Callable[[], object]] = [
+        lambda: client.drop_bucket(f"{database}/none"),
+        lambda: client.update_bucket(f"{database}/none", retention="1d"),
+        lambda: client.delete("m", bucket=f"{uuid.uuid4().hex}/none"),
+    ]
+    for change in changes:
+        with pytest.raises(DatabaseNotFound, match=r"not found"):
+            change()
+
+
+@pytest.mark.needs("buckets")
+def test_all_pages_of_buckets_on_a_server(client: Any, database: str) -> None:
+    names = [f"{database}/{n:03}" for n in range(101)]
+    try:
+        for name in names:
+            client.create_bucket(name)
+        found = [bucket.name for bucket in client.list_buckets()]
+    finally:
+        for name in names:
+            client.drop_bucket(name)
+    assert [name for name in found if name in names] == names
+
+
+@pytest.mark.needs("buckets")
+@pytest.mark.parametrize(
+    ("conditions", "left"),
+    [
+        ({"measurement": "m"}, [3, 4, 5]),
+        ({"measurement": "m m"}, [1, 2, 3, 5]),
+        ({"tags": {"a": "5s"}}, [1, 2, 4, 5]),
+        ({"tags": {"b": "it's \\ ü"}}, [2, 3, 4, 5]),
+        ({"measurement": "m", "tags": {"a": "x", "b": 'q"u'}}, [1, 3, 4, 5]),
+        ({"tags": {"name": "x"}}, [1, 2, 3, 4]),
+        ({"start": 2, "end": 4}, [1, 4, 5]),
+        ({"start": 3, "end": 4}, [1, 2, 4, 5]),
+        ({"end": 3, "tags": {"a": "x"}}, [3, 4, 5]),
+        ({"start": 3, "end": 3}, [1, 2, 3, 4, 5]),
+        ({"measurement": re.compile("")}, []),
+        ({"measurement": "nothing"}, [1, 2, 3, 4, 5]),
+    ],
+)
+def test_delete_from_a_bucket_on_a_server(
+    client: Any, connect: Connect, influxd: Server, bucket: str, conditions: dict[str, Any], left: list[int]
+) -> None:
+    client.update_bucket(bucket, retention="INF")
+    in_bucket = connect(influxd.url, bucket=bucket)
+    in_bucket.write([
+        {"measurement": "m", "tags": {"a": "x", "b": "it's \\ ü"}, "fields": {"v": 1}, "time": 1},
+        {"measurement": "m", "tags": {"a": "x", "b": 'q"u'}, "fields": {"v": 1}, "time": 2},
+        {"measurement": "n", "tags": {"a": "5s"}, "fields": {"v": 1}, "time": 3},
+        {"measurement": "m m", "fields": {"v": 1}, "time": 4},
+        {"measurement": "t", "tags": {"name": "x"}, "fields": {"v": 1}, "time": 5},
+    ])  # fmt: skip
+    assert in_bucket.delete(**conditions) is None
+    assert sorted(point["time"] for point in in_bucket.query("SELECT v FROM /.*/").points()) == left
+
+
+@pytest.mark.needs("health")
+def test_health_of_a_server(client: Any) -> None:
+    assert client.health().ok
+    assert client.health().version in {client.ping().version, None}
+
+
+@pytest.mark.needs("ready")
+def test_readiness_of_a_server(client: Any) -> None:
+    found = client.ready()
+    assert found.ok
+    assert found.up is not None
+    assert found.up > timedelta(0)
+
+
+def test_product_of_a_server(client: Any) -> None:
+    assert client.ping().product.startswith("InfluxDB")
+
+
+@pytest.mark.needs("databases_v3")
+def test_database_on_a_server(client: Any) -> None:
+    name = f"test_{uuid.uuid4().hex}"
+    client.create_database_v3(name, retention="30d")
+    assert Database(name=name) in client.list_databases_v3()
+    client.update_database_v3(name, retention="INF")
+    client.drop_database_v3(name, hard_delete_at="now")
+    assert name not in [database.name for database in client.list_databases_v3()]

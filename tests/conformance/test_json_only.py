@@ -39,8 +39,8 @@ def server(influxd: Server) -> Iterator[JSONOnly]:
 
 
 @pytest.fixture
-def client(connect: Callable[..., Any], server: JSONOnly, database: str) -> Any:
-    client = connect(server.url, database=database)
+def client(connect: Callable[..., Any], server: JSONOnly, influxd: Server, database: str) -> Any:
+    client = connect(server.url, database=database, **influxd.settings)
     client.write(OBJECTS)
     return client
 

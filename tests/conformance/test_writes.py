@@ -163,6 +163,7 @@ WEEK = 7 * 86400 * 10**9  # each week has its own shard
 NOW = time.time_ns()
 
 
+@pytest.mark.needs("retention_policies")
 @pytest.mark.parametrize(
     ("before", "lines"),
     [

@@ -23,40 +23,36 @@ class Version(NamedTuple):
 #: Features that tests need, as they are described when tests are deselected.
 FEATURES = {
     "influxql": "queries in InfluxQL",
-    "administration": "InfluxQL statements that create, alter and drop databases, retention policies and series",
-    "users": "users and grants in InfluxQL",
+    "administration": "administration in InfluxQL",
+    "retention_policies": "more than one retention policy in a database",
     "write_limits": "limits of retention policies for times in the future and the past",
-    "crash_by_tags": "the crash of old versions on a point with 100 tags",
     "lines_stored_in_part": "a write that stores the valid lines of a body with invalid ones",
+    "crash_by_tags": "the crash of old versions on a point with 100 tags",
+    "open_to_all": "requests without credentials",
     "api_v2_write": "the endpoint /api/v2/write",
+    "buckets": "the endpoints /api/v2/buckets and /api/v2/delete",
+    "databases_v3": "the endpoint /api/v3/configure/database",
+    "health": "the endpoint /health",
+    "ready": "the endpoint /ready",
     "flux": "queries in Flux",
     "sql": "queries in SQL",
 }
 
+_LATER_THAN_1 = {"administration", "crash_by_tags", "lines_stored_in_part", "retention_policies", "write_limits"}
+
 #: What a server lacks, from this version until the next row of the same product.
 LACKS: dict[Version, frozenset[str]] = {
-    Version("influxdb", 1, 6): frozenset({"write_limits", "api_v2_write", "flux", "sql"}),
-    Version("influxdb", 1, 8): frozenset({"write_limits", "sql"}),
-    Version("influxdb", 1, 12): frozenset({"crash_by_tags", "sql"}),
-    Version("influxdb", 2, 7): frozenset({
-        "crash_by_tags",
-        "administration",
-        "users",
-        "write_limits",
-        "lines_stored_in_part",
-        "sql",
+    Version("influxdb", 1, 6): frozenset({
+        "api_v2_write", "buckets", "databases_v3", "flux", "health", "ready", "sql", "write_limits",
     }),
-    Version("influxdb", 3, 0): frozenset({
-        "crash_by_tags",
-        "administration",
-        "users",
-        "write_limits",
-        "lines_stored_in_part",
-        "flux",
-    }),
-    Version("victoriametrics", 1, 0): frozenset(FEATURES) - {"api_v2_write", "lines_stored_in_part"},
-    Version("victoriametrics", 1, 105): frozenset(FEATURES) - {"api_v2_write"},
-}
+    Version("influxdb", 1, 8): frozenset({"buckets", "databases_v3", "ready", "sql", "write_limits"}),
+    Version("influxdb", 1, 10): frozenset({"databases_v3", "ready", "sql", "write_limits"}),
+    Version("influxdb", 1, 12): frozenset({"crash_by_tags", "databases_v3", "ready", "sql"}),
+    Version("influxdb", 2, 7): frozenset({*_LATER_THAN_1, "databases_v3", "open_to_all", "sql"}),
+    Version("influxdb", 3, 0): frozenset({*_LATER_THAN_1, "buckets", "flux", "open_to_all", "ready"}),
+    Version("victoriametrics", 1, 0): frozenset(FEATURES) - {"api_v2_write", "lines_stored_in_part", "open_to_all"},
+    Version("victoriametrics", 1, 105): frozenset(FEATURES) - {"api_v2_write", "open_to_all"},
+}  # fmt: skip
 
 
 def lacks(version: Version) -> frozenset[str]:

@@ -84,6 +84,11 @@ def test_list_on_influxdb_2() -> None:
     assert targets(requests) == ["GET /api/v2/buckets?org=my%20org&limit=100"]
 
 
+def test_system_bucket() -> None:
+    found, _ = execute(admin.list_buckets(), page(v2_bucket("_tasks") | {"type": "system"}))
+    assert found[0].is_system
+
+
 def test_list_has_all_pages() -> None:
     names = [f"b{n:03}" for n in range(220)]
     buckets = [v2_bucket(name, bucket_id=f"{n:016x}") for n, name in enumerate(names)]
@@ -133,7 +138,7 @@ def test_create_with_description_and_the_id_of_an_organization() -> None:
     assert targets(requests) == ["POST /api/v2/buckets"]
     assert document(requests[0])["orgID"] == ORG_ID
     assert document(requests[0])["description"] == "d"
-    assert "ü".encode() in requests[0].body  # type: ignore[operator]  # bytes, as `document` checks
+    assert "ü".encode() in requests[0].body
 
 
 def test_create_on_influxdb_1() -> None:
@@ -166,6 +171,13 @@ def test_existing_bucket() -> None:
     error, _ = execute(admin.create_bucket("b"), orgs("o"), Response(422, body))
     assert isinstance(error, ResponseError)
     assert (error.message, error.code) == ("bucket with name b already exists", "conflict")
+
+
+def test_retention_that_is_too_short() -> None:
+    """InfluxDB 2.7.12 responds with 500; a retry would fail in the same way."""
+    body = b'{"code":"internal error","message":"retention policy duration must be at least 1h0m0s"}'
+    error, _ = execute(admin.create_bucket("b", retention="1m"), orgs("o"), Response(500, body))
+    assert type(error) is ResponseError
 
 
 # update_bucket
@@ -253,8 +265,13 @@ def test_bucket_of_several_organizations() -> None:
 )
 @pytest.mark.parametrize(
     "response",
-    [Response(404, b"404 page not found\n", TEXT), Response(404, b"Not found", {}), Response(405, b"", {})],
-    ids=["1.8", "3", "method not allowed"],
+    [
+        Response(404, b"404 page not found\n", TEXT),
+        Response(404, b"Not found", {}),
+        Response(405, b"", {}),
+        Response(400, b"unsupported path requested: /api/v2/buckets", TEXT),
+    ],
+    ids=["1.8", "3", "method not allowed", "VictoriaMetrics"],
 )
 def test_servers_without_buckets(operation: OpSequence[Any], count: int, response: Response) -> None:
     error, _ = execute(operation, *[response] * count)

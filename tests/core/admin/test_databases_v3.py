@@ -65,7 +65,7 @@ CHANGES: list[Op[None]] = [
 
 @pytest.mark.parametrize("op", CHANGES)
 def test_success(op: Op[None]) -> None:
-    assert op.read(200, {}, b"") is None  # type: ignore[func-returns-value]  # on purpose
+    assert op.read(200, {}, b"") is None
 
 
 @pytest.mark.parametrize("op", CHANGES)
@@ -89,10 +89,22 @@ def test_errors(op: Op[None], status: int, body: bytes, message: str) -> None:
 
 
 @pytest.mark.parametrize("op", [*CHANGES, admin.list_databases_v3()])
-@pytest.mark.parametrize("body", [b"404 page not found\n", b'{"code":"not found","message":"path not found"}'])
-def test_other_servers(op: Op[Any], body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (404, {}, b"404 page not found\n"),  # InfluxDB 1.x
+        (404, JSON, b'{"code":"not found","message":"path not found"}'),
+        (
+            404,
+            {"X-Influxdb-Version": "v2.7.12"},
+            b"no assets included in binary",
+        ),  # recorded from a build without web page
+        (200, {"X-Influxdb-Version": "v2.7.12", "Content-Type": "text/html; charset=utf-8"}, b"<!doctype html>"),
+    ],
+)
+def test_other_servers(op: Op[Any], status: int, headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(ResponseError, match=r"^the server has no /api/v3/.*; for InfluxDB 1.x call create_database, "):
-        op.read(404, {}, body)
+        op.read(status, headers, body)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[5]", b'[{"database":"d"}]', b'[{"iox::database":"d","deleted":1}]'])

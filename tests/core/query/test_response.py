@@ -64,3 +64,18 @@ def test_a_number_of_a_statement_that_is_none(number: bytes) -> None:
 def test_messagepack_of_influxdb_3(response: tuple[int, dict[str, str], bytes]) -> None:
     with pytest.raises(ProtocolError, match=r"request JSON \(format='json'\)"):
         ops.query("SELECT v FROM m").read(*response)
+
+
+@pytest.mark.parametrize("content_type", [JSON, MSGPACK, "text/csv"])
+def test_statement_without_a_result_on_influxdb_2(content_type: str) -> None:
+    """Recorded from InfluxDB 2.7.12: the response in chunks to DELETE and DROP MEASUREMENT is empty."""
+    headers = {"Content-Type": content_type, "Content-Length": "0", "X-Influxdb-Version": "v2.7.12"}
+    assert ops.drop_measurement("m").read(200, headers, b"") == {"results": []}
+
+
+@pytest.mark.parametrize("missing", ["Content-Length", "X-Influxdb-Version"])
+def test_empty_response_of_another_server_is_truncated(missing: str) -> None:
+    headers = {"Content-Type": JSON, "Content-Length": "0", "X-Influxdb-Version": "v2.7.12"}
+    del headers[missing]
+    with pytest.raises(ProtocolError, match="empty"):
+        ops.drop_measurement("m").read(200, headers, b"")

@@ -45,7 +45,7 @@ def delete(
     """Delete points from all retention policies of a database, or from a bucket.
 
     The docstring of `influx_proto.admin` describes the first four arguments. InfluxDB compares names and values in a
-    bucket only for equality: patterns and `Not` raise `ValueError` there, except for `re.compile("")` as
+    bucket only for equality: patterns, `Not` and `""` raise `ValueError` there, except for `re.compile("")` as
     `measurement`.
 
     Args:
@@ -56,7 +56,7 @@ def delete(
         db: delete from this database, with DELETE of InfluxQL.
         bucket: delete from this bucket, with `/api/v2/delete` (InfluxDB 2, InfluxDB 1.10 or later); None for `db`, or
             else for the client's bucket, or else for the client's database.
-        org: the name or id of the organization of the bucket; None for the client's `org`.
+        org: the name or id of the organization of the bucket, which InfluxDB 2 requires; None for the client's `org`.
         timeout: replaces the client's timeout for each request, in seconds or as a `Timeout`.
 
     Raises:
@@ -156,6 +156,8 @@ def _comparison(argument: str, name: str, value: object) -> str:
     if argument != "measurement" and (meaning := _RESERVED_NAMES.get(name)) is not None:
         msg = f"{argument} means {meaning} in a bucket; pass db to delete with InfluxQL"
         raise ValueError(msg)
+    if not value:  # InfluxDB 2 would delete nothing, without an error
+        msg = f"{argument}: a bucket cannot be searched for points without the tag; pass db to delete with InfluxQL"
+        raise ValueError(msg)
     # Both servers parse a value in double quotes; InfluxDB 1.x deletes nothing for a measurement in single quotes.
-    quoted_value = quote_identifier(value) if value else '""'
-    return f"{quote_identifier(name)}={quoted_value}"
+    return f"{quote_identifier(name)}={quote_identifier(value)}"

@@ -19,8 +19,8 @@ from .._runtime.op import Op
 T = TypeVar("T")
 ValueT = TypeVar("ValueT")
 
-#: Messages of a 404 response for an unknown path: of InfluxDB 1.x and of 2.x.
-_UNKNOWN_PATH: Final = frozenset({"404 page not found", "path not found"})
+#: Messages of a 404 response for an unknown path: of InfluxDB 1.x, and of 2.x with and without a web page.
+_UNKNOWN_PATH: Final = frozenset({"404 page not found", "path not found", "no assets included in binary"})
 _JSON: Final = (("Content-Type", "application/json"),)
 _SECOND: Final = 1_000_000_000
 
@@ -74,13 +74,12 @@ class APIReceiver(Generic[T]):
     def close(self) -> T:
         """Return the result at the end of the response, or raise the error that the response describes."""
         body = bytes(self._body)
+        if is_unknown_path(self._path, self._status, self._headers, body):
+            msg = f"the server has no {self._path}; {self._servers}"
+            raise ResponseError(self._status, msg, self._headers, body)
         if self._status not in {200, 201, 204}:
-            if is_unknown_path(self._path, self._status, self._headers, body):
-                msg = f"the server has no {self._path}; {self._servers}"
-                raise ResponseError(self._status, msg, self._headers, body)
             raise error_from_response(ResponseError, self._status, self._headers, body)
-        # A web server responds with a page, and so does InfluxDB 2 at paths that do not belong to its API.
-        if media_type(self._headers.get("Content-Type")) == "text/html":
+        if _is_web_page(self._headers):
             raise not_influxdb(self._status, self._headers, body)
         try:
             return self._read(body)
@@ -90,11 +89,17 @@ class APIReceiver(Generic[T]):
 
 def is_unknown_path(path: str, status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """Return whether a response means that the server does not have this path."""
-    message = error_message(Headers(headers), body).strip().lower()
+    if status == 200:  # the web page of InfluxDB 2, at all paths that do not belong to its API
+        return _is_web_page(headers) and "X-Influxdb-Version" in headers
+    message = error_message(headers, body).strip().lower()
     if status == 404:
         # InfluxDB 3 has the paths below /api/v3, where this message means that an object does not exist.
         return message in _UNKNOWN_PATH or (message == "not found" and not path.startswith("/api/v3/"))
     return status == 405 or (status == 400 and "unsupported path requested" in message)  # the latter: VictoriaMetrics
+
+
+def _is_web_page(headers: Mapping[str, str]) -> bool:
+    return media_type(headers.get("Content-Type")) == "text/html"
 
 
 def ignore_body(_body: bytes) -> None:

@@ -30,15 +30,15 @@ _MESSAGE_LENGTH = 2000
 #: InfluxDB 3.
 _PERMANENT = re.compile(
     "retention policy not found|(?:beyond|outside) retention policy|field type conflict|unable to parse|invalid UTF-8"
-    "|database not found|gzip:"
+    "|retention policy duration must|database not found|gzip:"
     "|error while planning query|Schema error|SQL error|This feature is not implemented"
     "|file limit|would process more than"
 )
 
 #: Messages of a missing database: of InfluxDB 1.x and 2.x, 3.x, and of `/write` and `/api/v2/write` of 2.x. Only words
-#: and colons precede them, so that a quoted line cannot match.
+#: and colons, or the operation of `/api/v2/delete` of 1.x, precede them, so that a quoted line cannot match.
 _NO_DATABASE = re.compile(
-    r"(?:[\w ]+: )*(?:database not found|(?:database|bucket) \S.{0,600} not found|no dbrp mapping found"
+    r"(?:delete - |[\w ]+: )*(?:database not found|(?:database|bucket) \S.{0,600} not found|no dbrp mapping found"
     r"|bucket not found)",
     re.IGNORECASE,
 )

@@ -59,6 +59,8 @@ def chunk_decoder(
     documents = decoder_for(headers.get("Content-Type"), packed=packed, annotated=language == "flux")
     if documents is None:
         return NotInfluxDB(language, status, headers)
+    if headers.get("Content-Length") == "0" and headers.get("X-Influxdb-Version", "").startswith("v2"):
+        return _NoChunks()
     is_binary = media_type(headers.get("Content-Type")) in MESSAGE_PACK
     buffer_size = _BUFFER_SIZE if is_binary or not packed else _TEXT_BUFFER_SIZE
     return _ChunkDecoder(documents, status, headers, epoch, buffer_size if buffered else 0)
@@ -118,6 +120,17 @@ class WholeResult:
             last = () if error.partial_result is None else (error.partial_result,)
             error.partial_result = join([*self._chunks, *last])
             raise
+
+
+class _NoChunks:
+    """Receives the complete, empty response of InfluxDB 2 to a statement without a result, such as DELETE."""
+
+    def feed(self, data: bytes) -> tuple[()]:
+        del data
+        return ()
+
+    def close(self) -> tuple[()]:
+        return ()
 
 
 class _ChunkDecoder:
