@@ -133,6 +133,7 @@ def test_any_rows(rows: list[dict[str, Any]], offsets: list[int]) -> None:
 TIMES = st.one_of(
     st.datetimes().map(lambda time: time.isoformat() + "000"[: 3 * bool(time.microsecond)]),
     st.datetimes().map(lambda time: time.isoformat() + "Z"),
+    st.datetimes().map(lambda time: f"{time.isoformat(timespec='microseconds')}789Z"),
     st.datetimes().map(lambda time: time.replace(microsecond=0).isoformat()),
     st.sampled_from([
         "2026-02-29T00:00:00", "2024-02-29T23:59:59.1", "2026-01-01T24:00:00", "2026-13-01T00:00:00",
@@ -153,6 +154,7 @@ def test_timestamps(times: list[str]) -> None:
 
 def test_timestamps_of_different_lengths() -> None:
     times = ["2026-01-01T00:00:00", "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.123456789", "2026-01-01T00:00:00Z"]
+    times += ["2026-01-01T00:00:00.123456789Z", "2026-01-01T00:00:00.12"]
     found = read_strings(times * 3)
     assert found is not None
     assert found.tolist() == list(map(read_timestamp, times)) * 3

@@ -10,18 +10,24 @@ CSV has no null: an empty cell without a default is one, so an empty string cann
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import compress
-from typing import Any, Final
+from itertools import compress, pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 from .._errors import ProtocolError
+from .._result.packed import PackedRows
 from .._result.table import distinct
 from .csv_records import CSVPushDecoder, excerpt, split_cells
 from .timestamps import read_timestamp
 
+if TYPE_CHECKING:
+    from .annotated_csv_columns import Rows
+
 #: Maximum number of rows in a document; the chunk size of the other formats.
 _MAX_ROWS: Final = 10_000
+#: Minimum number of rows to decode as columns; fewer rows are decoded faster row by row.
+_MIN_ROWS: Final = 50
 
 #: Columns before those of the table: the annotation, the name of the result, and the number of the table in it.
 _RESULT, _TABLE, _FIRST = 1, 2, 3
@@ -37,7 +43,7 @@ _BOOLEANS: Final = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class Header:
     """The columns of tables."""
 
     names: list[str]
@@ -63,19 +69,64 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
 
     The results of several `yield` are statements, which have the name of the result as `result` unless it is
     `_result`. Each document holds at most 10 000 rows of one table, marked like a chunk.
+
+    Args:
+        packed: whether many rows that arrive together may be decoded as `PackedRows`, in documents without marks;
+            requires numpy and pandas.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, packed: bool = False) -> None:
         super().__init__()
+        self._packed = packed
+        self._is_returned = False  # whether a document has a part of the current table
         self._statement = -1
         self._result: str | None = None  # the name of the current result
         self._table = ""  # the number of the current table
         self._annotations: dict[str, list[str]] = {}  # above the next header
-        self._header: _Header | None = None
+        self._header: Header | None = None
         self._series: dict[str, Any] | None = None  # of the rows in `_rows`
         self._rows: list[list[Any]] = []
         self._is_in_error = False  # whether the next record is the row of an error table
         self._is_complete = True  # whether the response may end here
+
+    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
+        complete = self._buffer.rfind(b"\n", self._searched) + 1
+        if self._packed and not self._is_quoted and complete and self._buffer.find(b'"', 0, complete) < 0:
+            data = bytes(self._buffer[:complete])
+            del self._buffer[:complete]
+            self._searched = self._counted = 0
+            self._documents = documents
+            self._add_lines(data)
+        else:
+            super()._decode_complete(documents)
+
+    def _add_lines(self, data: bytes) -> None:
+        """Add complete lines without quotes, most rows of them as columns."""
+        from .annotated_csv_columns import Lines  # noqa: PLC0415 - imports numpy and pandas, only if requested
+
+        lines = Lines(data)
+        line = 0
+        while line < len(lines):
+            count = 1
+            rows = None
+            if self._header is not None and not self._is_in_error:
+                count = max(lines.row_count(line), 1)
+                rows = lines.rows(self._header, line, count) if count >= _MIN_ROWS else None
+            if rows is not None and self._header is not None:
+                self._add_rows(self._header, rows)
+            else:
+                for record in lines.records(line, count):
+                    self._read_record(record)
+            line += count
+
+    def _add_rows(self, header: Header, rows: Rows) -> None:
+        self._finish_series(is_partial=False)
+        for cells, (begin, end) in zip(rows.cells, pairwise(rows.begins), strict=True):
+            result, table = cells[_RESULT] or header.defaults[_RESULT], cells[_TABLE] or header.defaults[_TABLE]
+            if self._series is None or self._result != result or self._table != table:
+                self._begin_table(header, cells)
+            self._append_document(PackedRows(rows.block, begin, end), is_partial=False)
+        self._is_complete = False
 
     def _read_record(self, record: str) -> None:
         cells = split_cells(record)
@@ -114,7 +165,7 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
         self._header = _read_columns(names, datatypes, [group == "true" for group in groups], defaults)
         self._annotations = {}
 
-    def _read_row(self, header: _Header, cells: list[str]) -> None:
+    def _read_row(self, header: Header, cells: list[str]) -> None:
         if len(cells) != len(header.names):
             raise ProtocolError(f"a CSV line has {len(cells)} cells, but its header has {len(header.names)}")
         result, table = cells[_RESULT] or header.defaults[_RESULT], cells[_TABLE] or header.defaults[_TABLE]
@@ -131,12 +182,13 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
             raise ProtocolError(msg) from None
         self._is_complete = False
 
-    def _begin_table(self, header: _Header, cells: list[str]) -> None:
+    def _begin_table(self, header: Header, cells: list[str]) -> None:
         values = [cell or default for cell, default in zip(cells, header.defaults, strict=True)]
         if values[_RESULT] != self._result:
             self._statement += 1
             self._result = values[_RESULT]
         self._table = values[_TABLE]
+        self._is_returned = False
         self._series = {}
         if header.measurement is not None:
             self._series["name"] = values[header.measurement]
@@ -145,12 +197,16 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
         self._series["columns"] = [*header.columns]
 
     def _finish_series(self, *, is_partial: bool) -> None:
-        """Append a document with the collected rows, if there are any."""
-        if self._series is None:
-            return
-        series = dict(self._series)
-        if self._rows:
-            series["values"] = self._rows
+        """Append a document with the collected rows, or with a table without rows."""
+        if self._series is not None and (self._rows or not self._is_returned):
+            self._append_document(self._rows, is_partial=is_partial)
+            self._rows = []
+
+    def _append_document(self, rows: Sequence[list[Any]], *, is_partial: bool) -> None:
+        self._is_returned = True
+        series = dict(self._series or {})
+        if rows:
+            series["values"] = rows
         if is_partial:
             series["partial"] = True
         result: dict[str, Any] = {"statement_id": self._statement}
@@ -160,7 +216,6 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
         if is_partial:
             result["partial"] = True
         self._documents.append({"results": [result]})
-        self._rows = []
 
     def _finish_block(self) -> None:
         """Append the rows of the last table under the current header, or the table without rows."""
@@ -176,7 +231,7 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
             self._documents.append({"results": [{"statement_id": 0}]})
 
 
-def _read_columns(names: list[str], datatypes: list[str], groups: list[bool], defaults: list[str]) -> _Header:
+def _read_columns(names: list[str], datatypes: list[str], groups: list[bool], defaults: list[str]) -> Header:
     """Return the meaning of the columns with these names and annotations."""
     positions = range(_FIRST, len(names))
     times = [at for at in positions if names[at] in {"_time", "time"} and datatypes[at].startswith("dateTime")]
@@ -188,23 +243,25 @@ def _read_columns(names: list[str], datatypes: list[str], groups: list[bool], de
     ]
     measurement = next((at for at in in_key if names[at] == "_measurement"), None)
     others = [at for at in positions if at != time and at not in in_key]
-    cells = [(at, _READERS.get(datatypes[at], _read_string)) for at in others]
+    cells = [(at, _READERS.get(datatypes[at], read_string)) for at in others]
     columns = [names[at] for at in others]
     if time is not None:
-        cells.insert(0, (time, _read_time))
+        cells.insert(0, (time, read_time))
         columns = ["time", *distinct(columns, {"time"})]
     elif columns[:1] == ["time"]:
         columns = distinct(columns, {"time"})  # a first column `time` has the timestamps of the rows
     tags = [at for at in in_key if at != measurement]
     tag_names = distinct([names[at] for at in tags], ())
-    return _Header(names, defaults, list(zip(tags, tag_names, strict=True)), measurement, cells, columns)
+    return Header(names, defaults, list(zip(tags, tag_names, strict=True)), measurement, cells, columns)
 
 
-def _read_string(cell: str) -> str | None:
+def read_string(cell: str) -> str | None:
+    """Return the value of a cell, None if it is empty."""
     return cell or None
 
 
-def _read_time(cell: str) -> int | None:
+def read_time(cell: str) -> int | None:
+    """Return the value of a cell, None if it is empty."""
     time = read_timestamp(cell)
     if isinstance(time, int):
         return time
@@ -213,7 +270,8 @@ def _read_time(cell: str) -> int | None:
     return None
 
 
-def _read_integer(cell: str) -> int | None:
+def read_integer(cell: str) -> int | None:
+    """Return the value of a cell, None if it is empty."""
     if not cell:
         return None
     if not _INTEGER.fullmatch(cell):
@@ -221,7 +279,8 @@ def _read_integer(cell: str) -> int | None:
     return int(cell)
 
 
-def _read_float(cell: str) -> float | None:
+def read_float(cell: str) -> float | None:
+    """Return the value of a cell, None if it is empty."""
     if not cell:
         return None
     if not _FLOAT.fullmatch(cell):
@@ -229,13 +288,14 @@ def _read_float(cell: str) -> float | None:
     return float(cell)
 
 
-def _read_boolean(cell: str) -> bool | None:
+def read_boolean(cell: str) -> bool | None:
+    """Return the value of a cell, None if it is empty."""
     return _BOOLEANS[cell] if cell else None
 
 
 _READERS: Final[dict[str, Callable[[str], Any]]] = {
-    "long": _read_integer,
-    "unsignedLong": _read_integer,
-    "double": _read_float,
-    "boolean": _read_boolean,
+    "long": read_integer,
+    "unsignedLong": read_integer,
+    "double": read_float,
+    "boolean": read_boolean,
 }
