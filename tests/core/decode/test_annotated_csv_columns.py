@@ -100,7 +100,7 @@ def test_columns_of_every_type() -> None:
         for document in feed_until_error(make, [data])[0]:
             collector.add(QueryResult(document["results"]))
         frames += collector.finish()
-    pd.testing.assert_frame_equal(*frames)
+    pd.testing.assert_frame_equal(frames[0], frames[1])
     assert [str(dtype) for dtype in frames[0].dtypes[:5]] == ["category", "float64", "int64", "uint64", "bool"]
     assert frames[0]["host"].tolist() == [f"h{number // 4}" for number in range(200)]
 

@@ -9,17 +9,14 @@ CSV has no null: an empty cell without a default is one, so an empty string cann
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import compress, pairwise
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from .._errors import ProtocolError
 from .._result.packed import PackedRows
-from .._result.table import distinct
+from .annotated_csv_header import FIRST, RESULT, TABLE, Header, read_columns
 from .csv_records import CSVPushDecoder, excerpt, split_cells
-from .timestamps import read_timestamp
 
 if TYPE_CHECKING:
     from .annotated_csv_columns import Rows
@@ -29,33 +26,11 @@ _MAX_ROWS: Final = 10_000
 #: Minimum number of rows to decode as columns; fewer rows are decoded faster row by row.
 _MIN_ROWS: Final = 50
 
-#: Columns before those of the table: the annotation, the name of the result, and the number of the table in it.
-_RESULT, _TABLE, _FIRST = 1, 2, 3
 _BEGINNING: Final = ["", "result", "table"]
 #: Headers of an error table, with and without the column of annotations.
 _ERROR_HEADERS: Final = (["", "error", "reference"], ["error", "reference"])
 #: The name of a result without a `yield`.
 _UNNAMED: Final = "_result"
-
-_INTEGER: Final = re.compile(r"-?[0-9]+")
-_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|Inf|NaN)")
-_BOOLEANS: Final = {"true": True, "false": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The columns of tables."""
-
-    names: list[str]
-    #: The values of empty cells.
-    defaults: list[str]
-    #: The positions and unique names of the tags.
-    tags: list[tuple[int, str]]
-    #: The position of the measurement in the group key.
-    measurement: int | None
-    #: The positions and readers of the other columns, and their unique names. The timestamps precede the others.
-    cells: list[tuple[int, Callable[[str], Any]]]
-    columns: list[str]
 
 
 class AnnotatedCSVDocuments(CSVPushDecoder):
@@ -122,7 +97,7 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
     def _add_rows(self, header: Header, rows: Rows) -> None:
         self._finish_series(is_partial=False)
         for cells, (begin, end) in zip(rows.cells, pairwise(rows.begins), strict=True):
-            result, table = cells[_RESULT] or header.defaults[_RESULT], cells[_TABLE] or header.defaults[_TABLE]
+            result, table = cells[RESULT] or header.defaults[RESULT], cells[TABLE] or header.defaults[TABLE]
             if self._series is None or self._result != result or self._table != table:
                 self._begin_table(header, cells)
             self._append_document(PackedRows(rows.block, begin, end), is_partial=False)
@@ -154,7 +129,7 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
             self._finish_block()
             self._is_in_error = True
             return
-        if names[:_FIRST] != _BEGINNING:
+        if names[:FIRST] != _BEGINNING:
             raise ProtocolError(f"the response is not annotated CSV: {excerpt(','.join(names).encode())}")
         datatypes, groups, defaults = (self._annotations.get(f"#{key}", []) for key in ("datatype", "group", "default"))
         if not len(datatypes) == len(groups) == len(defaults) == len(names):
@@ -162,13 +137,13 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
                 "a header of annotated CSV does not match its annotations #datatype, #group and #default; "
                 f"request all of them: {excerpt(','.join(names).encode())}"
             )
-        self._header = _read_columns(names, datatypes, [group == "true" for group in groups], defaults)
+        self._header = read_columns(names, datatypes, [group == "true" for group in groups], defaults)
         self._annotations = {}
 
     def _read_row(self, header: Header, cells: list[str]) -> None:
         if len(cells) != len(header.names):
             raise ProtocolError(f"a CSV line has {len(cells)} cells, but its header has {len(header.names)}")
-        result, table = cells[_RESULT] or header.defaults[_RESULT], cells[_TABLE] or header.defaults[_TABLE]
+        result, table = cells[RESULT] or header.defaults[RESULT], cells[TABLE] or header.defaults[TABLE]
         is_same = self._series is not None and self._result == result and self._table == table
         if not is_same or len(self._rows) == _MAX_ROWS:
             self._finish_series(is_partial=is_same)
@@ -184,10 +159,10 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
 
     def _begin_table(self, header: Header, cells: list[str]) -> None:
         values = [cell or default for cell, default in zip(cells, header.defaults, strict=True)]
-        if values[_RESULT] != self._result:
+        if values[RESULT] != self._result:
             self._statement += 1
-            self._result = values[_RESULT]
-        self._table = values[_TABLE]
+            self._result = values[RESULT]
+        self._table = values[TABLE]
         self._is_returned = False
         self._series = {}
         if header.measurement is not None:
@@ -229,73 +204,3 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
             raise ProtocolError("the response is truncated: annotated CSV ends in a blank line", retryable=True)
         if self._is_empty and not self._documents:
             self._documents.append({"results": [{"statement_id": 0}]})
-
-
-def _read_columns(names: list[str], datatypes: list[str], groups: list[bool], defaults: list[str]) -> Header:
-    """Return the meaning of the columns with these names and annotations."""
-    positions = range(_FIRST, len(names))
-    times = [at for at in positions if names[at] in {"_time", "time"} and datatypes[at].startswith("dateTime")]
-    time = min(times, key=lambda at: names[at] != "_time", default=None)
-    in_key = [
-        at
-        for at in compress(positions, groups[_FIRST:])
-        if at != time and (datatypes[at] == "string" or datatypes[at].startswith("dateTime"))
-    ]
-    measurement = next((at for at in in_key if names[at] == "_measurement"), None)
-    others = [at for at in positions if at != time and at not in in_key]
-    cells = [(at, _READERS.get(datatypes[at], read_string)) for at in others]
-    columns = [names[at] for at in others]
-    if time is not None:
-        cells.insert(0, (time, read_time))
-        columns = ["time", *distinct(columns, {"time"})]
-    elif columns[:1] == ["time"]:
-        columns = distinct(columns, {"time"})  # a first column `time` has the timestamps of the rows
-    tags = [at for at in in_key if at != measurement]
-    tag_names = distinct([names[at] for at in tags], ())
-    return Header(names, defaults, list(zip(tags, tag_names, strict=True)), measurement, cells, columns)
-
-
-def read_string(cell: str) -> str | None:
-    """Return the value of a cell, None if it is empty."""
-    return cell or None
-
-
-def read_time(cell: str) -> int | None:
-    """Return the value of a cell, None if it is empty."""
-    time = read_timestamp(cell)
-    if isinstance(time, int):
-        return time
-    if cell:
-        raise ValueError
-    return None
-
-
-def read_integer(cell: str) -> int | None:
-    """Return the value of a cell, None if it is empty."""
-    if not cell:
-        return None
-    if not _INTEGER.fullmatch(cell):
-        raise ValueError
-    return int(cell)
-
-
-def read_float(cell: str) -> float | None:
-    """Return the value of a cell, None if it is empty."""
-    if not cell:
-        return None
-    if not _FLOAT.fullmatch(cell):
-        raise ValueError
-    return float(cell)
-
-
-def read_boolean(cell: str) -> bool | None:
-    """Return the value of a cell, None if it is empty."""
-    return _BOOLEANS[cell] if cell else None
-
-
-_READERS: Final[dict[str, Callable[[str], Any]]] = {
-    "long": read_integer,
-    "unsignedLong": read_integer,
-    "double": read_float,
-    "boolean": read_boolean,
-}

@@ -18,7 +18,7 @@ import numpy as np
 
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
-from .annotated_csv import Header, read_boolean, read_float, read_integer, read_string, read_time
+from .annotated_csv_header import RESULT, TABLE, Header, read_boolean, read_float, read_integer, read_string, read_time
 from .msgpack_cells import CellSource
 from .timestamps import read_spans
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from .msgpack_cells import Flags, Offsets
 
 _COMMA, _LF, _CR = b",\n\r"
-#: The columns with the name of the result and the number of the table.
-_RESULT, _TABLE = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ class Lines:
         lengths = ends - begins
         is_new = np.zeros(count, np.bool_)
         is_new[0] = True
-        for at in (_RESULT, _TABLE):
+        for at in (RESULT, TABLE):
             _, codes = self._source.decode_strings(begins[at], lengths[at])
             is_new[1:] |= codes[1:] != codes[:-1]
         block = []
@@ -155,7 +153,7 @@ class Lines:
         offsets = np.repeat(begins - (ends - sizes), sizes) + np.arange(ends[-1])
         joined = self._bytes[offsets]
         joined[ends - 1] = _COMMA
-        return joined[:-1].tobytes()
+        return bytes(joined[:-1])
 
 
 _FLOATS: Final = msgspec.json.Decoder(list[float])

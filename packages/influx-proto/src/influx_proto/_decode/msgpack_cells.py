@@ -144,7 +144,7 @@ class CellSource:
 
     def are(self, begins: Offsets, lengths: Offsets, literal: bytes) -> Flags:
         """Return for each string whether it is the literal."""
-        found = lengths == len(literal)
+        found: Flags = lengths == len(literal)
         for at, byte in enumerate(literal):
             found &= self._bytes[begins + at] == byte
         return found

@@ -103,7 +103,9 @@ def _read_equal_spans(data: Bytes, begins: Offsets, length: int) -> NDArray[np.i
     if places > 0:
         weights += [0, *(10 ** (8 - place) for place in range(places))]
     weights += [0] * len(zone)
-    return np.repeat(minutes * 60_000_000_000, heads[1:] - heads[:-1]) + seconds @ np.array(weights)
+    nanoseconds: NDArray[np.int64] = seconds.astype(np.int64) @ np.array(weights)
+    nanoseconds += np.repeat(minutes * 60_000_000_000, heads[1:] - heads[:-1])
+    return nanoseconds
 
 
 def _read_minutes(data: Bytes, begins: Offsets) -> NDArray[np.int64] | None:
