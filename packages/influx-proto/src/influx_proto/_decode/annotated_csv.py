@@ -2,7 +2,7 @@
 
 A response consists of tables. Tables with the same columns share a header and three rows above it: `#datatype`,
 `#group`, which marks the columns of the group key, and `#default`, the values of empty cells. A blank line follows each
-result of a `yield`, so a response without it is truncated. An error after the first rows is a table of its own.
+result of a `yield`, so a response without it is truncated. An error after the first rows is a separate table.
 
 CSV has no null: an empty cell without a default is one, so an empty string cannot be distinguished from it.
 """
