@@ -123,7 +123,7 @@ class Lines:
                 return None
         dtype, values = found
         if is_missing is not None:
-            all_values = np.full(len(begins), np.nan if dtype == "float" else 0, values.dtype)
+            all_values: Any = np.full(len(begins), np.nan if dtype == "float" else 0, values.dtype)
             all_values[present] = values
             values = all_values
         return Fragment(len(begins), dtype, memoryview(values), missing)
