@@ -80,7 +80,10 @@ def write_request(
 ) -> Request:
     """Return the request of a write."""
     path, wants_db, wants_org, bucket_target = _request_target(target, precision)
-    return Request("POST", path, headers, body, repeat, wants_db, False, wants_org, bucket_target, compressible)
+    return Request(
+        "POST", path, headers, body, repeat,
+        wants_db=wants_db, wants_org=wants_org, bucket_target=bucket_target, compressible=compressible,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=64)
