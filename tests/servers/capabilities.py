@@ -56,6 +56,6 @@ LACKS: dict[Version, frozenset[str]] = {
 
 
 def lacks(version: Version) -> frozenset[str]:
-    """Return the features that a server of this version lacks."""
-    rows = [row for row in LACKS if row.product == version.product and row <= version]
-    return LACKS[max(rows)] if rows else LACKS[min(row for row in LACKS if row.product == version.product)]
+    """Return the features that a server of this version lacks: those of the oldest row if it is older than all."""
+    rows = [row for row in LACKS if row[:2] == version[:2]]
+    return LACKS[max((row for row in rows if row <= version), default=min(rows))]
