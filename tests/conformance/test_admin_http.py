@@ -288,11 +288,12 @@ def test_bucket_on_a_server(client: Any, bucket: str) -> None:
 
 @pytest.mark.needs("buckets")
 def test_missing_bucket_on_a_server(client: Any, database: str) -> None:
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: client.drop_bucket(f"{database}/none"),
         lambda: client.update_bucket(f"{database}/none", retention="1d"),
         lambda: client.delete("m", bucket=f"{uuid.uuid4().hex}/none"),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(DatabaseNotFound, match=r"not found"):
             change()
 

@@ -65,7 +65,7 @@ CHANGES: list[Op[None]] = [
 
 @pytest.mark.parametrize("op", CHANGES)
 def test_success(op: Op[None]) -> None:
-    assert op.read(200, {}, b"") is None  # type: ignore[func-returns-value]  # on purpose
+    assert op.read(200, {}, b"") is None
 
 
 @pytest.mark.parametrize("op", CHANGES)

@@ -91,7 +91,7 @@ def test_request_of_the_op() -> None:
     assert admin.delete("m").request.target.startswith("/query")
     op = admin.delete("m", bucket="b", org="o", timeout=5)
     assert op.request.target == "/api/v2/delete?bucket=b&org=o"
-    assert op.read(204, {}, b"") is None  # type: ignore[func-returns-value]  # on purpose
+    assert op.read(204, {}, b"") is None
     _, [request] = execute(op, V2)
     assert request.timeout.idle == 5
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,8 +30,12 @@ class ServerInfo(Headers):
 
     __slots__ = ("_document",)
 
-    def __init__(self, headers: Headers, document: Mapping[str, Any] | None = None) -> None:
-        super().__init__(headers)
+    def __init__(
+        self,
+        fields: Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]] = (),
+        document: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(fields)
         #: The body of the response of InfluxDB 3.
         self._document = document or {}
 
