@@ -1,14 +1,19 @@
-"""Flux on InfluxDB 1.8 and later and 2.x, in all forms of results. The responses were recorded from InfluxDB 1.13.2."""
+"""Flux on InfluxDB 1.8 and later and 2.x, in all forms of results.
+
+The responses of the scripted server were recorded from InfluxDB 1.13.2.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
-from influx_proto import QueryError, RetryPolicy
+from influx_proto import DatabaseNotFound, QueryError, RetryPolicy
 
 from tests.servers.scripted import Behavior, Receive, ScriptedServer, Send, chunked, reply, respond
 
@@ -109,3 +114,99 @@ def test_errors_of_1x_are_permanent(connect: Callable[..., Any]) -> None:
             connect(server.url, retry=SOON).query_flux("from(bucket:")
         assert not caught.value.retryable
     assert len(server.requests) == 1
+
+
+# A real server
+
+POINTS = [
+    'cpu,host=a load=1.5,n=3i,s="x",on=true 1600000000000000001',
+    'cpu,host=b load=2,n=-4i,s="" 1600000001000000000',
+    "mem,host=a free=9223372036854775807i 1600000002000000000",
+]
+READ = "from(bucket: db) |> range(start: 2020-01-01T00:00:00Z)"
+PIVOT = ' |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")'
+
+
+@pytest.fixture
+def filled(client: Any, database: str) -> tuple[Any, dict[str, str]]:
+    """Return a client, and the parameters for a script that reads its database, which has points."""
+    client.write(POINTS)
+    return client, {"db": database}
+
+
+@pytest.mark.needs("flux")
+def test_types_of_a_real_server(filled: tuple[Any, Any]) -> None:
+    client, params = filled
+    found = {
+        (series.name, series.tags["host"], series.tags["_field"]): series.values
+        for series in client.query_flux(READ, params=params).series
+    }
+    assert found == {
+        ("cpu", "a", "load"): [[TIMES[0], 1.5]],
+        ("cpu", "a", "n"): [[TIMES[0], 3]],
+        ("cpu", "a", "s"): [[TIMES[0], "x"]],
+        ("cpu", "a", "on"): [[TIMES[0], True]],
+        ("cpu", "b", "load"): [[TIMES[1], 2.0]],
+        ("cpu", "b", "n"): [[TIMES[1], -4]],
+        ("cpu", "b", "s"): [[TIMES[1], None]],
+        ("mem", "a", "free"): [[1_600_000_002_000_000_000, 2**63 - 1]],
+    }
+    assert type(found["cpu", "b", "load"][0][1]) is float
+
+
+@pytest.mark.needs("flux")
+def test_forms_of_a_real_server(filled: tuple[Any, Any]) -> None:
+    client, params = filled
+    script = READ + ' |> filter(fn: (r) => r._measurement == "cpu")' + PIVOT
+    frame = client.query_dataframe(script, params=params, language="flux")
+    assert sorted(frame.index) == [pd.Timestamp(ns, tz="UTC") for ns in TIMES]
+    assert sorted(frame["load"]) == [1.5, 2.0]
+    with client.query_points(script, params=params, language="flux") as points:
+        assert sorted((point["time"], point["host"], point["n"]) for point in points) == [
+            (TIMES[0], "a", 3),
+            (TIMES[1], "b", -4),
+        ]
+    twice = f'a = {READ}\na |> limit(n: 1) |> yield(name: "one")\na |> limit(n: 1) |> yield(name: "two")'
+    result = client.query_flux(twice, params=params)
+    assert sorted(each["result"] for each in result["results"]) == ["one", "two"]
+    nothing = READ + ' |> filter(fn: (r) => r.host == "nobody")'
+    assert client.query_flux(nothing, params=params).series == []
+
+
+@pytest.mark.needs("flux")
+def test_params_of_a_real_server(client: Any) -> None:
+    params = {
+        "text": 'a" |> drop() \\ ${1 + 1} ☃\n',
+        "least": -(2**63),
+        "minus": -5,
+        "most": 2**64 - 1,
+        "number": 1.5,
+        "small": -1e-300,
+        "yes": True,
+    }
+    row = ", ".join(f"{name}: {name}" for name in params)
+    script = f'import "array"\narray.from(rows: [{{{row}}}])'
+    assert list(client.query_flux(script, params=params).points()) == [params]
+    others = {
+        "time": datetime(2020, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+        "age": timedelta(days=-1, microseconds=5),
+        "none": timedelta(0),
+        "pattern": re.compile("A.c", re.IGNORECASE),
+        "several": ["x", "y"],
+    }
+    row = 't: string(v: time), a: string(v: age), n: string(v: none), p: "abc" =~ pattern, s: several[1]'
+    script = f'import "array"\narray.from(rows: [{{{row}}}])'
+    assert list(client.query_flux(script, params=others).points()) == [
+        {"t": "2020-01-01T00:00:00.000001000Z", "a": "-23h59m59s999ms995us", "n": "0ns", "p": True, "s": "y"}
+    ]
+
+
+@pytest.mark.needs("flux")
+def test_errors_of_a_real_server(filled: tuple[Any, Any]) -> None:
+    client, params = filled
+    for script in ("from(bucket:", READ + " |> map(fn: (r) => ({r with x: 1 / 0}))", "nothing"):
+        with pytest.raises(QueryError) as caught:
+            client.query_flux(script, params=params)
+        assert not caught.value.retryable
+    with pytest.raises(DatabaseNotFound):
+        client.query_flux(READ, params={"db": "test_missing"})

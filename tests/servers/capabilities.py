@@ -34,7 +34,7 @@ FEATURES = {
     "databases_v3": "the endpoint /api/v3/configure/database",
     "health": "the endpoint /health",
     "ready": "the endpoint /ready",
-    "flux": "queries in Flux, as it is configured by default",
+    "flux": "queries in Flux",
     "sql": "queries in SQL",
 }
 
@@ -45,9 +45,9 @@ LACKS: dict[Version, frozenset[str]] = {
     Version("influxdb", 1, 6): frozenset({
         "api_v2_write", "buckets", "databases_v3", "flux", "health", "ready", "sql", "write_limits",
     }),
-    Version("influxdb", 1, 8): frozenset({"buckets", "databases_v3", "flux", "ready", "sql", "write_limits"}),
-    Version("influxdb", 1, 10): frozenset({"databases_v3", "flux", "ready", "sql", "write_limits"}),
-    Version("influxdb", 1, 12): frozenset({"crash_by_tags", "databases_v3", "flux", "ready", "sql"}),
+    Version("influxdb", 1, 8): frozenset({"buckets", "databases_v3", "ready", "sql", "write_limits"}),
+    Version("influxdb", 1, 10): frozenset({"databases_v3", "ready", "sql", "write_limits"}),
+    Version("influxdb", 1, 12): frozenset({"crash_by_tags", "databases_v3", "ready", "sql"}),
     Version("influxdb", 2, 7): frozenset({*_LATER_THAN_1, "databases_v3", "open_to_all", "sql"}),
     Version("influxdb", 3, 0): frozenset({*_LATER_THAN_1, "buckets", "flux", "open_to_all", "ready"}),
     Version("victoriametrics", 1, 0): frozenset(FEATURES) - {"api_v2_write", "lines_stored_in_part", "open_to_all"},

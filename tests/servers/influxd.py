@@ -94,7 +94,7 @@ class Influxd:
         self.port = 0  # chosen in `__enter__`
         self.unix_socket = unix_socket
         self.scheme = "https" if https else "http"
-        self._http: dict[str, Option] = {"log-enabled": False, "auth-enabled": auth}
+        self._http: dict[str, Option] = {"log-enabled": False, "auth-enabled": auth, "flux-enabled": True}
         if shared_secret is not None:
             self._http["shared-secret"] = shared_secret
         if https is not None:
