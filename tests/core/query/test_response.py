@@ -79,3 +79,12 @@ def test_empty_response_of_another_server_is_truncated(missing: str) -> None:
     del headers[missing]
     with pytest.raises(ProtocolError, match="empty"):
         ops.drop_measurement("m").read(200, headers, b"")
+
+
+@pytest.mark.parametrize("content_type", ["application/csv", "text/csv"])
+def test_empty_csv_of_every_version_is_one_statement(content_type: str) -> None:
+    for headers in ({}, {"X-Influxdb-Version": "v2.7.12"}):
+        found = ops.query("SELECT v FROM m").read(
+            200, {"Content-Type": content_type, "Content-Length": "0", **headers}, b""
+        )
+        assert found["results"] == [{"statement_id": 0}]
