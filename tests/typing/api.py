@@ -22,6 +22,7 @@ from influx_proto import (
     Spool,
     StreamOp,
     Timeout,
+    WriteError,
     admin,
     ops,
 )
@@ -54,6 +55,10 @@ def check_sync() -> None:
         assert_type(client.create_retention_policy("p", "db", "1d", past_write_limit=timedelta(hours=1)), None)
         assert_type(client.series_cardinality(exact=True), int)
         assert_type(client.explain("SELECT 1"), str)
+        assert_type(client.write("m v=1", bucket="b", org="o"), bool)
+        client.write("m v=1", bucket=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert_type([(line, reason) for line, reason in WriteError(400, "").rejected], list[tuple[str, str]])
+        assert_type(WriteError(400, "").rejected[0].number, int | None)
         assert_type(client.db, str | None)
         client.db = "other"
         client.query(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # must be rejected

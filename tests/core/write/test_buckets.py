@@ -59,7 +59,7 @@ class FakeClock:
          {"bucket": "b", "org": "o", "consistency": "all", "precision": "ns"}),
     ],
 )  # fmt: skip
-def test_target(settings: Settings, arguments: dict[str, str], path: str, params: Mapping[str, str]) -> None:
+def test_target(settings: Settings, arguments: dict[str, Any], path: str, params: Mapping[str, str]) -> None:
     assert sent(settings, **arguments) == (path, params)
     lines = gzip.compress(LINE.encode())
     request = settings.complete(ops.write_compressed(lines, **arguments).request)
@@ -91,7 +91,7 @@ def test_invalid_arguments(arguments: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("unit", ["m", "h"])
 @pytest.mark.parametrize(("settings", "arguments"), [(BUCKET, {}), (Settings(), {"bucket": "b"})])
-def test_precision_of_raw_lines(settings: Settings, arguments: dict[str, str], unit: str) -> None:
+def test_precision_of_raw_lines(settings: Settings, arguments: dict[str, Any], unit: str) -> None:
     """Only the precision of raw line protocol is sent: the timestamps of points are converted."""
     with pytest.raises(SerializationError, match=f"^precision: a bucket accepts ns, us, ms and s, not '{unit}'"):
         sent(settings, precision=unit, **arguments)
@@ -114,7 +114,7 @@ def test_precision_of_raw_lines(settings: Settings, arguments: dict[str, str], u
     ],
 )
 @pytest.mark.parametrize("q", ["SELECT v FROM m", "DROP SERIES FROM m"])
-def test_queries(settings: Settings, arguments: dict[str, str], params: dict[str, str], q: str) -> None:
+def test_queries(settings: Settings, arguments: dict[str, Any], params: dict[str, str], q: str) -> None:
     request = settings.complete(ops.query(q, **arguments).request)
     found = dict(parse_qsl(urlsplit(request.target).query))
     assert {name: found[name] for name in ("db", "rp") if name in found} == params

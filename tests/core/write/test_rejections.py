@@ -149,6 +149,32 @@ def test_error_that_names_no_line(name: str) -> None:
     ]
 
 
+OUTSIDE = (
+    "partial write: dropped 3 points outside retention policy of duration 48h0m0s and 1 points outside write window "
+    "(-12h0m0s to 24h0m0s) - oldest point m,a=x\\ dropped\\=9 at 2026-11-25T13:18:20Z dropped because it violates a "
+    "Retention Policy Lower Bound at 2026-11-28T13:18:20Z, newest point m,a=\\ dropped=7 for database: x at "
+    "2026-12-30T13:18:20Z dropped because it violates a Write Window Upper Bound at 2026-12-01T13:18:20Z dropped=4"
+)
+
+
+@pytest.mark.parametrize("suffix", ["", " for database: db", " for database: db for retention policy: rp"])
+def test_points_that_1_12_drops(suffix: str) -> None:
+    """As 1.13.2 words it. The names of series may contain what follows the number."""
+
+    def send(_batch: Batch) -> Flow[bool]:
+        return ops.write(b"m v=1 1").read(400, {}, json.dumps({"error": OUTSIDE + suffix}).encode())
+        yield  # makes this a generator
+
+    with pytest.raises(PartialWriteError) as caught:
+        list(deliver(batch_of(*GOOD), send))
+    assert (caught.value.dropped, caught.value.rejected) == (4, ())
+    flow = deliver_accepted(batch_of(*GOOD[:4]), send)
+    with pytest.raises(StopIteration) as stop:
+        next(flow)
+    assert [one.line.encode() for one in stop.value.value] == GOOD[:4]
+    assert {f"partial write: {one.reason} dropped=4" for one in stop.value.value} == {OUTSIDE}
+
+
 def test_code_is_kept_in_partial_writes() -> None:
     assert Sender("Dedicated 201").error(*GOOD, BAD).code == "invalid"
 
@@ -214,6 +240,7 @@ def test_201_without_a_json_object_is_not_influxdb(body: bytes) -> None:
     "text",
     [
         'invalid precision "x" (use n, u, ms, s, m or h)',  # 1.10+, 2.2 of the servers' wire facts
+        "Please provide either orgID or org",  # 2.7.12, of a write without org=
         "cannot write to soft-deleted database 'x'",  # 3.x, 4.4
         "unsupported contentType: foo",  # VictoriaMetrics, 6.1
         "Authorization header was malformed",  # 3.x, 4.2

@@ -53,10 +53,6 @@ _GO_ESCAPES: Final = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"r": b"\r", b"t": 
 
 _TYPES: Final[dict[type, str]] = {float: "float", int: "integer", bool: "boolean", str: "string"}
 
-_AROUND_REASON: Final = re.compile(
-    r"^(?:failure writing points to database: )?partial write: | dropped=\d+.*$", re.DOTALL
-)
-
 #: Characters that the server skips before a line.
 _BLANK: Final = SKIPPED.decode()
 
@@ -168,7 +164,11 @@ def reason_of(error: WriteError) -> str:
     """Return the reason in an error's message, without the count and the line."""
     if len(error.rejected) == 1:
         return error.rejected[0][1]
-    return _AROUND_REASON.sub("", error.message)
+    message = error.message
+    if (dropped := _DROPPED.match(message)) is not None:
+        message = message[: dropped.start(1)].removesuffix(" dropped=")
+    partial = _PARTIAL.match(message)
+    return message if partial is None else message[partial.end() :].removeprefix(": ")
 
 
 def find_conflict(message: str) -> dict[str, str] | None:

@@ -42,7 +42,7 @@ _ABOUT_LINES: Final = re.compile("field type conflict|unable to parse|invalid UT
 #: Messages about the request as a whole, unless the server accepts other lines.
 _ABOUT_REQUEST: Final = re.compile(
     "precision|database (?:is )?required|retention policy not found|soft-deleted database"
-    "|gzip|content.?(?:encoding|type)|bucket|organi[sz]ation|authorization|unsupported path",
+    "|gzip|content.?(?:encoding|type)|bucket|organi[sz]ation|orgID|query param|`db`|authorization|unsupported path",
     re.IGNORECASE,
 )
 
