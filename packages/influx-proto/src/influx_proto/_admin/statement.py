@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from .._http.messages import Headers
@@ -42,8 +43,7 @@ def statement_op(
 ) -> Op[QueryResult]:
     """Return an operation that executes a statement; its error says which servers execute it, and what replaces it."""
     op = query(q, db=db, params=params, timeout=timeout)
-    receiver = op.receiver
-    return replace(op, receiver=lambda status, headers: _Explained(receiver(status, headers), q))
+    return replace(op, receiver=partial(_Explained, op.receiver, q))
 
 
 def execute(*parts: str, timeout: float | Timeout | None) -> Op[None]:
@@ -58,8 +58,10 @@ def ignore_result(_result: QueryResult) -> None:
 class _Explained:
     """Receiver that adds a note to the error of a server that does not execute the statement."""
 
-    def __init__(self, receiver: Receiver[QueryResult], q: str) -> None:
-        self._receiver = receiver
+    def __init__(
+        self, receiver: Callable[[int, Headers], Receiver[QueryResult]], q: str, status: int, headers: Headers
+    ) -> None:
+        self._receiver = receiver(status, headers)
         self._statement = q
 
     def feed(self, data: bytes) -> None:
