@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import uuid
@@ -521,7 +522,8 @@ def test_shards(client: Any, database: str) -> None:
         "short", new.start_time, new.end_time, new.expiry_time,
     )  # fmt: skip
     assert client.drop_shard(old.id) is None
-    assert client.drop_shard(old.id) is None
+    with contextlib.suppress(QueryError):  # InfluxDB 1.13: shard not found
+        assert client.drop_shard(old.id) is None
     assert [shard.id for shard in client.list_shards() if shard.database == database] == [new.id]
 
 
