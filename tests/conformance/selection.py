@@ -51,10 +51,10 @@ class Selection:
         driver = item.callspec.params.get("driver") if hasattr(item, "callspec") else None
         if isinstance(driver, Driver) and (missing := needed & driver.lacks):
             return f"{driver.name} lacks {', '.join(sorted(missing))}"
-        fixtures = frozenset(getattr(item, "fixturenames", ()))
         if missing := {name for name in needed & BUILDS.keys() if not BUILDS[name].path.exists()}:
             return f"`make servers` has not built {', '.join(BUILDS[name].title for name in sorted(missing))}"
-        version = self.victoriametrics if "victoriametrics" in fixtures else self.version
-        if missing := needed & lacks(version):
-            return f"{version} lacks {', '.join(FEATURES[feature] for feature in sorted(missing))}"
+        if features := needed & FEATURES.keys():
+            version = self.victoriametrics if "victoriametrics" in fixtures else self.version
+            if missing := features & lacks(version):
+                return f"{version} lacks {', '.join(FEATURES[feature] for feature in sorted(missing))}"
         return None
