@@ -18,7 +18,7 @@ from tests.servers.victoriametrics import find_victoriametrics, read_version
 class Selection:
     """The tests to run on a server: that of `--server` or `INFLUXDB_URL`, which may be 2.x or 3, or a local 1.x.
 
-    Tests that start a server of their own are those of InfluxDB 1.x and VictoriaMetrics.
+    The servers that tests start themselves are InfluxDB 1.x and VictoriaMetrics.
     """
 
     def __init__(self, name: str | None) -> None:

@@ -40,7 +40,7 @@ FEATURES = {
 
 _LATER_THAN_1 = {"administration", "crash_by_tags", "lines_stored_in_part", "retention_policies", "write_limits"}
 
-#: What a server lacks, from this version until the next row of the same product.
+#: Features that a server lacks, from this version until the next row of the same product.
 LACKS: dict[Version, frozenset[str]] = {
     Version("influxdb", 1, 6): frozenset({
         "api_v2_write", "buckets", "databases_v3", "flux", "health", "ready", "sql", "write_limits",
