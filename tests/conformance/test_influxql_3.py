@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ from influx_proto import (
 )
 
 from tests.conformance.drivers import run_concurrently
-from tests.servers.influx3 import DATABASE, NS, Influx3
+from tests.servers.influx3 import DATABASE, INFLUXQL, NS, POSITIONAL, Influx3
+from tests.servers.scripted import Behavior, Drip, Receive, ScriptedServer, reply, respond
 
 STATEMENT = "SELECT * FROM cpu"
 ROWS: list[list[Any]] = [[NS, "a", 0.5], [NS + 1, "b", 82], [NS + 2, "a", None]]
@@ -112,3 +114,15 @@ def test_statement_that_the_server_does_not_have(client: Any, server: Influx3) -
     with pytest.raises(QueryError, match="unsupported statement"):
         client.query("CREATE DATABASE db")
     assert [method for method, *_ in server.requests] == ["POST", "POST"]
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_first_bytes_of_a_stream(connect: Callable[..., Any], is_compressed: bool) -> None:
+    """The stream falls back however few bytes of a response arrive at a time."""
+    body = gzip.compress(POSITIONAL) if is_compressed else POSITIONAL
+    headers = {"Content-Type": "application/x-msgpack"} | ({"Content-Encoding": "gzip"} if is_compressed else {})
+    first: Behavior = [Receive(), Drip(respond(200, {**headers, "Connection": "close"}, body))]
+    second = reply(200, {"Content-Type": "application/json"}, INFLUXQL[STATEMENT].encode())
+    with ScriptedServer([first, second]) as server:
+        assert stream(connect(server.url, gzip=True), "query_points") == POINTS
+    assert [request.headers["accept"] for request in server.requests] == ["application/x-msgpack", "application/json"]

@@ -40,6 +40,9 @@ def check_sync() -> None:
         assert_type(client.query("SELECT 1").points(), Iterator[dict[str, Any]])
         assert_type(client.execute(ops.ping()), ServerInfo)
         assert_type(client.query("SELECT 1", timeout=5), QueryResult)
+        assert_type(client.query_sql("SELECT $n", db="db", params={"n": 1}), QueryResult)
+        assert_type(client.query_flux("buckets()", org="o"), QueryResult)
+        client.query_points("SELECT 1", language="SQL")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(client.write("m v=1", timeout=Timeout(total=5)), bool)
         assert_type(client.write(object(), "m", tag_columns=iter(["t"]), time_column="when"), bool)
         client.write("m v=1", time_column=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -91,6 +94,9 @@ async def check_async() -> None:
 def check_class_attributes(headers: Mapping[str, str], body: bytes) -> None:
     assert_type(ops.query("SELECT 1"), Op[QueryResult])
     assert_type(ops.query("SELECT 1").read(200, headers, body), QueryResult)
+    assert_type(ops.query_sql("SELECT 1"), Op[QueryResult])
+    assert_type(ops.query_flux("buckets()"), Op[QueryResult])
+    assert_type(ops.query_points("SELECT 1", language="sql"), StreamOp[dict[str, Any]])
     assert_type(ops.write("m v=1"), Op[bool])
     assert_type(admin.list_grants("u"), Op[list[admin.Grant]])
     assert_type(ops.query_points("SELECT 1"), StreamOp[dict[str, Any]])

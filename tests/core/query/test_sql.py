@@ -23,6 +23,7 @@ from influx_proto import (
     QueryError,
     QueryTooLarge,
     ResponseError,
+    Server,
     StreamOp,
     lineprotocol,
     ops,
@@ -84,6 +85,8 @@ def test_database_of_the_client() -> None:
         assert sent(op, database="a", bucket="b")["db"] == "a"
         with pytest.raises(ValueError, match=r"^db: .*database="):
             sent(op)
+        completed = Server().complete(op.request, db="a")
+        assert json.loads(completed.body)["db"] == "a"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Final
 
-from .._errors import ProtocolError, SerializationError
+from .._errors import ProtocolError
 from .._result.table import distinct
-from .._time import to_nanoseconds
 from .csv_records import CSVPushDecoder, excerpt, split_cells
+from .timestamps import read_timestamp
 
 #: Maximum number of rows in a document; the chunk size of the other formats.
 _MAX_ROWS: Final = 10_000
@@ -126,7 +126,7 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
         defaults = header.defaults
         try:
             self._rows.append([read(cells[at] or defaults[at]) for at, read in header.cells])
-        except (ValueError, KeyError, SerializationError):
+        except (ValueError, KeyError):
             msg = f"a cell of annotated CSV does not match its datatype: {excerpt(','.join(cells).encode())}"
             raise ProtocolError(msg) from None
         self._is_complete = False
@@ -205,7 +205,12 @@ def _read_string(cell: str) -> str | None:
 
 
 def _read_time(cell: str) -> int | None:
-    return to_nanoseconds(cell) if cell else None
+    time = read_timestamp(cell)
+    if isinstance(time, int):
+        return time
+    if cell:
+        raise ValueError
+    return None
 
 
 def _read_integer(cell: str) -> int | None:

@@ -27,7 +27,7 @@ def decoder_for(content_type: str | None, *, packed: bool = False, annotated: bo
     if response_type in JSON_LINES:
         from .json_lines import JSONLinesDocuments  # noqa: PLC0415 - see above
 
-        return JSONLinesDocuments()
+        return JSONLinesDocuments(packed=packed)
     if response_type in CSV and annotated:
         from .annotated_csv import AnnotatedCSVDocuments  # noqa: PLC0415 - see above
 
@@ -40,5 +40,5 @@ def decoder_for(content_type: str | None, *, packed: bool = False, annotated: bo
 
 
 def can_be_packed(content_type: str | None) -> bool:
-    """Return whether rows of such a response can be decoded into columns, which only MessagePack supports."""
-    return media_type(content_type) in MESSAGE_PACK
+    """Return whether rows of such a response can be decoded into columns."""
+    return media_type(content_type) in MESSAGE_PACK | JSON_LINES

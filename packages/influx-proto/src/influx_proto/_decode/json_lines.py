@@ -7,28 +7,25 @@ only the column `time` as timestamps. Other timestamps stay strings, since they 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from .._errors import ProtocolError, SerializationError
+from .._errors import ProtocolError
 from .._gc_pause import gc_paused
-from .._time import to_nanoseconds
+from .._result.packed import PackedRows
 from .document import TOO_DEEP, PushDecoder
+from .timestamps import read_timestamp
+
+if TYPE_CHECKING:
+    from .json_lines_columns import ColumnDecoder
 
 #: Maximum number of rows in a document; the chunk size of the other formats.
 _MAX_ROWS: Final = 10_000
 
 _DECODER: Final[msgspec.json.Decoder[dict[str, Any]]] = msgspec.json.Decoder(dict[str, Any])
-
-#: A timestamp as InfluxDB 3 prints it: without a zone, or with one if the query selects a zone.
-_TIMESTAMP: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
-)
 
 
 class JSONLinesDocuments(PushDecoder):
@@ -44,10 +41,16 @@ class JSONLinesDocuments(PushDecoder):
 
     A line `{"error": "..."}` becomes an error document if it cannot be a row: after rows without a column `error`, or
     without a line feed at the end of the response.
+
+    Args:
+        packed: whether lines that arrive together may be decoded as `PackedRows`; requires numpy.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, packed: bool = False) -> None:
         super().__init__()
+        self._packed = packed
+        self._column_decoder: ColumnDecoder | None = None
+        self._decoded_columns = 0  # number of the columns that `_column_decoder` decodes
         self._searched = 0  # end of the part searched for line feeds
         self._columns: dict[str, None] = {}
         self._rows: list[dict[str, Any]] = []  # not yet in a document
@@ -57,9 +60,10 @@ class JSONLinesDocuments(PushDecoder):
         self._documents = documents
         complete = self._buffer.rfind(b"\n", self._searched) + 1
         if complete:
-            data = self._buffer[: complete - 1]
+            data = self._buffer[:complete]
             del self._buffer[:complete]
-            self._add_lines(data)
+            if not (self._packed and self._add_packed_lines(bytes(data))):
+                self._add_lines(data)
         self._searched = len(self._buffer)
 
     def _finish(self, documents: list[dict[str, Any]]) -> None:
@@ -75,6 +79,39 @@ class JSONLinesDocuments(PushDecoder):
                 return
             self._add_rows([row])
         self._finish_rows(is_partial=False)
+
+    def _add_packed_lines(self, data: bytes) -> bool:
+        """Add lines as columns; return False if they have to be decoded row by row."""
+        from .json_lines_columns import ColumnDecoder  # noqa: PLC0415 - only needed for DataFrames
+
+        if not self._columns:  # begin with those of the first row
+            try:
+                self._add_columns([_decode_line(data[: data.index(b"\n")])])
+            except ProtocolError:
+                return False
+        if self._decoded_columns != len(self._columns):
+            self._decoded_columns = len(self._columns)
+            try:
+                self._column_decoder = ColumnDecoder(list(self._columns))
+            except ValueError:
+                self._column_decoder = None
+        columns = None if self._column_decoder is None else self._column_decoder.decode(data)
+        if columns is None:
+            return False
+        if self._rows:
+            self._finish_rows(is_partial=True)
+        series = {
+            "columns": list(self._columns),
+            "values": PackedRows(columns, 0, columns[0].rows),
+            "partial": True,
+        }
+        self._documents.append({"results": [{"statement_id": 0, "series": [series], "partial": True}]})
+        return True
+
+    def _add_columns(self, rows: Sequence[dict[str, Any]]) -> None:
+        if not self._columns and "time" in next(filter(None, rows), ()):
+            self._columns["time"] = None
+        self._columns.update(dict.fromkeys(chain.from_iterable(rows)))
 
     def _add_lines(self, data: bytearray) -> None:
         lines = [line for line in data.split(b"\n") if line and not line.isspace()]
@@ -100,9 +137,7 @@ class JSONLinesDocuments(PushDecoder):
                 self._finish_rows(is_partial=True)
             part = rows[: _MAX_ROWS - len(self._rows)]
             rows = rows[len(part) :]
-            if not self._columns and "time" in next(filter(None, part), ()):
-                self._columns["time"] = None
-            self._columns.update(dict.fromkeys(chain.from_iterable(part)))
+            self._add_columns(part)
             self._rows += part
 
     def _add_error(self, row: dict[str, Any]) -> None:
@@ -129,7 +164,7 @@ class JSONLinesDocuments(PushDecoder):
         self._rows = []
 
 
-def _decode_line(line: bytearray) -> dict[str, Any]:
+def _decode_line(line: bytes | bytearray) -> dict[str, Any]:
     """Decode a row; bytes that are not UTF-8 become replacement characters."""
     try:
         return _DECODER.decode(line)
@@ -149,14 +184,6 @@ def _is_error(row: dict[str, Any]) -> bool:
 def _convert_times(rows: list[list[Any]], column: int) -> None:
     for row in rows:
         row[column] = read_timestamp(row[column])
-
-
-def read_timestamp(value: Any) -> Any:
-    """Return the nanoseconds of a timestamp as InfluxDB 3 prints it, or any other value unchanged."""
-    if isinstance(value, str) and _TIMESTAMP.fullmatch(value):
-        with suppress(SerializationError):  # outside the range of int64
-            return to_nanoseconds(value)
-    return value
 
 
 def _excerpt(data: bytes | bytearray) -> str:

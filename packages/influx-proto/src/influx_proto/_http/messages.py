@@ -98,8 +98,6 @@ class Request:
     repeat: Repeat = Repeat.ALWAYS
     #: Whether a client adds its database (`db=`).
     wants_db: bool = False
-    #: Whether a client adds its database to the body, a JSON object.
-    wants_db_in_body: bool = False
     #: Whether a client adds its organization (`org=`).
     wants_org: bool = False
     #: The target for a client with a bucket; the client adds its bucket and organization instead of its database.
@@ -112,6 +110,8 @@ class Request:
     token: Callable[[], str | Awaitable[str]] | None = None
     #: The observer that is notified of the request.
     watch: Watch | None = None
+    #: Whether a client adds its database to the body, a JSON object.
+    wants_db_in_body: bool = False
 
     @property
     def size(self) -> int | None:

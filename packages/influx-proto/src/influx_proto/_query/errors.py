@@ -43,7 +43,7 @@ class QueryErrorReceiver(ErrorReceiver):
 
     def __init__(self, language: Language, status: int, headers: Headers) -> None:
         super().__init__(QueryError, status, headers)
-        self._language = language
+        self._language: Language = language
 
     def error(self) -> InfluxDBError:
         """Return the error that the response describes, or `UnsupportedMessagePack` if the server rejects it."""
@@ -78,7 +78,7 @@ class NotInfluxDB:
     """
 
     def __init__(self, language: Language, status: int, headers: Headers) -> None:
-        self._language = language
+        self._language: Language = language
         self._status = status
         self._headers = headers
         self._body_start = b""

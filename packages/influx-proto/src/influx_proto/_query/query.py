@@ -333,8 +333,11 @@ def _limited_decoder(
     packed: bool = False,
 ) -> Decoder[QueryResult]:
     """Return a decoder whose chunks have at most `chunk_size` rows, which the server ensures only for InfluxQL."""
-    decoder = chunk_decoder(status, headers, epoch=epoch, language=language, packed=packed)
-    if language == "influxql" or chunk_size is None:
+    is_cut_here = language != "influxql"
+    # A DataFrame of a few rows takes as long as one of thousands.
+    buffered = is_cut_here and packed
+    decoder = chunk_decoder(status, headers, epoch=epoch, language=language, packed=packed, buffered=buffered)
+    if not is_cut_here or chunk_size is None:
         return decoder
     return FlatMap(decoder, partial(split_rows, chunk_size))
 

@@ -11,7 +11,7 @@ from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
 from .._errors import ProtocolError
 from .._http.error_response import class_for_message, not_influxdb
-from .._http.messages import Headers
+from .._http.messages import MESSAGE_PACK, Headers, media_type
 from .._repr import short_repr
 from .._result.errors import QueryError
 from .._result.packed import PackedRows
@@ -29,6 +29,8 @@ _TRANSIENT: Final = "max-concurrent-queries limit exceeded"
 #: The number of bytes to buffer before decoding if rows are kept. It makes many small series as fast as few large
 #: ones: they are decoded as columns together, or with fewer runs of the garbage collector.
 _BUFFER_SIZE: Final = 256 * 1024
+#: The same for text formats, of which more bytes are needed for the same number of rows.
+_TEXT_BUFFER_SIZE: Final = 1024 * 1024
 #: The number of bytes to decode at a time if rows are converted immediately, so that they fit into the processor's
 #: cache.
 _SLICE_SIZE: Final = 16 * 1024
@@ -61,7 +63,9 @@ def chunk_decoder(
     is_version_2 = headers.get("X-Influxdb-Version", "").startswith("v2")
     if is_version_2 and headers.get("Content-Length") == "0" and not isinstance(documents, CSVDocuments):
         return _NoChunks()
-    return _ChunkDecoder(documents, status, headers, epoch, _BUFFER_SIZE if buffered else 0)
+    is_binary = media_type(headers.get("Content-Type")) in MESSAGE_PACK
+    buffer_size = _BUFFER_SIZE if is_binary or not packed else _TEXT_BUFFER_SIZE
+    return _ChunkDecoder(documents, status, headers, epoch, buffer_size if buffered else 0)
 
 
 class ChunkCollector(Generic[T]):

@@ -89,30 +89,20 @@ class Settings:
         return self if timeout is None else replace(self, timeout=timeout)
 
     def complete(self, request: Request) -> Request:
-        """Return the request ready to be sent; only the token of a token function is still missing."""
+        """Return the request ready to be sent; only the token of a token function is still missing.
+
+        Raises:
+            ValueError: the request requires a database, and the settings have none.
+        """
         watch = None if self.observer is None else Watch(self.observer, self.address)
         if request.wants_org or (request.wants_db and self.bucket is not None):
             request = self._with_bucket(request)
-        if request.wants_db_in_body:
-            request = self._with_db_in_body(request)
-        request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
-        return compress_request(request) if self.gzip and request.compressible else request
-
-    def _with_db_in_body(self, request: Request) -> Request:
-        """Return the request with the database in its body, a JSON object.
-
-        Raises:
-            ValueError: there is no database.
-        """
-        db = self.database or self.bucket
-        if db is None:
+        db = self.database
+        if request.wants_db_in_body and (db := db or self.bucket) is None:
             msg = "db: the query needs a database; pass db= here, or database= to the client"
             raise ValueError(msg)
-        import msgspec  # noqa: PLC0415 - slow to import, and only these requests need it
-
-        assert isinstance(request.body, bytes)  # noqa: S101 - for type checkers
-        members = msgspec.json.decode(request.body, type=dict[str, msgspec.Raw])
-        return replace(request, body=msgspec.json.encode({"db": db, **members}))
+        request = self.server.complete(request, db=db, timeout=self.timeout, token=self.token, watch=watch)
+        return compress_request(request) if self.gzip and request.compressible else request
 
     @property
     def default_db(self) -> str | None:

@@ -195,7 +195,7 @@ class _Items(Generic[T]):
 
     def begin(self, headers: Headers) -> None:
         """Decode the first bytes of the body, which raises if the server's MessagePack is unsupported."""
-        while not self._ended and (self._portions or self._record.received < _first_bytes(headers)):
+        while not (self._ready or self._ended) and (self._portions or self._record.received < _first_bytes(headers)):
             self._advance()
 
     def _advance(self) -> None:
@@ -234,7 +234,7 @@ class _AsyncItems(Generic[T]):
 
     async def begin(self, headers: Headers) -> None:
         """Decode the first bytes of the body, which raises if the server's MessagePack is unsupported."""
-        while not self._ended and (self._portions or self._record.received < _first_bytes(headers)):
+        while not (self._ready or self._ended) and (self._portions or self._record.received < _first_bytes(headers)):
             await self._advance()
 
     async def _advance(self) -> None:
