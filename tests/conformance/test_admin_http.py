@@ -272,7 +272,7 @@ def find(client: Any, name: str) -> Bucket:
 def test_bucket_on_a_server(client: Any, bucket: str) -> None:
     days = timedelta(days=1)
     found = find(client, bucket)
-    assert (found.retention, found.shard_duration, found.type) == (30 * days, 2 * days, "user")
+    assert (found.retention, found.shard_duration, found.is_system) == (30 * days, 2 * days, False)
     client.update_bucket(bucket, retention="INF")
     found = find(client, bucket)
     assert (found.retention, found.shard_duration) == (None, 2 * days)

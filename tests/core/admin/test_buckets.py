@@ -84,6 +84,11 @@ def test_list_on_influxdb_2() -> None:
     assert targets(requests) == ["GET /api/v2/buckets?org=my%20org&limit=100"]
 
 
+def test_system_bucket() -> None:
+    found, _ = execute(admin.list_buckets(), page(v2_bucket("_tasks") | {"type": "system"}))
+    assert found[0].is_system
+
+
 def test_list_has_all_pages() -> None:
     names = [f"b{n:03}" for n in range(220)]
     buckets = [v2_bucket(name, bucket_id=f"{n:016x}") for n, name in enumerate(names)]

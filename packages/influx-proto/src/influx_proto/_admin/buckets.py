@@ -55,8 +55,8 @@ class Bucket:
     shard_duration: timedelta | None = None
     #: The id of the organization; None on InfluxDB 1.x.
     org_id: str | None = None
-    #: `user`, or `system` for a bucket that the server itself uses.
-    type: str = "user"
+    #: Whether the server itself uses the bucket.
+    is_system: bool = False
     description: str = ""
     #: None on InfluxDB 1.x.
     created_at: datetime | None = None
@@ -291,7 +291,7 @@ def _read_bucket(found: object) -> Bucket:
         retention=read_seconds(rule.get("everySeconds")),
         shard_duration=read_seconds(rule.get("shardGroupDurationSeconds")),
         org_id=expect(fields.get("orgID") or "", str, "the id of an organization") or None,
-        type=expect(fields.get("type") or "user", str, "the type of a bucket"),
+        is_system=fields.get("type") == "system",
         description=expect(fields.get("description") or "", str, "a description"),
         created_at=read_timestamp(fields.get("createdAt")),
         updated_at=read_timestamp(fields.get("updatedAt")),
