@@ -80,7 +80,7 @@ def write_request(
 ) -> Request:
     """Return the request of a write."""
     path, wants_db, wants_org, bucket_target = _request_target(target, precision)
-    return Request("POST", path, headers, body, repeat, wants_db, False, wants_org, bucket_target, compressible)
+    return Request("POST", path, headers, body, repeat, wants_db, wants_org, bucket_target, compressible)
 
 
 @lru_cache(maxsize=64)
