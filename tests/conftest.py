@@ -6,11 +6,12 @@ import gc
 import os
 import re
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import deselected
 from tests.servers.builds import BUILDS
 from tests.servers.influxd import Server
 from tests.servers.running import running_server, use_build
@@ -35,6 +36,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     if unstable := [item.nodeid for item in items if re.search(r"\bat 0x[0-9a-f]{6,}", item.nodeid)]:
         raise pytest.UsageError(f"test ids contain memory addresses; pass ids= to parametrize: {', '.join(unstable)}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of pytest-xdist, send the counts of deselected tests."""
+    deselected.send_to_controller(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Receive the counts of deselected tests from a worker of pytest-xdist."""
+    deselected.receive_from_worker(node)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Report how many tests were deselected, for each reason."""
+    deselected.report(terminalreporter, config)
 
 
 def pytest_xdist_auto_num_workers() -> int:

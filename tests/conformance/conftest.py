@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -11,13 +10,8 @@ import pytest
 
 from tests.conformance.drivers import DRIVERS, EXAMPLES, TRANSPORT, Driver, load
 from tests.conformance.selection import Selection
+from tests.deselected import counts
 from tests.servers.influxd import Server
-
-_reasons = pytest.StashKey[Counter[str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_reasons] = Counter()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,21 +24,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     deselected: list[pytest.Item] = []
     for item in items:
         if reason := select.find_reason(item):
-            config.stash[_reasons][reason] += 1
+            counts(config)[reason] += 1
             deselected.append(item)
         else:
             kept.append(item)
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = kept
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Report how many tests were deselected, for each reason."""
-    if reasons := config.stash[_reasons]:
-        terminalreporter.section("deselected")
-        for reason, count in reasons.most_common():
-            terminalreporter.line(f"{count:5} {reason}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

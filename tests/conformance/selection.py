@@ -18,7 +18,7 @@ from tests.servers.victoriametrics import find_victoriametrics, read_version
 class Selection:
     """The tests to run on a server: that of `--server` or `INFLUXDB_URL`, which may be 2.x or 3, or a local 1.x.
 
-    Tests that start a server of their own are those of InfluxDB 1.x and VictoriaMetrics.
+    The servers that tests start themselves are InfluxDB 1.x and VictoriaMetrics.
     """
 
     def __init__(self, name: str | None) -> None:
@@ -45,17 +45,16 @@ class Selection:
         needed = {feature for mark in item.iter_markers("needs") for feature in mark.args}
         if unknown := needed - FEATURES.keys() - BUILDS.keys() - set(get_args(Feature)):
             raise pytest.UsageError(f"{item.nodeid} needs {', '.join(sorted(unknown))}, which no table describes")
+        fixtures = frozenset(getattr(item, "fixturenames", ()))
+        if self._fixtures is not None and not self._fixtures & fixtures:
+            return f"test does not use {self.version}"
         driver = item.callspec.params.get("driver") if hasattr(item, "callspec") else None
         if isinstance(driver, Driver) and (missing := needed & driver.lacks):
             return f"{driver.name} lacks {', '.join(sorted(missing))}"
-        fixtures = frozenset(getattr(item, "fixturenames", ()))
         if missing := {name for name in needed & BUILDS.keys() if not BUILDS[name].path.exists()}:
             return f"`make servers` has not built {', '.join(BUILDS[name].title for name in sorted(missing))}"
-        if not needed and self._fixtures is None:
-            return None
-        if self._fixtures is not None and not self._fixtures & fixtures:
-            return f"test does not use {self.version}"
-        version = self.victoriametrics if "victoriametrics" in fixtures else self.version
-        if missing := needed & lacks(version):
-            return f"{version} lacks {', '.join(FEATURES[feature] for feature in sorted(missing))}"
+        if features := needed & FEATURES.keys():
+            version = self.victoriametrics if "victoriametrics" in fixtures else self.version
+            if missing := features & lacks(version):
+                return f"{version} lacks {', '.join(FEATURES[feature] for feature in sorted(missing))}"
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import uuid
@@ -407,7 +408,7 @@ def test_delete(client: Any, database: str) -> None:
     client.delete(re.compile(""))
     assert points() == []
     client.delete("nothing")
-    with pytest.raises(DatabaseNotFound):
+    with pytest.raises(QueryError, match=r"database not found|default retention policy not set for"):  # 1.x or 2.x
         client.delete("m", db="no such database")
 
 
@@ -437,6 +438,7 @@ def test_hostile_names_of_stored_data(client: Any) -> None:
     assert client.list_measurements() == ["m"]
 
 
+@pytest.mark.needs("administration")
 def test_delete_from_a_hostile_name(client: Any) -> None:
     name = HOSTILE_NAME
     client.write([{"measurement": name, "tags": {name: name}, "fields": {"v": 1}, "time": t} for t in (1, 2)])
@@ -450,6 +452,7 @@ def test_delete_from_a_hostile_name(client: Any) -> None:
     assert client.list_measurements() == ["m"]
 
 
+@pytest.mark.needs("administration")
 def test_negated_conditions(client: Any) -> None:
     """Series without the tag are included, except for measurements, for which the server tests all series together."""
     client.write("cpu,host=a v=1 1\ncpu,host=it's v=1 1\ncpu v=1 1\ndisk,host=b v=1 1\nmem v=1 1")
@@ -470,6 +473,7 @@ def test_negated_conditions(client: Any) -> None:
     assert client.list_series() == [disk]
 
 
+@pytest.mark.needs("administration")
 def test_tag_and_field_with_the_same_name(client: Any) -> None:
     lines = "m,k=x,_x=1 k=1i 1\nm,k=y k=1i 1\nn v=1 1"
     x, y, n = SeriesKey("m", {"_x": "1", "k": "x"}), SeriesKey("m", {"k": "y"}), SeriesKey("n", {})
@@ -518,7 +522,8 @@ def test_shards(client: Any, database: str) -> None:
         "short", new.start_time, new.end_time, new.expiry_time,
     )  # fmt: skip
     assert client.drop_shard(old.id) is None
-    assert client.drop_shard(old.id) is None
+    with contextlib.suppress(QueryError):  # InfluxDB 1.13: shard not found
+        assert client.drop_shard(old.id) is None
     assert [shard.id for shard in client.list_shards() if shard.database == database] == [new.id]
 
 

@@ -414,7 +414,7 @@ def test_callers_exception_is_not_replaced(driver: Driver, client: Any) -> None:
 
 def test_permanently_rejected_lines_are_returned_as_undelivered(driver: Driver, influxd: Server) -> None:
     with driver.client(influxd.url, database="nowhere") as client:
-        with pytest.raises(UndeliveredError, match="database not found") as caught:
+        with pytest.raises(UndeliveredError, match=NOT_FOUND) as caught:
             with client.batch_writer(max_delay=LONG) as writer:
                 receipt = writer.write(points(3))
                 with pytest.raises(DatabaseNotFound):

@@ -40,7 +40,7 @@ FEATURES = {
 
 _LATER_THAN_1 = {"administration", "crash_by_tags", "lines_stored_in_part", "retention_policies", "write_limits"}
 
-#: What a server lacks, from this version until the next row of the same product.
+#: Features that a server lacks, from this version until the next row of the same product.
 LACKS: dict[Version, frozenset[str]] = {
     Version("influxdb", 1, 6): frozenset({
         "api_v2_write", "buckets", "databases_v3", "flux", "health", "ready", "sql", "write_limits",
@@ -56,6 +56,6 @@ LACKS: dict[Version, frozenset[str]] = {
 
 
 def lacks(version: Version) -> frozenset[str]:
-    """Return the features that a server of this version lacks."""
-    rows = [row for row in LACKS if row.product == version.product and row <= version]
-    return LACKS[max(rows)] if rows else LACKS[min(row for row in LACKS if row.product == version.product)]
+    """Return the features that a server of this version lacks: those of the oldest row if it is older than all."""
+    rows = [row for row in LACKS if row[:2] == version[:2]]
+    return LACKS[max((row for row in rows if row <= version), default=min(rows))]

@@ -51,11 +51,12 @@ def _running_server(name: str | None) -> Generator[Server]:
     if name is None and (url := os.environ.get("INFLUXDB_URL")):
         yield _existing_server(url)
         return
-    start: type[Influxd | VictoriaMetrics] = {"2.7": Influxd2, "victoriametrics": VictoriaMetrics}.get(
-        name or "", Influxd
-    )
-    with start() as server:
-        yield server
+    if name == "victoriametrics":
+        with VictoriaMetrics() as server:
+            yield server
+        return
+    with Influxd2() if name == "2.7" else Influxd() as influxd:
+        yield influxd
 
 
 def use_build(name: str) -> None:

@@ -66,7 +66,7 @@ def test_messagepack_of_influxdb_3(response: tuple[int, dict[str, str], bytes]) 
         ops.query("SELECT v FROM m").read(*response)
 
 
-@pytest.mark.parametrize("content_type", [JSON, MSGPACK, "text/csv"])
+@pytest.mark.parametrize("content_type", [JSON, MSGPACK])
 def test_statement_without_a_result_on_influxdb_2(content_type: str) -> None:
     """Recorded from InfluxDB 2.7.12: the response in chunks to DELETE and DROP MEASUREMENT is empty."""
     headers = {"Content-Type": content_type, "Content-Length": "0", "X-Influxdb-Version": "v2.7.12"}
@@ -79,3 +79,12 @@ def test_empty_response_of_another_server_is_truncated(missing: str) -> None:
     del headers[missing]
     with pytest.raises(ProtocolError, match="empty"):
         ops.drop_measurement("m").read(200, headers, b"")
+
+
+@pytest.mark.parametrize("content_type", ["application/csv", "text/csv"])
+def test_empty_csv_of_every_version_is_one_statement(content_type: str) -> None:
+    for headers in ({}, {"X-Influxdb-Version": "v2.7.12"}):
+        found = ops.query("SELECT v FROM m").read(
+            200, {"Content-Type": content_type, "Content-Length": "0", **headers}, b""
+        )
+        assert found["results"] == [{"statement_id": 0}]

@@ -35,7 +35,9 @@ def list_shard_groups(*, timeout: float | Timeout | None = None) -> Op[list[Shar
 
 
 def drop_shard(shard_id: int, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Delete a shard with all its points, if it exists.
+    """Delete a shard with all its points.
+
+    If the shard does not exist, InfluxDB 1.6 accepts the statement, and 1.13 rejects it.
 
     Args:
         shard_id: the id of the shard, from `list_shards`.

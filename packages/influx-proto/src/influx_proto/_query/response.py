@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
+from .._decode.csv import CSVDocuments
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
 from .._errors import ProtocolError
@@ -59,7 +60,8 @@ def chunk_decoder(
     documents = decoder_for(headers.get("Content-Type"), packed=packed, annotated=language == "flux")
     if documents is None:
         return NotInfluxDB(language, status, headers)
-    if headers.get("Content-Length") == "0" and headers.get("X-Influxdb-Version", "").startswith("v2"):
+    is_version_2 = headers.get("X-Influxdb-Version", "").startswith("v2")
+    if is_version_2 and headers.get("Content-Length") == "0" and not isinstance(documents, CSVDocuments):
         return _NoChunks()
     is_binary = media_type(headers.get("Content-Type")) in MESSAGE_PACK
     buffer_size = _BUFFER_SIZE if is_binary or not packed else _TEXT_BUFFER_SIZE
