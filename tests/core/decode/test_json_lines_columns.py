@@ -73,7 +73,7 @@ def test_columns_of_every_type() -> None:
         for document in feed_until_error(make, [data])[0]:
             collector.add(QueryResult(document["results"]))
         frames += collector.finish()
-    pd.testing.assert_frame_equal(*frames)
+    pd.testing.assert_frame_equal(frames[0], frames[1])
     assert [str(dtype) for dtype in frames[0].dtypes] == [
         "str" if pd.__version__ >= "3" else "object", "str" if pd.__version__ >= "3" else "object",
         "float64", "int64", "uint64", "bool", "object",
@@ -133,6 +133,7 @@ def test_any_rows(rows: list[dict[str, Any]], offsets: list[int]) -> None:
 TIMES = st.one_of(
     st.datetimes().map(lambda time: time.isoformat() + "000"[: 3 * bool(time.microsecond)]),
     st.datetimes().map(lambda time: time.isoformat() + "Z"),
+    st.datetimes().map(lambda time: f"{time.isoformat(timespec='microseconds')}789Z"),
     st.datetimes().map(lambda time: time.replace(microsecond=0).isoformat()),
     st.sampled_from([
         "2026-02-29T00:00:00", "2024-02-29T23:59:59.1", "2026-01-01T24:00:00", "2026-13-01T00:00:00",
@@ -153,6 +154,7 @@ def test_timestamps(times: list[str]) -> None:
 
 def test_timestamps_of_different_lengths() -> None:
     times = ["2026-01-01T00:00:00", "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.123456789", "2026-01-01T00:00:00Z"]
+    times += ["2026-01-01T00:00:00.123456789Z", "2026-01-01T00:00:00.1234"]
     found = read_strings(times * 3)
     assert found is not None
     assert found.tolist() == list(map(read_timestamp, times)) * 3

@@ -31,7 +31,7 @@ def decoder_for(content_type: str | None, *, packed: bool = False, annotated: bo
     if response_type in CSV and annotated:
         from .annotated_csv import AnnotatedCSVDocuments  # noqa: PLC0415 - see above
 
-        return AnnotatedCSVDocuments()
+        return AnnotatedCSVDocuments(packed=packed)
     if response_type in CSV:
         from .csv import CSVDocuments  # noqa: PLC0415 - see above
 
@@ -39,6 +39,7 @@ def decoder_for(content_type: str | None, *, packed: bool = False, annotated: bo
     return None
 
 
-def can_be_packed(content_type: str | None) -> bool:
-    """Return whether rows of such a response can be decoded into columns."""
-    return media_type(content_type) in MESSAGE_PACK | JSON_LINES
+def can_be_packed(content_type: str | None, *, annotated: bool = False) -> bool:
+    """Return whether rows of such a response can be decoded into columns; for `annotated` see `decoder_for`."""
+    response_type = media_type(content_type)
+    return response_type in MESSAGE_PACK | JSON_LINES or (annotated and response_type in CSV)

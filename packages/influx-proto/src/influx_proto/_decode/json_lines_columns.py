@@ -86,7 +86,7 @@ class _Packer:
 
 def _pack_times(cells: list[Any]) -> Fragment:
     with suppress(TypeError):  # not only strings
-        times = read_strings(cells)
+        times: Any = read_strings(cells)
         if times is not None:
             return Fragment(len(cells), "int", memoryview(times), None)
     return make_fragment([read_timestamp(cell) for cell in cells])

@@ -99,10 +99,13 @@ def _read_equal_spans(data: Bytes, begins: Offsets, length: int) -> NDArray[np.i
     minutes = _read_minutes(data, begins[heads[:-1]])
     if seconds is None or minutes is None:
         return None
-    weights = [0, 10_000_000_000, 1_000_000_000, 0, *(10**place for place in range(8, -1, -1))]
-    weights = weights[: seconds.shape[1]]
-    weights[len(weights) - len(zone) :] = [0] * len(zone)
-    return np.repeat(minutes * 60_000_000_000, heads[1:] - heads[:-1]) + seconds @ np.array(weights)
+    weights = [0, 10_000_000_000, 1_000_000_000]
+    if places > 0:
+        weights += [0, *(10 ** (8 - place) for place in range(places))]
+    weights += [0] * len(zone)
+    nanoseconds: NDArray[np.int64] = seconds.astype(np.int64) @ np.array(weights)
+    nanoseconds += np.repeat(minutes * 60_000_000_000, heads[1:] - heads[:-1])
+    return nanoseconds
 
 
 def _read_minutes(data: Bytes, begins: Offsets) -> NDArray[np.int64] | None:
