@@ -25,7 +25,7 @@ SECRET = "s3cr3t-p4ss"
 def test_version() -> None:
     for command in ([PROGRAM], [sys.executable, "-m", "influx_requests"]):
         done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
-        assert done.stdout == f"influx-requests {__version__}\n"
+        assert done.stdout == f"influxq {__version__}\n"
 
 
 def test_importing_the_client_does_not_import_the_command_line() -> None:
@@ -146,7 +146,7 @@ def test_unreachable_server() -> None:
     for arguments in (["ping"], ["query", "SELECT v FROM m"], ["write", "--retry-for", "0"]):
         done = run(env, *arguments, stdin="m v=1 1", code=3)
         assert done.stdout == ""
-        assert done.stderr.startswith("influx-requests: cannot connect to 127.0.0.1:1: ")
+        assert done.stderr.startswith("influxq: cannot connect to 127.0.0.1:1: ")
         assert "--url (or INFLUXDB_URL)" in done.stderr
         assert done.stderr.count("\n") == 1
 
@@ -159,7 +159,7 @@ def test_server_that_is_not_influxdb() -> None:
 
 def test_error_responses(env: dict[str, str], influxd: Server) -> None:
     done = run(env, "query", "SELECT", code=1)
-    assert done.stderr.startswith("influx-requests: error parsing query: ")
+    assert done.stderr.startswith("influxq: error parsing query: ")
     done = run(env, "write", "-d", "nowhere", stdin="m v=1 1", code=1)
     assert "database not found" in done.stderr
     assert "CREATE DATABASE" in done.stderr
@@ -190,7 +190,7 @@ def test_unwritable_output(env: dict[str, str], more: dict[str, str], client: In
         done = subprocess.run(["bash", "-c", command], env=env | more, capture_output=True, text=True, check=True)
         return done.stdout, done.stderr
 
-    full = "influx-requests: [Errno 28] No space left on device\n"
+    full = "influxq: [Errno 28] No space left on device\n"
     for redirection, expected in ((">/dev/full", ("1\n", full)), (">&-", ("0\n", "")), ("| true", ("141\n", ""))):
         assert outcome("SELECT v FROM m", redirection) == expected
         _, stderr = outcome("SELECT v FROM m; SELECT v FROM nowhere..m", redirection)
@@ -279,4 +279,4 @@ def test_verbose_shows_requests_and_tracebacks(env: dict[str, str]) -> None:
     assert done.returncode == 1
     assert "DEBUG influx_proto: GET /query" in done.stderr or "DEBUG influx_proto: POST /query" in done.stderr
     assert "Traceback" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("influx-requests: error parsing query")
+    assert done.stderr.splitlines()[-1].startswith("influxq: error parsing query")

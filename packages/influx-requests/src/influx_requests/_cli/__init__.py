@@ -1,4 +1,4 @@
-"""Command-line program `influx-requests`, built on the sync client. Importing `influx_requests` does not import it."""
+"""Command-line program `influxq`, built on the sync client. Importing `influx_requests` does not import it."""
 
 from ._main import main
 

@@ -16,10 +16,10 @@ _DESCRIPTION = "Query InfluxDB 1.x, write to it, and check line protocol."
 
 _EPILOG = """\
 examples:
-  influx-requests ping
-  influx-requests query -d telegraf "SELECT mean(usage) FROM cpu WHERE time > now() - 1h GROUP BY time(1m)"
-  influx-requests write -d telegraf cpu.lp
-  influx-requests lint cpu.lp
+  influxq ping
+  influxq query -d telegraf "SELECT mean(usage) FROM cpu WHERE time > now() - 1h GROUP BY time(1m)"
+  influxq write -d telegraf cpu.lp
+  influxq lint cpu.lp
 
 environment:
   INFLUXDB_URL, INFLUXDB_DATABASE, INFLUXDB_USERNAME, INFLUXDB_PASSWORD, INFLUXDB_TOKEN
@@ -28,32 +28,32 @@ exit codes:
   0 success; 1 invalid data or an error from the server; 2 usage error; 3 server unreachable;
   4 access denied; 70 internal error; 130 interrupted; 141 broken pipe
 
-See `influx-requests COMMAND --help` for the options of a command.
+See `influxq COMMAND --help` for the options of a command.
 """
 
 _QUERY_EPILOG = """\
 examples:
-  influx-requests query -d testdb "SELECT * FROM cpu LIMIT 10"
-  influx-requests query -d testdb 'SELECT * FROM cpu WHERE host = $host' --params '{"host": "a"}'
-  influx-requests query -d testdb --file report.influxql -o report.csv
-  influx-requests query -d testdb "SELECT * FROM cpu GROUP BY *" -f lp > cpu.lp      (export with tags and types)
-  influx-requests query -d testdb "SELECT load FROM cpu GROUP BY host" --plot        (plot in the terminal)
-  influx-requests query -d testdb "SELECT load FROM cpu GROUP BY host" --plot load.png
+  influxq query -d testdb "SELECT * FROM cpu LIMIT 10"
+  influxq query -d testdb 'SELECT * FROM cpu WHERE host = $host' --params '{"host": "a"}'
+  influxq query -d testdb --file report.influxql -o report.csv
+  influxq query -d testdb "SELECT * FROM cpu GROUP BY *" -f lp > cpu.lp      (export with tags and types)
+  influxq query -d testdb "SELECT load FROM cpu GROUP BY host" --plot        (plot in the terminal)
+  influxq query -d testdb "SELECT load FROM cpu GROUP BY host" --plot load.png
 """
 
 _WRITE_EPILOG = """\
 examples:
-  influx-requests write -d testdb cpu.lp
-  influx-requests write -d testdb cpu.lp --resume           (continues an interrupted import)
-  influx-requests write -d testdb cpu.csv --measurement cpu --tag-columns host,region --precision s
-  influx-requests write -d testdb cpu.parquet --rejected rejected.lp
-  zcat cpu.lp.gz | influx-requests write -d testdb --precision s
+  influxq write -d testdb cpu.lp
+  influxq write -d testdb cpu.lp --resume           (continues an interrupted import)
+  influxq write -d testdb cpu.csv --measurement cpu --tag-columns host,region --precision s
+  influxq write -d testdb cpu.parquet --rejected rejected.lp
+  zcat cpu.lp.gz | influxq write -d testdb --precision s
 """
 
 _LINT_EPILOG = """\
 examples:
-  influx-requests lint cpu.lp memory.lp
-  generate | influx-requests lint --precision s
+  influxq lint cpu.lp memory.lp
+  generate | influxq lint --precision s
 """
 
 

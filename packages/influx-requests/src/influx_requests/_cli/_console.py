@@ -7,7 +7,7 @@ from enum import IntEnum
 from importlib import import_module
 from typing import Any
 
-PROGRAM = "influx-requests"
+PROGRAM = "influxq"
 
 
 class Exit(IntEnum):
