@@ -112,7 +112,6 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
         (["write", "-f", "lp", "."], "cannot read .: Is a directory"),
         (["write", "-f", "csv", "--types", "a"], "got 'a'; pass COLUMN=TYPE"),
         (["write", "--types", "a=int"], "--types requires --format csv, not lp"),
-        (["write", "-f", "parquet"], "Parquet cannot be read from standard input"),
         (["ping", "--url", "localhost"], "url: 'localhost' is not of the form"),
         (["ping", "--timeout", "soon"], "got 'soon'; pass a number of seconds"),
         (["ping", "--ca", "missing.pem", "--url", "https://localhost"], "missing.pem"),

@@ -231,12 +231,18 @@ def test_rejected_lines_do_not_overwrite_standard_input(env: dict[str, str], tmp
     assert (tmp_path / "m.lp").read_text() == BAD
 
 
-def test_byte_order_mark_is_rejected(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "m.lp").write_text("m v=1 1\n", encoding="utf-8-sig")
-    for command in ("write", "lint"):
-        assert main([command, "m.lp"]) == 1
-        assert "m.lp: begins with a byte order mark" in capsys.readouterr().err
-    assert client.query("SHOW MEASUREMENTS").series == []
+def test_byte_order_mark_is_skipped(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "m.lp").write_text("m v=1 1\nm v=x 2\n", encoding="utf-8-sig")
+    (here / "m.json").write_text('{"measurement": "m", "fields": {"v": 3}, "time": 3}\n', encoding="utf-8-sig")
+    (here / "q").write_text("SELECT v FROM m", encoding="utf-8-sig")
+    assert main(["write", "m.lp"]) == 1
+    assert "m.lp:2: " in capsys.readouterr().err
+    assert main(["write", "m.json"]) == 1  # an integer, but the field is a float
+    assert "m.json:1: " in capsys.readouterr().err
+    assert main(["query", "--file", "q", "--epoch", "ns", "-f", "csv"]) == 0
+    assert capsys.readouterr().out == "measurement,time,v\nm,1,1.0\n"
+    assert main(["lint", "m.lp"]) == 1  # the server does not skip it
+    assert "m.lp: begins with a byte order mark" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("file_format", ["csv", "json", "parquet"])

@@ -30,7 +30,7 @@ ADAPTERS = ["influx-aiohttp", "influx-trio", "influx-requests"]
 PACKAGES = ["influx-proto", *ADAPTERS]
 EXTRAS = {"arrow", "pandas", "polars"}
 #: For its command line.
-EXTRAS_OF_ONE = {"influx-requests": {"cli", "parquet", "plot"}}
+EXTRAS_OF_ONE = {"influx-requests": {"cli", "parquet", "plot", "shell", "zstd"}}
 #: Dependencies of each package. These may bring in more, but never those of another package.
 OWN = {
     "influx-proto": {"msgspec", "wcwidth"},

@@ -47,7 +47,7 @@ examples:
   influxq write -d testdb cpu.lp --resume           (continues an interrupted import)
   influxq write -d testdb cpu.csv --measurement cpu --tag-columns host,region --precision s
   influxq write -d testdb cpu.parquet --rejected rejected.lp
-  zcat cpu.lp.gz | influxq write -d testdb --precision s
+  tail -f cpu.lp | influxq write -d testdb --precision s    (stores lines as they arrive; Ctrl-C ends it)
 """
 
 _LINT_EPILOG = """\
@@ -204,6 +204,13 @@ def _add_write(to: argparse.ArgumentParser) -> None:
         default=30.0,
         metavar="SECONDS",
         help="retry for this long while the server is unreachable (default: 30)",
+    )
+    to.add_argument(
+        "--max-delay",
+        type=_parse_seconds,
+        default=1.0,
+        metavar="SECONDS",
+        help="send lines of a pipe at most this long after they arrive (default: 1)",
     )
 
 

@@ -66,8 +66,13 @@ def format_count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def import_optional(module: str, feature: str) -> Any:
+def import_optional(module: str, feature: str, install: str | None = None) -> Any:
     """Import a module of an optional dependency.
+
+    Args:
+        module: the module.
+        feature: what needs it, for the message.
+        install: the name of the package; by default that of the module.
 
     Raises:
         CommandError: the package is not installed.
@@ -75,6 +80,6 @@ def import_optional(module: str, feature: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        package = module.partition(".")[0]
+        package = install or module.partition(".")[0]
         msg = f"{feature} needs {package}; install {package}"
         raise CommandError(msg, Exit.USAGE) from None

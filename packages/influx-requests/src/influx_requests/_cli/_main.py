@@ -25,6 +25,7 @@ from influx_proto import (
 
 from ._arguments import create_parser
 from ._console import PROGRAM, CommandError, Exit, print_stderr
+from ._signals import ENDING, Terminated, handlers, raise_terminated
 
 #: Exit code and remedy for each exception class; the first match is used.
 _ADVICE: tuple[tuple[type[InfluxDBError], Exit, str], ...] = (
@@ -56,22 +57,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        with _logging(verbose=options.verbose):
+        with _logging(verbose=options.verbose), handlers(raise_terminated, ENDING[1:]):
             return _run(options)
     except BrokenPipeError:
         _discard_output()
         return Exit.BROKEN_PIPE
 
 
-def _run(options: argparse.Namespace) -> Exit:
+def _run(options: argparse.Namespace) -> int:
     try:
-        code: Exit = options.run(options)
+        code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
         print_stderr(f"{PROGRAM}: interrupted")
         return Exit.INTERRUPTED
+    except Terminated as end:
+        print_stderr(f"{PROGRAM}: terminated")
+        return end.exit_code
     except Exception as error:  # noqa: BLE001 - every error is reported in one line
         if options.verbose:
             traceback.print_exc()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import IO, Any
 
 from influx_proto import SerializationError, serialize
 
@@ -22,7 +22,8 @@ class ParquetSource:
 
     def __init__(
         self,
-        path: str,
+        name: str,
+        file: IO[bytes],
         *,
         measurement: str | None,
         tag_columns: Collection[str],
@@ -32,12 +33,12 @@ class ParquetSource:
         self._pa = import_optional("pyarrow", "Parquet")
         self._compute = import_optional("pyarrow.compute", "Parquet")
         parquet = import_optional("pyarrow.parquet", "Parquet")
-        self.name = path
+        self.name = name
         try:
-            self._file = parquet.ParquetFile(path)
+            self._file = parquet.ParquetFile(file)
             names = self._file.schema_arrow.names
         except (OSError, ValueError) as error:  # the bases of pyarrow's exceptions
-            msg = f"{path}: not a Parquet file: {error}"
+            msg = f"{name}: not a Parquet file: {error}"
             raise CommandError(msg) from error
         self.total: int | None = self._file.metadata.num_rows
         self._measurement = measurement
@@ -50,7 +51,7 @@ class ParquetSource:
             *([] if measurement is not None else [("measurement", "--measurement")]),
         ):
             if column not in names:
-                msg = f"{path}: column {column!r} not found in {', '.join(names)}; pass {option}"
+                msg = f"{name}: column {column!r} not found in {', '.join(names)}; pass {option}"
                 raise CommandError(msg, Exit.USAGE)
 
     def chunks(self, start: Position) -> Iterator[Chunk]:

@@ -14,7 +14,7 @@ from influx_proto import InfluxDBError
 
 from ._connection import create_client
 from ._console import CommandError, Exit, print_stderr
-from ._files import STDIN, guess_format
+from ._files import STDIN, guess_format, stdin
 from ._outputs import Output, create_output
 
 #: Formats with a timestamp type, to which --epoch does not apply.
@@ -55,18 +55,18 @@ def _read_query(options: argparse.Namespace) -> str:
     if options.query is not None and options.file is not None:
         msg = "pass the query or --file, not both"
         raise CommandError(msg, Exit.USAGE)
-    if options.query == STDIN:
-        return sys.stdin.read()
-    if options.query is not None:
+    if options.query is not None and options.query != STDIN:
         return str(options.query)
-    if options.file is None:
+    if options.query is None and options.file is None:
         hint = " (--plot reads the argument after it as an image name: pass it last)" if options.plot else ""
         msg = f"query required; pass QUERY, --file FILE, or - for standard input{hint}"
         raise CommandError(msg, Exit.USAGE)
+    name = "standard input" if options.file is None else options.file
     try:
-        return str(options.file.read_text(encoding="utf-8"))
+        data: bytes = stdin().read() if options.file is None else options.file.read_bytes()
+        return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot read {options.file}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}"
+        msg = f"cannot read {name}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}"
         raise CommandError(msg, Exit.USAGE) from error
 
 
