@@ -126,8 +126,7 @@ def _add_precision(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--precision",
         choices=("ns", "u", "us", "ms", "s", "m", "h"),
-        default="ns",
-        help="unit of integer timestamps (default: ns)",
+        help="unit of integer timestamps (default: ns; s for Telegraf's JSON)",
     )
 
 
@@ -140,11 +139,19 @@ def _add_query(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "-f",
         "--format",
-        choices=("table", "csv", "json", "lp", "parquet"),
+        choices=("table", "vertical", "csv", "json", "lp", "parquet"),
         help="output format (default: by the suffix of --output, else table at a terminal and csv otherwise)",
     )
     to.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write the result to a file, which is replaced when complete"
+    )
+    to.add_argument(
+        "--wide",
+        action="store_true",
+        help="table: keep the layout of a table that is wider than the terminal (default: one line for each value)",
+    )
+    to.add_argument(
+        "--no-pager", dest="pager", action="store_false", help="table: do not show long output with $PAGER or less"
     )
     to.add_argument(
         "--epoch",
@@ -182,8 +189,14 @@ def _add_write(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--measurement", metavar="NAME", help="measurement of points without one (default: the column measurement)"
     )
-    to.add_argument("--tag-columns", type=_split_names, default=(), metavar="NAMES", help="csv, parquet: tag columns")
-    to.add_argument("--time-column", default="time", metavar="NAME", help="csv, parquet: timestamps (default: time)")
+    to.add_argument(
+        "--tag-columns",
+        type=_split_names,
+        default=(),
+        metavar="NAMES",
+        help="csv, parquet: tag columns, separated by commas; quote a name that contains a comma: '\"a,b\",c'",
+    )
+    to.add_argument("--time-column", metavar="NAME", help="csv, parquet: timestamps (default: time)")
     to.add_argument(
         "--types",
         type=_parse_types,
@@ -191,7 +204,17 @@ def _add_write(to: argparse.ArgumentParser) -> None:
         metavar="COLUMN=TYPE,...",
         help="csv: field types (int, float, bool or string; default: detected from the whole file)",
     )
-    to.add_argument("--null", default="", metavar="TEXT", help="csv: text of a missing value (default: empty)")
+    to.add_argument(
+        "--null",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="csv: text of a missing value besides the empty cell; may be repeated",
+    )
+    to.add_argument(
+        "--separator", type=_parse_separator, default=",", metavar="CHAR", help="csv: column separator (default: ,)"
+    )
+    to.add_argument("--decimal", choices=(".", ","), default=".", help="csv: decimal separator (default: .)")
     _add_precision(to)
     to.add_argument("--rp", metavar="NAME", help="retention policy (default: the database's)")
     to.add_argument(
@@ -215,7 +238,19 @@ def _add_write(to: argparse.ArgumentParser) -> None:
 
 
 def _split_names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    """Split names at commas; a quoted name may contain commas, as in CSV."""
+    import csv  # noqa: PLC0415 - rarely needed
+
+    [row] = csv.reader([text.replace("\n", " ")], skipinitialspace=True) if text else [[]]
+    return tuple(name.strip() for name in row if name.strip())
+
+
+def _parse_separator(text: str) -> str:
+    separator = {"\\t": "\t", "tab": "\t"}.get(text, text)
+    if len(separator) != 1 or separator in '"\r\n':
+        msg = f"got {text!r}; pass one character, or tab"
+        raise argparse.ArgumentTypeError(msg)
+    return separator
 
 
 def _parse_types(text: str) -> dict[str, str]:

@@ -113,7 +113,9 @@ class Delivery:
             while writer.pending > _MAX_PENDING:  # so `write` never blocks, and errors end the loop
                 self._wait_for_change()
             self._check()
-            receipt = writer.write(chunk.data, rp=self._rp, precision=chunk.precision)
+            for statement in chunk.statements:
+                self._client.query(statement)
+            receipt = writer.write(chunk.data, db=chunk.database, rp=chunk.rp or self._rp, precision=chunk.precision)
             self._pending.append((receipt, chunk))
 
     def _on_error(self, error: InfluxDBError) -> None:

@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> Exit:
     for path in files:
         with open_input(path) as source:
             name = source.name
-            for error in check_lines(_read_blocks(source), precision=options.precision):
+            for error in check_lines(_read_blocks(source), precision=options.precision or "ns"):
                 problems += 1
                 if error.place is not None:
                     sys.stdout.write(_format_problem(name, error.place))

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from influx_proto import SerializationError, serialize
 
-from ._console import CommandError, Exit, import_optional
+from ._console import CommandError, Exit, import_optional, print_stderr
 from ._sources import CHUNK_LINES, Chunk, Position
 
 
@@ -45,6 +45,10 @@ class ParquetSource:
         self._tag_columns = tuple(tag_columns)
         self._time_column = time_column
         self._precision = precision
+        #: InfluxDB has no field `time`.
+        self._omitted = [name for name in names if name == "time" != time_column]
+        if self._omitted:
+            print_stderr(f"warning: {name}: the column 'time' is omitted, since InfluxDB has no field of that name")
         for column, option in (
             (time_column, "--time-column"),
             *((tag, "--tag-columns") for tag in tag_columns),
@@ -58,7 +62,7 @@ class ParquetSource:
         """Yield the chunks after a position."""
         row = 0  # number of rows before the next batch
         for batch in self._file.iter_batches(batch_size=CHUNK_LINES):
-            table = self._pa.Table.from_batches([batch])
+            table = self._pa.Table.from_batches([batch]).drop_columns(self._omitted)
             first, row = row, row + len(table)
             if row > start.offset:
                 skipped = max(start.offset - first, 0)

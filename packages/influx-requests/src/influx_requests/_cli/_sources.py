@@ -1,4 +1,4 @@
-"""Sources of `write`, read in chunks: line protocol and JSON lines. Every format is converted to line protocol.
+"""Sources of `write`, which are read in chunks. Every format is converted to line protocol.
 
 Progress is saved by chunk: a chunk knows its lines of the file and the position after it. Data that cannot be encoded
 is reported with its line number before any line of its chunk is sent.
@@ -6,13 +6,11 @@ is reported with its line number before any line of its chunk is sent.
 
 from __future__ import annotations
 
-import codecs
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from influx_proto import SerializationError, serialize, split_lines
+from influx_proto import SerializationError, serialize
 
 from ._console import CommandError
 from ._files import Input
@@ -49,6 +47,11 @@ class Chunk:
     end: Position
     #: Return the number of each line or row in the file and its line, for the report of rejected lines.
     numbered: Callable[[], Iterable[tuple[int, bytes]]]
+    #: The database and the retention policy that the file names.
+    database: str | None = None
+    rp: str | None = None
+    #: Statements of the file that are executed before the lines are written.
+    statements: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -66,83 +69,7 @@ class Source(Protocol):
         ...
 
 
-class LineProtocol:
-    """A line protocol file or stream."""
-
-    unit = "B"
-
-    def __init__(self, source: Input, precision: str) -> None:
-        self.name = source.name
-        self.total = source.size
-        self._source = source
-        self._precision = precision
-
-    def chunks(self, start: Position) -> Iterator[Chunk]:
-        """Yield the chunks after a position; those of a stream as soon as their lines are complete."""
-        offset, number = start
-        for lines in _line_groups(self._source, start.offset, _split_complete):
-            yield (chunk := self._chunk(lines, offset, number))
-            offset, number = chunk.end
-
-    def _chunk(self, lines: list[bytes], offset: int, number: int) -> Chunk:
-        data = b"\n".join(lines)
-        end = offset + len(data) + 1  # one too many if the last line of the file has no LF
-        end = end if self.total is None else min(end, self.total)
-        count = data.count(b"\n") + 1
-        if not offset:
-            data = data.removeprefix(codecs.BOM_UTF8)
-            lines = [lines[0].removeprefix(codecs.BOM_UTF8), *lines[1:]]
-
-        def numbered() -> Iterator[tuple[int, bytes]]:
-            at = number + 1
-            for line in lines:
-                yield at, line
-                at += 1 + line.count(b"\n")
-
-        return Chunk(data, self._precision, Position(end, number + count), numbered)
-
-
-class JSONLines:
-    """A file or stream with one point per line, each a mapping that `InfluxDBClient.write` accepts."""
-
-    unit = "B"
-
-    def __init__(self, source: Input, *, measurement: str | None, precision: str) -> None:
-        self.name = source.name
-        self.total = source.size
-        self._source = source
-        self._measurement = measurement
-        self._precision = precision
-
-    def chunks(self, start: Position) -> Iterator[Chunk]:
-        """Yield the chunks after a position; those of a stream as soon as their lines are complete."""
-        offset, number = start
-        for lines in _line_groups(self._source, start.offset, lambda data: data.split(b"\n")):
-            points: list[tuple[int, dict[str, Any]]] = []
-            for line in lines:
-                number += 1
-                text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-                if text := text.strip():
-                    points.append((number, self._point(number, text)))
-            offset += sum(map(len, lines)) + len(lines)
-            yield self._chunk(points, Position(offset, number))
-
-    def _chunk(self, points: Numbered, end: Position) -> Chunk:
-        return chunk_of_points(self.name, points, end, measurement=self._measurement, precision=self._precision)
-
-    def _point(self, number: int, text: bytes) -> dict[str, Any]:
-        try:
-            point = json.loads(text, parse_constant=_reject_constant)
-        except ValueError as error:  # invalid JSON or invalid UTF-8
-            msg = f"{self.name}:{number}: invalid JSON: {error}"
-            raise CommandError(msg) from None
-        if not isinstance(point, dict):
-            msg = f'{self.name}:{number}: expected a point, such as {{"measurement": "cpu", "fields": {{"load": 0.5}}}}'
-            raise CommandError(msg)
-        return point
-
-
-def _line_groups(source: Input, offset: int, split: Callable[[bytes], list[bytes]]) -> Iterator[list[bytes]]:
+def line_groups(source: Input, offset: int, split: Callable[[bytes], list[bytes]]) -> Iterator[list[bytes]]:
     """Yield the lines after an offset, without the LF at their ends, in groups of at most `CHUNK_LINES`.
 
     Args:
@@ -171,12 +98,6 @@ def _line_groups(source: Input, offset: int, split: Callable[[bytes], list[bytes
         yield lines if lines[-1] else lines[:-1]
 
 
-def _split_complete(data: bytes) -> list[bytes]:
-    """Split line protocol that ends with an LF into its lines and the rest, which is a line in a string or empty."""
-    *lines, last = split_lines(data + b"#")
-    return [*lines, last[:-1]]
-
-
 def chunk_of_points(name: str, points: Numbered, end: Position, *, measurement: str | None, precision: str) -> Chunk:
     """Return a chunk of encoded points.
 
@@ -201,8 +122,3 @@ def chunk_of_points(name: str, points: Numbered, end: Position, *, measurement: 
                 raise CommandError(msg) from error
         raise
     return Chunk(data, "ns", end, numbered)
-
-
-def _reject_constant(constant: str) -> float:
-    msg = f"{constant} is not a JSON number"
-    raise ValueError(msg)

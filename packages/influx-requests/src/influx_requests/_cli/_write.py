@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,15 @@ from influx_requests import InfluxDBClient
 
 from ._connection import create_client
 from ._console import CommandError, Exit, format_count, print_stderr
-from ._csv_source import CSVOptions, CSVSource
+from ._csv_roles import CSVOptions
+from ._csv_source import CSVSource
 from ._delivery import Delivery
 from ._files import STDIN, Input, guess_format, is_same_file, open_input
+from ._json_source import JSONLines
+from ._line_protocol_source import LineProtocol
 from ._parquet_source import ParquetSource
 from ._progress import Progress, ProgressFile
-from ._sources import JSONLines, LineProtocol, Source
+from ._sources import Source
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,10 @@ def _create_job(path: str, options: argparse.Namespace, client: InfluxDBClient, 
             "tag_columns": list(options.tag_columns),
             "time_column": options.time_column,
             "types": options.types,
-            "null": options.null,
+            "null": sorted(options.null),
             "precision": options.precision,
+            "separator": options.separator,
+            "decimal": options.decimal,
         },
     )
     return _Job(source, progress_file, progress_file.load() if options.resume else Progress())
@@ -118,8 +123,10 @@ def _check_options(input_format: str, options: argparse.Namespace) -> None:
     for is_given, option, formats in (
         (options.types, "--types", {"csv"}),
         (options.null, "--null", {"csv"}),
+        (options.separator != ",", "--separator", {"csv"}),
+        (options.decimal != ".", "--decimal", {"csv"}),
         (options.tag_columns, "--tag-columns", tables),
-        (options.time_column != "time", "--time-column", tables),
+        (options.time_column is not None, "--time-column", tables),
         (options.measurement is not None, "--measurement", tables | {"json"}),
     ):
         if is_given and input_format not in formats:
@@ -130,7 +137,8 @@ def _check_options(input_format: str, options: argparse.Namespace) -> None:
 def _open_source(input_format: str, opened: Input, options: argparse.Namespace, stack: ExitStack) -> Source:
     match input_format:
         case "lp":
-            return LineProtocol(opened, options.precision)
+            check_target = _target_check(opened.name, options)
+            return LineProtocol(opened, options.precision or "ns", check_target)
         case "json":
             return JSONLines(opened, measurement=options.measurement, precision=options.precision)
     # The other formats are read more than once.
@@ -139,12 +147,14 @@ def _open_source(input_format: str, opened: Input, options: argparse.Namespace, 
         # `utf-8-sig` skips a byte order mark.
         text = stack.enter_context(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
         csv_options = CSVOptions(
-            options.measurement,
-            options.tag_columns,
-            options.time_column,
-            options.types,
-            options.null,
-            options.precision,
+            measurement=options.measurement,
+            tag_columns=options.tag_columns,
+            time_column=options.time_column,
+            types=options.types,
+            null=frozenset(["", *options.null]),
+            precision=options.precision or "ns",
+            separator=options.separator,
+            decimal=options.decimal,
         )
         return CSVSource(opened.name, text, csv_options)
     return ParquetSource(
@@ -152,9 +162,24 @@ def _open_source(input_format: str, opened: Input, options: argparse.Namespace, 
         file,
         measurement=options.measurement,
         tag_columns=options.tag_columns,
-        time_column=options.time_column,
-        precision=options.precision,
+        time_column=options.time_column or "time",
+        precision=options.precision or "ns",
     )
+
+
+def _target_check(name: str, options: argparse.Namespace) -> Callable[[int, str | None, str | None], None]:
+    """Return a function that raises `CommandError` if a file names another target than the options."""
+
+    def check(number: int, database: str | None, rp: str | None) -> None:
+        for option, given, named in (("--database", options.database, database), ("--rp", options.rp, rp)):
+            if None not in {given, named} and given != named:
+                msg = (
+                    f"{name}:{number}: the file names {named!r}, but {option} is {given!r}; omit {option} to write to "
+                    f"{named!r}, or remove the comments `# CONTEXT-...` from the file"
+                )
+                raise CommandError(msg, Exit.USAGE)
+
+    return check
 
 
 def _open_rejected_file(options: argparse.Namespace, files: Sequence[str], stack: ExitStack) -> TextIO | None:
