@@ -51,7 +51,7 @@ name
 @pytest.mark.usefixtures("lines")
 def test_terminal_output_is_a_table(env: dict[str, str]) -> None:
     master, terminal = pty.openpty()
-    command = [PROGRAM, "query", "SELECT load FROM cpu"]
+    command = [PROGRAM, "query", "SELECT load FROM cpu", "--no-pager"]
     process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL)
     os.close(terminal)
     assert process.wait(60) == 0

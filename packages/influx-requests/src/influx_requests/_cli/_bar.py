@@ -8,6 +8,7 @@ from typing import Any
 
 from ._console import to_printable
 from ._sources import Source
+from ._terminal import is_capable
 
 
 class Bar:
@@ -15,7 +16,7 @@ class Bar:
 
     def __init__(self, source: Source, done: int) -> None:
         self._bar: Any = None
-        if not sys.stderr.isatty():
+        if not (sys.stderr.isatty() and is_capable()):
             return
         try:
             tqdm = import_module("tqdm").tqdm
