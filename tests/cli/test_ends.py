@@ -29,7 +29,8 @@ def test_version() -> None:
 
 
 def test_importing_the_client_does_not_import_the_command_line() -> None:
-    code = "import influx_requests, sys; print(*(name for name in sys.modules if name.startswith('influx_requests.')))"
+    names = "(name for name in sys.modules if name.startswith('influx_requests.'))"
+    code = f"import sys; from influx_requests import InfluxDBClient; print(*{names})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "influx_requests._client" in loaded
     assert "influx_requests._cli." not in loaded.replace("\n", " ").replace(" ", ". ")
@@ -68,7 +69,11 @@ def test_missing_extras_affect_only_their_features(env: dict[str, str], client: 
     )
 
 
-@pytest.mark.parametrize("command", [[], ["ping"], ["query"], ["write"], ["lint"]], ids=lambda command: command)
+@pytest.mark.parametrize(
+    "command",
+    [[], ["ping"], ["query"], ["watch"], ["write"], ["shell"], ["lint"], ["schema"]],
+    ids=lambda command: command,
+)
 def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     with pytest.raises(SystemExit) as end:
@@ -76,7 +81,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
     assert end.value.code == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 120
-    if command != ["ping"]:
+    if command not in (["ping"], ["schema"]):
         assert "examples:" in text
     if command and command != ["lint"]:
         assert "INFLUXDB_PASSWORD" in text
@@ -95,7 +100,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
             "--plot cannot be combined with --format or --output",
         ),
         (["query", "SELECT v FROM m", "--plot", "--epoch", "s"], "--epoch does not apply to --plot"),
-        (["query", ""], "q: the query is empty"),
+        (["query", ""], "QUERY: the query is empty"),
         (["query", "SELECT 1", "--file", "x"], "pass the query or --file, not both"),
         (["query", "--file", "x"], "cannot read x: No such file"),
         (["query", "SELECT 1", "--params", "[]"], "must be a JSON object"),
@@ -112,12 +117,15 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
         (["write", "-f", "lp", "."], "cannot read .: Is a directory"),
         (["write", "-f", "csv", "--types", "a"], "got 'a'; pass COLUMN=TYPE"),
         (["write", "--types", "a=int"], "--types requires --format csv, not lp"),
-        (["ping", "--url", "localhost"], "url: 'localhost' is not of the form"),
+        (["ping", "--url", "localhost"], "--url (or INFLUXDB_URL): 'localhost' is not of the form"),
         (["ping", "--timeout", "soon"], "got 'soon'; pass a number of seconds"),
         (["ping", "--ca", "missing.pem", "--url", "https://localhost"], "missing.pem"),
         (["ping", "--ca", "x", "--insecure"], "not allowed with argument"),
         (["lint", "--precision", "d"], "invalid choice: 'd'"),
-        (["query", "SELECT 1", "-d", ""], "database: must not be empty"),
+        (
+            ["query", "SELECT 1", "-d", ""],
+            "--database (or INFLUXDB_DATABASE): must not be empty; omit it",
+        ),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )

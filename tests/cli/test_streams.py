@@ -110,7 +110,7 @@ def test_forms_of_streams(env: dict[str, str], client: InfluxDBClient, tmp_path:
 def test_socket_as_standard_input(env: dict[str, str], client: InfluxDBClient) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        process = subprocess.Popen([PROGRAM, "write", "/dev/stdin", "-f", "lp"], env=env, stdin=theirs)
+        process = subprocess.Popen([PROGRAM, "write", "/dev/stdin", "-f", "lp"], env=env, stdin=theirs.fileno())
         ours.sendall(b"m v=1 1\nm v=2 2")
         ours.shutdown(socket.SHUT_WR)
         assert process.wait(60) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,7 @@ class Bar:
 
     def __init__(self, source: Source, done: int) -> None:
         self._bar: Any = None
+        self._start = time.monotonic()
         if not (sys.stderr.isatty() and is_capable()):
             return
         try:
@@ -31,11 +33,13 @@ class Bar:
             dynamic_ncols=True,
         )
 
-    def update(self, done: int, rejected: int) -> None:
-        """Show how much of the source is done, and the number of rejected lines."""
+    def update(self, done: int, lines: int, rejected: int) -> None:
+        """Show how much of the source is done, the rate of lines, and the number of rejected lines."""
         if self._bar is not None:
-            if rejected:
-                self._bar.set_postfix_str(f"{rejected:,} rejected", refresh=False)
+            elapsed = time.monotonic() - self._start
+            notes = [f"{lines / elapsed:,.0f} lines/s"] if elapsed > 0 else []
+            notes += [f"{rejected:,} rejected"] if rejected else []
+            self._bar.set_postfix_str(", ".join(notes), refresh=False)
             self._bar.update(done - self._bar.n)
 
     def write_line(self, text: str) -> None:

@@ -7,6 +7,8 @@ from enum import IntEnum
 from importlib import import_module
 from typing import Any
 
+from ._terminal import RED, has_color
+
 PROGRAM = "influxq"
 
 
@@ -42,6 +44,14 @@ def print_stderr(text: str) -> None:
     """Write a line to stderr, after flushing stdout."""
     sys.stdout.flush()
     sys.stderr.write(f"{to_printable(text)}\n")
+    sys.stderr.flush()
+
+
+def print_error(message: str, prefix: str = PROGRAM) -> None:
+    """Write the message of an error to stderr, with a prefix that is red at a terminal."""
+    before, after = RED if has_color(sys.stderr) else ("", "")
+    sys.stdout.flush()
+    sys.stderr.write(f"{before}{prefix}:{after} {to_printable(message)}\n")
     sys.stderr.flush()
 
 

@@ -57,6 +57,8 @@ class Delivery:
         self._rejected = rejected
         self._bar = Bar(source, start.position.offset)
         self._pending: deque[tuple[Receipt, Chunk]] = deque()
+        #: The number of lines of an earlier run.
+        self._start_lines = start.stored + start.rejected
         self._reported = 0
         self._failure: InfluxDBError | None = None
         #: Set after each batch and each failure.
@@ -155,7 +157,7 @@ class Delivery:
                 self._report(chunk, receipt.rejected)
         self.progress = Progress(position, stored, rejected)
         if self.progress != before:
-            self._bar.update(position.offset, rejected)
+            self._bar.update(position.offset, stored + rejected - self._start_lines, rejected)
             if self._progress_file is not None:
                 self._progress_file.save(self.progress)
 

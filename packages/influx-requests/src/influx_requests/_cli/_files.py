@@ -76,7 +76,9 @@ class Input:
     @property
     def size(self) -> int | None:
         """The size in bytes, if known."""
-        return os.fstat(self._raw.fileno()).st_size if self._live is None and self._compression is None else None
+        if self.path is None or self._compression is not None:
+            return None
+        return os.fstat(self._raw.fileno()).st_size
 
     def read_blocks(self) -> Iterator[bytes]:
         """Yield the data from the current position: each block as soon as it is available.
@@ -108,6 +110,11 @@ class Input:
         return copy
 
 
+def is_line(path: str) -> bool:
+    """Return whether an argument is a line of line protocol, and not the name of a file."""
+    return " " in path and "=" in path.partition(" ")[2] and not Path(path).exists()
+
+
 @contextmanager
 def open_input(path: str) -> Generator[Input]:
     """Open a file or standard input for reading.
@@ -115,6 +122,9 @@ def open_input(path: str) -> Generator[Input]:
     Raises:
         CommandError: the file cannot be opened or read.
     """
+    if is_line(path):
+        yield Input("<argument>", io.BufferedReader(io.BytesIO(path.encode(errors="surrogateescape"))), None, None)
+        return
     name = "<stdin>" if path == STDIN else path
     try:
         descriptor = _open_descriptor(path)

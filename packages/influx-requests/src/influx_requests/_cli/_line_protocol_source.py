@@ -29,7 +29,7 @@ _STATEMENT: Final = re.compile(r"\s*CREATE\s", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class _Context:
-    """What the comments before a line say about it."""
+    """The target that the comments before a line name, and the section."""
 
     database: str | None = None
     rp: str | None = None

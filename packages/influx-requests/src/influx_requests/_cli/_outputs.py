@@ -36,13 +36,13 @@ def create_output(
         file: where the output is written.
         output_format: the format.
         options: the options of the command.
-        max_width: the width in characters above which a table is written vertically; None if there is no limit.
+        max_width: the width in characters above which a table is written vertically; None: unlimited.
     """
     match output_format:
         case "csv":
             return _CSV(file, options.null)
         case "json":
-            return _JSON(file, options.tag_columns)
+            return _JSON(file, options.tag_columns, indent=2 if options.pretty else None)
         case "lp":
             return _LineProtocol(file, options.tag_columns)
         case "vertical":
@@ -104,14 +104,15 @@ class _CSV:
 class _JSON:
     """One point per line, in the form that `write` accepts."""
 
-    def __init__(self, file: IO[str], tag_columns: Collection[str]) -> None:
+    def __init__(self, file: IO[str], tag_columns: Collection[str], indent: int | None) -> None:
         self._file = file
         self._tag_columns = tag_columns
+        self._indent = indent
 
     def add(self, chunk: QueryResult) -> None:
         for series in chunk.series:
             for point in points(series, self._tag_columns):
-                self._file.write(f"{encode_json(point)}\n")
+                self._file.write(f"{encode_json(point, self._indent)}\n")
 
     def close(self) -> None:
         """Do nothing."""

@@ -15,6 +15,7 @@ from influx_requests import InfluxDBClient
 
 from ._connection import create_client
 from ._console import CommandError, Exit, print_stderr
+from ._errors import name_option
 from ._files import STDIN, guess_format, stdin
 from ._output_file import open_text, replace_when_complete
 from ._outputs import Output, create_output
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> Exit:
         except InfluxDBError:
             raise
         except (ValueError, TypeError) as error:
-            raise CommandError(str(error), Exit.USAGE) from error
+            raise CommandError(name_option(str(error)), Exit.USAGE) from error
         rows = 0
         exported: set[str] = set()
         with _open_output(output_format, options) as output, stream as chunks:
@@ -103,6 +104,9 @@ def _choose_format(options: argparse.Namespace) -> str:
         output_format = "table" if sys.stdout.isatty() else "csv"
     if output_format == "parquet" and options.output is None:
         msg = "--format parquet requires --output FILE"
+        raise CommandError(msg, Exit.USAGE)
+    if options.pretty and output_format != "json":
+        msg = f"--pretty requires --format json, not {output_format}"
         raise CommandError(msg, Exit.USAGE)
     if options.tag_columns and output_format not in {"json", "lp"}:
         msg = f"--tag-columns requires --format json or lp, not {output_format}"

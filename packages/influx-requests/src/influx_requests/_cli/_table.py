@@ -9,6 +9,7 @@ from typing import IO, Any
 from influx_proto import QueryResult, Series
 
 from ._console import to_printable, width
+from ._terminal import BOLD, has_color
 
 
 class Table:
@@ -16,12 +17,13 @@ class Table:
 
     Args:
         file: where the tables are written.
-        max_width: the width in characters above which the rows are written vertically; None if there is no limit.
+        max_width: the width in characters above which the rows are written vertically; None: unlimited.
     """
 
     def __init__(self, file: IO[str], max_width: int | None = None) -> None:
         self._file = file
         self._max_width = max_width
+        self._bold = BOLD if has_color(file) else ("", "")
         self._before: tuple[object, ...] | None = None
         self._vertical: Vertical | None = None
 
@@ -56,7 +58,7 @@ class Table:
             self._file.write("\n")
         title = _title(series)
         if title and series.columns != ("name",):
-            self._file.write(f"{to_printable(title)}\n")
+            self._file.write(f"{self._bold[0]}{to_printable(title)}{self._bold[1]}\n")
 
 
 class Vertical:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import IO
+from typing import IO, Final
 
 from ._signals import handlers
+
+#: Escape sequences before and after a bold text, and a red one.
+BOLD: Final = ("\x1b[1m", "\x1b[0m")
+RED: Final = ("\x1b[31m", "\x1b[0m")
 
 
 def has_color(stream: IO[str]) -> bool:
@@ -40,6 +42,8 @@ def paged(*, is_enabled: bool) -> Generator[tuple[IO[str], bool]]:
     if command is None:
         yield sys.stdout, False
         return
+    import subprocess  # noqa: PLC0415 - rarely needed
+
     environment = {"LESS": "FRSX", **os.environ}  # F: only if the output is longer than the screen; S: do not wrap
     process = subprocess.Popen(  # noqa: S603 - the user's own pager
         command, stdin=subprocess.PIPE, encoding="utf-8", errors="replace", env=environment
@@ -56,6 +60,8 @@ def paged(*, is_enabled: bool) -> Generator[tuple[IO[str], bool]]:
 
 
 def _pager() -> list[str] | None:
+    import shlex  # noqa: PLC0415 - rarely needed
+
     given = os.environ.get("PAGER")
     command = shlex.split(given) if given is not None else ["less"]
     return command if command and command[0] != "cat" and shutil.which(command[0]) else None

@@ -19,7 +19,7 @@ from ._console import CommandError, Exit, format_count, print_stderr
 from ._csv_roles import CSVOptions
 from ._csv_source import CSVSource
 from ._delivery import Delivery
-from ._files import STDIN, Input, guess_format, is_same_file, open_input
+from ._files import STDIN, Input, guess_format, is_line, is_same_file, open_input
 from ._json_source import JSONLines
 from ._line_protocol_source import LineProtocol
 from ._parquet_source import ParquetSource
@@ -43,6 +43,11 @@ def run(options: argparse.Namespace) -> Exit:
         # All files are checked before anything is sent.
         jobs = [_create_job(path, options, client, stack) for path in files]
         rejected_file = _open_rejected_file(options, files, stack)
+        if options.create_database:
+            if not client.db:
+                msg = "--create-database requires --database (or INFLUXDB_DATABASE)"
+                raise CommandError(msg, Exit.USAGE)
+            client.create_database(client.db)
         rejected_count = sum(_write(job, client, options, rejected_file) for job in jobs)
         for job in jobs:
             if job.progress_file is not None:
@@ -66,8 +71,9 @@ def _write(job: _Job, client: InfluxDBClient, options: argparse.Namespace, rejec
     )
     try:
         delivery.run()
-    except BaseException:
-        if delivery.progress.stored or job.progress_file is None:
+    except BaseException as error:
+        is_interruption = not isinstance(error, Exception)
+        if delivery.progress.stored or (is_interruption and job.progress_file is None):
             hint = ""
             if job.progress_file is None:
                 pending = delivery.pending
@@ -87,7 +93,7 @@ def _summary(progress: Progress) -> str:
 
 
 def _create_job(path: str, options: argparse.Namespace, client: InfluxDBClient, stack: ExitStack) -> _Job:
-    input_format = options.format or ("lp" if path == STDIN else guess_format(path))
+    input_format = options.format or ("lp" if path == STDIN or is_line(path) else guess_format(path))
     if input_format is None:
         msg = f"{path}: unknown suffix; pass --format lp, csv, json or parquet"
         raise CommandError(msg, Exit.USAGE)
