@@ -139,7 +139,7 @@ def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
     assert warned.startswith(f"warning: {config} has a password and can be read by other users; run: chmod 600")
     for text, arguments, expected in (
         ("x = 1", [], "unknown setting 'x'; the settings are url, database"),
-        ("url = 1", [], "url must be a str, got 1"),
+        ("url = 1", [], "url must be a string, got 1"),
         ("timeout = true", [], "timeout must be a number, got True"),
         ("url =", [], f"influxq: {config}: "),
         ("", ["--profile", "far"], "--profile far: not found in"),

@@ -212,9 +212,11 @@ def test_csv_of_pandas(here: Path, client: InfluxDBClient) -> None:
 
 def test_json_of_telegraf(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
     metric = '{"fields":{"v":1},"name":"m","tags":{"host":"a"},"timestamp":1458229140}'
-    (here / "m.json").write_text(f'{metric}\n{{"metrics":[{metric.replace("140", "141")}]}}\n')
+    point = '{"measurement":"n","fields":{"v":1},"time":5}'
+    (here / "m.json").write_text(f'{metric}\n{point}\n{{"metrics":[{metric.replace("140", "141")}]}}\n')
     assert main(["write", "m.json"]) == 0
     assert [row["time"] for row in rows(client)] == [1458229140 * 10**9, 1458229141 * 10**9]
+    assert [row["time"] for row in rows(client, "SELECT v FROM n")] == [5]
     (here / "m.json").write_text(metric.replace("140}", "142000}"))
     assert main(["write", "m.json"]) == 1  # in seconds it is out of range
     assert main(["write", "m.json", "--precision", "ms"]) == 0

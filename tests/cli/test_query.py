@@ -51,8 +51,9 @@ name
 @pytest.mark.usefixtures("lines")
 def test_terminal_output_is_a_table(env: dict[str, str]) -> None:
     master, terminal = pty.openpty()
-    command = [PROGRAM, "query", "SELECT load FROM cpu", "--no-pager"]
-    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL)
+    command = [PROGRAM, "query", "SELECT load FROM cpu"]
+    dumb = {**env, "TERM": "dumb"}
+    process = subprocess.Popen(command, env=dumb, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL)
     os.close(terminal)
     assert process.wait(60) == 0
     assert os.read(master, 10_000).decode().splitlines()[:2] == ["cpu", "time                             load"]

@@ -89,6 +89,8 @@ examples:
 """
 
 
+_VERBOSE_HELP = "log every request, and print tracebacks"
+
 #: Defaults of the options that are accepted before and after the command.
 _SHARED_DEFAULTS = {
     "profile": None,
@@ -105,6 +107,22 @@ _SHARED_DEFAULTS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Parser that lists its options and commands, for the completion scripts."""
+
+    def __init__(self, **settings: Any) -> None:
+        #: The options and positional arguments.
+        self.arguments: list[argparse.Action] = []
+        self.commands: dict[str, Parser] = {}
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        """Add an argument."""
+        action = super().add_argument(*names, **settings)
+        self.arguments.append(action)
+        return action
+
+
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the arguments; the namespace has `run`, the function that runs the command.
 
@@ -118,30 +136,25 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return options
 
 
-def create_parser() -> argparse.ArgumentParser:
+def create_parser() -> Parser:
     """Return the parser; options that it shares with its commands have no defaults."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog=PROGRAM,
         description=_DESCRIPTION,
         epilog=_EPILOG.format(config=str(config_path()).replace(str(Path.home()), "~")),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     root.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     _add_connection(root)
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(
-        name: str, summary: str, epilog: str = "", run: str = "", *, connects: bool = True
-    ) -> argparse.ArgumentParser:
+    def command(name: str, summary: str, epilog: str = "", run: str = "", *, connects: bool = True) -> Parser:
         added = commands.add_parser(
             name,
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
             epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
         )
+        root.commands[name] = added
         module, _, function = (run or name).partition(":")
         added.set_defaults(run=_runner(module, function or "run"))
         if connects:
@@ -175,35 +188,36 @@ def _runner(module: str, function: str) -> Callable[[argparse.Namespace], int]:
     return run
 
 
-def _add_connection(to: argparse.ArgumentParser) -> None:
+def _add_connection(to: Parser) -> None:
     group = to.add_argument_group("connection (before or after the command)", argument_default=argparse.SUPPRESS)
-    group.add_argument("--profile", metavar="NAME", help="profile of the configuration file (see influxq --help)")
-    group.add_argument("--url", help="server URL without a password (default: INFLUXDB_URL, or http://localhost:8086)")
-    group.add_argument("--host", metavar="NAME", help="server, instead of --url: http://NAME:PORT")
-    group.add_argument("--port", type=parse_port, metavar="PORT", help="port of --host (default: 8086)")
-    group.add_argument("-d", "--database", metavar="NAME", help="database (default: INFLUXDB_DATABASE)")
-    group.add_argument(
-        "--username", metavar="NAME", help="user name (default: INFLUXDB_USERNAME); INFLUXDB_PASSWORD is the password"
+
+    def add(group: Any, *names: str, **settings: Any) -> None:
+        to.arguments.append(group.add_argument(*names, **settings))
+
+    add(group, "--profile", metavar="NAME", help="profile of the configuration file (see influxq --help)")
+    add(group, "--url", help="server URL without a password (default: INFLUXDB_URL, or http://localhost:8086)")
+    add(group, "--host", metavar="NAME", help="server, instead of --url: http://NAME:PORT")
+    add(group, "--port", type=parse_port, metavar="PORT", help="port of --host (default: 8086)")
+    add(group, "-d", "--database", metavar="NAME", help="database (default: INFLUXDB_DATABASE)")
+    add(
+        group,
+        "--username",
+        metavar="NAME",
+        help="user name (default: INFLUXDB_USERNAME); INFLUXDB_PASSWORD is the password",
     )
-    group.add_argument("--ask-password", action="store_true", help="prompt for the password at the terminal")
+    add(group, "--ask-password", action="store_true", help="prompt for the password at the terminal")
     trust = group.add_mutually_exclusive_group()
-    trust.add_argument("--ca", type=Path, metavar="FILE", help="trust only these CA certificates")
-    trust.add_argument("--insecure", action="store_true", help="disable certificate verification")
-    group.add_argument("--timeout", type=parse_seconds, metavar="SECONDS", help="timeout of a request")
-    _add_verbose(group)
+    add(trust, "--ca", type=Path, metavar="FILE", help="trust only these CA certificates")
+    add(trust, "--insecure", action="store_true", help="disable certificate verification")
+    add(group, "--timeout", type=parse_seconds, metavar="SECONDS", help="timeout of a request")
+    add(group, "-v", "--verbose", action="store_true", help=_VERBOSE_HELP)
 
 
-def _add_verbose(to: Any) -> None:
-    to.add_argument(
-        "-v",
-        "--verbose",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="log every request, and print tracebacks",
-    )
+def _add_verbose(to: Parser) -> None:
+    to.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=_VERBOSE_HELP)
 
 
-def _add_precision(to: argparse.ArgumentParser) -> None:
+def _add_precision(to: Parser) -> None:
     to.add_argument(
         "--precision",
         choices=("ns", "u", "us", "ms", "s", "m", "h"),
@@ -211,7 +225,7 @@ def _add_precision(to: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_query(to: argparse.ArgumentParser) -> None:
+def _add_query(to: Parser) -> None:
     to.add_argument("query", nargs="?", metavar="QUERY", help="the query; -: read it from standard input")
     to.add_argument("--file", type=Path, metavar="FILE", help="read the query from a file")
     to.add_argument(
@@ -260,7 +274,7 @@ def _add_query(to: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_write(to: argparse.ArgumentParser) -> None:
+def _add_write(to: Parser) -> None:
     to.add_argument(
         "files",
         nargs="*",
@@ -325,7 +339,7 @@ def _add_write(to: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_watch(to: argparse.ArgumentParser) -> None:
+def _add_watch(to: Parser) -> None:
     to.add_argument("measurement", metavar="MEASUREMENT", help="the measurement")
     to.add_argument("--where", metavar="CONDITION", help="condition of InfluxQL, such as: host = 'a'")
     to.add_argument(
@@ -344,7 +358,7 @@ def _add_watch(to: argparse.ArgumentParser) -> None:
     to.set_defaults(null="", tag_columns=(), pretty=False)
 
 
-def _add_shell(to: argparse.ArgumentParser) -> None:
+def _add_shell(to: Parser) -> None:
     to.add_argument(
         "-f",
         "--format",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 
+from ._arguments import Parser, create_parser
 from ._console import PROGRAM, Exit
 
 _BASH = """\
@@ -33,8 +34,6 @@ autoload -U +X bashcompinit && bashcompinit
 
 def run(options: argparse.Namespace) -> Exit:
     """Print the script."""
-    from ._arguments import create_parser  # noqa: PLC0415 - the arguments name this module
-
     parser = create_parser()
     script = _fish(parser) if options.shell == "fish" else _bash(parser)
     if options.shell == "zsh":
@@ -43,61 +42,50 @@ def run(options: argparse.Namespace) -> Exit:
     return Exit.OK
 
 
-def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """Return the parsers of the commands."""
-    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to list them
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
-            return dict(action.choices)
-    return {}
-
-
-def _options(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    return (action for action in parser._actions if action.option_strings)  # noqa: SLF001 - as above
-
-
-def _bash(parser: argparse.ArgumentParser) -> str:
-    commands = commands_of(parser)
+def _bash(parser: Parser) -> str:
     choices, options = [], []
-    for name, command in [*commands.items(), ("", parser)]:
-        for action in _options(command):
-            if action.choices:
-                patterns = "|".join(f"{name}:{option}" for option in action.option_strings)
-                words = " ".join(map(str, action.choices))
-                choices.append(f'        {patterns}) COMPREPLY=($(compgen -W "{words}" -- "$current")); return;;')
-        words = " ".join(option for action in _options(command) for option in action.option_strings)
-        if name:
-            positional = [word for action in command._get_positional_actions() for word in action.choices or ()]  # noqa: SLF001 - as above
-            words = " ".join([words, *positional])
-            condition = "" if positional else "[[ $current == -* ]] && "
-            options.append(f'        {name}) {condition}COMPREPLY=($(compgen -W "{words}" -- "$current"));;')
-        else:
-            words += f" {' '.join(commands)}"
-            options.append(f'        *) COMPREPLY=($(compgen -W "{words}" -- "$current"));;')
+    for name, command in [*parser.commands.items(), ("*", parser)]:
+        words = [*parser.commands] if command is parser else []
+        has_words = command is parser
+        for argument in command.arguments:
+            words += argument.option_strings
+            values = [*map(str, argument.choices or ())]
+            if argument.option_strings and values:
+                patterns = "|".join(f"{name}:{option}" for option in argument.option_strings)
+                choices.append(f"        {patterns}) {_reply(values)}; return;;")
+            elif values:
+                words += values
+                has_words = True
+        # Without words, the shell completes the names of files.
+        condition = "" if has_words else "[[ $current == -* ]] && "
+        options.append(f"        {name}) {condition}{_reply(words)};;")
     return _BASH.format(
-        program=PROGRAM, commands="|".join(commands), choices="\n".join(choices), options="\n".join(options)
+        program=PROGRAM, commands="|".join(parser.commands), choices="\n".join(choices), options="\n".join(options)
     )
 
 
-def _fish(parser: argparse.ArgumentParser) -> str:
-    commands = commands_of(parser)
-    lines = [
-        f"# Completion of {PROGRAM} for fish: {PROGRAM} completion fish > ~/.config/fish/completions/{PROGRAM}.fish"
-    ]
-    for name, command in commands.items():
-        summary = (command.description or "").rstrip(".").replace("'", "\\'")
-        lines.append(f"complete -c {PROGRAM} -n __fish_use_subcommand -f -a {name} -d '{summary}'")
-    for name, command in [("", parser), *commands.items()]:
+def _reply(words: Iterable[str]) -> str:
+    return f'COMPREPLY=($(compgen -W "{" ".join(words)}" -- "$current"))'
+
+
+def _fish(parser: Parser) -> str:
+    path = f"~/.config/fish/completions/{PROGRAM}.fish"
+    lines = [f"# Completion of {PROGRAM} for fish: {PROGRAM} completion fish > {path}"]
+    for name, command in parser.commands.items():
+        lines.append(f"complete -c {PROGRAM} -n __fish_use_subcommand -f -a {name} -d {_quote(command.description)}")
+    for name, command in [("", parser), *parser.commands.items()]:
         condition = f"__fish_seen_subcommand_from {name}" if name else "__fish_use_subcommand"
-        for action in _options(command):
-            flags = " ".join(
-                f"-l {option[2:]}" if option.startswith("--") else f"-s {option[1:]}"
-                for option in action.option_strings
-            )
-            value = ""
-            if action.choices:
-                value = f" -x -a '{' '.join(map(str, action.choices))}'"
-            elif action.nargs != 0:
-                value = " -r"
-            summary = (action.help or "").replace("'", "\\'")
-            lines.append(f"complete -c {PROGRAM} -n '{condition}' {flags}{value} -d '{summary}'")
+        for argument in command.arguments:
+            flags = [f"-l {option[2:]}" if option.startswith("--") else f"-s {option[1:]}"
+                     for option in argument.option_strings]  # fmt: skip
+            if argument.choices:
+                flags.append(f"-x -a '{' '.join(map(str, argument.choices))}'")
+            elif argument.nargs != 0 and argument.option_strings:
+                flags.append("-r")
+            if flags:
+                lines.append(f"complete -c {PROGRAM} -n '{condition}' {' '.join(flags)} -d {_quote(argument.help)}")
     return "\n".join(lines) + "\n"
+
+
+def _quote(text: str | None) -> str:
+    return "'" + (text or "").replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -90,8 +90,8 @@ def _check(settings: Mapping[str, Any], place: str) -> None:
             msg = f"{place}: unknown setting {name!r}; the settings are {', '.join(_SETTINGS)}"
             raise CommandError(msg, Exit.USAGE)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            names = kind.__name__ if isinstance(kind, type) else "number"
-            msg = f"{place}: {name} must be a {names}, got {value!r}"
+            expected = {str: "string", bool: "boolean"}.get(kind, "number") if isinstance(kind, type) else "number"
+            msg = f"{place}: {name} must be a {expected}, got {value!r}"
             raise CommandError(msg, Exit.USAGE)
 
 

@@ -39,39 +39,42 @@ class JSONLines:
         offset, number = start
         for lines in line_groups(self._source, start.offset, lambda data: data.split(b"\n")):
             points: list[tuple[int, dict[str, Any]]] = []
-            is_telegraf = False
             for line in lines:
                 number += 1
                 text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if text := text.strip():
-                    parsed, is_telegraf = self._parse(number, text)
-                    points += [(number, point) for point in parsed]
+                    points += [(number, point) for point in self._parse(number, text)]
             offset += sum(map(len, lines)) + len(lines)
             end = Position(offset if self.total is None else min(offset, self.total), number)
-            precision = self._precision or ("s" if is_telegraf else "ns")
+            precision = self._precision or "ns"
             yield chunk_of_points(self.name, points, end, measurement=self._measurement, precision=precision)
 
-    def _parse(self, number: int, text: bytes) -> tuple[list[dict[str, Any]], bool]:
-        """Return the points of a line, and whether they are Telegraf's."""
+    def _parse(self, number: int, text: bytes) -> list[dict[str, Any]]:
         try:
             value = json.loads(text, parse_constant=_reject_constant)
         except ValueError as error:  # invalid JSON or invalid UTF-8
             msg = f"{self.name}:{number}: invalid JSON: {error}"
             raise CommandError(msg) from None
         if isinstance(value, dict) and value.keys() == {"metrics"} and isinstance(value["metrics"], list):
-            return [self._from_telegraf(number, metric) for metric in value["metrics"]], True
+            return [self._from_telegraf(number, metric) for metric in value["metrics"]]
         if isinstance(value, dict) and ("timestamp" in value or ("name" in value and "measurement" not in value)):
-            return [self._from_telegraf(number, value)], True
+            return [self._from_telegraf(number, value)]
         self._check(number, value, _KEYS)
-        return [value], False
+        return [value]
 
     def _from_telegraf(self, number: int, metric: Any) -> dict[str, Any]:
         self._check(number, metric, _TELEGRAF_KEYS)
         if "timestamp" not in metric:
             msg = f"{self.name}:{number}: the metric has no timestamp"
             raise CommandError(msg)
-        names = {"name": "measurement", "timestamp": "time"}
-        return {names.get(key, key): value for key, value in metric.items()}
+        point: dict[str, Any] = dict(metric)
+        time = point.pop("timestamp")
+        if self._precision is None and isinstance(time, int):
+            time *= 1_000_000_000
+        point["time"] = time
+        if "name" in point:
+            point["measurement"] = point.pop("name")
+        return point
 
     def _check(self, number: int, point: Any, keys: set[str]) -> None:
         if not isinstance(point, Mapping):

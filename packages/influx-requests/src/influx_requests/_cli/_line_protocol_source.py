@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from influx_proto import split_lines
@@ -85,17 +86,17 @@ class LineProtocol:
             if not offset and lines[0].startswith(codecs.BOM_UTF8):
                 offset = len(codecs.BOM_UTF8)
                 lines[0] = lines[0][offset:]
-            if not (context.is_ddl or any(line[:1] == b"#" and _MARKER.match(line) for line in lines)):
+            if not (context.is_ddl or any(line.startswith(b"#") and _MARKER.match(line) for line in lines)):
                 yield (chunk := self._chunk(lines, offset, number, context))
                 offset, number = chunk.end
                 continue
-            contexts = []
+            contexts: list[_Context] = []
             at = number
             for line in lines:
                 at += 1
                 contexts.append(context := self._next_context(context, line, at))
                 at += line.count(b"\n")
-            for each, group in groupby(zip(contexts, lines, strict=True), key=lambda pair: pair[0]):
+            for each, group in groupby(zip(contexts, lines, strict=True), key=itemgetter(0)):
                 yield (chunk := self._chunk([line for _, line in group], offset, number, each))
                 offset, number = chunk.end
 
@@ -143,5 +144,7 @@ class LineProtocol:
 
 def _split_complete(data: bytes) -> list[bytes]:
     """Split line protocol that ends with an LF into its lines and the rest, which is a line in a string or empty."""
+    if b'"' not in data and b"\\" not in data:  # without strings and escapes, every LF ends a line
+        return data.split(b"\n")
     *lines, last = split_lines(data + b"#")
     return [*lines, last[:-1]]

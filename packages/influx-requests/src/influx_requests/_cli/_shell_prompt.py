@@ -151,10 +151,14 @@ def _create_prompt(session: Session) -> Any:
         history=History(str(_prepare_history())),
         enable_history_search=True,
         multiline=filters.Condition(lambda: is_incomplete(prompt_session.default_buffer.text)),
-        prompt_continuation=lambda width, _line, _wraps: "... ".rjust(width),
+        prompt_continuation=_continuation,
         color_depth=None if has_color(sys.stdout) else output.ColorDepth.DEPTH_1_BIT,
     )
     return prompt_session
+
+
+def _continuation(width: int, _line: int, _wraps: int) -> str:
+    return "... ".rjust(width)
 
 
 def _prepare_history() -> Path:

@@ -141,12 +141,10 @@ def _check_options(input_format: str, options: argparse.Namespace) -> None:
 
 
 def _open_source(input_format: str, opened: Input, options: argparse.Namespace, stack: ExitStack) -> Source:
-    match input_format:
-        case "lp":
-            check_target = _target_check(opened.name, options)
-            return LineProtocol(opened, options.precision or "ns", check_target)
-        case "json":
-            return JSONLines(opened, measurement=options.measurement, precision=options.precision)
+    if input_format == "lp":
+        return LineProtocol(opened, options.precision or "ns", _target_check(opened.name, options))
+    if input_format == "json":
+        return JSONLines(opened, measurement=options.measurement, precision=options.precision)
     # The other formats are read more than once.
     file = opened.file if opened.path is not None else stack.enter_context(opened.copy_to_temporary())
     if input_format == "csv":
