@@ -46,7 +46,7 @@ def test_logging_configuration_is_unchanged(capsys: pytest.CaptureFixture[str], 
 
 def test_missing_extras_affect_only_their_features(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
     """Simulate missing packages by modules that raise `ModuleNotFoundError`."""
-    missing = ("pyarrow", "matplotlib", "uniplot", "tqdm", "pandas", "numpy", "polars")
+    missing = ("pyarrow", "matplotlib", "uniplot", "tqdm", "pandas", "numpy", "polars", "backports", "prompt_toolkit")
     for name in missing:
         (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name}', name='{name}')")
     env = {**env, "PYTHONPATH": str(tmp_path)}
@@ -59,6 +59,7 @@ def test_missing_extras_affect_only_their_features(env: dict[str, str], client: 
         (["--plot"], "uniplot"),
         (["--plot", "a.png"], "matplotlib"),
         (["-o", "a.parquet"], "pyarrow"),
+        *([(["-o", "a.csv.zst"], "backports.zstd")] if sys.version_info < (3, 14) else []),
     ):
         done = run(env, "query", "SELECT * FROM m", *arguments, code=2)
         assert f"needs {library}; install {library}" in done.stderr
