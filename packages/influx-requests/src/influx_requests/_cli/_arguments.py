@@ -316,7 +316,9 @@ def _add_write(to: Parser) -> None:
     to.add_argument(
         "--separator", type=parse_separator, default=",", metavar="CHAR", help="csv: column separator (default: ,)"
     )
-    to.add_argument("--decimal", choices=(".", ","), default=".", help="csv: decimal separator (default: .)")
+    to.add_argument(
+        "--decimal", choices=(".", ","), default=".", metavar="CHAR", help="csv: decimal separator, . or , (default: .)"
+    )
     _add_precision(to)
     to.add_argument("--rp", metavar="NAME", help="retention policy (default: the database's)")
     to.add_argument(
