@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 from .._http.auth import aauthorized, authorized
 from .._http.compression import split_compressed, with_decompression
 from .._http.formats import UnsupportedMessagePack, requests_messagepack
-from .._http.messages import Headers, Request
+from .._http.messages import MESSAGE_PACK, Headers, Request, media_type
 from .._http.observer import Exchange
 from .._http.timeout import Timeout
 from .flow import Attempt, arun, exchange_of, query_attempts, run
@@ -168,7 +168,9 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
 
 
 def _first_bytes(headers: Headers) -> int:
-    """Return the number of bytes of a body from which the decoder sees its format."""
+    """Return the number of bytes of a body from which the decoder sees whether it supports its MessagePack."""
+    if media_type(headers.get("Content-Type")) not in MESSAGE_PACK:
+        return 0
     return _COMPRESSED_BYTES if "Content-Encoding" in headers else 1
 
 
