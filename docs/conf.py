@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import examples_in_tabs
 import influx_proto
 from docutils import nodes
 from sphinx.pycode import ModuleAnalyzer
@@ -17,13 +21,14 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 project = "InfluxDB clients for Python"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_inline_tabs"]
 nitpicky = True
 
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["remember_tab.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False
@@ -133,6 +138,12 @@ def link_public_name(
     return content if "refwarn" not in node else None
 
 
+def put_examples_in_tabs(_app: Sphinx, docname: str, content: list[str]) -> None:
+    """Show the examples of a guide in tabs for sync code, asyncio and trio."""
+    if not docname.startswith(("migrating/", "api/")):
+        content[0] = examples_in_tabs.in_tabs(content[0])
+
+
 def mark_before(_app: Sphinx, document: nodes.document) -> None:
     """Set a class on the programs below a bold "Before" or "After" on the migration pages, for the style sheet."""
     for block in document.findall(nodes.literal_block):
@@ -148,4 +159,5 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", prepare_docstring, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", omit_constructor)
     app.connect("missing-reference", link_public_name)
+    app.connect("source-read", put_examples_in_tabs)
     app.connect("doctree-read", mark_before)
