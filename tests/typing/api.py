@@ -18,6 +18,7 @@ from influx_proto import (
     Receipt,
     RetryPolicy,
     Series,
+    SeriesList,
     ServerInfo,
     Spool,
     StreamOp,
@@ -35,7 +36,11 @@ def check_sync() -> None:
         assert_type(client.query("SELECT 1", params={"a": 1}), QueryResult)
         assert_type(client.create_database("db"), QueryResult)
         assert_type(client.create_database(db="db"), QueryResult)
-        assert_type(client.query("SELECT 1").series, list[Series])
+        assert_type(client.query("SELECT 1").series, SeriesList)
+        assert_type(client.query("SELECT 1").series[0], Series)
+        assert_type(client.query("SELECT 1").series["cpu"], SeriesList)
+        assert_type(client.query("SELECT 1").rows(), Iterator[tuple[Any, ...]])
+        assert_type(client.query("SELECT 1").first(), dict[str, Any] | None)
         assert_type(client.query("SELECT 1").points(), Iterator[dict[str, Any]])
         assert_type(client.execute(ops.ping()), ServerInfo)
         assert_type(client.query("SELECT 1", timeout=5), QueryResult)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+import html
 import html.parser
+import json
 import pickle
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import QueryResult, Series
+from influx_proto import ProtocolError, QueryResult, Series
 from influx_proto._result.display import _width
 from influx_proto._result.result import join
 from wcwidth import wcswidth
@@ -67,6 +71,96 @@ def test_group_tags_are_sorted() -> None:
 def test_series_without_statement_ids() -> None:
     old = QueryResult([{"series": [one("time", [1])]}, {"series": [one("time", [2])]}])
     assert [series.statement_id for series in old.series] == [0, 1]
+
+
+def test_series_of_a_measurement() -> None:
+    found = result(one("time v", [1, 2], name="a", t="x"), one("time v", name="b"), one("time v", name="a", t="y"))
+    assert [series.tags for series in found.series["a"]] == [{"t": "x"}, {"t": "y"}]
+    assert found.series["b"] == [found.series[1]] == found.series[1:2]
+    with pytest.raises(KeyError, match="'c'; measurements of the result: 'a', 'b'"):
+        found.series["c"]
+    with pytest.raises(KeyError, match="none"):
+        result().series["c"]
+    with pytest.raises(KeyError, match=r"result.series\['a'\]"):
+        found["a"]
+
+
+def test_rows() -> None:
+    assert list(TWO.rows()) == [(1, 1.5, "x"), (2, None, "1"), (3, 2.0, "line\nfeed"), ("u", False)]
+    assert list(result().rows()) == []
+
+
+def test_emptiness_is_explicit() -> None:
+    assert not TWO.is_empty
+    assert result().is_empty
+    assert result(one("time v")).is_empty
+    with pytest.raises(TypeError, match="is_empty"):
+        bool(TWO)
+
+
+def test_first() -> None:
+    assert TWO.first() == {"time": 1, "v": 1.5, "s": "x", "host": "a"}
+    assert result(one("time v"), one("time v", [1, 2])).first() == {"time": 1, "v": 2}
+    assert result().first() is None
+
+
+def test_scalar() -> None:
+    assert result(one("time count", [0, 3])).scalar() == 3
+    assert result(one("count", [3])).scalar() == 3
+    assert result(one("time", [3])).scalar() == 3
+    assert result(one("time count", [0, None])).scalar() is None
+    assert result().scalar() is None
+    for found, size in (
+        (result(one("time v", [1, 2], [2, 3])), "2 x 1"),
+        (result(one("time v w", [1, 2, 3])), "1 x 2"),
+        (result(one("time v", [1, 2], t="a"), one("time v", [1, 2], t="b")), "2 x 1"),
+    ):
+        with pytest.raises(ValueError, match=size):
+            found.scalar()
+
+
+@pytest.mark.parametrize(
+    ("time", "epoch"),
+    [(1_700_000_000_123_456_789, "ns"), (1_700_000_000_123, "ms"), ("2023-11-14T22:13:20.1234567Z", None)],
+)
+def test_points_with_datetimes(time: object, epoch: str | None) -> None:
+    [point] = result(one("time v", [time, time], t="a"), epoch=epoch).points(time="datetime")
+    expected = datetime(2023, 11, 14, 22, 13, 20, 123_000 if epoch == "ms" else 123_456, UTC)
+    assert point == {"time": expected, "v": time, "t": "a"}
+
+
+def test_datetimes_are_rounded_down_at_the_limits() -> None:
+    times = [-(1 << 63) + 2, -1, (1 << 63) - 2]
+    points = result(one("time v", *([time, 1] for time in times))).points(time="datetime")
+    assert [point["time"].isoformat() for point in points] == [
+        "1677-09-21T00:12:43.145224+00:00",
+        "1969-12-31T23:59:59.999999+00:00",
+        "2262-04-11T23:47:16.854775+00:00",
+    ]
+
+
+def test_points_keep_other_columns_and_missing_times() -> None:
+    assert list(result(one("name time", ["a", 1])).points(time="datetime")) == [{"name": "a", "time": 1}]
+    assert list(result(one("time v", [None, 1])).points(time="datetime")) == [{"time": None, "v": 1}]
+    with pytest.raises(ProtocolError, match="timestamp"):
+        list(result(one("time v", ["soon", 1])).points(time="datetime"))
+    with pytest.raises(ValueError, match="time: "):
+        next(TWO.points(time="date"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("read", [QueryResult.rows, QueryResult.points, QueryResult.first, QueryResult.scalar])
+@pytest.mark.parametrize("row", [[1], [1, 2, 3], 1, None], ids=repr)
+def test_malformed_row(read: Callable[[QueryResult], Any], row: Any) -> None:
+    with pytest.raises(ProtocolError, match="does not match its columns"):
+        list(read(result(one("time v", row))) or ())
+
+
+def test_to_dict() -> None:
+    plain = TWO.to_dict()
+    assert json.loads(json.dumps(plain)) == dict(TWO)
+    plain["results"][0]["series"][0]["values"][0][0] = 7
+    assert TWO.series[0].values[0][0] == 1
+    assert result(one("time v")).to_dict() == dict(result(one("time v")))
 
 
 def test_points() -> None:
@@ -149,6 +243,23 @@ def test_messages_of_all_chunks_are_kept() -> None:
     assert join(chunks)["results"] == [{"statement_id": 0, "messages": [first, second]}]
 
 
+@pytest.mark.parametrize(
+    ("time", "epoch", "text"),
+    [
+        (1_700_000_000_123, "ms", "2023-11-14T22:13:20.123Z"),
+        (1_700_000_000, "s", "2023-11-14T22:13:20Z"),
+        ("2023-11-14T22:13:20Z", None, "'2023-11-14T22:13:20Z'"),
+        (1_700_000_000, None, "1700000000"),
+        (None, "ns", "None"),
+        (1 << 80, "ns", str(1 << 80)),
+    ],
+)
+def test_repr_has_readable_times(time: object, epoch: str | None, text: str) -> None:
+    found = result(one("time v", [time, 7]), epoch=epoch)
+    assert repr(found).splitlines()[-1] == f"    {text}  7"
+    assert f"<td>{html.escape(text)}</td>" in found._repr_html_()
+
+
 def test_repr() -> None:
     assert (
         repr(TWO)
@@ -156,12 +267,12 @@ def test_repr() -> None:
 <QueryResult: 3 statements, 3 series, 4 rows>
   statement 0: warning: deprecated
   statement 0: m (host=a): 2 rows
-    time  v     s
-    1     1.5   'x'
-    2     None  '1'
+    time                            v     s
+    1970-01-01T00:00:00.000000001Z  1.5   'x'
+    1970-01-01T00:00:00.000000002Z  None  '1'
   statement 0: m (host=): 1 row
-    time  v    s
-    3     2.0  'line\\nfeed'
+    time                            v    s
+    1970-01-01T00:00:00.000000003Z  2.0  'line\\nfeed'
   statement 1: no series
   statement 2: 1 row
     user  admin

@@ -58,7 +58,8 @@ from ._line_protocol.parse import check_lines, parse_lines, split_lines
 from ._public_names import set_public_module
 from ._result.errors import QueryError
 from ._result.iterpoints import iterpoints
-from ._result.result import QueryResult, Series
+from ._result.result import QueryResult
+from ._result.series import Series, SeriesList
 from ._runtime.op import Op
 from ._runtime.retry import RetryPolicy
 from ._runtime.stream import StreamOp
@@ -111,6 +112,7 @@ __all__ = [
     "SchemaError",
     "SerializationError",
     "Series",
+    "SeriesList",
     "Server",
     "ServerInfo",
     "ServerUnavailable",

@@ -19,3 +19,8 @@ def short_repr(value: object) -> str:
     except Exception:  # noqa: BLE001 - an exception of a foreign `__repr__` must not hide the error being reported
         return f"an object of {type(value).__qualname__}"
     return full if len(full) <= _MAX_LENGTH else f"{full[: _MAX_LENGTH - 4]}..."
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun: `1 line`, `2 lines`. The noun does not change if it ends in `s`."""
+    return f"{number} {noun if number == 1 or noun.endswith('s') else noun + 's'}"

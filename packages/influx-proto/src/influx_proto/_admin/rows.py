@@ -15,7 +15,8 @@ from .._influxql.clauses import statement
 from .._influxql.quote import go_duration_ns
 from .._query.query import query
 from .._repr import short_repr
-from .._result.result import QueryResult, Series
+from .._result.result import QueryResult
+from .._result.series import Series
 from .._runtime.op import Op
 
 

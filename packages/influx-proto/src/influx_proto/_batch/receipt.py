@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from .._errors import InfluxDBError, RejectedLine
+from .._repr import counted
 
 #: Limits of the rejected lines that are kept for reports, in a receipt and for `flush`: their number and characters.
 KEPT_LINES: Final = 10_000
@@ -33,7 +34,7 @@ class Receipt:
 
     def __repr__(self) -> str:
         state = "pending" if not self.done else "failed" if self.error else "rejected" if self.rejected else "stored"
-        return f"<Receipt of {self.lines} lines, {state}>"
+        return f"<Receipt of {counted(self.lines, 'line')}, {state}>"
 
 
 class OpenReceipt(Receipt):

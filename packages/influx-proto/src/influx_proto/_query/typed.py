@@ -28,7 +28,8 @@ from .._encode.classes.schema import Attribute, Kind, Schema, schema_of
 from .._errors import SchemaError, SerializationError
 from .._line_protocol.values import encode_float
 from .._repr import short_repr
-from .._result.result import QueryResult, Series
+from .._result.result import QueryResult
+from .._result.series import Series
 from .._time import from_nanoseconds, to_nanoseconds, to_rfc3339
 
 T = TypeVar("T")

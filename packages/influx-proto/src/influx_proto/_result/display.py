@@ -7,6 +7,9 @@ from html import escape
 from itertools import accumulate
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from .._repr import counted
+from .._time import to_rfc3339, unit
+
 Results: TypeAlias = Sequence[Mapping[str, Any]]
 
 _MAX_SERIES: Final = 5
@@ -26,19 +29,19 @@ class _Block(NamedTuple):
     more: str = ""
 
 
-def as_text(results: Results) -> str:
+def as_text(results: Results, epoch: str | None) -> str:
     """Return a representation of several lines."""
     lines = [f"<QueryResult: {_summary(results)}>"]
-    for block in _blocks(results):
+    for block in _blocks(results, epoch):
         lines.append(f"  {block.title}")
         lines += [f"    {line}" for line in _aligned(block)]
     return "\n".join(lines)
 
 
-def as_html(results: Results) -> str:
+def as_html(results: Results, epoch: str | None) -> str:
     """Return HTML tables for notebooks. All data is escaped."""
     parts = [f"<div><p>QueryResult: {_summary(results)}</p>"]
-    for block in _blocks(results):
+    for block in _blocks(results, epoch):
         parts.append(f"<p>{escape(block.title)}</p>")
         if block.columns:
             head = "".join(f"<th>{escape(name)}</th>" for name in block.columns)
@@ -53,10 +56,10 @@ def as_html(results: Results) -> str:
 def _summary(results: Results) -> str:
     series = [series for result in results for series in result.get("series", ())]
     rows = sum(len(one.get("values", ())) for one in series)
-    return f"{_count(len(results), 'statement')}, {_count(len(series), 'series')}, {_count(rows, 'row')}"
+    return f"{counted(len(results), 'statement')}, {counted(len(series), 'series')}, {counted(rows, 'row')}"
 
 
-def _blocks(results: Results) -> Iterator[_Block]:
+def _blocks(results: Results, epoch: str | None) -> Iterator[_Block]:
     left = _MAX_SERIES
     hidden = 0
     for position, result in enumerate(results):
@@ -68,28 +71,30 @@ def _blocks(results: Results) -> Iterator[_Block]:
         for message in result.get("messages", ()):
             yield _Block(f"{prefix}{message.get('level', 'message')}: {_short(str(message.get('text', '')), 400)}")
         for series in all_series[: max(left, 0)]:
-            yield _series_block(prefix, series)
+            yield _series_block(prefix, series, epoch)
         hidden += max(len(all_series) - max(left, 0), 0)
         left -= len(all_series)
     if hidden:
         yield _Block(f"and {hidden} more series")
 
 
-def _series_block(prefix: str, series: Mapping[str, Any]) -> _Block:
+def _series_block(prefix: str, series: Mapping[str, Any], epoch: str | None) -> _Block:
     rows = series.get("values", ())
     tags = ", ".join(f"{key}={value}" for key, value in sorted(series.get("tags", {}).items()))
     title = _short(f"{series.get('name', '')}{f' ({tags})' if tags else ''}", 200)
     columns = [_short(name, _MAX_CHARACTERS) for name in series["columns"][:_MAX_WIDTH]]
     cells = [_cells(row, len(columns)) for row in rows[:_MAX_ROWS]]
+    if epoch is not None and columns[:1] == ["time"]:
+        cells = [[_readable_time(row, text, epoch), *others] for row, (text, *others) in zip(rows, cells, strict=False)]
     widths = (max(map(_width, column)) + 2 for column in zip(columns, *cells, strict=True))
     fitting = max(1, sum(end - 2 <= _MAX_WIDTH for end in accumulate(widths)))
     more = []
     if len(rows) > _MAX_ROWS:
-        more.append(_count(len(rows) - _MAX_ROWS, "more row"))
+        more.append(counted(len(rows) - _MAX_ROWS, "more row"))
     if len(series["columns"]) > fitting:
-        more.append(_count(len(series["columns"]) - fitting, "more column"))
+        more.append(counted(len(series["columns"]) - fitting, "more column"))
     return _Block(
-        f"{prefix}{title + ': ' if title else ''}{_count(len(rows), 'row')}",
+        f"{prefix}{title + ': ' if title else ''}{counted(len(rows), 'row')}",
         columns[:fitting],
         [row[:fitting] for row in cells],
         f"and {', '.join(more)}" if more else "",
@@ -116,6 +121,15 @@ def _cell(cell: object) -> str:
     return _short(repr(cell[:_MAX_CHARACTERS] if isinstance(cell, str) else cell), _MAX_CHARACTERS)
 
 
+def _readable_time(row: Any, text: str, epoch: str) -> str:
+    """Return the integer timestamp of a row as a date and time in UTC, or `text` if the row has none."""
+    time = row[0] if isinstance(row, list) and row else None
+    try:
+        return to_rfc3339(time * unit(epoch, "epoch")) if type(time) is int else text
+    except (ValueError, OverflowError):  # of a malformed response
+        return text
+
+
 def _short(text: str, max_length: int) -> str:
     """Return text on one line, truncated to a maximum length."""
     start = text[: max_length + 1]
@@ -130,8 +144,3 @@ def _width(text: str) -> int:
     from wcwidth import wcswidth  # noqa: PLC0415 - has large tables, and most text is ASCII
 
     return wcswidth(text)
-
-
-def _count(number: int, noun: str) -> str:
-    plural = noun if noun.endswith("series") or number == 1 else f"{noun}s"
-    return f"{number} {plural}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from .._checks import check_choice
+from .._errors import ProtocolError, SerializationError
+from .._time import to_nanoseconds
+from .series import Series, SeriesList
 from .shape import malformed_row, same_statement
 
 if TYPE_CHECKING:
@@ -13,19 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """The rows of a statement with the same measurement and the same tags of `GROUP BY`."""
-
-    #: The measurement; empty for statements without one, such as `SHOW USERS`.
-    name: str
-    #: The tags of `GROUP BY`; a missing tag is `""`.
-    tags: Mapping[str, str]
-    columns: tuple[str, ...]
-    #: A list for each row, in the order of `columns`.
-    values: list[list[Any]] = field(repr=False)
-    #: The index of the statement, counted from 0.
-    statement_id: int = 0
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class QueryResult(Mapping[str, Any]):
@@ -49,13 +41,18 @@ class QueryResult(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key == "results":
             return self._results
-        raise KeyError(key)
+        msg = f"{key!r}; a result has the single key 'results', and result.series[{key!r}] has a measurement's series"
+        raise KeyError(msg)
 
     def __iter__(self) -> Iterator[str]:
         return iter(("results",))
 
     def __len__(self) -> int:
         return 1
+
+    def __bool__(self) -> bool:
+        msg = "the truth value of a QueryResult is ambiguous; use result.is_empty"
+        raise TypeError(msg)
 
     def __eq__(self, other: object) -> bool:
         return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
@@ -65,17 +62,17 @@ class QueryResult(Mapping[str, Any]):
     def __repr__(self) -> str:
         from .display import as_text  # noqa: PLC0415 - only needed for display
 
-        return as_text(self._results)
+        return as_text(self._results, self.epoch)
 
     def _repr_html_(self) -> str:
         from .display import as_html  # noqa: PLC0415 - see above
 
-        return as_html(self._results)
+        return as_html(self._results, self.epoch)
 
     @property
-    def series(self) -> list[Series]:
-        """All series of all statements, in order."""
-        return [
+    def series(self) -> SeriesList:
+        """All series of all statements, in order. `result.series["cpu"]` has those of a measurement."""
+        return SeriesList(
             Series(
                 series.get("name", ""),
                 dict(sorted(series.get("tags", {}).items())),  # unordered in MessagePack
@@ -85,21 +82,84 @@ class QueryResult(Mapping[str, Any]):
             )
             for position, result in enumerate(self._results)
             for series in result.get("series", ())
-        ]
+        )
 
-    def points(self) -> Iterator[dict[str, Any]]:
+    @property
+    def is_empty(self) -> bool:
+        """Whether no statement returned a row."""
+        return not any(series.get("values") for result in self._results for series in result.get("series", ()))
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield each row of all series as a tuple of values, in the order of the columns of its series."""
+        for series in self.series:
+            for row in series.values:
+                yield tuple(_checked_row(row, series))
+
+    def points(self, *, time: Literal["datetime"] | None = None) -> Iterator[dict[str, Any]]:
         """Yield each row as a dict of columns and group tags.
 
         A column takes precedence over a group tag with the same name, and the last of several columns with the same
         name takes precedence.
+
+        Args:
+            time: the type of the timestamps: `"datetime"` for `datetime` in UTC, rounded down to microseconds; None
+                leaves them as they are: integers in the unit `epoch`, or strings.
         """
+        if time is not None:
+            check_choice("time", time, ("datetime",))
         for series in self.series:
+            has_times = time is not None and series.columns[:1] == ("time",)
             for row in series.values:
-                try:
-                    point = {**series.tags, **dict(zip(series.columns, row, strict=True))}
-                except (ValueError, TypeError):
-                    raise malformed_row(series.name, series.columns) from None
-                yield point
+                cells = _checked_row(row, series)
+                if has_times:
+                    cells = [self._as_datetime(cells[0]), *cells[1:]]
+                yield {**series.tags, **dict(zip(series.columns, cells, strict=True))}
+
+    def first(self) -> dict[str, Any] | None:
+        """Return the first point, as `points` does, or None if there are no rows."""
+        return next(self.points(), None)
+
+    def scalar(self) -> Any:
+        """Return the value of a result with one row and one column besides `time`, or None if there are no rows.
+
+        For example the number of `SELECT count(v) FROM m`.
+
+        Raises:
+            ValueError: there are several rows, or several columns besides `time`.
+        """
+        series_list = [series for series in self.series if series.values]
+        if not series_list:
+            return None
+        series = series_list[0]
+        row = _checked_row(series.values[0], series)
+        begin = 1 if series.columns[0] == "time" and len(row) > 1 else 0
+        rows = sum(len(each.values) for each in series_list)
+        if rows > 1 or len(row) - begin > 1:
+            msg = f"the result must have one row and one column besides `time`, not {rows} x {len(row) - begin}"
+            raise ValueError(msg)
+        return row[begin]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain dicts and lists, for `json.dumps`."""
+        results = []
+        for result in self._results:
+            plain = dict(result)
+            if "series" in result:
+                plain["series"] = [
+                    {**series, **({"values": list(map(list, series["values"]))} if "values" in series else {})}
+                    for series in result["series"]
+                ]
+            results.append(plain)
+        return {"results": results}
+
+    def _as_datetime(self, time: object) -> datetime | None:
+        """Return a timestamp of the result; None if it is missing."""
+        try:
+            nanoseconds = to_nanoseconds(time, self.epoch or "ns")
+        except SerializationError as error:
+            msg = f"invalid timestamp in the column time: {error}"
+            raise ProtocolError(msg) from None
+        return None if nanoseconds is None else _EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
     def to_pandas(self, *, measurement: bool | None = None) -> pd.DataFrame:
         """Return the result of a single statement as a tidy pandas DataFrame that concatenates all series.
@@ -190,3 +250,9 @@ def join(chunks: Iterable[QueryResult]) -> QueryResult:
 
 def _is_same_series(first: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(first.get(key) == other.get(key) for key in ("name", "tags", "columns"))
+
+
+def _checked_row(row: Any, series: Series) -> Sequence[Any]:
+    if not isinstance(row, Sequence) or len(row) != len(series.columns):
+        raise malformed_row(series.name, series.columns)
+    return row
