@@ -6,7 +6,7 @@ args ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # run the steps in order
-.PHONY: help quickstart test lint types pytest docs layers bench matrix conformance newest oldest wheels lock dist coverage audit format clean
+.PHONY: help quickstart test lint types pytest docs layers bench matrix servers conformance newest oldest wheels lock dist coverage audit format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,11 +78,21 @@ coverage: .venv/dev.stamp ## Measure the coverage of the core by its tests and t
 dist: .venv/dev.stamp ## Build the wheels and sdists in dist
 	@rm -rf dist
 	@for package in packages/*/; do $(python) -m build --no-isolation --outdir dist $$package || exit; done
-conformance: .venv/dev.stamp ## Run the whole conformance suite with the httpx example; make test runs a part of it
+servers: .venv/dev.stamp ## Build InfluxDB 1.13 and 2.7 and a current VictoriaMetrics in ~/.cache; takes some minutes each
+	@$(python) -m tests.servers.builds $(SERVER)
+
+ifdef SERVER
+conformance: .venv/dev.stamp ## Run the conformance suite with the httpx example, or on SERVER=1.13, 2.7 or victoriametrics
+	@$(python) -m tests.servers.influxd --install
+	@$(python) -m tests.servers.nginx --install
+	@$(python) -m pytest tests/conformance --server $(SERVER) $(args)
+else
+conformance: .venv/dev.stamp
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m tests.servers.nginx --install
 	@$(python) -m tests.servers.victoriametrics --install
 	@$(python) -m pytest tests/conformance $(foreach name,SYNC ASYNCIO TRIO,--driver tests.conformance.adapters.httpx:$(name)) $(args)
+endif
 
 audit: .venv/audit.stamp ## Check the dependencies for known vulnerabilities (queries PyPI)
 	@.ci/audit $(args)

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from influx_proto import QueryResult
 
-from tests.servers.influxd import running_server
+from tests.servers.running import running_server
 
 Variant = Callable[[], object]
 DATABASE = "benchmark"

@@ -27,7 +27,8 @@ import influx_trio
 import requests
 import trio
 
-from tests.servers.influxd import execute, running_server
+from tests.servers.influxd import execute
+from tests.servers.running import running_server
 
 LINE = b"weather,station=s1 temperature=21.5 1577840461000000000"
 TARGET = "/write?precision=ns&db=benchmark"

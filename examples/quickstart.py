@@ -27,7 +27,7 @@ import trio
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from tests.servers.influxd import running_server
+from tests.servers.running import running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,15 @@ import gc
 import os
 import re
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers.influxd import Server, execute, running_server
+from tests import deselected
+from tests.servers.builds import BUILDS
+from tests.servers.influxd import Server
+from tests.servers.running import running_server, use_build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +38,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(f"test ids contain memory addresses; pass ids= to parametrize: {', '.join(unstable)}")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of pytest-xdist, send the counts of deselected tests."""
+    deselected.send_to_controller(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Receive the counts of deselected tests from a worker of pytest-xdist."""
+    deselected.receive_from_worker(node)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Report how many tests were deselected, for each reason."""
+    deselected.report(terminalreporter, config)
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Return one worker more than there are cores, since many tests wait for servers and timeouts."""
     return (os.cpu_count() or 1) + 1
@@ -54,12 +73,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MODULE:NAME",
         help="a Driver to run tests/conformance over, instead of the repository's own; see docs/adapter.md",
     )
+    parser.addoption(
+        "--server", choices=BUILDS, help="a server of `make servers` to run tests/conformance on, instead of Debian's"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let every test that starts a server find the one of `--server`."""
+    if name := config.getoption("--server"):
+        use_build(name)
 
 
 @pytest.fixture(scope="session")
-def influxd() -> Iterator[Server]:
-    """Return the session's server: the one at `INFLUXDB_URL`, or one started for the session."""
-    with running_server() as server:
+def influxd(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """Return the session's server: the one of `--server`, at `INFLUXDB_URL`, or one started for the session."""
+    with running_server(pytestconfig.getoption("--server")) as server:
         yield server
 
 
@@ -67,6 +95,6 @@ def influxd() -> Iterator[Server]:
 def database(influxd: Server) -> Iterator[str]:
     """Return the name of a fresh database, which is dropped after the test."""
     name = f"test_{uuid.uuid4().hex}"
-    execute(influxd.url, f'CREATE DATABASE "{name}"')
+    influxd.create_database(name)
     yield name
-    execute(influxd.url, f'DROP DATABASE "{name}"')
+    influxd.drop_database(name)

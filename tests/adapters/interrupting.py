@@ -124,3 +124,38 @@ async def cancel_trio(number: int, function: Callable[[], Awaitable[object]]) ->
         finally:
             trio.lowlevel.remove_instrument(canceller)
     return left <= 0
+
+
+async def interrupt_trio(number: int, function: Callable[[], Awaitable[object]], *, within: tuple[str, ...]) -> bool:
+    """Await a function of a test in the main task, and raise KeyboardInterrupt at a point where trio may raise it.
+
+    These are the points of `interrupt` outside of protected code, in files whose paths contain one of `within`.
+    """
+    left = number
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal left
+        code = frame.f_code
+        if event not in {"call", "return", "c_return"} or (event != "c_return" and code.co_flags & _SUSPENDABLE):
+            return  # also while a task resumes: the code of trio that is suspended in it would be closed
+        if not any(part in code.co_filename for part in within):
+            return
+        if trio.lowlevel.currently_ki_protected():
+            return
+        left -= 1
+        if not left:
+            sys.setprofile(None)
+            raise KeyboardInterrupt(f"{event} of {code.co_name} in {code.co_filename}:{frame.f_lineno}")
+
+    unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    sys.setprofile(profile)
+    try:
+        await function()
+    finally:
+        sys.setprofile(None)
+        sys.unraisablehook = unraisable
+    return left <= 0
+
+
+#: Flags of functions whose frames return each time they suspend.
+_SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR

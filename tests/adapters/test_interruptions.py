@@ -18,6 +18,7 @@ import influx_requests
 import influx_trio
 import pytest
 import trio
+import trio.testing
 from influx_proto import InfluxDBError, RetryPolicy, Spool, TransportError, UndeliveredError
 from influx_proto._batch.options import batch_options
 from influx_proto._batch.writer import BatchWriter
@@ -25,7 +26,8 @@ from influx_proto._runtime.settings import Settings
 from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, SpoolDirectory
 from influx_requests._background import Threads, background
 
-from tests.adapters.interrupting import cancel_asyncio, cancel_trio, interrupt
+from tests.adapters.interrupting import cancel_asyncio, cancel_trio, interrupt, interrupt_soon, interrupt_trio
+from tests.servers.scripted import ScriptedServer, Stall
 
 #: Encodes lines, and is done with them before the writer sees them.
 ENCODING = ("/_encode/", "/_line_protocol/", "/_write/", "/_time.py", "/_checks.py", "/signature.py", "/dataclasses.py")
@@ -271,6 +273,72 @@ def test_the_pool_of_requests(server: LineServer, record_property: Callable[[str
                 client.write("m n=2i 2")  # no lock of the pool stays held
     record_property("points", number - 1)
     assert number > 100
+
+
+#: Code that runs around the use of a connection.
+USING = ("/influx_trio/", "/_runtime/", "/contextlib.py", "/_query/response.py")
+
+
+async def read_stream(client: Any) -> None:
+    async with client.query_chunks("SELECT v FROM m") as results:
+        async for _ in results:
+            pass
+
+
+@pytest.mark.parametrize("is_idle", [False, True])
+@pytest.mark.parametrize("operation", ["write", "stream"])
+def test_interruptions_of_trio(
+    server: LineServer, operation: str, is_idle: bool, record_property: Callable[[str, object], None]
+) -> None:
+    function = {"write": use_client, "stream": read_stream}[operation]
+
+    async def main() -> int:
+        async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db", timeout=5) as client:
+            transport: Any = client._transport
+            interruptions: list[str] = []
+
+            async def use() -> None:
+                try:
+                    await function(client)
+                except KeyboardInterrupt as error:
+                    interruptions.append(str(error))
+                except InfluxDBError:
+                    pass  # the server only stores lines
+
+            await use()  # fills the caches
+            number = 0
+            is_reached = True
+            while is_reached:
+                number += 1
+                if is_idle:
+                    await client.write("m n=2i 2")
+                else:
+                    transport._pool.close_idle()
+                interruptions.clear()
+                is_reached = await interrupt_trio(number, use, within=USING)
+                await trio.testing.wait_all_tasks_blocked()  # abandoned async generators have ended
+                assert transport._pool._slots.value == MAX_CONNECTIONS, interruptions
+                assert not transport._watchdog._until, interruptions
+            return number - 1
+
+    points = trio.run(main)
+    record_property("points", points)
+    assert points > 10
+
+
+def test_an_interrupted_wait_of_trio() -> None:
+    """Protected code is interrupted where it waits."""
+
+    async def main() -> None:
+        with ScriptedServer([[Stall(5)]]) as stalling:
+            async with influx_trio.AsyncInfluxDBClient.from_url(stalling.url, database="db") as client:
+                interrupt_soon()
+                await client.write("m n=1i 1")
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(main)
+    assert time.monotonic() < began + 5
 
 
 async def use_client(client: Any) -> None:

@@ -19,6 +19,8 @@ import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from influx_proto.adapter import AsyncClient, Client
 
+from tests.servers.running import settings_for
+
 #: The features that docs/adapter.md lists.
 Feature: TypeAlias = Literal[
     "background",
@@ -58,9 +60,9 @@ class Driver:
     def client(self, url: str, *, debug: bool = True, **settings: Any) -> Iterator[Any]:
         """Open a client of this class for a server, with sync methods, and close it at the end.
 
-        `debug` enables asyncio's debug mode.
+        The server that the tests share gets the token it needs. `debug` enables asyncio's debug mode.
         """
-        new_client = self.client_class.from_url(url, **settings)
+        new_client = self.client_class.from_url(url, **{**settings_for(url), **settings})
         if isinstance(new_client, Client):
             with new_client:
                 yield new_client

@@ -196,3 +196,20 @@ def test_secrets_are_not_shown(connect: Callable[..., Any], guarded: Server, cap
         for secret in ("hunter2", token, encoded):
             assert secret not in text
     assert "/query" in caplog.text
+
+
+def test_ping_behind_a_token(connect: Callable[..., Any]) -> None:
+    """InfluxDB 3 requires a token for every path, and names the scheme that it expects in no message."""
+    json_type = {"Content-Type": "application/json"}
+    refused = reply(401, json_type, b'{"error": "the request was not authenticated"}')
+    malformed = reply(400, json_type, b'{"error":"Authorization header was malformed"}')
+    accepted = reply(200, {**json_type, "X-Influxdb-Version": "3.9.1"}, b'{"product_name":"InfluxDB 3 Core"}')
+    with ScriptedServer([refused, malformed, accepted]) as server:
+        with pytest.raises(AuthenticationError, match="not authenticated") as caught:
+            connect(server.url).ping()
+        assert caught.value.__notes__ == ["the client sent no credentials; pass token=, or username= and password="]
+        with pytest.raises(ResponseError, match="malformed") as malformed_error:
+            connect(server.url, token="a b").ping()
+        assert "pass token= without spaces" in malformed_error.value.__notes__[0]
+        assert connect(server.url, token="bearer abc").ping().version == "3.9.1"
+        assert server.requests[-1].headers["authorization"] == "Bearer abc"

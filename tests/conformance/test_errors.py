@@ -61,11 +61,14 @@ EACH_OPERATION = pytest.mark.parametrize("do", [do for _, do in OPERATIONS], ids
 
 
 def test_query_that_cannot_be_parsed(client: Any) -> None:
-    with pytest.raises(QueryError, match="error parsing query: found SELEC, expected SELECT") as caught:
+    with pytest.raises(
+        QueryError, match=r"(error parsing|failed to parse) query: found SELEC, expected SELECT"
+    ) as caught:
         client.query("SELEC 1")
     assert (caught.value.status, caught.value.statement_id) == (400, None)
-    assert b"error parsing query" in caught.value.body
-    assert "error parsing query" in caught.value.headers["X-Influxdb-Error"]
+    assert b"query: found SELEC, expected SELECT" in caught.value.body
+    if caught.value.headers["X-Influxdb-Version"].startswith("1."):
+        assert "error parsing query" in caught.value.headers["X-Influxdb-Error"]
 
 
 def test_statement_that_fails(client: Any) -> None:
@@ -80,15 +83,15 @@ def test_statement_that_fails(client: Any) -> None:
 
 
 def test_missing_database(client: Any) -> None:
-    with pytest.raises(DatabaseNotFound, match='database not found: "nope"') as caught:
+    with pytest.raises(DatabaseNotFound, match=r'database not found: "nope"|no dbrp mapping found') as caught:
         client.write("m v=1 1", db="nope")
     assert caught.value.status == 404
 
 
 def test_missing_retention_policy(client: Any) -> None:
-    """InfluxDB responds with 500, but a retry cannot succeed."""
+    """InfluxDB 1.x responds with 500, but a retry cannot succeed."""
     began = time.monotonic()
-    with pytest.raises(WriteError, match="retention policy not found: nope") as caught:
+    with pytest.raises(WriteError, match=r"retention policy not found: nope|no dbrp mapping found") as caught:
         client.write("m v=1 1", rp="nope")
     assert caught.value.retryable is False
     assert time.monotonic() - began < 5
@@ -120,12 +123,14 @@ def test_partial_write(client: Any) -> None:
     assert [row[1] for row in client.query("SELECT v FROM m").series[0].values] == [1.0, 2.0]
 
 
+@pytest.mark.needs("lines_stored_in_part")
 def test_partial_write_names_the_lines(client: Any) -> None:
     with pytest.raises(PartialWriteError) as caught:
         client.write("m v=1 1\nbad\nm v=\nm v=2 2")
     assert caught.value.rejected == (("bad", "missing fields"), ("m v=", "missing field value"))
 
 
+@pytest.mark.needs("retention_policies")
 def test_rejected_lines_are_found(client: Any) -> None:
     """The client finds rejected lines that the server does not name. All others are stored, including later batches."""
     client.create_retention_policy("short", client.db, duration="1h", replication=1)
@@ -133,7 +138,9 @@ def test_rejected_lines_are_found(client: Any) -> None:
     old = [{"measurement": "m", "fields": {"v": n}, "time": n} for n in (3, 50, 700)]
     good = [{"measurement": "m", "fields": {"v": n}, "time": now + n} for n in range(1000)]
     mixed = [*good[:400], *old, *good[400:], "m v=1.5 1", "m v= 5", 'm v="x" 2']
-    with pytest.raises(PartialWriteError, match=r"^6 lines were rejected.*: points beyond") as caught:
+    with pytest.raises(
+        PartialWriteError, match=r"^6 lines were rejected.*: (points beyond|dropped 1 points outside) retention policy"
+    ) as caught:
         client.write(mixed, rp="short", find_rejected=True, batch_lines=700)
     assert [line for line, _ in caught.value.rejected] == [
         "m v=3i 3", "m v=50i 50", "m v=700i 700", "m v=1.5 1", "m v= 5", 'm v="x" 2',
@@ -485,7 +492,7 @@ def test_error_reports_lines_stored_before_it(connect: Callable[..., Any]) -> No
         points = ({"measurement": "m", "fields": {"n": n}, "time": n} for n in range(30))
         with pytest.raises(WriteError) as caught:
             connect(server.url).write(points, batch_lines=10, db="db")
-        assert "20 other lines" in caught.value.__notes__[0]
+        assert "20 other lines" in caught.value.__notes__[-1]
 
 
 # Logging

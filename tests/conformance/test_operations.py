@@ -146,6 +146,7 @@ def test_hostile_names_round_trip(client: Any, name: str) -> None:
     assert rows(found) == [[1, name]]
 
 
+@pytest.mark.needs("administration")
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "/" not in name and "\\" not in name])
 def test_hostile_database_names(client: Any, name: str) -> None:
     client.create_database(name)
@@ -159,6 +160,7 @@ def test_hostile_database_names(client: Any, name: str) -> None:
     assert [name] not in rows(client.show_databases())
 
 
+@pytest.mark.needs("administration")
 def test_shortcuts(client: Any, database: str) -> None:
     client.write([POINT, {**POINT, "measurement": "other"}])
     assert [database] in rows(client.show_databases())
@@ -246,6 +248,7 @@ def test_database_selection(client: Any, database: str) -> None:
     assert len(rows(client.query("SELECT v FROM m"))) == 2
 
 
+@pytest.mark.needs("retention_policies")
 def test_retention_policy_selection(client: Any, database: str) -> None:
     client.query(f'CREATE RETENTION POLICY "long" ON "{database}" DURATION INF REPLICATION 1')
     client.write("m v=1 1", rp="long")

@@ -36,6 +36,7 @@ def heads_are_absolute(proxy: Proxy, url: str) -> bool:
     return bool(proxy.heads) and all(head.split(b" ")[1].startswith(url.encode() + b"/") for head in proxy.heads)
 
 
+@pytest.mark.needs("administration")
 def test_proxy(driver: Driver, connect: Callable[..., Any], influxd: Server) -> None:
     with Proxy() as proxy:
         if "proxy" in driver.lacks:
@@ -65,6 +66,7 @@ def test_proxy_for_tls(driver: Driver, connect: Callable[..., Any], secure: tupl
             assert len(proxy.heads) == 1
 
 
+@pytest.mark.needs("open_to_all")
 @pytest.mark.needs("proxy")
 def test_proxy_that_requires_credentials(
     driver: Driver,
@@ -123,6 +125,7 @@ def test_unreachable_proxy(driver: Driver, connect: Callable[..., Any]) -> None:
             assert caught.value.maybe_received is False
 
 
+@pytest.mark.needs("administration")
 @pytest.mark.needs("proxy")
 def test_proxy_from_the_environment(
     driver: Driver,

@@ -151,12 +151,14 @@ def test_plain_http_with_a_tls_server(connect: Callable[..., Any], secure: Serve
         connect(secure.url.replace("https:", "http:"), retry=ONCE).ping()
 
 
+@pytest.mark.needs("open_to_all")
 def test_behind_nginx(connect: Callable[..., Any], behind_nginx: Nginx, files: Files) -> None:
     client = connect(behind_nginx.url, verify=files.ca)
     assert client.settings.server.path == "/influx"
     use(client)
 
 
+@pytest.mark.needs("open_to_all")
 def test_compression_behind_nginx(connect: Callable[..., Any], behind_nginx: Nginx, files: Files) -> None:
     """nginx compresses all eligible content types."""
     use(connect(behind_nginx.url, verify=files.ca, gzip=True))

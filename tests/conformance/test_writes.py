@@ -163,6 +163,7 @@ WEEK = 7 * 86400 * 10**9  # each week has its own shard
 NOW = time.time_ns()
 
 
+@pytest.mark.needs("retention_policies")
 @pytest.mark.parametrize(
     ("before", "lines"),
     [
@@ -198,3 +199,17 @@ def test_hinted_handoff_is_not_retried(connect: Callable[..., Any], caplog: pyte
         assert "hinted handoff queue not empty" in caplog.text
         client.write("m v=2 2")  # which the other node cannot store
         assert len(server.requests) == 3
+
+
+def test_an_exception_of_the_iterable_reports_the_stored_lines(client: Any) -> None:
+    error = LookupError("no more")
+
+    def lines() -> Iterator[str]:
+        yield from ("stored v=1 1", "stored v=2 2", "lost v=3 3")
+        raise error
+
+    with pytest.raises(LookupError) as caught:
+        client.write(lines(), batch_lines=1)
+    assert caught.value is error
+    assert [note for note in error.__notes__ if "stored" in note] == ["2 other lines of this write were stored"]
+    assert len(list(client.query("SELECT * FROM stored").points())) == 2

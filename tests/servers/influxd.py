@@ -4,7 +4,7 @@
         ...  # server.url
 
 Run as a program, `python -m tests.servers.influxd` keeps a server in the foreground until Ctrl-C; with `--install` it
-only installs influxd if necessary. `running_server()` uses the server at `INFLUXDB_URL` if that is set.
+only installs influxd if necessary.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -25,6 +26,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from tests.servers.debian import ProgramUnavailableError, unpack_program
@@ -33,7 +35,7 @@ from tests.servers.leash import release_leash, start_leash
 from tests.servers.ports import reserve_port
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Mapping, Sequence
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 10.0
@@ -57,6 +59,14 @@ class Server(Protocol):
     @property
     def url(self) -> str: ...
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Return the arguments that a client needs to use the server, such as a token."""
+
+    def create_database(self, name: str) -> None: ...
+
+    def drop_database(self, name: str) -> None: ...
+
 
 class Influxd:
     """A real influxd on a free loopback port, with its data in a temporary folder that is deleted on exit.
@@ -69,6 +79,7 @@ class Influxd:
     """
 
     host = "127.0.0.1"
+    settings: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -83,11 +94,12 @@ class Influxd:
         self.port = 0  # chosen in `__enter__`
         self.unix_socket = unix_socket
         self.scheme = "https" if https else "http"
-        self._http: dict[str, Option] = {"log-enabled": False, "auth-enabled": auth}
+        self._http: dict[str, Option] = {"log-enabled": False, "auth-enabled": auth, "flux-enabled": True}
         if shared_secret is not None:
             self._http["shared-secret"] = shared_secret
         if https is not None:
             certificate, key = map(str, https)
+            Path(key).chmod(0o600)  # InfluxDB 1.13 rejects a key that others can read
             self._http |= {"https-enabled": True, "https-certificate": certificate, "https-private-key": key}
         if unix_socket is not None:
             self._http |= {"unix-socket-enabled": True, "bind-socket": str(unix_socket)}
@@ -121,6 +133,12 @@ class Influxd:
     def log(self) -> str:
         """Return the log since the last start."""
         return self._log_file.read_text(errors="replace")
+
+    def create_database(self, name: str) -> None:
+        execute(self.url, f'CREATE DATABASE "{name}"')
+
+    def drop_database(self, name: str) -> None:
+        execute(self.url, f'DROP DATABASE "{name}"')
 
     def start(self) -> None:
         """Start the server and wait until it responds. After `stop` or `kill` it has the same port and data."""
@@ -171,7 +189,7 @@ class Influxd:
         return self.folder / "influxd.log"
 
     def _launch(self) -> None:
-        command: list[str | Path] = [find_influxd(), "run", "-config", self._write_config()]
+        command = self._command()
         # INFLUXDB_* variables would override the configuration file.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("INFLUXDB_")}
         if self.unix_socket is not None:
@@ -182,6 +200,9 @@ class Influxd:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
             )
         self._leash = start_leash(self._process, self.folder)
+
+    def _command(self) -> Sequence[str | Path]:
+        return [find_influxd(), "run", "-config", self._write_config()]
 
     def _write_config(self) -> Path:
         address: dict[str, Option] = {"bind-address": f"{self.host}:{self.port}"}
@@ -232,21 +253,6 @@ class Influxd:
         return "\n".join(self.log.splitlines()[-20:])
 
 
-class _ExistingServer:
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-
-@contextlib.contextmanager
-def running_server() -> Generator[Server]:
-    """Yield the server at `INFLUXDB_URL`, or start one and stop it at the end."""
-    if url := os.environ.get("INFLUXDB_URL"):
-        yield _ExistingServer(url)
-    else:
-        with Influxd() as server:
-            yield server
-
-
 def execute(url: str, statement: str) -> Any:
     """Run an InfluxQL statement with only the standard library, for fixtures and for checks of clients."""
     parts = urllib.parse.urlsplit(url)
@@ -278,8 +284,13 @@ def find_influxd() -> Path:
         raise InfluxdError(f"influxd is not on PATH. {error}\n{INSTALL_HINT}") from None
 
 
+def read_version(influxd: str | Path) -> str:
+    """Return what influxd says of its version, such as `InfluxDB v1.13.2 (git: unknown unknown)`."""
+    return subprocess.run([influxd, "version"], capture_output=True, text=True, check=False).stdout
+
+
 def _is_version_1(influxd: str) -> bool:
-    return "InfluxDB v1." in subprocess.run([influxd, "version"], capture_output=True, text=True, check=False).stdout
+    return re.match(r"InfluxDB v?1\.", read_version(influxd)) is not None
 
 
 def main() -> None:

@@ -17,12 +17,16 @@ import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import NamedTuple, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from tests.servers.debian import unpack_program
 from tests.servers.folders import make_data_folder
 from tests.servers.leash import release_leash, start_leash
 from tests.servers.ports import reserve_port
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 10.0
@@ -42,6 +46,7 @@ class VictoriaMetrics:
     """VictoriaMetrics on a free loopback port, with its data in a temporary folder that is deleted on exit."""
 
     host = "127.0.0.1"
+    settings: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self) -> None:
         self.port = 0
@@ -85,6 +90,12 @@ class VictoriaMetrics:
         self._reserved.close()
         shutil.rmtree(self._folder)
 
+    def create_database(self, name: str) -> None:
+        """Do nothing: a database is a label of the stored series."""
+
+    def drop_database(self, name: str) -> None:
+        """Do nothing: the data is deleted on exit."""
+
     def samples(self, database: str) -> list[Sample]:
         """Return all samples of a database, in order, from the server's export."""
         self._get("/internal/force_flush")  # makes recent writes readable
@@ -120,6 +131,12 @@ def find_victoriametrics() -> Path:
     """Return `victoria-metrics` from PATH, or from Debian's package in `.cache`."""
     installed = shutil.which("victoria-metrics")
     return Path(installed) if installed else unpack_program("victoria-metrics", "usr/bin/victoria-metrics")
+
+
+def read_version(program: Path) -> str:
+    """Return the version of a program, such as `victoria-metrics-20220512-120000-v1.79.5`."""
+    done = subprocess.run([program, "-version"], capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from influx_proto import (
     Spool,
     StreamOp,
     Timeout,
+    WriteError,
     admin,
     ops,
 )
@@ -44,6 +45,9 @@ def check_sync() -> None:
         assert_type(client.query("SELECT 1").points(), Iterator[dict[str, Any]])
         assert_type(client.execute(ops.ping()), ServerInfo)
         assert_type(client.query("SELECT 1", timeout=5), QueryResult)
+        assert_type(client.query_sql("SELECT $n", db="db", params={"n": 1}), QueryResult)
+        assert_type(client.query_flux("buckets()", org="o"), QueryResult)
+        client.query_points("SELECT 1", language="SQL")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(client.write("m v=1", timeout=Timeout(total=5)), bool)
         assert_type(client.write(object(), "m", tag_columns=iter(["t"]), time_column="when"), bool)
         client.write("m v=1", time_column=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -59,6 +63,10 @@ def check_sync() -> None:
         assert_type(client.create_retention_policy("p", "db", "1d", past_write_limit=timedelta(hours=1)), None)
         assert_type(client.series_cardinality(exact=True), int)
         assert_type(client.explain("SELECT 1"), str)
+        assert_type(client.write("m v=1", bucket="b", org="o"), bool)
+        client.write("m v=1", bucket=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert_type([(line, reason) for line, reason in WriteError(400, "").rejected], list[tuple[str, str]])
+        assert_type(WriteError(400, "").rejected[0].number, int | None)
         assert_type(client.db, str | None)
         client.db = "other"
         client.query(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # must be rejected
@@ -91,6 +99,9 @@ async def check_async() -> None:
 def check_class_attributes(headers: Mapping[str, str], body: bytes) -> None:
     assert_type(ops.query("SELECT 1"), Op[QueryResult])
     assert_type(ops.query("SELECT 1").read(200, headers, body), QueryResult)
+    assert_type(ops.query_sql("SELECT 1"), Op[QueryResult])
+    assert_type(ops.query_flux("buckets()"), Op[QueryResult])
+    assert_type(ops.query_points("SELECT 1", language="sql"), StreamOp[dict[str, Any]])
     assert_type(ops.write("m v=1"), Op[bool])
     assert_type(admin.list_grants("u"), Op[list[admin.Grant]])
     assert_type(ops.query_points("SELECT 1"), StreamOp[dict[str, Any]])

@@ -83,6 +83,7 @@ def check_truncation(make: Make, data: bytes, boundaries: Iterable[int]) -> None
         for chunks in ([data[:length]], byte_by_byte(data[:length])):
             documents, error = feed_until_error(make, chunks)
             assert (error is None) == (length in ends), (length, error)
+            assert error is None or error.retryable
             assert whole.startswith(exact(documents)[:-1])
 
 

@@ -237,8 +237,11 @@ def test_truncation_within_a_line() -> None:
         for length in range(len(response)):
             _, error = feed_until_error(CSVDocuments, [response[:length]])
             assert (error is None) == (length in {0, *lines})
+            assert error is None or error.retryable
     for length in range(1, len(REJECTED)):
-        assert feed_until_error(CSVDocuments, [REJECTED[:length]])[1] is not None
+        _, error = feed_until_error(CSVDocuments, [REJECTED[:length]])
+        assert error is not None
+        assert error.retryable
 
 
 @pytest.mark.parametrize(

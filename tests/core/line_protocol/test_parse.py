@@ -405,3 +405,11 @@ def test_work_is_linear(line: bytes, size: int, monkeypatch: pytest.MonkeyPatch)
     list(_Reader(1, unsigned=False, raises=False).read(CountedBytes(data), is_last=True))
     list(check_lines(data[at : at + size] for at in range(0, len(data), size)))
     assert CountedBytes.work < 12 * len(data)
+
+
+def test_duplicate_tags_are_reported_after_other_errors_of_tags() -> None:
+    """The server scans all tags before it looks for duplicates."""
+    [duplicate] = check_lines("m,a=b,a=c v=1")
+    assert "column 9: duplicate tags" in str(duplicate)
+    [missing] = check_lines("m,a=b,a=c,=d v=1")
+    assert "missing tag key" in str(missing)

@@ -51,3 +51,40 @@ def test_deep_nesting(place: str, content_type: str, is_utf8: bool) -> None:
 def test_a_number_of_a_statement_that_is_none(number: bytes) -> None:
     with pytest.raises(ProtocolError, match="statement_id is "):
         read(JSON, b'{"results":[{"statement_id":%b,"series":[]}]}' % number)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        (400, {}, b"invalid mime type (application/x-msgpack)"),  # InfluxDB 3 up to 3.6
+        (200, {"Content-Type": MSGPACK}, b"\x91\x91\x92\x00\x90"),  # InfluxDB 3.7 and later
+        (200, {"Content-Type": MSGPACK}, b"\xdc\x00\x10" + b"\x92\x00\x90" * 16),
+    ],
+)
+def test_messagepack_of_influxdb_3(response: tuple[int, dict[str, str], bytes]) -> None:
+    with pytest.raises(ProtocolError, match=r"request JSON \(format='json'\)"):
+        ops.query("SELECT v FROM m").read(*response)
+
+
+@pytest.mark.parametrize("content_type", [JSON, MSGPACK])
+def test_statement_without_a_result_on_influxdb_2(content_type: str) -> None:
+    """Recorded from InfluxDB 2.7.12: the response in chunks to DELETE and DROP MEASUREMENT is empty."""
+    headers = {"Content-Type": content_type, "Content-Length": "0", "X-Influxdb-Version": "v2.7.12"}
+    assert ops.drop_measurement("m").read(200, headers, b"") == {"results": []}
+
+
+@pytest.mark.parametrize("missing", ["Content-Length", "X-Influxdb-Version"])
+def test_empty_response_of_another_server_is_truncated(missing: str) -> None:
+    headers = {"Content-Type": JSON, "Content-Length": "0", "X-Influxdb-Version": "v2.7.12"}
+    del headers[missing]
+    with pytest.raises(ProtocolError, match="empty"):
+        ops.drop_measurement("m").read(200, headers, b"")
+
+
+@pytest.mark.parametrize("content_type", ["application/csv", "text/csv"])
+def test_empty_csv_of_every_version_is_one_statement(content_type: str) -> None:
+    for headers in ({}, {"X-Influxdb-Version": "v2.7.12"}):
+        found = ops.query("SELECT v FROM m").read(
+            200, {"Content-Type": content_type, "Content-Length": "0", **headers}, b""
+        )
+        assert found["results"] == [{"statement_id": 0}]

@@ -25,7 +25,7 @@ from influx_proto._encode.batch import Batch
 from influx_proto._http.error_response import error_from_response
 from influx_proto._runtime.flow import Flow
 from influx_proto._write.delivery import deliver, deliver_accepted
-from influx_proto._write.request import with_rejected_lines
+from influx_proto._write.rejections import with_rejected_lines
 
 JSON = Headers({"Content-Type": "application/json"})
 CONFLICT = 'field type conflict: input field "v" on measurement "m" is type string, already exists as type float'
@@ -335,7 +335,8 @@ def test_error_reports_the_conflicting_lines() -> None:
     with pytest.raises(PartialWriteError) as caught:
         list(deliver(batch_of(*GOOD, b'm v="x" 9'), model.send))
     assert caught.value.rejected == ()
-    of_type, of_lines = caught.value.__notes__
+    of_type, of_lines, stored = caught.value.__notes__
+    assert stored == "all other lines of this request were stored"
     assert of_type == "field_types={'v': 'float'} writes the field with its stored type"
     assert of_lines.startswith("lines with this field in this type: 1, the first: 'm v=\"x\" 9'; ")
     with pytest.raises(PartialWriteError) as caught:

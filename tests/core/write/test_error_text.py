@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto._http.error_response import error_message
 from influx_proto._http.messages import Headers
-from influx_proto._write.request import find_conflict, rejected_lines
+from influx_proto._write.rejections import find_conflict, unparsable_lines
 
 # Reference patterns, which take quadratic time or more.
 CONFLICT = re.compile(
@@ -30,7 +30,7 @@ PARTS = [
 @given(st.lists(st.sampled_from(PARTS), max_size=20))
 def test_results_equal_those_of_the_reference_patterns(parts: list[str]) -> None:
     text = "".join(parts)
-    assert [(one.line, one.reason) for one in rejected_lines(text)] == LINE.findall(text)
+    assert [(one.line, one.reason) for one in unparsable_lines(text)] == LINE.findall(text)
     found = CONFLICT.search(text)
     assert find_conflict(text) == (None if found is None else found.groupdict())
 
@@ -47,7 +47,7 @@ class Counted(str):
 
 
 def read(text: str) -> None:
-    list(rejected_lines(text))
+    list(unparsable_lines(text))
     find_conflict(text)
 
 

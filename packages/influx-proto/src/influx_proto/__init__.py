@@ -8,7 +8,7 @@ protocol and `parse_lines` parses it. The packages influx-aiohttp, influx-trio a
 from typing import TYPE_CHECKING, Any
 
 from . import admin, influxql, ops
-from ._admin.server import ServerInfo
+from ._admin.status import ServerInfo
 from ._batch.options import Spool
 from ._encode.classes.decorator import lineprotocol
 from ._encode.classes.schema import (
@@ -56,11 +56,11 @@ from ._http.timeout import Timeout
 from ._line_protocol.options import FieldType
 from ._line_protocol.parse import check_lines, parse_lines, split_lines
 from ._public_names import set_public_module
-from ._result.errors import QueryError
+from ._result.errors import QueryError, QueryTooLarge
 from ._result.iterpoints import iterpoints
 from ._result.result import QueryResult
 from ._result.series import Series, SeriesList
-from ._runtime.op import Op
+from ._runtime.op import Op, OpSequence
 from ._runtime.retry import RetryPolicy
 from ._runtime.stream import StreamOp
 from ._version import __version__
@@ -96,12 +96,14 @@ __all__ = [
     "InfluxDBError",
     "Observer",
     "Op",
+    "OpSequence",
     "PartialWriteError",
     "PayloadTooLarge",
     "Place",
     "ProtocolError",
     "QueryError",
     "QueryResult",
+    "QueryTooLarge",
     "RateLimited",
     "Receipt",
     "RejectedLine",

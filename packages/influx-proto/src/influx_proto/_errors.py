@@ -7,8 +7,9 @@ request may succeed later; whether it is safe to repeat depends on the request.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 
 class InfluxDBError(Exception):
@@ -71,14 +72,19 @@ class ResponseError(InfluxDBError):
 
     #: Subclasses of this class that are also another error, such as `DatabaseNotFound`, by the class of that error.
     combined: ClassVar[Mapping[type[ResponseError], type[ResponseError]]] = {}
+    #: Subclasses of this class for messages that a pattern matches.
+    by_message: ClassVar[Sequence[tuple[re.Pattern[str], type[ResponseError]]]] = ()
     #: The HTTP status; 200 for an error that InfluxDB reports inside a successful response.
     status: int
-    #: The error message of the server.
+    #: The error message of the server. The middle of a message with more than 2000 characters is omitted.
     message: str
     #: The headers of the response, such as `X-Influxdb-Error` and `Request-Id`.
     headers: Mapping[str, str]
-    #: The body of the response.
+    #: The body of the response, up to its first 4 MiB.
     body: bytes
+    #: The error code in the body, such as `invalid` or `unauthorized`, from servers that send one (InfluxDB 2.x, the
+    #: `/api/v2` endpoints of 3.x, QuestDB).
+    code: str | None = None
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
         super().__init__(status, message, headers, body)
@@ -115,13 +121,30 @@ class ServerUnavailable(ResponseError):
     retryable = True
 
 
-class RejectedLine(NamedTuple):
-    """A line that the server did not store."""
-
-    #: The line, as it was sent.
+class _LineAndReason(NamedTuple):
     line: str
-    #: The reason, in the words of the server.
     reason: str
+
+
+class RejectedLine(_LineAndReason):
+    """A line that the server did not store: a tuple of the line and the reason, which has a line number as well.
+
+    Args:
+        line: the line, as it was sent.
+        reason: the reason, in the words of the server.
+        number: see the attribute.
+    """
+
+    #: The number of the line in the body of the request, from 1, if the server reports it. Blank lines and comments do
+    #: not count. None for lines that a batch writer, or `write` with `find_rejected=True`, has found.
+    number: int | None = None
+
+    def __new__(cls, line: str, reason: str, number: int | None = None) -> Self:
+        """Create a rejected line."""
+        self = super().__new__(cls, line, reason)
+        if number is not None:
+            self.number = number
+        return self
 
 
 class WriteError(ResponseError):
@@ -139,9 +162,10 @@ class PartialWriteError(WriteError):
 
 
 class UndeliveredLines(NamedTuple):
-    """Lines that a batch writer could not deliver: `client.write(it.data, db=it.db, rp=it.rp, precision=it.precision)`.
+    """Lines that a batch writer could not deliver.
 
-    Writing them again is safe: points that were already stored are replaced by themselves.
+    `client.write(it.data, db=it.db, rp=it.rp, bucket=it.bucket, org=it.org, precision=it.precision)` writes them again.
+    That is safe: points that were already stored are replaced by themselves.
     """
 
     db: str | None
@@ -152,6 +176,10 @@ class UndeliveredLines(NamedTuple):
     data: bytes
     #: Number of lines.
     lines: int
+    #: The bucket, for lines without `db` and `rp`.
+    bucket: str | None = None
+    #: The organization of the bucket.
+    org: str | None = None
 
 
 class UndeliveredError(InfluxDBError):

@@ -1,8 +1,14 @@
-"""Builders of the InfluxQL statements for administration: each returns an `Op` without sending it.
+"""Builders of administration: InfluxQL statements, buckets, databases of InfluxDB 3, and health.
 
-Arguments have the order of the statement's clauses. `list_...` operations return a list of small objects; operations
-that change something return None. The server rejects unknown names (`QueryError`). An argument of the wrong type raises
-before the request is sent, and the message begins with its name.
+Each returns an `Op` without sending it, or an `OpSequence`, which sends several requests.
+
+The operations for buckets are for InfluxDB 2, InfluxDB Cloud Serverless, and InfluxDB 1.10 or later. Those whose names
+end in `_v3` are for InfluxDB 3 Core and Enterprise. On a server without them they raise `ResponseError`, whose message
+names the operations for that server. Likewise, the error of a statement that a server does not execute has a note.
+
+Arguments of statements have the order of their clauses. `list_...` operations return a list of small objects;
+statements that change something return None. The server rejects unknown names (`QueryError`). An argument of the wrong
+type raises before the request is sent, and the message begins with its name.
 
 Common arguments:
 
@@ -18,6 +24,7 @@ Common arguments:
 
 from __future__ import annotations
 
+from ._admin.buckets import Bucket, create_bucket, drop_bucket, list_buckets, update_bucket
 from ._admin.continuous_queries import (
     ContinuousQuery,
     Subscription,
@@ -36,12 +43,19 @@ from ._admin.databases import (
     list_databases,
     list_retention_policies,
 )
+from ._admin.databases_v3 import (
+    Database,
+    create_database_v3,
+    drop_database_v3,
+    list_databases_v3,
+    update_database_v3,
+)
+from ._admin.deletion import delete
 from ._admin.series import (
     FieldKey,
     SeriesKey,
     TagKey,
     TagValue,
-    delete,
     drop_series,
     field_key_cardinality,
     list_field_keys,
@@ -70,6 +84,7 @@ from ._admin.server import (
     list_shards,
     stats,
 )
+from ._admin.status import Health, Readiness, health, ready
 from ._admin.users import (
     Grant,
     Privilege,
@@ -88,12 +103,16 @@ from ._influxql.clauses import Not
 from ._public_names import set_public_module
 
 __all__ = [
+    "Bucket",
     "ContinuousQuery",
+    "Database",
     "Diagnostics",
     "FieldKey",
     "Grant",
+    "Health",
     "Not",
     "Privilege",
+    "Readiness",
     "RetentionPolicy",
     "RunningQuery",
     "SeriesKey",
@@ -105,13 +124,17 @@ __all__ = [
     "TagValue",
     "User",
     "alter_retention_policy",
+    "create_bucket",
     "create_continuous_query",
+    "create_database_v3",
     "create_retention_policy",
     "create_subscription",
     "create_user",
     "delete",
     "diagnostics",
+    "drop_bucket",
     "drop_continuous_query",
+    "drop_database_v3",
     "drop_retention_policy",
     "drop_series",
     "drop_shard",
@@ -122,9 +145,12 @@ __all__ = [
     "field_key_cardinality",
     "grant",
     "grant_admin",
+    "health",
     "kill_query",
+    "list_buckets",
     "list_continuous_queries",
     "list_databases",
+    "list_databases_v3",
     "list_field_keys",
     "list_grants",
     "list_measurements",
@@ -138,6 +164,7 @@ __all__ = [
     "list_tag_values",
     "list_users",
     "measurement_cardinality",
+    "ready",
     "revoke",
     "revoke_admin",
     "series_cardinality",
@@ -145,6 +172,8 @@ __all__ = [
     "stats",
     "tag_key_cardinality",
     "tag_values_cardinality",
+    "update_bucket",
+    "update_database_v3",
 ]
 
 set_public_module(__name__, globals())

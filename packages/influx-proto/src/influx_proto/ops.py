@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ._admin.databases import create_database, drop_database, show_databases, show_retention_policies
 from ._admin.series import drop_measurement, select_all, show_measurements
-from ._admin.server import ping
+from ._admin.status import ping
 from ._admin.users import show_users
 from ._public_names import set_public_module
+from ._query.flux import query_flux
 from ._query.query import (
     query,
     query_as,
@@ -16,6 +17,7 @@ from ._query.query import (
     query_dataframes,
     query_points,
 )
+from ._query.sql import query_sql
 from ._write.write import write, write_batches, write_compressed
 
 __all__ = [
@@ -29,7 +31,9 @@ __all__ = [
     "query_dataframe",
     "query_dataframe_chunks",
     "query_dataframes",
+    "query_flux",
     "query_points",
+    "query_sql",
     "select_all",
     "show_databases",
     "show_measurements",

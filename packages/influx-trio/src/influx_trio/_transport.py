@@ -7,8 +7,9 @@ import logging
 import math
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import h11
 import trio
@@ -89,6 +90,7 @@ class TrioTransport:
         """Read the time of day."""
         return time.time_ns()
 
+    @trio.lowlevel.enable_ki_protection
     async def aclose(self) -> None:
         """Close the idle connections; those in use are closed when their exchange ends."""
         self._pool.close()
@@ -114,19 +116,42 @@ def _make_head(method: str, target: str, headers: tuple[tuple[str, str], ...], s
     return h11.Request(method=method, target=target, headers=list(headers))
 
 
+async def _completed() -> None:
+    pass
+
+
 class _Exchange:
-    """Context manager of one request and its response; a generator would slow small writes down by a tenth."""
+    """Context manager of one request and its response; a generator would slow small writes down by a tenth.
+
+    Trio raises KeyboardInterrupt at any line of the main task. Protected code raises it only where it waits, like a
+    cancellation, so the pool stays consistent.
+    """
 
     def __init__(self, transport: TrioTransport, request: Request) -> None:
         self._transport = transport
         self._request = request
+        self._connection: Connection | None = None
 
+    @trio.lowlevel.enable_ki_protection
     async def __aenter__(self) -> Response[AsyncIterator[bytes]]:
         self._connection, response = await self._transport.send(self._request)
         return response
 
-    async def __aexit__(self, *_: object) -> None:
-        self._transport.release(self._connection)
+    # Not a coroutine function: an interruption before the first step of its coroutine would keep the connection.
+    @trio.lowlevel.enable_ki_protection
+    def __aexit__(self, *_: object) -> Coroutine[Any, Any, None]:
+        self._release()
+        return _completed()
+
+    def __del__(self) -> None:
+        """Release the connection if an interruption came before the block was entered."""
+        if self._connection is not None and trio.lowlevel.in_trio_run():
+            self._release()
+
+    def _release(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._transport.release(connection)
 
 
 class _Body:
@@ -139,6 +164,7 @@ class _Body:
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
+    @trio.lowlevel.enable_ki_protection
     async def __anext__(self) -> bytes:
         try:
             chunk = await self._connection.receive()

@@ -499,3 +499,29 @@ def test_same_bytes_as_mappings(case: tuple[Any, list[dict[str, Any]]]) -> None:
             if not has_pyarrow:
                 hide_pyarrow(patch)
             assert serialize(build(data), "m", tag_columns=tag_columns, unsigned=True) == expected
+
+
+def failing_batches(count: int) -> Iterator[pa.RecordBatch]:
+    for n in range(count):
+        yield pa.record_batch({"time": pa.array([n, n + 1], pa.timestamp("s")), "v": [1.0, 2.0]})
+    msg = "disk failure"
+    raise RuntimeError(msg)
+
+
+@pytest.mark.parametrize("wrap", [identity, Stream])
+@pytest.mark.parametrize(("count", "rows"), [(0, "0 rows"), (3, "6 rows")])
+def test_a_producer_that_fails_in_the_middle(wrap: Callable[[Any], Any], count: int, rows: str) -> None:
+    schema = pa.schema({"time": pa.timestamp("s"), "v": pa.float64()})
+    reader = wrap(pa.RecordBatchReader.from_batches(schema, failing_batches(count)))
+    found: list[bytes] = []
+    with pytest.raises(SerializationError, match=f"failed after {rows}: (.|\n)*disk failure") as caught:
+        found.extend(serialize_batches(reader, "m", max_lines=2))
+    assert len(found) == max(count - 1, 0)  # the last batch is not known to be full yet
+    assert isinstance(caught.value.__cause__, pa.ArrowException)
+
+
+def test_a_query_of_duckdb_that_fails_in_the_middle() -> None:
+    cells = "CASE WHEN n = 250000 THEN error('division failed') ELSE n END"
+    relation = duckdb.sql(f"SELECT to_timestamp(n) AS time, {cells} AS v FROM range(300000) t(n)")
+    with pytest.raises(SerializationError, match="division failed"):
+        serialize(relation, "m")

@@ -10,10 +10,10 @@ from .._http.timeout import Timeout
 from .._influxql.classify import one_statement
 from .._influxql.clauses import as_list, duration_clause, identifier, statement, string
 from .._influxql.quote import Duration
-from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import execute, ignore_result, rows
+from .rows import Row, invalid_value, rows
+from .statement import execute, ignore_result, statement_op
 
 
 class ContinuousQuery(NamedTuple):
@@ -49,11 +49,18 @@ def _read_subscriptions(result: QueryResult) -> list[Subscription]:
             name=row["name"],
             database=series.name,
             retention_policy=row["retention_policy"],
-            mode=row["mode"].lower(),
-            destinations=tuple(row["destinations"]),
+            mode=row.text("mode").lower(),
+            destinations=_read_destinations(row),
         )
         for series, row in rows(result)
     ]
+
+
+def _read_destinations(row: Row) -> tuple[str, ...]:
+    urls = row["destinations"]
+    if not isinstance(urls, list):
+        raise invalid_value("destinations", urls)
+    return tuple(urls)
 
 
 def list_continuous_queries(*, timeout: float | Timeout | None = None) -> Op[list[ContinuousQuery]]:
@@ -62,7 +69,7 @@ def list_continuous_queries(*, timeout: float | Timeout | None = None) -> Op[lis
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW CONTINUOUS QUERIES", timeout=timeout).map(_read_continuous_queries)
+    return statement_op("SHOW CONTINUOUS QUERIES", timeout=timeout).map(_read_continuous_queries)
 
 
 def create_continuous_query(
@@ -104,7 +111,7 @@ def create_continuous_query(
         # END is on a separate line, so that a comment at the end of the query does not hide it.
         f"BEGIN\n{one_statement(q)}\nEND",
     )
-    return query(create, params=params, timeout=timeout).map(ignore_result)
+    return statement_op(create, params=params, timeout=timeout).map(ignore_result)
 
 
 def drop_continuous_query(name: str, db: str, *, timeout: float | Timeout | None = None) -> Op[None]:
@@ -124,7 +131,7 @@ def list_subscriptions(*, timeout: float | Timeout | None = None) -> Op[list[Sub
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW SUBSCRIPTIONS", timeout=timeout).map(_read_subscriptions)
+    return statement_op("SHOW SUBSCRIPTIONS", timeout=timeout).map(_read_subscriptions)
 
 
 def create_subscription(

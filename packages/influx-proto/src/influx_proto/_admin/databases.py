@@ -8,10 +8,10 @@ from typing import NamedTuple
 from .._http.timeout import Timeout
 from .._influxql.clauses import identifier, policy_settings, statement, words_if, write_limits
 from .._influxql.quote import Duration
-from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import execute, read_duration, read_names, rows
+from .rows import Row, read_duration, read_names, rows
+from .statement import execute, statement_op
 
 
 class RetentionPolicy(NamedTuple):
@@ -37,15 +37,20 @@ def _read_retention_policies(result: QueryResult) -> list[RetentionPolicy]:
     return [
         RetentionPolicy(
             name=row["name"],
-            duration=read_duration(row["duration"]) or None,
-            shard_duration=read_duration(row["shardGroupDuration"]),
+            duration=read_duration(row, "duration") or None,
+            shard_duration=read_duration(row, "shardGroupDuration"),
             replication=row["replicaN"],
             default=row["default"],
-            future_write_limit=read_duration(row.get("futureWriteLimit") or "0s") or None,
-            past_write_limit=read_duration(row.get("pastWriteLimit") or "0s") or None,
+            future_write_limit=_read_limit(row, "futureWriteLimit"),
+            past_write_limit=_read_limit(row, "pastWriteLimit"),
         )
         for _, row in rows(result)
     ]
+
+
+def _read_limit(row: Row, column: str) -> timedelta | None:
+    """Return a limit that is 0 if there is none, and that older servers do not have."""
+    return read_duration(row, column) or None if row.get(column) else None
 
 
 def list_databases(*, timeout: float | Timeout | None = None) -> Op[list[str]]:
@@ -54,7 +59,7 @@ def list_databases(*, timeout: float | Timeout | None = None) -> Op[list[str]]:
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW DATABASES", timeout=timeout).map(read_names)
+    return statement_op("SHOW DATABASES", timeout=timeout).map(read_names)
 
 
 def list_retention_policies(
@@ -66,7 +71,7 @@ def list_retention_policies(
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW RETENTION POLICIES", db=db, timeout=timeout).map(_read_retention_policies)
+    return statement_op("SHOW RETENTION POLICIES", db=db, timeout=timeout).map(_read_retention_policies)
 
 
 def create_retention_policy(
@@ -196,7 +201,7 @@ def create_database(
         write_limits(future_write_limit, past_write_limit),
         "" if name is None else f"NAME {identifier('name', name)}",
     )
-    return query(
+    return statement_op(
         statement("CREATE DATABASE", identifier("db", db), f"WITH {settings}" if settings else ""), timeout=timeout
     )
 
@@ -208,7 +213,7 @@ def drop_database(db: str, *, timeout: float | Timeout | None = None) -> Op[Quer
         db: the name of the database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(f"DROP DATABASE {identifier('db', db)}", timeout=timeout)
+    return statement_op(f"DROP DATABASE {identifier('db', db)}", timeout=timeout)
 
 
 def show_databases(*, timeout: float | Timeout | None = None) -> Op[QueryResult]:
@@ -217,7 +222,7 @@ def show_databases(*, timeout: float | Timeout | None = None) -> Op[QueryResult]
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW DATABASES", timeout=timeout)
+    return statement_op("SHOW DATABASES", timeout=timeout)
 
 
 def show_retention_policies(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
@@ -227,4 +232,4 @@ def show_retention_policies(db: str | None = None, *, timeout: float | Timeout |
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW RETENTION POLICIES", db=db, timeout=timeout)
+    return statement_op("SHOW RETENTION POLICIES", db=db, timeout=timeout)

@@ -10,14 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .._errors import ProtocolError
-from .._http.timeout import Timeout
-from .._influxql.clauses import statement
 from .._influxql.quote import go_duration_ns
-from .._query.query import query
 from .._repr import short_repr
 from .._result.result import QueryResult
 from .._result.series import Series
-from .._runtime.op import Op
 
 
 class Row(dict[str, Any]):
@@ -27,16 +23,27 @@ class Row(dict[str, Any]):
         msg = f"the response has no column {column!r}; it has {', '.join(self)}"
         raise ProtocolError(msg)
 
+    def text(self, column: str) -> str:
+        """Return a string of the row. Raises `ProtocolError` if it is not a string."""
+        value = self[column]
+        if not isinstance(value, str):
+            raise invalid_value(column, value)
+        return value
+
+
+def invalid_value(column: str, value: object) -> ProtocolError:
+    """Return the error for a value of a result that has another type or format."""
+    return ProtocolError(f"invalid value {short_repr(value)} in the column {column!r} of the response")
+
 
 def rows(result: QueryResult) -> Iterator[tuple[Series, Row]]:
     """Return the rows of all series, each with its series."""
     for series in result.series:
         for values in series.values:
+            if len(values) != len(series.columns):
+                msg = f"the response has a row of {len(values)} values for {len(series.columns)} columns"
+                raise ProtocolError(msg)
             yield series, Row(zip(series.columns, values, strict=True))
-
-
-def ignore_result(_result: QueryResult) -> None:
-    """Return None, for statements without a result."""
 
 
 def read_names(result: QueryResult) -> list[str]:
@@ -44,21 +51,18 @@ def read_names(result: QueryResult) -> list[str]:
     return [row["name"] for _, row in rows(result)]
 
 
-def read_duration(text: str) -> timedelta:
-    """Return a duration of a result, floored to microseconds."""
+def read_duration(row: Row, column: str) -> timedelta:
+    """Return a duration of a row, floored to microseconds."""
     try:
-        return timedelta(microseconds=go_duration_ns(text) // 1_000)
+        return timedelta(microseconds=go_duration_ns(row.text(column)) // 1_000)
     except (ValueError, OverflowError):
-        msg = f"invalid duration {short_repr(text)} in the response"
-        raise ProtocolError(msg) from None
+        raise invalid_value(column, row[column]) from None
 
 
-def read_time(text: str) -> datetime:
-    """Return a time of a result."""
+def read_time(row: Row, column: str) -> datetime:
+    """Return a time of a row."""
     # Not converted to int64 nanoseconds: the expiry of a shard may lie beyond their range.
-    return datetime.fromisoformat(text)
-
-
-def execute(*parts: str, timeout: float | Timeout | None) -> Op[None]:
-    """Return an operation that executes a statement without a result."""
-    return query(statement(*parts), timeout=timeout).map(ignore_result)
+    try:
+        return datetime.fromisoformat(row.text(column))
+    except ValueError:
+        raise invalid_value(column, row[column]) from None

@@ -1,4 +1,4 @@
-"""Listing, counting and deleting of series and points. The docstring of `admin` describes the arguments."""
+"""Listing, counting and deleting of series. The docstring of `admin` describes the arguments."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ from .._influxql.clauses import (
 from .._influxql.quote import quote_identifier
 from .._line_protocol.scan import ScanError, scan_series
 from .._query.query import query
+from .._repr import short_repr
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import ignore_result, read_names, rows
+from .rows import invalid_value, read_names, rows
+from .statement import ignore_result, statement_op
 
 
 def list_measurements(
@@ -217,27 +219,6 @@ def field_key_cardinality(
 # Deleting.
 
 
-def delete(
-    measurement: Name | None = None,
-    *,
-    tags: Tags | None = None,
-    start: object = None,
-    end: object = None,
-    db: str | None = None,
-    timeout: float | Timeout | None = None,
-) -> Op[None]:
-    """Delete points from all retention policies of a database.
-
-    The docstring of `influx_proto.admin` describes the arguments.
-
-    Raises:
-        ValueError: all conditions are None. To delete all points of a database, pass `re.compile("")` as `measurement`.
-    """
-    return _statement_op(
-        "DELETE", *delete_conditions("delete", measurement, tags, start, end), db=db, timeout=timeout
-    ).map(ignore_result)
-
-
 def drop_series(
     measurement: Name | None = None,
     *,
@@ -264,7 +245,7 @@ def _cardinality(
 
 
 def _statement_op(*clauses: str, db: str | None, timeout: float | Timeout | None) -> Op[QueryResult]:
-    return query(statement(*clauses), db=db, timeout=timeout)
+    return statement_op(statement(*clauses), db=db, timeout=timeout)
 
 
 class SeriesKey(NamedTuple):
@@ -300,7 +281,7 @@ class FieldKey(NamedTuple):
 
 def _read_series_keys(result: QueryResult) -> list[SeriesKey]:
     """Read the result of SHOW SERIES: keys in line protocol."""
-    return [_series_key(row["key"]) for _, row in rows(result)]
+    return [_series_key(row.text("key")) for _, row in rows(result)]
 
 
 def _read_tag_keys(result: QueryResult) -> list[TagKey]:
@@ -322,15 +303,20 @@ def _read_cardinality(result: QueryResult) -> int:
     """Read the result of SHOW ... CARDINALITY: one count, or one per measurement."""
     total = 0
     for _, row in rows(result):
-        total += row["cardinality estimation"] if "cardinality estimation" in row else row["count"]
+        column = "cardinality estimation" if "cardinality estimation" in row else "count"
+        if not isinstance(row[column], int):
+            raise invalid_value(column, row[column])
+        total += row[column]
     return total
 
 
 def _series_key(text: str) -> SeriesKey:
     try:
         measurement, tags, _ = scan_series(text.encode() + b" ", 0)
+    except UnicodeEncodeError:
+        raise invalid_value("key", text) from None
     except ScanError as error:
-        msg = f"invalid series key {text!r} in the response: {error.reason}"
+        msg = f"invalid series key {short_repr(text)} in the response: {error.reason}"
         raise ProtocolError(msg) from None
     return SeriesKey(measurement, tags)
 
@@ -345,7 +331,7 @@ def drop_measurement(
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
+    return statement_op(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
 
 
 def show_measurements(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
@@ -355,7 +341,7 @@ def show_measurements(db: str | None = None, *, timeout: float | Timeout | None 
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW MEASUREMENTS", db=db, timeout=timeout)
+    return statement_op("SHOW MEASUREMENTS", db=db, timeout=timeout)
 
 
 def select_all(measurement: str, db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:

@@ -1,4 +1,4 @@
-"""Ping, shards, running queries, statistics, diagnostics and query plans."""
+"""Shards, running queries, statistics, diagnostics and query plans."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .._errors import ResponseError
-from .._http.error_response import ErrorReceiver, not_influxdb
-from .._http.messages import Headers, Request
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import Timeout
 from .._influxql.classify import one_statement
 from .._influxql.clauses import number, statement, string
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import Row, execute, read_duration, read_time, rows
+from .rows import Row, invalid_value, read_duration, read_time, rows
+from .statement import execute, statement_op
 
 
 def list_shards(*, timeout: float | Timeout | None = None) -> Op[list[Shard]]:
@@ -24,7 +22,7 @@ def list_shards(*, timeout: float | Timeout | None = None) -> Op[list[Shard]]:
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW SHARDS", timeout=timeout).map(_read_shards)
+    return statement_op("SHOW SHARDS", timeout=timeout).map(_read_shards)
 
 
 def list_shard_groups(*, timeout: float | Timeout | None = None) -> Op[list[ShardGroup]]:
@@ -33,11 +31,13 @@ def list_shard_groups(*, timeout: float | Timeout | None = None) -> Op[list[Shar
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW SHARD GROUPS", timeout=timeout).map(_read_shard_groups)
+    return statement_op("SHOW SHARD GROUPS", timeout=timeout).map(_read_shard_groups)
 
 
 def drop_shard(shard_id: int, *, timeout: float | Timeout | None = None) -> Op[None]:
-    """Delete a shard with all its points, if it exists.
+    """Delete a shard with all its points.
+
+    If the shard does not exist, InfluxDB 1.6 accepts the statement, and 1.13 rejects it.
 
     Args:
         shard_id: the id of the shard, from `list_shards`.
@@ -52,7 +52,7 @@ def list_queries(*, timeout: float | Timeout | None = None) -> Op[list[RunningQu
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW QUERIES", timeout=timeout).map(_read_running_queries)
+    return statement_op("SHOW QUERIES", timeout=timeout).map(_read_running_queries)
 
 
 def kill_query(qid: int, *, timeout: float | Timeout | None = None) -> Op[None]:
@@ -75,7 +75,7 @@ def stats(module: str | None = None, *, timeout: float | Timeout | None = None) 
         module: the module, such as `httpd`; None for all modules except `indexes`, which is expensive for the server.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(statement("SHOW STATS", _for_clause(module)), timeout=timeout).map(_read_statistics)
+    return statement_op(statement("SHOW STATS", _for_clause(module)), timeout=timeout).map(_read_statistics)
 
 
 def diagnostics(module: str | None = None, *, timeout: float | Timeout | None = None) -> Op[list[Diagnostics]]:
@@ -85,7 +85,7 @@ def diagnostics(module: str | None = None, *, timeout: float | Timeout | None = 
         module: the module, such as `build`; None for all.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query(statement("SHOW DIAGNOSTICS", _for_clause(module)), timeout=timeout).map(_read_diagnostics)
+    return statement_op(statement("SHOW DIAGNOSTICS", _for_clause(module)), timeout=timeout).map(_read_diagnostics)
 
 
 def explain(
@@ -210,13 +210,21 @@ def _read_shards(result: QueryResult) -> list[Shard]:
             database=row["database"],
             retention_policy=row["retention_policy"],
             shard_group=row["shard_group"],
-            start_time=read_time(row["start_time"]),
-            end_time=read_time(row["end_time"]),
+            start_time=read_time(row, "start_time"),
+            end_time=read_time(row, "end_time"),
             expiry_time=_expiry(row),
-            owners=tuple(int(node) for node in row["owners"].split(",") if node),
+            owners=_read_owners(row),
         )
         for _, row in rows(result)
     ]
+
+
+def _read_owners(row: Row) -> tuple[int, ...]:
+    nodes = [node for node in row.text("owners").split(",") if node]
+    try:
+        return tuple(map(int, nodes))
+    except ValueError:
+        raise invalid_value("owners", row["owners"]) from None
 
 
 def _read_shard_groups(result: QueryResult) -> list[ShardGroup]:
@@ -226,8 +234,8 @@ def _read_shard_groups(result: QueryResult) -> list[ShardGroup]:
             id=row["id"],
             database=row["database"],
             retention_policy=row["retention_policy"],
-            start_time=read_time(row["start_time"]),
-            end_time=read_time(row["end_time"]),
+            start_time=read_time(row, "start_time"),
+            end_time=read_time(row, "end_time"),
             expiry_time=_expiry(row),
         )
         for _, row in rows(result)
@@ -237,7 +245,7 @@ def _read_shard_groups(result: QueryResult) -> list[ShardGroup]:
 def _read_running_queries(result: QueryResult) -> list[RunningQuery]:
     """Read the result of SHOW QUERIES."""
     return [
-        RunningQuery(row["qid"], row["query"], row["database"], read_duration(row["duration"]), row.get("status"))
+        RunningQuery(row["qid"], row["query"], row["database"], read_duration(row, "duration"), row.get("status"))
         for _, row in rows(result)
     ]
 
@@ -254,64 +262,15 @@ def _read_diagnostics(result: QueryResult) -> list[Diagnostics]:
 
 def _read_plan(result: QueryResult) -> str:
     """Read the result of EXPLAIN or EXPLAIN ANALYZE: each row is a line of text."""
-    return "\n".join(str(row[0]) for series in result.series[:1] for row in series.values).strip("\n")
+    return "\n".join(str(row[0]) for series in result.series[:1] for row in series.values if row).strip("\n")
 
 
 def _expiry(row: Row) -> datetime | None:
-    """Return the expiry of a shard: its end plus the retention policy's duration, where 0 means indefinitely."""
-    expiry = read_time(row["expiry_time"])
-    return None if expiry == read_time(row["end_time"]) else expiry
+    """Return the expiry of a shard: its end plus the retention policy's duration, where 0 means indefinitely.
 
-
-class ServerInfo(Headers):
-    """The headers of the response to a ping."""
-
-    __slots__ = ()
-
-    @property
-    def version(self) -> str | None:
-        """The server's version as reported (`1.8.10`, `1.6.7~rc0`, `v2.7.1`); None if it does not report one."""
-        return self.get("X-Influxdb-Version")
-
-    @property
-    def build(self) -> str | None:
-        """`OSS`, `ENT` or `Core`; None if the server does not report it."""
-        return self.get("X-Influxdb-Build")
-
-
-class PingReceiver:
-    """Receives the response to a ping: 204, or from InfluxDB 3 a 200 with JSON."""
-
-    def __init__(self, status: int, headers: Headers) -> None:
-        self._status = status
-        self._headers = headers
-        self._error_receiver = None if status in {200, 204} else ErrorReceiver(ResponseError, status, headers)
-        self._body_start = b""
-
-    def feed(self, data: bytes) -> None:
-        """Receive body bytes."""
-        if self._error_receiver is not None:
-            self._error_receiver.feed(data)
-        elif len(self._body_start) < 1024:
-            self._body_start += data[:1024]
-
-    def close(self) -> ServerInfo:
-        """Return the headers at the end of the response."""
-        if self._error_receiver is not None:
-            self._error_receiver.close()
-        # VictoriaMetrics responds 204 without a version; a web server at this address responds 200 with a page.
-        if self._status == 200 and "X-Influxdb-Version" not in self._headers:
-            raise not_influxdb(self._status, self._headers, self._body_start)
-        return ServerInfo(self._headers)
-
-
-def ping(*, timeout: float | Timeout | None = None) -> Op[ServerInfo]:
-    """Check that the server is reachable, and return its version.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
-
-    Returns:
-        The headers of the response, with `.version` and `.build`.
+    InfluxDB 1.12 and later report an empty string for an indefinite duration.
     """
-    return Op(Request("GET", "/ping"), PingReceiver, as_timeout(timeout))
+    if row["expiry_time"] == "":
+        return None
+    expiry = read_time(row, "expiry_time")
+    return None if expiry == read_time(row, "end_time") else expiry

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple, TypeAlias
 from .._checks import check_choice
 from .._http.timeout import Timeout
 from .._influxql.clauses import identifier, string, words_if
-from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import execute, rows
+from .rows import rows
+from .statement import execute, statement_op
 
 
 class User(NamedTuple):
@@ -36,7 +36,7 @@ def _read_users(result: QueryResult) -> list[User]:
 
 def _read_grants(result: QueryResult) -> list[Grant]:
     """Read the result of SHOW GRANTS."""
-    return [Grant(row["database"], _read_privilege(row["privilege"])) for _, row in rows(result)]
+    return [Grant(row["database"], _read_privilege(row.text("privilege"))) for _, row in rows(result)]
 
 
 def _read_privilege(text: str) -> str:
@@ -53,7 +53,7 @@ def list_users(*, timeout: float | Timeout | None = None) -> Op[list[User]]:
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW USERS", timeout=timeout).map(_read_users)
+    return statement_op("SHOW USERS", timeout=timeout).map(_read_users)
 
 
 def create_user(user: str, password: str, *, admin: bool = False, timeout: float | Timeout | None = None) -> Op[None]:
@@ -116,7 +116,7 @@ def list_grants(user: str, *, timeout: float | Timeout | None = None) -> Op[list
     Raises:
         QueryError: the user does not exist.
     """
-    return query(f"SHOW GRANTS FOR {identifier('user', user)}", timeout=timeout).map(_read_grants)
+    return statement_op(f"SHOW GRANTS FOR {identifier('user', user)}", timeout=timeout).map(_read_grants)
 
 
 def grant(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
@@ -204,4 +204,4 @@ def show_users(*, timeout: float | Timeout | None = None) -> Op[QueryResult]:
     Args:
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
     """
-    return query("SHOW USERS", timeout=timeout)
+    return statement_op("SHOW USERS", timeout=timeout)

@@ -28,9 +28,10 @@ from .._errors import (
 )
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
-from .._write.delivery import ends_complete, partial_write
+from .._write.delivery import partial_write
 from .._write.operation import WriteOperation
-from .._write.request import Target
+from .._write.request import Target, resolve_target
+from .._write.search import ends_complete
 from .batcher import Batcher, Sealed
 from .options import BatchOptions
 from .receipt import OpenReceipt
@@ -75,7 +76,7 @@ class BatchWriterBase:
         )
         self._spool: SpoolLog | None = None
         if options.spool is not None and files is not None:
-            self._spool = SpoolLog(options.spool, files, settings.database, self._reports.log)
+            self._spool = SpoolLog(options.spool, files, settings, self._reports.log)
         self._process = os.getpid()
         self._open = True
         self._is_entered = False
@@ -364,10 +365,11 @@ class BatchWriterBase:
             self._reports.raise_failure()
 
     def _as_undelivered(self, sealed: Sealed) -> UndeliveredLines:
-        params, wants_db = sealed.target
-        found = dict(params)
-        db = self._settings.database if wants_db else found.get("db")
-        return UndeliveredLines(db, found.get("rp"), sealed.batch.precision, sealed.batch.data, sealed.batch.lines)
+        params, _ = resolve_target(sealed.target, self._settings)
+        it, batch = dict(params), sealed.batch
+        return UndeliveredLines(
+            it.get("db"), it.get("rp"), batch.precision, batch.data, batch.lines, it.get("bucket"), it.get("org")
+        )
 
     def _check_open(self) -> None:
         if not self._open:

@@ -43,8 +43,7 @@ class BatchSender:
         return deliver_accepted(sealed.batch, send, once=once, probe=self._probe)
 
     def _send(self, target: Target, batch: Batch, settings: Settings) -> Flow[bool]:
-        params, wants_db = target
-        return write_op(batch, params, wants_db=wants_db).flow(settings, self._clock)
+        return write_op(batch, target).flow(settings, self._clock)
 
     def _probe(self) -> Flow[bool]:
         """Send the lines after those in flight, which are sent again later; return whether they were stored."""

@@ -58,6 +58,8 @@ class BaseClient(Operations, Generic[SessionT]):
         port: int = DEFAULT_PORT,
         *,
         database: str | None = None,
+        bucket: str | None = None,
+        org: str | None = None,
         username: str | None = None,
         password: str | None = None,
         token: str | Callable[[], str | Awaitable[str]] | None = None,
@@ -85,11 +87,15 @@ class BaseClient(Operations, Generic[SessionT]):
             host: the name or address of the server.
             port: the port of the server.
             database: the default database of operations; also `client.db`.
+            bucket: the bucket of InfluxDB 2.x, or of another server with `/api/v2/write`, that receives all writes
+                without `db=`. Without a database, queries in InfluxQL use it as well: as the database, or, in the form
+                `database/retention-policy`, as both.
+            org: the organization of the bucket.
             username: the username for basic authentication.
             password: the password for basic authentication.
-            token: a JSON Web Token or an API token, instead of username and password; `"<scheme> <token>"` is sent
-                unchanged. A function is called before each attempt and returns the token; an async client accepts a
-                coroutine function too.
+            token: a JSON Web Token or an API token, instead of username and password. `"Bearer <token>"` selects a
+                scheme; otherwise it is `Bearer` for a JSON Web Token, and `Token`. A function is called before each
+                attempt and returns the token; an async client accepts a coroutine function too.
             ssl: whether to use TLS.
             verify: certificate verification. True uses the system trust store; a path names a file of the only trusted
                 CA certificates; an `ssl.SSLContext` replaces all TLS settings; False disables verification, with a
@@ -120,10 +126,14 @@ class BaseClient(Operations, Generic[SessionT]):
         """
         token_function = token if callable(token) else None
         for name, value in (
-            ("username", username), ("password", password), ("proxy", proxy),
+            ("username", username), ("password", password), ("proxy", proxy), ("bucket", bucket), ("org", org),
             ("token", token if token_function is None else None),
         ):  # fmt: skip
             check_optional_str(name, value)
+        for name, value in (("bucket", bucket), ("org", org)):
+            if value == "":
+                msg = f"{name}: must not be empty; pass None for no {name}"
+                raise ValueError(msg)
         check_bool("ssl", ssl)
         check_bool("gzip", gzip)
         headers = {} if headers is None else check_mapping("headers", headers)
@@ -164,6 +174,8 @@ class BaseClient(Operations, Generic[SessionT]):
         uses_proxy = unix_socket is None and session is None
         self.settings = Settings(
             server=server,
+            bucket=bucket,
+            org=org,
             timeout=Timeout() if timeout is None else as_timeout(timeout),
             retry=retry,
             tls=TLS(verify, cert),
@@ -187,7 +199,8 @@ class BaseClient(Operations, Generic[SessionT]):
     def from_url(cls, url: str, **settings: Any) -> Self:
         """Create a client for `https://user:password@host:8086/prefix?database=name`.
 
-        The default port is 443 for https, and 8086 for http.
+        `?bucket=name&org=name` sets the bucket and the organization. The default port is 443 for https, and 8086 for
+        http.
 
         Args:
             url: the URL of the server.
@@ -203,8 +216,10 @@ class BaseClient(Operations, Generic[SessionT]):
     def from_env(cls, environ: Mapping[str, str] | None = None, /, **settings: Any) -> Self:
         """Create a client from environment variables.
 
-        `INFLUXDB_URL` has the form described at `from_url`. `INFLUXDB_DATABASE`, `INFLUXDB_USERNAME`,
-        `INFLUXDB_PASSWORD` and `INFLUXDB_TOKEN` take precedence over it.
+        `INFLUXDB_URL` has the form described at `from_url`. `INFLUXDB_DATABASE`, `INFLUXDB_BUCKET`, `INFLUXDB_ORG`,
+        `INFLUXDB_USERNAME`, `INFLUXDB_PASSWORD` and `INFLUXDB_TOKEN` take precedence over it. Without `INFLUXDB_URL`,
+        the variables of the official tools apply as well: `INFLUX_HOST`, which is a URL, `INFLUX_TOKEN`, `INFLUX_ORG`,
+        `INFLUX_BUCKET` and `INFLUX_DATABASE`.
 
         Args:
             environ: a mapping to read instead of the environment of the process.
@@ -233,10 +248,10 @@ class BaseClient(Operations, Generic[SessionT]):
         raise TypeError(msg)
 
     def __repr__(self) -> str:
+        bucket = "" if self.settings.bucket is None else f", bucket={self.settings.bucket!r}"
         state = ", closed" if self._closed else ""
-        return (
-            f"<{type(self).__name__} {self.settings.server.origin}{self.settings.server.path}, db={self.db!r}{state}>"
-        )
+        url = self.settings.server.origin + self.settings.server.path
+        return f"<{type(self).__name__} {url}, db={self.db!r}{bucket}{state}>"
 
     def _settings_for(self, timeout: float | Timeout | None) -> Settings:
         """Return the settings of one call."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .._admin import continuous_queries, databases, series, server, users
+from .._admin import buckets, continuous_queries, databases, databases_v3, deletion, series, server, status, users
 from .._batch.options import batch_options
+from .._query import flux, sql
 from .._query import query as queries
 from .._write import write as writes
 from .binding import method, stream, writer
@@ -12,11 +13,15 @@ from .binding import method, stream, writer
 class Operations:
     """The operations of `Client` and `AsyncClient`."""
 
-    ping = method(server.ping)
+    ping = method(status.ping)
+    health = method(status.health)
+    ready = method(status.ready)
     write = method(writes.write_batches)
     write_compressed = method(writes.write_compressed)
     batch_writer = writer(batch_options)
     query = method(queries.query)
+    query_sql = method(sql.query_sql)
+    query_flux = method(flux.query_flux)
     query_chunks = stream(queries.query_chunks)
     query_points = stream(queries.query_points)
     query_dataframe = method(queries.query_dataframe)
@@ -39,6 +44,16 @@ class Operations:
     create_retention_policy = method(databases.create_retention_policy)
     alter_retention_policy = method(databases.alter_retention_policy)
     drop_retention_policy = method(databases.drop_retention_policy)
+
+    # Buckets, and databases of InfluxDB 3.
+    list_buckets = method(buckets.list_buckets)
+    create_bucket = method(buckets.create_bucket)
+    update_bucket = method(buckets.update_bucket)
+    drop_bucket = method(buckets.drop_bucket)
+    list_databases_v3 = method(databases_v3.list_databases_v3)
+    create_database_v3 = method(databases_v3.create_database_v3)
+    update_database_v3 = method(databases_v3.update_database_v3)
+    drop_database_v3 = method(databases_v3.drop_database_v3)
 
     # Users and privileges.
     list_users = method(users.list_users)
@@ -70,7 +85,7 @@ class Operations:
     tag_key_cardinality = method(series.tag_key_cardinality)
     tag_values_cardinality = method(series.tag_values_cardinality)
     field_key_cardinality = method(series.field_key_cardinality)
-    delete = method(series.delete)
+    delete = method(deletion.delete)
     drop_series = method(series.drop_series)
 
     # Shards, running queries, statistics and query plans.

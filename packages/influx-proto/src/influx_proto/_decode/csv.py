@@ -16,12 +16,11 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from .._errors import ProtocolError
-from .document import PushDecoder
+from .csv_records import CSVPushDecoder, excerpt, split_cells
 
 #: Maximum number of rows in a document; InfluxDB's default chunk size.
 _MAX_ROWS: Final = 10_000
 
-_CELL: Final = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",]*+))(,|\Z)', re.DOTALL)
 #: Numbers as InfluxDB prints them: without an exponent, so the largest float has 309 digits.
 _NUMBER: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,308}))(\.[0-9]++)?|[+-]Inf")
 _KEYWORDS: Final[dict[str, bool | None]] = {"": None, "true": True, "false": False}
@@ -34,7 +33,7 @@ _NUMBERS_DECODER: Final = msgspec.json.Decoder(
 _TAG: Final = re.compile(r"((?:[^\\,=]|\\[,= ]|\\)*+)=((?:\\[,= ]|[^,])*+)(?:,|\Z)", re.DOTALL)
 
 
-class CSVDocuments(PushDecoder):
+class CSVDocuments(CSVPushDecoder):
     """A push decoder (`DocumentDecoder`) for CSV responses, chunked or not.
 
     Each document holds at most 10 000 rows of one series, marked like a chunk: `partial` in the series if the series
@@ -47,55 +46,21 @@ class CSVDocuments(PushDecoder):
 
     def __init__(self) -> None:
         super().__init__()
-        self._searched = 0  # end of the part searched for line feeds
-        self._counted = 0  # end of the part whose quotes were counted
-        self._is_quoted = False  # whether the counted part ends inside a quoted cell
         self._block = -1
         self._header: list[str] = []  # of the block; empty if the next record is a header
         self._series: tuple[str, str] | None = None  # name and tags cell of the rows in `_rows`
         self._rows: list[list[str]] = []
-        self._documents: list[dict[str, Any]] = []
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
-        for record in self._pop_records():
-            self._read_record(record)
-
-    def _finish(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
-        if self._buffer or self._header == ["error"]:
-            msg = f"the response is truncated inside a CSV line: {_excerpt(self._buffer)}"
-            raise ProtocolError(msg, retryable=True)
+    def _finish_records(self) -> None:
+        if self._header == ["error"]:
+            raise ProtocolError("the response is truncated before the text of an error", retryable=True)
         if self._block < 0:
-            documents.append({"results": [{"statement_id": 0}]})
+            self._documents.append({"results": [{"statement_id": 0}]})
         else:
             self._finish_block()
 
-    def _pop_records(self) -> list[str]:
-        """Remove the complete records from the buffer and return them; a line feed inside quotes is part of a cell."""
-        buffer = self._buffer
-        last = buffer.rfind(b"\n", self._searched)
-        if last >= 0 and not self._is_quoted and buffer.find(b'"', self._counted, last) < 0:  # the usual case
-            records = buffer[:last].decode("utf-8", "replace").split("\n")
-            del buffer[: last + 1]
-            self._searched, self._counted = len(buffer), 0
-            return records
-        records = []
-        begin = 0
-        while (end := buffer.find(b"\n", self._searched)) >= 0:
-            self._is_quoted ^= bool(buffer.count(b'"', self._counted, end) & 1)
-            self._searched = self._counted = end + 1
-            if not self._is_quoted:
-                records.append(buffer[begin:end].decode("utf-8", "replace"))
-                begin = end + 1
-        del buffer[:begin]
-        self._searched = len(buffer)
-        self._counted -= begin
-        return records
-
     def _read_record(self, record: str) -> None:
-        record = record.removesuffix("\r")  # InfluxDB 3; 1.x quotes a cell that ends with CR
-        cells = _split_cells(record)
+        cells = split_cells(record)
         if self._header == ["error"]:
             self._documents.append({"error": ",".join(cells)})
             self._header = []
@@ -105,7 +70,7 @@ class CSVDocuments(PushDecoder):
             self._header = cells
             self._block += 1
             if cells[:2] != ["name", "tags"] and cells != ["error"]:
-                raise ProtocolError(f"the response is not InfluxDB's CSV: {_excerpt(record.encode())}")
+                raise ProtocolError(f"the response is not InfluxDB's CSV: {excerpt(record.encode())}")
         elif len(cells) != len(self._header):
             raise ProtocolError(f"a CSV line has {len(cells)} cells, but its header has {len(self._header)}")
         else:
@@ -145,22 +110,6 @@ class CSVDocuments(PushDecoder):
         self._series = None
 
 
-def _split_cells(record: str) -> list[str]:
-    if '"' not in record:
-        return record.split(",")
-    cells: list[str] = []
-    at = 0
-    while True:
-        match = _CELL.match(record, at)
-        if match is None:
-            raise ProtocolError(f"the response is not CSV: {_excerpt(record.encode())}")
-        quoted, bare, separator = match.groups()
-        cells.append(bare if quoted is None else quoted.replace('""', '"'))
-        if not separator:
-            return cells
-        at = match.end()
-
-
 def _read_cell(cell: str) -> Any:
     if cell in _KEYWORDS:
         return _KEYWORDS[cell]
@@ -196,12 +145,8 @@ def _read_tags(cell: str) -> dict[str, str]:
     while at < len(cell):
         match = _TAG.match(cell, at)
         if match is None:
-            raise ProtocolError(f"invalid tags in a CSV cell: {_excerpt(cell.encode())}")
+            raise ProtocolError(f"invalid tags in a CSV cell: {excerpt(cell.encode())}")
         key, value = match.groups()
         tags[_ESCAPED.sub(r"\1", key)] = _ESCAPED.sub(r"\1", value)
         at = match.end()
     return tags
-
-
-def _excerpt(data: bytes | bytearray) -> str:
-    return repr(data[:200].decode("utf-8", "replace"))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from .._http.messages import CSV, MESSAGE_PACK, media_type
+from .._http.messages import CSV, JSON_LINES, MESSAGE_PACK, media_type
 from .document import DocumentDecoder
 
 
-def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDecoder | None:
-    """Return a new decoder for a response, or None if its type is missing or not JSON, MessagePack or CSV.
+def decoder_for(content_type: str | None, *, packed: bool = False, annotated: bool = False) -> DocumentDecoder | None:
+    """Return a new decoder for a response, or None if its type is missing or not JSON, JSON Lines, MessagePack or CSV.
 
     Args:
         content_type: the `Content-Type` of the response; its parameters and letter case are ignored.
         packed: whether large numbers of rows may be decoded into columns, which is faster.
+        annotated: whether CSV is annotated, as in responses to Flux; its media type is the same.
     """
     # A decoder is imported at its first response, so that programs that only write import none of them.
     response_type = media_type(content_type)
@@ -23,6 +24,14 @@ def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDe
         from .json import JSONDocuments  # noqa: PLC0415 - see above
 
         return JSONDocuments()
+    if response_type in JSON_LINES:
+        from .json_lines import JSONLinesDocuments  # noqa: PLC0415 - see above
+
+        return JSONLinesDocuments(packed=packed)
+    if response_type in CSV and annotated:
+        from .annotated_csv import AnnotatedCSVDocuments  # noqa: PLC0415 - see above
+
+        return AnnotatedCSVDocuments(packed=packed)
     if response_type in CSV:
         from .csv import CSVDocuments  # noqa: PLC0415 - see above
 
@@ -30,6 +39,7 @@ def decoder_for(content_type: str | None, *, packed: bool = False) -> DocumentDe
     return None
 
 
-def can_be_packed(content_type: str | None) -> bool:
-    """Return whether rows of such a response can be decoded into columns, which only MessagePack supports."""
-    return media_type(content_type) in MESSAGE_PACK
+def can_be_packed(content_type: str | None, *, annotated: bool = False) -> bool:
+    """Return whether rows of such a response can be decoded into columns; for `annotated` see `decoder_for`."""
+    response_type = media_type(content_type)
+    return response_type in MESSAGE_PACK | JSON_LINES or (annotated and response_type in CSV)

@@ -119,9 +119,10 @@ class JSONDocuments(PushDecoder):
                     break
                 if buffer[at] != _OPEN:
                     del buffer[:begin]
-                    self._scanned = 0
-                    self._raise_not_json()
-                    return
+                    begin = at = self._scanned = 0
+                    if not self._decode_error(documents):
+                        return
+                    continue
                 self._depth = 1
                 at += 1
             else:
@@ -137,16 +138,20 @@ class JSONDocuments(PushDecoder):
         del buffer[:begin]
         self._scanned = at - begin
 
-    def _raise_not_json(self) -> None:
-        """Raise the error, but only after enough bytes were received to quote them."""
+    def _decode_error(self, documents: list[dict[str, Any]]) -> bool:
+        """Decode a line of text that replaces a document with an infinite number; raise ProtocolError for other text.
+
+        Returns False until enough bytes were received to quote them.
+        """
         if len(self._buffer) < _EXCERPT_SIZE and b"\n" not in self._buffer:
-            return
+            return False
         line = bytes(self._buffer).partition(b"\n")[0]
         if line.startswith(b"json: "):
-            raise ProtocolError(
-                "the server could not encode the response as JSON, which has no infinite numbers; "
-                f"request MessagePack (format='msgpack'): {_excerpt(line)}"
-            )
+            text = line.decode("utf-8", "replace").strip()
+            remedy = "JSON has no infinite numbers; request MessagePack (format='msgpack')"
+            documents.append({"error": f"{text}; {remedy}"})
+            del self._buffer[: len(line)]
+            return True
         raise ProtocolError(f"the response is not JSON: {_excerpt(self._buffer)}")
 
 

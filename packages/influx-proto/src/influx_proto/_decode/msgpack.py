@@ -24,6 +24,7 @@ import msgspec
 
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
+from .._http.formats import UnsupportedMessagePack
 from .document import TOO_DEEP, PushDecoder, normalize_document
 from .msgpack_format import COUNT, SIZES, WIDTH, ItemWalker, decode_extension
 
@@ -64,9 +65,9 @@ class MessagePackDocuments(PushDecoder):
             self._decode_complete(documents)
             if len(documents) == count:
                 msg = f"the response is truncated inside a MessagePack document: {_excerpt(self._buffer)}"
-                raise ProtocolError(msg)
+                raise ProtocolError(msg, retryable=True)
         if self._is_empty and not documents:
-            raise ProtocolError("the response is empty; its Content-Type announces MessagePack")
+            raise ProtocolError("the response is empty; its Content-Type announces MessagePack", retryable=True)
 
     def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
         buffer = self._buffer
@@ -152,8 +153,8 @@ class MessagePackDocuments(PushDecoder):
 def _check_beginning(head: bytes) -> None:
     if head.startswith(_ERROR) or _ERROR.startswith(head) or _RESULTS.startswith(head):
         return
-    if 0x90 <= head[0] <= 0x9F:
-        raise ProtocolError(
+    if 0x90 <= head[0] <= 0x9F or 0xDC <= head[0] <= 0xDD:
+        raise UnsupportedMessagePack(
             "this server's MessagePack differs from that of InfluxDB 1.x (arrays without names, as InfluxDB 3 sends); "
             "request JSON (format='json')"
         )

@@ -126,20 +126,30 @@ class CellSource:
         heads = np.ones(len(tags), np.intp)
         for tag, _, head in _LONG_STRINGS:
             heads[tags == tag] = head
-        begins, lengths = offsets + heads, sizes - heads
+        return self.strings(offsets + heads, sizes - heads, missing)
+
+    def strings(self, begins: Offsets, lengths: Offsets, missing: Flags | None) -> Fragment:
+        """Return the strings at these offsets, at least one of which is not missing."""
         if missing is None:
-            distinct, codes = self._decode_strings(begins, lengths)
+            distinct, codes = self.decode_strings(begins, lengths)
         else:
             present = np.flatnonzero(~missing)
-            distinct, present_codes = self._decode_strings(begins[present], lengths[present])
-            codes = np.full(len(tags), len(distinct), np.intc)
+            distinct, present_codes = self.decode_strings(begins[present], lengths[present])
+            codes = np.full(len(begins), len(distinct), np.intc)
             codes[present] = present_codes
             distinct.append(None)
         strings = DictionaryStrings([(distinct, _view(codes))])
         # A dictionary does not pay off if strings rarely repeat.
-        return _fragment(tags, "str", strings if 2 * len(distinct) <= len(tags) else list(strings), missing)
+        return _fragment(begins, "str", strings if 2 * len(distinct) <= len(begins) else list(strings), missing)
 
-    def _decode_strings(self, begins: Offsets, lengths: Offsets) -> tuple[list[str | None], NDArray[np.intc]]:
+    def are(self, begins: Offsets, lengths: Offsets, literal: bytes) -> Flags:
+        """Return for each string whether it is the literal."""
+        found: Flags = lengths == len(literal)
+        for at, byte in enumerate(literal):
+            found &= self._bytes[begins + at] == byte
+        return found
+
+    def decode_strings(self, begins: Offsets, lengths: Offsets) -> tuple[list[str | None], NDArray[np.intc]]:
         """Decode strings, each distinct string only once if all are short enough to be compared as numbers.
 
         Returns:
@@ -174,7 +184,7 @@ class CellSource:
         return view[offsets].astype(dtype.newbyteorder("="), copy=False)
 
 
-def _fragment(tags: Bytes, dtype: FragmentDType | None, values: Any, missing: Flags | None) -> Fragment:
+def _fragment(tags: Bytes | Offsets, dtype: FragmentDType | None, values: Any, missing: Flags | None) -> Fragment:
     if isinstance(values, np.ndarray):
         values = _view(values)
     return Fragment(len(tags), dtype, values, None if missing is None else bytearray(missing.tobytes()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -12,7 +12,10 @@ from .._line_protocol.escape import SHORT_LINE, encode_string
 from .._line_protocol.options import FieldOptions
 from .._line_protocol.values import FieldValueEncoder, number_encoder
 from .._time import FIRST, LAST, to_nanoseconds
-from .grouping import collect_classes
+from .grouping import TooLong, collect_classes
+
+#: Maximum size of the strings in a group, in bytes. The encoder needs about four times as much.
+GROUP_BYTES: Final = 1_000_000
 
 #: Encodes values that are all of one class; returns None if one of them is not eligible for the fast path.
 _EncodeValues: TypeAlias = Callable[[Sequence[Any]], Sequence[bytes] | None]
@@ -38,6 +41,8 @@ class Column(NamedTuple):
     affixes: tuple[bytes, bytes] | None = None
     #: The maximum length of an encoded value; None if unlimited.
     max_length: int | None = None
+    #: The size of all values in bytes; 0 if they have a maximum length.
+    size: int = 0
 
 
 def read_column(
@@ -58,9 +63,12 @@ def read_column(
         may_lack: whether None is encoded as b"".
 
     Raises:
+        TooLong: the values are too long.
         SerializationError: a value cannot be encoded.
     """
     classes = collect_classes(values)
+    if any(issubclass(cls, str) for cls in classes) and _measure_strings(values) > GROUP_BYTES:
+        raise TooLong
     lacks = may_lack and len(classes) == 2 and type(None) in classes
     if lacks:
         classes.remove(type(None))
@@ -68,7 +76,8 @@ def read_column(
         found = [value for value in values if value is not None] if lacks else values
         encoded = expected.encode(found)
         if encoded is not None and not lacks:
-            return Column(encoded, (before, expected.after), expected.max_length)
+            size = sum(map(len, encoded)) if expected.max_length is None else 0
+            return Column(encoded, (before, expected.after), expected.max_length, size)
         if encoded is None and expected.encode_sparse is not None:
             encoded = expected.encode_sparse(found)
         if encoded is not None:
@@ -76,14 +85,40 @@ def read_column(
             if lacks:
                 encoded = [b"" if value is None else next(rest) for value in values]
             after = expected.after
-            return Column([before + each + after if each else b"" for each in encoded])
-    return Column([encode_one(value) for value in values])
+            return _with_affixes([before + each + after if each else b"" for each in encoded])
+    return _with_affixes([encode_one(value) for value in values])
+
+
+def _measure_strings(values: Sequence[object]) -> int:
+    return sum(str.__len__(value) for value in values if isinstance(value, str))
+
+
+def _with_affixes(encoded: Sequence[bytes]) -> Column:
+    return Column(encoded, size=sum(map(len, encoded)))
+
+
+def limit_size(columns: Iterable[Column]) -> list[Column]:
+    """Return the columns of a group. Raises TooLong if they are too long together."""
+    found = []
+    size = 0
+    for column in columns:
+        size += column.size
+        if size > GROUP_BYTES:
+            raise TooLong
+        found.append(column)
+    return found
 
 
 def build_line_columns(series: Sequence[bytes], fields: Sequence[Column], time: Column | None) -> LineColumns | None:
-    """Return the columns of complete lines, or None if a point has no field with a value."""
+    """Return the columns of complete lines, or None if a point has no field with a value.
+
+    Raises:
+        TooLong: the series are too long together.
+    """
     if not fields:
         return None
+    if sum(map(len, series)) > GROUP_BYTES:
+        raise TooLong
     line = LineColumns()
     line.add(Column(series))
     line.end = b" "

@@ -54,8 +54,8 @@ class Encoder:
         field_options: how field values are encoded.
         object_columns: how cells of object columns are encoded: `str` converts each to str, `infer` uses its type.
         stamp: returns a timestamp in nanoseconds for a point or line without one; None to let the server stamp them.
-        not_for_lines: the argument of this call that raw line protocol would ignore, such as `tags`, or None. The
-            defaults of a client do not count.
+        not_for_lines: the message of the error for raw line protocol, if an argument of this call does not support
+            it, or None.
         eager: whether each value of a lazy iterable is returned before the next is requested, which may block, and the
             values before an error are returned before it is raised.
 
@@ -317,9 +317,7 @@ class Encoder:
             SerializationError: the last line is incomplete, and the server would join it with the line after it.
         """
         if self._not_for_lines is not None:
-            name = self._not_for_lines
-            msg = f"{name}: has no effect on raw line protocol; remove {name}, or write mappings instead of lines"
-            raise SerializationError(msg)
+            raise SerializationError(self._not_for_lines)
         if (found := incomplete_line(data)) is not None:
             begin, reason = found
             line = data[begin : begin + 1000].decode(errors="replace")

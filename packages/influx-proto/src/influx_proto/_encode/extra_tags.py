@@ -22,9 +22,9 @@ COMMON_TAGS: Final = frozenset({
 #: The options of each callable.
 _OPTIONS: Final = {
     "a client's `write`": (
-        "batch_bytes", "batch_lines", "consistency", "db", "field_types", "find_rejected", "in_flight",
-        "integers_as_floats", "measurement", "nonfinite", "object_columns", "precision", "rp", "stamp", "tag_columns",
-        "tags", "time_column", "timeout", "unsigned",
+        "batch_bytes", "batch_lines", "bucket", "consistency", "db", "field_types", "find_rejected", "in_flight",
+        "integers_as_floats", "measurement", "nonfinite", "object_columns", "org", "precision", "rp", "stamp",
+        "tag_columns", "tags", "time_column", "timeout", "unsigned",
     ),
     "`batch_writer`": (
         "exit_timeout", "max_bytes", "max_delay", "max_lines", "max_pending", "max_pending_bytes", "on_error",
@@ -44,8 +44,6 @@ _OPTIONS: Final = {
 #: The remedies for options of other libraries and for the client's database.
 _REMEDIES: Final = {
     "database": "`write` selects the database with db=",
-    "bucket": "`write` selects the database with db= and the retention policy with rp=",
-    "org": "`write` selects the database with db=",
     "retention_policy": "`write` selects the retention policy with rp=",
     "time_precision": "the option is precision=",
     "write_precision": "the option is precision=",
@@ -83,13 +81,13 @@ _ADVICE: Final = {
     **_REMEDIES,
 }
 
-#: Names whose misspellings are rejected. Short names are not included, since common tags such as `dc` and `ip` are one
-#: edit away from them.
+#: Names whose misspellings are rejected. Short names are not included, since common tags such as `dc`, `ip` and `ort`
+#: are one edit away from them.
 _CHECKED_FOR_TYPOS: Final = tuple(
     name
     for name in _ADVICE
     if "_" in name or name in {"database", "username", "password"} or name in _OPTIONS["a client's `write`"]
-    if len(name) > 2
+    if len(name) > 3
 )
 
 
@@ -153,7 +151,8 @@ def joined_tags(tags: Mapping[str, object] | None, extra_tags: Mapping[str, obje
 
 
 def not_for_lines(measurement: object, tags: object, field_types: object) -> str | None:
-    """Return the name of the first argument that is passed and that raw line protocol would ignore, or None."""
-    if measurement is not None:
-        return "measurement"
-    return "tags" if tags else "field_types" if field_types else None
+    """Return the error message for raw line protocol if an argument is passed that it would ignore, otherwise None."""
+    name = "measurement" if measurement is not None else "tags" if tags else "field_types" if field_types else None
+    if name is None:
+        return None
+    return f"{name}: has no effect on raw line protocol; remove {name}, or write mappings instead of lines"

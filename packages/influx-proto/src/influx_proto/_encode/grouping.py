@@ -22,6 +22,10 @@ class NotColumnar(Exception):
     """Raised if values cannot be encoded column by column; they are then encoded one at a time."""
 
 
+class TooLong(NotColumnar):
+    """Raised if the values of a group are too long together; smaller groups are then encoded."""
+
+
 class EncodedGroup(NamedTuple):
     """Encoded lines of a group of points."""
 
@@ -31,7 +35,7 @@ class EncodedGroup(NamedTuple):
 
 
 #: Returns the lines of many values of one class (at least one), and whether all have a timestamp; None if a value is
-#: not eligible for the fast path.
+#: not eligible for the fast path. Raises TooLong.
 GroupEncoder: TypeAlias = Callable[[Sequence[Any]], tuple[bytes, bool] | None]
 
 
@@ -76,11 +80,8 @@ def _group_sequence(
         at += len(part)
         for cls, values in ((type(part[0]), part),) if len(collect_classes(part)) == 1 else groupby(part, type):
             group = list(values)
-            found = encode(group) if len(group) >= _MIN_GROUP and (encode := find_encoder(cls)) is not None else None
-            if found is None:
-                yield from group
-            else:
-                yield EncodedGroup(found[0], len(group), found[1])
+            encode = find_encoder(cls) if len(group) >= _MIN_GROUP else None
+            yield from group if encode is None else _encode_group(group, encode)
 
 
 def _group_tuples(
@@ -91,9 +92,32 @@ def _group_tuples(
         if encode is None:
             yield from values
             continue
-        while group := list(islice(values, min(_MAX_GROUP, get_capacity()))):
-            found = encode(group) if len(group) >= _MIN_GROUP else None
-            if found is None:
-                yield from group
-            else:
-                yield EncodedGroup(found[0], len(group), found[1])
+        # The first groups are small, so that few values are in memory until their size is known.
+        size = _MIN_GROUP
+        while group := list(islice(values, min(size, get_capacity()))):
+            size = min(size * 2, _MAX_GROUP)
+            for item in _encode_group(group, encode):
+                if type(item) is not EncodedGroup:
+                    size = _MIN_GROUP
+                yield item
+
+
+def _encode_group(group: Sequence[object], encode: GroupEncoder) -> Iterator[object]:
+    """Yield the group encoded: split in two if it is too long, and value by value if it is not eligible."""
+    if len(group) < _MIN_GROUP:
+        yield from group
+        return
+    is_long = False
+    found = None
+    try:
+        found = encode(group)
+    except TooLong:
+        is_long = True
+    if is_long:  # outside of the `except` block, in which the exception keeps the encoded values in memory
+        middle = len(group) // 2
+        yield from _encode_group(group[:middle], encode)
+        yield from _encode_group(group[middle:], encode)
+    elif found is None:
+        yield from group
+    else:
+        yield EncodedGroup(found[0], len(group), found[1])

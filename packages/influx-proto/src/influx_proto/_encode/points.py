@@ -30,7 +30,7 @@ from .._time import FIRST, LAST, to_nanoseconds, unit
 #: Cached series, key sets and field keys. A full cache is cleared.
 _CACHE_SIZE: Final = 4096
 #: The maximum size of a cached series in bytes; it limits the memory of the caches.
-_MAX_CACHED_BYTES: Final = 512
+MAX_CACHED_BYTES: Final = 512
 
 #: The encoded measurement, and in the order of the line each tag key with the prefix of its value and the fragment for
 #: a missing value.
@@ -151,7 +151,7 @@ class PointEncoder:
         series = self._series.get(key)
         if series is None:
             series = self.encode_series(name, tags)
-            if len(series) <= _MAX_CACHED_BYTES:
+            if len(series) <= MAX_CACHED_BYTES:
                 self._series.remember(key, series)
         return series
 

@@ -13,17 +13,19 @@ from .._line_protocol.escape import SUSPICIOUS
 from .._time import unit
 from .columnar import (
     FIELD_FORMATS,
+    GROUP_BYTES,
     TIME_FORMAT,
     Column,
     LineColumns,
     build_integer_time_format,
     build_line_columns,
     join_lines,
+    limit_size,
     list_lines,
     read_column,
 )
-from .grouping import NotColumnar, collect_classes
-from .points import PointEncoder
+from .grouping import NotColumnar, TooLong, collect_classes
+from .points import MAX_CACHED_BYTES, PointEncoder
 
 #: Cached key sets, and cached series of each.
 _CACHED_KEY_SETS: Final = 256
@@ -52,7 +54,11 @@ class PointColumns:
         self._encoders: BoundedCache[_KeySet, KeySetEncoder] = BoundedCache(_CACHED_KEY_SETS)
 
     def lines(self, points: _Points) -> tuple[bytes, bool] | None:
-        """Return the lines and whether all have a timestamp; None if a point is not eligible for the fast path."""
+        """Return the lines and whether all have a timestamp; None if a point is not eligible for the fast path.
+
+        Raises:
+            TooLong: the points are too long together.
+        """
         key_sets = self._find_key_sets(points)
         if key_sets is None:
             return None
@@ -62,6 +68,8 @@ class PointColumns:
                 data = None if columns is None else join_lines(columns)
                 return None if data is None else (data, timed)
             return self._encode_mixed(key_sets, points)
+        except TooLong:
+            raise
         except (NotColumnar, SerializationError):
             return None
 
@@ -87,12 +95,16 @@ class PointColumns:
         if len(groups) * _MIN_GROUP > len(points):
             return None
         lines = [b""] * len(points)
+        size = 0
         all_timed = True
         for key_set, indexes in groups.items():
             columns, timed = self._build_columns(key_set, [points[index] for index in indexes])
             found = None if columns is None else list_lines(columns)
             if found is None:
                 return None
+            size += sum(map(len, found))
+            if size > GROUP_BYTES:
+                raise TooLong
             for index, line in zip(indexes, found, strict=True):
                 lines[index] = line
             all_timed = all_timed and timed
@@ -143,7 +155,7 @@ class KeySetEncoder:
             times: the timestamps.
 
         Raises:
-            NotColumnar: a point cannot be encoded together with the others.
+            NotColumnar: a point cannot be encoded together with the others, or the points are too long together.
             SerializationError: a point cannot be encoded.
         """
         if tags is None:
@@ -153,7 +165,7 @@ class KeySetEncoder:
             if not {str, type(None)}.issuperset(map(type, chain.from_iterable(tags))):
                 raise NotColumnar
             series = list(map(self._series.__getitem__, tags))
-        columns = [field.encode(values) for field, values in zip(self._fields, fields, strict=True)]
+        columns = limit_size(field.encode(values) for field, values in zip(self._fields, fields, strict=True))
         timed = collect_classes(times) != {type(None)}
         time = read_column(times, self._time_formats, b" ", self._encode_time) if timed else None
         return build_line_columns(series, columns, time)
@@ -172,7 +184,7 @@ class _Series(BoundedCache[tuple[str | None, ...], bytes]):
         series = self._points.encode_series(self._measurement, dict(zip(self._keys, values, strict=True)))
         if SUSPICIOUS in series:  # together with the bytes after it, it may hide the end of the line
             raise NotColumnar
-        return self.remember(values, series)
+        return self.remember(values, series) if len(series) <= MAX_CACHED_BYTES else series
 
 
 class _Field:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from .._errors import (
@@ -22,11 +23,24 @@ from .messages import CSV, MESSAGE_PACK, Headers, media_type
 #: Number of bytes of an error response's body that are kept; the longest messages of a server quote a line of 64 KiB.
 BODY_LIMIT = 4 * 1024 * 1024
 _QUOTED_LENGTH = 200
+#: Maximum number of characters of a message. A server may quote all lines of a batch.
+_MESSAGE_LENGTH = 2000
 
-#: Messages of a 500 response whose cause is permanent, so a retry cannot succeed.
+#: Messages of a 500 response whose cause is permanent, so a retry cannot succeed. The last two lines are messages of
+#: InfluxDB 3.
 _PERMANENT = re.compile(
     "retention policy not found|(?:beyond|outside) retention policy|field type conflict|unable to parse|invalid UTF-8"
-    "|database not found|gzip:"
+    "|retention policy duration must|database not found|gzip:"
+    "|error while planning query|Schema error|SQL error|This feature is not implemented"
+    "|file limit|would process more than"
+)
+
+#: Messages of a missing database: of InfluxDB 1.x and 2.x, 3.x, and of `/write` and `/api/v2/write` of 2.x. Only words
+#: and colons, or the operation of `/api/v2/delete` of 1.x, precede them, so that a quoted line cannot match.
+_NO_DATABASE = re.compile(
+    r"(?:delete - |[\w ]+: )*(?:database not found|(?:database|bucket) \S.{0,600} not found|no dbrp mapping found"
+    r"|bucket not found)",
+    re.IGNORECASE,
 )
 
 
@@ -72,6 +86,8 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
         body: the body of the response.
     """
     found = _class_for_status(error_class, status, headers)
+    if status == 201 and issubclass(error_class, WriteError) and error_fields(headers, body):
+        found = error_class  # a cluster of InfluxDB 3 stored some of the lines
     if found is None:
         return not_influxdb(status, headers, body)
     if status == 404 and body.strip() == b"404 page not found":  # the default response of Go for an unknown path
@@ -87,10 +103,32 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
         message = f"the server responded with HTTP {status} without a message"
     if found is ServerUnavailable and _PERMANENT.search(message):
         found = error_class
-    if "database not found" in message:
-        found = DatabaseNotFound
     found = error_class if found is ResponseError else error_class.combined.get(found, found)
-    return found(status, message, headers, body)
+    error = (class_for_message(error_class, message) or found)(status, bounded(message), headers, body)
+    code = error_fields(headers, body).get("code")
+    error.code = code if isinstance(code, str) else None
+    return error
+
+
+def bounded(message: str) -> str:
+    """Return a message with its middle omitted if it is very long."""
+    omitted = len(message) - _MESSAGE_LENGTH
+    if omitted <= 0:
+        return message
+    half = _MESSAGE_LENGTH // 2
+    return f"{message[:half]} ... ({omitted} characters omitted) ... {message[-half:]}"
+
+
+def class_for_message(error_class: type[ResponseError], message: str) -> type[ResponseError] | None:
+    """Return the class of the error with this message, or None if the message does not determine it.
+
+    Args:
+        error_class: the class of errors that concern the operation itself.
+        message: the message of the server.
+    """
+    if _NO_DATABASE.match(message):
+        return error_class.combined.get(DatabaseNotFound, DatabaseNotFound)
+    return next((found for pattern, found in error_class.by_message if pattern.search(message)), None)
 
 
 def _class_for_status(error_class: type[ResponseError], status: int, headers: Headers) -> type[ResponseError] | None:
@@ -122,26 +160,30 @@ def _is_web_page(headers: Headers) -> bool:
     return headers.get("Content-Type", "").lower().startswith("text/html")
 
 
-def error_message(headers: Headers, body: bytes) -> str:
-    """Return the server's message: from a JSON, MessagePack or CSV body, else `X-Influxdb-Error`, else the body."""
+def error_fields(headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
+    """Return the fields of a JSON or MessagePack body; empty for any other body."""
     import msgspec  # noqa: PLC0415 - slow to import, and only errors need it
 
-    content_type = media_type(headers.get("Content-Type"))
     found: object = None
     try:
-        if content_type in MESSAGE_PACK:
+        if media_type(headers.get("Content-Type")) in MESSAGE_PACK:
             found = msgspec.msgpack.decode(body, type=dict[str, msgspec.Raw])
             found = {key: _string(bytes(value)) for key, value in found.items()}
         elif body.lstrip()[:1] == b"{":
             found = msgspec.json.decode(body.decode("utf-8", "replace"))
     except Exception:  # noqa: BLE001, S110 - a truncated or malformed body: the header has the message too
         pass
-    if isinstance(found, dict):
-        for key in ("error", "message"):
-            if isinstance(found.get(key), str) and found[key]:
-                return str(found[key])
+    return found if isinstance(found, dict) else {}
+
+
+def error_message(headers: Mapping[str, str], body: bytes) -> str:
+    """Return the server's message: from a JSON, MessagePack or CSV body, else `X-Influxdb-Error`, else the body."""
+    found = error_fields(headers, body)
+    for key in ("error", "message"):
+        if isinstance(found.get(key), str) and found[key]:
+            return str(found[key])
     text = body.decode("utf-8", "replace").strip()
-    if content_type in CSV:
+    if media_type(headers.get("Content-Type")) in CSV:
         header, _, text = text.partition("\n")
         if header == "error" and text:
             return text.strip('"').replace('""', '"')

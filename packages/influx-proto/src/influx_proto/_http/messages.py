@@ -98,6 +98,10 @@ class Request:
     repeat: Repeat = Repeat.ALWAYS
     #: Whether a client adds its database (`db=`).
     wants_db: bool = False
+    #: Whether a client adds its organization (`org=`).
+    wants_org: bool = False
+    #: The target for a client with a bucket; the client adds its bucket and organization instead of its database.
+    bucket_target: str | None = None
     #: Whether the server accepts a compressed body.
     compressible: bool = False
     #: The timeouts of each attempt.
@@ -106,6 +110,8 @@ class Request:
     token: Callable[[], str | Awaitable[str]] | None = None
     #: The observer that is notified of the request.
     watch: Watch | None = None
+    #: Whether a client adds its database to the body, a JSON object.
+    wants_db_in_body: bool = False
 
     @property
     def size(self) -> int | None:
@@ -156,9 +162,10 @@ def _with_encoded(target: str, params: str) -> str:
     return f"{target}{'&' if '?' in target else '?'}{params}" if params else target
 
 
-#: The media types of MessagePack and CSV responses.
+#: The media types of MessagePack, CSV and JSON Lines responses.
 MESSAGE_PACK: Final = frozenset({"application/x-msgpack", "application/msgpack"})
 CSV: Final = frozenset({"text/csv", "application/csv"})
+JSON_LINES: Final = frozenset({"application/jsonl", "application/x-ndjson"})
 
 
 def media_type(content_type: str | None) -> str:

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, quote, urlsplit
 
 from .._checks import check_int, check_str
-from .messages import HEADER_VALUE, Request, add_db
+from .messages import HEADER_VALUE, Body, Request, add_db
 from .observer import Watch
 from .timeout import Timeout
 
@@ -119,6 +119,9 @@ class Server:
         target = self.path + request.target
         if db is not None and request.wants_db:
             target = add_db(target, db)
+        body = request.body
+        if db is not None and request.wants_db_in_body:
+            body = _with_db(body, db)
         headers = request.headers + self.headers
         if "%" in self.host:
             headers = (("Host", netloc(self.address, self.port)), *headers)
@@ -126,9 +129,17 @@ class Server:
             headers += (("Authorization", self.authorization),)
         # Not `dataclasses.replace`, which takes several times as long.
         return Request(
-            request.method, target, headers, request.body, request.repeat, False, request.compressible,
+            request.method, target, headers, body, request.repeat, False, False, None, request.compressible,
             request.timeout if timeout is None else timeout, token or request.token, watch,
         )  # fmt: skip
+
+
+def _with_db(body: Body, db: str) -> bytes:
+    """Return a body, a JSON object, with the database."""
+    import msgspec  # noqa: PLC0415 - slow to import, and only queries in SQL need it
+
+    assert isinstance(body, bytes)  # noqa: S101 - for type checkers
+    return msgspec.json.encode({"db": db, **msgspec.json.decode(body, type=dict[str, msgspec.Raw])})
 
 
 def split_url(url: str) -> tuple[SplitResult, int | None] | None:

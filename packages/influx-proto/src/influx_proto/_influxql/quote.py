@@ -15,6 +15,7 @@ from .._time import to_nanoseconds
 #: A `timedelta`, an int of seconds, or an InfluxQL duration (`"1h30m"`).
 Duration: TypeAlias = timedelta | int | str
 
+T = TypeVar("T")
 ValueT = TypeVar("ValueT")
 
 
@@ -130,8 +131,8 @@ def quote_time(time: object, precision: str = "ns") -> str:
     return str(ns)
 
 
-def quoted(argument: str, quote: Callable[[ValueT], str], value: ValueT) -> str:
-    """Quote the value of an argument; errors begin with the argument's name."""
+def quoted(argument: str, quote: Callable[[ValueT], T], value: ValueT) -> T:
+    """Quote the value of an argument, or encode it otherwise; errors begin with the argument's name."""
     try:
         return quote(value)
     except (TypeError, ValueError) as error:

@@ -55,7 +55,7 @@ _TAG_SPECIAL: Final = re.compile(rf"[{TAG_ESCAPED}]")
 _REMOVED_BACKSLASH: Final = re.compile(r'\\[,= "]')
 
 _SPACE: Final = re.compile(rb"(?<!\\) ")
-_FIELD: Final = re.compile(rb'((?:[^\\=]|\\.)*+)=(?:"(?:[^"\\]|\\.)*+"|[^ ,]*+)(?=[ ,]|\Z)', re.DOTALL)
+_FIELD: Final = re.compile(rb'((?:[^\\=]|\\.)*+)=(?:"(?:[^"\\]++|\\.)*+"|[^ ,]*+)(?=[ ,]|\Z)', re.DOTALL)
 
 
 def escape_measurement(name: object) -> str:

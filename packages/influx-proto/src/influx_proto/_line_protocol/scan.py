@@ -124,6 +124,7 @@ def scan_series(line: bytes, begin: int) -> Series:
     name = _ESCAPED_IN_MEASUREMENT.sub(rb"\1", _ESCAPED_IN_NAME.sub(rb"\1", line[begin : found.start()]))
     measurement = _decode(name, begin)
     tags: dict[str, str] = {}
+    duplicates: list[int] = []
     while found[0] == b",":
         at = found.end()
         if line[at : at + 1] in {b"", b" ", b",", b"="}:
@@ -141,9 +142,10 @@ def scan_series(line: bytes, begin: int) -> Series:
             raise ScanError("missing fields", len(line))
         if found[0] == b"=":
             raise ScanError("invalid tag format", found.start())
-        if key in tags:
-            raise ScanError("duplicate tags", at)
+        duplicates += [at] if key in tags else []
         tags[key] = _decode(_ESCAPED_IN_TAG.sub(rb"\1", line[at : found.start()]), at)
+    if duplicates:  # the server looks for duplicates after it has scanned all tags
+        raise ScanError("duplicate tags", duplicates[0])
     return Series(measurement, tags, found.start())
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from .._checks import check_choice, check_limit, check_str, given_params
 from .._decode.formats import can_be_packed
-from .._http.messages import Headers, Repeat, Request, add_params, encode_params
+from .._http.messages import Headers
 from .._http.timeout import Timeout, as_timeout
-from .._influxql.bind import encode_bind_parameters
-from .._influxql.classify import is_about_diagnostics, is_empty, is_read, statement_count
+from .._influxql.classify import statement_count
 from .._result.result import QueryResult
 from .._runtime.op import Decoder, FlatMap, Op
 from .._runtime.stream import StreamOp
-from .._time import wire_precision
-from .response import ChunkCollector, WholeResult, chunk_decoder
+from .language import Language
+from .request import ResponseFormat, query_request
+from .response import ChunkCollector, WholeResult, chunk_decoder, split_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,17 +25,6 @@ if TYPE_CHECKING:
 DataFrame: TypeAlias = "pd.DataFrame"
 
 T = TypeVar("T")
-
-#: A query with a longer URL is sent as a form body: many proxies reject URLs above 8 KiB, some above 2 KiB.
-_MAX_URL = 2000
-
-ResponseFormat: TypeAlias = Literal["msgpack", "json", "csv"]
-
-#: A single media type without parameters, since InfluxDB up to 1.7 compares the whole header.
-_ACCEPT: Final = {"msgpack": "application/x-msgpack", "json": "application/json", "csv": "application/csv"}
-
-#: The default number of rows of a chunk, with which influxd is fastest.
-_CHUNK_ROWS = 10_000
 
 
 def query(
@@ -61,7 +49,8 @@ def query(
             `influxql.encode_bind_parameters`. Pass user input here instead of formatting it into `q`.
         format: the response format to request: `msgpack` preserves all types and is the fastest; `json` cannot
             distinguish whole floats from integers; `csv` hides errors of single statements. A response in another of
-            these formats is also accepted.
+            these formats is also accepted. InfluxDB 3 does not send this MessagePack: the client then requests JSON, in
+            which `82.0` arrives as `82`. There, `query_sql` keeps the types.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
@@ -71,7 +60,9 @@ def query(
         AuthenticationError: the credentials are invalid or do not permit the query.
         ProtocolError: the response is not from InfluxDB, or is truncated.
     """
-    request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=None, response_format=format)
+    request = query_request(
+        "influxql", q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=None, response_format=format
+    )
     return Op(request, partial(WholeResult, epoch=epoch), as_timeout(timeout))
 
 
@@ -84,6 +75,7 @@ def query_chunks(
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
+    language: Language = "influxql",
     timeout: float | Timeout | None = None,
 ) -> StreamOp[QueryResult]:
     """Execute a query and stream its result in chunks: `with client.query_chunks(q) as chunks: ...`.
@@ -92,21 +84,26 @@ def query_chunks(
     the query on the server.
 
     Args:
-        q: see `query`, also for the other arguments.
+        q: see `query`, also for the other arguments; with `language`, a query in that language.
         db: see `query`.
         rp: see `query`.
         epoch: see `query`.
         params: see `query`.
         chunk_size: the maximum number of rows of a chunk.
         format: see `query`.
+        language: the language of `q`: `influxql`; `sql` on InfluxDB 3, see `query_sql`; `flux` on InfluxDB 2.x, see
+            `query_flux`. SQL and Flux have no `rp`, `epoch` or `format`, and Flux no `db`.
         timeout: see `query`.
 
     Raises:
         QueryError: as `query`, after the chunks before the error.
         ProtocolError: the response is not from InfluxDB, or is truncated.
     """
-    request = _query_request(q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, response_format=format)
-    return StreamOp(request, partial(chunk_decoder, epoch=epoch), as_timeout(timeout))
+    request = query_request(
+        language, q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, response_format=format
+    )
+    decoder = partial(_limited_decoder, epoch=epoch, language=language, chunk_size=chunk_size)
+    return StreamOp(request, decoder, as_timeout(timeout))
 
 
 def query_points(
@@ -118,6 +115,7 @@ def query_points(
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
+    language: Language = "influxql",
     timeout: float | Timeout | None = None,
 ) -> StreamOp[dict[str, Any]]:
     """Execute a query and stream its points: `with client.query_points(q) as points: ...`.
@@ -132,6 +130,7 @@ def query_points(
         params: see `query`.
         chunk_size: the maximum number of rows held in memory.
         format: see `query`.
+        language: see `query_chunks`.
         timeout: see `query`.
 
     Raises:
@@ -139,8 +138,9 @@ def query_points(
         ProtocolError: the response is not from InfluxDB, or is truncated.
     """
     chunks = query_chunks(
-        q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, format=format, timeout=timeout
-    )
+        q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, format=format, language=language,
+        timeout=timeout,
+    )  # fmt: skip
     return _flat_map(chunks, QueryResult.points)
 
 
@@ -152,6 +152,7 @@ def query_dataframe(
     params: Mapping[str, object] | None = None,
     measurement: bool | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
+    language: Language = "influxql",
     timeout: float | Timeout | None = None,
 ) -> Op[DataFrame]:
     """Execute a query of one statement and return its result as a pandas DataFrame; see `QueryResult.to_pandas`.
@@ -163,6 +164,7 @@ def query_dataframe(
         params: see `query`.
         measurement: whether to add a column `measurement`; None adds it if the result has several measurements.
         format: see `query`.
+        language: see `query_chunks`.
         timeout: see `query`.
 
     Raises:
@@ -172,9 +174,12 @@ def query_dataframe(
         ImportError: pandas is not installed.
     """
     _check_pandas()
-    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format)
-    _check_single_statement(statement_count(q))
-    receiver = partial(_frame_receiver, measurement=measurement, finish=_only_frame)
+    request = query_request(
+        language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
+    )
+    if language == "influxql":
+        _check_single_statement(statement_count(q))
+    receiver = partial(_frame_receiver, language=language, measurement=measurement, finish=_only_frame)
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -186,12 +191,15 @@ def query_dataframes(
     params: Mapping[str, object] | None = None,
     measurement: bool | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
+    language: Language = "influxql",
     timeout: float | Timeout | None = None,
 ) -> Op[list[DataFrame]]:
     """Execute a query and return a pandas DataFrame for each of its statements; otherwise as `query_dataframe`."""
     _check_pandas()
-    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format)
-    receiver = partial(_frame_receiver, measurement=measurement, finish=list)
+    request = query_request(
+        language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
+    )
+    receiver = partial(_frame_receiver, language=language, measurement=measurement, finish=list)
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -204,6 +212,7 @@ def query_dataframe_chunks(
     chunk_size: int | None = None,
     measurement: bool | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
+    language: Language = "influxql",
     timeout: float | Timeout | None = None,
 ) -> StreamOp[DataFrame]:
     """Execute a query and stream its result as pandas DataFrames, one per chunk; see `query_chunks`.
@@ -213,8 +222,11 @@ def query_dataframe_chunks(
     with values of another type.
     """
     _check_pandas()
-    chunks = query_chunks(q, db=db, rp=rp, params=params, chunk_size=chunk_size, format=format, timeout=timeout)
-    return StreamOp(chunks.request, partial(_chunk_frame_decoder, measurement=measurement), chunks.timeout)
+    request = query_request(
+        language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=chunk_size, response_format=format
+    )
+    decoder = partial(_chunk_frame_decoder, language=language, chunk_size=chunk_size, measurement=measurement)
+    return StreamOp(request, decoder, as_timeout(timeout))
 
 
 def query_as(
@@ -225,6 +237,7 @@ def query_as(
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
+    language: Language = "influxql",
     timeout: float | Timeout | None = None,
 ) -> Op[list[T]]:
     """Execute a query and return an object for each row, equal to the object that was written.
@@ -236,6 +249,7 @@ def query_as(
         rp: see `query`.
         params: see `query`.
         format: see `query`.
+        language: see `query_chunks`.
         timeout: see `query`.
 
     Raises:
@@ -247,11 +261,13 @@ def query_as(
     from .typed import instances  # noqa: PLC0415 - only needed for objects
 
     instances(cls, QueryResult([]))  # raises for an unsuitable class, before the query is sent
-    request = _query_request(q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format)
-    return Op(request, partial(_instance_receiver, cls=cls), as_timeout(timeout))
+    request = query_request(
+        language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
+    )
+    return Op(request, partial(_instance_receiver, cls=cls, language=language), as_timeout(timeout))
 
 
-def _instance_receiver(status: int, headers: Headers, *, cls: type[T]) -> ChunkCollector[list[T]]:
+def _instance_receiver(status: int, headers: Headers, *, cls: type[T], language: Language) -> ChunkCollector[list[T]]:
     from .typed import instances  # noqa: PLC0415 - see above
 
     found: list[T] = []
@@ -259,17 +275,22 @@ def _instance_receiver(status: int, headers: Headers, *, cls: type[T]) -> ChunkC
     def add(chunk: QueryResult) -> None:
         found.extend(instances(cls, chunk))
 
-    return ChunkCollector(chunk_decoder(status, headers, epoch="ns"), add, lambda: found)
+    return ChunkCollector(chunk_decoder(status, headers, epoch="ns", language=language), add, lambda: found)
 
 
 def _frame_receiver(
-    status: int, headers: Headers, *, measurement: bool | None, finish: Callable[[list[DataFrame]], T]
+    status: int,
+    headers: Headers,
+    *,
+    language: Language,
+    measurement: bool | None,
+    finish: Callable[[list[DataFrame]], T],
 ) -> ChunkCollector[T]:
     from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - only needed for DataFrames
 
     frames = FrameCollector(measurement=measurement)
     buffered = can_be_packed(headers.get("Content-Type"))
-    decoder = chunk_decoder(status, headers, epoch="ns", packed=True, buffered=buffered)
+    decoder = chunk_decoder(status, headers, epoch="ns", language=language, packed=True, buffered=buffered)
     return ChunkCollector(decoder, frames.add, lambda: finish(frames.finish()))
 
 
@@ -293,11 +314,32 @@ def _check_single_statement(count: int) -> None:
         raise ValueError(msg)
 
 
-def _chunk_frame_decoder(status: int, headers: Headers, *, measurement: bool | None) -> Decoder[DataFrame]:
+def _chunk_frame_decoder(
+    status: int, headers: Headers, *, language: Language, chunk_size: int | None, measurement: bool | None
+) -> Decoder[DataFrame]:
     from .._result.to_pandas import ChunkFrames  # noqa: PLC0415 - see above
 
-    decoder = chunk_decoder(status, headers, epoch="ns", packed=True)
+    decoder = _limited_decoder(status, headers, epoch="ns", language=language, chunk_size=chunk_size, packed=True)
     return FlatMap(decoder, ChunkFrames(measurement=measurement).add)
+
+
+def _limited_decoder(
+    status: int,
+    headers: Headers,
+    *,
+    epoch: str | None,
+    language: Language,
+    chunk_size: int | None,
+    packed: bool = False,
+) -> Decoder[QueryResult]:
+    """Return a decoder whose chunks have at most `chunk_size` rows, which the server ensures only for InfluxQL."""
+    is_cut_here = language != "influxql"
+    # A DataFrame of a few rows takes as long as one of thousands.
+    buffered = is_cut_here and packed
+    decoder = chunk_decoder(status, headers, epoch=epoch, language=language, packed=packed, buffered=buffered)
+    if not is_cut_here or chunk_size is None:
+        return decoder
+    return FlatMap(decoder, partial(split_rows, chunk_size))
 
 
 def _flat_map(chunks: StreamOp[QueryResult], function: Callable[[QueryResult], Iterable[T]]) -> StreamOp[T]:
@@ -305,45 +347,3 @@ def _flat_map(chunks: StreamOp[QueryResult], function: Callable[[QueryResult], I
         return FlatMap(chunks.decoder(status, headers), function)
 
     return StreamOp(chunks.request, decoder, chunks.timeout)
-
-
-def _query_request(
-    q: str,
-    *,
-    db: str | None,
-    rp: str | None,
-    epoch: str | None,
-    params: Mapping[str, object] | None,
-    chunk_size: int | None,
-    response_format: ResponseFormat,
-) -> Request:
-    check_choice("format", response_format, _ACCEPT)
-    if is_empty(check_str("q", q)):
-        msg = "q: the query is empty"
-        raise ValueError(msg)
-    if response_format == "msgpack" and is_about_diagnostics(q):
-        # In MessagePack influxd omits values that are durations, which makes the response unreadable.
-        response_format = "json"
-    statement = [("q", q)]
-    if params:
-        statement.append(("params", encode_bind_parameters(params)))
-    # Always request chunks: influxd streams them much faster than it builds one document, and marks the end of each
-    # statement.
-    url_params = [("chunked", "true"), ("chunk_size", str(check_limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
-    if epoch is not None:
-        url_params.append(("epoch", wire_precision(epoch, "epoch")))
-    url_params += given_params(db=db, rp=rp)
-    headers = (("Accept", _ACCEPT[response_format]),)
-    only_reads = is_read(q)
-    repeat = Repeat.ALWAYS if only_reads else Repeat.NEVER
-    target = add_params("/query", url_params + statement)
-    if only_reads and len(target) <= _MAX_URL:
-        return Request("GET", target, headers, repeat=repeat, wants_db=db is None)
-    return Request(
-        "POST",
-        add_params("/query", url_params),
-        (*headers, ("Content-Type", "application/x-www-form-urlencoded")),
-        encode_params(statement).encode("ascii"),
-        repeat=repeat,
-        wants_db=db is None,
-    )

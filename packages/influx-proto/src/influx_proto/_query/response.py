@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
+from .._decode.csv import CSVDocuments
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
 from .._errors import ProtocolError
-from .._http.error_response import ErrorReceiver, not_influxdb
-from .._http.messages import Headers
+from .._http.error_response import class_for_message, not_influxdb
+from .._http.messages import MESSAGE_PACK, Headers, media_type
 from .._repr import short_repr
-from .._result.errors import QueryError, QueryErrorDatabaseNotFound
+from .._result.errors import QueryError
+from .._result.packed import PackedRows
 from .._result.result import QueryResult, join
 from .._runtime.op import Decoder
 from .._time import to_rfc3339
+from .errors import NotInfluxDB, QueryErrorReceiver
+from .language import Language
 
 T = TypeVar("T")
 
@@ -25,13 +29,21 @@ _TRANSIENT: Final = "max-concurrent-queries limit exceeded"
 #: The number of bytes to buffer before decoding if rows are kept. It makes many small series as fast as few large
 #: ones: they are decoded as columns together, or with fewer runs of the garbage collector.
 _BUFFER_SIZE: Final = 256 * 1024
+#: The same for text formats, of which more bytes are needed for the same number of rows.
+_TEXT_BUFFER_SIZE: Final = 1024 * 1024
 #: The number of bytes to decode at a time if rows are converted immediately, so that they fit into the processor's
 #: cache.
 _SLICE_SIZE: Final = 16 * 1024
 
 
 def chunk_decoder(
-    status: int, headers: Headers, *, epoch: str | None, packed: bool = False, buffered: bool = False
+    status: int,
+    headers: Headers,
+    *,
+    epoch: str | None,
+    language: Language = "influxql",
+    packed: bool = False,
+    buffered: bool = False,
 ) -> Decoder[QueryResult]:
     """Return a decoder for the response to a query, which returns a `QueryResult` for each chunk.
 
@@ -39,15 +51,21 @@ def chunk_decoder(
         status: the status of the response.
         headers: the headers of the response.
         epoch: the unit of the timestamps.
+        language: the language of the query.
         packed: whether the rows may be packed into columns.
         buffered: whether to buffer chunks and decode several at a time.
     """
     if status != 200:
-        return ErrorReceiver(QueryError, status, headers)
-    documents = decoder_for(headers.get("Content-Type"), packed=packed)
+        return QueryErrorReceiver(language, status, headers)
+    documents = decoder_for(headers.get("Content-Type"), packed=packed, annotated=language == "flux")
     if documents is None:
-        return _NotInfluxDB(status, headers)
-    return _ChunkDecoder(documents, status, headers, epoch, _BUFFER_SIZE if buffered else 0)
+        return NotInfluxDB(language, status, headers)
+    is_version_2 = headers.get("X-Influxdb-Version", "").startswith("v2")
+    if is_version_2 and headers.get("Content-Length") == "0" and not isinstance(documents, CSVDocuments):
+        return _NoChunks()
+    is_binary = media_type(headers.get("Content-Type")) in MESSAGE_PACK
+    buffer_size = _BUFFER_SIZE if is_binary or not packed else _TEXT_BUFFER_SIZE
+    return _ChunkDecoder(documents, status, headers, epoch, buffer_size if buffered else 0)
 
 
 class ChunkCollector(Generic[T]):
@@ -83,8 +101,8 @@ class ChunkCollector(Generic[T]):
 class WholeResult:
     """Receives the response to a query and joins its chunks."""
 
-    def __init__(self, status: int, headers: Headers, *, epoch: str | None) -> None:
-        self._decoder = chunk_decoder(status, headers, epoch=epoch, buffered=True)
+    def __init__(self, status: int, headers: Headers, *, epoch: str | None, language: Language = "influxql") -> None:
+        self._decoder = chunk_decoder(status, headers, epoch=epoch, language=language, buffered=True)
         self._chunks: list[QueryResult] = []
         self._epoch = epoch
 
@@ -106,22 +124,15 @@ class WholeResult:
             raise
 
 
-class _NotInfluxDB:
-    """Receives a response that is not from InfluxDB, and raises an error that quotes its start."""
-
-    def __init__(self, status: int, headers: Headers) -> None:
-        self._status = status
-        self._headers = headers
-        self._body_start = b""
+class _NoChunks:
+    """Receives the complete, empty response of InfluxDB 2 to a statement without a result, such as DELETE."""
 
     def feed(self, data: bytes) -> tuple[()]:
-        self._body_start += data[:1024]
-        if len(self._body_start) > 1024:
-            self.close()
+        del data
         return ()
 
-    def close(self) -> Any:
-        raise not_influxdb(self._status, self._headers, self._body_start)
+    def close(self) -> tuple[()]:
+        return ()
 
 
 class _ChunkDecoder:
@@ -209,7 +220,8 @@ class _ChunkDecoder:
             raise ProtocolError(msg)
 
     def _fail(self, message: str, statement: int | None) -> None:
-        error_class = QueryErrorDatabaseNotFound if message.startswith("database not found") else QueryError
+        found = class_for_message(QueryError, message)
+        error_class = found if found is not None and issubclass(found, QueryError) else QueryError
         self._error = error_class(self._status, message, self._headers)
         self._error.statement_id = statement
         self._error.retryable = message.startswith(_TRANSIENT)
@@ -227,11 +239,33 @@ def _statement(result: dict[str, Any], following: int) -> int:
 
 
 def _is_series(series: dict[str, Any]) -> bool:
+    if "values" not in series:
+        series.setdefault("columns", [])  # InfluxDB 1.13 omits both for a module of SHOW DIAGNOSTICS without values
     return (
         isinstance(series.get("columns"), list)
         and isinstance(series.get("tags", {}), dict)
         and isinstance(series.get("values", []), Sequence)
     )
+
+
+def split_rows(chunk_size: int, chunk: QueryResult) -> Iterator[QueryResult]:
+    """Yield the parts of a chunk with at most `chunk_size` rows each."""
+    for part in chunk["results"]:
+        for series in part.get("series", ()):
+            rows = series.get("values", ())
+            for begin in range(0, len(rows) or 1, chunk_size):
+                is_last = begin + chunk_size >= len(rows)
+                values = {"values": _slice(rows, begin, begin + chunk_size)} if rows else {}
+                mark = {} if is_last else {"partial": True}
+                yield QueryResult([{**part, "series": [{**series, **values, **mark}], **mark}], epoch=chunk.epoch)
+        if not part.get("series"):
+            yield QueryResult([part], epoch=chunk.epoch)
+
+
+def _slice(rows: Sequence[list[Any]], begin: int, end: int) -> Sequence[list[Any]]:
+    if isinstance(rows, PackedRows):
+        return PackedRows(rows.block, rows.begin + begin, min(rows.begin + end, rows.end))
+    return rows[begin:end]
 
 
 def _with_lists(chunk: QueryResult) -> QueryResult:

@@ -1,8 +1,9 @@
 """Conversion of rows of a query result to objects of a decorated class.
 
 The value of an attribute comes from the column with its name, or from the group tag with its name if there is no such
-column. The time attribute is read from the column `time`, the measurement attribute from the name of the series. All
-other columns and tags are ignored: constant tags, the placeholder, aggregates with other names. Without a value, an
+column. The time attribute is read from the column `time`, the measurement attribute from the name of the series, which
+results of SQL do not have: there, it is a column too. All other columns and tags are ignored: constant tags, the
+placeholder, aggregates with other names. Without a value, an
 attribute is None if its annotation allows None. Otherwise the constructor's default applies, or it is an error.
 
 The objects are equal to those that were written, with these exceptions:
@@ -115,7 +116,7 @@ class _RowReader(Generic[T]):
 
     def _source(self, attribute: Attribute, series: Series) -> tuple[int | None, str | None]:
         """Return the index of the column with the values of an attribute, or None and the value of all rows."""
-        if attribute is self._schema.measurement:
+        if attribute is self._schema.measurement and series.name:
             return None, series.name
         name = "time" if attribute is self._schema.time else attribute.name
         if name in series.columns:

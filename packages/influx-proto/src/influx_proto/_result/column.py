@@ -105,7 +105,7 @@ class Cells:
 
     def _pack_cells(self) -> None:
         cells, self._cells = self._cells, []
-        self._fragments.append(_make_fragment(cells))
+        self._fragments.append(make_fragment(cells))
 
 
 class StableDType:
@@ -192,7 +192,8 @@ _PACK: Final[dict[FragmentDType, Callable[[list[Any]], Any]]] = {
 _FILLERS: Final[dict[FragmentDType, Any]] = {"int": 0, "uint": 0, "float": float("nan"), "bool": False}
 
 
-def _make_fragment(cells: list[Any]) -> Fragment:
+def make_fragment(cells: list[Any]) -> Fragment:
+    """Pack cells, None for missing ones."""
     types = set(map(type, cells))
     missing = None
     if type(None) in types:
@@ -208,9 +209,11 @@ def _make_fragment(cells: list[Any]) -> Fragment:
     filler = _FILLERS.get(dtype)
     if missing is not None and filler is not None:
         cells = [filler if cell is None else cell for cell in cells]
-    if dtype == "int":
+    try:
+        return Fragment(len(cells), dtype, _PACK[dtype](cells), missing)
+    except OverflowError:  # integers beyond int64
         dtype = _integer_dtype(cells)
-    return Fragment(len(cells), dtype, _PACK[dtype](cells), missing)
+        return Fragment(len(cells), dtype, _PACK[dtype](cells), missing)
 
 
 def _integer_dtype(cells: list[int]) -> DType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from .._errors import (
@@ -26,8 +27,14 @@ class QueryError(ResponseError):
     partial_result: QueryResult | None = None
 
     def __str__(self) -> str:
-        # An error of a single statement arrives with status 200, which would be misleading in the message.
-        return super().__str__() if self.statement_id is None else f"{self.message} (statement {self.statement_id})"
+        # An error within a result arrives with status 200, which would be misleading in the message.
+        if self.statement_id is not None:
+            return f"{self.message} (statement {self.statement_id})"
+        return self.message if self.status == 200 else super().__str__()
+
+
+class QueryTooLarge(QueryError):
+    """The query reads more files or partitions than the server allows; query a shorter time range."""
 
 
 # Every error response to a query is also a `QueryError`.
@@ -60,3 +67,7 @@ QueryError.combined = {
     RateLimited: QueryErrorRateLimited,
     ServerUnavailable: QueryErrorServerUnavailable,
 }
+
+QueryError.by_message = (
+    (re.compile(r"exceed(?:ing)?(?: the)? file limit|would process more than \d+ partitions"), QueryTooLarge),
+)

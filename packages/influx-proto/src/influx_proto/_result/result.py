@@ -239,6 +239,7 @@ def join(chunks: Iterable[QueryResult]) -> QueryResult:
             before = part
             for series in part.get("series", ()):
                 if split is not None and _is_same_series(split, series):
+                    _add_columns(split, series["columns"])
                     split.setdefault("values", []).extend(series.get("values", ()))
                     joined = split
                 else:
@@ -248,8 +249,20 @@ def join(chunks: Iterable[QueryResult]) -> QueryResult:
     return QueryResult(results, epoch=epoch)
 
 
-def _is_same_series(first: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(first.get(key) == other.get(key) for key in ("name", "tags", "columns"))
+def _is_same_series(first: Mapping[str, Any], following: Mapping[str, Any]) -> bool:
+    """Return whether a series continues another one, possibly with further columns."""
+    columns = first["columns"]
+    return following["columns"][: len(columns)] == columns and all(
+        first.get(key) == following.get(key) for key in ("name", "tags")
+    )
+
+
+def _add_columns(series: dict[str, Any], columns: list[str]) -> None:
+    """Add further columns to a series, whose rows so far have no values there."""
+    missing: list[None] = [None] * (len(columns) - len(series["columns"]))
+    if missing:
+        series["columns"] = columns
+        series["values"] = [[*row, *missing] for row in series.get("values", ())]
 
 
 def _checked_row(row: Any, series: Series) -> Sequence[Any]:

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from .._errors import InfluxDBError, TransportError
-from .._http.auth import aauthorized, authorized
+from .._errors import InfluxDBError, ResponseError, TransportError
+from .._http.auth import aauthorized, authorization_advice, authorized
 from .._http.compression import with_decompression
+from .._http.formats import UnsupportedMessagePack, as_json, requests_messagepack
 from .._http.messages import Repeat
 from .._http.observer import Exchange, Retry, logger, operation
 from .transport import AsyncTransport, Transport
@@ -21,6 +22,7 @@ from .transport import AsyncTransport, Transport
 if TYPE_CHECKING:
     from .._http.messages import Headers, Request
     from .retry import RetryPolicy
+    from .settings import Settings
 
 T = TypeVar("T")
 
@@ -63,6 +65,8 @@ def attempts(
             elapsed = now() - started_at
             wait = policy.wait(error, request.repeat, attempt, elapsed)
             if wait is None:
+                if isinstance(error, ResponseError) and (advice := authorization_advice(error, request)) is not None:
+                    error.add_note(advice)
                 if attempt > 1:
                     error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
                 raise
@@ -73,6 +77,28 @@ def attempts(
             delay = wait
             attempt += 1
             number += 1
+
+
+def query_attempts(
+    request: Request, receiver: Callable[[int, Headers], Any], settings: Settings, now: Callable[[], float]
+) -> Flow[Any]:
+    """Repeat the request as `attempts` does, in JSON if the server does not send the MessagePack of InfluxDB 1.x.
+
+    Repeating any statement is safe: on servers with another MessagePack, InfluxQL changes no data.
+    """
+    formats = settings.formats
+    request = formats.adapted(request)
+    try:
+        result = yield from attempts(request, receiver, settings.retry, now)
+    except UnsupportedMessagePack:
+        if not requests_messagepack(request):
+            raise
+        formats.has_messagepack = False
+    else:
+        if formats.has_messagepack is None and requests_messagepack(request):
+            formats.has_messagepack = True
+        return result
+    return (yield from attempts(as_json(request), receiver, settings.retry, now))
 
 
 def exchange_of(request: Request, now: Callable[[], float], attempt: int) -> Exchange:

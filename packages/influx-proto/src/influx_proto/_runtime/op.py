@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .._http.messages import Headers, Request
 from .._http.timeout import Timeout
-from .flow import Flow, attempts
+from .flow import Flow, query_attempts
 from .transport import Clock
 
 if TYPE_CHECKING:
@@ -109,9 +109,22 @@ class Op(Generic[T]):
 
     def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
         """Return the flow of this operation for a client with these settings, including retries."""
-        return attempts(
-            settings.with_timeout(self.timeout).complete(self.request), self.receiver, settings.retry, clock.now
-        )
+        request = settings.with_timeout(self.timeout).complete(self.request)
+        return query_attempts(request, self.receiver, settings, clock.now)
+
+
+@dataclass(frozen=True, slots=True)
+class OpSequence(Generic[T]):
+    """An operation of several exchanges, of which a later one depends on the results of earlier ones."""
+
+    #: Returns the flow of the operation for a client with these settings and clocks.
+    steps: Callable[[Settings, Clock], Flow[T]]
+    #: Overrides the client's timeout; None keeps it.
+    timeout: Timeout | None = None
+
+    def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
+        """Return the flow of this operation for a client with these settings, including retries."""
+        return self.steps(settings.with_timeout(self.timeout), clock)
 
 
 class Operation(Protocol[T_co]):

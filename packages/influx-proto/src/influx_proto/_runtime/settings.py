@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from _thread import allocate_lock  # noqa: PLC2701 - as functools does, without the whole of `threading`
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from .._checks import given_params
 from .._http.compression import compress_request
-from .._http.messages import Request
+from .._http.formats import Formats
+from .._http.messages import Request, add_params
 from .._http.observer import Observer, Watch
 from .._http.proxy import Proxy
 from .._http.server import Server
@@ -47,6 +50,10 @@ class Settings:
     server: Server = Server()
     #: The default database of operations.
     database: str | None = None
+    #: The bucket of writes, and of queries without a database: `/api/v2/write` receives it instead of a database.
+    bucket: str | None = None
+    #: The organization of the bucket.
+    org: str | None = None
     timeout: Timeout = Timeout()
     retry: RetryPolicy = RetryPolicy()
     tls: TLS = TLS()
@@ -66,6 +73,8 @@ class Settings:
     types: FieldOptions = DEFAULT
     #: The timestamps of a write with `stamp=True`.
     stamps: Stamps = field(default_factory=Stamps, repr=False, compare=False)
+    #: The response formats of the server.
+    formats: Formats = field(default_factory=Formats, repr=False, compare=False)
 
     @property
     def address(self) -> str:
@@ -80,7 +89,40 @@ class Settings:
         return self if timeout is None else replace(self, timeout=timeout)
 
     def complete(self, request: Request) -> Request:
-        """Return the request ready to be sent; only the token of a token function is still missing."""
+        """Return the request ready to be sent; only the token of a token function is still missing.
+
+        Raises:
+            ValueError: the request requires a database, and the settings have none.
+        """
         watch = None if self.observer is None else Watch(self.observer, self.address)
-        request = self.server.complete(request, db=self.database, timeout=self.timeout, token=self.token, watch=watch)
+        if request.wants_org or (request.wants_db and self.bucket is not None):
+            request = self._with_bucket(request)
+        db = self.database
+        if request.wants_db_in_body and (db := db or self.bucket) is None:
+            msg = "db: the query needs a database; pass db= here, or database= to the client"
+            raise ValueError(msg)
+        request = self.server.complete(request, db=db, timeout=self.timeout, token=self.token, watch=watch)
         return compress_request(request) if self.gzip and request.compressible else request
+
+    @property
+    def default_db(self) -> str | None:
+        """The database of operations without one: that of the client, or of its bucket."""
+        return self.database if self.bucket is None or self.database is not None else self.bucket.partition("/")[0]
+
+    def _with_bucket(self, request: Request) -> Request:
+        """Return the request with the bucket and the organization in its target.
+
+        InfluxQL addresses a bucket as a database and a retention policy, which its name separates with "/".
+        """
+        if request.wants_db and self.bucket is not None:
+            if request.bucket_target is not None:
+                params = given_params(bucket=self.bucket, org=self.org)
+                return replace(request, target=add_params(request.bucket_target, params), wants_db=False)
+            if self.database is None:
+                has_rp = re.search("[?&]rp=", request.target) is not None
+                rp = None if has_rp else self.bucket.partition("/")[2] or None
+                params = given_params(db=self.default_db, rp=rp)
+                request = replace(request, target=add_params(request.target, params), wants_db=False)
+        if request.wants_org and self.org is not None:
+            request = replace(request, target=add_params(request.target, [("org", self.org)]), wants_org=False)
+        return request

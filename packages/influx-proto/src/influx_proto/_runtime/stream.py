@@ -17,14 +17,15 @@ from contextlib import (
     contextmanager,
 )
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 
 from .._http.auth import aauthorized, authorized
 from .._http.compression import split_compressed, with_decompression
+from .._http.formats import UnsupportedMessagePack, requests_messagepack
 from .._http.messages import Headers, Request
 from .._http.observer import Exchange
 from .._http.timeout import Timeout
-from .flow import Attempt, arun, attempts, exchange_of, run
+from .flow import Attempt, arun, exchange_of, query_attempts, run
 from .op import Decoder
 from .settings import Settings
 from .transport import AsyncTransport, Transport
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 T = TypeVar("T")
+
+#: Number of bytes of a compressed body that certainly contain its first uncompressed byte.
+_COMPRESSED_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +126,17 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
                 if response.status != 200:
                     for _ in items:  # the receiver of an error response raises at the end of the body
                         pass
+                elif settings.formats.has_messagepack is None and requests_messagepack(attempt.request):
+                    items.begin(response.headers)
                 stack.enter_context(opening.pop_all())  # the response stays open
             return items
 
-        yield run(attempts(op.request, op.decoder, settings.retry, transport.now), transport, exchange)
+        items = run(query_attempts(op.request, op.decoder, settings, transport.now), transport, exchange)
+        try:
+            yield items
+        except UnsupportedMessagePack:  # the server was replaced since an earlier response
+            settings.formats.has_messagepack = False
+            raise
 
 
 @asynccontextmanager
@@ -143,10 +154,22 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
                 if response.status != 200:
                     async for _ in items:  # the receiver of an error response raises at the end of the body
                         pass
+                elif settings.formats.has_messagepack is None and requests_messagepack(attempt.request):
+                    await items.begin(response.headers)
                 await stack.enter_async_context(opening.pop_all())  # the response stays open
             return items
 
-        yield await arun(attempts(op.request, op.decoder, settings.retry, transport.now), transport, exchange)
+        items = await arun(query_attempts(op.request, op.decoder, settings, transport.now), transport, exchange)
+        try:
+            yield items
+        except UnsupportedMessagePack:  # the server was replaced since an earlier response
+            settings.formats.has_messagepack = False
+            raise
+
+
+def _first_bytes(headers: Headers) -> int:
+    """Return the number of bytes of a body from which the decoder sees its format."""
+    return _COMPRESSED_BYTES if "Content-Encoding" in headers else 1
 
 
 class _Items(Generic[T]):
@@ -167,17 +190,25 @@ class _Items(Generic[T]):
         while not self._ready:
             if self._ended:
                 raise StopIteration
-            if self._portions:
-                self._ready.extend(self._decoder.feed(self._portions.popleft()))
-                continue
-            for data in self._body:
-                self._record.received += len(data)
-                self._portions.extend(split_compressed(self._decoder, data))
-                break
-            else:
-                self._ended = True
-                self._ready.extend(self._decoder.close())
+            self._advance()
         return self._ready.popleft()
+
+    def begin(self, headers: Headers) -> None:
+        """Decode the first bytes of the body, which raises if the server's MessagePack is unsupported."""
+        while not (self._ready or self._ended) and (self._portions or self._record.received < _first_bytes(headers)):
+            self._advance()
+
+    def _advance(self) -> None:
+        """Receive or decode the next portion of the body."""
+        if self._portions:
+            self._ready.extend(self._decoder.feed(self._portions.popleft()))
+            return
+        for data in self._body:
+            self._record.received += len(data)
+            self._portions.extend(split_compressed(self._decoder, data))
+            return
+        self._ended = True
+        self._ready.extend(self._decoder.close())
 
 
 class _AsyncItems(Generic[T]):
@@ -198,14 +229,22 @@ class _AsyncItems(Generic[T]):
         while not self._ready:
             if self._ended:
                 raise StopAsyncIteration
-            if self._portions:
-                self._ready.extend(self._decoder.feed(self._portions.popleft()))
-                continue
-            async for data in self._body:
-                self._record.received += len(data)
-                self._portions.extend(split_compressed(self._decoder, data))
-                break
-            else:
-                self._ended = True
-                self._ready.extend(self._decoder.close())
+            await self._advance()
         return self._ready.popleft()
+
+    async def begin(self, headers: Headers) -> None:
+        """Decode the first bytes of the body, which raises if the server's MessagePack is unsupported."""
+        while not (self._ready or self._ended) and (self._portions or self._record.received < _first_bytes(headers)):
+            await self._advance()
+
+    async def _advance(self) -> None:
+        """Receive or decode the next portion of the body."""
+        if self._portions:
+            self._ready.extend(self._decoder.feed(self._portions.popleft()))
+            return
+        async for data in self._body:
+            self._record.received += len(data)
+            self._portions.extend(split_compressed(self._decoder, data))
+            return
+        self._ended = True
+        self._ready.extend(self._decoder.close())

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from .._encode.batch import Batch
-from .._errors import InfluxDBError, RejectedLine, SerializationError
+from .._errors import RejectedLine, SerializationError
 from .._http.timeout import Timeout
 from .._runtime.flow import Flow, arun, run
 from .._runtime.op import Op, Operation
@@ -55,7 +55,7 @@ class WriteOperation(Operation[bool]):
         self._default_encoder: Encoder | None = make_encoder(_DEFAULTS)
         self._data: Any = data
         self._make_encoder = make_encoder
-        #: The parameters of the requests, and whether the client adds its database to them.
+        #: The parameters of the requests, and whether the client adds its database or bucket to them.
         self.target = target
         self._stamp = stamp
         self._find_rejected = find_rejected
@@ -202,12 +202,12 @@ class WriteOperation(Operation[bool]):
         return deliver_and_collect if self._find_rejected else partial(deliver, send=send)
 
     def _op(self, batch: Batch) -> Op[bool]:
-        params, wants_db = self.target
-        return write_op(batch, params, wants_db=wants_db, timeout=self._timeout)
+        return write_op(batch, self.target, self._timeout)
 
     def _encoder(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Encoder:
         encoder, self._default_encoder = self._default_encoder, None
-        is_default = not eager and not self._stamp and not settings.tags and settings.types is _DEFAULTS.types
+        is_default = not (eager or self._stamp or settings.tags or settings.bucket)
+        is_default = is_default and settings.types is _DEFAULTS.types
         if encoder is not None and is_default:
             return encoder
         stamp = partial(settings.stamps.next, clock.time_ns) if self._stamp else None
@@ -251,7 +251,7 @@ class WriteOutcome:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, InfluxDBError):
+        if isinstance(error, Exception):  # also one that the iterable or token() of the caller raised
             if self.stored:
                 error.add_note(f"{_other_lines(sum(self.stored))} stored")
             if self.rejected:

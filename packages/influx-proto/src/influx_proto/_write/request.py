@@ -2,49 +2,108 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from .._checks import check_choice, given_params
 from .._encode.batch import Batch
-from .._errors import InfluxDBError, PartialWriteError, RejectedLine, ServerUnavailable, WriteError
+from .._errors import ServerUnavailable, WriteError
 from .._http.error_response import ErrorReceiver
 from .._http.messages import Headers, Repeat, Request, add_params
 from .._http.observer import logger
 from .._http.timeout import Timeout
 from .._runtime.op import Op
+from .rejections import with_rejected_lines
 
-#: The parameters of a write request, and whether the client adds its database to them.
+if TYPE_CHECKING:
+    from .._runtime.settings import Settings
+
+#: The parameters of a write request, and whether the client adds its database or bucket to them.
 Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
 
-#: The parts of the message of a field type conflict. The names between them may contain any character.
-_CONFLICT: Final = 'field type conflict: input field "'
-_CONFLICT_PLACE: Final = '" on measurement "'
-_CONFLICT_TYPES: Final = re.compile(r'" is type (\w++), already exists as type (\w++)')
-#: InfluxDB 2 adds a prefix.
-_PARTIAL = re.compile("(?:failure writing points to database: )?partial write")
-_DROPPED = re.compile(r"dropped=(\d+)")
-#: The text before and after a rejected line in a message. The message quotes the line without escaping, including line
-#: feeds and quotes.
-_UNPARSABLE: Final = "unable to parse '"
-_LINE_END: Final = "': "
-_REASON_END: Final = re.compile(r" dropped=\d")
+
+#: The precisions of `/api/v2/write`, by those of `/write`.
+_BUCKET_PRECISIONS: Final = {"ns": "ns", "u": "us", "ms": "ms", "s": "s"}
+
+
+def bucket_precision_error(precision: str) -> str | None:
+    """Return the message of the error if `/api/v2/write` does not support a precision, otherwise None."""
+    if precision in _BUCKET_PRECISIONS:
+        return None
+    return f"precision: a bucket accepts ns, us, ms and s, not {precision!r}; convert the timestamps, or pass db="
+
+
+def as_target(db: str | None, rp: str | None, consistency: str | None, bucket: str | None, org: str | None) -> Target:
+    """Return the target of a write with these arguments.
+
+    Raises:
+        ValueError: an argument is invalid, or they contradict each other; the message begins with its name.
+    """
+    if db is rp is consistency is bucket is org is None:
+        return (), True
+    if consistency is not None:
+        check_choice("consistency", consistency, ("any", "one", "quorum", "all"))
+    if bucket is not None and not (db is rp is None):
+        msg = "bucket: cannot be combined with db or rp; pass either bucket= and org=, or db= and rp="
+        raise ValueError(msg)
+    if bucket is None and org is not None:
+        msg = "org: requires a bucket; pass bucket= too"
+        raise ValueError(msg)
+    if "" in {bucket, org}:
+        msg = f"{'org' if bucket else 'bucket'}: must not be empty"
+        raise ValueError(msg)
+    params = given_params(db=db, rp=rp, consistency=consistency, bucket=bucket, org=org)
+    return tuple(params), db is bucket is None
+
+
+def resolve_target(target: Target, settings: Settings) -> Target:
+    """Return the target with the database, or the bucket and organization, that a client adds to it."""
+    params, wants_db = target
+    names = {name for name, _ in params}
+    if wants_db and settings.bucket is not None and "rp" not in names:
+        params += tuple(given_params(bucket=settings.bucket, org=settings.org))
+    elif wants_db:
+        params += tuple(given_params(db=settings.default_db))
+    elif "bucket" in names and "org" not in names:
+        params += tuple(given_params(org=settings.org))
+    return params, False
+
+
+def write_request(
+    target: Target,
+    precision: str,
+    body: bytes,
+    headers: tuple[tuple[str, str], ...] = (),
+    *,
+    repeat: Repeat,
+    compressible: bool = False,
+) -> Request:
+    """Return the request of a write."""
+    path, wants_db, wants_org, bucket_target = _request_target(target, precision)
+    return Request(
+        "POST", path, headers, body, repeat,
+        wants_db=wants_db, wants_org=wants_org, bucket_target=bucket_target, compressible=compressible,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=64)
-def write_target(params: tuple[tuple[str, str], ...], precision: str) -> str:
-    """Return the request target of a write."""
-    return add_params("/write", [*params, ("precision", precision)])
+def _request_target(target: Target, precision: str) -> tuple[str, bool, bool, str | None]:
+    """Return the target, whether the client adds a database or an organization, and the target for its bucket."""
+    params, wants_db = target
+    names = {name for name, _ in params}
+    for_bucket = add_params("/api/v2/write", [*params, ("precision", _BUCKET_PRECISIONS.get(precision, precision))])
+    if "bucket" in names:
+        return for_bucket, False, "org" not in names, None
+    path = add_params("/write", [*params, ("precision", precision)])
+    return path, wants_db, False, for_bucket if wants_db and "rp" not in names else None
 
 
-def write_op(
-    batch: Batch, params: tuple[tuple[str, str], ...], *, wants_db: bool, timeout: Timeout | None = None
-) -> Op[bool]:
+def write_op(batch: Batch, target: Target, timeout: Timeout | None = None) -> Op[bool]:
     """Return the operation that writes a batch."""
-    target = write_target(params, batch.precision)
     repeat = Repeat.ALWAYS if batch.timed else Repeat.UNLESS_RECEIVED
-    return Op(Request("POST", target, (), batch.data, repeat, wants_db, compressible=True), WriteReceiver, timeout)
+    return Op(
+        write_request(target, batch.precision, batch.data, repeat=repeat, compressible=True), WriteReceiver, timeout
+    )
 
 
 #: Message of InfluxDB Enterprise and of other clusters based on 1.x.
@@ -77,70 +136,3 @@ class WriteReceiver:
         if (log := logger()) is not None:
             log.warning("a cluster node queued a write for another node: %s", error.message)
         return True
-
-
-def with_rejected_lines(error: InfluxDBError) -> InfluxDBError:
-    """Return the error of a write with the rejected lines that its message names.
-
-    A `WriteError` whose message says that part of the write was stored is returned as a `PartialWriteError`.
-    """
-    if not isinstance(error, WriteError):
-        return error
-    message = error.message
-    if type(error) is WriteError and _PARTIAL.match(message):
-        error = PartialWriteError(error.status, message, error.headers, error.body)
-    error.rejected = tuple(rejected_lines(message))
-    if conflict := find_conflict(message):
-        error.add_note(
-            f"field_types={{{conflict['field']!r}: {conflict['stored']!r}}} writes the field with its stored type"
-        )
-    if isinstance(error, PartialWriteError):
-        dropped = _DROPPED.findall(message)  # only the last is the server's count, others may be quoted data
-        error.dropped = int(dropped[-1]) if dropped else 0
-    return error
-
-
-def find_conflict(message: str) -> dict[str, str] | None:
-    """Return `field`, `measurement`, `type` and `stored` of the first field type conflict in a message."""
-    begin = message.find(_CONFLICT)
-    field = begin + len(_CONFLICT)
-    end = message.find(_CONFLICT_PLACE, field)
-    if begin < 0 or end < 0:
-        return None
-    measurement = end + len(_CONFLICT_PLACE)
-    types = _CONFLICT_TYPES.search(message, measurement)
-    if types is None:
-        return None
-    return {
-        "field": message[field:end],
-        "measurement": message[measurement : types.start()],
-        "type": types[1],
-        "stored": types[2],
-    }
-
-
-def rejected_lines(message: str) -> Iterator[RejectedLine]:
-    """Return the lines that a message quotes, each with its reason.
-
-    A line may contain the text that ends it. So it ends at the first such text that precedes a complete reason, which
-    ends at `dropped=`, at the next rejected line or at the end of the message. The scan is linear.
-    """
-    position = 0
-    while (start := message.find(_UNPARSABLE, position)) >= 0:
-        line = row = start + len(_UNPARSABLE)
-        while True:
-            end = message.find(_LINE_END, row)
-            if end < 0:
-                return  # no later line has a complete reason either
-            reason = end + len(_LINE_END)
-            stop = message.find("\n", reason)
-            row_end = len(message) if stop < 0 else stop
-            if found := _REASON_END.search(message, reason, row_end):
-                position = found.start()
-            elif stop < 0 or message.startswith(_UNPARSABLE, stop + 1):
-                position = row_end
-            else:
-                row = stop  # every possible end in this row has the same incomplete reason
-                continue
-            yield RejectedLine(message[line:end], message[reason:position])
-            break

@@ -6,31 +6,23 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from .._checks import check_bool, check_choice, check_limit, given_params
+from .._checks import check_bool, check_limit
 from .._encode.batch import BATCH_BYTES, BATCH_LINES
 from .._encode.extra_tags import joined_tags, not_for_lines
 from .._encode.frames.model import check_table_columns
 from .._errors import SerializationError
 from .._http.compression import GZIP_MAGIC
-from .._http.messages import Repeat, Request
+from .._http.messages import Repeat
 from .._http.timeout import Timeout, as_timeout
 from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.op import Op
 from .._runtime.settings import Settings
 from .._time import wire_precision
 from .operation import WriteOperation
-from .request import WriteReceiver, write_target
+from .request import WriteReceiver, as_target, bucket_precision_error, write_request
 
 if TYPE_CHECKING:
     from .._encode.encoder import Encoder
-
-
-def _params(db: str | None, rp: str | None, consistency: str | None) -> tuple[tuple[str, str], ...]:
-    if db is rp is consistency is None:
-        return ()
-    if consistency is not None:
-        check_choice("consistency", consistency, ("any", "one", "quorum", "all"))
-    return tuple(given_params(db=db, rp=rp, consistency=consistency))
 
 
 def write_compressed(
@@ -38,6 +30,8 @@ def write_compressed(
     *,
     db: str | None = None,
     rp: str | None = None,
+    bucket: str | None = None,
+    org: str | None = None,
     precision: str | None = None,
     consistency: str | None = None,
     timeout: float | Timeout | None = None,
@@ -51,7 +45,11 @@ def write_compressed(
         data: line protocol, compressed with gzip.
         db: the database; None for the client's database.
         rp: the retention policy; None for the database's default.
-        precision: the unit of the timestamps: `ns` (the default), `u`, `ms`, `s`, `m` or `h`.
+        bucket: the bucket, instead of `db` and `rp`; the write then uses `/api/v2/write`. None for the client's bucket,
+            unless `db` or `rp` is passed.
+        org: the organization of `bucket`; None for the client's organization.
+        precision: the unit of the timestamps: `ns` (the default), `u`, `ms` or `s`, and except for a bucket, `m` or
+            `h`.
         consistency: the write consistency of a cluster: `any`, `one`, `quorum` or `all`.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
@@ -71,8 +69,10 @@ def write_compressed(
         raise SerializationError(msg)
     unit = wire_precision("ns" if precision is None else precision)
     headers = (("Content-Encoding", "gzip"),)
-    target = write_target(_params(db, rp, consistency), unit)
-    request = Request("POST", target, headers, body, repeat=Repeat.UNLESS_RECEIVED, wants_db=db is None)
+    target = as_target(db, rp, consistency, bucket, org)
+    if bucket is not None and (problem := bucket_precision_error(unit)) is not None:
+        raise ValueError(problem)
+    request = write_request(target, unit, body, headers, repeat=Repeat.UNLESS_RECEIVED)
     return Op(request, WriteReceiver, as_timeout(timeout))
 
 
@@ -82,6 +82,8 @@ def write(
     *,
     db: str | None = None,
     rp: str | None = None,
+    bucket: str | None = None,
+    org: str | None = None,
     precision: str | None = None,
     consistency: str | None = None,
     tag_columns: Iterable[str] = (),
@@ -107,6 +109,8 @@ def write(
         measurement,
         db=db,
         rp=rp,
+        bucket=bucket,
+        org=org,
         precision=precision,
         consistency=consistency,
         tag_columns=tag_columns,
@@ -134,6 +138,8 @@ def write_batches(
     *,
     db: str | None = None,
     rp: str | None = None,
+    bucket: str | None = None,
+    org: str | None = None,
     precision: str | None = None,
     consistency: str | None = None,
     tag_columns: Iterable[str] = (),
@@ -164,8 +170,11 @@ def write_batches(
         measurement: the measurement of points without one.
         db: the database; None for the client's database.
         rp: the retention policy; None for the database's default.
+        bucket: the bucket, instead of `db` and `rp`; the write then uses `/api/v2/write`. None for the client's bucket,
+            unless `db` or `rp` is passed.
+        org: the organization of `bucket`; None for the client's organization.
         precision: the unit of integer timestamps and of the timestamps in raw line protocol: `ns` (the default), `u`,
-            `ms`, `s`, `m` or `h`.
+            `ms`, `s`, `m` or `h`. A bucket does not support raw line protocol in `m` or `h`.
         consistency: the write consistency of a cluster: `any`, `one`, `quorum` or `all`.
         tag_columns: the columns of a DataFrame that are tags: a list, a `pandas.Index` or any other iterable of str.
         time_column: the column of a DataFrame or table that has the times: timestamps, dates, or integers in
@@ -179,9 +188,9 @@ def write_batches(
         stamp: add the client's time, strictly increasing, to points and lines without a timestamp. Otherwise the server
             stamps all points of a request with the same time. Then only one of several points of a series is stored,
             and the client cannot retry the request after a failure if the server may have received it.
-        find_rejected: if the server rejects lines without identifying them, find them by writing parts of the batch
-            again, which stores nothing twice. The write continues after rejected lines, so that all other lines are
-            stored, and then raises an error with all rejected lines.
+        find_rejected: store all lines that the server accepts, and then raise an error with all rejected lines. The
+            client writes parts of a batch again, which stores nothing twice: InfluxDB 1.x does not identify all of
+            them, and InfluxDB 2, 3 and other servers store no line of a request with a rejected one.
         in_flight: the maximum number of concurrent requests, while the next batch is encoded. More are faster, but the
             server stores them in any order: of two values of one point, either may be stored last.
         unsigned: whether the server supports unsigned integers, so that integers beyond int64 can be written. For this
@@ -209,13 +218,16 @@ def write_batches(
     if isinstance(data, (bytes, bytearray, memoryview)) and bytes(data[:2]) == GZIP_MAGIC:
         msg = "data: is compressed with gzip; use write_compressed"
         raise SerializationError(msg)
-    params = _params(db, rp, consistency)
+    target = as_target(db, rp, consistency, bucket, org)
     # Copies, so that later changes by the caller do not affect a pending write.
     all_tags = joined_tags(tags, extra_tags)
     columns, time_column = check_table_columns(tag_columns, time_column)  # the encoder rejects a str
     max_lines, max_bytes = check_limit("batch_lines", batch_lines), check_limit("batch_bytes", batch_bytes)
 
     def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False) -> Encoder:
+        problem = not_for_lines(measurement, all_tags, field_types)
+        if precision is not None and (bucket is not None or (settings.bucket is not None and db is rp is None)):
+            problem = problem or bucket_precision_error(wire_precision(precision))
         return _encoder_class()(
             measurement,
             precision="ns" if precision is None else precision,
@@ -227,14 +239,14 @@ def write_batches(
             max_bytes=max_bytes,
             field_options=settings.types.with_overrides(unsigned, nonfinite, field_types, integers_as_floats),
             stamp=stamp,
-            not_for_lines=not_for_lines(measurement, all_tags, field_types),
+            not_for_lines=problem,
             eager=eager,
         )
 
     return WriteOperation(
         data,
         make_encoder,
-        (params, db is None),
+        target,
         stamp=stamp is not False and check_bool("stamp", stamp),
         find_rejected=find_rejected is not False and check_bool("find_rejected", find_rejected),
         in_flight=check_limit("in_flight", in_flight) or 1,

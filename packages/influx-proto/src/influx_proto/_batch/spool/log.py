@@ -15,7 +15,8 @@ from typing import Final, Protocol
 
 from ..._encode.batch import Batch
 from ..._errors import SpoolError
-from ..._write.request import Target
+from ..._runtime.settings import Settings
+from ..._write.request import Target, resolve_target
 from ..options import Spool
 from .format import (
     Reading,
@@ -74,10 +75,10 @@ class SpoolFiles(Protocol):
 class SpoolLog:
     """Stores lines in the files of a spool until they are completed."""
 
-    def __init__(self, spool: Spool, files: SpoolFiles, database: str | None, log: Callable[..., None]) -> None:
+    def __init__(self, spool: Spool, files: SpoolFiles, settings: Settings, log: Callable[..., None]) -> None:
         self._spool = spool
         self._files = files
-        self._database = database
+        self._settings = settings
         self._log = log
         self._index = self._create_index()
         self._has_warned = False
@@ -183,11 +184,8 @@ class SpoolLog:
             self._files.unlock()
 
     def _encode_target(self, target: Target, batch: Batch) -> bytes:
-        """Return the target with its database, so that the next writer's client may use another one."""
-        params, wants_db = target
-        if wants_db and self._database is not None:
-            params = (*params, ("db", self._database))
-        return encode_target((params, False), batch.precision)
+        """Return the target with its database or bucket, so that the next writer's client may use another one."""
+        return encode_target(resolve_target(target, self._settings), batch.precision)
 
     def _write(self, plan: Append, done: list[Append], *, sync: bool, lines: int) -> None:
         try:

@@ -18,9 +18,11 @@ from ..columnar import (
     build_integer_time_format,
     build_line_columns,
     join_lines,
+    limit_size,
     read_column,
 )
-from ..grouping import NotColumnar, collect_classes
+from ..grouping import NotColumnar, TooLong, collect_classes
+from ..points import MAX_CACHED_BYTES
 from .codegen import compile_columns
 from .plan import FIELD_TYPES, Fragment, Plan
 from .schema import PLAIN, Attribute, Kind
@@ -48,16 +50,22 @@ class ClassColumns:
         self._placeholder = plan.placeholder
 
     def lines(self, objects: Sequence[Any]) -> tuple[bytes, bool] | None:
-        """Return the lines and whether all have a timestamp; None if a value is not eligible for the fast path."""
+        """Return the lines and whether all have a timestamp; None if a value is not eligible for the fast path.
+
+        Raises:
+            TooLong: the objects are too long together.
+        """
         try:
             return self._lines(objects)
+        except TooLong:
+            raise
         except (NotColumnar, SerializationError, AttributeError):
             return None
 
     def _lines(self, objects: Sequence[Any]) -> tuple[bytes, bool] | None:
         values = self._values(objects)
         series = self._series.encode([values[self._index[name]] for name in self._series.names], len(objects))
-        fields = [field.encode(values[self._index[field.name]]) for field in self._fields]
+        fields = limit_size(field.encode(values[self._index[field.name]]) for field in self._fields)
         if not fields:
             fields = [Column([b""] * len(objects), (self._placeholder, b""), max_length=0)]
         time = None
@@ -101,7 +109,7 @@ class _Series(BoundedCache[tuple[Any, ...], bytes]):
         series = b"".join([part(next(values)) if isinstance(part, Fragment) else part for part in self._parts])
         if SUSPICIOUS in series:  # together with the bytes after it, it may hide the end of the line
             raise NotColumnar
-        return self.remember(key, series)
+        return self.remember(key, series) if len(series) <= MAX_CACHED_BYTES else series
 
 
 class _Column:

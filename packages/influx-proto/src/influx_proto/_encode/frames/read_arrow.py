@@ -42,7 +42,8 @@ def read_arrow(value: Any, precision: str, time_column: str | None) -> Table:
 
     Raises:
         SerializationError: the time column is missing or has no timestamps, a column has an unsupported type, the
-            column names are not distinct, or neither pyarrow nor polars is installed.
+            column names are not distinct, or neither pyarrow nor polars is installed. The slices of the table raise it
+            if the producer of the stream fails.
     """
     time_column = _TIME if time_column is None else time_column
     polars = sys.modules.get("polars")
@@ -69,7 +70,7 @@ def read_arrow(value: Any, precision: str, time_column: str | None) -> Table:
     sizes = {place: arrow_size(fields[place].type) for place in columns}
 
     def slices(rows: int) -> Iterator[Slice]:
-        for batch in reader:
+        for batch in _batches(reader, type(value).__name__):
             when = times_reader(to_integers(batch.column(at)), ns)
             readers = [
                 _reader(batch.column(place), convert, _slice_size(batch.column(place), sizes[place]))
@@ -79,6 +80,23 @@ def read_arrow(value: Any, precision: str, time_column: str | None) -> Table:
                 yield Slice(start, min(start + rows, batch.num_rows), when, readers)
 
     return Table([column for column, _ in columns.values()], slices)
+
+
+def _batches(reader: Any, name: str) -> Iterator[Any]:
+    """Yield the record batches of a stream. Raises SerializationError if the producer fails."""
+    batches = iter(reader)
+    count = 0
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except Exception as error:  # raised by pyarrow or the producer; a C stream transmits only the message
+            rows = "1 row" if count == 1 else f"{count} rows"
+            msg = f"the Arrow stream of a {name} failed after {rows}: {error}"
+            raise SerializationError(msg) from error
+        count += batch.num_rows
+        yield batch
 
 
 def _pyarrow() -> Any:
