@@ -121,6 +121,26 @@ def test_authentication(form: Form, tmp_path: Path, run: Run) -> None:
     assert "secret" not in printed
 
 
+@pytest.mark.parametrize(
+    ("form", "option"), [("Sync", ["-i"]), ("asyncio", ["-m", "asyncio"]), ("trio", ["-m", "trio"])]
+)
+def test_tutorial_can_be_pasted(form: Form, option: list[str], influxd: Server, tmp_path: Path) -> None:
+    """The page says so, of the interactive interpreters of Python, asyncio and trio."""
+    execute(influxd.url, 'DROP DATABASE "house"')
+    text = "\n\n".join(blocks_of(ROOT / "docs" / "tutorial.md", form)).replace("8086", str(urlsplit(influxd.url).port))
+    run = subprocess.run(
+        [sys.executable, *(["-i"] if form == "Sync" else ["-m", form])],
+        input=text + "\n",
+        cwd=tmp_path,
+        env={"MPLBACKEND": "agg", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Error" not in run.stderr
+    assert (tmp_path / "rooms.png").exists()
+
+
 def test_async_examples_are_in_tabs() -> None:
     """Nearly all examples of the guides use a client, so they have async forms."""
     pages = [page for page in PAGES if len(forms_of(page)) == 3]
