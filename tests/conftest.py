@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import deselected
-from tests.servers.builds import BUILDS
+from tests.servers.builds import BUILDS, BuildError
 from tests.servers.influxd import Server
 from tests.servers.running import running_server, use_build
 
@@ -81,7 +81,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Let every test that starts a server find the one of `--server`."""
     if name := config.getoption("--server"):
-        use_build(name)
+        try:
+            use_build(name)
+        except BuildError as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@ import pytest
 
 from tests.servers.builds import BUILDS, BuildError, make
 from tests.servers.capabilities import FEATURES, LACKS, Version, lacks
-from tests.servers.running import find_version
+from tests.servers.influxd import InfluxdError
+from tests.servers.running import find_version, identify
+from tests.servers.scripted import Behavior, Receive, ScriptedServer, Send, reply, respond
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,28 @@ def test_missing_tools_are_named(name: str, monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BuildError, match="the build needs go"):
         make(name)
+
+
+# Constructed, for InfluxDB 3 from its source; for the others as running servers respond.
+PING_3 = reply(200, {"X-Influxdb-Version": "3.10.1", "X-Influxdb-Build": "Core"}, b'{"version":"3.10.1"}')
+NO_VERSION: Behavior = [Receive(), Send(respond(204)), Receive()]
+METRICS = respond(200, {}, b'vm_app_version{version="x", short_version="v1.150.0"} 1\n')
+
+
+@pytest.mark.parametrize(
+    ("behavior", "expected"),
+    [
+        (reply(204, {"X-Influxdb-Version": "1.8.10"}), ("influxdb", 1, 8)),
+        (reply(204, {"X-Influxdb-Version": "v2.7.12"}), ("influxdb", 2, 7)),
+        (PING_3, ("influxdb", 3, 10)),
+        ([*NO_VERSION, Send(METRICS)], ("victoriametrics", 1, 150)),
+    ],
+)
+def test_identification_by_ping(behavior: Behavior, expected: tuple[str, int, int]) -> None:
+    with ScriptedServer([behavior]) as server:
+        assert identify(server.url) == expected
+
+
+def test_server_without_a_version_is_rejected() -> None:
+    with ScriptedServer([[*NO_VERSION, Send(respond(404))]]) as server, pytest.raises(InfluxdError, match="204"):
+        identify(server.url)
