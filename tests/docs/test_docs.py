@@ -160,6 +160,18 @@ def test_first_example_is_in_the_readme() -> None:
     assert "dict(time='2009-11-10T23:00:00Z', measurement='cpu_load_short'," in first
 
 
+def test_speed_in_the_comparison_is_that_of_the_benchmarks() -> None:
+    """The ratios in the README and the comparison are rounded; they may be older than the results, but not far off."""
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    table = results.partition("## DataFrame to line protocol")[2].partition("\n## ")[0]
+    measured = dict(re.findall(r"^\| ([\w -]+) \|.*\| ([\d.]+) \| \d+ \|$", table, re.MULTILINE))
+    for page in (ROOT / "README.md", ROOT / "docs" / "comparison.md"):
+        [row] = re.findall(r"^\| DataFrame to line protocol, [^|]*\|(.*)\|$", page.read_text(), re.MULTILINE)
+        shown = [float(number) for cell in row.split("|")[1:] for number in re.findall(r"^ ([\d.]+) ?$", cell)]
+        names = ("influxdb", "influxdb-client", "influxdb3-python", "questdb")
+        assert shown == pytest.approx([float(measured[name]) for name in names], rel=0.5)
+
+
 def test_bring_your_own_http(influxd: Server) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "examples.bring_your_own_http"],
