@@ -13,10 +13,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 import examples_in_tabs
 import influx_proto
 from docutils import nodes
+from influx_proto.adapter import Client
+from sphinx.addnodes import pending_xref
 from sphinx.pycode import ModuleAnalyzer
 
 if TYPE_CHECKING:
-    from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
@@ -68,6 +69,9 @@ PUBLIC_NAMES = {
     for name in import_module(module).__all__
     for short in (name, f"{module.removeprefix('influx_proto.')}.{name}")
 }
+
+#: Methods of the clients, which have no entry in PUBLIC_NAMES.
+OPERATIONS = {name for name in dir(Client) if not name.startswith("_") and callable(getattr(Client, name))}
 
 #: Classes without a public constructor.
 CREATED_BY_CLIENTS = {"influx_proto.BatchWriter", "influx_proto.AsyncBatchWriter", "influx_proto.Receipt"}
@@ -144,6 +148,40 @@ def put_examples_in_tabs(_app: Sphinx, docname: str, content: list[str]) -> None
         content[0] = examples_in_tabs.in_tabs(content[0])
 
 
+def find_public_name(code: str) -> str | None:
+    """Return the full name of the public name that inline code consists of or calls; None if it is something else."""
+    name = code.partition("(")[0]
+    if name in PUBLIC_NAMES and not (name.islower() and "_" not in name):
+        return PUBLIC_NAMES[name]
+    operation = name.removeprefix("client.")
+    if operation in OPERATIONS and ("_" in operation or name != operation):
+        return f"influx_requests.InfluxDBClient.{operation}"
+    return None
+
+
+def link_names_in_guides(app: Sphinx, document: nodes.document) -> None:
+    """Link inline code in the guides to the reference: the first occurrence of each name in a section.
+
+    Bare words such as `write` are left alone, since they may be a method of a client, a writer or a file.
+    """
+    if app.env.docname.startswith("api/"):
+        return
+    linked: set[tuple[int, str]] = set()
+    for code in list(document.findall(nodes.literal)):
+        target = find_public_name(code.astext())
+        section = code.parent
+        while not isinstance(section, nodes.section | nodes.document):
+            if isinstance(section, nodes.reference | nodes.title | pending_xref):
+                target = None
+            section = section.parent
+        if target is not None and (id(section), target) not in linked:
+            linked.add((id(section), target))
+            options = {"refdomain": "py", "reftype": "obj", "refexplicit": True, "refdoc": app.env.docname}
+            link = pending_xref("", reftarget=target, **options)
+            code.replace_self(link)
+            link += code
+
+
 def mark_before(_app: Sphinx, document: nodes.document) -> None:
     """Set a class on the programs below a bold "Before" or "After" on the migration pages, for the style sheet."""
     for block in document.findall(nodes.literal_block):
@@ -161,3 +199,4 @@ def setup(app: Sphinx) -> None:
     app.connect("missing-reference", link_public_name)
     app.connect("source-read", put_examples_in_tabs)
     app.connect("doctree-read", mark_before)
+    app.connect("doctree-read", link_names_in_guides)
