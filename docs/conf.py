@@ -160,7 +160,7 @@ def find_public_name(code: str) -> str | None:
 
 
 def link_names_in_guides(app: Sphinx, document: nodes.document) -> None:
-    """Link inline code in the guides to the reference: the first occurrence of each name in a section.
+    """Link inline code in the guides to the reference: the first occurrence of each name in a section or table cell.
 
     Bare words such as `write` are left alone, since they may be a method of a client, a writer or a file.
     """
@@ -169,13 +169,13 @@ def link_names_in_guides(app: Sphinx, document: nodes.document) -> None:
     linked: set[tuple[int, str]] = set()
     for code in list(document.findall(nodes.literal)):
         target = find_public_name(code.astext())
-        section = code.parent
-        while not isinstance(section, nodes.section | nodes.document):
-            if isinstance(section, nodes.reference | nodes.title | pending_xref):
+        scope = code.parent
+        while not isinstance(scope, nodes.section | nodes.document | nodes.entry):
+            if isinstance(scope, nodes.reference | nodes.title | pending_xref):
                 target = None
-            section = section.parent
-        if target is not None and (id(section), target) not in linked:
-            linked.add((id(section), target))
+            scope = scope.parent
+        if target is not None and (id(scope), target) not in linked:
+            linked.add((id(scope), target))
             options = {"refdomain": "py", "reftype": "obj", "refexplicit": True, "refdoc": app.env.docname}
             link = pending_xref("", reftarget=target, **options)
             code.replace_self(link)

@@ -28,7 +28,7 @@ def test_asyncio_cancelled() -> None:
     async def main() -> None:
         with ScriptedServer(STALLED) as server:
             async with influx_aiohttp.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
-                task = asyncio.create_task(client.write(lines(), batch_lines=10, in_flight=2))
+                task = asyncio.create_task(client.write(lines(), max_lines=10, in_flight=2))
                 await asyncio.to_thread(server.wait_for, 3)
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
@@ -45,7 +45,7 @@ def test_trio_cancelled() -> None:
         with ScriptedServer(STALLED) as server:
             async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db") as client:
                 async with cancelled_when_received(server, 3) as scope:
-                    await client.write(lines(), batch_lines=10, in_flight=2)
+                    await client.write(lines(), max_lines=10, in_flight=2)
                 assert scope.cancelled_caught
 
     began = time.monotonic()
@@ -64,7 +64,7 @@ def test_interrupted_threads() -> None:
     with ScriptedServer(STALLED) as server:
         with influx_requests.InfluxDBClient.from_url(server.url, database="db") as client:
             with pytest.raises(KeyboardInterrupt):
-                client.write(interrupted(), batch_lines=10)
+                client.write(interrupted(), max_lines=10)
         assert len(server.requests) == 2
     for thread in threading.enumerate():
         if thread.name == "influxdb writer":

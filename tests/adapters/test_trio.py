@@ -417,7 +417,7 @@ def test_early_response_does_not_end_the_upload() -> None:
     async def main(url: str) -> None:
         async with AsyncInfluxDBClient.from_url(url, retry=ONCE, timeout=5) as client:
             with pytest.raises(WriteError, match="unable to parse"):
-                await client.write(f'm s="{"x" * size}" 1', db="db", batch_bytes=None)
+                await client.write(f'm s="{"x" * size}" 1', db="db", max_bytes=None)
 
     with ScriptedServer([[Receive(body=False), Send(response[:-10]), ReadRest(), Send(response[-10:])]]) as server:
         trio.run(main, server.url)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 #: The console script, in the same folder as the Python that runs the tests.
-PROGRAM = str(Path(sys.executable).parent / "influx-requests")
+PROGRAM = str(Path(sys.executable).parent / "influxq")
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__, "influx_requests._cli", "influx_requests._cli._main", "pandas", "pyarrow"])

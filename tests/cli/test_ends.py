@@ -25,11 +25,12 @@ SECRET = "s3cr3t-p4ss"
 def test_version() -> None:
     for command in ([PROGRAM], [sys.executable, "-m", "influx_requests"]):
         done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
-        assert done.stdout == f"influx-requests {__version__}\n"
+        assert done.stdout == f"influxq {__version__}\n"
 
 
 def test_importing_the_client_does_not_import_the_command_line() -> None:
-    code = "import influx_requests, sys; print(*(name for name in sys.modules if name.startswith('influx_requests.')))"
+    names = "(name for name in sys.modules if name.startswith('influx_requests.'))"
+    code = f"import sys; from influx_requests import InfluxDBClient; print(*{names})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "influx_requests._client" in loaded
     assert "influx_requests._cli." not in loaded.replace("\n", " ").replace(" ", ". ")
@@ -45,7 +46,7 @@ def test_logging_configuration_is_unchanged(capsys: pytest.CaptureFixture[str], 
 
 def test_missing_extras_affect_only_their_features(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
     """Simulate missing packages by modules that raise `ModuleNotFoundError`."""
-    missing = ("pyarrow", "matplotlib", "uniplot", "tqdm", "pandas", "numpy", "polars")
+    missing = ("pyarrow", "matplotlib", "uniplot", "tqdm", "pandas", "numpy", "polars", "backports", "prompt_toolkit")
     for name in missing:
         (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name}', name='{name}')")
     env = {**env, "PYTHONPATH": str(tmp_path)}
@@ -58,6 +59,7 @@ def test_missing_extras_affect_only_their_features(env: dict[str, str], client: 
         (["--plot"], "uniplot"),
         (["--plot", "a.png"], "matplotlib"),
         (["-o", "a.parquet"], "pyarrow"),
+        *([(["-o", "a.csv.zst"], "backports.zstd")] if sys.version_info < (3, 14) else []),
     ):
         done = run(env, "query", "SELECT * FROM m", *arguments, code=2)
         assert f"needs {library}; install {library}" in done.stderr
@@ -68,7 +70,11 @@ def test_missing_extras_affect_only_their_features(env: dict[str, str], client: 
     )
 
 
-@pytest.mark.parametrize("command", [[], ["ping"], ["query"], ["write"], ["lint"]], ids=lambda command: command)
+@pytest.mark.parametrize(
+    "command",
+    [[], ["ping"], ["query"], ["watch"], ["write"], ["shell"], ["lint"], ["schema"]],
+    ids=lambda command: command,
+)
 def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     with pytest.raises(SystemExit) as end:
@@ -76,7 +82,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
     assert end.value.code == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 120
-    if command != ["ping"]:
+    if command not in (["ping"], ["schema"]):
         assert "examples:" in text
     if command and command != ["lint"]:
         assert "INFLUXDB_PASSWORD" in text
@@ -95,7 +101,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
             "--plot cannot be combined with --format or --output",
         ),
         (["query", "SELECT v FROM m", "--plot", "--epoch", "s"], "--epoch does not apply to --plot"),
-        (["query", ""], "q: the query is empty"),
+        (["query", ""], "QUERY: the query is empty"),
         (["query", "SELECT 1", "--file", "x"], "pass the query or --file, not both"),
         (["query", "--file", "x"], "cannot read x: No such file"),
         (["query", "SELECT 1", "--params", "[]"], "must be a JSON object"),
@@ -112,13 +118,15 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
         (["write", "-f", "lp", "."], "cannot read .: Is a directory"),
         (["write", "-f", "csv", "--types", "a"], "got 'a'; pass COLUMN=TYPE"),
         (["write", "--types", "a=int"], "--types requires --format csv, not lp"),
-        (["write", "-f", "parquet"], "Parquet cannot be read from standard input"),
-        (["ping", "--url", "localhost"], "url: 'localhost' is not of the form"),
+        (["ping", "--url", "localhost"], "--url (or INFLUXDB_URL): 'localhost' is not of the form"),
         (["ping", "--timeout", "soon"], "got 'soon'; pass a number of seconds"),
         (["ping", "--ca", "missing.pem", "--url", "https://localhost"], "missing.pem"),
         (["ping", "--ca", "x", "--insecure"], "not allowed with argument"),
         (["lint", "--precision", "d"], "invalid choice: 'd'"),
-        (["query", "SELECT 1", "-d", ""], "database: must not be empty"),
+        (
+            ["query", "SELECT 1", "-d", ""],
+            "--database (or INFLUXDB_DATABASE): must not be empty; omit it",
+        ),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
@@ -146,7 +154,7 @@ def test_unreachable_server() -> None:
     for arguments in (["ping"], ["query", "SELECT v FROM m"], ["write", "--retry-for", "0"]):
         done = run(env, *arguments, stdin="m v=1 1", code=3)
         assert done.stdout == ""
-        assert done.stderr.startswith("influx-requests: cannot connect to 127.0.0.1:1: ")
+        assert done.stderr.startswith("influxq: cannot connect to 127.0.0.1:1: ")
         assert "--url (or INFLUXDB_URL)" in done.stderr
         assert done.stderr.count("\n") == 1
 
@@ -159,7 +167,7 @@ def test_server_that_is_not_influxdb() -> None:
 
 def test_error_responses(env: dict[str, str], influxd: Server) -> None:
     done = run(env, "query", "SELECT", code=1)
-    assert done.stderr.startswith("influx-requests: error parsing query: ")
+    assert done.stderr.startswith("influxq: error parsing query: ")
     done = run(env, "write", "-d", "nowhere", stdin="m v=1 1", code=1)
     assert "database not found" in done.stderr
     assert "CREATE DATABASE" in done.stderr
@@ -190,7 +198,7 @@ def test_unwritable_output(env: dict[str, str], more: dict[str, str], client: In
         done = subprocess.run(["bash", "-c", command], env=env | more, capture_output=True, text=True, check=True)
         return done.stdout, done.stderr
 
-    full = "influx-requests: [Errno 28] No space left on device\n"
+    full = "influxq: [Errno 28] No space left on device\n"
     for redirection, expected in ((">/dev/full", ("1\n", full)), (">&-", ("0\n", "")), ("| true", ("141\n", ""))):
         assert outcome("SELECT v FROM m", redirection) == expected
         _, stderr = outcome("SELECT v FROM m; SELECT v FROM nowhere..m", redirection)
@@ -279,4 +287,4 @@ def test_verbose_shows_requests_and_tracebacks(env: dict[str, str]) -> None:
     assert done.returncode == 1
     assert "DEBUG influx_proto: GET /query" in done.stderr or "DEBUG influx_proto: POST /query" in done.stderr
     assert "Traceback" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("influx-requests: error parsing query")
+    assert done.stderr.splitlines()[-1].startswith("influxq: error parsing query")

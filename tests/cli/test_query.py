@@ -52,7 +52,8 @@ name
 def test_terminal_output_is_a_table(env: dict[str, str]) -> None:
     master, terminal = pty.openpty()
     command = [PROGRAM, "query", "SELECT load FROM cpu"]
-    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL)
+    dumb = {**env, "TERM": "dumb"}
+    process = subprocess.Popen(command, env=dumb, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL)
     os.close(terminal)
     assert process.wait(60) == 0
     assert os.read(master, 10_000).decode().splitlines()[:2] == ["cpu", "time                             load"]

@@ -139,7 +139,7 @@ def test_ctrl_c(server: Influxd, fresh: InfluxDBClient, files: dict[str, Path]) 
     assert first.endswith(
         f"{stored:,} lines stored, up to line {2 * stored:,}; repeat the command with --resume to continue"
     )
-    assert last == "influx-requests: interrupted"
+    assert last == "influxq: interrupted"
     assert run(env, "write", files["lp"], "--resume").stderr.endswith(f"m.lp: {LINES:,} lines stored\n")
     check_all(fresh)
 

@@ -52,14 +52,11 @@ def test_types_of_csv_columns(here: Path, client: InfluxDBClient) -> None:
 def test_requested_types(here: Path, client: InfluxDBClient) -> None:
     (here / "m.csv").write_text("t,measurement,a,b,c,d\n1,m,1,+007,17,true\n2,m,2,8,n/a,NONE\n3,m,,9,x,false\n")
     command = ["write", "m.csv", "--time-column", "t", "--precision", "s", "--null", "NONE"]
-    # An empty cell is neither a float nor missing.
-    assert main([*command, "--types", "a=float,b=int,c=string,d=bool"]) == 1
-    (here / "m.csv").write_text("t,measurement,a,b,c,d\n1,m,1,+007,17,true\n2,m,2,8,n/a,NONE\n3,m,NONE,9,,false\n")
     assert main([*command, "--types", "a=float,b=int,c=string,d=bool"]) == 0
     assert repr(rows(client)) == repr([
         {"time": 10**9, "a": 1.0, "b": 7, "c": "17", "d": True},
         {"time": 2 * 10**9, "a": 2.0, "b": 8, "c": "n/a", "d": None},
-        {"time": 3 * 10**9, "a": None, "b": 9, "c": "", "d": False},
+        {"time": 3 * 10**9, "a": None, "b": 9, "c": "x", "d": False},
     ])
 
 
@@ -231,12 +228,18 @@ def test_rejected_lines_do_not_overwrite_standard_input(env: dict[str, str], tmp
     assert (tmp_path / "m.lp").read_text() == BAD
 
 
-def test_byte_order_mark_is_rejected(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "m.lp").write_text("m v=1 1\n", encoding="utf-8-sig")
-    for command in ("write", "lint"):
-        assert main([command, "m.lp"]) == 1
-        assert "m.lp: begins with a byte order mark" in capsys.readouterr().err
-    assert client.query("SHOW MEASUREMENTS").series == []
+def test_byte_order_mark_is_skipped(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "m.lp").write_text("m v=1 1\nm v=x 2\n", encoding="utf-8-sig")
+    (here / "m.json").write_text('{"measurement": "m", "fields": {"v": 3}, "time": 3}\n', encoding="utf-8-sig")
+    (here / "q").write_text("SELECT v FROM m", encoding="utf-8-sig")
+    assert main(["write", "m.lp"]) == 1
+    assert "m.lp:2: " in capsys.readouterr().err
+    assert main(["write", "m.json"]) == 1  # an integer, but the field is a float
+    assert "m.json:1: " in capsys.readouterr().err
+    assert main(["query", "--file", "q", "--epoch", "ns", "-f", "csv"]) == 0
+    assert capsys.readouterr().out == "measurement,time,v\nm,1,1.0\n"
+    assert main(["lint", "m.lp"]) == 1  # the server does not skip it
+    assert "m.lp: begins with a byte order mark" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("file_format", ["csv", "json", "parquet"])

@@ -198,7 +198,7 @@ def test_early_response_is_read(
         client = connect(server.url, retry=ONCE, timeout=5, gzip=False)
         with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):
             if framing == "length":
-                client.write(f'm s="{"x" * 20_000_000}" 1', db="db", batch_bytes=None)
+                client.write(f'm s="{"x" * 20_000_000}" 1', db="db", max_bytes=None)
             else:
                 client.execute(_streamed(20_000_000))
 
@@ -233,7 +233,7 @@ def test_provisional_response_does_not_end_an_upload(connect: Callable[..., Any]
     with ScriptedServer([[*exchange(), *exchange()]]) as server:
         client = connect(server.url, retry=ONCE, timeout=10, gzip=False)
         for _ in range(2):
-            assert client.write(f'm s="{"x" * size}" 1', db="db", batch_bytes=None) is True
+            assert client.write(f'm s="{"x" * size}" 1', db="db", max_bytes=None) is True
         assert server.connections == 1
 
 

@@ -141,7 +141,7 @@ def test_rejected_lines_are_found(client: Any) -> None:
     with pytest.raises(
         PartialWriteError, match=r"^6 lines were rejected.*: (points beyond|dropped 1 points outside) retention policy"
     ) as caught:
-        client.write(mixed, rp="short", find_rejected=True, batch_lines=700)
+        client.write(mixed, rp="short", find_rejected=True, max_lines=700)
     assert [line for line, _ in caught.value.rejected] == [
         "m v=3i 3", "m v=50i 50", "m v=700i 700", "m v=1.5 1", "m v= 5", 'm v="x" 2',
     ]  # fmt: skip
@@ -222,7 +222,7 @@ def test_unwritable_data_is_not_sent(connect: Callable[..., Any], point: object)
         (lambda client: client.create_database(5), "db"),
         (lambda client: client.write("m v=1", precision="fortnight"), "precision"),
         (lambda client: client.write("m v=1", consistency="most"), "consistency"),
-        (lambda client: client.write("m v=1", batch_lines=0), "batch_lines"),
+        (lambda client: client.write("m v=1", max_lines=0), "max_lines"),
         (lambda client: setattr(client, "db", ""), "database"),
     ],
 )
@@ -491,7 +491,7 @@ def test_error_reports_lines_stored_before_it(connect: Callable[..., Any]) -> No
     with ScriptedServer([reply(204), reply(204), reply(400, JSON, b'{"error":"nope"}')]) as server:
         points = ({"measurement": "m", "fields": {"n": n}, "time": n} for n in range(30))
         with pytest.raises(WriteError) as caught:
-            connect(server.url).write(points, batch_lines=10, db="db")
+            connect(server.url).write(points, max_lines=10, db="db")
         assert "20 other lines" in caught.value.__notes__[-1]
 
 

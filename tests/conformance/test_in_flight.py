@@ -68,7 +68,7 @@ def test_next_batch_is_encoded_while_one_is_in_flight(connect: Callable[..., Any
         assert encoded.wait(20)
 
     with ScriptedServer([responding(Call(counted.enter), Call(wait), Call(counted.leave))]) as server:
-        connect(server.url, database="db").write(watched(), batch_lines=10)
+        connect(server.url, database="db").write(watched(), max_lines=10)
         assert b"\n".join(request.body for request in server.requests).decode().split("\n") == list(lines(40))
     assert counted.most == 1
 
@@ -78,7 +78,7 @@ def test_several_batches_in_flight(connect: Callable[..., Any]) -> None:
     """Each of three requests gets its response only after all three have arrived."""
     barrier = threading.Barrier(3, timeout=20)
     with ScriptedServer([responding(Call(barrier.wait))]) as server:
-        connect(server.url, database="db").write(lines(60), batch_lines=10, in_flight=3)
+        connect(server.url, database="db").write(lines(60), max_lines=10, in_flight=3)
         bodies = [request.body.decode().split("\n") for request in server.requests]
     assert sorted(bodies) == sorted(list(lines(60))[at : at + 10] for at in range(0, 60, 10))
 
@@ -89,18 +89,18 @@ def test_limit_of_batches_in_flight(connect: Callable[..., Any]) -> None:
     pause = threading.Event()
     step = Call(lambda: pause.wait(0.01))
     with ScriptedServer([responding(Call(counted.enter), step, Call(counted.leave))]) as server:
-        connect(server.url, database="db").write(lines(200), batch_lines=10, in_flight=2)
+        connect(server.url, database="db").write(lines(200), max_lines=10, in_flight=2)
     assert counted.most == 2
 
 
 def test_later_value_of_a_point_is_kept(client: Any) -> None:
-    client.write((f"m n={n}i 0" for n in range(300)), batch_lines=7)
+    client.write((f"m n={n}i 0" for n in range(300)), max_lines=7)
     assert client.query("SELECT n FROM m").series[0].values == [[0, 299]]
 
 
 @pytest.mark.parametrize("in_flight", [pytest.param(1), pytest.param(3, marks=pytest.mark.needs("background"))])
 def test_all_lines_are_stored(client: Any, in_flight: int) -> None:
-    client.write(lines(5000), batch_lines=137, in_flight=in_flight)
+    client.write(lines(5000), max_lines=137, in_flight=in_flight)
     assert client.query("SELECT n FROM m").series[0].values == [[n, n] for n in range(5000)]
 
 
@@ -116,7 +116,7 @@ def test_sending_stops_after_a_failure(connect: Callable[..., Any], in_flight: i
     with ScriptedServer([reply(204), reply(204), reply(503)]) as server:
         client = connect(server.url, database="db", retry=NO_RETRY)
         with pytest.raises(ServerUnavailable) as caught:
-            client.write(watched(), batch_lines=10, in_flight=in_flight)
+            client.write(watched(), max_lines=10, in_flight=in_flight)
         sent = len(server.requests)
     assert sent <= 2 + in_flight
     assert len(read) <= (sent + 3) * 10
@@ -130,7 +130,7 @@ def test_encoding_error_between_batches(client: Any, in_flight: int) -> None:
         yield object()
 
     with pytest.raises(SerializationError, match="row 25") as caught:
-        client.write(broken(), batch_lines=10, in_flight=in_flight)
+        client.write(broken(), max_lines=10, in_flight=in_flight)
     assert caught.value.__notes__ == ["20 other lines of this write were stored"]
     assert client.query("SELECT count(n) FROM m").series[0].values == [[0, 20]]
 
@@ -141,7 +141,7 @@ def test_callers_exception_between_batches(client: Any) -> None:
         raise LookupError("mine")
 
     with pytest.raises(LookupError, match="mine"):
-        client.write(broken(), batch_lines=10)
+        client.write(broken(), max_lines=10)
     assert client.query("SELECT count(n) FROM m").series[0].values == [[0, 20]]
 
 
@@ -150,7 +150,7 @@ def test_rejected_lines_of_several_batches(client: Any) -> None:
     client.write("m n=1i 0")
     mixed = [f"m n={n}i {n}" if n % 50 else f"m n={n}.5 {n}" for n in range(1, 1001)]
     with pytest.raises(WriteError) as caught:
-        client.write(mixed, batch_lines=100, in_flight=3, find_rejected=True)
+        client.write(mixed, max_lines=100, in_flight=3, find_rejected=True)
     assert sorted(line for line, _ in caught.value.rejected) == sorted(f"m n={n}.5 {n}" for n in range(50, 1001, 50))
     assert client.query("SELECT count(n) FROM m").series[0].values == [[0, 981]]
 
@@ -158,7 +158,7 @@ def test_rejected_lines_of_several_batches(client: Any) -> None:
 def test_unsupported_client_raises(driver: Driver, client: Any) -> None:
     if "background" in driver.lacks:
         with pytest.raises(ValueError, match="in_flight: must be 1, since this client"):
-            client.write(lines(30), batch_lines=10, in_flight=2)
+            client.write(lines(30), max_lines=10, in_flight=2)
     for wrong, error in ((0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)):
         with pytest.raises(error, match=r"^in_flight: must be "):
             client.write(lines(1), in_flight=wrong)
@@ -180,7 +180,7 @@ def test_callers_exception_takes_precedence_over_a_batchs(connect: Callable[...,
     with ScriptedServer([refused]) as server:
         client = connect(server.url, database="db", retry=NO_RETRY)
         with pytest.raises(LookupError, match="mine") as caught:
-            client.write(broken(), batch_lines=10, in_flight=2)
+            client.write(broken(), max_lines=10, in_flight=2)
     assert caught.value.__notes__[0].startswith("an earlier batch failed as well: ")
 
 
@@ -188,4 +188,4 @@ def test_unreachable_server(connect: Callable[..., Any]) -> None:
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database="db", retry=NO_RETRY)
         with pytest.raises(TransportError, match=rf"127\.0\.0\.1:{port}"):
-            client.write(lines(1000), batch_lines=10)
+            client.write(lines(1000), max_lines=10)

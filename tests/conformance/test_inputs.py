@@ -48,7 +48,7 @@ def test_batch_writer_rejects_the_same_input(connect: Callable[..., Any]) -> Non
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url, database="db")
         with client.batch_writer() as writer:
-            for name in ("database", "time_precision", "precison", "max_lines", "batch_lines"):
+            for name in ("database", "time_precision", "precison", "max_lines", "max_lines"):
                 with pytest.raises(TypeError, match=rf"^{name}: .*tags={{"):
                     writer.write(POINT, **{name: "s"})
             with pytest.raises(SerializationError, match=r"^tags: has no effect on raw line protocol"):

@@ -87,7 +87,7 @@ def test_generator_of_all_types(client: Any) -> None:
 
 def test_many_points_are_sent_in_several_requests(client: Any) -> None:
     points = ({"measurement": "many", "fields": {"n": n}, "time": n} for n in range(25))
-    assert client.write(points, batch_lines=10) is True
+    assert client.write(points, max_lines=10) is True
     assert [row[1] for row in rows(client.query("SELECT n FROM many"))] == list(range(25))
 
 

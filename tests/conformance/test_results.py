@@ -87,7 +87,7 @@ def test_several_measurements(filled: Any) -> None:
     assert frame["n"].tolist() == [MAX, MIN, 7]
     assert frame["free"].tolist() == [pd.NA, pd.NA, 10]
     assert "measurement" not in filled.query("SELECT n FROM cpu").to_pandas()
-    assert filled.query("SELECT n FROM cpu").to_pandas(measurement=True)["measurement"].tolist() == [
+    assert filled.query("SELECT n FROM cpu").to_pandas(measurement_column=True)["measurement"].tolist() == [
         "cpu",
         "cpu",
     ]

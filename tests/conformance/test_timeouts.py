@@ -251,5 +251,5 @@ def test_stalled_upload(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(body=False), Stall(30)]]) as server:
         with pytest.raises(TransportError, match=f"127.0.0.1:{server.port}"):
             connect(server.url, retry=ONCE, timeout=Timeout(idle=0.3)).write(
-                f'm s="{"x" * 20_000_000}" 1', db="db", batch_bytes=None
+                f'm s="{"x" * 20_000_000}" 1', db="db", max_bytes=None
             )

@@ -106,7 +106,7 @@ def test_many_points_in_batches(
     connect: Callable[..., Any], victoriametrics: VictoriaMetrics, name: str, *, gzip: bool
 ) -> None:
     points = ({"measurement": "cpu", "time": NS + n * 10**6, "fields": {"n": n / 4}} for n in range(2500))
-    assert connect(victoriametrics.url, database=name, gzip=gzip).write(points, batch_lines=1000)
+    assert connect(victoriametrics.url, database=name, gzip=gzip).write(points, max_lines=1000)
     assert victoriametrics.samples(name) == [Sample("cpu_n", (), MS + n, n / 4) for n in range(2500)]
 
 

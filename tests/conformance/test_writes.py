@@ -24,8 +24,8 @@ def points(count: int) -> Iterator[dict[str, Any]]:
 def test_batches_are_bounded_by_lines_and_bytes(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204)]) as server:
         client = connect(server.url, database="db")
-        client.write(points(25), batch_lines=10)
-        client.write(points(25), batch_bytes=50)
+        client.write(points(25), max_lines=10)
+        client.write(points(25), max_bytes=50)
         bodies = [request.body for request in server.requests]
     assert [body.count(b"\n") + 1 for body in bodies[:3]] == [10, 10, 5]
     assert all(len(body) <= 50 for body in bodies[3:])
@@ -42,7 +42,7 @@ def test_generator_is_read_lazily(connect: Callable[..., Any]) -> None:
             yield point
 
     with ScriptedServer([reply(204)]) as server:
-        connect(server.url, database="db").write(watched(), batch_lines=10)
+        connect(server.url, database="db").write(watched(), max_lines=10)
         assert len(server.requests) == 3
 
 
@@ -53,7 +53,7 @@ def test_error_in_the_middle_reports_stored_lines(connect: Callable[..., Any]) -
 
     with ScriptedServer([reply(204)]) as server:
         with pytest.raises(SerializationError, match=r"row 25: .*'m'.*'n'.*object") as caught:
-            connect(server.url, database="db").write(broken(), batch_lines=10)
+            connect(server.url, database="db").write(broken(), max_lines=10)
         assert len(server.requests) == 2
     assert caught.value.__notes__ == ["20 other lines of this write were stored"]
 
@@ -75,7 +75,7 @@ def test_async_iterable(client: Any, driver: Driver) -> None:
         with pytest.raises(SerializationError, match="async client"):
             client.write(arriving())
         return
-    assert client.write(arriving(), batch_lines=2) is True
+    assert client.write(arriving(), max_lines=2) is True
     assert [row[1] for row in client.query("SELECT n FROM m").series[0].values] == [-1, 0, 1, 2, 3, 4, 5]
     assert closed == [True]
     with pytest.raises(SerializationError, match="row 1: "):
@@ -209,7 +209,7 @@ def test_an_exception_of_the_iterable_reports_the_stored_lines(client: Any) -> N
         raise error
 
     with pytest.raises(LookupError) as caught:
-        client.write(lines(), batch_lines=1)
+        client.write(lines(), max_lines=1)
     assert caught.value is error
     assert [note for note in error.__notes__ if "stored" in note] == ["2 other lines of this write were stored"]
     assert len(list(client.query("SELECT * FROM stored").points())) == 2

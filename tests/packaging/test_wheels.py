@@ -30,7 +30,7 @@ ADAPTERS = ["influx-aiohttp", "influx-trio", "influx-requests"]
 PACKAGES = ["influx-proto", *ADAPTERS]
 EXTRAS = {"arrow", "pandas", "polars"}
 #: For its command line.
-EXTRAS_OF_ONE = {"influx-requests": {"cli", "parquet", "plot"}}
+EXTRAS_OF_ONE = {"influx-requests": {"cli", "parquet", "plot", "shell", "zstd"}}
 #: Dependencies of each package. These may bring in more, but never those of another package.
 OWN = {
     "influx-proto": {"msgspec", "wcwidth"},
@@ -281,10 +281,10 @@ def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_command_line_is_installed(python: Path, tmp_path: Path) -> None:
     version = run(python, "-c", "import influx_requests; print(influx_requests.__version__)", cwd=tmp_path)
-    for command in ([python.parent / "influx-requests"], [python, "-m", "influx_requests"]):
-        assert run(*command, "--version", cwd=tmp_path) == f"influx-requests {version}"
+    for command in ([python.parent / "influxq"], [python, "-m", "influx_requests"]):
+        assert run(*command, "--version", cwd=tmp_path) == f"influxq {version}"
     (tmp_path / "a.lp").write_text("m v=1 1\n")
-    assert run(python.parent / "influx-requests", "lint", "a.lp", cwd=tmp_path) == ""
+    assert run(python.parent / "influxq", "lint", "a.lp", cwd=tmp_path) == ""
 
 
 def test_mypy_reads_the_wheels(python: Path, tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from influx_proto import Request, Server, Timeout
+from influx_proto import Request, RetryPolicy, Server, Timeout
 from influx_proto._client.config import settings_from_env, settings_from_url
 from influx_proto._http.auth import authorization, authorized, basic
 
@@ -140,6 +141,9 @@ def test_contradictory_credentials(credentials: tuple[Any, Any, Any], message: s
         ({"database": ""}, "database"),
         ({"timeout": float("nan")}, "timeout"),
         ({"cert": "client.pem"}, "cert"),
+        ({"timeout": (1, 2, 3)}, "timeout"),
+        ({"timeout": (0, 2)}, "connect"),
+        ({"retry": 0}, "retry"),
     ],
 )
 def test_error_names_the_invalid_argument(arguments: dict[str, Any], name: str) -> None:
@@ -150,9 +154,9 @@ def test_error_names_the_invalid_argument(arguments: dict[str, Any], name: str) 
 @pytest.mark.parametrize(
     "arguments",
     [{"host": 5}, {"username": 5}, {"username": "u", "password": b"p"}, {"token": b"t"}, {"proxy": 5}, {"path": None},
-     {"headers": "A: b"}, {"tags": "a"}, {"retry": 3}, {"observer": print},
+     {"headers": "A: b"}, {"tags": "a"}, {"retry": "3"}, {"retry": True}, {"observer": print},
      {"ssl": "false"}, {"gzip": "no"}, {"port": "8086"}, {"port": True}, {"port": 8086.0}, {"database": 5},
-     {"timeout": "5"}, {"timeout": (3, 5)}, {"timeout": True}, {"verify": 5}, {"unix_socket": b"/tmp/socket"}],
+     {"timeout": "5"}, {"timeout": True}, {"verify": 5}, {"unix_socket": b"/tmp/socket"}],
 )  # fmt: skip
 def test_error_names_the_argument_of_a_wrong_type(arguments: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"^{next(reversed(arguments))}: must be "):
@@ -287,3 +291,25 @@ def test_ipv6_zone() -> None:
     assert server.origin == "https://[fe80::1%25eth0]:1"
     assert InfluxDBClient.from_url(server.origin).settings.server.host == server.host
     assert server.complete(Request("GET", "/ping")).headers == (("Host", "[fe80::1]:1"),)
+
+
+def test_short_forms_of_timeouts_and_retries() -> None:
+    settings = InfluxDBClient(timeout=(3, None), retry=2).settings
+    assert settings.timeout == Timeout(connect=3, idle=None)
+    assert settings.retry == RetryPolicy(attempts=2)
+    assert InfluxDBClient(timeout=5).settings.timeout == Timeout(connect=5, idle=5, pool=5)
+
+
+@pytest.mark.parametrize(
+    ("host", "advice"),
+    [
+        ("localhost:8086", "use host='localhost', port=8086"),
+        ("http://localhost:8086", "from_url"),
+        ("user:secret@localhost", "username="),
+        ("::1:x", "from_url"),
+    ],
+)
+def test_error_for_a_host_says_what_to_write(host: str, advice: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(advice)) as caught:
+        InfluxDBClient(host)
+    assert "secret" not in str(caught.value)

@@ -230,14 +230,14 @@ MEASUREMENTS = [
 @pytest.mark.parametrize(("measurement", "names", "there"), MEASUREMENTS)
 def test_measurement_column(measurement: bool | None, names: list[str], there: bool) -> None:
     whole = result(*(one("time v", [1, 2], name=name) for name in names))
-    frame = whole.to_pandas(measurement=measurement)
+    frame = whole.to_pandas(measurement_column=measurement)
     assert ("measurement" in frame) == there
     if there:
         assert frame["measurement"].tolist() == names
         assert isinstance(frame["measurement"].dtype, pd.CategoricalDtype)
     for columns in (
-        whole.to_arrow(measurement=measurement).column_names,
-        whole.to_polars(measurement=measurement).columns,
+        whole.to_arrow(measurement_column=measurement).column_names,
+        whole.to_polars(measurement_column=measurement).columns,
     ):
         assert columns == ["time", *frame.columns]
 
@@ -359,8 +359,8 @@ def test_single_table_rejects_several_statements(convert: str, several: QueryRes
 # Chunks
 
 
-def frames_of_chunks(whole: QueryResult, size: int, *, measurement: bool | None = None) -> list[pd.DataFrame]:
-    frames = ChunkFrames(measurement=measurement)
+def frames_of_chunks(whole: QueryResult, size: int, *, measurement_column: bool | None = None) -> list[pd.DataFrame]:
+    frames = ChunkFrames(measurement_column=measurement_column)
     return [frame for chunk in chunks_of(whole, size) for frame in frames.add(chunk)]
 
 
@@ -425,10 +425,10 @@ def test_malformed_results(series: bytes) -> None:
 
 @given(select_results(), st.integers(1, 3))
 def test_frames_of_chunks_have_all_rows(whole: QueryResult, size: int) -> None:
-    frames = frames_of_chunks(whole, size, measurement=True)
+    frames = frames_of_chunks(whole, size, measurement_column=True)
     assert sum(map(len, frames)) == sum(len(series.values) for series in whole.series)
     for frame in frames:
-        assert set(frame.columns) == set(to_pandas(whole, measurement=True).columns)
+        assert set(frame.columns) == set(to_pandas(whole, measurement_column=True).columns)
 
 
 # pandas 2 warns that columns without values will affect the result type in pandas 3. Here the type is the same.
@@ -556,7 +556,7 @@ def test_arrow_and_polars_cell_by_cell(whole: QueryResult) -> None:
 
 def test_types_of_arrow_and_polars() -> None:
     whole = result(one("time i u f b s n", [1, 1, 1 << 63, 1.0, True, "a", None], name="x", host="a"))
-    table, frame = whole.to_arrow(measurement=True), whole.to_polars(measurement=True)
+    table, frame = whole.to_arrow(measurement_column=True), whole.to_polars(measurement_column=True)
     dictionary = pa.dictionary(pa.int32(), pa.string())
     assert dict(zip(table.schema.names, table.schema.types, strict=True)) == {
         "time": pa.timestamp("ns", "UTC"),

@@ -1,6 +1,25 @@
 """InfluxDB client for plain scripts and notebooks, over requests."""
 
-from ._client import InfluxDBClient
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
 
+if TYPE_CHECKING:
+    from ._client import InfluxDBClient
+
 __all__ = ["InfluxDBClient", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the client when it is first used: the command line starts faster without it."""
+    if name == "InfluxDBClient":
+        from ._client import InfluxDBClient  # noqa: PLC0415 - see above
+
+        globals()[name] = InfluxDBClient
+        return InfluxDBClient
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""`python -m influx_requests` is the command line `influx-requests`."""
+"""`python -m influx_requests` is the command line `influxq`."""
 
 import sys
 

@@ -56,11 +56,13 @@ def list_users(*, timeout: float | Timeout | None = None) -> Op[list[User]]:
     return statement_op("SHOW USERS", timeout=timeout).map(_read_users)
 
 
-def create_user(user: str, password: str, *, admin: bool = False, timeout: float | Timeout | None = None) -> Op[None]:
+def create_user(
+    username: str, password: str, *, admin: bool = False, timeout: float | Timeout | None = None
+) -> Op[None]:
     """Create a user, unless it exists with this password.
 
     Args:
-        user: the name of the user.
+        username: the name of the user.
         password: the password, in plain text.
         admin: grant all privileges. The first user of a server with authentication enabled must be an admin.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
@@ -71,7 +73,7 @@ def create_user(user: str, password: str, *, admin: bool = False, timeout: float
     privileges = words_if("admin", admin, "WITH ALL PRIVILEGES")
     return execute(
         "CREATE USER",
-        identifier("user", user),
+        identifier("username", username),
         "WITH PASSWORD",
         string("password", password),
         privileges,
@@ -79,47 +81,49 @@ def create_user(user: str, password: str, *, admin: bool = False, timeout: float
     )
 
 
-def set_password(user: str, password: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def set_password(username: str, password: str, *, timeout: float | Timeout | None = None) -> Op[None]:
     """Change the password of a user. Requires an admin.
 
     Args:
-        user: the name of the user.
+        username: the name of the user.
         password: the new password.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
     """
-    return execute("SET PASSWORD FOR", identifier("user", user), "=", string("password", password), timeout=timeout)
+    return execute(
+        "SET PASSWORD FOR", identifier("username", username), "=", string("password", password), timeout=timeout
+    )
 
 
-def drop_user(user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def drop_user(username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
     """Delete a user.
 
     Args:
-        user: the name of the user.
+        username: the name of the user.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
     """
-    return execute("DROP USER", identifier("user", user), timeout=timeout)
+    return execute("DROP USER", identifier("username", username), timeout=timeout)
 
 
-def list_grants(user: str, *, timeout: float | Timeout | None = None) -> Op[list[Grant]]:
+def list_grants(username: str, *, timeout: float | Timeout | None = None) -> Op[list[Grant]]:
     """Return the privileges of a user, by database. An admin needs no grants.
 
     Args:
-        user: the name of the user.
+        username: the name of the user.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
     """
-    return statement_op(f"SHOW GRANTS FOR {identifier('user', user)}", timeout=timeout).map(_read_grants)
+    return statement_op(f"SHOW GRANTS FOR {identifier('username', username)}", timeout=timeout).map(_read_grants)
 
 
-def grant(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def grant(privilege: Privilege, db: str, username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
     """Grant a user a privilege on a database.
 
     It replaces an earlier grant: after `read` and then `write`, the user has `write` only.
@@ -127,7 +131,7 @@ def grant(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout 
     Args:
         privilege: `read`, `write` or `all`.
         db: the database.
-        user: the user.
+        username: the user.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
@@ -139,18 +143,18 @@ def grant(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout 
         "ON",
         identifier("db", db),
         "TO",
-        identifier("user", user),
+        identifier("username", username),
         timeout=timeout,
     )
 
 
-def revoke(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def revoke(privilege: Privilege, db: str, username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
     """Revoke a user's privilege on a database. Revoking `write` from `all` leaves `read`.
 
     Args:
         privilege: `read`, `write` or `all`.
         db: the database.
-        user: the user.
+        username: the user.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
@@ -162,35 +166,35 @@ def revoke(privilege: Privilege, db: str, user: str, *, timeout: float | Timeout
         "ON",
         identifier("db", db),
         "FROM",
-        identifier("user", user),
+        identifier("username", username),
         timeout=timeout,
     )
 
 
-def grant_admin(user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def grant_admin(username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
     """Grant a user all privileges: make the user an admin.
 
     Args:
-        user: the name of the user.
+        username: the name of the user.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
     """
-    return execute("GRANT ALL PRIVILEGES TO", identifier("user", user), timeout=timeout)
+    return execute("GRANT ALL PRIVILEGES TO", identifier("username", username), timeout=timeout)
 
 
-def revoke_admin(user: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def revoke_admin(username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
     """Revoke the admin privileges of a user. Grants on databases stay.
 
     Args:
-        user: the name of the user.
+        username: the name of the user.
         timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
     """
-    return execute("REVOKE ALL PRIVILEGES FROM", identifier("user", user), timeout=timeout)
+    return execute("REVOKE ALL PRIVILEGES FROM", identifier("username", username), timeout=timeout)
 
 
 def _privilege_keyword(privilege: str) -> str:

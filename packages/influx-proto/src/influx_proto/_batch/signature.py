@@ -110,8 +110,8 @@ def as_write_operation(
         nonfinite=nonfinite,
         field_types=field_types,
         integers_as_floats=integers_as_floats,
-        batch_lines=min(writer.options.max_lines, writer.options.max_pending),
-        batch_bytes=writer.options.max_bytes,
+        max_lines=min(writer.options.max_lines, writer.options.max_pending),
+        max_bytes=writer.options.max_bytes,
         # A batch may be sent again, which must not create other points.
         stamp=True,
     )

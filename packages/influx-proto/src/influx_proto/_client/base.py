@@ -22,10 +22,11 @@ from .._http.server import DEFAULT_PORT, Server
 from .._http.timeout import Timeout, as_timeout
 from .._http.tls import TLS, Cert
 from .._line_protocol.options import DEFAULT, FieldType
-from .._runtime.retry import RetryPolicy
+from .._runtime.retry import RetryPolicy, as_retry_policy
 from .._runtime.settings import Settings
 from .._version import __version__
 from .config import merge_settings, settings_from_env, settings_from_url
+from .keywords import explains_keywords
 from .operations import Operations
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class BaseClient(Operations, Generic[SessionT]):
     #: The `User-Agent` header: the adapter and its HTTP library.
     user_agent: str = f"influx-proto/{__version__}"
 
+    @explains_keywords
     def __init__(
         self,
         host: str = "localhost",
@@ -71,7 +73,7 @@ class BaseClient(Operations, Generic[SessionT]):
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         timeout: float | Timeout | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         gzip: bool = False,
         tags: Mapping[str, object] | None = None,
         unsigned: bool = False,
@@ -107,8 +109,9 @@ class BaseClient(Operations, Generic[SessionT]):
             headers: headers to send with every request.
             proxy: the URL of an HTTP proxy; empty for no proxy. By default the client reads `HTTP_PROXY`,
                 `HTTPS_PROXY` and `NO_PROXY`.
-            timeout: the timeouts of requests; a number of seconds sets `connect` and `idle`, see `Timeout`.
-            retry: the policy for retries.
+            timeout: the timeouts of requests: a `Timeout`, a number of seconds for `connect` and `idle`, or a tuple of
+                both.
+            retry: the policy for retries; a number is the maximum number of attempts.
             gzip: whether to compress write bodies of 1 KiB or more, and to request compressed responses.
             tags: tags added to all points, except in raw line protocol. This and the next four arguments are the
                 defaults of `write`.
@@ -139,7 +142,6 @@ class BaseClient(Operations, Generic[SessionT]):
         headers = {} if headers is None else check_mapping("headers", headers)
         tags = {} if tags is None else check_mapping("tags", tags)
         unix_socket = None if unix_socket is None else check_path("unix_socket", unix_socket)
-        retry = RetryPolicy() if retry is None else check_instance("retry", retry, RetryPolicy)
         if observer is not None:
             check_instance("observer", observer, Observer)
         # influxd needs longer to compress a response than a fast network needs to transfer it uncompressed.
@@ -177,7 +179,7 @@ class BaseClient(Operations, Generic[SessionT]):
             bucket=bucket,
             org=org,
             timeout=Timeout() if timeout is None else as_timeout(timeout),
-            retry=retry,
+            retry=as_retry_policy(retry),
             tls=TLS(verify, cert),
             unix_socket=unix_socket,
             proxy=proxy_for(server, proxy, os.environ) if uses_proxy else None,

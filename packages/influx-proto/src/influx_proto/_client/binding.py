@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ForwardRef, Generic, ParamSp
 
 from .._runtime.op import Operation
 from .._runtime.stream import StreamOp
+from .keywords import explains_keywords
 
 if TYPE_CHECKING:
     from .._batch.async_writer import AsyncBatchWriter
@@ -112,7 +113,7 @@ class method(_Binding[P, Operation[T]], Generic[P, T]):  # noqa: N801 - reads li
         return self._get(client, owner)
 
     def _function(self, *, is_async: bool) -> Callable[..., object]:
-        build: Callable[..., Operation[T]] = self._build
+        build: Callable[..., Operation[T]] = explains_keywords(self._build)
 
         def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             return self.execute(build(*args, **kwargs))
@@ -151,7 +152,7 @@ class stream(_Binding[P, StreamOp[T]], Generic[P, T]):  # noqa: N801 - as above
 
     def _function(self, *, is_async: bool) -> Callable[..., object]:
         del is_async  # each client has its own `stream`
-        build: Callable[..., StreamOp[T]] = self._build
+        build: Callable[..., StreamOp[T]] = explains_keywords(self._build)
 
         def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             return self.stream(build(*args, **kwargs))
@@ -179,7 +180,7 @@ class writer(_Binding[P, "BatchOptions"], Generic[P]):  # noqa: N801 - as above
 
     def _function(self, *, is_async: bool) -> Callable[..., object]:
         del is_async  # each client creates its own writer
-        build: Callable[..., BatchOptions] = self._build
+        build: Callable[..., BatchOptions] = explains_keywords(self._build)
 
         def call(self: Any, /, **options: Any) -> Any:
             return self._new_batch_writer(build(**options))

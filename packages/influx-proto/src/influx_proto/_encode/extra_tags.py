@@ -15,14 +15,14 @@ from .._checks import check_mapping
 
 #: Names of options that are accepted as tags, since they are also common tag keys.
 COMMON_TAGS: Final = frozenset({
-    "admin", "default", "duration", "end", "exact", "host", "key", "limit", "mode", "module", "name", "offset", "path",
+    "admin", "default", "deleted", "description", "duration", "end", "exact", "host", "key", "limit", "mode", "module", "name", "offset", "path",
     "port", "start", "user",
 })  # fmt: skip
 
 #: The options of each callable.
 _OPTIONS: Final = {
     "a client's `write`": (
-        "batch_bytes", "batch_lines", "bucket", "consistency", "db", "field_types", "find_rejected", "in_flight",
+        "bucket", "consistency", "db", "field_types", "find_rejected", "in_flight",
         "integers_as_floats", "measurement", "nonfinite", "object_columns", "org", "precision", "rp", "stamp",
         "tag_columns", "tags", "time_column", "timeout", "unsigned",
     ),
@@ -30,14 +30,14 @@ _OPTIONS: Final = {
         "exit_timeout", "max_bytes", "max_delay", "max_lines", "max_pending", "max_pending_bytes", "on_error",
         "on_progress", "spool", "when_full",
     ),
-    "queries": ("chunk_size", "cls", "epoch", "format", "params", "q"),
+    "queries": ("chunk_size", "cls", "epoch", "format", "language", "measurement_column", "params", "q"),
     "the client": (
         "cert", "gzip", "headers", "observer", "password", "proxy", "retry", "session", "ssl", "token", "unix_socket",
         "username", "verify",
     ),
     "administration": (
-        "destinations", "future_write_limit", "past_write_limit", "privilege", "qid", "replication", "resample_every",
-        "resample_for", "shard_duration", "shard_id",
+        "destinations", "future_write_limit", "hard_delete_at", "past_write_limit", "privilege", "qid", "replication",
+        "resample_every", "resample_for", "retention", "shard_duration", "shard_id",
     ),
 }  # fmt: skip
 
@@ -47,7 +47,9 @@ _REMEDIES: Final = {
     "retention_policy": "`write` selects the retention policy with rp=",
     "time_precision": "the option is precision=",
     "write_precision": "the option is precision=",
-    "batch_size": "`write` has batch_lines=, `batch_writer` has max_lines=",
+    "batch_size": "the option is max_lines=",
+    "batch_lines": "the option is max_lines=",
+    "batch_bytes": "the option is max_bytes=",
     "protocol": "the type of the data selects the format; str and bytes are line protocol",
     "record": "pass the data as the first argument",
     "dataframe": "pass the data as the first argument",

@@ -39,24 +39,32 @@ def url_host(parts: SplitResult) -> str:
 
 def _checked_host(host: str) -> str:
     """Return a valid host name or address, the latter without the brackets of a URL."""
-    if ":" in host:
-        address = host.removeprefix("[").removesuffix("]")
-        try:
-            ip_address(address)
-        except ValueError:
-            msg = f"host: {host!r} is not an IPv6 address; pass a port as port=, or a URL to from_url()"
-            raise ValueError(msg) from None
-        return address
+    address = host.removeprefix("[").removesuffix("]") if ":" in host else None
     try:
-        host.encode("idna")
-    except UnicodeError:  # a label is empty or longer than 63 characters
-        is_name = False
+        if address is not None:
+            ip_address(address)
+        else:
+            host.encode("idna")  # fails if a label is empty or longer than 63 characters
+    except ValueError:
+        is_valid = False
     else:
-        is_name = bool(host) and host.isprintable() and not _FORBIDDEN_IN_HOSTS.intersection(host)
-    if not is_name:
-        msg = f"host: {host!r} is not a host name or address; pass a URL to from_url()"
-        raise ValueError(msg)
-    return host
+        is_valid = address is not None or (
+            bool(host) and host.isprintable() and not _FORBIDDEN_IN_HOSTS.intersection(host)
+        )
+    if not is_valid:
+        raise ValueError(_invalid_host_message(host))
+    return host if address is None else address
+
+
+def _invalid_host_message(host: str) -> str:
+    if "@" in host:  # may contain a password, which no message quotes
+        return (
+            "host: must be a host name or address, without credentials; pass username= and password=, or use from_url()"
+        )
+    name, _, port = host.rpartition(":")
+    if "/" not in host and port.isdecimal() and ":" not in name:
+        return f"host: {host!r} contains a port; use host={name!r}, port={int(port)}"
+    return f"host: {host!r} is not a host name or address; pass a URL to from_url()"
 
 
 @dataclass(frozen=True, slots=True)

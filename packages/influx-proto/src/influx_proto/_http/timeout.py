@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import overload
+from typing import TypeAlias, overload
 
 from .._checks import check_seconds
+
+#: What arguments accept as timeout, see `as_timeout`.
+TimeoutLike: TypeAlias = "float | tuple[float | None, float | None] | Timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,18 @@ class Timeout:
 @overload
 def as_timeout(timeout: None) -> None: ...
 @overload
-def as_timeout(timeout: float | Timeout) -> Timeout: ...
-def as_timeout(timeout: float | Timeout | None) -> Timeout | None:
-    """Return the timeout that a number of seconds stands for: every limit except `total`."""
+def as_timeout(timeout: TimeoutLike) -> Timeout: ...
+def as_timeout(timeout: TimeoutLike | None) -> Timeout | None:
+    """Return the timeout that an argument stands for.
+
+    A number of seconds sets every limit except `total`. A pair sets `connect` and `idle`, as in requests.
+    """
     if timeout is None or isinstance(timeout, Timeout):
         return timeout
+    if isinstance(timeout, tuple):
+        if len(timeout) != 2:
+            msg = f"timeout: a tuple must be (connect, idle), not {len(timeout)} values"
+            raise ValueError(msg)
+        return Timeout(connect=timeout[0], idle=timeout[1])
     value = check_seconds("timeout", timeout, is_positive=True)
     return Timeout(connect=value, idle=value, pool=value)

@@ -150,7 +150,7 @@ def query_dataframe(
     db: str | None = None,
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
-    measurement: bool | None = None,
+    measurement_column: bool | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     language: Language = "influxql",
     timeout: float | Timeout | None = None,
@@ -162,7 +162,7 @@ def query_dataframe(
         db: see `query`.
         rp: see `query`.
         params: see `query`.
-        measurement: whether to add a column `measurement`; None adds it if the result has several measurements.
+        measurement_column: whether to add a column `measurement`; None adds it if the result has several measurements.
         format: see `query`.
         language: see `query_chunks`.
         timeout: see `query`.
@@ -179,7 +179,7 @@ def query_dataframe(
     )
     if language == "influxql":
         _check_single_statement(statement_count(q))
-    receiver = partial(_frame_receiver, language=language, measurement=measurement, finish=_only_frame)
+    receiver = partial(_frame_receiver, language=language, measurement_column=measurement_column, finish=_only_frame)
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -189,7 +189,7 @@ def query_dataframes(
     db: str | None = None,
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
-    measurement: bool | None = None,
+    measurement_column: bool | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     language: Language = "influxql",
     timeout: float | Timeout | None = None,
@@ -199,7 +199,7 @@ def query_dataframes(
     request = query_request(
         language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
     )
-    receiver = partial(_frame_receiver, language=language, measurement=measurement, finish=list)
+    receiver = partial(_frame_receiver, language=language, measurement_column=measurement_column, finish=list)
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -210,7 +210,7 @@ def query_dataframe_chunks(
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
     chunk_size: int | None = None,
-    measurement: bool | None = None,
+    measurement_column: bool | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     language: Language = "influxql",
     timeout: float | Timeout | None = None,
@@ -225,7 +225,9 @@ def query_dataframe_chunks(
     request = query_request(
         language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=chunk_size, response_format=format
     )
-    decoder = partial(_chunk_frame_decoder, language=language, chunk_size=chunk_size, measurement=measurement)
+    decoder = partial(
+        _chunk_frame_decoder, language=language, chunk_size=chunk_size, measurement_column=measurement_column
+    )
     return StreamOp(request, decoder, as_timeout(timeout))
 
 
@@ -283,12 +285,12 @@ def _frame_receiver(
     headers: Headers,
     *,
     language: Language,
-    measurement: bool | None,
+    measurement_column: bool | None,
     finish: Callable[[list[DataFrame]], T],
 ) -> ChunkCollector[T]:
     from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - only needed for DataFrames
 
-    frames = FrameCollector(measurement=measurement)
+    frames = FrameCollector(measurement_column=measurement_column)
     buffered = can_be_packed(headers.get("Content-Type"))
     decoder = chunk_decoder(status, headers, epoch="ns", language=language, packed=True, buffered=buffered)
     return ChunkCollector(decoder, frames.add, lambda: finish(frames.finish()))
@@ -315,12 +317,12 @@ def _check_single_statement(count: int) -> None:
 
 
 def _chunk_frame_decoder(
-    status: int, headers: Headers, *, language: Language, chunk_size: int | None, measurement: bool | None
+    status: int, headers: Headers, *, language: Language, chunk_size: int | None, measurement_column: bool | None
 ) -> Decoder[DataFrame]:
     from .._result.to_pandas import ChunkFrames  # noqa: PLC0415 - see above
 
     decoder = _limited_decoder(status, headers, epoch="ns", language=language, chunk_size=chunk_size, packed=True)
-    return FlatMap(decoder, ChunkFrames(measurement=measurement).add)
+    return FlatMap(decoder, ChunkFrames(measurement_column=measurement_column).add)
 
 
 def _limited_decoder(

@@ -161,7 +161,7 @@ class QueryResult(Mapping[str, Any]):
             raise ProtocolError(msg) from None
         return None if nanoseconds is None else _EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
-    def to_pandas(self, *, measurement: bool | None = None) -> pd.DataFrame:
+    def to_pandas(self, *, measurement_column: bool | None = None) -> pd.DataFrame:
         """Return the result of a single statement as a tidy pandas DataFrame that concatenates all series.
 
         The index is a UTC `DatetimeIndex` named `time`, or a `RangeIndex` if the rows have no timestamps, such as those
@@ -170,7 +170,7 @@ class QueryResult(Mapping[str, Any]):
         pandas' string dtype. Duplicate column names get a suffix (`v`, `v_1`); columns keep their name before tags do.
 
         Args:
-            measurement: whether to add a column `measurement`; None adds it if the result of SELECT has several
+            measurement_column: whether to add a column `measurement`; None adds it if the result of SELECT has several
                 measurements. Pass True if frames of different results must have the same columns. SHOW statements that
                 list something per measurement always have it.
 
@@ -179,43 +179,43 @@ class QueryResult(Mapping[str, Any]):
         """
         from .to_pandas import to_pandas  # noqa: PLC0415 - only needed for DataFrames
 
-        return to_pandas(self, measurement=measurement)
+        return to_pandas(self, measurement_column=measurement_column)
 
-    def to_pandas_list(self, *, measurement: bool | None = None) -> list[pd.DataFrame]:
+    def to_pandas_list(self, *, measurement_column: bool | None = None) -> list[pd.DataFrame]:
         """Return a pandas DataFrame for each statement; see `to_pandas`.
 
         Args:
-            measurement: see `to_pandas`.
+            measurement_column: see `to_pandas`.
         """
         from .to_pandas import to_pandas_list  # noqa: PLC0415 - see above
 
-        return to_pandas_list(self, measurement=measurement)
+        return to_pandas_list(self, measurement_column=measurement_column)
 
-    def to_polars(self, *, measurement: bool | None = None) -> pl.DataFrame:
+    def to_polars(self, *, measurement_column: bool | None = None) -> pl.DataFrame:
         """Return the result of a single statement as a polars DataFrame; as `to_pandas`, with `time` as first column.
 
         Args:
-            measurement: see `to_pandas`.
+            measurement_column: see `to_pandas`.
 
         Raises:
             ValueError: as `to_pandas`, or a column has values of several types.
         """
         from .to_arrow import to_polars  # noqa: PLC0415 - see above
 
-        return to_polars(self, measurement=measurement)
+        return to_polars(self, measurement_column=measurement_column)
 
-    def to_arrow(self, *, measurement: bool | None = None) -> Any:
+    def to_arrow(self, *, measurement_column: bool | None = None) -> Any:
         """Return the result of a single statement as a `pyarrow.Table`; as `to_pandas`, with `time` as first column.
 
         Args:
-            measurement: see `to_pandas`.
+            measurement_column: see `to_pandas`.
 
         Raises:
             ValueError: as `to_pandas`, or a column has values of several types.
         """
         from .to_arrow import to_arrow  # noqa: PLC0415 - see above
 
-        return to_arrow(self, measurement=measurement)
+        return to_arrow(self, measurement_column=measurement_column)
 
 
 def join(chunks: Iterable[QueryResult]) -> QueryResult:

@@ -57,14 +57,14 @@ class Table:
     columns: list[Column]
 
 
-def tables(result: Chunk, *, measurement: bool | None = None) -> list[Table]:
-    """Return a table for each statement; for `measurement` see `Tables`."""
-    collector = Tables(measurement=measurement)
+def tables(result: Chunk, *, measurement_column: bool | None = None) -> list[Table]:
+    """Return a table for each statement; for `measurement_column` see `Tables`."""
+    collector = Tables(measurement_column=measurement_column)
     collector.add(result)
     return collector.finish()
 
 
-def only_table(result: Chunk, *, measurement: bool | None = None) -> Table:
+def only_table(result: Chunk, *, measurement_column: bool | None = None) -> Table:
     """Return the table of a result with a single statement.
 
     Raises:
@@ -76,20 +76,20 @@ def only_table(result: Chunk, *, measurement: bool | None = None) -> Table:
             "use query_dataframes or to_pandas_list for several"
         )
         raise ValueError(msg)
-    return tables(result, measurement=measurement)[0]
+    return tables(result, measurement_column=measurement_column)[0]
 
 
 class Tables:
     """Collects a result, whole or chunk by chunk, and returns a table for each statement."""
 
-    def __init__(self, *, measurement: bool | None = None) -> None:
+    def __init__(self, *, measurement_column: bool | None = None) -> None:
         """Create an empty collector.
 
         Args:
-            measurement: whether to add a label `measurement` to tables with timestamps; None adds it if there are
-                several measurements.
+            measurement_column: whether to add a label `measurement` to tables with timestamps; None adds it if there
+                are several measurements.
         """
-        self._measurement = measurement
+        self._measurement_column = measurement_column
         self._statements: list[_StatementRows] = []
         self._before: Mapping[str, Any] = {}
 
@@ -116,7 +116,7 @@ class Tables:
 
     def finish(self) -> list[Table]:
         """Return the tables."""
-        return [rows.finish(measurement=self._measurement) for rows in self._statements]
+        return [rows.finish(measurement_column=self._measurement_column) for rows in self._statements]
 
 
 class _StatementRows:
@@ -173,11 +173,11 @@ class _StatementRows:
         cells = [self._columns.setdefault(name, Cells()) for name in names]
         self._targets = [self._times, *cells] if self._has_times else [*cells]
 
-    def finish(self, *, measurement: bool | None) -> Table:
+    def finish(self, *, measurement_column: bool | None) -> Table:
         self._unpack()
         columns = [cells.finish(name, self._rows) for name, cells in self._columns.items()]
         keys = sorted({key for _, _, tags in self._series for key in tags})
-        label = self._measurement_label(measurement)
+        label = self._measurement_label(measurement_column)
         names = distinct([*keys, *label], self._columns.keys() | ({"time"} if self._has_times else set()))
         labels = [
             self._label(name, [tags.get(key) for _, _, tags in self._series])
@@ -199,11 +199,11 @@ class _StatementRows:
             codes += (missing if value is None else code[value]) * rows
         return Label(name, categories, codes)
 
-    def _measurement_label(self, measurement: bool | None) -> list[str]:
+    def _measurement_label(self, measurement_column: bool | None) -> list[str]:
         """Return the name of the label with the names of the series; empty if the table has none."""
         names = {name for _, name, _ in self._series}
         if self._has_times is not False:
-            return ["measurement"] if measurement or (measurement is None and len(names) > 1) else []
+            return ["measurement"] if measurement_column or (measurement_column is None and len(names) > 1) else []
         if names <= {""}:  # SHOW USERS and others list objects of the server or of one database
             return []
         columns = self._columns.keys()

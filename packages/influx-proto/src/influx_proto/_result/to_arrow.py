@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def to_arrow(result: Chunk, *, measurement: bool | None = None) -> Any:
+def to_arrow(result: Chunk, *, measurement_column: bool | None = None) -> Any:
     """Return the result of a single statement as a `pyarrow.Table` that concatenates all series.
 
     The columns are, in this order: `time` (nanoseconds in UTC), if the rows have timestamps; `measurement`; the tags of
@@ -21,14 +21,14 @@ def to_arrow(result: Chunk, *, measurement: bool | None = None) -> Any:
 
     Args:
         result: the result of a single statement.
-        measurement: whether to add a column `measurement`; None adds it if there are several measurements.
+        measurement_column: whether to add a column `measurement`; None adds it if there are several measurements.
 
     Raises:
         ValueError: the result does not have exactly one statement, or a column has values of several types.
     """
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - only needed here; has no type hints
 
-    table = only_table(result, measurement=measurement)
+    table = only_table(result, measurement_column=measurement_column)
     data: dict[str, Any] = {}
     if table.times is not None:
         data["time"] = _packed(pa, pa.timestamp("ns", "UTC"), table.times)
@@ -56,7 +56,7 @@ def _packed(pa: Any, dtype: Any, values: Any) -> Any:
     return pa.Array.from_buffers(dtype, len(values), [None, pa.py_buffer(values)])
 
 
-def to_polars(result: Chunk, *, measurement: bool | None = None) -> pl.DataFrame:
+def to_polars(result: Chunk, *, measurement_column: bool | None = None) -> pl.DataFrame:
     """Return the result of a single statement as a polars DataFrame that concatenates all series.
 
     The columns are, in this order: `time` (`Datetime("ns", "UTC")`), if the rows have timestamps; `measurement`; the
@@ -65,14 +65,14 @@ def to_polars(result: Chunk, *, measurement: bool | None = None) -> pl.DataFrame
 
     Args:
         result: the result of a single statement.
-        measurement: whether to add a column `measurement`; None adds it if there are several measurements.
+        measurement_column: whether to add a column `measurement`; None adds it if there are several measurements.
 
     Raises:
         ValueError: the result does not have exactly one statement, or a column has values of several types.
     """
     import polars as pl  # noqa: PLC0415 - see above
 
-    table = only_table(result, measurement=measurement)
+    table = only_table(result, measurement_column=measurement_column)
     series: list[pl.Series] = []
     if table.times is not None:
         series.append(pl.Series("time", table.times, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def to_pandas(result: Chunk, *, measurement: bool | None = None) -> pd.DataFrame:
+def to_pandas(result: Chunk, *, measurement_column: bool | None = None) -> pd.DataFrame:
     """Return the result of a single statement as a tidy DataFrame that concatenates all series.
 
     The index is a UTC `DatetimeIndex` named `time`, or a `RangeIndex` if the rows have no timestamps, such as those of
@@ -33,19 +33,19 @@ def to_pandas(result: Chunk, *, measurement: bool | None = None) -> pd.DataFrame
 
     Args:
         result: the result of a single statement.
-        measurement: whether to add a column `measurement`; None adds it if there are several measurements. Pass True
-            if frames of different results must have the same columns. SHOW statements that list something per
+        measurement_column: whether to add a column `measurement`; None adds it if there are several measurements. Pass
+            True if frames of different results must have the same columns. SHOW statements that list something per
             measurement always have it.
 
     Raises:
         ValueError: the result does not have exactly one statement.
     """
-    return _frame(only_table(result, measurement=measurement))
+    return _frame(only_table(result, measurement_column=measurement_column))
 
 
-def to_pandas_list(result: Chunk, *, measurement: bool | None = None) -> list[pd.DataFrame]:
+def to_pandas_list(result: Chunk, *, measurement_column: bool | None = None) -> list[pd.DataFrame]:
     """Return a DataFrame for each statement of a result; see `to_pandas`."""
-    return [_frame(table) for table in tables(result, measurement=measurement)]
+    return [_frame(table) for table in tables(result, measurement_column=measurement_column)]
 
 
 class ChunkFrames:
@@ -56,8 +56,8 @@ class ChunkFrames:
     the frames of a statement can be concatenated without changing any value.
     """
 
-    def __init__(self, *, measurement: bool | None = None) -> None:
-        self._measurement = measurement
+    def __init__(self, *, measurement_column: bool | None = None) -> None:
+        self._measurement_column = measurement_column
         self._before: Mapping[str, Any] = {}
         self._dtypes: defaultdict[str, StableDType] = defaultdict(StableDType)
 
@@ -67,7 +67,7 @@ class ChunkFrames:
             if not same_statement(self._before, part):
                 self._dtypes.clear()
             self._before = {key: value for key, value in part.items() if key != "series"}
-            collector = Tables(measurement=self._measurement)
+            collector = Tables(measurement_column=self._measurement_column)
             collector.add_entry(part, chunk.epoch)
             [table] = collector.finish()
             if table.rows:
@@ -78,8 +78,8 @@ class ChunkFrames:
 class FrameCollector:
     """Collects the chunks of a response, without keeping its rows as Python objects, and returns DataFrames."""
 
-    def __init__(self, *, measurement: bool | None = None) -> None:
-        self._tables = Tables(measurement=measurement)
+    def __init__(self, *, measurement_column: bool | None = None) -> None:
+        self._tables = Tables(measurement_column=measurement_column)
 
     def add(self, chunk: Chunk) -> None:
         """Add a chunk."""

@@ -95,3 +95,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except (ValueError, TypeError, OverflowError):  # an invalid date, or a date without a time zone
         return None
     return max(0.0, wait.total_seconds())
+
+
+def as_retry_policy(retry: RetryPolicy | int | None) -> RetryPolicy:
+    """Return the policy that an argument stands for: a number is the maximum number of attempts.
+
+    Raises:
+        TypeError: the argument is neither.
+        ValueError: the number is below 1.
+    """
+    if retry is None:
+        return RetryPolicy()
+    return retry if isinstance(retry, RetryPolicy) else RetryPolicy(attempts=check_int("retry", retry, 1))

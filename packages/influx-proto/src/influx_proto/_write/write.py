@@ -117,8 +117,8 @@ def write(
         time_column=time_column,
         object_columns=object_columns,
         tags=tags,
-        batch_lines=None,
-        batch_bytes=None,
+        max_lines=None,
+        max_bytes=None,
         stamp=False,
         find_rejected=False,
         in_flight=1,
@@ -146,8 +146,8 @@ def write_batches(
     time_column: str | None = None,
     object_columns: ObjectColumns = "str",
     tags: Mapping[str, object] | None = None,
-    batch_lines: int | None = BATCH_LINES,
-    batch_bytes: int | None = BATCH_BYTES,
+    max_lines: int | None = BATCH_LINES,
+    max_bytes: int | None = BATCH_BYTES,
     stamp: bool = False,
     find_rejected: bool = False,
     in_flight: int = 1,
@@ -183,8 +183,8 @@ def write_batches(
             each value by its type, which must be the same in the whole column.
         tags: tags for all points, in addition to the client's tags. A tag of a point takes precedence. Raw line
             protocol accepts no additional tags: `tags`, `measurement` and `field_types` raise with it.
-        batch_lines: the maximum number of lines of a request; None for no limit.
-        batch_bytes: the maximum size of a request in bytes, unless a single line is longer; None for no limit.
+        max_lines: the maximum number of lines of a request; None for no limit.
+        max_bytes: the maximum size of a request in bytes, unless a single line is longer; None for no limit.
         stamp: add the client's time, strictly increasing, to points and lines without a timestamp. Otherwise the server
             stamps all points of a request with the same time. Then only one of several points of a series is stored,
             and the client cannot retry the request after a failure if the server may have received it.
@@ -222,7 +222,7 @@ def write_batches(
     # Copies, so that later changes by the caller do not affect a pending write.
     all_tags = joined_tags(tags, extra_tags)
     columns, time_column = check_table_columns(tag_columns, time_column)  # the encoder rejects a str
-    max_lines, max_bytes = check_limit("batch_lines", batch_lines), check_limit("batch_bytes", batch_bytes)
+    max_lines, max_bytes = check_limit("max_lines", max_lines), check_limit("max_bytes", max_bytes)
 
     def make_encoder(settings: Settings, *, stamp: Callable[[], int] | None = None, eager: bool = False) -> Encoder:
         problem = not_for_lines(measurement, all_tags, field_types)

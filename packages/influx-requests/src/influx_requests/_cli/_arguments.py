@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from influx_requests import __version__
 
-from ._console import PROGRAM, Exit
+from ._argument_types import (
+    parse_count,
+    parse_json_object,
+    parse_port,
+    parse_seconds,
+    parse_separator,
+    parse_types,
+    split_names,
+)
+from ._config import config_path
+from ._console import PROGRAM
 
 _DESCRIPTION = "Query InfluxDB 1.x, write to it, and check line protocol."
 
 _EPILOG = """\
 examples:
-  influx-requests ping
-  influx-requests query -d telegraf "SELECT mean(usage) FROM cpu WHERE time > now() - 1h GROUP BY time(1m)"
-  influx-requests write -d telegraf cpu.lp
-  influx-requests lint cpu.lp
+  influxq ping
+  influxq shell -d telegraf
+  influxq query -d telegraf "SELECT mean(usage) FROM cpu WHERE time > now() - 1h GROUP BY time(1m)"
+  influxq write -d telegraf cpu.lp
+  influxq lint cpu.lp
+
+configuration file:
+  {config} (or INFLUXQ_CONFIG) has url, database, username, password, token, ca, insecure and timeout,
+  and tables [profiles.NAME] of these for --profile NAME
 
 environment:
   INFLUXDB_URL, INFLUXDB_DATABASE, INFLUXDB_USERNAME, INFLUXDB_PASSWORD, INFLUXDB_TOKEN
@@ -28,123 +43,210 @@ exit codes:
   0 success; 1 invalid data or an error from the server; 2 usage error; 3 server unreachable;
   4 access denied; 70 internal error; 130 interrupted; 141 broken pipe
 
-See `influx-requests COMMAND --help` for the options of a command.
+See `influxq COMMAND --help` for the options of a command.
 """
 
 _QUERY_EPILOG = """\
 examples:
-  influx-requests query -d testdb "SELECT * FROM cpu LIMIT 10"
-  influx-requests query -d testdb 'SELECT * FROM cpu WHERE host = $host' --params '{"host": "a"}'
-  influx-requests query -d testdb --file report.influxql -o report.csv
-  influx-requests query -d testdb "SELECT * FROM cpu GROUP BY *" -f lp > cpu.lp      (export with tags and types)
-  influx-requests query -d testdb "SELECT load FROM cpu GROUP BY host" --plot        (plot in the terminal)
-  influx-requests query -d testdb "SELECT load FROM cpu GROUP BY host" --plot load.png
+  influxq query -d testdb "SELECT * FROM cpu LIMIT 10"
+  influxq query -d testdb 'SELECT * FROM cpu WHERE host = $host' --params '{"host": "a"}'
+  influxq query -d testdb --file report.influxql -o report.csv
+  influxq query -d testdb "SELECT * FROM cpu GROUP BY *" -f lp > cpu.lp      (export with tags and types)
+  influxq query -d testdb "SELECT load FROM cpu GROUP BY host" --plot        (plot in the terminal)
+  influxq query -d testdb "SELECT load FROM cpu GROUP BY host" --plot load.png
 """
 
 _WRITE_EPILOG = """\
 examples:
-  influx-requests write -d testdb cpu.lp
-  influx-requests write -d testdb cpu.lp --resume           (continues an interrupted import)
-  influx-requests write -d testdb cpu.csv --measurement cpu --tag-columns host,region --precision s
-  influx-requests write -d testdb cpu.parquet --rejected rejected.lp
-  zcat cpu.lp.gz | influx-requests write -d testdb --precision s
+  influxq write -d testdb 'cpu,host=a load=0.64'
+  influxq write -d testdb cpu.lp --create-database
+  influxq write -d testdb cpu.lp --resume           (continues an interrupted import)
+  influxq write -d testdb cpu.csv --measurement cpu --tag-columns host,region --precision s
+  influxq write -d testdb cpu.parquet --rejected rejected.lp
+  tail -f cpu.lp | influxq write -d testdb --precision s    (stores lines as they arrive; Ctrl-C ends it)
+"""
+
+_WATCH_EPILOG = """\
+examples:
+  influxq watch -d testdb cpu
+  influxq watch -d testdb cpu --where "host = 'a'" -f json | jq .fields.load
+
+Points that are stored later than points with newer timestamps are not printed.
+"""
+
+_SHELL_EPILOG = """\
+examples:
+  influxq shell -d testdb
+  influxq shell -d testdb < report.influxql
+
+\\? in the shell lists its commands. Completion and history need the extra [shell].
 """
 
 _LINT_EPILOG = """\
 examples:
-  influx-requests lint cpu.lp memory.lp
-  generate | influx-requests lint --precision s
+  influxq lint cpu.lp memory.lp
+  generate | influxq lint --precision s
 """
 
 
-def create_parser() -> argparse.ArgumentParser:
-    """Return the parser; its namespace has `run`, the function that runs the command."""
-    root = argparse.ArgumentParser(
+_VERBOSE_HELP = "log every request, and print tracebacks"
+
+#: Defaults of the options that are accepted before and after the command.
+_SHARED_DEFAULTS = {
+    "profile": None,
+    "url": None,
+    "host": None,
+    "port": None,
+    "database": None,
+    "username": None,
+    "ask_password": False,
+    "ca": None,
+    "insecure": False,
+    "timeout": None,
+    "verbose": False,
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Parser that lists its options and commands, for the completion scripts."""
+
+    def __init__(self, **settings: Any) -> None:
+        #: The options and positional arguments.
+        self.arguments: list[argparse.Action] = []
+        self.commands: dict[str, Parser] = {}
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        """Add an argument."""
+        action = super().add_argument(*names, **settings)
+        self.arguments.append(action)
+        return action
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the arguments; the namespace has `run`, the function that runs the command.
+
+    Args:
+        arguments: the arguments; None for those of the process.
+    """
+    options = create_parser().parse_args(arguments)
+    for name, value in _SHARED_DEFAULTS.items():
+        if not hasattr(options, name):
+            setattr(options, name, value)
+    return options
+
+
+def create_parser() -> Parser:
+    """Return the parser; options that it shares with its commands have no defaults."""
+    root = Parser(
         prog=PROGRAM,
         description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        epilog=_EPILOG.format(config=str(config_path()).replace(str(Path.home()), "~")),
     )
     root.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    _add_connection(root)
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, summary: str, epilog: str = "") -> argparse.ArgumentParser:
+    def command(name: str, summary: str, epilog: str = "", run: str = "", *, connects: bool = True) -> Parser:
         added = commands.add_parser(
             name,
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
             epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
         )
-        added.set_defaults(run=_runner(name))
+        root.commands[name] = added
+        module, _, function = (run or name).partition(":")
+        added.set_defaults(run=_runner(module, function or "run"))
+        if connects:
+            _add_connection(added)
+        else:
+            _add_verbose(added)
         return added
 
-    _add_connection(command("ping", "print the server's version and response time"))
-    query = command("query", "run an InfluxQL query and print the result", _QUERY_EPILOG)
-    _add_query(query)
-    _add_connection(query)
-    write = command("write", "write points from files or standard input", _WRITE_EPILOG)
-    _add_write(write)
-    _add_connection(write)
-    lint = command("lint", "check line protocol without a server", _LINT_EPILOG)
+    command("ping", "print the server's version and response time")
+    command("databases", "list the databases", run="schema:run_databases")
+    command("measurements", "list the measurements of the database", run="schema:run_measurements")
+    schema = command("schema", "list the tags and the fields with their types")
+    schema.add_argument("measurements", nargs="*", metavar="MEASUREMENT", help="measurements (default: all)")
+    _add_query(command("query", "run an InfluxQL query and print the result", _QUERY_EPILOG))
+    _add_watch(command("watch", "print the points of a measurement as they are stored", _WATCH_EPILOG))
+    _add_write(command("write", "write points from files, standard input or the command line", _WRITE_EPILOG))
+    lint = command("lint", "check line protocol without a server", _LINT_EPILOG, connects=False)
     lint.add_argument("files", nargs="*", metavar="FILE", help="line protocol files; - or none: standard input")
     _add_precision(lint)
-    _add_verbose(lint)
+    _add_shell(command("shell", "run statements interactively", _SHELL_EPILOG))
+    completion = command("completion", "print a script for completion in your shell", connects=False)
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
     return root
 
 
-def _runner(name: str) -> Callable[[argparse.Namespace], Exit]:
-    def run(options: argparse.Namespace) -> Exit:
-        code: Exit = import_module(f"._{name}", __package__).run(options)
+def _runner(module: str, function: str) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        code: int = getattr(import_module(f"._{module}", __package__), function)(options)
         return code
 
     return run
 
 
-def _add_connection(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("connection")
-    group.add_argument("--url", help="server URL without a password (default: INFLUXDB_URL, or http://localhost:8086)")
-    group.add_argument("-d", "--database", metavar="NAME", help="database (default: INFLUXDB_DATABASE)")
-    group.add_argument(
-        "--username", metavar="NAME", help="user name (default: INFLUXDB_USERNAME); INFLUXDB_PASSWORD is the password"
+def _add_connection(to: Parser) -> None:
+    group = to.add_argument_group("connection (before or after the command)", argument_default=argparse.SUPPRESS)
+
+    def add(group: Any, *names: str, **settings: Any) -> None:
+        to.arguments.append(group.add_argument(*names, **settings))
+
+    add(group, "--profile", metavar="NAME", help="profile of the configuration file (see influxq --help)")
+    add(group, "--url", help="server URL without a password (default: INFLUXDB_URL, or http://localhost:8086)")
+    add(group, "--host", metavar="NAME", help="server, instead of --url: http://NAME:PORT")
+    add(group, "--port", type=parse_port, metavar="PORT", help="port of --host (default: 8086)")
+    add(group, "-d", "--database", metavar="NAME", help="database (default: INFLUXDB_DATABASE)")
+    add(
+        group,
+        "--username",
+        metavar="NAME",
+        help="user name (default: INFLUXDB_USERNAME); INFLUXDB_PASSWORD is the password",
     )
-    group.add_argument("--ask-password", action="store_true", help="prompt for the password at the terminal")
+    add(group, "--ask-password", action="store_true", help="prompt for the password at the terminal")
     trust = group.add_mutually_exclusive_group()
-    trust.add_argument("--ca", type=Path, metavar="FILE", help="trust only these CA certificates")
-    trust.add_argument("--insecure", action="store_true", help="disable certificate verification")
-    group.add_argument("--timeout", type=_parse_seconds, metavar="SECONDS", help="timeout of a request")
-    _add_verbose(group)
+    add(trust, "--ca", type=Path, metavar="FILE", help="trust only these CA certificates")
+    add(trust, "--insecure", action="store_true", help="disable certificate verification")
+    add(group, "--timeout", type=parse_seconds, metavar="SECONDS", help="timeout of a request")
+    add(group, "-v", "--verbose", action="store_true", help=_VERBOSE_HELP)
 
 
-def _add_verbose(to: Any) -> None:
-    to.add_argument("-v", "--verbose", action="store_true", help="log every request, and print tracebacks")
+def _add_verbose(to: Parser) -> None:
+    to.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=_VERBOSE_HELP)
 
 
-def _add_precision(to: argparse.ArgumentParser) -> None:
+def _add_precision(to: Parser) -> None:
     to.add_argument(
         "--precision",
         choices=("ns", "u", "us", "ms", "s", "m", "h"),
-        default="ns",
-        help="unit of integer timestamps (default: ns)",
+        help="unit of integer timestamps (default: ns; s for Telegraf's JSON)",
     )
 
 
-def _add_query(to: argparse.ArgumentParser) -> None:
+def _add_query(to: Parser) -> None:
     to.add_argument("query", nargs="?", metavar="QUERY", help="the query; -: read it from standard input")
     to.add_argument("--file", type=Path, metavar="FILE", help="read the query from a file")
     to.add_argument(
-        "--params", type=_parse_json_object, metavar="JSON", help="values of $name in the query, as a JSON object"
+        "--params", type=parse_json_object, metavar="JSON", help="values of $name in the query, as a JSON object"
     )
     to.add_argument(
         "-f",
         "--format",
-        choices=("table", "csv", "json", "lp", "parquet"),
+        choices=("table", "vertical", "csv", "json", "lp", "parquet"),
         help="output format (default: by the suffix of --output, else table at a terminal and csv otherwise)",
     )
     to.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write the result to a file, which is replaced when complete"
+    )
+    to.add_argument(
+        "--wide",
+        action="store_true",
+        help="table: keep the layout of a table that is wider than the terminal (default: one line for each value)",
+    )
+    to.add_argument(
+        "--no-pager", dest="pager", action="store_false", help="table: do not show long output with $PAGER or less"
     )
     to.add_argument(
         "--epoch",
@@ -153,12 +255,13 @@ def _add_query(to: argparse.ArgumentParser) -> None:
     )
     to.add_argument(
         "--tag-columns",
-        type=_split_names,
+        type=split_names,
         default=(),
         metavar="NAMES",
         help="json and lp: tag columns other than those of GROUP BY, separated by commas",
     )
     to.add_argument("--null", default="", metavar="TEXT", help="csv: text of a missing value (default: empty)")
+    to.add_argument("--pretty", action="store_true", help="json: indent the points")
     to.add_argument(
         "--plot",
         nargs="?",
@@ -171,8 +274,14 @@ def _add_query(to: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_write(to: argparse.ArgumentParser) -> None:
-    to.add_argument("files", nargs="*", metavar="FILE", help="files to write; - or none: standard input")
+def _add_write(to: Parser) -> None:
+    to.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="files to write, or lines of line protocol such as 'cpu,host=a load=1'; - or none: standard input",
+    )
+    to.add_argument("--create-database", action="store_true", help="create the database if it does not exist")
     to.add_argument(
         "-f",
         "--format",
@@ -182,16 +291,34 @@ def _add_write(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--measurement", metavar="NAME", help="measurement of points without one (default: the column measurement)"
     )
-    to.add_argument("--tag-columns", type=_split_names, default=(), metavar="NAMES", help="csv, parquet: tag columns")
-    to.add_argument("--time-column", default="time", metavar="NAME", help="csv, parquet: timestamps (default: time)")
+    to.add_argument(
+        "--tag-columns",
+        type=split_names,
+        default=(),
+        metavar="NAMES",
+        help="csv, parquet: tag columns, separated by commas; quote a name that contains a comma: '\"a,b\",c'",
+    )
+    to.add_argument("--time-column", metavar="NAME", help="csv, parquet: timestamps (default: time)")
     to.add_argument(
         "--types",
-        type=_parse_types,
+        type=parse_types,
         default={},
         metavar="COLUMN=TYPE,...",
         help="csv: field types (int, float, bool or string; default: detected from the whole file)",
     )
-    to.add_argument("--null", default="", metavar="TEXT", help="csv: text of a missing value (default: empty)")
+    to.add_argument(
+        "--null",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="csv: another text of a missing value than the empty cell; may be repeated",
+    )
+    to.add_argument(
+        "--separator", type=parse_separator, default=",", metavar="CHAR", help="csv: column separator (default: ,)"
+    )
+    to.add_argument(
+        "--decimal", choices=(".", ","), default=".", metavar="CHAR", help="csv: decimal separator, . or , (default: .)"
+    )
     _add_precision(to)
     to.add_argument("--rp", metavar="NAME", help="retention policy (default: the database's)")
     to.add_argument(
@@ -200,50 +327,52 @@ def _add_write(to: argparse.ArgumentParser) -> None:
     to.add_argument("--rejected", type=Path, metavar="FILE", help="collect the lines rejected by the server")
     to.add_argument(
         "--retry-for",
-        type=_parse_seconds,
+        type=parse_seconds,
         default=30.0,
         metavar="SECONDS",
         help="retry for this long while the server is unreachable (default: 30)",
     )
+    to.add_argument(
+        "--max-delay",
+        type=parse_seconds,
+        default=1.0,
+        metavar="SECONDS",
+        help="send lines of a pipe at most this long after they arrive (default: 1)",
+    )
 
 
-def _split_names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def _add_watch(to: Parser) -> None:
+    to.add_argument("measurement", metavar="MEASUREMENT", help="the measurement")
+    to.add_argument("--where", metavar="CONDITION", help="condition of InfluxQL, such as: host = 'a'")
+    to.add_argument(
+        "-n", "--lines", type=parse_count, default=10, metavar="N", help="print the last N points first (default: 10)"
+    )
+    to.add_argument(
+        "--interval", type=parse_seconds, default=1.0, metavar="SECONDS", help="time between queries (default: 1)"
+    )
+    to.add_argument(
+        "-f",
+        "--format",
+        choices=("table", "vertical", "csv", "json"),
+        help="output format (default: table at a terminal and csv otherwise)",
+    )
+    to.add_argument("--rp", metavar="NAME", help="retention policy (default: the database's)")
+    to.set_defaults(null="", tag_columns=(), pretty=False)
 
 
-def _parse_types(text: str) -> dict[str, str]:
-    known = {"int": "integer", "float": "float", "bool": "boolean", "string": "string", "integer": "integer",
-             "boolean": "boolean", "str": "string"}  # fmt: skip
-    types: dict[str, str] = {}
-    for part in _split_names(text):
-        name, equals, type_name = part.rpartition("=")
-        if not equals or type_name not in known:
-            msg = f"got {part!r}; pass COLUMN=TYPE, where TYPE is int, float, bool or string"
-            raise argparse.ArgumentTypeError(msg)
-        types[name] = known[type_name]
-    return types
-
-
-def _parse_seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e9:
-        msg = f"got {text!r}; pass a number of seconds, 0 or more"
-        raise argparse.ArgumentTypeError(msg)
-    return seconds
-
-
-def _parse_json_object(text: str) -> dict[str, Any]:
-    import json  # noqa: PLC0415 - rarely needed
-
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        msg = f"invalid JSON: {error}"
-        raise argparse.ArgumentTypeError(msg) from None
-    if not isinstance(value, dict):
-        msg = 'must be a JSON object, such as {"host": "a"}'
-        raise argparse.ArgumentTypeError(msg)
-    return value
+def _add_shell(to: Parser) -> None:
+    to.add_argument(
+        "-f",
+        "--format",
+        choices=("table", "vertical", "csv", "json", "lp"),
+        help="output format (default: table at a terminal and csv otherwise)",
+    )
+    to.add_argument(
+        "--epoch",
+        choices=("ns", "us", "ms", "s"),
+        help="return timestamps as integers of this unit (default: RFC 3339)",
+    )
+    to.add_argument(
+        "--no-pager", dest="pager", action="store_false", help="do not show long output with $PAGER or less"
+    )
+    to.set_defaults(null="", tag_columns=(), pretty=False)

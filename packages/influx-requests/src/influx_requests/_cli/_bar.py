@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from importlib import import_module
 from typing import Any
 
 from ._console import to_printable
 from ._sources import Source
+from ._terminal import is_capable
 
 
 class Bar:
@@ -15,7 +17,8 @@ class Bar:
 
     def __init__(self, source: Source, done: int) -> None:
         self._bar: Any = None
-        if not sys.stderr.isatty():
+        self._start = time.monotonic()
+        if not (sys.stderr.isatty() and is_capable()):
             return
         try:
             tqdm = import_module("tqdm").tqdm
@@ -30,11 +33,13 @@ class Bar:
             dynamic_ncols=True,
         )
 
-    def update(self, done: int, rejected: int) -> None:
-        """Show how much of the source is done, and the number of rejected lines."""
+    def update(self, done: int, lines: int, rejected: int) -> None:
+        """Show how much of the source is done, the rate of lines, and the number of rejected lines."""
         if self._bar is not None:
-            if rejected:
-                self._bar.set_postfix_str(f"{rejected:,} rejected", refresh=False)
+            elapsed = time.monotonic() - self._start
+            notes = [f"{lines / elapsed:,.0f} lines/s"] if elapsed > 0 else []
+            notes += [f"{rejected:,} rejected"] if rejected else []
+            self._bar.set_postfix_str(", ".join(notes), refresh=False)
             self._bar.update(done - self._bar.n)
 
     def write_line(self, text: str) -> None:

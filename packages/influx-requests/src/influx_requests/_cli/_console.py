@@ -7,7 +7,9 @@ from enum import IntEnum
 from importlib import import_module
 from typing import Any
 
-PROGRAM = "influx-requests"
+from ._terminal import RED, has_color
+
+PROGRAM = "influxq"
 
 
 class Exit(IntEnum):
@@ -45,6 +47,14 @@ def print_stderr(text: str) -> None:
     sys.stderr.flush()
 
 
+def print_error(message: str, prefix: str = PROGRAM) -> None:
+    """Write the message of an error to stderr, with a prefix that is red at a terminal."""
+    before, after = RED if has_color(sys.stderr) else ("", "")
+    sys.stdout.flush()
+    sys.stderr.write(f"{before}{prefix}:{after} {to_printable(message)}\n")
+    sys.stderr.flush()
+
+
 def to_printable(text: str) -> str:
     """Return the text on one line, with control characters escaped."""
     if text.isprintable():
@@ -66,8 +76,13 @@ def format_count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def import_optional(module: str, feature: str) -> Any:
+def import_optional(module: str, feature: str, install: str | None = None) -> Any:
     """Import a module of an optional dependency.
+
+    Args:
+        module: the module.
+        feature: what needs it, for the message.
+        install: the name of the package; by default that of the module.
 
     Raises:
         CommandError: the package is not installed.
@@ -75,6 +90,6 @@ def import_optional(module: str, feature: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        package = module.partition(".")[0]
+        package = install or module.partition(".")[0]
         msg = f"{feature} needs {package}; install {package}"
         raise CommandError(msg, Exit.USAGE) from None

@@ -1,174 +1,62 @@
-"""CSV files, with a type for each column that is detected from the whole file before anything is sent.
-
-A column is of integers, of floats (if at least one number is not an integer), of booleans (`true` and `false`), or of
-strings. Numbers that would not be written back unchanged are strings: `007`, `+1`. A column of mixed types is an error,
-and so is a number that its type cannot represent exactly; `--types` overrides the detected type.
-"""
+"""CSV files, with a type for each field that is detected from the whole file before anything is sent."""
 
 from __future__ import annotations
 
-import csv
-import re
-import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, TextIO, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
-from ._console import CommandError, Exit, format_count
+from ._console import CommandError, Exit, print_stderr
+from ._csv_roles import CSVOptions, Table
+from ._csv_tables import TableReader, parse_time
+from ._csv_types import PARSERS, FieldType
 from ._sources import CHUNK_LINES, Chunk, Position, chunk_of_points
-
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_FLOAT: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|-?\.[0-9]+(?:[eE][+-]?[0-9]+)?")
-_BOOLEANS: Final = {text: text.lower() == "true" for text in ("true", "True", "TRUE", "false", "False", "FALSE")}
-
-#: Values accepted for a type from `--types`.
-_ANY_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
-_ANY_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-
-_PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
-    "integer": int,
-    "float": float,
-    "boolean": _BOOLEANS.__getitem__,
-    "string": str,
-}
-
-#: A column: its index, its name, and the function that parses its cells.
-_Reader: TypeAlias = tuple[int, str, Callable[[str], object]]
-
-
-@dataclass(frozen=True)
-class CSVOptions:
-    """Options of reading a CSV file."""
-
-    measurement: str | None
-    tag_columns: Collection[str]
-    time_column: str
-    types: Mapping[str, str]
-    null: str
-    precision: str
-
-
-@dataclass
-class _Field:
-    """A column that is written as a field."""
-
-    name: str
-    index: int
-    #: The type from `--types`.
-    forced: str | None
-    #: For each type, the line and the cell where it was seen first.
-    seen: dict[str, tuple[int, str]] = field(default_factory=dict)
-    #: The line and the cell of the first integer that a float cannot represent.
-    inexact: tuple[int, str] | None = None
-
-    @property
-    def type(self) -> str:
-        return self.forced or ("float" if "float" in self.seen else next(iter(self.seen), "string"))
-
-    def inspect(self, line: int, cell: str) -> str | None:
-        """Record the type of a cell; return the problem with it, if any."""
-        if self.forced is not None:
-            if _is_valid(cell, self.forced):
-                return None
-            return f"{cell!r} cannot be written as {self.forced}; correct the cell, or change --types"
-        if _INTEGER.fullmatch(cell):
-            cell_type = "integer"
-            if len(cell) > 15:
-                if not _is_valid(cell, "integer"):
-                    return f"{cell!r} exceeds 64 bits; pass --types {self.name}=float or --types {self.name}=string"
-                if int(float(cell)) != int(cell):
-                    self.inexact = self.inexact or (line, cell)
-        elif _FLOAT.fullmatch(cell):
-            cell_type = "float"
-        else:
-            cell_type = "boolean" if cell in _BOOLEANS else "string"
-        if cell_type not in self.seen:
-            self.seen[cell_type] = line, cell
-            if len(self.seen) > 1 and not self.seen.keys() <= {"integer", "float"}:
-                other_type, (first_line, first_cell) = next(iter(self.seen.items()))
-                return (
-                    f"{cell!r} is {_TYPE_NAMES[cell_type]}, but {first_cell!r} in line {first_line} is "
-                    f"{_TYPE_NAMES[other_type]}; pass --types {self.name}=string to write strings, or "
-                    f"--null {cell!r} to omit such cells"
-                )
-        return None
-
-    def check_exact(self, name: str) -> None:
-        if self.forced is None and self.type == "float" and self.inexact is not None:
-            line, cell = self.inexact
-            _, float_cell = self.seen["float"]
-            msg = (
-                f"{name}:{line}: column {self.name!r}: {cell} cannot be represented as a float, and the column is "
-                f"float because of {float_cell!r}; pass --types {self.name}=float to round it, or "
-                f"--types {self.name}=string"
-            )
-            raise CommandError(msg)
-
-
-_TYPE_NAMES: Final = {"integer": "a number", "float": "a number", "boolean": "a boolean", "string": "text"}
-
-
-def _is_valid(cell: str, type_name: str) -> bool:
-    match type_name:
-        case "integer":
-            return bool(_ANY_INTEGER.fullmatch(cell)) and len(cell) < 100 and -(2**63) <= int(cell) < 2**63
-        case "float":
-            return bool(_ANY_FLOAT.fullmatch(cell))
-        case "boolean":
-            return cell in _BOOLEANS
-        case _:
-            return True
 
 
 class CSVSource:
-    """A CSV file with a header row. The constructor reads the whole file once to detect the types.
+    """A CSV file. The constructor reads the whole file once to detect the types.
 
     Raises:
-        CommandError: the file is malformed, or a column has mixed types; the message has the line number.
+        CommandError: the file is malformed, or a field has mixed types; the message has the line number.
     """
 
     unit = " rows"
 
     def __init__(self, name: str, file: TextIO, options: CSVOptions) -> None:
         self.name = name
-        self._file = file
         self._options = options
-        csv.field_size_limit(sys.maxsize)
-        rows = self._rows()
-        _, self._header = next(rows, (0, []))
-        self._check_header()
-        self._time = self._index_of(options.time_column, "--time-column")
-        self._tags = [(self._index_of(tag, "--tag-columns"), tag) for tag in options.tag_columns]
-        self._measurement: int | None = None
-        if options.measurement is None:
-            self._measurement = self._index_of("measurement", "--measurement")
-        not_fields = {self._time, self._measurement, *(index for index, _ in self._tags)}
-        self._fields = [
-            _Field(column, index, options.types.get(column))
-            for index, column in enumerate(self._header)
-            if index not in not_fields
-        ]
-        for column in options.types.keys() - {each.name for each in self._fields}:
-            msg = f"{name}: --types: field {column!r} not found; the columns are {', '.join(self._header)}"
-            raise CommandError(msg, Exit.USAGE)
+        self._reader = TableReader(name, file, options)
+        #: Types of the fields that have no annotation. Tables of one file share them.
+        self._types: dict[str, FieldType] = {}
         self.total: int | None = 0
-        for line, row in rows:
+        before: Table | None = None
+        header: list[str] = []
+        for line, table, row in self._reader.rows():
+            if table is not before:
+                before, header = table, table.header
+                self._add_types(table)
             self.total += 1
-            self._inspect(line, row)
-        for each in self._fields:
+            self._inspect(line, table, row)
+        for column in options.types.keys() - self._types.keys():
+            if header:
+                msg = f"{name}: --types: field {column!r} not found; the columns are {', '.join(header)}"
+                raise CommandError(msg, Exit.USAGE)
+        for each in self._types.values():
             each.check_exact(name)
+        if before is not None and "time" in header and header[before.time] != "time":
+            print_stderr(f"warning: {name}: the column 'time' is omitted, since InfluxDB has no field of that name")
 
     def chunks(self, start: Position) -> Iterator[Chunk]:
         """Yield the chunks after a position."""
-        rows = self._rows()
-        next(rows)
-        readers: list[_Reader] = [(each.index, each.name, _PARSERS[each.type]) for each in self._fields]
         points: list[tuple[int, dict[str, Any]]] = []
         end = start
-        for number, (line, row) in enumerate(rows, 1):
+        before: Table | None = None
+        create: Callable[[list[str]], dict[str, Any]] | None = None
+        for number, (line, table, row) in enumerate(self._reader.rows(), 1):
             if number <= start.offset:
                 continue
-            points.append((line, self._point(row, readers)))
+            if create is None or table is not before:
+                before, create = table, self._point_builder(table)
+            points.append((line, create(row)))
             end = Position(number, line)
             if len(points) >= CHUNK_LINES:
                 yield self._chunk(points, end)
@@ -179,58 +67,60 @@ class CSVSource:
         options = self._options
         return chunk_of_points(self.name, points, end, measurement=options.measurement, precision=options.precision)
 
-    def _point(self, row: list[str], readers: list[_Reader]) -> dict[str, Any]:
-        null = self._options.null
-        time = row[self._time]
-        point: dict[str, Any] = {
-            "time": int(time) if _ANY_INTEGER.fullmatch(time) else time,
-            "tags": {name: row[index] for index, name in self._tags if row[index] != null},
-            "fields": {name: parse(cell) for index, name, parse in readers if (cell := row[index]) != null},
-        }
-        if self._measurement is not None:
-            point["measurement"] = row[self._measurement]
-        return point
+    def _add_types(self, table: Table) -> None:
+        for index, name in table.fields:
+            if name in self._options.types or index not in table.types:
+                self._types.setdefault(name, FieldType(name, self._options.types.get(name), self._options.decimal))
 
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield each row that is not blank, from the start of the file, with the number of its last line."""
-        self._file.seek(0)
-        reader = csv.reader(self._file, strict=True)
+    def _inspect(self, line: int, table: Table, row: list[str]) -> None:
+        null = self._options.null
+        if row[table.time] in null:
+            msg = f"{self.name}:{line}: column {table.header[table.time]!r}: the timestamp is missing"
+            raise CommandError(msg)
+        for index, name in table.fields:
+            cell = row[index]
+            if cell not in null and name in self._types and (problem := self._types[name].inspect(line, cell)):
+                msg = f"{self.name}:{line}: column {name!r}: {problem}"
+                raise CommandError(msg)
+            if cell not in null and name not in self._types:
+                self._check_annotated(line, name, cell, table.types[index])
+        if table.field_name is not None and row[table.value] not in null:
+            name = row[table.field_name]
+            self._check_annotated(line, name, row[table.value], self._value_type(table, name))
+
+    def _check_annotated(self, line: int, name: str, cell: str, type_name: str) -> None:
         try:
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
-        except csv.Error as error:
-            msg = f"{self.name}:{reader.line_num}: malformed CSV: {error}"
-            raise CommandError(msg) from None
-        except UnicodeDecodeError as error:
-            msg = f"{self.name}: after line {reader.line_num}: not UTF-8: {error.reason}"
+            PARSERS[type_name](cell)
+        except (ValueError, KeyError):
+            msg = f"{self.name}:{line}: field {name!r}: {cell!r} is not of the type {type_name}, which #datatype names"
             raise CommandError(msg) from None
 
-    def _inspect(self, line: int, row: list[str]) -> None:
+    def _value_type(self, table: Table, name: str) -> str:
+        return self._options.types.get(name) or table.types.get(table.value, "string")
+
+    def _point_builder(self, table: Table) -> Callable[[list[str]], dict[str, Any]]:
+        """Return the function that makes a point of a row."""
         null = self._options.null
-        if len(row) != len(self._header):
-            msg = f"{self.name}:{line}: {format_count(len(row), 'cell')}, but the header has {len(self._header)}"
-            raise CommandError(msg)
-        if row[self._time] == null:
-            msg = f"{self.name}:{line}: column {self._options.time_column!r}: the timestamp is missing"
-            raise CommandError(msg)
-        for each in self._fields:
-            cell = row[each.index]
-            if cell != null and (problem := each.inspect(line, cell)):
-                msg = f"{self.name}:{line}: column {each.name!r}: {problem}"
-                raise CommandError(msg)
+        fields = [
+            (index, name, self._types[name].parser if name in self._types else PARSERS[table.types[index]])
+            for index, name in table.fields
+        ]
+        time, tags, measurement = table.time, table.tags, table.measurement
 
-    def _check_header(self) -> None:
-        if not self._header:
-            msg = f"{self.name}: the file is empty; the first line must name the columns"
-            raise CommandError(msg)
-        for index, column in enumerate(self._header):
-            if not column or column in self._header[:index]:
-                msg = f"{self.name}:1: column {index + 1} {f'is a second {column!r}' if column else 'has no name'}"
-                raise CommandError(msg)
+        def create(row: list[str]) -> dict[str, Any]:
+            point: dict[str, Any] = {
+                "time": parse_time(row[time]),
+                "tags": {name: cell for index, name in tags if (cell := row[index]) not in null},
+                "fields": {name: parse(cell) for index, name, parse in fields if (cell := row[index]) not in null},
+            }
+            if measurement is not None:
+                point["measurement"] = row[measurement]
+            if table.tag_set is not None:
+                pairs = (pair.partition("=") for pair in row[table.tag_set].split(","))
+                point["tags"] |= {key: value for key, _, value in pairs if value}
+            if table.field_name is not None and (cell := row[table.value]) not in null:
+                name = row[table.field_name]
+                point["fields"][name] = PARSERS[self._value_type(table, name)](cell)
+            return point
 
-    def _index_of(self, column: str, option: str) -> int:
-        if column not in self._header:
-            msg = f"{self.name}: column {column!r} not found in {', '.join(self._header)}; pass {option}"
-            raise CommandError(msg, Exit.USAGE)
-        return self._header.index(column)
+        return create

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
 
-from influx_proto import InfluxDBError, PartialWriteError, Receipt, RejectedLine
+from influx_proto import BatchWriter, InfluxDBError, PartialWriteError, Receipt, RejectedLine
 
 from influx_requests import InfluxDBClient
 
 from ._bar import Bar
 from ._console import to_printable
 from ._progress import Progress, ProgressFile
+from ._signals import InputInterrupted
 from ._sources import Chunk, Source
 
 #: Pending lines before reading of the source pauses: half of the writer's default `max_pending`.
@@ -32,6 +33,7 @@ class Delivery:
         source: the source.
         start: the progress of an earlier run.
         rp: the retention policy.
+        max_delay: maximum number of seconds before a line is sent after it was read.
         progress_file: where the progress is saved; None if the source cannot be resumed.
         rejected: where rejected lines are collected.
     """
@@ -43,16 +45,20 @@ class Delivery:
         start: Progress,
         *,
         rp: str | None,
+        max_delay: float,
         progress_file: ProgressFile | None,
         rejected: TextIO | None,
     ) -> None:
         self._client = client
         self._source = source
         self._rp = rp
+        self._max_delay = max_delay
         self._progress_file = progress_file
         self._rejected = rejected
         self._bar = Bar(source, start.position.offset)
         self._pending: deque[tuple[Receipt, Chunk]] = deque()
+        #: The number of lines of an earlier run.
+        self._start_lines = start.stored + start.rejected
         self._reported = 0
         self._failure: InfluxDBError | None = None
         #: Set after each batch and each failure.
@@ -63,26 +69,32 @@ class Delivery:
         #: The progress made so far, also after an error.
         self.progress = start
 
+    @property
+    def pending(self) -> int:
+        """The number of lines that were read and neither stored nor rejected."""
+        return sum(receipt.lines for receipt, _ in self._pending)
+
     def run(self) -> None:
         """Write the rest of the source.
 
         Raises:
             InfluxDBError: a line could not be delivered.
             CommandError: the source cannot be read.
+            BaseException: the interruption that ended a live input, after all lines that were read are completed.
         """
         writer = self._client.batch_writer(
+            max_delay=self._max_delay,
             exit_timeout=0.0,  # the loops below deliver everything, or an error has ended them
             on_error=self._on_error,
             on_progress=self._on_progress,
         )
+        interruption: BaseException | None = None
         try:
             with writer:
-                for chunk in self._source.chunks(self.progress.position):
-                    while writer.pending > _MAX_PENDING:  # so `write` never blocks, and errors end the loop
-                        self._wait_for_change()
-                    self._check()
-                    receipt = writer.write(chunk.data, rp=self._rp, precision=chunk.precision)
-                    self._pending.append((receipt, chunk))
+                try:
+                    self._write_chunks(writer)
+                except InputInterrupted as end:
+                    interruption = end.interruption
                 while writer.pending:
                     self._check()
                     with suppress(InfluxDBError):  # receipts have the rejected lines; `_on_error` receives other errors
@@ -95,6 +107,18 @@ class Delivery:
                 self._is_finished = True
                 self._update_progress()
             self._bar.close()
+        if interruption is not None:
+            raise interruption
+
+    def _write_chunks(self, writer: BatchWriter) -> None:
+        for chunk in self._source.chunks(self.progress.position):
+            while writer.pending > _MAX_PENDING:  # so `write` never blocks, and errors end the loop
+                self._wait_for_change()
+            self._check()
+            for statement in chunk.statements:
+                self._client.query(statement)
+            receipt = writer.write(chunk.data, db=chunk.database, rp=chunk.rp or self._rp, precision=chunk.precision)
+            self._pending.append((receipt, chunk))
 
     def _on_error(self, error: InfluxDBError) -> None:
         """Record an error that ends the delivery, after all retries. Rejected lines do not end it."""
@@ -133,7 +157,7 @@ class Delivery:
                 self._report(chunk, receipt.rejected)
         self.progress = Progress(position, stored, rejected)
         if self.progress != before:
-            self._bar.update(position.offset, rejected)
+            self._bar.update(position.offset, stored + rejected - self._start_lines, rejected)
             if self._progress_file is not None:
                 self._progress_file.save(self.progress)
 

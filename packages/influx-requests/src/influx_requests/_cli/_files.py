@@ -1,22 +1,37 @@
-"""Input files, including standard input."""
+"""Input files: regular files, standard input and other streams, compressed or not."""
 
 from __future__ import annotations
 
-import codecs
+import io
 import os
+import shutil
+import stat
 import sys
+import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
+from ._compression import (
+    MAGIC_SIZE,
+    compression_of_data,
+    decompression_error,
+    is_decompression_error,
+    open_compressed,
+    strip_suffix,
+)
 from ._console import CommandError, Exit
+from ._live_input import LiveInput
 
-STDIN = "-"
+STDIN: Final = "-"
 
-_CHUNK_SIZE = 1 << 18
+_STDIN_PATHS: Final = {STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
 
-_FORMATS = {
+_BLOCK_SIZE: Final = 1 << 18
+
+_FORMATS: Final = {
     ".csv": "csv",
     ".json": "json",
     ".jsonl": "json",
@@ -30,52 +45,131 @@ _FORMATS = {
 
 def guess_format(path: str | Path) -> str | None:
     """Return the format that the suffix of a file name stands for, or None if it is unknown."""
-    return _FORMATS.get(Path(path).suffix.lower())
+    return _FORMATS.get(strip_suffix(path).suffix.lower())
+
+
+class Input:
+    """An open input.
+
+    Args:
+        name: the name in messages.
+        raw: the data, which may be compressed.
+        path: the path if the input can be read again, which `--resume` needs.
+        live: the input, if it is not a regular file.
+    """
+
+    def __init__(self, name: str, raw: IO[bytes], path: Path | None, live: LiveInput | None) -> None:
+        self.name = name
+        self.path = path
+        self._raw = raw
+        self._live = live
+
+    @cached_property
+    def file(self) -> IO[bytes]:
+        """The data, decompressed. The first access to a stream waits for its first data."""
+        return self._raw if self._compression is None else open_compressed(self._raw, self._compression)
+
+    @cached_property
+    def _compression(self) -> str | None:
+        return compression_of_data(self._raw.peek(MAGIC_SIZE)[:MAGIC_SIZE])  # type: ignore[attr-defined] # is buffered
+
+    @property
+    def size(self) -> int | None:
+        """The size in bytes, if known."""
+        if self.path is None or self._compression is not None:
+            return None
+        return os.fstat(self._raw.fileno()).st_size
+
+    def read_blocks(self) -> Iterator[bytes]:
+        """Yield the data from the current position: each block as soon as it is available.
+
+        Raises:
+            CommandError: the compressed data is truncated or malformed.
+            InputInterrupted: a signal ended a live input; all data that was read has been yielded.
+        """
+        with self._live.interruptible() if self._live is not None else nullcontext():
+            try:
+                # `read1` returns what one read of the operating system returns.
+                while block := self.file.read1(_BLOCK_SIZE):  # type: ignore[attr-defined] # is buffered
+                    yield block
+            except Exception as error:
+                if is_decompression_error(error):
+                    raise decompression_error(self.name, error) from error
+                raise
+
+    def copy_to_temporary(self) -> IO[bytes]:
+        """Return a temporary file with the whole input, for formats that are read more than once."""
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+        try:
+            shutil.copyfileobj(self.file, copy)
+        except Exception as error:
+            if is_decompression_error(error):
+                raise decompression_error(self.name, error) from error
+            raise
+        copy.seek(0)
+        return copy
+
+
+def is_line(path: str) -> bool:
+    """Return whether an argument is a line of line protocol, and not the name of a file."""
+    return " " in path and "=" in path.partition(" ")[2] and not Path(path).exists()
 
 
 @contextmanager
-def open_input(path: str) -> Generator[tuple[str, IO[bytes]]]:
-    """Open a file or standard input for reading; yield its name in messages, and the file.
+def open_input(path: str) -> Generator[Input]:
+    """Open a file or standard input for reading.
 
     Raises:
         CommandError: the file cannot be opened or read.
     """
-    if path == STDIN:
-        yield "<stdin>", sys.stdin.buffer
+    if is_line(path):
+        yield Input("<argument>", io.BufferedReader(io.BytesIO(path.encode(errors="surrogateescape"))), None, None)
         return
+    name = "<stdin>" if path == STDIN else path
     try:
-        file = Path(path).open("rb")  # noqa: SIM115 - closed below
-        file.peek()  # on some systems a directory can be opened, but not read
+        descriptor = _open_descriptor(path)
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            os.close(descriptor)
+            msg = f"cannot read {path}: Is a directory"
+            raise CommandError(msg, Exit.USAGE)
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror}"
         raise CommandError(msg, Exit.USAGE) from error
-    with file:
-        yield path, file
+    if stat.S_ISREG(status.st_mode):
+        live = None
+        raw: IO[bytes] = os.fdopen(descriptor, "rb")
+    else:
+        live = LiveInput(descriptor)
+        raw = io.BufferedReader(live, _BLOCK_SIZE)
+    with raw:
+        # The paths below /dev and /proc are of open files, which another process cannot open.
+        can_resume = live is None and path not in _STDIN_PATHS and not path.startswith(("/dev/", "/proc/"))
+        yield Input(name, raw, Path(path) if can_resume else None, live)
+
+
+def _open_descriptor(path: str) -> int:
+    if path in _STDIN_PATHS:
+        return os.dup(stdin().fileno())
+    return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+
+def stdin() -> IO[bytes]:
+    """Return the binary standard input.
+
+    Raises:
+        CommandError: it is closed.
+    """
+    if sys.stdin is None:  # as after `<&-`
+        msg = "standard input is closed; pass a file"
+        raise CommandError(msg, Exit.USAGE)
+    return sys.stdin.buffer
 
 
 def is_same_file(path: Path, other: str) -> bool:
     """Return whether a path is the same file as an input, which may be standard input."""
     try:
-        return os.path.samestat(path.stat(), os.fstat(sys.stdin.fileno()) if other == STDIN else Path(other).stat())
-    except (OSError, ValueError):  # the file does not exist, or standard input is closed or not a file
+        status = os.fstat(stdin().fileno()) if other in _STDIN_PATHS else Path(other).stat()
+        return os.path.samestat(path.stat(), status)
+    except (OSError, ValueError):  # the file does not exist, or standard input is not a file
         return False
-
-
-def read_chunks(name: str, file: IO[bytes], *, is_start: bool = True) -> Iterator[bytes]:
-    """Read line protocol in chunks from the current position to the end of the file.
-
-    Args:
-        name: the name of the file in messages.
-        file: the file.
-        is_start: whether the current position is the start of the file.
-
-    Raises:
-        CommandError: the file begins with a byte order mark.
-    """
-    chunk = file.read(_CHUNK_SIZE)
-    if is_start and chunk.startswith(codecs.BOM_UTF8):
-        msg = f"{name}: begins with a byte order mark, which InfluxDB would read as part of the measurement; remove it"
-        raise CommandError(msg)
-    while chunk:
-        yield chunk
-        chunk = file.read(_CHUNK_SIZE)

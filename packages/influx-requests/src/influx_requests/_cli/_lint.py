@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import sys
+from collections.abc import Iterator
 
 from influx_proto import Place, check_lines
 
-from ._console import Exit, format_count, print_stderr, width
-from ._files import open_input, read_chunks
+from ._console import PROGRAM, CommandError, Exit, format_count, print_stderr, width
+from ._files import Input, open_input
 
 #: Characters of a line that are printed before and after the problem.
 _BEFORE, _AFTER = 70, 40
@@ -19,14 +21,27 @@ def run(options: argparse.Namespace) -> Exit:
     problems = 0
     files = options.files or ["-"]
     for path in files:
-        with open_input(path) as (name, file):
-            for error in check_lines(read_chunks(name, file), precision=options.precision):
+        with open_input(path) as source:
+            name = source.name
+            for error in check_lines(_read_blocks(source), precision=options.precision or "ns"):
                 problems += 1
                 if error.place is not None:
                     sys.stdout.write(_format_problem(name, error.place))
     if problems:
         print_stderr(f"{format_count(problems, 'problem')} in {format_count(len(files), 'file')}")
     return Exit.FAILED if problems else Exit.OK
+
+
+def _read_blocks(source: Input) -> Iterator[bytes]:
+    """Yield the data of an input; the server does not accept a byte order mark."""
+    for number, block in enumerate(source.read_blocks()):
+        if not number and block.startswith(codecs.BOM_UTF8):
+            msg = (
+                f"{source.name}: begins with a byte order mark, which InfluxDB would read as part of the measurement; "
+                f"remove it, or write the file with `{PROGRAM} write`, which skips it"
+            )
+            raise CommandError(msg)
+        yield block
 
 
 def _format_problem(name: str, place: Place) -> str:

@@ -6,12 +6,13 @@ import argparse
 import csv
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Protocol, TextIO
+from math import isfinite
+from typing import IO, Any, Protocol
 
 from influx_proto import QueryResult, Series, serialize
 
 from ._console import CommandError
-from ._table import Table
+from ._table import Table, Vertical
 
 
 class Output(Protocol):
@@ -26,17 +27,28 @@ class Output(Protocol):
         ...
 
 
-def create_output(file: TextIO, output_format: str, options: argparse.Namespace) -> Output:
-    """Return the output of a format."""
+def create_output(
+    file: IO[str], output_format: str, options: argparse.Namespace, *, max_width: int | None = None
+) -> Output:
+    """Return the output of a format.
+
+    Args:
+        file: where the output is written.
+        output_format: the format.
+        options: the options of the command.
+        max_width: the width in characters above which a table is written vertically; None: unlimited.
+    """
     match output_format:
         case "csv":
             return _CSV(file, options.null)
         case "json":
-            return _JSON(file, options.tag_columns)
+            return _JSON(file, options.tag_columns, indent=2 if options.pretty else None)
         case "lp":
             return _LineProtocol(file, options.tag_columns)
+        case "vertical":
+            return Vertical(file)
         case _:
-            return Table(file)
+            return Table(file, max_width)
 
 
 class _CSV:
@@ -46,7 +58,7 @@ class _CSV:
     called `name` without timestamps, and is omitted if the only column is `name`.
     """
 
-    def __init__(self, file: TextIO, null: str) -> None:
+    def __init__(self, file: IO[str], null: str) -> None:
         self._plain = csv.writer(file, lineterminator="\n")
         # The plain writer does not quote a carriage return, which `csv.reader` reads as the end of a row.
         self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
@@ -92,21 +104,22 @@ class _CSV:
 class _JSON:
     """One point per line, in the form that `write` accepts."""
 
-    def __init__(self, file: TextIO, tag_columns: Collection[str]) -> None:
+    def __init__(self, file: IO[str], tag_columns: Collection[str], indent: int | None) -> None:
         self._file = file
         self._tag_columns = tag_columns
+        self._indent = indent
 
     def add(self, chunk: QueryResult) -> None:
         for series in chunk.series:
             for point in points(series, self._tag_columns):
-                self._file.write(f"{json.dumps(point, ensure_ascii=False)}\n")
+                self._file.write(f"{encode_json(point, self._indent)}\n")
 
     def close(self) -> None:
         """Do nothing."""
 
 
 class _LineProtocol:
-    def __init__(self, file: TextIO, tag_columns: Collection[str]) -> None:
+    def __init__(self, file: IO[str], tag_columns: Collection[str]) -> None:
         self._file = file
         self._tag_columns = tag_columns
 
@@ -122,6 +135,18 @@ class _LineProtocol:
         """Do nothing."""
 
 
+def encode_json(point: dict[str, Any], indent: int | None = None) -> str:
+    """Return a point as JSON, where numbers that are not finite are null."""
+    try:
+        return json.dumps(point, ensure_ascii=False, allow_nan=False, indent=indent)
+    except ValueError:
+        fields = {
+            name: None if isinstance(value, float) and not isfinite(value) else value
+            for name, value in point["fields"].items()
+        }
+        return json.dumps({**point, "fields": fields}, ensure_ascii=False, allow_nan=False, indent=indent)
+
+
 def points(series: Series, tag_columns: Collection[str]) -> Iterator[dict[str, Any]]:
     """Yield each row as a point without its missing values."""
     has_time = series.columns[:1] == ("time",)
@@ -130,7 +155,9 @@ def points(series: Series, tag_columns: Collection[str]) -> Iterator[dict[str, A
     field_indexes = [(index, name) for index, name in columns if name not in tag_columns]
     group_tags = {name: value for name, value in series.tags.items() if value}
     for row in series.values:
-        tags = group_tags | {name: row[index] for index, name in tag_indexes if row[index] not in {None, ""}}
+        tags = group_tags | {
+            name: row[index] for index, name in tag_indexes if row[index] is not None and row[index] != ""
+        }
         fields = {name: row[index] for index, name in field_indexes if row[index] is not None}
         point: dict[str, Any] = {"measurement": series.name, "tags": tags, "fields": fields}
         if has_time:

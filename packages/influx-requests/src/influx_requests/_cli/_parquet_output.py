@@ -31,7 +31,7 @@ class ParquetOutput:
             self._statement = series.statement_id
         if not chunk.series:
             return
-        table = self._normalize(chunk.to_arrow(measurement=True))
+        table = self._normalize(chunk.to_arrow(measurement_column=True))
         if self._types and list(self._types) != table.column_names:
             msg = (
                 f"parquet holds one table, but the result has a second one with the columns "

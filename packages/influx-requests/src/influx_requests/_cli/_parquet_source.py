@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import IO, Any
 
 from influx_proto import SerializationError, serialize
 
-from ._console import CommandError, Exit, import_optional
+from ._console import CommandError, Exit, import_optional, print_stderr
 from ._sources import CHUNK_LINES, Chunk, Position
 
 
@@ -22,7 +22,8 @@ class ParquetSource:
 
     def __init__(
         self,
-        path: str,
+        name: str,
+        file: IO[bytes],
         *,
         measurement: str | None,
         tag_columns: Collection[str],
@@ -32,32 +33,36 @@ class ParquetSource:
         self._pa = import_optional("pyarrow", "Parquet")
         self._compute = import_optional("pyarrow.compute", "Parquet")
         parquet = import_optional("pyarrow.parquet", "Parquet")
-        self.name = path
+        self.name = name
         try:
-            self._file = parquet.ParquetFile(path)
+            self._file = parquet.ParquetFile(file)
             names = self._file.schema_arrow.names
         except (OSError, ValueError) as error:  # the bases of pyarrow's exceptions
-            msg = f"{path}: not a Parquet file: {error}"
+            msg = f"{name}: not a Parquet file: {error}"
             raise CommandError(msg) from error
         self.total: int | None = self._file.metadata.num_rows
         self._measurement = measurement
         self._tag_columns = tuple(tag_columns)
         self._time_column = time_column
         self._precision = precision
+        #: InfluxDB has no field `time`.
+        self._omitted = [name for name in names if name == "time" != time_column]
+        if self._omitted:
+            print_stderr(f"warning: {name}: the column 'time' is omitted, since InfluxDB has no field of that name")
         for column, option in (
             (time_column, "--time-column"),
             *((tag, "--tag-columns") for tag in tag_columns),
             *([] if measurement is not None else [("measurement", "--measurement")]),
         ):
             if column not in names:
-                msg = f"{path}: column {column!r} not found in {', '.join(names)}; pass {option}"
+                msg = f"{name}: column {column!r} not found in {', '.join(names)}; pass {option}"
                 raise CommandError(msg, Exit.USAGE)
 
     def chunks(self, start: Position) -> Iterator[Chunk]:
         """Yield the chunks after a position."""
         row = 0  # number of rows before the next batch
         for batch in self._file.iter_batches(batch_size=CHUNK_LINES):
-            table = self._pa.Table.from_batches([batch])
+            table = self._pa.Table.from_batches([batch]).drop_columns(self._omitted)
             first, row = row, row + len(table)
             if row > start.offset:
                 skipped = max(start.offset - first, 0)

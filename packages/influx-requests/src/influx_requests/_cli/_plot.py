@@ -12,6 +12,7 @@ from typing import Any
 from influx_proto import QueryResult, Series
 
 from ._console import CommandError, Exit, import_optional, to_printable
+from ._terminal import has_color
 
 _IMAGES = {".pdf", ".png", ".svg"}
 
@@ -110,7 +111,7 @@ class Plot:
 
     def _draw_terminal(self) -> None:
         size = shutil.get_terminal_size((80, 24))
-        color = sys.stdout.isatty()
+        color = has_color(sys.stdout)
         for title, curves in self._titled_curves():
             drawn = list(curves.values())
             lines = self._library.plot_to_string(

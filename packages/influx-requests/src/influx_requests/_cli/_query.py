@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from influx_proto import InfluxDBError
+from influx_proto.influxql import quote_identifier
+
+from influx_requests import InfluxDBClient
 
 from ._connection import create_client
 from ._console import CommandError, Exit, print_stderr
-from ._files import STDIN, guess_format
+from ._errors import name_option
+from ._files import STDIN, guess_format, stdin
+from ._output_file import open_text, replace_when_complete
 from ._outputs import Output, create_output
+from ._terminal import columns, paged
 
 #: Formats with a timestamp type, to which --epoch does not apply.
 _TYPED_TIME_FORMATS = {"lp", "parquet", "plot"}
@@ -36,8 +40,9 @@ def run(options: argparse.Namespace) -> Exit:
         except InfluxDBError:
             raise
         except (ValueError, TypeError) as error:
-            raise CommandError(str(error), Exit.USAGE) from error
+            raise CommandError(name_option(str(error)), Exit.USAGE) from error
         rows = 0
+        exported: set[str] = set()
         with _open_output(output_format, options) as output, stream as chunks:
             for chunk in chunks:
                 for result in chunk["results"]:
@@ -45,28 +50,48 @@ def run(options: argparse.Namespace) -> Exit:
                         print_stderr(f"{message.get('level', 'message')}: {message.get('text', '')}")
                 rows += sum(len(series.values) for series in chunk.series)
                 output.add(chunk)
+                if output_format == "lp":
+                    exported |= {series.name for series in chunk.series}
             output.close()
+        if exported:
+            _warn_of_mixed_types(client, sorted(exported), options.rp)
         if not rows and sys.stderr.isatty():
             print_stderr("no rows")
     return Exit.OK
+
+
+def _warn_of_mixed_types(client: InfluxDBClient, measurements: list[str], rp: str | None) -> None:
+    """Warn of fields with several types, of which a query returns only the values of one."""
+    prefix = f"{quote_identifier(rp)}." if rp else ""
+    for name in measurements:
+        types: dict[str, list[str]] = {}
+        for series in client.query(f"SHOW FIELD KEYS FROM {prefix}{quote_identifier(name)}").series:
+            for field, field_type in series.values:
+                types.setdefault(field, []).append(field_type)
+        for field, found in types.items():
+            if len(found) > 1 and set(found) != {"float", "integer"}:  # integers are converted to floats
+                print_stderr(
+                    f"warning: field {field!r} of {name!r} has the types {', '.join(found)}, and a query returns the "
+                    f"values of only one; select the others with {quote_identifier(field)}::{found[-1]}"
+                )
 
 
 def _read_query(options: argparse.Namespace) -> str:
     if options.query is not None and options.file is not None:
         msg = "pass the query or --file, not both"
         raise CommandError(msg, Exit.USAGE)
-    if options.query == STDIN:
-        return sys.stdin.read()
-    if options.query is not None:
+    if options.query is not None and options.query != STDIN:
         return str(options.query)
-    if options.file is None:
+    if options.query is None and options.file is None:
         hint = " (--plot reads the argument after it as an image name: pass it last)" if options.plot else ""
         msg = f"query required; pass QUERY, --file FILE, or - for standard input{hint}"
         raise CommandError(msg, Exit.USAGE)
+    name = "standard input" if options.file is None else options.file
     try:
-        return str(options.file.read_text(encoding="utf-8"))
+        data: bytes = stdin().read() if options.file is None else options.file.read_bytes()
+        return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot read {options.file}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}"
+        msg = f"cannot read {name}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}"
         raise CommandError(msg, Exit.USAGE) from error
 
 
@@ -79,6 +104,9 @@ def _choose_format(options: argparse.Namespace) -> str:
         output_format = "table" if sys.stdout.isatty() else "csv"
     if output_format == "parquet" and options.output is None:
         msg = "--format parquet requires --output FILE"
+        raise CommandError(msg, Exit.USAGE)
+    if options.pretty and output_format != "json":
+        msg = f"--pretty requires --format json, not {output_format}"
         raise CommandError(msg, Exit.USAGE)
     if options.tag_columns and output_format not in {"json", "lp"}:
         msg = f"--tag-columns requires --format json or lp, not {output_format}"
@@ -98,35 +126,12 @@ def _open_output(output_format: str, options: argparse.Namespace) -> Generator[O
     elif output_format == "parquet":
         from ._parquet_output import ParquetOutput  # noqa: PLC0415 - optional dependencies
 
-        with _replace_when_complete(options.output) as path:
+        with replace_when_complete(options.output) as path:
             yield ParquetOutput(path)
     elif options.output is None:
-        yield create_output(sys.stdout, output_format, options)
+        with paged(is_enabled=options.pager and output_format in {"table", "vertical"}) as (file, is_pager):
+            fits = is_pager or options.wide or not file.isatty()
+            yield create_output(file, output_format, options, max_width=None if fits else columns())
     else:
-        with _replace_when_complete(options.output) as path, _open_file(path) as file:
+        with replace_when_complete(options.output) as path, open_text(path, options.output) as file:
             yield create_output(file, output_format, options)
-
-
-@contextmanager
-def _replace_when_complete(path: Path) -> Generator[Path]:
-    """Yield a temporary path that replaces `path` on success; a device is written to directly."""
-    if path.exists() and not path.is_file():
-        yield path
-        return
-    new = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        yield new
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-
-
-@contextmanager
-def _open_file(path: Path) -> Generator[TextIO]:
-    try:
-        file = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        msg = f"cannot write {error.filename}: {error.strerror}"
-        raise CommandError(msg, Exit.USAGE) from error
-    with file:
-        yield file

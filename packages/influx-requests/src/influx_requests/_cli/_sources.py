@@ -1,4 +1,4 @@
-"""Sources of `write`, read in chunks: line protocol and JSON lines. Every format is converted to line protocol.
+"""Sources of `write`, which are read in chunks. Every format is converted to line protocol.
 
 Progress is saved by chunk: a chunk knows its lines of the file and the position after it. Data that cannot be encoded
 is reported with its line number before any line of its chunk is sent.
@@ -6,15 +6,14 @@ is reported with its line number before any line of its chunk is sent.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from influx_proto import SerializationError, serialize, split_lines
+from influx_proto import SerializationError, serialize
 
 from ._console import CommandError
-from ._files import read_chunks
+from ._files import Input
 
 #: Most lines or points in a chunk.
 CHUNK_LINES: Final = 1000
@@ -48,6 +47,11 @@ class Chunk:
     end: Position
     #: Return the number of each line or row in the file and its line, for the report of rejected lines.
     numbered: Callable[[], Iterable[tuple[int, bytes]]]
+    #: The database and the retention policy that the file names.
+    database: str | None = None
+    rp: str | None = None
+    #: Statements of the file that are executed before the lines are written.
+    statements: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -65,91 +69,33 @@ class Source(Protocol):
         ...
 
 
-class LineProtocol:
-    """A line protocol file."""
+def line_groups(source: Input, offset: int, split: Callable[[bytes], list[bytes]]) -> Iterator[list[bytes]]:
+    """Yield the lines after an offset, without the LF at their ends, in groups of at most `CHUNK_LINES`.
 
-    unit = "B"
-
-    def __init__(self, name: str, file: IO[bytes], total: int | None, precision: str) -> None:
-        self.name = name
-        self.total = total
-        self._file = file
-        self._precision = precision
-
-    def chunks(self, start: Position) -> Iterator[Chunk]:
-        """Yield the chunks after a position."""
-        if start.offset:
-            self._file.seek(start.offset)
-        offset, number = start
-        lines: list[bytes] = []
-        size = 0
-        for line in split_lines(read_chunks(self.name, self._file, is_start=not start.offset)):
-            lines.append(line)
-            size += len(line) + 1
-            if len(lines) >= CHUNK_LINES or size >= _CHUNK_BYTES:
-                yield (chunk := self._chunk(lines, offset, number))
-                offset, number = chunk.end
-                lines, size = [], 0
-        if lines:
-            yield self._chunk(lines, offset, number)
-
-    def _chunk(self, lines: list[bytes], offset: int, number: int) -> Chunk:
-        data = b"\n".join(lines)
-        end = offset + len(data) + 1  # one too many if the last line of the file has no LF
-        end = end if self.total is None else min(end, self.total)
-
-        def numbered() -> Iterator[tuple[int, bytes]]:
-            at = number + 1
-            for line in lines:
-                yield at, line
-                at += 1 + line.count(b"\n")
-
-        return Chunk(data, self._precision, Position(end, number + data.count(b"\n") + 1), numbered)
-
-
-class JSONLines:
-    """A file with one point per line, each a mapping that `InfluxDBClient.write` accepts."""
-
-    unit = "B"
-
-    def __init__(
-        self, name: str, file: IO[bytes], total: int | None, *, measurement: str | None, precision: str
-    ) -> None:
-        self.name = name
-        self.total = total
-        self._file = file
-        self._measurement = measurement
-        self._precision = precision
-
-    def chunks(self, start: Position) -> Iterator[Chunk]:
-        """Yield the chunks after a position."""
-        if start.offset:
-            self._file.seek(start.offset)
-        offset, number = start
-        points: list[tuple[int, dict[str, Any]]] = []
-        for line in self._file:
-            number += 1
-            offset += len(line)
-            if text := line.strip():
-                points.append((number, self._point(number, text)))
-            if len(points) >= CHUNK_LINES:
-                yield self._chunk(points, Position(offset, number))
-                points = []
-        yield self._chunk(points, Position(offset, number))
-
-    def _chunk(self, points: Numbered, end: Position) -> Chunk:
-        return chunk_of_points(self.name, points, end, measurement=self._measurement, precision=self._precision)
-
-    def _point(self, number: int, text: bytes) -> dict[str, Any]:
-        try:
-            point = json.loads(text, parse_constant=_reject_constant)
-        except ValueError as error:  # invalid JSON or invalid UTF-8
-            msg = f"{self.name}:{number}: invalid JSON: {error}"
-            raise CommandError(msg) from None
-        if not isinstance(point, dict):
-            msg = f'{self.name}:{number}: expected a point, such as {{"measurement": "cpu", "fields": {{"load": 0.5}}}}'
-            raise CommandError(msg)
-        return point
+    Args:
+        source: the input; its last line needs no LF.
+        offset: the position in bytes.
+        split: a function that splits data that ends with an LF into its lines and the rest, which is an incomplete
+            line or empty.
+    """
+    if offset:
+        source.file.seek(offset)
+    rest = b""
+    min_size = 0  # avoids that a line over many blocks is searched again for each block
+    for block in source.read_blocks():
+        data = rest + block
+        cut = data.rfind(b"\n") + 1
+        if not cut or len(data) < min_size:
+            rest = data
+            continue
+        *lines, incomplete = split(data[:cut])
+        rest = incomplete + data[cut:]
+        min_size = 2 * len(rest) if len(rest) > _CHUNK_BYTES else 0
+        for at in range(0, len(lines), CHUNK_LINES):
+            yield lines[at : at + CHUNK_LINES]
+    if rest:
+        lines = split(rest)
+        yield lines if lines[-1] else lines[:-1]
 
 
 def chunk_of_points(name: str, points: Numbered, end: Position, *, measurement: str | None, precision: str) -> Chunk:
@@ -176,8 +122,3 @@ def chunk_of_points(name: str, points: Numbered, end: Position, *, measurement: 
                 raise CommandError(msg) from error
         raise
     return Chunk(data, "ns", end, numbered)
-
-
-def _reject_constant(constant: str) -> float:
-    msg = f"{constant} is not a JSON number"
-    raise ValueError(msg)

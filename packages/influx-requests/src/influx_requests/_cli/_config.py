@@ -1,0 +1,100 @@
+"""Configuration file: connection settings, and profiles with such settings."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ._console import CommandError, Exit, print_stderr
+
+#: Settings of the file and of a profile, with their types.
+_SETTINGS: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "url": str,
+    "database": str,
+    "username": str,
+    "password": str,
+    "token": str,
+    "ca": str,
+    "insecure": bool,
+    "timeout": (int, float),
+}
+_SECRETS: Final = {"password", "token"}
+
+
+def config_path() -> Path:
+    """Return the path of the configuration file: `INFLUXQ_CONFIG`, or in the directory of the operating system."""
+    if given := os.environ.get("INFLUXQ_CONFIG"):
+        return Path(given)
+    if sys.platform == "win32":
+        folder = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    else:
+        folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return folder / "influxq.toml"
+
+
+def load_config(profile: str | None) -> dict[str, Any]:
+    """Return the settings of a profile, or those outside of profiles.
+
+    Args:
+        profile: the name of the profile; None for the settings outside of profiles.
+
+    Raises:
+        CommandError: the file is malformed, or has no such profile.
+    """
+    path = config_path()
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        if profile is None and "INFLUXQ_CONFIG" not in os.environ:
+            return {}
+        msg = f"cannot read {path}: No such file"
+        raise CommandError(msg, Exit.USAGE) from None
+    except OSError as error:
+        if profile is None and "INFLUXQ_CONFIG" not in os.environ:
+            return {}
+        msg = f"cannot read {path}: {error.strerror}"
+        raise CommandError(msg, Exit.USAGE) from error
+    import tomllib  # noqa: PLC0415 - few users have a configuration file
+
+    try:
+        config = tomllib.loads(text.decode())
+    except ValueError as error:  # invalid TOML or invalid UTF-8
+        msg = f"{path}: {error}"
+        raise CommandError(msg, Exit.USAGE) from error
+    profiles = config.pop("profiles", {})
+    if not isinstance(profiles, dict):
+        msg = f"{path}: profiles must be tables, such as [profiles.production]"
+        raise CommandError(msg, Exit.USAGE)
+    if profile is None:
+        settings, place = config, str(path)
+    elif profile in profiles and isinstance(profiles[profile], dict):
+        settings, place = profiles[profile], f"{path}: profile {profile!r}"
+    else:
+        known = ", ".join(profiles) or "none"
+        msg = f"--profile {profile}: not found in {path}; the profiles are: {known}"
+        raise CommandError(msg, Exit.USAGE)
+    _check(settings, place)
+    if settings.keys() & _SECRETS:
+        _check_permissions(path)
+    return settings
+
+
+def _check(settings: Mapping[str, Any], place: str) -> None:
+    for name, value in settings.items():
+        kind = _SETTINGS.get(name)
+        if kind is None:
+            msg = f"{place}: unknown setting {name!r}; the settings are {', '.join(_SETTINGS)}"
+            raise CommandError(msg, Exit.USAGE)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            expected = {str: "string", bool: "boolean"}.get(kind, "number") if isinstance(kind, type) else "number"
+            msg = f"{place}: {name} must be a {expected}, got {value!r}"
+            raise CommandError(msg, Exit.USAGE)
+
+
+def _check_permissions(path: Path) -> None:
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        print_stderr(f"warning: {path} has a password and can be read by other users; run: chmod 600 {path}")

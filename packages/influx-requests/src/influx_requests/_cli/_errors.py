@@ -1,0 +1,76 @@
+"""Messages, remedies and exit codes of exceptions."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from influx_proto import (
+    AuthenticationError,
+    AuthorizationError,
+    DatabaseNotFound,
+    InfluxDBError,
+    ProtocolError,
+    RateLimited,
+    ServerUnavailable,
+    TransportError,
+)
+
+from ._console import PROGRAM, CommandError, Exit
+
+#: Exit code and remedy for each exception class; the first match is used.
+_ADVICE: Final[tuple[tuple[type[InfluxDBError], Exit, str], ...]] = (
+    (TransportError, Exit.UNREACHABLE, "check that the server is running, and --url (or INFLUXDB_URL)"),
+    (ProtocolError, Exit.UNREACHABLE, "check that --url (or INFLUXDB_URL) is the address of InfluxDB"),
+    (ServerUnavailable, Exit.UNREACHABLE, "retry later"),
+    (RateLimited, Exit.UNREACHABLE, "retry later"),
+    (AuthorizationError, Exit.DENIED, "ask an administrator to GRANT the privilege"),
+    (AuthenticationError, Exit.DENIED, "check --username and INFLUXDB_PASSWORD, or INFLUXDB_TOKEN"),
+    (
+        DatabaseNotFound,
+        Exit.FAILED,
+        f"check --database, or create it: {PROGRAM} query 'CREATE DATABASE ...', or write with --create-database",
+    ),
+    (InfluxDBError, Exit.FAILED, ""),
+)
+
+#: Options for the arguments that messages of the client begin with.
+_OPTIONS: Final = {
+    "url": "--url (or INFLUXDB_URL)",
+    "host": "--host",
+    "port": "--port",
+    "database": "--database (or INFLUXDB_DATABASE)",
+    "db": "--database (or INFLUXDB_DATABASE)",
+    "username": "--username (or INFLUXDB_USERNAME)",
+    "timeout": "--timeout",
+    "verify": "--ca",
+    "params": "--params",
+    "q": "QUERY",
+    "rp": "--rp",
+    "measurement": "--measurement",
+}
+_ARGUMENT: Final = re.compile(r"([a-z]+)(?=: )")
+
+
+def describe(error: Exception) -> tuple[str, Exit]:
+    """Return the message with a remedy, and the exit code."""
+    match error:
+        case CommandError():
+            return str(error), error.code
+        case InfluxDBError():
+            code, advice = next((code, advice) for kind, code, advice in _ADVICE if isinstance(error, kind))
+            # InfluxDB's messages for a query and for a write.
+            if str(error).startswith(("database name required", "database is required")):
+                advice = "pass --database (or set INFLUXDB_DATABASE)"
+            return f"{error}; {advice}" if advice else str(error), code
+        case OSError():
+            return str(error), Exit.FAILED
+        case _:
+            return f"internal error: {type(error).__name__}: {error}; pass -v for the traceback", Exit.INTERNAL
+
+
+def name_option(message: str) -> str:
+    """Replace the argument that a message of the client begins with by the option of the command line."""
+    if (match := _ARGUMENT.match(message)) and (option := _OPTIONS.get(match.group())):
+        message = f"{option}{message[match.end() :]}"
+    return message.replace("pass None for no default database", "omit it for no database")

@@ -1,0 +1,73 @@
+"""Output files, which are replaced when they are complete."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from ._compression import compression_of_name, open_compressed
+from ._console import CommandError, Exit
+
+
+@contextmanager
+def replace_when_complete(path: Path) -> Generator[Path]:
+    """Yield a temporary path that replaces `path` on success; a device is written to directly.
+
+    A symbolic link stays, and its target is replaced. The new file has the permissions and the owner of the old one.
+
+    Raises:
+        CommandError: the temporary file cannot be created.
+    """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    target = path.resolve()
+    new = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        _create_like(new, target)
+        yield new
+        new.replace(target)
+    except OSError as error:
+        if error.filename != str(new):
+            raise
+        msg = f"cannot write {path}: {error.strerror}"
+        raise CommandError(msg, Exit.USAGE) from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _create_like(new: Path, old: Path) -> None:
+    """Create an empty file with the permissions of another one, if that exists."""
+    try:
+        status = old.stat()
+    except FileNotFoundError:
+        new.touch()
+        return
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    if hasattr(os, "chown"):
+        with suppress(OSError):  # only root may change the owner
+            os.chown(new, status.st_uid, status.st_gid)
+    new.chmod(status.st_mode & 0o777)
+
+
+@contextmanager
+def open_text(path: Path, name: Path) -> Generator[TextIO]:
+    """Open a text file for writing; it is compressed if `name` ends in `.gz` or `.zst`.
+
+    Raises:
+        CommandError: the file cannot be opened, or the library for the compression is not installed.
+    """
+    try:
+        file = path.open("wb")
+    except OSError as error:
+        msg = f"cannot write {name}: {error.strerror}"
+        raise CommandError(msg, Exit.USAGE) from error
+    with file:
+        compression = compression_of_name(name)
+        data = open_compressed(file, compression, "wb") if compression else file
+        with io.TextIOWrapper(data, encoding="utf-8", newline="") as text:
+            yield text

@@ -1,0 +1,252 @@
+"""Command `shell`: an interactive session. The statements of a file are executed without a prompt."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from influx_proto import InfluxDBError
+
+from influx_requests import InfluxDBClient
+
+from ._connection import create_client
+from ._console import CommandError, Exit, format_count, print_error, print_stderr
+from ._errors import describe
+from ._files import stdin
+from ._outputs import create_output
+from ._schema import format_schema, names_of
+from ._terminal import columns, paged
+
+FORMATS: Final = ("table", "vertical", "csv", "json", "lp")
+
+_HELP: Final = """\
+SELECT ...             execute a statement; end it with \\G for one line for each value
+INSERT cpu,host=a v=1  write a line of line protocol
+USE name               select a database
+\\l                     list the databases
+\\d [MEASUREMENT...]    list the measurements, or the tags and fields of some
+\\use NAME              select a database
+\\format [NAME]         show or set the output format: table, vertical, csv, json or lp
+\\epoch [UNIT]          timestamps as integers (ns, us, ms, s), or as RFC 3339 without UNIT
+\\timing                show or hide the time of each statement
+\\pager                 use a pager for long output, or do not
+\\q                     exit; so does Ctrl-D
+
+A statement continues on the next line while a quote or parenthesis is open, or after a backslash.
+"""
+
+
+class Session:
+    """State of an interactive session.
+
+    Args:
+        client: the client.
+        options: the options of the command.
+        is_interactive: whether a user types the statements.
+    """
+
+    def __init__(self, client: InfluxDBClient, options: argparse.Namespace, *, is_interactive: bool) -> None:
+        self.client = client
+        self._options = options
+        self._is_interactive = is_interactive
+        self._format: str = options.format or ("table" if sys.stdout.isatty() else "csv")
+        self._epoch: str | None = options.epoch
+        self._has_timing = False
+        self._has_pager: bool = options.pager
+        #: Called when measurements, tags, fields or databases may have changed.
+        self.on_change: Callable[[], object] = bool
+        self._commands: dict[str, Callable[[list[str]], None]] = {
+            "l": lambda _: self._write_names(names_of(client.show_databases())),
+            "d": self._describe,
+            "use": self._use,
+            "format": self._set_format,
+            "epoch": self._set_epoch,
+            "timing": self._toggle_timing,
+            "pager": self._toggle_pager,
+            "?": lambda _: self._write(_HELP),
+            "help": lambda _: self._write(_HELP),
+        }
+
+    @property
+    def prompt(self) -> str:
+        """The prompt: the selected database."""
+        return f"{self.client.db or '(no database)'}> "
+
+    def execute(self, text: str) -> Exit | int | None:
+        """Execute a command or a statement and report an error of it.
+
+        Returns:
+            None: the session goes on, without an error. `Exit.OK`: it ends. Otherwise the exit code of the error.
+        """
+        text = text.strip().removesuffix(";").strip()
+        if not text:
+            return None
+        word = text.split(maxsplit=1)[0].lower()
+        if text.lower() in {"exit", "quit", "\\q"}:
+            return Exit.OK
+        try:
+            if text.startswith("\\"):
+                self._run_command(text)
+            elif word == "use":
+                self._use(shlex.split(text)[1:])
+            elif word == "insert":
+                self._insert(text[len("insert") :].strip())
+            else:
+                self._query(text)
+        except KeyboardInterrupt:
+            if not self._is_interactive:
+                raise
+            print_stderr("interrupted")
+        except (InfluxDBError, CommandError, ValueError, TypeError, OSError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            message, code = (str(error), Exit.USAGE) if isinstance(error, (ValueError, TypeError)) else describe(error)
+            print_error(message, "error")
+            return code
+        return None
+
+    def _run_command(self, text: str) -> None:
+        name, *arguments = shlex.split(text[1:]) or [""]
+        if name not in self._commands:
+            msg = f"unknown command \\{name}; \\? lists the commands"
+            raise CommandError(msg, Exit.USAGE)
+        self._commands[name](arguments)
+
+    def _query(self, text: str) -> None:
+        output_format = self._format
+        if text.endswith("\\G"):
+            text, output_format = text[:-2].rstrip(), "vertical"
+        start = time.perf_counter()
+        epoch = "ns" if output_format == "lp" else self._epoch
+        rows = 0
+        is_layout = output_format in {"table", "vertical"}
+        with (
+            paged(is_enabled=self._has_pager and is_layout and self._is_interactive) as (file, is_pager),
+            self.client.query_chunks(text, epoch=epoch) as chunks,
+        ):
+            limit = None if is_pager or not file.isatty() else columns()
+            output = create_output(file, output_format, self._options, max_width=limit)
+            for chunk in chunks:
+                rows += sum(len(series.values) for series in chunk.series)
+                output.add(chunk)
+            output.close()
+        elapsed = time.perf_counter() - start
+        timing = f"; {elapsed:.3f} s" if self._has_timing else ""
+        if self._is_interactive or self._has_timing:
+            self._write(f"({format_count(rows, 'row')}{timing})\n")
+        if not text.lower().startswith(("select", "show", "explain")):
+            self.on_change()
+
+    def _insert(self, line: str) -> None:
+        rp = None
+        if line.lower().startswith("into "):
+            _, rp, line = [*line.split(maxsplit=2), "", ""][:3]
+        self.client.write(line, rp=rp)
+        self.on_change()
+
+    def _describe(self, measurements: list[str]) -> None:
+        if measurements:
+            self._write(format_schema(self.client, measurements) or "no such measurement\n")
+        else:
+            self._write_names(names_of(self.client.show_measurements()))
+
+    def _use(self, arguments: list[str]) -> None:
+        if len(arguments) != 1:
+            msg = "pass one database: USE name"
+            raise CommandError(msg, Exit.USAGE)
+        [name] = arguments
+        if name not in names_of(self.client.show_databases()):
+            msg = f"database {name!r} not found; \\l lists the databases"
+            raise CommandError(msg)
+        self.client.db = name
+        self.on_change()
+
+    def _set_format(self, arguments: list[str]) -> None:
+        if arguments and arguments[0] not in FORMATS:
+            msg = f"unknown format {arguments[0]!r}; the formats are {', '.join(FORMATS)}"
+            raise CommandError(msg, Exit.USAGE)
+        if arguments:
+            self._format = arguments[0]
+        self._note(f"output format: {self._format}")
+
+    def _set_epoch(self, arguments: list[str]) -> None:
+        if arguments and arguments[0] not in {"ns", "us", "ms", "s"}:
+            msg = f"unknown unit {arguments[0]!r}; the units are ns, us, ms and s"
+            raise CommandError(msg, Exit.USAGE)
+        self._epoch = arguments[0] if arguments else None
+        self._note(f"timestamps: {self._epoch or 'RFC 3339'}")
+
+    def _toggle_timing(self, _: list[str]) -> None:
+        self._has_timing = not self._has_timing
+        self._note(f"timing: {'on' if self._has_timing else 'off'}")
+
+    def _toggle_pager(self, _: list[str]) -> None:
+        self._has_pager = not self._has_pager
+        self._note(f"pager: {'on' if self._has_pager else 'off'}")
+
+    def _note(self, text: str) -> None:
+        if self._is_interactive:
+            self._write(f"{text}\n")
+
+    def _write_names(self, names: Iterable[str]) -> None:
+        self._write("".join(f"{name}\n" for name in names))
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def run(options: argparse.Namespace) -> Exit | int:
+    """Run a session: interactive at a terminal, otherwise the statements of standard input until an error."""
+    is_interactive = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    with create_client(options) as client:
+        session = Session(client, options, is_interactive=is_interactive)
+        if is_interactive:
+            from ._shell_prompt import run_prompt  # noqa: PLC0415 - optional dependency
+
+            return run_prompt(session)
+        for statement in _statements(stdin().read().decode("utf-8-sig")):
+            if (code := session.execute(statement)) is not None:
+                return code
+    return Exit.OK
+
+
+def _statements(text: str) -> Iterable[str]:
+    """Yield statements that may extend over several lines."""
+    pending = ""
+    for line in text.splitlines():
+        pending += f"{line}\n"
+        if not is_incomplete(pending):
+            yield without_continuations(pending)
+            pending = ""
+    if pending:
+        yield pending
+
+
+def without_continuations(text: str) -> str:
+    """Return the text without the backslashes at the ends of lines."""
+    return text.replace("\\\n", "\n")
+
+
+def is_incomplete(text: str) -> bool:
+    """Return whether a statement continues on the next line: an open quote or parenthesis, or a final backslash."""
+    if text.rstrip(" \t").rstrip("\n").endswith("\\"):
+        return True
+    quote, depth, is_escaped = "", 0, False
+    for character in text:
+        if is_escaped:
+            is_escaped = False
+        elif character == "\\" and quote:
+            is_escaped = True
+        elif quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        else:
+            depth += (character == "(") - (character == ")")
+    return bool(quote) or depth > 0

@@ -1,0 +1,209 @@
+"""The small commands, options of the connection, profiles and completion."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.parse
+from pathlib import Path
+
+import pytest
+from influx_requests import InfluxDBClient
+
+from tests.cli.program import PROGRAM, environment, run
+from tests.servers.influxd import Server
+
+
+def test_lists(env: dict[str, str], client: InfluxDBClient) -> None:
+    client.write('cpu,host=a,region=x load=1,n=2i 1\nmem free=true,"a b"="x" 2'.replace('"a b"', "a\\ b"))
+    client.write(f"cpu n=2.5 {10**18}")
+    assert client.db in run(env, "databases").stdout.splitlines()
+    assert run(env, "measurements").stdout == "cpu\nmem\n"
+    assert (
+        run(env, "schema").stdout
+        == """\
+cpu
+  host    tag
+  region  tag
+  load    float
+  n       float, integer
+
+mem
+  a b   string
+  free  boolean
+"""
+    )
+    assert run(env, "schema", "mem").stdout == "mem\n  a b   string\n  free  boolean\n"
+    assert run(env, "schema", "none", code=1).stderr == "influxq: no such measurement\n"
+
+
+def test_watch(env: dict[str, str], client: InfluxDBClient) -> None:
+    client.write(f"m,host={'ab'[n % 2]} v={n} {n + 1}" for n in range(9))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [PROGRAM, "watch", "m", "--where", "host = 'a'", "-n", "2", "--interval", "0.05"],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(3)]
+    assert lines[0] == "measurement,time,host,v\n"
+    assert [line.strip().rpartition(",")[2] for line in lines[1:]] == ["6.0", "8.0"]
+    client.write("m,host=a v=10 11\nm,host=b v=11 12\nm,host=a v=12 13")
+    assert process.stdout.readline() == "m,1970-01-01T00:00:00.000000011Z,a,10.0\n"
+    assert process.stdout.readline() == "m,1970-01-01T00:00:00.000000013Z,a,12.0\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "influxq: interrupted\n")
+    assert process.returncode == 130
+
+
+def test_watch_needs_a_database(influxd: Server) -> None:
+    assert "pass --database" in run(environment(influxd.url), "watch", "m", code=2).stderr
+
+
+def test_lines_as_arguments(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    done = run(env, "write", "m,host=a b=1 1", "-", "m,host=a v=2 2", "--tag-columns", "", stdin="m v=3 3")
+    assert done.stderr == "<argument>: 1 line stored\n<stdin>: 1 line stored\n<argument>: 1 line stored\n"
+    assert len(list(client.query("SELECT * FROM m").points())) == 3
+    assert run(env, "write", "m v=x", code=1).stderr.startswith("<argument>:1: invalid boolean\n")
+    (tmp_path / "a b=1.lp").write_text("n v=1 1")
+    assert run(env, "write", tmp_path / "a b=1.lp").stderr.endswith("a b=1.lp: 1 line stored\n")
+
+
+def test_create_database(influxd: Server, database: str, client: InfluxDBClient) -> None:
+    name = f"{database} new"
+    env = environment(influxd.url)
+    try:
+        assert "write with --create-database" in run(env, "write", "-d", name, stdin="m v=1", code=1).stderr
+        run(env, "write", "-d", name, "--create-database", stdin="m v=1 1")
+        assert len(client.query("SELECT * FROM m", db=name).series) == 1
+        assert "requires --database" in run(env, "write", "--create-database", stdin="m v=1", code=2).stderr
+    finally:
+        client.drop_database(name)
+
+
+def test_connection_options(influxd: Server, database: str) -> None:
+    env = environment(None)
+    address = urllib.parse.urlsplit(influxd.url)
+    server = ["--host", address.hostname or "", "--port", str(address.port)]
+    for arguments in (
+        ["-d", database, *server, "query", "SHOW MEASUREMENTS"],
+        ["query", "-d", database, *server, "SHOW MEASUREMENTS"],
+        [*server, "query", "SHOW MEASUREMENTS", "--database", database],
+        ["-d", "other", *server, "query", "SHOW MEASUREMENTS", "-d", database],  # the last one counts
+    ):
+        assert run(env, *arguments).stdout == ""
+    assert 'database not found: "other"' in run(env, "-d", "other", *server, "write", "m v=1", code=1).stderr
+    for given, expected in (
+        (["--url", influxd.url, "--host", "x"], "pass --url, or --host and --port, not both"),
+        (["--host", "http://x"], "--host: got 'http://x'; pass the name without a scheme"),
+        (["--host", "x:80"], "--host: got 'x:80'"),
+        (["--port", "0"], "got '0'; pass a port"),
+    ):
+        assert expected in run(env, "ping", *given, code=2).stderr
+    assert "cannot connect to [::1]:1" in run(env, "ping", "--host", "::1", "--port", "1", code=3).stderr
+
+
+def test_messages_name_options(capsys: pytest.CaptureFixture[str]) -> None:
+    env = environment(None)
+    assert run(env, "ping", "--url", "localhost", code=2).stderr.startswith("influxq: --url (or INFLUXDB_URL): 'local")
+    assert "--database (or INFLUXDB_DATABASE): must not be empty" in run(env, "query", "x", "-d", "", code=2).stderr
+    assert "QUERY: the query is empty" in run(env, "query", "", code=2).stderr
+
+
+def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
+    config = tmp_path / "influxq.toml"
+    env = environment(None, XDG_CONFIG_HOME=str(tmp_path))
+    config.write_text(
+        f'url = "{influxd.url}"\ndatabase = "{database}"\n'
+        '[profiles.far]\nurl = "http://127.0.0.1:1"\nusername = "u"\npassword = "p"\n'
+    )
+    config.chmod(0o600)
+    run(env, "write", "m v=1")
+    assert run(env, "measurements").stdout == "m\n"
+    assert "127.0.0.1:1" in run(env, "--profile", "far", "ping", code=3).stderr
+    # Options take precedence over a profile, a named profile over the environment, and that over the rest of the file.
+    assert run(env, "--profile", "far", "ping", "--url", influxd.url).stdout
+    assert run({**env, "INFLUXDB_DATABASE": "none"}, "measurements", "-d", database).stdout == "m\n"
+    assert run({**env, "INFLUXDB_DATABASE": f"{database}_none"}, "measurements").stdout == ""
+    assert "127.0.0.1:1" in run({**env, "INFLUXDB_URL": influxd.url}, "--profile", "far", "ping", code=3).stderr
+    config.chmod(0o644)
+    warned = run(env, "--profile", "far", "ping", code=3).stderr
+    assert warned.startswith(f"warning: {config} has a password and can be read by other users; run: chmod 600")
+    for text, arguments, expected in (
+        ("x = 1", [], "unknown setting 'x'; the settings are url, database"),
+        ("url = 1", [], "url must be a string, got 1"),
+        ("timeout = true", [], "timeout must be a number, got True"),
+        ("url =", [], f"influxq: {config}: "),
+        ("", ["--profile", "far"], "--profile far: not found in"),
+        ("[profiles.far]\nport = 1", ["--profile", "far"], "profile 'far': unknown setting 'port'"),
+        ("profiles = 1", [], "profiles must be tables"),
+    ):
+        config.write_text(text)
+        assert expected in run(env, "ping", *arguments, code=2).stderr
+    config.unlink()
+    assert "influxq.toml: No such file" in run(env, "ping", "--profile", "far", code=2).stderr
+    missing = {**environment(influxd.url), "INFLUXQ_CONFIG": str(tmp_path / "none.toml")}
+    assert "none.toml: No such file" in run(missing, "ping", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["influxq", "da"], {"databases"}),
+        (["influxq", "query", "--for"], {"--format"}),
+        (["influxq", "-d", "x", "query", "--format", "v"], {"vertical"}),
+        (["influxq", "write", "--precision", "m"], {"ms", "m"}),
+        (["influxq", "completion", "z"], {"zsh"}),
+        (["influxq", "write", "a"], set()),  # then bash completes file names
+    ],
+)
+def test_completion(words: list[str], expected: set[str]) -> None:
+    script = run(environment(None), "completion", "bash").stdout
+    line = " ".join(map(json.dumps, words))
+    script += f'\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _influxq; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert set(done.stdout.split()) == expected
+
+
+def test_completion_of_other_shells() -> None:
+    assert (
+        "complete -c influxq -n '__fish_seen_subcommand_from query'"
+        in run(environment(None), "completion", "fish").stdout
+    )
+    zsh = run(environment(None), "completion", "zsh").stdout
+    assert "bashcompinit" in zsh
+    assert "complete -o default -F _influxq influxq" in zsh
+
+
+def test_pretty_json(env: dict[str, str], client: InfluxDBClient) -> None:
+    client.write("m v=1 1")
+    done = run(env, "query", "SELECT v FROM m", "-f", "json", "--pretty", "--epoch", "ns")
+    point = {"measurement": "m", "tags": {}, "fields": {"v": 1.0}, "time": 1}
+    assert done.stdout == f"{json.dumps(point, indent=2)}\n"
+    assert "--pretty requires --format json" in run(env, "query", "SELECT v FROM m", "--pretty", code=2).stderr
+
+
+@pytest.mark.parametrize("module", ["gettext", "requests"])
+def test_interruption_while_modules_are_imported(module: str, tmp_path: Path) -> None:
+    """argparse imports gettext, and the client requests."""
+    (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt")
+    done = run(environment("http://localhost", PYTHONPATH=str(tmp_path)), "ping", code=130)
+    assert done.stderr == "influxq: interrupted\n"
+
+
+def test_help_does_not_import_the_client() -> None:
+    code = (
+        "import sys\nfrom influx_requests._cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"requests", "influx_proto", "logging", "msgspec"} & set(done.stderr.split())

@@ -1,0 +1,170 @@
+"""Output of `query`: files, terminals, and values that a format cannot represent."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from influx_proto import QueryResult
+from influx_requests import InfluxDBClient
+from influx_requests._cli._outputs import encode_json
+from influx_requests._cli._table import Table, Vertical
+
+from tests.cli.program import PROGRAM, environment, run
+from tests.servers.scripted import Hold, Receive, ScriptedServer, Send, chunked, respond
+
+HOUR = 3600 * 10**9
+
+
+def test_json_has_no_infinities() -> None:
+    point = {"measurement": "m", "tags": {}, "fields": {"a": float("inf"), "b": 1.5, "c": float("nan")}, "time": 1}
+    assert json.loads(encode_json(point), parse_constant=pytest.fail)["fields"] == {"a": None, "b": 1.5, "c": None}
+
+
+def test_tag_columns_of_lists(env: dict[str, str], client: InfluxDBClient) -> None:
+    client.query(f"CREATE SUBSCRIPTION s ON {client.db}.autogen DESTINATIONS ALL 'udp://127.0.0.1:1'")
+    try:
+        done = run(env, "query", "SHOW SUBSCRIPTIONS", "-f", "json", "--tag-columns", "destinations,name")
+        tags = [json.loads(line)["tags"] for line in done.stdout.splitlines()]
+        assert {"destinations": ["udp://127.0.0.1:1"], "name": "s"} in tags
+    finally:
+        client.query(f"DROP SUBSCRIPTION s ON {client.db}.autogen")
+
+
+def test_output_keeps_links_and_permissions(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    client.write("m v=1 1")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "real.csv").write_text("old")
+    (tmp_path / "folder" / "real.csv").chmod(0o640)
+    (tmp_path / "link.csv").symlink_to("folder/real.csv")
+    run(env, "query", "SELECT v FROM m", "-o", tmp_path / "link.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "folder" / "real.csv").read_text().startswith("measurement")
+    assert (tmp_path / "folder" / "real.csv").stat().st_mode & 0o777 == 0o640
+    assert len(list((tmp_path / "folder").iterdir())) == 1
+    before = os.umask(0o027)
+    try:
+        run(env, "query", "SELECT v FROM m", "-o", tmp_path / "new.csv")
+    finally:
+        os.umask(before)
+    run(env, "query", "SELECT v FROM m", "-o", tmp_path / "new.parquet")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)], ids=str
+)
+def test_signals_remove_unfinished_files(tmp_path: Path, number: int, code: int) -> None:
+    """The server sends a part of the response and then nothing."""
+    headers = {"Content-Type": "application/json", "X-Influxdb-Version": "1.8", "Transfer-Encoding": "chunked"}
+    start = respond(200, headers) + chunked(b'{"res', end=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with ScriptedServer([[Receive(), Send(start), Hold()]]) as server:
+            process = subprocess.Popen(
+                [PROGRAM, "query", "SELECT v FROM m", "-o", str(tmp_path / "out.csv")],
+                env=environment(server.url, "db"),
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+            )
+            while not list(tmp_path.iterdir()):
+                time.sleep(0.01)
+            process.send_signal(number)
+            _, stderr = process.communicate(timeout=60)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.returncode == code
+    assert stderr == ("influxq: interrupted\n" if number == signal.SIGINT else "influxq: terminated\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fields_with_several_types_are_reported(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    client.write(f'm v=1,w=1 1\nm v="x",w=2i {10**6 * HOUR}')
+    done = run(env, "query", "SELECT * FROM m GROUP BY *", "-f", "lp")
+    assert done.stdout.count("\n") == 2
+    assert done.stderr == (
+        "warning: field 'v' of 'm' has the types float, string, and a query returns the values of only one; "
+        'select the others with "v"::string\n'
+    )
+    done = run(env, "query", "SELECT v::string FROM m", "-f", "lp")
+    assert done.stdout == f'm v="x" {10**6 * HOUR}\n'
+
+
+WIDE = [{"series": [{"name": "m", "columns": ["time", "a", "längere"], "values": [[1, "x" * 30, 2.5], [2, None, 3]]}]}]
+BLOCKS = f"""\
+-- m --
+time     1
+a        {"x" * 30}
+längere  2.5
+
+-- m --
+time     2
+a
+längere  3
+"""
+
+
+def test_wide_tables_are_vertical() -> None:
+    for output, expected in ((Table, None), (Vertical, BLOCKS)):
+        file = io.StringIO()
+        output(file).add(QueryResult(WIDE))
+        assert expected is None or file.getvalue() == expected
+    file = io.StringIO()
+    Table(file, 30).add(QueryResult(WIDE))
+    assert file.getvalue() == BLOCKS
+    file = io.StringIO()
+    Table(file, 50).add(QueryResult(WIDE))
+    assert file.getvalue().startswith("m\ntime  a")
+
+
+def at_terminal(env: dict[str, str], *arguments: str, **more: str) -> str:
+    """Return what the program prints at a terminal, without carriage returns."""
+    master, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [PROGRAM, *arguments], env={**env, **more}, stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal
+    )
+    os.close(terminal)
+    output = b""
+    while True:
+        try:
+            data = os.read(master, 4096)
+        except OSError:  # the end, on Linux
+            break
+        if not data:
+            break
+        output += data
+    os.close(master)
+    assert process.wait(60) == 0
+    return output.decode().replace("\r", "")
+
+
+def test_terminal_layouts(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    client.write(f'm s="{"x" * 60}",v=1 1')
+    query: Any = ("query", "SELECT * FROM m", "--epoch", "ns")
+    narrow = {"COLUMNS": "40", "TERM": "dumb"}
+    vertical = f"-- m --\ntime  1\ns     {'x' * 60}\nv     1.0\n"
+    assert at_terminal(env, *query, **narrow) == vertical
+    assert at_terminal(env, *query, "--no-pager", COLUMNS="40", TERM="xterm") == vertical
+    assert at_terminal(env, *query, "--wide", **narrow).startswith("m\ntime  s")
+    assert at_terminal(env, *query, "-f", "vertical", TERM="dumb") == vertical
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\nsed 's/^/| /'\n")
+    pager.chmod(0o755)
+    paged = at_terminal(env, *query, COLUMNS="40", TERM="xterm", PAGER=str(pager))
+    assert paged.startswith("| m\n| time  s")  # the pager scrolls
+    assert at_terminal(env, *query, TERM="xterm", PAGER="head -c 3") == "m\nt"
+
+
+def test_colour_of_plots(env: dict[str, str], client: InfluxDBClient) -> None:
+    client.write("m v=1 1\nm v=2 2")
+    query = ("query", "SELECT v FROM m", "--plot")
+    assert "\x1b[" in at_terminal(env, *query, TERM="xterm")
+    for more in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
+        assert "\x1b[" not in at_terminal(env, *query, **more)

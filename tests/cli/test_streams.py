@@ -1,0 +1,205 @@
+"""Input that is not a regular file: pipes, FIFOs, sockets and terminals."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gzip
+import os
+import pty
+import signal
+import socket
+import subprocess
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
+import pytest
+from influx_requests import InfluxDBClient
+
+from tests.cli.program import PROGRAM, environment, run
+
+
+def values(client: InfluxDBClient) -> list[float]:
+    return [row["v"] for row in client.query("SELECT v FROM m").points()]
+
+
+def wait_for(client: InfluxDBClient, count: int) -> None:
+    end = time.monotonic() + 60
+    while len(values(client)) < count:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def writing(env: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `write` with a pipe as standard input; Ctrl-C is not ignored, as it is in background jobs of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [PROGRAM, "write", *arguments],
+            env=env,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        yield process
+        process.kill()
+
+
+def feed(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(text)
+    process.stdin.flush()
+
+
+def wait_until_read(process: subprocess.Popen[str]) -> None:
+    """Wait until the program has read all data of the pipe."""
+    assert process.stdin is not None
+    unread = bytearray(4)
+    while fcntl.ioctl(process.stdin, termios.FIONREAD, unread) or any(unread):
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+def stderr(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "influxq write <(cat m.lp) -f lp",
+        "influxq write -f lp /dev/stdin < m.lp",
+        "cat m.lp | influxq write /dev/stdin -f lp",
+        "mkfifo fifo.lp; cat m.lp > fifo.lp & influxq write fifo.lp",
+        "influxq write < m.lp",
+        "influxq write <(gzip -c m.lp) -f lp",
+        "influxq write <(cat m.csv) -f csv --measurement m",
+        "cat m.parquet | influxq write -f parquet --measurement m",
+    ],
+)
+def test_forms_of_streams(env: dict[str, str], client: InfluxDBClient, tmp_path: Path, command: str) -> None:
+    (tmp_path / "m.lp").write_text("m v=1i 1\nm v=2i 2")
+    (tmp_path / "m.csv").write_text("time,v\n1,1\n2,2\n")
+    pq.write_table(pa.table({"time": [1, 2], "v": [1, 2]}), tmp_path / "m.parquet")
+    before = set(tmp_path.iterdir())
+    folder = str(Path(PROGRAM).parent)
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={**env, "PATH": f"{folder}:/usr/bin:/bin"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.endswith(": 2 lines stored\n")
+    assert values(client) == [1, 2]
+    assert {path for path in tmp_path.iterdir() if path.suffix != ".lp" or path.is_file()} == before
+
+
+def test_socket_as_standard_input(env: dict[str, str], client: InfluxDBClient) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen([PROGRAM, "write", "/dev/stdin", "-f", "lp"], env=env, stdin=theirs.fileno())
+        ours.sendall(b"m v=1 1\nm v=2 2")
+        ours.shutdown(socket.SHUT_WR)
+        assert process.wait(60) == 0
+    assert values(client) == [1, 2]
+
+
+def test_streams_cannot_be_resumed(env: dict[str, str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m.lp")
+    both_ends = os.open(tmp_path / "m.lp", os.O_RDWR)  # so that opening it does not wait
+    done = run(env, "write", tmp_path / "m.lp", "--resume", code=2)
+    os.close(both_ends)
+    assert "m.lp cannot be read again" in done.stderr
+
+
+def test_lines_of_a_pipe_are_stored_as_they_arrive(env: dict[str, str], client: InfluxDBClient) -> None:
+    with writing(env, "--max-delay", "0.05") as process:
+        feed(process, "m v=1 1\nm v=")
+        wait_for(client, 1)
+        feed(process, '2 2\nm v=3,s="a\n')
+        wait_for(client, 2)
+        feed(process, 'b" 3\n')
+        wait_for(client, 3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert stderr(process) == "<stdin>: 3 lines stored\ninfluxq: interrupted\n"
+
+
+def test_json_lines_of_a_pipe_are_stored_as_they_arrive(env: dict[str, str], client: InfluxDBClient) -> None:
+    with writing(env, "--max-delay", "0.05", "-f", "json") as process:
+        feed(process, '{"measurement": "m", "fields": {"v": 1.5}, "time": 1}\n{"measurement"')
+        wait_for(client, 1)
+        feed(process, ': "m", "fields": {"v": 2.5}, "time": 2}\n')
+        wait_for(client, 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+        assert stderr(process) == "<stdin>: 2 lines stored\ninfluxq: terminated\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_lines_that_were_read_are_stored_on_interruption(
+    env: dict[str, str], client: InfluxDBClient, number: int, code: int
+) -> None:
+    with writing(env, "--max-delay", "3600", "-v") as process:
+        feed(process, "m v=1 1\nm v=2 2\nm v=3")  # the last line is incomplete
+        wait_until_read(process)
+        assert values(client) == []
+        process.send_signal(number)
+        assert process.wait(60) == code
+        assert "<stdin>: 2 lines stored\n" in stderr(process)
+    assert values(client) == [1, 2]
+
+
+def test_lines_that_cannot_be_stored_on_interruption_are_counted() -> None:
+    with writing(environment("http://127.0.0.1:1", "db"), "--retry-for", "1000") as process:
+        feed(process, "m v=1 1\nm v=2 2\n")
+        wait_until_read(process)
+        process.send_signal(signal.SIGINT)  # ends the input
+        time.sleep(1)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)  # ends the retries
+        assert process.wait(60) == 130
+        assert stderr(process) == "<stdin>: 0 lines stored, 2 not stored\ninfluxq: interrupted\n"
+
+
+def test_one_ctrl_d_ends_the_input_at_a_terminal(env: dict[str, str], client: InfluxDBClient) -> None:
+    for command in (["write"], ["write", "-f", "csv", "--measurement", "m"]):
+        master, terminal = pty.openpty()
+        process = subprocess.Popen([PROGRAM, *command], env=env, stdin=terminal, stderr=subprocess.PIPE)
+        os.close(terminal)
+        os.write(master, b"time,v\n2,2.0\n\x04" if "csv" in command else b"m v=1 1\n\x04")
+        assert process.wait(60) == 0, command
+        os.close(master)
+        assert process.stderr is not None
+        assert process.stderr.read() == b"<stdin>: 1 line stored\n"
+        process.stderr.close()
+    assert values(client) == [1, 2]
+
+
+def test_closed_standard_input(env: dict[str, str]) -> None:
+    for command in ("write -", "query -", "lint", "write /dev/stdin -f lp"):
+        done = subprocess.run(
+            ["bash", "-c", f"{PROGRAM} {command} <&-"], env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2, done
+        assert done.stderr == "influxq: standard input is closed; pass a file\n"
+
+
+def test_truncated_gzip_stream(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    data = gzip.compress("".join(f"m v={n} {n}\n" for n in range(3000)).encode())
+    (tmp_path / "m.lp").write_bytes(data[: len(data) // 2])
+    done = run(env, "write", tmp_path / "m.lp", code=1)
+    assert "m.lp: the compressed data is truncated or malformed" in done.stderr
