@@ -47,7 +47,7 @@ def test_unknown_keyword_without_advice() -> None:
 
 def test_positional_arguments() -> None:
     with pytest.raises(TypeError, match="pass the arguments after 'port' by keyword"):
-        InfluxDBClient("localhost", 8086, "user", "password")  # type: ignore[misc]
+        InfluxDBClient("localhost", 8086, "user", "password")  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="pass the arguments after 'q' by keyword"):
         CLIENT.query("SELECT v FROM m", "db")  # type: ignore[call-arg]
 

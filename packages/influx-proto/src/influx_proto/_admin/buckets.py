@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from .._checks import check_optional_str, check_str, given_params
 from .._errors import DatabaseNotFound, ProtocolError, ResponseError
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import TimeoutLike, as_timeout
 from .._influxql.quote import Duration
 from .._runtime.flow import Flow
 from .._runtime.op import Op, OpSequence
@@ -64,13 +64,13 @@ class Bucket:
     updated_at: datetime | None = None
 
 
-def list_buckets(*, org: str | None = None, timeout: float | Timeout | None = None) -> OpSequence[list[Bucket]]:
+def list_buckets(*, org: str | None = None, timeout: TimeoutLike | None = None) -> OpSequence[list[Bucket]]:
     """Return all buckets, also those of the server itself.
 
     Args:
         org: the name or id of the organization; None for the client's `org`, or else for all organizations that the
             token can access. InfluxDB 1.x ignores it.
-        timeout: replaces the client's timeout for each request, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for each request, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ResponseError: the organization does not exist, or the server has no buckets.
@@ -103,7 +103,7 @@ def create_bucket(
     shard_duration: Duration | None = None,
     description: str | None = None,
     org: str | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> OpSequence[Bucket]:
     """Create a bucket and return it.
 
@@ -117,7 +117,7 @@ def create_bucket(
         description: a description; InfluxDB 1.x ignores it.
         org: the name or id of the organization; None for the client's `org`, or else for the only organization that
             the token can access. InfluxDB 1.x ignores it.
-        timeout: replaces the client's timeout for each request, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for each request, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ResponseError: the bucket exists, the organization does not exist, the server rejects the settings, or it has
@@ -147,7 +147,7 @@ def update_bucket(
     shard_duration: Duration | None = None,
     description: str | None = None,
     org: str | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> OpSequence[Bucket]:
     """Change settings of a bucket and return it. Settings that are None keep their value.
 
@@ -159,7 +159,7 @@ def update_bucket(
             `retention`, the server chooses its default for the retention.
         description: a description; InfluxDB 1.x ignores it.
         org: the name or id of the organization; None for the client's `org`. InfluxDB 1.x ignores it.
-        timeout: replaces the client's timeout for each request, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for each request, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         DatabaseNotFound: the bucket does not exist.
@@ -192,7 +192,7 @@ def update_bucket(
     return OpSequence(steps, as_timeout(timeout))
 
 
-def drop_bucket(name: str, *, org: str | None = None, timeout: float | Timeout | None = None) -> OpSequence[None]:
+def drop_bucket(name: str, *, org: str | None = None, timeout: TimeoutLike | None = None) -> OpSequence[None]:
     """Delete a bucket with all its points.
 
     On InfluxDB 1.10 or later this deletes the retention policy; the database remains.
@@ -200,7 +200,7 @@ def drop_bucket(name: str, *, org: str | None = None, timeout: float | Timeout |
     Args:
         name: the name of the bucket; on InfluxDB 1.x `db/rp`.
         org: the name or id of the organization; None for the client's `org`. InfluxDB 1.x ignores it.
-        timeout: replaces the client's timeout for each request, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for each request, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         DatabaseNotFound: the bucket does not exist.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from .._checks import check_choice
-from .._http.timeout import Timeout
+from .._http.timeout import TimeoutLike
 from .._influxql.classify import one_statement
 from .._influxql.clauses import as_list, duration_clause, identifier, statement, string
 from .._influxql.quote import Duration
@@ -63,11 +63,11 @@ def _read_destinations(row: Row) -> tuple[str, ...]:
     return tuple(urls)
 
 
-def list_continuous_queries(*, timeout: float | Timeout | None = None) -> Op[list[ContinuousQuery]]:
+def list_continuous_queries(*, timeout: TimeoutLike | None = None) -> Op[list[ContinuousQuery]]:
     """Return the continuous queries of all databases.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW CONTINUOUS QUERIES", timeout=timeout).map(_read_continuous_queries)
 
@@ -80,7 +80,7 @@ def create_continuous_query(
     resample_every: Duration | None = None,
     resample_for: Duration | None = None,
     params: Mapping[str, object] | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[None]:
     """Create a continuous query, unless an identical one exists.
 
@@ -91,7 +91,7 @@ def create_continuous_query(
         resample_every: how often the query runs; None for once per interval of `GROUP BY time`.
         resample_for: how far back each run recomputes intervals; None for one interval of `GROUP BY time`.
         params: values for `$name` in the query. They are inserted when it is created.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: a different continuous query has this name, or the server rejects the query.
@@ -114,22 +114,22 @@ def create_continuous_query(
     return statement_op(create, params=params, timeout=timeout).map(ignore_result)
 
 
-def drop_continuous_query(name: str, db: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def drop_continuous_query(name: str, db: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Delete a continuous query, if it exists.
 
     Args:
         name: the name of the continuous query.
         db: the database.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return execute("DROP CONTINUOUS QUERY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
 
 
-def list_subscriptions(*, timeout: float | Timeout | None = None) -> Op[list[Subscription]]:
+def list_subscriptions(*, timeout: TimeoutLike | None = None) -> Op[list[Subscription]]:
     """Return the subscriptions of all databases.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW SUBSCRIPTIONS", timeout=timeout).map(_read_subscriptions)
 
@@ -141,7 +141,7 @@ def create_subscription(
     destinations: str | Iterable[str],
     *,
     mode: Literal["all", "any"] = "all",
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[None]:
     """Create a subscription: the server forwards a copy of all writes to other servers.
 
@@ -151,7 +151,7 @@ def create_subscription(
         rp: the retention policy whose writes are forwarded.
         destinations: one or more URLs that begin with `http://`, `https://` or `udp://`.
         mode: `all` to forward each write to every destination, `any` to forward it to one of them, in turn.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the database or retention policy does not exist, the subscription exists, or the server rejects a
@@ -164,14 +164,14 @@ def create_subscription(
     return execute("CREATE SUBSCRIPTION", identifier("name", name), "ON", source, target, timeout=timeout)
 
 
-def drop_subscription(name: str, db: str, rp: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def drop_subscription(name: str, db: str, rp: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Delete a subscription.
 
     Args:
         name: the name of the subscription.
         db: the database of the subscription.
         rp: the retention policy of the subscription.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the subscription does not exist.

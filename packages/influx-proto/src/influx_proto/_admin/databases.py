@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from .._http.timeout import Timeout
+from .._http.timeout import TimeoutLike
 from .._influxql.clauses import identifier, policy_settings, statement, words_if, write_limits
 from .._influxql.quote import Duration
 from .._result.result import QueryResult
@@ -53,23 +53,21 @@ def _read_limit(row: Row, column: str) -> timedelta | None:
     return read_duration(row, column) or None if row.get(column) else None
 
 
-def list_databases(*, timeout: float | Timeout | None = None) -> Op[list[str]]:
+def list_databases(*, timeout: TimeoutLike | None = None) -> Op[list[str]]:
     """Return the names of the databases that the user can access.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW DATABASES", timeout=timeout).map(read_names)
 
 
-def list_retention_policies(
-    db: str | None = None, *, timeout: float | Timeout | None = None
-) -> Op[list[RetentionPolicy]]:
+def list_retention_policies(db: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[list[RetentionPolicy]]:
     """Return the retention policies of a database.
 
     Args:
         db: the database; None for the client's database.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW RETENTION POLICIES", db=db, timeout=timeout).map(_read_retention_policies)
 
@@ -84,7 +82,7 @@ def create_retention_policy(
     default: bool = False,
     future_write_limit: Duration | None = None,
     past_write_limit: Duration | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[None]:
     """Create a retention policy, unless it exists with the same settings.
 
@@ -97,7 +95,7 @@ def create_retention_policy(
         default: make it the retention policy of writes and queries that do not name one.
         future_write_limit: how far in the future the server accepts points; None for no limit. InfluxDB 1.12 or later.
         past_write_limit: how far in the past the server accepts points; None for no limit. InfluxDB 1.12 or later.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the database does not exist, the policy exists with other settings, or the server rejects the
@@ -120,7 +118,7 @@ def alter_retention_policy(
     default: bool = False,
     future_write_limit: Duration | None = None,
     past_write_limit: Duration | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[None]:
     """Change settings of a retention policy. Settings that are None keep their value.
 
@@ -134,7 +132,7 @@ def alter_retention_policy(
         future_write_limit: how far in the future the server accepts points; `"INF"` for no limit. InfluxDB 1.12 or
             later.
         past_write_limit: how far in the past the server accepts points; `"INF"` for no limit. InfluxDB 1.12 or later.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ValueError: no setting is passed.
@@ -153,7 +151,7 @@ def alter_retention_policy(
     )
 
 
-def drop_retention_policy(name: str, db: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def drop_retention_policy(name: str, db: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Delete a retention policy with all its points, if it exists.
 
     After its default retention policy is deleted, a database rejects writes that do not name a retention policy.
@@ -161,7 +159,7 @@ def drop_retention_policy(name: str, db: str, *, timeout: float | Timeout | None
     Args:
         name: the name of the retention policy.
         db: the database that it belongs to.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return execute("DROP RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
 
@@ -175,7 +173,7 @@ def create_database(
     future_write_limit: Duration | None = None,
     past_write_limit: Duration | None = None,
     name: str | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[QueryResult]:
     """Create a database, if it does not exist.
 
@@ -191,7 +189,7 @@ def create_database(
             later.
         past_write_limit: how far in the past the server accepts points; `"INF"` for no limit. InfluxDB 1.12 or later.
         name: the name of the retention policy; None for `autogen`.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the database exists with another retention policy, or the server rejects the settings.
@@ -206,30 +204,30 @@ def create_database(
     )
 
 
-def drop_database(db: str, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+def drop_database(db: str, *, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
     """Delete a database with all its data, if it exists.
 
     Args:
         db: the name of the database.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op(f"DROP DATABASE {identifier('db', db)}", timeout=timeout)
 
 
-def show_databases(*, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+def show_databases(*, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
     """Return the result of SHOW DATABASES: the databases that the user can access.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW DATABASES", timeout=timeout)
 
 
-def show_retention_policies(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+def show_retention_policies(db: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
     """Return the result of SHOW RETENTION POLICIES.
 
     Args:
         db: the database; None for the client's database.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW RETENTION POLICIES", db=db, timeout=timeout)

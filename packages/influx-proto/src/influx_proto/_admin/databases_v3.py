@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .._checks import check_bool, check_str
-from .._http.timeout import Timeout
+from .._http.timeout import TimeoutLike
 from .._influxql.quote import Duration, quote_time, quoted
 from .._runtime.op import Op
 from .._time import to_rfc3339
@@ -29,12 +29,12 @@ class Database:
     deleted: bool = False
 
 
-def list_databases_v3(*, deleted: bool = False, timeout: float | Timeout | None = None) -> Op[list[Database]]:
+def list_databases_v3(*, deleted: bool = False, timeout: TimeoutLike | None = None) -> Op[list[Database]]:
     """Return the databases of InfluxDB 3 Core or Enterprise.
 
     Args:
         deleted: whether to include deleted databases whose data still exists.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ResponseError: the server is not InfluxDB 3.
@@ -43,16 +43,14 @@ def list_databases_v3(*, deleted: bool = False, timeout: float | Timeout | None 
     return api_op("GET", _DATABASE, _read_databases, servers=_SERVERS, params=params, timeout=timeout)
 
 
-def create_database_v3(
-    db: str, *, retention: Duration | None = None, timeout: float | Timeout | None = None
-) -> Op[None]:
+def create_database_v3(db: str, *, retention: Duration | None = None, timeout: TimeoutLike | None = None) -> Op[None]:
     """Create a database of InfluxDB 3 Core or Enterprise. Writes also create it, without a retention period.
 
     Args:
         db: the name of the database: ASCII letters, digits, `_` and `-`.
         retention: how long points are kept: a `timedelta`, an int of seconds, or an InfluxQL duration such as `"30d"`;
             None or `"INF"` for indefinitely.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ResponseError: the database exists, the name is invalid, the server has as many databases as it allows, or it
@@ -61,14 +59,14 @@ def create_database_v3(
     return _configure("POST", db, 0 if retention is None else whole_seconds("retention", retention), timeout)
 
 
-def update_database_v3(db: str, *, retention: Duration, timeout: float | Timeout | None = None) -> Op[None]:
+def update_database_v3(db: str, *, retention: Duration, timeout: TimeoutLike | None = None) -> Op[None]:
     """Change the retention period of a database of InfluxDB 3 Core or Enterprise.
 
     Args:
         db: the name of the database.
         retention: how long points are kept: a `timedelta`, an int of seconds, or an InfluxQL duration such as `"30d"`;
             `"INF"` for indefinitely.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ResponseError: the database does not exist, or the server is not InfluxDB 3.
@@ -80,7 +78,7 @@ def drop_database_v3(
     db: str,
     *,
     hard_delete_at: object = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[None]:
     """Delete a database of InfluxDB 3 Core or Enterprise.
 
@@ -90,7 +88,7 @@ def drop_database_v3(
         db: the name of the database.
         hard_delete_at: when the server removes the data: `"now"`, `"never"`, `"default"` for the delay that the server
             is configured with, or any timestamp; None omits the setting.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ResponseError: the database does not exist, or the server is not InfluxDB 3.
@@ -101,7 +99,7 @@ def drop_database_v3(
     return api_op("DELETE", _DATABASE, ignore_body, servers=_SERVERS, params=params, timeout=timeout)
 
 
-def _configure(method: str, db: str, retention: int, timeout: float | Timeout | None) -> Op[None]:
+def _configure(method: str, db: str, retention: int, timeout: TimeoutLike | None) -> Op[None]:
     document: dict[str, Any] = {"db": check_str("db", db)}
     if retention:
         document["retention_period"] = f"{retention}s"

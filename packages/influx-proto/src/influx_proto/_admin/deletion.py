@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from .._checks import check_optional_str, given_params
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import TimeoutLike, as_timeout
 from .._influxql.clauses import Name, Tags, delete_conditions, statement
 from .._influxql.quote import quote_identifier, quote_time, quoted
 from .._runtime.flow import Flow
@@ -40,7 +40,7 @@ def delete(
     db: str | None = None,
     bucket: str | None = None,
     org: str | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[None]:
     """Delete points from all retention policies of a database, or from a bucket.
 
@@ -57,7 +57,7 @@ def delete(
         bucket: delete from this bucket, with `/api/v2/delete` (InfluxDB 2, InfluxDB 1.10 or later); None for `db`, or
             else for the client's bucket, or else for the client's database.
         org: the name or id of the organization of the bucket, which InfluxDB 2 requires; None for the client's `org`.
-        timeout: replaces the client's timeout for each request, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for each request, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ValueError: all conditions are None, or a condition that cannot be expressed for a bucket. To delete all points,

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 from .._errors import ProtocolError, ResponseError
 from .._http.error_response import error_from_response, error_message, not_influxdb
 from .._http.messages import Headers, Repeat, Request, add_params, media_type
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import TimeoutLike, as_timeout
 from .._influxql.quote import Duration, duration_ns, quoted
 from .._repr import short_repr
 from .._runtime.op import Op
@@ -33,7 +33,7 @@ def api_op(
     servers: str,
     params: Iterable[tuple[str, str]] = (),
     document: Mapping[str, Any] | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[T]:
     """Return an operation of one request to an HTTP API.
 
@@ -44,7 +44,7 @@ def api_op(
         servers: the servers with this path, and the operation for other servers, for the error of a server without it.
         params: the parameters of the URL.
         document: the body, which is sent as JSON.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     request = Request(
         method,

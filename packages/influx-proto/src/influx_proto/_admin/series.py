@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from .._errors import ProtocolError
-from .._http.timeout import Timeout
+from .._http.timeout import TimeoutLike
 from .._influxql.clauses import (
     Name,
     Not,
@@ -38,7 +38,7 @@ def list_measurements(
     tags: Tags | None = None,
     limit: int | None = None,
     offset: int | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[list[str]]:
     """Return the names of measurements. The docstring of `influx_proto.admin` describes the arguments.
 
@@ -61,7 +61,7 @@ def list_series(
     end: object = None,
     limit: int | None = None,
     offset: int | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[list[SeriesKey]]:
     """Return series. The docstring of `influx_proto.admin` describes the arguments.
 
@@ -80,7 +80,7 @@ def list_tag_keys(
     end: object = None,
     limit: int | None = None,
     offset: int | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[list[TagKey]]:
     """Return the tag keys of each measurement. The docstring of `influx_proto.admin` describes the arguments.
 
@@ -100,7 +100,7 @@ def list_tag_values(
     end: object = None,
     limit: int | None = None,
     offset: int | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[list[TagValue]]:
     """Return the values of tags, by measurement. The docstring of `influx_proto.admin` describes the other arguments.
 
@@ -116,7 +116,7 @@ def list_tag_values(
         end: see `influx_proto.admin`.
         limit: see `influx_proto.admin`.
         offset: see `influx_proto.admin`.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     clauses = from_clause(measurement), key_clause(key), where_clause(tags, start, end), paging_clause(limit, offset)
     return _statement_op("SHOW TAG VALUES", *clauses, db=db, timeout=timeout).map(_read_tag_values)
@@ -128,7 +128,7 @@ def list_field_keys(
     db: str | None = None,
     limit: int | None = None,
     offset: int | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[list[FieldKey]]:
     """Return the field keys of each measurement. The docstring of `influx_proto.admin` describes the arguments."""
     return _statement_op(
@@ -145,7 +145,7 @@ def series_cardinality(
     db: str | None = None,
     tags: Tags | None = None,
     exact: bool = False,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[int]:
     """Count series. The docstring of `influx_proto.admin` describes the arguments.
 
@@ -160,7 +160,7 @@ def measurement_cardinality(
     db: str | None = None,
     tags: Tags | None = None,
     exact: bool = False,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[int]:
     """Count measurements. The docstring of `influx_proto.admin` describes the arguments.
 
@@ -175,7 +175,7 @@ def tag_key_cardinality(
     db: str | None = None,
     tags: Tags | None = None,
     exact: bool = False,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[int]:
     """Count tag keys. The docstring of `influx_proto.admin` describes the arguments.
 
@@ -191,7 +191,7 @@ def tag_values_cardinality(
     db: str | None = None,
     tags: Tags | None = None,
     exact: bool = False,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[int]:
     """Count the values of tags; see `list_tag_values` for the arguments.
 
@@ -207,7 +207,7 @@ def field_key_cardinality(
     *,
     db: str | None = None,
     exact: bool = False,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[int]:
     """Count field keys. The docstring of `influx_proto.admin` describes the arguments.
 
@@ -224,7 +224,7 @@ def drop_series(
     *,
     tags: Tags | None = None,
     db: str | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[None]:
     """Delete series with all their points. The docstring of `influx_proto.admin` describes the arguments.
 
@@ -236,15 +236,13 @@ def drop_series(
     ).map(ignore_result)
 
 
-def _cardinality(
-    subject: str, exact: object, *clauses: str, db: str | None, timeout: float | Timeout | None
-) -> Op[int]:
+def _cardinality(subject: str, exact: object, *clauses: str, db: str | None, timeout: TimeoutLike | None) -> Op[int]:
     return _statement_op(
         "SHOW", subject, words_if("exact", exact, "EXACT"), "CARDINALITY", *clauses, db=db, timeout=timeout
     ).map(_read_cardinality)
 
 
-def _statement_op(*clauses: str, db: str | None, timeout: float | Timeout | None) -> Op[QueryResult]:
+def _statement_op(*clauses: str, db: str | None, timeout: TimeoutLike | None) -> Op[QueryResult]:
     return statement_op(statement(*clauses), db=db, timeout=timeout)
 
 
@@ -321,35 +319,33 @@ def _series_key(text: str) -> SeriesKey:
     return SeriesKey(measurement, tags)
 
 
-def drop_measurement(
-    measurement: str, db: str | None = None, *, timeout: float | Timeout | None = None
-) -> Op[QueryResult]:
+def drop_measurement(measurement: str, db: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
     """Delete a measurement with all its points, if it exists.
 
     Args:
         measurement: the name of the measurement.
         db: the database; None for the client's database.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
 
 
-def show_measurements(db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+def show_measurements(db: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
     """Return the result of SHOW MEASUREMENTS.
 
     Args:
         db: the database; None for the client's database.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW MEASUREMENTS", db=db, timeout=timeout)
 
 
-def select_all(measurement: str, db: str | None = None, *, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+def select_all(measurement: str, db: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
     """Return all points of a measurement.
 
     Args:
         measurement: the name of the measurement.
         db: the database; None for the client's database.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return query(f"SELECT * FROM {identifier('measurement', measurement)}", db=db, timeout=timeout)  # noqa: S608 - the name is quoted

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .._http.timeout import Timeout
+from .._http.timeout import TimeoutLike
 from .._influxql.classify import one_statement
 from .._influxql.clauses import number, statement, string
 from .._query.query import query
@@ -16,51 +16,51 @@ from .rows import Row, invalid_value, read_duration, read_time, rows
 from .statement import execute, statement_op
 
 
-def list_shards(*, timeout: float | Timeout | None = None) -> Op[list[Shard]]:
+def list_shards(*, timeout: TimeoutLike | None = None) -> Op[list[Shard]]:
     """Return the shards of all databases.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW SHARDS", timeout=timeout).map(_read_shards)
 
 
-def list_shard_groups(*, timeout: float | Timeout | None = None) -> Op[list[ShardGroup]]:
+def list_shard_groups(*, timeout: TimeoutLike | None = None) -> Op[list[ShardGroup]]:
     """Return the shard groups of all databases.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW SHARD GROUPS", timeout=timeout).map(_read_shard_groups)
 
 
-def drop_shard(shard_id: int, *, timeout: float | Timeout | None = None) -> Op[None]:
+def drop_shard(shard_id: int, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Delete a shard with all its points.
 
     If the shard does not exist, InfluxDB 1.6 accepts the statement, and 1.13 rejects it.
 
     Args:
         shard_id: the id of the shard, from `list_shards`.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return execute("DROP SHARD", number("shard_id", shard_id, 0), timeout=timeout)
 
 
-def list_queries(*, timeout: float | Timeout | None = None) -> Op[list[RunningQuery]]:
+def list_queries(*, timeout: TimeoutLike | None = None) -> Op[list[RunningQuery]]:
     """Return the queries that the server is executing, including this one.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW QUERIES", timeout=timeout).map(_read_running_queries)
 
 
-def kill_query(qid: int, *, timeout: float | Timeout | None = None) -> Op[None]:
+def kill_query(qid: int, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Kill a running query.
 
     Args:
         qid: the id of the query, from `list_queries`.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the query does not exist.
@@ -68,22 +68,22 @@ def kill_query(qid: int, *, timeout: float | Timeout | None = None) -> Op[None]:
     return execute("KILL QUERY", number("qid", qid, 0), timeout=timeout)
 
 
-def stats(module: str | None = None, *, timeout: float | Timeout | None = None) -> Op[list[Statistics]]:
+def stats(module: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[list[Statistics]]:
     """Return the server's statistics since its start.
 
     Args:
         module: the module, such as `httpd`; None for all modules except `indexes`, which is expensive for the server.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op(statement("SHOW STATS", _for_clause(module)), timeout=timeout).map(_read_statistics)
 
 
-def diagnostics(module: str | None = None, *, timeout: float | Timeout | None = None) -> Op[list[Diagnostics]]:
+def diagnostics(module: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[list[Diagnostics]]:
     """Return the server's diagnostics: its version, settings and state.
 
     Args:
         module: the module, such as `build`; None for all.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op(statement("SHOW DIAGNOSTICS", _for_clause(module)), timeout=timeout).map(_read_diagnostics)
 
@@ -94,7 +94,7 @@ def explain(
     db: str | None = None,
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[str]:
     """Return the server's plan for a query, as lines of text.
 
@@ -103,7 +103,7 @@ def explain(
         db: the default database of the query; None for the client's database.
         rp: the default retention policy of the query; None for the database's default.
         params: values for `$name` in the query.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the server rejects the query.
@@ -118,7 +118,7 @@ def explain_analyze(
     db: str | None = None,
     rp: str | None = None,
     params: Mapping[str, object] | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[str]:
     """Execute a query and return the server's execution plan with timings, as lines of text.
 
@@ -127,7 +127,7 @@ def explain_analyze(
         db: the default database of the query; None for the client's database.
         rp: the default retention policy of the query; None for the database's default.
         params: values for `$name` in the query.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the server rejects the query.

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from .._http.messages import Headers
-from .._http.timeout import Timeout
+from .._http.timeout import TimeoutLike
 from .._influxql.clauses import statement
 from .._query.query import query
 from .._result.errors import QueryError
@@ -39,14 +39,14 @@ def statement_op(
     *,
     db: str | None = None,
     params: Mapping[str, object] | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[QueryResult]:
     """Return an operation that executes a statement; its error says which servers execute it, and what replaces it."""
     op = query(q, db=db, params=params, timeout=timeout)
     return replace(op, receiver=partial(_Explained, op.receiver, q))
 
 
-def execute(*parts: str, timeout: float | Timeout | None) -> Op[None]:
+def execute(*parts: str, timeout: TimeoutLike | None) -> Op[None]:
     """Return an operation that executes a statement without a result."""
     return statement_op(statement(*parts), timeout=timeout).map(ignore_result)
 

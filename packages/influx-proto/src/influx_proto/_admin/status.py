@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from .._errors import ProtocolError, ResponseError
 from .._http.error_response import ErrorReceiver, not_influxdb
 from .._http.messages import Headers, Request
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import TimeoutLike, as_timeout
 from .._influxql.quote import go_duration_ns
 from .._runtime.op import Op
 from .http_api import APIReceiver, expect, read_object, read_timestamp
@@ -114,11 +114,11 @@ def _document(body: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def ping(*, timeout: float | Timeout | None = None) -> Op[ServerInfo]:
+def ping(*, timeout: TimeoutLike | None = None) -> Op[ServerInfo]:
     """Check that the server is reachable, and return its product and version.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Returns:
         The headers of the response, with `.product`, `.version` and `.build`.
@@ -169,13 +169,13 @@ class Readiness:
         return self.status == "ready"
 
 
-def health(*, timeout: float | Timeout | None = None) -> Op[Health]:
+def health(*, timeout: TimeoutLike | None = None) -> Op[Health]:
     """Return the health of the server.
 
     A server that reports a failure with status 503 is a result too, which is not retried: check `.ok`.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ResponseError: the server does not report its health (InfluxDB before 1.8, InfluxDB Cloud).
@@ -186,13 +186,13 @@ def health(*, timeout: float | Timeout | None = None) -> Op[Health]:
     return _report_op("/health", _read_health, _HEALTH_SERVERS, timeout)
 
 
-def ready(*, timeout: float | Timeout | None = None) -> Op[Readiness]:
+def ready(*, timeout: TimeoutLike | None = None) -> Op[Readiness]:
     """Return whether the server is ready for requests, and since when it is running.
 
     A server that is starting responds with status 503. This is a result too, which is not retried: check `.ok`.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ResponseError: the server does not report whether it is ready (InfluxDB 1.x, InfluxDB 3 Core).
@@ -203,7 +203,7 @@ def ready(*, timeout: float | Timeout | None = None) -> Op[Readiness]:
     return _report_op("/ready", _read_readiness, _READY_SERVERS, timeout)
 
 
-def _report_op(path: str, read: Callable[[bytes], T], servers: str, timeout: float | Timeout | None) -> Op[T]:
+def _report_op(path: str, read: Callable[[bytes], T], servers: str, timeout: TimeoutLike | None) -> Op[T]:
     receiver = partial(_ReportReceiver, read, path, servers)
     return Op(Request("GET", path), receiver, as_timeout(timeout))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, TypeAlias
 
 from .._checks import check_choice
-from .._http.timeout import Timeout
+from .._http.timeout import TimeoutLike
 from .._influxql.clauses import identifier, string, words_if
 from .._result.result import QueryResult
 from .._runtime.op import Op
@@ -47,25 +47,23 @@ def _read_privilege(text: str) -> str:
 Privilege: TypeAlias = Literal["read", "write", "all"]
 
 
-def list_users(*, timeout: float | Timeout | None = None) -> Op[list[User]]:
+def list_users(*, timeout: TimeoutLike | None = None) -> Op[list[User]]:
     """Return the users.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW USERS", timeout=timeout).map(_read_users)
 
 
-def create_user(
-    username: str, password: str, *, admin: bool = False, timeout: float | Timeout | None = None
-) -> Op[None]:
+def create_user(username: str, password: str, *, admin: bool = False, timeout: TimeoutLike | None = None) -> Op[None]:
     """Create a user, unless it exists with this password.
 
     Args:
         username: the name of the user.
         password: the password, in plain text.
         admin: grant all privileges. The first user of a server with authentication enabled must be an admin.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the user exists with another password.
@@ -81,13 +79,13 @@ def create_user(
     )
 
 
-def set_password(username: str, password: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def set_password(username: str, password: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Change the password of a user. Requires an admin.
 
     Args:
         username: the name of the user.
         password: the new password.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
@@ -97,12 +95,12 @@ def set_password(username: str, password: str, *, timeout: float | Timeout | Non
     )
 
 
-def drop_user(username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def drop_user(username: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Delete a user.
 
     Args:
         username: the name of the user.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
@@ -110,12 +108,12 @@ def drop_user(username: str, *, timeout: float | Timeout | None = None) -> Op[No
     return execute("DROP USER", identifier("username", username), timeout=timeout)
 
 
-def list_grants(username: str, *, timeout: float | Timeout | None = None) -> Op[list[Grant]]:
+def list_grants(username: str, *, timeout: TimeoutLike | None = None) -> Op[list[Grant]]:
     """Return the privileges of a user, by database. An admin needs no grants.
 
     Args:
         username: the name of the user.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
@@ -123,7 +121,7 @@ def list_grants(username: str, *, timeout: float | Timeout | None = None) -> Op[
     return statement_op(f"SHOW GRANTS FOR {identifier('username', username)}", timeout=timeout).map(_read_grants)
 
 
-def grant(privilege: Privilege, db: str, username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def grant(privilege: Privilege, db: str, username: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Grant a user a privilege on a database.
 
     It replaces an earlier grant: after `read` and then `write`, the user has `write` only.
@@ -132,7 +130,7 @@ def grant(privilege: Privilege, db: str, username: str, *, timeout: float | Time
         privilege: `read`, `write` or `all`.
         db: the database.
         username: the user.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the database or user does not exist.
@@ -148,14 +146,14 @@ def grant(privilege: Privilege, db: str, username: str, *, timeout: float | Time
     )
 
 
-def revoke(privilege: Privilege, db: str, username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def revoke(privilege: Privilege, db: str, username: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Revoke a user's privilege on a database. Revoking `write` from `all` leaves `read`.
 
     Args:
         privilege: `read`, `write` or `all`.
         db: the database.
         username: the user.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the database or user does not exist.
@@ -171,12 +169,12 @@ def revoke(privilege: Privilege, db: str, username: str, *, timeout: float | Tim
     )
 
 
-def grant_admin(username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def grant_admin(username: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Grant a user all privileges: make the user an admin.
 
     Args:
         username: the name of the user.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
@@ -184,12 +182,12 @@ def grant_admin(username: str, *, timeout: float | Timeout | None = None) -> Op[
     return execute("GRANT ALL PRIVILEGES TO", identifier("username", username), timeout=timeout)
 
 
-def revoke_admin(username: str, *, timeout: float | Timeout | None = None) -> Op[None]:
+def revoke_admin(username: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
     """Revoke the admin privileges of a user. Grants on databases stay.
 
     Args:
         username: the name of the user.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the user does not exist.
@@ -202,10 +200,10 @@ def _privilege_keyword(privilege: str) -> str:
     return privilege.upper()
 
 
-def show_users(*, timeout: float | Timeout | None = None) -> Op[QueryResult]:
+def show_users(*, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
     """Return the result of SHOW USERS.
 
     Args:
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW USERS", timeout=timeout)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Self, cast
 
-from .._http.timeout import Timeout
+from .._http.timeout import TimeoutLike
 from .._runtime.flow import arun
 from .._runtime.op import Operation
 from .._runtime.settings import Settings
@@ -36,12 +36,12 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
     def _make_transport(self, settings: Settings, session: SessionT | None) -> AsyncTransport:
         """Return the transport, which opens no connection yet; an event loop may not be running."""
 
-    async def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
+    async def execute(self, operation: Operation[T], *, timeout: TimeoutLike | None = None) -> T:
         """Execute an operation, such as an `Op` that you built yourself.
 
         Args:
             operation: the result of a builder in `ops` or `admin`.
-            timeout: overrides the client's timeout, in seconds or as a `Timeout`, unless the operation has its own.
+            timeout: overrides the client's timeout, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
         if isinstance(operation, WriteOperation):  # may send several requests concurrently, and wait for its data
@@ -49,13 +49,13 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
         return await arun(operation.flow(settings, self._transport), self._transport)
 
     def stream(
-        self, op: StreamOp[T], *, timeout: float | Timeout | None = None
+        self, op: StreamOp[T], *, timeout: TimeoutLike | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
         """Open a stream, such as a `StreamOp` that you built yourself.
 
         Args:
             op: the result of a builder of streams.
-            timeout: overrides the client's timeout, in seconds or as a `Timeout`, unless the stream has its own.
+            timeout: overrides the client's timeout, unless the stream has its own.
         """
         return aopen_stream(op, self._settings_for(timeout), self._transport)
 

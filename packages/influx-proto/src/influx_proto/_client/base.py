@@ -19,7 +19,7 @@ from .._http.auth import authorization
 from .._http.observer import Observer
 from .._http.proxy import proxy_for
 from .._http.server import DEFAULT_PORT, Server
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import Timeout, TimeoutLike, as_timeout
 from .._http.tls import TLS, Cert
 from .._line_protocol.options import DEFAULT, FieldType
 from .._runtime.retry import RetryPolicy, as_retry_policy
@@ -72,7 +72,7 @@ class BaseClient(Operations, Generic[SessionT]):
         unix_socket: str | os.PathLike[str] | None = None,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
-        timeout: float | Timeout | None = None,
+        timeout: TimeoutLike | None = None,
         retry: RetryPolicy | int | None = None,
         gzip: bool = False,
         tags: Mapping[str, object] | None = None,
@@ -255,7 +255,7 @@ class BaseClient(Operations, Generic[SessionT]):
         url = self.settings.server.origin + self.settings.server.path
         return f"<{type(self).__name__} {url}, db={self.db!r}{bucket}{state}>"
 
-    def _settings_for(self, timeout: float | Timeout | None) -> Settings:
+    def _settings_for(self, timeout: TimeoutLike | None) -> Settings:
         """Return the settings of one call."""
         if self._closed:
             msg = f"{self!r} is closed; create a new client"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Self, cast
 
-from .._http.timeout import Timeout
+from .._http.timeout import TimeoutLike
 from .._runtime.flow import run
 from .._runtime.op import Operation
 from .._runtime.settings import Settings
@@ -36,24 +36,24 @@ class Client(BaseClient[SessionT], BoundClient):
     def _make_transport(self, settings: Settings, session: SessionT | None) -> Transport:
         """Return the transport, which opens no connection yet."""
 
-    def execute(self, operation: Operation[T], *, timeout: float | Timeout | None = None) -> T:
+    def execute(self, operation: Operation[T], *, timeout: TimeoutLike | None = None) -> T:
         """Execute an operation, such as an `Op` that you built yourself.
 
         Args:
             operation: the result of a builder in `ops` or `admin`.
-            timeout: overrides the client's timeout, in seconds or as a `Timeout`, unless the operation has its own.
+            timeout: overrides the client's timeout, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
         if isinstance(operation, WriteOperation):  # may send several requests concurrently
             return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 
-    def stream(self, op: StreamOp[T], *, timeout: float | Timeout | None = None) -> AbstractContextManager[Iterator[T]]:
+    def stream(self, op: StreamOp[T], *, timeout: TimeoutLike | None = None) -> AbstractContextManager[Iterator[T]]:
         """Open a stream, such as a `StreamOp` that you built yourself.
 
         Args:
             op: the result of a builder of streams.
-            timeout: overrides the client's timeout, in seconds or as a `Timeout`, unless the stream has its own.
+            timeout: overrides the client's timeout, unless the stream has its own.
         """
         return open_stream(op, self._settings_for(timeout), self._transport)
 

@@ -15,8 +15,8 @@ from .._checks import check_mapping
 
 #: Names of options that are accepted as tags, since they are also common tag keys.
 COMMON_TAGS: Final = frozenset({
-    "admin", "default", "deleted", "description", "duration", "end", "exact", "host", "key", "limit", "mode", "module", "name", "offset", "path",
-    "port", "start", "user",
+    "admin", "default", "deleted", "description", "duration", "end", "exact", "host", "key", "limit",
+    "mode", "module", "name", "offset", "path", "port", "start", "user",
 })  # fmt: skip
 
 #: The options of each callable.

@@ -7,9 +7,6 @@ from typing import TypeAlias, overload
 
 from .._checks import check_seconds
 
-#: What arguments accept as timeout, see `as_timeout`.
-TimeoutLike: TypeAlias = "float | tuple[float | None, float | None] | Timeout"
-
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
@@ -31,6 +28,10 @@ class Timeout:
         for name in ("connect", "idle", "total", "pool"):
             if (value := getattr(self, name)) is not None:
                 check_seconds(name, value, is_positive=True)
+
+
+#: What arguments accept as timeout, see `as_timeout`.
+TimeoutLike: TypeAlias = float | tuple[float | None, float | None] | Timeout
 
 
 @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import TimeoutLike, as_timeout
 from .._result.result import QueryResult
 from .._runtime.op import Op
 from .request import flux_request
@@ -17,7 +17,7 @@ def query_flux(
     *,
     org: str | None = None,
     params: Mapping[str, object] | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[QueryResult]:
     """Execute a query in Flux and return its result: one series for each table, one statement for each `yield`.
 
@@ -31,7 +31,7 @@ def query_flux(
         org: the organization; None for the client's. InfluxDB 1.x ignores it.
         params: the values of variables in the script, `name` without a dollar: str, bool, numbers, Enum members, times,
             timedelta, `re.Pattern`, and lists of them. Pass user input here instead of formatting it into `q`.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         TypeError: a parameter has an unsupported type.

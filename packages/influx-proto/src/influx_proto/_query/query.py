@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .._decode.formats import can_be_packed
 from .._http.messages import Headers
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import TimeoutLike, as_timeout
 from .._influxql.classify import statement_count
 from .._result.result import QueryResult
 from .._runtime.op import Decoder, FlatMap, Op
@@ -35,7 +35,7 @@ def query(
     epoch: str | None = "ns",
     params: Mapping[str, object] | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[QueryResult]:
     """Execute a query and return its result.
 
@@ -51,7 +51,7 @@ def query(
             distinguish whole floats from integers; `csv` hides errors of single statements. A response in another of
             these formats is also accepted. InfluxDB 3 does not send this MessagePack: the client then requests JSON, in
             which `82.0` arrives as `82`. There, `query_sql` keeps the types.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         QueryError: the server rejects the query or one of its statements. Its `partial_result` holds the results
@@ -76,7 +76,7 @@ def query_chunks(
     chunk_size: int | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     language: Language = "influxql",
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> StreamOp[QueryResult]:
     """Execute a query and stream its result in chunks: `with client.query_chunks(q) as chunks: ...`.
 
@@ -116,7 +116,7 @@ def query_points(
     chunk_size: int | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     language: Language = "influxql",
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> StreamOp[dict[str, Any]]:
     """Execute a query and stream its points: `with client.query_points(q) as points: ...`.
 
@@ -153,7 +153,7 @@ def query_dataframe(
     measurement_column: bool | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     language: Language = "influxql",
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[DataFrame]:
     """Execute a query of one statement and return its result as a pandas DataFrame; see `QueryResult.to_pandas`.
 
@@ -192,7 +192,7 @@ def query_dataframes(
     measurement_column: bool | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     language: Language = "influxql",
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[list[DataFrame]]:
     """Execute a query and return a pandas DataFrame for each of its statements; otherwise as `query_dataframe`."""
     _check_pandas()
@@ -213,7 +213,7 @@ def query_dataframe_chunks(
     measurement_column: bool | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     language: Language = "influxql",
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> StreamOp[DataFrame]:
     """Execute a query and stream its result as pandas DataFrames, one per chunk; see `query_chunks`.
 
@@ -240,7 +240,7 @@ def query_as(
     params: Mapping[str, object] | None = None,
     format: ResponseFormat = "msgpack",  # noqa: A002 - the common name
     language: Language = "influxql",
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[list[T]]:
     """Execute a query and return an object for each row, equal to the object that was written.
 

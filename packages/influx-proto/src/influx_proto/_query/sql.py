@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import TimeoutLike, as_timeout
 from .._result.result import QueryResult
 from .._runtime.op import Op
 from .request import sql_request
@@ -17,7 +17,7 @@ def query_sql(
     *,
     db: str | None = None,
     params: Mapping[str, object] | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[QueryResult]:
     """Execute a query in SQL and return its result: one series without a name or tags. InfluxDB 3 Core or Enterprise.
 
@@ -30,7 +30,7 @@ def query_sql(
         db: the database of the query; None for the client's database, or else its bucket.
         params: the values for `$name` in the query: None, str, bool, numbers, Enum members and times. The server binds
             a time as a string in RFC 3339 format. Pass user input here instead of formatting it into `q`.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Raises:
         ValueError: the query is empty, or neither the call nor the client has a database; it is not sent.

@@ -13,7 +13,7 @@ from .._encode.frames.model import check_table_columns
 from .._errors import SerializationError
 from .._http.compression import GZIP_MAGIC
 from .._http.messages import Repeat
-from .._http.timeout import Timeout, as_timeout
+from .._http.timeout import TimeoutLike, as_timeout
 from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.op import Op
 from .._runtime.settings import Settings
@@ -34,7 +34,7 @@ def write_compressed(
     org: str | None = None,
     precision: str | None = None,
     consistency: str | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
 ) -> Op[bool]:
     """Write line protocol that is already compressed with gzip, such as the contents of a file.
 
@@ -51,7 +51,7 @@ def write_compressed(
         precision: the unit of the timestamps: `ns` (the default), `u`, `ms` or `s`, and except for a bucket, `m` or
             `h`.
         consistency: the write consistency of a cluster: `any`, `one`, `quorum` or `all`.
-        timeout: replaces the client's timeout for this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 
     Returns:
         True.
@@ -94,7 +94,7 @@ def write(
     nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
     integers_as_floats: bool | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
     **extra_tags: object,
 ) -> Op[bool]:
     """Write points in one request, regardless of their number.
@@ -155,7 +155,7 @@ def write_batches(
     nonfinite: Literal["raise", "omit"] | None = None,
     field_types: Mapping[str, FieldType] | None = None,
     integers_as_floats: bool | None = None,
-    timeout: float | Timeout | None = None,
+    timeout: TimeoutLike | None = None,
     **extra_tags: object,
 ) -> WriteOperation:
     """Write points, in one request or, if there are many, in several.
@@ -199,7 +199,7 @@ def write_batches(
         field_types: type overrides for fields: `{"temperature": "float"}` writes 21 as `21.0`. The types are `float`,
             `integer`, `unsigned`, `string` and `boolean`. The client's overrides apply to all other fields.
         integers_as_floats: write all integers as floats.
-        timeout: replaces the client's timeout for each request of this call, in seconds or as a `Timeout`.
+        timeout: replaces the client's timeout for each request of this call; see the client.
         extra_tags: more tags for all points, as keywords. A keyword that is an option of another method, or one edit
             away from an option, raises; `tags` accepts any name.
 
