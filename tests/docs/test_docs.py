@@ -49,7 +49,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     def run_page(page: Path, form: Form, server: Server) -> list[tuple[str, str]]:
         # pages use the default port; the test server has another one
         port = urlsplit(server.url).port
-        monkeypatch.setattr(AsyncClient.__init__, "__defaults__", ("localhost", port))
+        monkeypatch.setattr(inspect.unwrap(AsyncClient.__init__), "__defaults__", ("localhost", port))
         namespace: dict[str, object] = {"__name__": "__main__"}
         blocks = blocks_of(page, form)
         codes = [
@@ -145,7 +145,10 @@ def test_async_examples_are_in_tabs() -> None:
     """Nearly all examples of the guides use a client, so they have async forms."""
     pages = [page for page in PAGES if len(forms_of(page)) == 3]
     assert len(pages) >= 12
-    assert all("await " in "".join(blocks_of(page, form)) for page in pages for form in FORMS[1:])
+    for page in pages:
+        for form in FORMS[1:]:
+            code = "".join(blocks_of(page, form))
+            assert "await " in code or not code
 
 
 def test_client_in_a_plain_function_is_not_converted() -> None:
