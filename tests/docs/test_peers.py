@@ -11,7 +11,8 @@ import influx_proto
 import numpy as np
 import pandas as pd
 import pytest
-from influx_proto import SerializationError, serialize
+import urllib3
+from influx_proto import RetryPolicy, SerializationError, TransportError, serialize
 from influx_requests import InfluxDBClient
 
 from tests.servers.influxd import Server
@@ -21,6 +22,7 @@ with warnings.catch_warnings():
     aioinflux = pytest.importorskip("aioinflux", reason="the client that a page is about is not installed")
     influxdb = pytest.importorskip("influxdb", reason="the client that a page is about is not installed")
     influxdb_client = pytest.importorskip("influxdb_client", reason="the client that a page is about is not installed")
+    influxdb3 = pytest.importorskip("influxdb_client_3", reason="the client that a page is about is not installed")
     mapping = pytest.importorskip("aioinflux.serialization.mapping")
     line_protocol = pytest.importorskip("influxdb.line_protocol")
 
@@ -195,6 +197,24 @@ class TestInfluxDBClient:
         ours.write("m,host=a v=1 1\nm,host=a v=2 2\nm,host=b v=3 1")
         assert [point["last"] for point in ours.query("SELECT last(v) FROM m").points()] == [2]
         assert [point["last"] for point in ours.query("SELECT last(v) FROM m GROUP BY *").points()] == [2, 3]
+
+
+class TestInfluxDB3Python:
+    """docs/migrating/influxdb3-python.md."""
+
+    def test_nanoseconds_of_strings_and_points_without_fields(self) -> None:
+        point = influxdb3.Point("m").tag("host", "a")
+        assert not point.to_line_protocol()
+        point = point.field("v", 1.5).time("2025-01-01T12:00:00.123456789Z")
+        assert point.to_line_protocol() == f"m,host=a v=1.5 {NOON + 123_456_000}"
+
+    def test_failed_connections(self) -> None:
+        with influxdb3.InfluxDBClient3(host="http://localhost:1", database="d", token="t") as client:
+            with pytest.raises(urllib3.exceptions.HTTPError):
+                client.write("m v=1")
+        with InfluxDBClient("localhost", 1, database="d", retry=RetryPolicy(attempts=1)) as ours:
+            with pytest.raises(TransportError):
+                ours.write("m v=1")
 
 
 def classes(**options: bool) -> tuple[Any, Any]:
