@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from influx_proto import DatabaseNotFound, QueryError, QueryResult, SerializationError, ops
+from influx_proto import DatabaseNotFound, QueryError, QueryResult, SerializationError, WriteError, ops
 from influx_proto.adapter import Client
 
 from tests.conformance.drivers import Driver, run_concurrently
@@ -240,8 +240,12 @@ def test_database_selection(client: Any, database: str) -> None:
     client.write("m v=1 1")
     client.db = None
     assert client.db is None
-    with pytest.raises(QueryError, match="database name required"):
+    with pytest.raises(QueryError, match="database name required") as caught:
         client.query("SELECT v FROM m")
+    assert caught.value.__notes__ == ["pass db= to the call, or database= to the client"]
+    with pytest.raises(WriteError, match="database is required") as rejected:
+        client.write("m v=1 1")
+    assert "pass db= to the call, or database= to the client" in rejected.value.__notes__
     assert rows(client.query("SELECT v FROM m", db=database)) == [[1, 1.0]]
     client.write("m v=2 2", db=database)
     client.db = database
@@ -310,7 +314,8 @@ def test_operations_show_their_signature(driver: Driver) -> None:
     assert inspect.iscoroutinefunction(client.write) is not isinstance(client, Client)
     signature = inspect.signature(client.show_retention_policies)
     assert str(signature.replace(return_annotation=inspect.Signature.empty)) == (
-        "(db: str | None = None, *, timeout: float | influx_proto.Timeout | None = None)"
+        "(db: str | None = None, *, "
+        "timeout: float | tuple[float | None, float | None] | influx_proto.Timeout | None = None)"
     )
     assert signature.return_annotation is QueryResult
     assert inspect.signature(client.write).return_annotation is bool

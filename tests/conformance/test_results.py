@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,11 +60,15 @@ def test_times_in_all_units_and_formats(filled: Any, epoch: str | None, response
     assert found.to_pandas().index.asi8.tolist() == [ns(1)[0] // size * size]
 
 
-def test_times_in_a_time_zone(filled: Any) -> None:
-    """The server returns times with a UTC offset in JSON; the instants are the same."""
-    found = filled.query("SELECT f FROM cpu tz('Europe/Berlin')", epoch=None, format="json")
-    assert found["results"][0]["series"][0]["values"][0][0].endswith("+02:00")
+@pytest.mark.parametrize("response_format", ["msgpack", "json", "csv"])
+def test_times_in_a_time_zone(filled: Any, response_format: str) -> None:
+    """`tz()` shifts `GROUP BY time(1d)`. Times are in UTC in every format, although JSON has the offset of the zone."""
+    query = partial(filled.query, epoch=None, format=response_format)
+    found = query("SELECT f FROM cpu tz('Europe/Berlin')")
+    assert found.series[0].values == query("SELECT f FROM cpu").series[0].values
     assert found.to_pandas().index.asi8.tolist() == ns(1, 2)
+    days = query("SELECT count(f) FROM cpu GROUP BY time(1d) tz('Europe/Berlin')")
+    assert {row[0][10:] for row in days.series[0].values} <= {"T22:00:00Z", "T23:00:00Z"}
 
 
 def test_group_by(filled: Any) -> None:

@@ -216,7 +216,7 @@ def test_invalid_passwords_are_not_shown(build: Callable[..., Op[Any]], password
         (lambda: admin.create_retention_policy("p", "d", default=1), TypeError, "^default: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.alter_retention_policy("p", "d"), ValueError, "^alter_retention_policy: no changes; pass"),
         (lambda: admin.list_retention_policies(5), TypeError, "^db: "),  # type: ignore[arg-type]  # on purpose
-        (lambda: admin.create_user(5, "p"), TypeError, "^user: "),  # type: ignore[arg-type]  # on purpose
+        (lambda: admin.create_user(5, "p"), TypeError, "^username: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.create_user("u", None), TypeError, "^password: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.create_user("u", "p", admin="no"), TypeError, "^admin: "),  # type: ignore[arg-type]  # on purpose
         (lambda: admin.grant("READ; --", "d", "u"), ValueError, "^privilege: "),  # type: ignore[arg-type]  # on purpose

@@ -121,12 +121,7 @@ class ServerUnavailable(ResponseError):
     retryable = True
 
 
-class _LineAndReason(NamedTuple):
-    line: str
-    reason: str
-
-
-class RejectedLine(_LineAndReason):
+class RejectedLine(tuple[str, str]):
     """A line that the server did not store: a tuple of the line and the reason, which has a line number as well.
 
     Args:
@@ -137,14 +132,31 @@ class RejectedLine(_LineAndReason):
 
     #: The number of the line in the body of the request, from 1, if the server reports it. Blank lines and comments do
     #: not count. None for lines that a batch writer, or `write` with `find_rejected=True`, has found.
-    number: int | None = None
+    number: int | None
 
     def __new__(cls, line: str, reason: str, number: int | None = None) -> Self:
         """Create a rejected line."""
-        self = super().__new__(cls, line, reason)
-        if number is not None:
-            self.number = number
+        self = super().__new__(cls, (line, reason))
+        self.number = number
         return self
+
+    @property
+    def line(self) -> str:
+        """The line, as it was sent."""
+        return self[0]
+
+    @property
+    def reason(self) -> str:
+        """The reason, in the words of the server."""
+        return self[1]
+
+    def __getnewargs__(self) -> tuple[str, str, int | None]:
+        """Return the arguments from which a copy is made."""
+        return self.line, self.reason, self.number
+
+    def __repr__(self) -> str:
+        number = "" if self.number is None else f", number={self.number}"
+        return f"RejectedLine(line={self.line!r}, reason={self.reason!r}{number})"
 
 
 class WriteError(ResponseError):

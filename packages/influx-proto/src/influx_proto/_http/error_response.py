@@ -107,7 +107,17 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
     error = (class_for_message(error_class, message) or found)(status, bounded(message), headers, body)
     code = error_fields(headers, body).get("code")
     error.code = code if isinstance(code, str) else None
+    note_missing_database(error)
     return error
+
+
+def note_missing_database(error: ResponseError) -> None:
+    """Add how to select a database to the error of a request that needs one.
+
+    The client cannot check it before: some statements and some servers need none.
+    """
+    if error.message.startswith(("database name required", "database is required")):
+        error.add_note("pass db= to the call, or database= to the client")
 
 
 def bounded(message: str) -> str:

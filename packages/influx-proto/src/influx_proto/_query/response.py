@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from .._decode.csv import CSVDocuments
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
-from .._errors import ProtocolError
-from .._http.error_response import class_for_message, not_influxdb
-from .._http.messages import MESSAGE_PACK, Headers, media_type
+from .._errors import ProtocolError, SerializationError
+from .._http.error_response import class_for_message, not_influxdb, note_missing_database
+from .._http.messages import CSV, MESSAGE_PACK, Headers, media_type
 from .._repr import short_repr
 from .._result.errors import QueryError
 from .._result.packed import PackedRows
 from .._result.result import QueryResult, join
 from .._runtime.op import Decoder
-from .._time import to_rfc3339
+from .._time import to_nanoseconds, to_rfc3339
 from .errors import NotInfluxDB, QueryErrorReceiver
 from .language import Language
 
@@ -60,10 +59,11 @@ def chunk_decoder(
     documents = decoder_for(headers.get("Content-Type"), packed=packed, annotated=language == "flux")
     if documents is None:
         return NotInfluxDB(language, status, headers)
+    response_type = media_type(headers.get("Content-Type"))
     is_version_2 = headers.get("X-Influxdb-Version", "").startswith("v2")
-    if is_version_2 and headers.get("Content-Length") == "0" and not isinstance(documents, CSVDocuments):
+    if is_version_2 and headers.get("Content-Length") == "0" and response_type not in CSV:
         return _NoChunks()
-    is_binary = media_type(headers.get("Content-Type")) in MESSAGE_PACK
+    is_binary = response_type in MESSAGE_PACK
     buffer_size = _BUFFER_SIZE if is_binary or not packed else _TEXT_BUFFER_SIZE
     return _ChunkDecoder(documents, status, headers, epoch, buffer_size if buffered else 0)
 
@@ -225,6 +225,7 @@ class _ChunkDecoder:
         self._error = error_class(self._status, message, self._headers)
         self._error.statement_id = statement
         self._error.retryable = message.startswith(_TRANSIENT)
+        note_missing_database(self._error)
 
 
 def _text(error: object) -> str:
@@ -278,9 +279,24 @@ def _with_lists(chunk: QueryResult) -> QueryResult:
 
 
 def _format_times(result: dict[str, Any]) -> None:
-    """Convert integer timestamps to RFC 3339: CSV has integers even if strings were requested."""
+    """Convert timestamps to RFC 3339 in UTC: CSV has integers, and JSON has the offset of a query's `tz()`.
+
+    MessagePack has neither the text nor the offset, so UTC is the only form that is the same in all formats.
+    """
     for series in result.get("series", ()):
         if series["columns"][:1] == ["time"]:
             for row in series.get("values", ()):
-                if isinstance(row, list) and row and isinstance(row[0], int):
+                if not isinstance(row, list) or not row:
+                    continue
+                if isinstance(row[0], int):
                     row[0] = to_rfc3339(row[0])
+                elif isinstance(row[0], str) and not row[0].endswith("Z"):
+                    row[0] = _in_utc(row[0])
+
+
+def _in_utc(time: str) -> str:
+    try:
+        nanoseconds = to_nanoseconds(time)
+    except SerializationError:
+        return time
+    return time if nanoseconds is None else to_rfc3339(nanoseconds)

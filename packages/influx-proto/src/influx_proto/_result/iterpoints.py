@@ -54,7 +54,7 @@ def iterpoints(result: Result | Iterable[Result], parser: Callable[..., Any] | N
 
 
 def _series(result: Result) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
-    if not isinstance(result, Mapping) or (len(result) and "results" not in result):
+    if not isinstance(result, Mapping) or (result and "results" not in result):
         msg = f"result: must be a mapping with the key 'results', not {short_repr(result)}"
         raise ValueError(msg)
     for position, statement in enumerate(result.get("results", ())):

@@ -50,10 +50,6 @@ class QueryResult(Mapping[str, Any]):
     def __len__(self) -> int:
         return 1
 
-    def __bool__(self) -> bool:
-        msg = "the truth value of a QueryResult is ambiguous; use result.is_empty"
-        raise TypeError(msg)
-
     def __eq__(self, other: object) -> bool:
         return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
 
@@ -86,7 +82,7 @@ class QueryResult(Mapping[str, Any]):
 
     @property
     def is_empty(self) -> bool:
-        """Whether no statement returned a row."""
+        """Whether no statement returned a row. A result itself is always true, as a mapping with one key."""
         return not any(series.get("values") for result in self._results for series in result.get("series", ()))
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
