@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     began = time.monotonic()
     head = [
-        "# Results",
+        "# Benchmarks",
         "",
         f"`make bench`, {time.strftime('%Y-%m-%d')}; {describe_machine()}; InfluxDB {{version}}.",
         "",

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import examples_in_tabs
 import influx_proto
 from docutils import nodes
+from influx_proto.adapter import Client
+from sphinx.addnodes import pending_xref
 from sphinx.pycode import ModuleAnalyzer
 
 if TYPE_CHECKING:
-    from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
 project = "InfluxDB clients for Python"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_inline_tabs"]
 nitpicky = True
 
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["remember_tab.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False
@@ -63,6 +69,9 @@ PUBLIC_NAMES = {
     for name in import_module(module).__all__
     for short in (name, f"{module.removeprefix('influx_proto.')}.{name}")
 }
+
+#: Methods of the clients, which have no entry in PUBLIC_NAMES.
+OPERATIONS = {name for name in dir(Client) if not name.startswith("_") and callable(getattr(Client, name))}
 
 #: Classes without a public constructor.
 CREATED_BY_CLIENTS = {"influx_proto.BatchWriter", "influx_proto.AsyncBatchWriter", "influx_proto.Receipt"}
@@ -133,6 +142,46 @@ def link_public_name(
     return content if "refwarn" not in node else None
 
 
+def put_examples_in_tabs(_app: Sphinx, docname: str, content: list[str]) -> None:
+    """Show the examples of a guide in tabs for sync code, asyncio and trio."""
+    if not docname.startswith(("migrating/", "api/")):
+        content[0] = examples_in_tabs.in_tabs(content[0])
+
+
+def find_public_name(code: str) -> str | None:
+    """Return the full name of the public name that inline code consists of or calls; None if it is something else."""
+    name = code.partition("(")[0]
+    if name in PUBLIC_NAMES and not (name.islower() and "_" not in name):
+        return PUBLIC_NAMES[name]
+    operation = name.removeprefix("client.")
+    if operation in OPERATIONS and ("_" in operation or name != operation):
+        return f"influx_requests.InfluxDBClient.{operation}"
+    return None
+
+
+def link_names_in_guides(app: Sphinx, document: nodes.document) -> None:
+    """Link inline code in the guides to the reference: the first occurrence of each name in a section or table cell.
+
+    Bare words such as `write` are left alone, since they may be a method of a client, a writer or a file.
+    """
+    if app.env.docname.startswith("api/"):
+        return
+    linked: set[tuple[int, str]] = set()
+    for code in list(document.findall(nodes.literal)):
+        target = find_public_name(code.astext())
+        scope = code.parent
+        while not isinstance(scope, nodes.section | nodes.document | nodes.entry):
+            if isinstance(scope, nodes.reference | nodes.title | pending_xref):
+                target = None
+            scope = scope.parent
+        if target is not None and (id(scope), target) not in linked:
+            linked.add((id(scope), target))
+            options = {"refdomain": "py", "reftype": "obj", "refexplicit": True, "refdoc": app.env.docname}
+            link = pending_xref("", reftarget=target, **options)
+            code.replace_self(link)
+            link += code
+
+
 def mark_before(_app: Sphinx, document: nodes.document) -> None:
     """Set a class on the programs below a bold "Before" or "After" on the migration pages, for the style sheet."""
     for block in document.findall(nodes.literal_block):
@@ -148,4 +197,6 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", prepare_docstring, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", omit_constructor)
     app.connect("missing-reference", link_public_name)
+    app.connect("source-read", put_examples_in_tabs)
     app.connect("doctree-read", mark_before)
+    app.connect("doctree-read", link_names_in_guides)

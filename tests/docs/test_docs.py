@@ -1,7 +1,10 @@
-"""Python examples in the README and the docs: every block runs unchanged."""
+"""Python examples in the README and the docs: every block runs as sync code, with asyncio and with trio."""
 
 from __future__ import annotations
 
+import ast
+import asyncio
+import inspect
 import re
 import subprocess
 import sys
@@ -9,59 +12,102 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import prometheus_client
 import pytest
+import trio
 import trustme
 from influx_proto.adapter import AsyncClient
 
-from tests.servers.influxd import Influxd, Server
+from docs.examples_in_tabs import FORMS, Form, code_of
+from tests.servers.influxd import Influxd, Server, execute
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "packages").glob("*/README.md"))]
 
+#: Runs a page in one form with a server, and returns its blocks and the output of each.
+Run = Callable[[Path, Form, Server], list[tuple[str, str]]]
 
-def blocks_of(page: Path) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+def blocks_of(page: Path, form: Form = "Sync") -> list[str]:
+    return code_of(page.read_text(), form)
+
+
+def forms_of(page: Path) -> list[Form]:
+    """Return the forms in which the site shows a page's examples."""
+    if "docs" not in page.parts or page.parent.name == "migrating":
+        return ["Sync"]
+    return [form for form in FORMS if form == "Sync" or blocks_of(page, form) != blocks_of(page)]
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[[Path, Server], list[tuple[str, str]]]:
-    """Return a function that runs a page and returns its blocks and the output of each."""
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     for variable in ("URL", "DATABASE", "USERNAME", "PASSWORD", "TOKEN"):
         monkeypatch.setenv(f"INFLUXDB_{variable}", "")  # pages may set these; the change ends with the test
 
-    def run_page(page: Path, server: Server) -> list[tuple[str, str]]:
+    def run_page(page: Path, form: Form, server: Server) -> list[tuple[str, str]]:
         # pages use the default port; the test server has another one
         port = urlsplit(server.url).port
-        monkeypatch.setattr(AsyncClient.__init__, "__defaults__", ("localhost", port))
+        monkeypatch.setattr(inspect.unwrap(AsyncClient.__init__), "__defaults__", ("localhost", port))
         namespace: dict[str, object] = {"__name__": "__main__"}
-        found: list[tuple[str, str]] = []
-        for number, block in enumerate(blocks_of(page), 1):
-            code = compile(block.replace("8086", str(port)), f"{page.name}, block {number}", "exec", dont_inherit=True)
-            exec(code, namespace)
-            found.append((block, capsys.readouterr().out))
-        return found
+        blocks = blocks_of(page, form)
+        codes = [
+            compile(
+                block.replace("8086", str(port)),
+                f"{page.name}, {form}, block {number}",
+                "exec",
+                ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+                dont_inherit=True,
+            )
+            for number, block in enumerate(blocks, 1)
+        ]
+        printed: list[str] = []
+
+        async def run_blocks() -> None:
+            for code in codes:
+                result = eval(code, namespace)
+                if inspect.iscoroutine(result):
+                    await result
+                printed.append(capsys.readouterr().out)
+
+        if not any(code.co_flags & inspect.CO_COROUTINE for code in codes):  # sync code, or programs with their own run
+            for code in codes:
+                exec(code, namespace)
+                printed.append(capsys.readouterr().out)
+        elif form == "trio":
+            trio.run(run_blocks)
+        else:
+            asyncio.run(run_blocks())
+        return list(zip(blocks, printed, strict=True))
 
     return run_page
 
 
 @pytest.mark.parametrize(
-    "page",
-    [page for page in PAGES if blocks_of(page) and page.name != "authentication.md"],
-    ids=lambda page: str(page.relative_to(ROOT)),
+    ("page", "form"),
+    [
+        (page, form)
+        for page in PAGES
+        if page.name != "authentication.md"
+        for form in forms_of(page)
+        if blocks_of(page, form)
+    ],
+    ids=lambda value: str(value.relative_to(ROOT)) if isinstance(value, Path) else value,
 )
-def test_page(page: Path, influxd: Server, run: Callable[[Path, Server], list[tuple[str, str]]]) -> None:
+def test_page(page: Path, form: Form, influxd: Server, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page run in sequence."""
-    for block, printed in run(page, influxd):
+    monkeypatch.setattr(prometheus_client, "REGISTRY", prometheus_client.CollectorRegistry())
+    for database in ("testdb", "house"):
+        execute(influxd.url, f'DROP DATABASE "{database}"')
+    for block, printed in run(page, form, influxd):
         if "cpu_load_short" in block:
             assert "X-Influxdb-Version" in printed
             assert "0.64" in printed
 
 
-def test_authentication(tmp_path: Path, run: Callable[[Path, Server], list[tuple[str, str]]]) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_authentication(form: Form, tmp_path: Path, run: Run) -> None:
     """The page requires a server with authentication, and certificate files."""
     authority = trustme.CA()
     certificate = authority.issue_cert("client.example")
@@ -69,16 +115,64 @@ def test_authentication(tmp_path: Path, run: Callable[[Path, Server], list[tuple
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "client.key")
     with Influxd(auth=True) as server:
-        printed = "".join(printed for _, printed in run(ROOT / "docs" / "authentication.md", server))
+        printed = "".join(printed for _, printed in run(ROOT / "docs" / "authentication.md", form, server))
     assert "missing privilege:" in printed
     assert "wrong credentials:" not in printed
     assert "secret" not in printed
+
+
+@pytest.mark.parametrize(
+    ("form", "option"), [("Sync", ["-i"]), ("asyncio", ["-m", "asyncio"]), ("trio", ["-m", "trio"])]
+)
+def test_tutorial_can_be_pasted(form: Form, option: list[str], influxd: Server, tmp_path: Path) -> None:
+    """The page says so, of the interactive interpreters of Python, asyncio and trio."""
+    execute(influxd.url, 'DROP DATABASE "house"')
+    text = "\n\n".join(blocks_of(ROOT / "docs" / "tutorial.md", form)).replace("8086", str(urlsplit(influxd.url).port))
+    run = subprocess.run(
+        [sys.executable, *(["-i"] if form == "Sync" else ["-m", form])],
+        input=text + "\n",
+        cwd=tmp_path,
+        env={"MPLBACKEND": "agg", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Error" not in run.stderr
+    assert (tmp_path / "rooms.png").exists()
+
+
+def test_async_examples_are_in_tabs() -> None:
+    """Nearly all examples of the guides use a client, so they have async forms."""
+    pages = [page for page in PAGES if len(forms_of(page)) == 3]
+    assert len(pages) >= 12
+    for page in pages:
+        for form in FORMS[1:]:
+            code = "".join(blocks_of(page, form))
+            assert "await " in code or not code
+
+
+def test_client_in_a_plain_function_is_not_converted() -> None:
+    page = "```python\nclient = InfluxDBClient()\ndef f():\n    client.ping()\n```\n"
+    with pytest.raises(ValueError, match="line 3 uses a client in a plain function"):
+        code_of(page, "trio")
 
 
 def test_first_example_is_in_the_readme() -> None:
     first = blocks_of(ROOT / "README.md")[0]
     assert "from influx_aiohttp import AsyncInfluxDBClient" in first
     assert "dict(time='2009-11-10T23:00:00Z', measurement='cpu_load_short'," in first
+
+
+def test_speed_in_the_comparison_is_that_of_the_benchmarks() -> None:
+    """The ratios in the README and the comparison are rounded; they may be older than the results, but not far off."""
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    table = results.partition("## DataFrame to line protocol")[2].partition("\n## ")[0]
+    measured = dict(re.findall(r"^\| ([\w -]+) \|.*\| ([\d.]+) \| \d+ \|$", table, re.MULTILINE))
+    for page in (ROOT / "README.md", ROOT / "docs" / "comparison.md"):
+        [row] = re.findall(r"^\| DataFrame to line protocol, [^|]*\|(.*)\|$", page.read_text(), re.MULTILINE)
+        shown = [float(number) for cell in row.split("|")[1:] for number in re.findall(r"^ ([\d.]+) ?$", cell)]
+        names = ("influxdb", "influxdb-client", "influxdb3-python", "questdb")
+        assert shown == pytest.approx([float(measured[name]) for name in names], rel=0.5)
 
 
 def test_bring_your_own_http(influxd: Server) -> None:

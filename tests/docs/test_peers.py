@@ -1,0 +1,251 @@
+"""Differences in behavior that the migration pages state: each is shown with the other client and with ours."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import influx_proto
+import numpy as np
+import pandas as pd
+import pytest
+import urllib3
+from influx_proto import RetryPolicy, SerializationError, TransportError, serialize
+from influx_requests import InfluxDBClient
+
+from tests.servers.influxd import Server
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    aioinflux = pytest.importorskip("aioinflux", reason="the client that a page is about is not installed")
+    influxdb = pytest.importorskip("influxdb", reason="the client that a page is about is not installed")
+    influxdb_client = pytest.importorskip("influxdb_client", reason="the client that a page is about is not installed")
+    influxdb3 = pytest.importorskip("influxdb_client_3", reason="the client that a page is about is not installed")
+    mapping = pytest.importorskip("aioinflux.serialization.mapping")
+    line_protocol = pytest.importorskip("influxdb.line_protocol")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the other clients
+
+NOON = 1_735_732_800_000_000_000
+FRAME = pd.DataFrame(
+    {"host": ["a", "b"], "load": [0.5, 0.25], "n": [1, 2]},
+    index=pd.to_datetime(["2025-01-01", "2025-01-02"]).as_unit("ns"),
+)
+
+
+@pytest.fixture
+def ours(influxd: Server, database: str) -> Iterator[InfluxDBClient]:
+    with InfluxDBClient.from_url(influxd.url) as client:
+        client.db = database
+        yield client
+
+
+@pytest.fixture
+def theirs(influxd: Server, database: str) -> Iterator[Any]:
+    """Return a client of influxdb-python, which also has the methods of its `InfluxDBClient`."""
+    parts = urlsplit(influxd.url)
+    client = influxdb.DataFrameClient(parts.hostname, parts.port, database=database)
+    yield client
+    client.close()
+
+
+def rows_of(client: Any, query: str) -> Any:
+    return influxdb.InfluxDBClient.query(client, query)
+
+
+class TestInfluxDBPython:
+    """docs/migrating/influxdb-python.md."""
+
+    def test_idioms_of_result_sets(self, ours: InfluxDBClient, theirs: Any) -> None:
+        ours.write("cpu,host=a v=1 1\ncpu,host=b v=2 2")
+        query = "SELECT v FROM cpu GROUP BY host"
+        result = ours.query(query, epoch=None)
+        result_set = rows_of(theirs, query)
+        assert len(result_set) == len(result.series) == 2
+        assert not rows_of(theirs, "SELECT v FROM nothing")
+        assert ours.query("SELECT v FROM nothing").is_empty
+        assert ours.query("SELECT v FROM nothing")  # always true
+        assert [[point["v"] for point in points] for points in result_set] == [[1], [2]]
+        assert [[row[1] for row in series.values] for series in result.series] == [[1], [2]]
+        assert [point["v"] for point in result_set["cpu"]] == [1, 2]
+        assert [row[1] for series in result.series["cpu"] for row in series.values] == [1, 2]
+        [theirs_of_a] = result_set.get_points("cpu", {"host": "a"})
+        [ours_of_a] = [point for point in result.points() if point["host"] == "a"]
+        assert theirs_of_a == {"time": "1970-01-01T00:00:00Z", "v": 1}  # without the nanosecond
+        assert ours_of_a == {"time": "1970-01-01T00:00:00.000000001Z", "v": 1, "host": "a"}
+
+    def test_precision_truncates_there(self, ours: InfluxDBClient, theirs: Any) -> None:
+        point = {"fields": {"v": 1.0}, "time": "2025-01-01T12:00:00.9Z"}
+        influxdb.InfluxDBClient.write_points(theirs, [point | {"measurement": "theirs"}], time_precision="s")
+        ours.write(point, "ours", precision="s")
+        assert ours.query("SELECT v FROM theirs").series[0].values == [[NOON, 1.0]]
+        assert ours.query("SELECT v FROM ours").series[0].values == [[NOON + 900_000_000, 1.0]]
+
+    def test_field_columns_make_the_others_tags_there(self, theirs: Any) -> None:
+        lines = theirs._convert_dataframe_to_lines(FRAME, "m", field_columns=["load", "n"])
+        assert lines == serialize(FRAME, "m", tag_columns=["host"]).decode().splitlines()
+        selected = serialize(FRAME[["load", "n"]], "m").decode()
+        assert "host" not in selected
+
+    def test_make_lines(self) -> None:
+        point = {"measurement": "m", "fields": {"v": 1.5}, "time": "2025-01-01T12:00:00Z"}
+        assert line_protocol.make_lines({"points": [point]}, "s") == "m v=1.5 1735732800\n"
+        assert serialize([point], precision="s") == b"m v=1.5 1735732800000000000"
+
+    def test_types_of_lists(self, ours: InfluxDBClient, theirs: Any, database: str) -> None:
+        ours.write("cpu,host=a v=1 1")
+        assert {"name": database} in theirs.get_list_database()
+        assert database in ours.list_databases()
+        assert theirs.get_list_measurements() == [{"name": "cpu"}]
+        assert ours.list_measurements() == ["cpu"]
+        assert theirs.get_list_series() == ["cpu,host=a"]
+        assert [(each.measurement, each.tags) for each in ours.list_series()] == [("cpu", {"host": "a"})]
+        assert theirs.get_list_retention_policies()[0]["shardGroupDuration"] == "168h0m0s"
+        assert ours.list_retention_policies()[0].shard_duration == pd.Timedelta(days=7)
+        assert {database: []} in theirs.get_list_continuous_queries()
+        assert [each for each in ours.list_continuous_queries() if each.database == database] == []
+
+    def test_dropna(self, ours: InfluxDBClient, theirs: Any) -> None:
+        ours.write("m a=1 1\nm b=2 2")
+        query = "SELECT a, nothing FROM m"
+        assert list(theirs.query(query)["m"].columns) == ["a"]
+        frame = ours.query_dataframe(query)
+        assert list(frame.columns) == ["a", "nothing"]
+        assert list(frame.dropna(how="all", axis=1).columns) == ["a"]
+
+    def test_continuous_query(self, ours: InfluxDBClient, theirs: Any, database: str) -> None:
+        select = "SELECT mean(v) INTO m_mean FROM m GROUP BY time(1m)"
+        theirs.create_continuous_query("theirs", select, database, "EVERY 10s FOR 2m")
+        ours.create_continuous_query("ours", database, select, resample_every="10s", resample_for="2m")
+        first, second = [each for each in ours.list_continuous_queries() if each.database == database]
+        assert first.query.replace("theirs", "ours") == second.query
+
+    def test_object_columns(self, ours: InfluxDBClient, theirs: Any) -> None:
+        frame = pd.DataFrame(
+            {"n": np.array([1, 2], dtype=object), "b": np.array([True, False], dtype=object)}, index=FRAME.index
+        )
+        theirs.write_points(frame, "theirs", protocol="json")
+        ours.write(frame, "ours")
+        ours.write(frame, "inferred", object_columns="infer")
+        keys: dict[str, dict[str, str]] = {}
+        for key in ours.list_field_keys():
+            keys.setdefault(key.measurement, {})[key.key] = key.type
+        assert keys["theirs"] == keys["inferred"] == {"n": "integer", "b": "boolean"}
+        assert keys["ours"] == {"n": "string", "b": "string"}
+
+    def test_params_are_parameters_of_the_url_there(self, ours: InfluxDBClient, theirs: Any) -> None:
+        ours.write("cpu,host=a v=1 1500000000000000000")
+        theirs_points = influxdb.InfluxDBClient.query(theirs, "SELECT v FROM cpu", params={"epoch": "s"}).get_points()
+        assert next(theirs_points)["time"] == 1_500_000_000
+        assert ours.query("SELECT v FROM cpu", epoch="s").first()["time"] == 1_500_000_000  # type: ignore[index]
+        result = ours.query("SELECT v FROM cpu WHERE host = $host", params={"host": "a"})
+        assert not result.is_empty
+
+    def test_integer_names_of_columns_and_periods(self, theirs: Any) -> None:
+        frame = pd.DataFrame({0: [1.0]}, index=FRAME.index[:1])
+        assert theirs._convert_dataframe_to_lines(frame, "m") == ["m 0=1.0 1735689600000000000"]
+        with pytest.raises(SerializationError, match="a column name must be a str"):
+            serialize(frame, "m")
+        assert serialize(frame.rename(columns=str), "m") == b"m 0=1.0 1735689600000000000"
+        months = pd.DataFrame({"v": [1.0]}, index=pd.period_range("2025-01", periods=1, freq="M"))
+        assert len(theirs._convert_dataframe_to_lines(months, "m")) == 1
+        with pytest.raises(SerializationError, match="to_timestamp"):
+            serialize(months, "m")
+        assert serialize(months.to_timestamp(), "m") == b"m v=1.0 1735689600000000000"
+
+    def test_backslashes_and_line_breaks(self) -> None:
+        point = {"measurement": "m", "tags": {"path": "a\\b"}, "fields": {"s": "x\ny"}, "time": 1}
+        assert line_protocol.make_lines({"points": [point]}) == 'm,path=a\\\\b s="x\\ny" 1\n'
+        assert serialize(point) == b'm,path=a\\b s="x\ny" 1'
+        doubled = point | {"tags": {"path": "a\\b".replace("\\", "\\\\")}}
+        assert serialize(doubled).startswith(b"m,path=a\\\\b ")
+
+
+class TestInfluxDBClient:
+    """docs/migrating/influxdb-client.md."""
+
+    def test_nanoseconds_of_strings(self) -> None:
+        text = "2025-01-01T12:00:00.123456789Z"
+        line = influxdb_client.Point("m").field("v", 1.5).time(text).to_line_protocol()
+        assert line == f"m v=1.5 {NOON + 123_456_000}"
+        assert serialize({"measurement": "m", "fields": {"v": 1.5}, "time": text}) == b"m v=1.5 %d" % (
+            NOON + 123_456_789
+        )
+
+    def test_points_without_fields(self, ours: InfluxDBClient) -> None:
+        empty = influxdb_client.Point("m").tag("host", "a")
+        assert not empty.to_line_protocol()
+        with pytest.raises(SerializationError, match="no field"):
+            ours.write({"measurement": "m", "tags": {"host": "a"}, "fields": {}})
+        assert ours.write([{"measurement": "m", "fields": {}}, {"measurement": "m", "fields": {"v": 1}}])
+        assert ours.write(empty.to_line_protocol())
+
+    def test_points_as_line_protocol(self, ours: InfluxDBClient) -> None:
+        point = influxdb_client.Point("m").tag("host", "a").field("v", 1.5).time(1)
+        with pytest.raises(SerializationError, match="cannot write a Point"):
+            ours.write(point)
+        ours.write(point.to_line_protocol())
+        with ours.batch_writer() as writer:
+            writer.write(each.to_line_protocol() for each in [point.time(2), point.time(3)])
+        assert ours.query("SELECT v FROM m").series[0].values[0] == [1, 1.5]
+
+    def test_last_of_each_series(self, ours: InfluxDBClient) -> None:
+        """`last()` of Flux returns a row for each series."""
+        ours.write("m,host=a v=1 1\nm,host=a v=2 2\nm,host=b v=3 1")
+        assert [point["last"] for point in ours.query("SELECT last(v) FROM m").points()] == [2]
+        assert [point["last"] for point in ours.query("SELECT last(v) FROM m GROUP BY *").points()] == [2, 3]
+
+
+class TestInfluxDB3Python:
+    """docs/migrating/influxdb3-python.md."""
+
+    def test_nanoseconds_of_strings_and_points_without_fields(self) -> None:
+        point = influxdb3.Point("m").tag("host", "a")
+        assert not point.to_line_protocol()
+        point = point.field("v", 1.5).time("2025-01-01T12:00:00.123456789Z")
+        assert point.to_line_protocol() == f"m,host=a v=1.5 {NOON + 123_456_000}"
+
+    def test_failed_connections(self) -> None:
+        with influxdb3.InfluxDBClient3(host="http://localhost:1", database="d", token="t") as client:
+            with pytest.raises(urllib3.exceptions.HTTPError):
+                client.write("m v=1")
+        with InfluxDBClient("localhost", 1, database="d", retry=RetryPolicy(attempts=1)) as ours:
+            with pytest.raises(TransportError):
+                ours.write("m v=1")
+
+
+def classes(**options: bool) -> tuple[Any, Any]:
+    """Return the same class for aioinflux and for this project."""
+    found = []
+    for package in (aioinflux, influx_proto):
+        schema = {"host": package.TAG, "v": package.FLOAT}
+        found.append(package.lineprotocol(NamedTuple("Data", [("host", str), ("v", float)]), schema=schema, **options))
+    return found[0], found[1]
+
+
+class TestAioinflux:
+    """docs/migrating/aioinflux.md."""
+
+    def test_backslashes_are_doubled_there(self) -> None:
+        point = {"measurement": "m\\x", "tags": {"a\\k": "x\\y"}, "fields": {"k\\l": 1}, "time": 1}
+        assert mapping.serialize(point) == rb"m\\x,a\\k=x\\y k\\l=1i 1"
+        assert serialize(point) == rb"m\x,a\k=x\y k\l=1i 1"
+
+    def test_placeholder(self) -> None:
+        theirs, ours = classes(placeholder=True)
+        assert theirs("a", 1.5).to_lineprotocol() == b"Data,host=a _=true,v=1.5"
+        assert serialize(ours("a", 1.5)) == b"Data,host=a v=1.5"
+
+    def test_measurement_and_tags_of_a_write_apply_to_objects(self) -> None:
+        theirs, ours = classes()
+        assert aioinflux.serialization.serialize(theirs("a", 1.5), "other", site="x") == b"Data,host=a v=1.5"
+        assert serialize(ours("a", 1.5), "other", tags={"site": "x"}) == b"other,host=a,site=x v=1.5"
+
+    def test_truth_of_results(self, ours: InfluxDBClient) -> None:
+        """aioinflux returns the document of the server, which is a dict that is not empty."""
+        result = ours.query("SELECT v FROM nothing")
+        assert result
+        assert dict(result)
+        assert result.is_empty

@@ -1,0 +1,103 @@
+"""Recipes that are programs of their own: each runs in a process, with a real InfluxDB."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.influxd import Influxd, execute
+
+RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
+DEADLINE = 60.0
+
+
+def programs(page: str) -> list[str]:
+    return re.findall(r"^```py\n(.*?)^```", (RECIPES / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def server() -> Iterator[Influxd]:
+    """Return a separate, empty server."""
+    with Influxd() as server:
+        yield server
+
+
+def environment(server: Influxd) -> dict[str, str]:
+    return os.environ | {"INFLUXDB_URL": f"{server.url}?database=testdb"}
+
+
+def count(server: Influxd, measurement: str) -> int:
+    [statement] = execute(server.url, f"SELECT count(*) FROM testdb..{measurement}")["results"]
+    return sum(series["values"][0][1] for series in statement.get("series", []))
+
+
+@pytest.mark.parametrize(
+    ("number", "form"), list(enumerate(["Sync", "asyncio", "trio"])), ids=["Sync", "asyncio", "trio"]
+)
+def test_shutdown_on_sigterm(number: int, form: str, server: Influxd) -> None:
+    program = programs("services.md")[number]
+    assert form == "Sync" or form in program
+    command = [sys.executable, "-W", "error", "-c", program]
+    with subprocess.Popen(command, env=environment(server), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "alive\n"
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 0
+    stored = re.search(r"stopped: (\d+) lines stored", out)
+    assert stored is not None
+    assert count(server, "service") == int(stored[1]) >= 1
+
+
+def test_multiprocessing(server: Influxd, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(programs("processes.md")[0])
+    run = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=environment(server),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "45 runs\n"
+
+
+def test_gunicorn(server: Influxd, tmp_path: Path) -> None:
+    """The workers write through a batch writer of their own, and flush it when they are stopped."""
+    for program in programs("processes.md")[1:]:
+        name = program.partition("# ")[2].partition("\n")[0]
+        (tmp_path / name).write_text(program)
+    command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "shop:app"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(server), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = next(found[0] for line in process.stderr if (found := re.search(r"http://[\d.:]+", line)))
+        for _ in range(5):
+            with urllib.request.urlopen(f"{address}/tea", timeout=DEADLINE) as response:
+                assert response.status == 204
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 0, err
+    assert count(server, "visits") == 5
+
+
+def test_pytest_fixture(server: Influxd, tmp_path: Path) -> None:
+    for program in programs("testing.md"):
+        name = program.partition("# ")[2].partition("\n")[0]
+        (tmp_path / name).write_text(program)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment(server), capture_output=True, text=True, check=False, timeout=DEADLINE
+    )
+    assert run.returncode == 0, run.stdout
+    [names] = execute(server.url, "SHOW DATABASES")["results"][0]["series"]
+    assert [name for (name,) in names.get("values", []) if name.startswith("test_")] == []
