@@ -169,7 +169,7 @@ def test_forms_of_a_real_server(filled: tuple[Any, Any]) -> None:
     twice = f'a = {READ}\na |> limit(n: 1) |> yield(name: "one")\na |> limit(n: 1) |> yield(name: "two")'
     result = client.query_flux(twice, params=params)
     assert sorted(each["result"] for each in result["results"]) == ["one", "two"]
-    nothing = READ + ' |> filter(fn: (r) => r.host == "nobody")'
+    nothing = READ + ' |> filter(fn: (r) => r.host == "absent")'
     assert client.query_flux(nothing, params=params).series == []
 
 

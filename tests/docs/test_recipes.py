@@ -1,4 +1,4 @@
-"""Recipes that are programs of their own: each runs in a process, with a real InfluxDB."""
+"""Recipes that are whole programs: each runs in a process, with a real InfluxDB."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_multiprocessing(server: Influxd, tmp_path: Path) -> None:
 
 
 def test_gunicorn(server: Influxd, tmp_path: Path) -> None:
-    """The workers write through a batch writer of their own, and flush it when they are stopped."""
+    """The workers write through one batch writer each, and flush it when they are stopped."""
     for program in programs("processes.md")[1:]:
         name = program.partition("# ")[2].partition("\n")[0]
         (tmp_path / name).write_text(program)

@@ -98,7 +98,7 @@ class _Receiver(asyncio.Protocol):
         self.received = 0
         self._expected = 0
         self.is_used = False
-        # Without a method of our own for each of these, asyncio calls aiohttp's protocol directly.
+        # Without its own method for each of these, asyncio calls aiohttp's protocol directly.
         self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]  # see above
         self.eof_received = protocol.eof_received  # type: ignore[method-assign]  # see above
         self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]  # see above

@@ -112,16 +112,16 @@ class QueryResult(Mapping[str, Any]):
                 yield {**series.tags, **dict(zip(series.columns, cells, strict=True))}
 
     def first(self) -> dict[str, Any] | None:
-        """Return the first point, as `points` does, or None if there are no rows."""
+        """Return the first point, as `points` does, or None if the result is empty."""
         return next(self.points(), None)
 
     def scalar(self) -> Any:
-        """Return the value of a result with one row and one column besides `time`, or None if there are no rows.
+        """Return the value of a result with one row and one column except `time`, or None if the result is empty.
 
         For example the number of `SELECT count(v) FROM m`.
 
         Raises:
-            ValueError: there are several rows, or several columns besides `time`.
+            ValueError: there are several rows, or several columns except `time`.
         """
         series_list = [series for series in self.series if series.values]
         if not series_list:
@@ -131,7 +131,7 @@ class QueryResult(Mapping[str, Any]):
         begin = 1 if series.columns[0] == "time" and len(row) > 1 else 0
         rows = sum(len(each.values) for each in series_list)
         if rows > 1 or len(row) - begin > 1:
-            msg = f"the result must have one row and one column besides `time`, not {rows} x {len(row) - begin}"
+            msg = f"the result must have one row and one column except `time`, not {rows} x {len(row) - begin}"
             raise ValueError(msg)
         return row[begin]
 

@@ -164,14 +164,13 @@ class Search:
         If disjoint parts fail alike, the request is the reason, not a line.
         """
         failed: list[Batch] = []
-        halves = batch.halves()
-        for half in halves or ():
+        for part in batch.halves() or ():
             try:
-                yield from self._attempt(half)
+                yield from self._attempt(part)
             except WriteError:
-                failed.append(half)
+                failed.append(part)
             else:
-                self._accepted = half
+                self._accepted = part
         if self._accepted is None:
             raise error
         return failed
