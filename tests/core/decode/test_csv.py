@@ -224,7 +224,7 @@ NUMBERS = (
 
 @given(st.sampled_from([st.integers(-99, 99).map(str), NUMBERS]).flatmap(lambda cell: st.lists(cell, min_size=1)))
 def test_columns_are_read_like_single_cells(cells: list[str]) -> None:
-    assert exact(_csv._read_column(cells)) == exact([_csv._read_cell(cell) for cell in cells])
+    assert exact(_csv.read_column(cells)) == exact([_csv.read_cell(cell) for cell in cells])
 
 
 def test_truncation_within_a_line() -> None:

@@ -7,12 +7,11 @@ row-by-row decoder reads these lines.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -20,7 +19,7 @@ import numpy as np
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
 from .annotated_csv_header import RESULT, TABLE, Header, read_boolean, read_float, read_integer, read_string, read_time
-from .text_cells import FLOATS, INTEGERS, TextCells
+from .text_cells import FLOATS, INTEGERS, NEGATIVE_ZERO, TextCells
 
 if TYPE_CHECKING:
     from .msgpack_cells import Flags, Offsets
@@ -134,17 +133,18 @@ class Lines:
             return None if times is None else ("int", times)
         if read is read_boolean:
             booleans = self._cells.booleans(begins, lengths)
-            return None if booleans is None else ("bool", booleans.view(np.uint8))
+            return None if booleans is None else ("bool", booleans)
         numbers = self._cells.joined(begins, lengths)
-        if numbers is None:
+        if numbers is None or self._cells.have_spaces(numbers, lengths):
             return None
         with suppress(msgspec.MsgspecError, OverflowError):  # NaN, infinity, integers beyond int64, malformed numbers
             # With only these characters, a number in JSON is the same number in CSV, apart from `-0`.
-            if read is read_float and not numbers.translate(None, b"0123456789.,-+eE []") and not _ZERO.search(numbers):
+            if (
+                read is read_float
+                and not numbers.translate(None, b"0123456789.,-+eE []")
+                and not NEGATIVE_ZERO.search(numbers)
+            ):
                 return "float", np.frombuffer(array("d", gc_paused(FLOATS.decode, numbers)))
             if read is read_integer and not numbers.translate(None, b"0123456789,- []"):
                 return "int", np.frombuffer(array("q", gc_paused(INTEGERS.decode, numbers)), np.int64)
         return None
-
-
-_ZERO: Final = re.compile(rb"-0[ ,\]]")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 
 from .._result.column import Fragment, make_fragment
@@ -53,6 +54,7 @@ def decode_spans(data: bytes, columns: Sequence[str]) -> list[Fragment] | None:
 
 
 _SPACE: Final = 0x20
+_SCALARS: Final = msgspec.json.Decoder(list[int | float | bool | None])
 
 
 def _members(line: bytes) -> list[_Member] | None:
@@ -109,7 +111,7 @@ def _read_members(
 
 def _read_column(cells: TextCells, member: _Member, begins: Offsets, lengths: Offsets) -> Fragment | None:
     if not member.is_string:
-        return cells.scalars(begins, lengths) if lengths.min() > 0 else None
+        return cells.scalars(begins, lengths, _SCALARS) if lengths.min() > 0 else None
     begins, lengths = begins + 1, lengths - 2
     if member.name != "time":
         return cells.source.strings(begins, lengths, None)

@@ -5,6 +5,7 @@ Numbers are copied to an array of one JSON number each, padded with spaces, and 
 
 from __future__ import annotations
 
+import re
 from array import array
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -18,9 +19,7 @@ from .msgpack_cells import CellSource
 from .timestamps import read_spans
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .msgpack_cells import Bytes, Flags, Offsets
+    from .msgpack_cells import Bytes, Offsets
 
 _COMMA, _SPACE = b", "
 #: The longest cell that is decoded together with others; a float has up to 25 characters in most formats.
@@ -53,17 +52,33 @@ class TextCells:
                 return False
         return True
 
-    def times(self, begins: Offsets, lengths: Offsets) -> NDArray[np.int64] | None:
+    def spans(self, separators: Offsets, width: int, begin: int, gap: int) -> tuple[Offsets, Offsets]:
+        """Return the begins and ends of the cells of each column.
+
+        Args:
+            separators: the offsets of the bytes after each cell, `width` for each row.
+            width: the number of columns.
+            begin: the offset of the first cell.
+            gap: the number of bytes between the separator after a row and the next row.
+        """
+        ends = np.ascontiguousarray(separators.reshape(-1, width).T)
+        begins = np.empty_like(ends)
+        begins[0, 0] = begin
+        begins[0, 1:] = ends[-1, :-1] + 1 + gap
+        begins[1:] = ends[:-1] + 1
+        return begins, ends
+
+    def times(self, begins: Offsets, lengths: Offsets) -> Any:
         """Return the nanoseconds of timestamps since 1970, or None if they have to be read one at a time."""
         return read_spans(self.bytes, begins, lengths)
 
-    def booleans(self, begins: Offsets, lengths: Offsets) -> Flags | None:
-        """Return the values of cells `true` and `false`, or None if there are others."""
+    def booleans(self, begins: Offsets, lengths: Offsets) -> Any:
+        """Return the values, 0 or 1, of cells `true` and `false`, or None if there are others."""
         is_true, is_false = (self.source.are(begins, lengths, literal) for literal in (b"true", b"false"))
-        return is_true if (is_true | is_false).all() else None
+        return is_true.view(np.uint8) if (is_true | is_false).all() else None
 
     def joined(self, begins: Offsets, lengths: Offsets) -> bytes | None:
-        """Return cells as the items of a JSON array, padded with spaces, or None if one is long or has a space."""
+        """Return cells as the items of a JSON array, padded with spaces, or None if one is long."""
         size = int(lengths.max())
         if size > _MAX_NUMBER_SIZE:
             return None
@@ -71,34 +86,73 @@ class TextCells:
         cells = windows.view(np.uint8).reshape(len(begins), size + 1)
         cells[np.arange(size + 1, dtype=np.uint8) >= lengths.astype(np.uint8)[:, None]] = _SPACE
         cells[:, -1] = _COMMA
-        if np.count_nonzero(cells == _SPACE) != size * len(cells) - lengths.sum():
-            return None
-        return b"[" + cells.tobytes()[:-1] + b"]"
+        items: bytes = cells.tobytes()
+        return b"[" + items[:-1] + b"]"
 
-    def scalars(self, begins: Offsets, lengths: Offsets) -> Fragment | None:
-        """Return JSON's numbers, booleans and null, or None if a cell is something else."""
+    def have_spaces(self, joined: bytes, lengths: Offsets) -> bool:
+        """Return whether cells have spaces, which JSON ignores, apart from the padding of `joined`."""
+        padding = len(lengths) * int(lengths.max()) - int(lengths.sum())
+        return int(np.count_nonzero(np.frombuffer(joined, np.uint8) == _SPACE)) != padding
+
+    def timestamps(self, begins: Offsets, lengths: Offsets) -> Any:
+        """Return integers of 17 to 19 digits each, as those of nanoseconds, or None if there are others."""
+        size = int(lengths[0])
+        if not 17 <= size <= 19 or (lengths != size).any():
+            return None
+        values = np.zeros(len(begins), np.int64)
+        for at, weight in ((0, 10 ** (size - 8)), (8, 10 ** (size - 16)), (size - 8, 1)):
+            words: Any = np.ndarray((len(self._padded) - 7,), "<u8", self._padded, strides=(1,))[begins + at]
+            if ((words & _HIGH) != _ZEROS).any() or (((words + _SIXES) & _HIGH) != _ZEROS).any():
+                return None
+            # Each step joins neighbouring numbers: of 1 digit, of 2 digits, of 4 digits.
+            words &= ~_HIGH
+            words = (words * np.uint64(2561)) >> np.uint64(8) & np.uint64(0x00FF00FF00FF00FF)
+            words = (words * np.uint64(6553601)) >> np.uint64(16) & np.uint64(0x0000FFFF0000FFFF)
+            words = (words * np.uint64(42949672960001)) >> np.uint64(32)
+            if at == 0 and (words.min() < 10_000_000 or (size == 19 and words.max() >= 92_233_720)):
+                return None  # a leading zero, or possibly beyond int64
+            if at == size - 8:
+                words %= np.uint64(10 ** (size - 16))
+            values += words.astype(np.int64) * weight
+        return values
+
+    def scalars(self, begins: Offsets, lengths: Offsets, decoder: msgspec.json.Decoder[Any]) -> Fragment | None:
+        """Return JSON's numbers, booleans and null, or None if a cell is something else.
+
+        Args:
+            begins: the offsets of the cells.
+            lengths: their lengths.
+            decoder: decodes a list of cells that are not of one type.
+        """
+        times = self.timestamps(begins, lengths)
+        if times is not None:
+            return Fragment(len(begins), "int", memoryview(times), None)
         if self.bytes[begins[0]] in b"tf":
             booleans = self.booleans(begins, lengths)
             if booleans is not None:
-                return Fragment(len(begins), "bool", memoryview(booleans.view(np.uint8)), None)
+                return Fragment(len(begins), "bool", memoryview(booleans), None)
         joined = self.joined(begins, lengths)
-        if joined is None:
-            return None
-        with suppress(Exception):  # not of one type, or integers beyond int64
-            if not joined.translate(None, b"0123456789-, []"):
-                integers: list[int] = gc_paused(INTEGERS.decode, joined)
-                return (
-                    Fragment(len(begins), "int", array("q", integers), None) if len(integers) == len(begins) else None
-                )
-            if joined.count(b".") == len(begins):
-                floats: list[float] = gc_paused(FLOATS.decode, joined)
-                return Fragment(len(begins), "float", array("d", floats), None) if len(floats) == len(begins) else None
-        with suppress(Exception):
-            cells: list[Any] = gc_paused(_SCALARS.decode, joined)
-            return make_fragment(cells) if len(cells) == len(begins) else None
-        return None
+        return None if joined is None else read_numbers(joined, len(begins), decoder)
 
 
+def read_numbers(joined: bytes, count: int, decoder: msgspec.json.Decoder[Any]) -> Fragment | None:
+    """Return the items of a JSON array, or None if there are other than `count` items, or others than scalars."""
+    with suppress(Exception):  # not of one type, or integers beyond int64
+        if not joined.translate(None, b"0123456789-, []"):
+            integers: list[int] = gc_paused(INTEGERS.decode, joined)
+            return Fragment(count, "int", array("q", integers), None) if len(integers) == count else None
+        if joined.count(b".") == count:
+            floats: list[float] = gc_paused(FLOATS.decode, joined)
+            return Fragment(count, "float", array("d", floats), None) if len(floats) == count else None
+    with suppress(Exception):
+        cells: list[Any] = gc_paused(decoder.decode, joined)
+        return make_fragment(cells) if len(cells) == count else None
+    return None
+
+
+#: A number that JSON reads as an integer, but InfluxDB prints for a float.
+NEGATIVE_ZERO: Final = re.compile(rb"-0[ ,\]]")
 FLOATS: Final = msgspec.json.Decoder(list[float])
 INTEGERS: Final = msgspec.json.Decoder(list[int])
-_SCALARS: Final = msgspec.json.Decoder(list[int | float | bool | None])
+#: Constants for 8 digits in an integer.
+_HIGH, _ZEROS, _SIXES = (np.uint64(0x0101010101010101 * byte) for byte in (0xF0, 0x30, 0x06))

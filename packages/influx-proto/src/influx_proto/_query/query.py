@@ -7,7 +7,6 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from .._decode.formats import can_be_packed
 from .._http.messages import Headers
 from .._http.timeout import Timeout, as_timeout
 from .._influxql.classify import statement_count
@@ -289,8 +288,7 @@ def _frame_receiver(
     from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - only needed for DataFrames
 
     frames = FrameCollector(measurement=measurement)
-    buffered = can_be_packed(headers.get("Content-Type"))
-    decoder = chunk_decoder(status, headers, epoch="ns", language=language, packed=True, buffered=buffered)
+    decoder = chunk_decoder(status, headers, epoch="ns", language=language, packed=True, buffered=True)
     return ChunkCollector(decoder, frames.add, lambda: finish(frames.finish()))
 
 
