@@ -241,6 +241,9 @@ def query_as(
 ) -> Op[list[T]]:
     """Execute a query and return an object for each row, equal to the object that was written.
 
+    The annotation of an attribute decides about missing values. `X | None` is None. Otherwise a null is an error, and
+    the default of the constructor applies only if the result has neither a column nor a group tag for the attribute.
+
     Args:
         cls: a class decorated with `@lineprotocol`. An attribute is read from the column or group tag with its name.
         q: see `query`, also for the other arguments.
