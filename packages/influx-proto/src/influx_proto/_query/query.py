@@ -62,7 +62,7 @@ def query(
     request = query_request(
         "influxql", q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=None, response_format=format
     )
-    return Op(request, partial(WholeResult, epoch=epoch), as_timeout(timeout))
+    return Op(request, partial(WholeResult, epoch=epoch, statements=statement_count(q)), as_timeout(timeout))
 
 
 def query_chunks(
@@ -101,7 +101,9 @@ def query_chunks(
     request = query_request(
         language, q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, response_format=format
     )
-    decoder = partial(_limited_decoder, epoch=epoch, language=language, chunk_size=chunk_size)
+    decoder = partial(
+        _limited_decoder, epoch=epoch, language=language, statements=_statements(language, q), chunk_size=chunk_size
+    )
     return StreamOp(request, decoder, as_timeout(timeout))
 
 
@@ -198,7 +200,9 @@ def query_dataframes(
     request = query_request(
         language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
     )
-    receiver = partial(_frame_receiver, language=language, measurement=measurement, finish=list)
+    receiver = partial(
+        _frame_receiver, language=language, statements=_statements(language, q), measurement=measurement, finish=list
+    )
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -224,7 +228,13 @@ def query_dataframe_chunks(
     request = query_request(
         language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=chunk_size, response_format=format
     )
-    decoder = partial(_chunk_frame_decoder, language=language, chunk_size=chunk_size, measurement=measurement)
+    decoder = partial(
+        _chunk_frame_decoder,
+        language=language,
+        statements=_statements(language, q),
+        chunk_size=chunk_size,
+        measurement=measurement,
+    )
     return StreamOp(request, decoder, as_timeout(timeout))
 
 
@@ -266,10 +276,18 @@ def query_as(
     request = query_request(
         language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
     )
-    return Op(request, partial(_instance_receiver, cls=cls, language=language), as_timeout(timeout))
+    receiver = partial(_instance_receiver, cls=cls, language=language, statements=_statements(language, q))
+    return Op(request, receiver, as_timeout(timeout))
 
 
-def _instance_receiver(status: int, headers: Headers, *, cls: type[T], language: Language) -> ChunkCollector[list[T]]:
+def _statements(language: Language, q: str) -> int:
+    """Return the number of statements that the response must have a result of, 0 if that is unknown."""
+    return statement_count(q) if language == "influxql" else 0
+
+
+def _instance_receiver(
+    status: int, headers: Headers, *, cls: type[T], language: Language, statements: int
+) -> ChunkCollector[list[T]]:
     from .typed import instances  # noqa: PLC0415 - see above
 
     found: list[T] = []
@@ -277,7 +295,8 @@ def _instance_receiver(status: int, headers: Headers, *, cls: type[T], language:
     def add(chunk: QueryResult) -> None:
         found.extend(instances(cls, chunk))
 
-    return ChunkCollector(chunk_decoder(status, headers, epoch="ns", language=language), add, lambda: found)
+    decoder = chunk_decoder(status, headers, epoch="ns", language=language, statements=statements)
+    return ChunkCollector(decoder, add, lambda: found)
 
 
 def _frame_receiver(
@@ -285,13 +304,16 @@ def _frame_receiver(
     headers: Headers,
     *,
     language: Language,
+    statements: int = 1,
     measurement: bool | None,
     finish: Callable[[list[DataFrame]], T],
 ) -> ChunkCollector[T]:
     from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - only needed for DataFrames
 
     frames = FrameCollector(measurement=measurement)
-    decoder = chunk_decoder(status, headers, epoch="ns", language=language, packed=True, buffered=True)
+    decoder = chunk_decoder(
+        status, headers, epoch="ns", language=language, statements=statements, packed=True, buffered=True
+    )
     return ChunkCollector(decoder, frames.add, lambda: finish(frames.finish()))
 
 
@@ -316,11 +338,19 @@ def _check_single_statement(count: int) -> None:
 
 
 def _chunk_frame_decoder(
-    status: int, headers: Headers, *, language: Language, chunk_size: int | None, measurement: bool | None
+    status: int,
+    headers: Headers,
+    *,
+    language: Language,
+    statements: int,
+    chunk_size: int | None,
+    measurement: bool | None,
 ) -> Decoder[DataFrame]:
     from .._result.to_pandas import ChunkFrames  # noqa: PLC0415 - see above
 
-    decoder = _limited_decoder(status, headers, epoch="ns", language=language, chunk_size=chunk_size, packed=True)
+    decoder = _limited_decoder(
+        status, headers, epoch="ns", language=language, statements=statements, chunk_size=chunk_size, packed=True
+    )
     return FlatMap(decoder, ChunkFrames(measurement=measurement).add)
 
 
@@ -330,6 +360,7 @@ def _limited_decoder(
     *,
     epoch: str | None,
     language: Language,
+    statements: int,
     chunk_size: int | None,
     packed: bool = False,
 ) -> Decoder[QueryResult]:
@@ -337,7 +368,9 @@ def _limited_decoder(
     is_cut_here = language != "influxql"
     # A DataFrame of a few rows takes as long as one of thousands.
     buffered = is_cut_here and packed
-    decoder = chunk_decoder(status, headers, epoch=epoch, language=language, packed=packed, buffered=buffered)
+    decoder = chunk_decoder(
+        status, headers, epoch=epoch, language=language, statements=statements, packed=packed, buffered=buffered
+    )
     if not is_cut_here or chunk_size is None:
         return decoder
     return FlatMap(decoder, partial(split_rows, chunk_size))
