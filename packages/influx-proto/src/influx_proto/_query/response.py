@@ -269,7 +269,7 @@ def _is_series(series: dict[str, Any]) -> bool:
     return (
         isinstance(series.get("columns"), list)
         and isinstance(series.get("tags", {}), dict)
-        and isinstance(series.get("values", []), Sequence)
+        and isinstance(series.get("values", []), list | PackedRows)
     )
 
 
