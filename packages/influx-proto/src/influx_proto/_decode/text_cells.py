@@ -21,7 +21,9 @@ from .timestamps import read_spans
 if TYPE_CHECKING:
     from .msgpack_cells import Bytes, Offsets
 
-_COMMA, _SPACE = b", "
+_COMMA, _SPACE, _E = b", e"
+#: `true`, and the first 4 bytes of `false`.
+_TRUE, _FALS = (np.uint32(int.from_bytes(word, "little")) for word in (b"true", b"fals"))
 #: The longest cell that is decoded together with others; a float has up to 25 characters in most formats.
 _MAX_NUMBER_SIZE: Final = 40
 
@@ -74,7 +76,9 @@ class TextCells:
 
     def booleans(self, begins: Offsets, lengths: Offsets) -> Any:
         """Return the values, 0 or 1, of cells `true` and `false`, or None if there are others."""
-        is_true, is_false = (self.source.are(begins, lengths, literal) for literal in (b"true", b"false"))
+        words: Any = np.ndarray((len(self._padded) - 3,), "<u4", self._padded, strides=(1,))[begins]
+        is_true = (words == _TRUE) & (lengths == 4)
+        is_false = (words == _FALS) & (lengths == 5) & (self.bytes[begins + 4] == _E)
         return is_true.view(np.uint8) if (is_true | is_false).all() else None
 
     def joined(self, begins: Offsets, lengths: Offsets) -> bytes | None:
