@@ -10,25 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Annotated, Any, Final
-
-import msgspec
+from typing import Any, Final
 
 from .._errors import ProtocolError
+from .csv_cells import read_column
 from .csv_records import CSVPushDecoder, excerpt, split_cells
 
 #: Maximum number of rows in a document; InfluxDB's default chunk size.
 _MAX_ROWS: Final = 10_000
 
-#: Numbers as InfluxDB prints them: without an exponent, so the largest float has 309 digits.
-_NUMBER: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,308}))(\.[0-9]++)?|[+-]Inf")
-_KEYWORDS: Final[dict[str, bool | None]] = {"": None, "true": True, "false": False}
 _ESCAPED: Final = re.compile(r"\\([,= ])")
-#: Rejects integers beyond int64, some of which are floats.
-NUMBERS_DECODER: Final = msgspec.json.Decoder(
-    list[Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)] | float | None]
-)
 #: One `key=value` of a tags cell, with commas, equals signs and spaces escaped by a backslash.
 _TAG: Final = re.compile(r"((?:[^\\,=]|\\[,= ]|\\)*+)=((?:\\[,= ]|[^,])*+)(?:,|\Z)", re.DOTALL)
 
@@ -145,35 +136,6 @@ class CSVDocuments(CSVPushDecoder):
         self._finish_series(is_partial=False, is_block_partial=False)
         self._header = []
         self._series = None
-
-
-def read_cell(cell: str) -> Any:
-    if cell in _KEYWORDS:
-        return _KEYWORDS[cell]
-    number = _NUMBER.fullmatch(cell)
-    if number is None:
-        return cell
-    digits, fraction = number.groups()
-    # InfluxDB prints a minus before zero, or more digits than a 64-bit integer has, only for a float.
-    if digits is None or fraction is not None or digits == "-0" or len(digits) > 20:
-        return float(cell)
-    integer = int(digits)
-    return integer if -(1 << 63) <= integer < 1 << 64 else float(integer)
-
-
-def read_column(cells: Sequence[str]) -> list[Any]:
-    """Return the same values as `read_cell`, but decode numbers together and repeated cells once."""
-    joined = ",".join(cells).encode()
-    if not joined.translate(None, b"0123456789.,-") and b"-0," not in joined + b",":
-        # With only these characters, a number in JSON is the same number in CSV.
-        if "" in cells:
-            joined = ",".join([cell or "null" for cell in cells]).encode()
-        with suppress(Exception):  # the cells are then decoded individually
-            numbers: list[Any] = NUMBERS_DECODER.decode(b"[" + joined + b"]")
-            if len(numbers) == len(cells):  # no cell has a comma
-                return numbers
-    values = {cell: read_cell(cell) for cell in set(cells)}
-    return list(map(values.__getitem__, cells))
 
 
 def _read_tags(cell: str) -> dict[str, str]:

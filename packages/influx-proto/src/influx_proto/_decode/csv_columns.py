@@ -13,7 +13,7 @@ import numpy as np
 
 from .._result.column import DictionaryStrings, Fragment, make_fragment
 from .._result.packed import PackedRows
-from .csv import NUMBERS_DECODER, read_cell, read_column
+from .csv_cells import NUMBERS_DECODER, read_cell, read_column
 from .text_cells import NEGATIVE_ZERO, TextCells, read_numbers
 
 if TYPE_CHECKING:

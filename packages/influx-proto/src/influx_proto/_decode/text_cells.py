@@ -142,7 +142,7 @@ class TextCells:
 def read_numbers(joined: bytes, count: int, decoder: msgspec.json.Decoder[Any]) -> Fragment | None:
     """Return the items of a JSON array, or None if there are other than `count` items, or others than scalars."""
     with suppress(Exception):  # not of one type, or integers beyond int64
-        if not joined.translate(None, b"0123456789-, []"):
+        if b"." not in joined and not joined.translate(None, b"0123456789-, []"):
             integers: list[int] = gc_paused(INTEGERS.decode, joined)
             return Fragment(count, "int", array("q", integers), None) if len(integers) == count else None
         if joined.count(b".") == count:
