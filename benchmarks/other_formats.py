@@ -1,8 +1,9 @@
-"""DataFrames of JSON Lines (SQL) and annotated CSV (Flux), compared with the libraries that decode the same bytes.
+"""DataFrames of JSON Lines (SQL), annotated CSV (Flux), JSON and CSV (InfluxQL), compared with other decoders.
 
     python -m benchmarks.other_formats [--rows 500000] [--rounds 7]
 
-The responses are from the servers' own tests and encoders, not recorded: JSON Lines as arrow-json writes it for
+JSON Lines and annotated CSV are compared with libraries that decode the same bytes, JSON and CSV with MessagePack. The
+responses are from the servers' own tests and encoders, not recorded: JSON Lines as arrow-json writes it for
 InfluxDB 3, annotated CSV as csv/result.go of Flux does. The variants are interleaved, so that other load affects all of
 them equally; compare the ratios.
 """
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
+import msgspec
 import orjson
 import pandas as pd
 from influx_proto import QueryResult
@@ -68,9 +70,34 @@ def annotated_csv(rows: int) -> bytes:
     return (head + "".join(lines()) + "\r\n").encode()
 
 
-def frame(data: bytes, content_type: str) -> pd.DataFrame:
+def influxql(rows: int) -> tuple[bytes, bytes, bytes]:
+    """Return the same rows of 2 floats, an integer, a boolean and a string in MessagePack, JSON and CSV."""
+    rng = random.Random(1)
+    values = [
+        [
+            10**18 * 16 // 10 + number * 10**9,
+            rng.random(),
+            rng.gauss(20, 5),
+            rng.randrange(10**6),
+            number % 3 == 0,
+            f"h{number % 10}",
+        ]
+        for number in range(rows)
+    ]
+    packed, text = bytearray(), bytearray()
+    for begin in range(0, rows, 10_000):
+        series = {"name": "m", "columns": ["time", "a", "b", "n", "ok", "s"], "values": values[begin : begin + 10_000]}
+        partial_mark = {"partial": True} if begin + 10_000 < rows else {}
+        document = {"results": [{"statement_id": 0, "series": [{**series, **partial_mark}], **partial_mark}]}
+        packed += msgspec.msgpack.encode(document)
+        text += msgspec.json.encode(document) + b"\n"
+    lines = (f"m,,{time},{a:.17f},{b:.14f},{n},{str(ok).lower()},{s}\n" for time, a, b, n, ok, s in values)
+    return bytes(packed), bytes(text), ("name,tags,time,a,b,n,ok,s\n" + "".join(lines)).encode()
+
+
+def frame(data: bytes, content_type: str, *, annotated: bool = True) -> pd.DataFrame:
     """Decode a response as `query_dataframe` does."""
-    documents = decoder_for(content_type, packed=True, annotated=True)
+    documents = decoder_for(content_type, packed=True, annotated=annotated)
     assert documents is not None
     frames = FrameCollector()
     for begin in range(0, len(data), CHUNK):
@@ -118,6 +145,14 @@ def main() -> None:
         "DataFrame": partial(frame, tables, "text/csv"),
         "influxdb-client": partial(peer_frame, few_tables),
     }, {"influxdb-client": part}, rows, options.rounds)  # fmt: skip
+    in_msgpack, in_json, in_csv = influxql(rows)
+    message_pack = {"MessagePack": partial(frame, in_msgpack, "application/x-msgpack")}
+    compare(
+        "JSON, per row", {"JSON": partial(frame, in_json, "application/json"), **message_pack}, {}, rows, options.rounds
+    )
+    compare("CSV, per row", {
+        "CSV": partial(frame, in_csv, "text/csv", annotated=False), **message_pack,
+    }, {}, rows, options.rounds)  # fmt: skip
 
 
 def compare(title: str, variants: dict[str, Variant], fewer: dict[str, int], rows: int, rounds: int) -> None:

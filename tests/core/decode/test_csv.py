@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto._decode import csv as _csv
+from influx_proto._decode import csv_cells
 from influx_proto._decode.csv import CSVDocuments
 from influx_proto._decode.formats import decoder_for
 from influx_proto._decode.json import JSONDocuments
@@ -224,7 +225,7 @@ NUMBERS = (
 
 @given(st.sampled_from([st.integers(-99, 99).map(str), NUMBERS]).flatmap(lambda cell: st.lists(cell, min_size=1)))
 def test_columns_are_read_like_single_cells(cells: list[str]) -> None:
-    assert exact(_csv._read_column(cells)) == exact([_csv._read_cell(cell) for cell in cells])
+    assert exact(csv_cells.read_column(cells)) == exact([csv_cells.read_cell(cell) for cell in cells])
 
 
 def test_truncation_within_a_line() -> None:

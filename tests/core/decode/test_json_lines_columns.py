@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import QueryResult
+from influx_proto._decode import timestamps
 from influx_proto._decode.formats import decoder_for
 from influx_proto._decode.json_lines import JSONLinesDocuments
+from influx_proto._decode.json_lines_spans import decode_spans
 from influx_proto._decode.timestamps import read_strings, read_timestamp
 from influx_proto._result.packed import PackedRows
 from influx_proto._result.to_pandas import FrameCollector
@@ -130,6 +133,71 @@ def test_any_rows(rows: list[dict[str, Any]], offsets: list[int]) -> None:
     check(split_at(lines(*rows), offsets))
 
 
+#: Cells of columns that do not change their type.
+TYPED_CELLS = {
+    "time": st.datetimes().map(datetime.isoformat),
+    "a": st.integers(-(1 << 63), (1 << 64) - 1),
+    "b": st.floats(allow_nan=False, allow_infinity=False),
+    "c": st.booleans(),
+    "d e": st.sampled_from(["a", "b", "ä", "", ",", "{", "1970-01-01T00:00:00"]),
+    "ä": CELLS,
+}
+
+
+@given(
+    st.lists(st.fixed_dictionaries(TYPED_CELLS), min_size=1, max_size=20),
+    st.permutations(sorted(TYPED_CELLS)),
+    st.integers(1, len(TYPED_CELLS)),
+    st.booleans(),
+    OFFSETS,
+)
+def test_rows_with_the_same_keys(
+    rows: list[dict[str, Any]], order: list[str], width: int, ascii_only: bool, offsets: list[int]
+) -> None:
+    data = "".join(
+        json.dumps({key: row[key] for key in order[:width]}, separators=(",", ":"), ensure_ascii=ascii_only) + "\n"
+        for row in rows
+    ).encode()
+    check([data])
+    check(split_at(data, offsets))
+
+
+LINE = b'{"time":"2026-01-01T00:00:00","a":1.5,"b":"x","c":true}\n'
+
+
+@given(st.data())
+def test_lines_with_other_bytes(data: st.DataObject) -> None:
+    lines = bytearray(LINE * 3)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(lines) - 2))
+        lines[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.sampled_from([
+                b'"',
+                b",",
+                b"{",
+                b"}",
+                b":",
+                b"\\",
+                b"\n",
+                b" ",
+                b"1",
+                b"e",
+                b"-",
+                b"\xff",
+                b"\x00",
+                b"null",
+                b"",
+            ])
+        )
+    check([bytes(lines)])
+
+
+def test_lines_of_the_same_keys_need_no_rows() -> None:
+    assert decode_spans(LINE * 2, ["time", "a", "b", "c"]) is not None
+    assert decode_spans(LINE + LINE.replace(b'"x"', b"null"), ["time", "a", "b", "c"]) is None
+    assert decode_spans(LINE, ["time", "a", "b", "c", "d"]) is None
+
+
 TIMES = st.one_of(
     st.datetimes().map(lambda time: time.isoformat() + "000"[: 3 * bool(time.microsecond)]),
     st.datetimes().map(lambda time: time.isoformat() + "Z"),
@@ -150,6 +218,12 @@ def test_timestamps(times: list[str]) -> None:
     expected = list(map(read_timestamp, times))
     found = read_strings(times)
     assert found is None or found.tolist() == expected
+
+
+@given(TIMES, st.integers(0, 40), st.text(max_size=2) | st.sampled_from([*"+-:TZ.0W", "+01:00"]))
+def test_one_timestamp(time: str, at: int, text: str) -> None:
+    for value in (time, time[:at] + text + time[at + 1 :]):
+        assert exact(read_timestamp(value)) == exact(timestamps._read_any_timestamp(value))
 
 
 def test_timestamps_of_different_lengths() -> None:

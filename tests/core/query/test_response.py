@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import pytest
-from influx_proto import Headers, InfluxDBError, ProtocolError, QueryResult, ops
+from influx_proto import INT, Headers, InfluxDBError, Op, ProtocolError, QueryError, QueryResult, lineprotocol, ops
 
 JSON = "application/json"
 MSGPACK = "application/x-msgpack"
@@ -88,3 +92,57 @@ def test_empty_csv_of_every_version_is_one_statement(content_type: str) -> None:
             200, {"Content-Type": content_type, "Content-Length": "0", **headers}, b""
         )
         assert found["results"] == [{"statement_id": 0}]
+
+
+#: The documents of three statements, the second of them without rows.
+STATEMENTS = [
+    {"results": [{"statement_id": 0, "series": [{"name": "P", "columns": ["time", "x"], "values": [[0, 1]]}]}]},
+    {"results": [{"statement_id": 1}]},
+    {"results": [{"statement_id": 2, "series": [{"name": "P", "columns": ["time", "x"], "values": [[1, 2]]}]}]},
+]
+QUERY = "SELECT x FROM p; SELECT x FROM q -- ;\n; SELECT x FROM r WHERE s = ';' AND t =~ /;/"
+
+
+@lineprotocol
+@dataclasses.dataclass
+class P:
+    x: INT
+
+
+@pytest.mark.parametrize("encoding", [JSON, MSGPACK])
+@pytest.mark.parametrize(
+    "make",
+    [
+        ops.query,
+        ops.query_chunks,
+        ops.query_points,
+        ops.query_dataframes,
+        ops.query_dataframe_chunks,
+        lambda q: ops.query_as(P, q),
+    ],
+)
+def test_response_that_ends_between_statements(make: Callable[[str], Any], encoding: str) -> None:
+    encode = msgspec.json.encode if encoding == JSON else msgspec.msgpack.encode
+    documents = [encode(document) + b"\n" * (encoding == JSON) for document in STATEMENTS]
+
+    def read_all(parts: list[bytes], q: str = QUERY) -> None:
+        op = make(q)
+        decoder = (op.receiver if isinstance(op, Op) else op.decoder)(200, Headers({"Content-Type": encoding}))
+        for part in parts:
+            decoder.feed(part)
+        decoder.close()
+
+    read_all(documents)
+    read_all(documents, "SELECT x FROM p")  # a server that counts otherwise
+    for count in (1, 2):
+        with pytest.raises(ProtocolError, match=f"truncated: it has the results of {count} of 3 statements") as caught:
+            read_all(documents[:count])
+        assert caught.value.retryable
+    failed = encode({"results": [{"statement_id": 1, "error": "x"}]}) + b"\n" * (encoding == JSON)
+    with pytest.raises(QueryError, match="x"):
+        read_all([documents[0], failed])
+
+
+def test_statements_that_csv_omits() -> None:
+    result = ops.query(QUERY, format="csv").read(200, {"Content-Type": "text/csv"}, b"name,tags,time,x\np,,0,1\n")
+    assert len(result["results"]) == 1

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import QueryResult, SchemaError, SerializationError, ops
+from influx_proto import ProtocolError, QueryResult, SchemaError, SerializationError, ops
 from influx_proto._encode.classes.decorator import lineprotocol
 from influx_proto._encode.classes.schema import (
     BOOL,
@@ -296,9 +296,38 @@ def test_defaults() -> None:
         y: int = 6
         z: str = "no part of the point"
 
-    assert read_one(P, {"time": 0, "x": None, "y": None}) == P(None, 6)
+    with pytest.raises(SerializationError, match="attribute 'y' has no value, and its annotation does not allow None"):
+        read_one(P, {"time": 0, "x": None, "y": None})
     assert read_one(P, {"time": 0}) == P(None, 6)
     assert read_one(P, {"time": 0, "x": 1, "y": 2}) == P(1, 2)
+
+
+def test_missing_values() -> None:
+    """The annotation decides about a null; a default is only for a column that the result does not have."""
+
+    @lineprotocol(schema={"host": TAG, "x": INT, "y": FLOAT | None})
+    @dataclasses.dataclass
+    class P:
+        x: int
+        host: str = "none"
+        y: float | None = 0.5
+
+    assert read_one(P, {"time": 0, "x": 1}) == P(1, "none", None)
+    assert read_one(P, {"time": 0, "x": 1, "y": None}, {"host": ""}) == P(1, "none", None)
+    assert read_one(P, {"time": 0, "x": 1, "y": 2}, {"host": "a"}) == P(1, "a", 2.0)
+    for missing in ("host", "x"):
+        cells = {"time": 0, "x": 1, "host": "a", missing: None}
+        with pytest.raises(SerializationError, match=f"attribute '{missing}' has no value, and its annotation"):
+            read_one(P, cells)
+
+
+def test_first_row_with_an_error() -> None:
+    cls = data([("x", INT), ("y", STR)])
+    series = {"name": "m", "columns": ["x", "y"], "values": [[1, "a"], [2, 5], ["b", "c"]]}
+    with pytest.raises(SerializationError, match="from row 1 of measurement 'm': attribute 'y' is 5, expected str"):
+        instances(cls, make_result(series))
+    with pytest.raises(ProtocolError, match="a row that does not match its columns"):
+        instances(cls, make_result({**series, "values": [[1, "a"], [2]]}))
 
 
 def test_constructors() -> None:

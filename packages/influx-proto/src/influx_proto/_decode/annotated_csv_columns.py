@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -19,8 +19,7 @@ import numpy as np
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
 from .annotated_csv_header import RESULT, TABLE, Header, read_boolean, read_float, read_integer, read_string, read_time
-from .msgpack_cells import CellSource
-from .timestamps import read_spans
+from .text_cells import FLOATS, INTEGERS, NEGATIVE_ZERO, TextCells
 
 if TYPE_CHECKING:
     from .msgpack_cells import Flags, Offsets
@@ -44,8 +43,8 @@ class Lines:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._source = CellSource(data)
-        self._bytes = np.frombuffer(data, np.uint8)
+        self._cells = TextCells(data)
+        self._bytes = self._cells.bytes[: len(data)]
         self._ends = np.flatnonzero(self._bytes == _LF) + 1
         self._begins = np.concatenate(([0], self._ends[:-1]))
         #: The numbers of the lines that are not rows.
@@ -83,7 +82,7 @@ class Lines:
         is_new = np.zeros(count, np.bool_)
         is_new[0] = True
         for at in (RESULT, TABLE):
-            _, codes = self._source.decode_strings(begins[at], lengths[at])
+            _, codes = self._cells.source.decode_strings(begins[at], lengths[at])
             is_new[1:] |= codes[1:] != codes[:-1]
         block = []
         for at, read in header.cells:
@@ -112,13 +111,12 @@ class Lines:
         if missing is not None and 0 not in missing:
             return Fragment(len(begins), None, None, missing)
         if read is read_string:
-            return self._source.strings(begins, lengths, is_missing)
+            return self._cells.source.strings(begins, lengths, is_missing)
         present = slice(None) if is_missing is None else ~is_missing
         found = self._values(begins[present], lengths[present], read)
         if found is None:
-            cells = zip(begins.tolist(), (begins + lengths).tolist(), strict=True)
             try:
-                return make_fragment([read(self._data[begin:end].decode("utf-8", "replace")) for begin, end in cells])
+                return make_fragment(list(map(read, self._cells.cells(begins, lengths))))
             except (ValueError, KeyError):
                 return None
         dtype, values = found
@@ -131,30 +129,22 @@ class Lines:
     def _values(self, begins: Offsets, lengths: Offsets, read: Callable[[str], Any]) -> tuple[Any, Any] | None:
         """Return the dtype and values of cells that are not empty, or None if they have to be read one at a time."""
         if read is read_time:
-            times = read_spans(self._bytes, begins, lengths)
+            times = self._cells.times(begins, lengths)
             return None if times is None else ("int", times)
         if read is read_boolean:
-            is_true, is_false = (self._source.are(begins, lengths, literal) for literal in (b"true", b"false"))
-            return ("bool", is_true.view(np.uint8)) if (is_true | is_false).all() else None
+            booleans = self._cells.booleans(begins, lengths)
+            return None if booleans is None else ("bool", booleans)
+        numbers = self._cells.joined(begins, lengths)
+        if numbers is None or self._cells.have_spaces(numbers, lengths):
+            return None
         with suppress(msgspec.MsgspecError, OverflowError):  # NaN, infinity, integers beyond int64, malformed numbers
-            numbers = self._joined(begins, lengths)
             # With only these characters, a number in JSON is the same number in CSV, apart from `-0`.
-            if read is read_float and not numbers.translate(None, b"0123456789.,-+eE") and b"-0," not in numbers + b",":
-                return "float", np.frombuffer(array("d", gc_paused(_FLOATS.decode, b"[" + numbers + b"]")))
-            if read is read_integer and not numbers.translate(None, b"0123456789,-"):
-                integers = array("q", gc_paused(_INTEGERS.decode, b"[" + numbers + b"]"))
-                return "int", np.frombuffer(integers, np.int64)
+            if (
+                read is read_float
+                and not numbers.translate(None, b"0123456789.,-+eE []")
+                and not NEGATIVE_ZERO.search(numbers)
+            ):
+                return "float", np.frombuffer(array("d", gc_paused(FLOATS.decode, numbers)))
+            if read is read_integer and not numbers.translate(None, b"0123456789,- []"):
+                return "int", np.frombuffer(array("q", gc_paused(INTEGERS.decode, numbers)), np.int64)
         return None
-
-    def _joined(self, begins: Offsets, lengths: Offsets) -> bytes:
-        """Return the cells, separated by commas."""
-        sizes = lengths + 1
-        ends = sizes.cumsum()
-        offsets = np.repeat(begins - (ends - sizes), sizes) + np.arange(ends[-1])
-        joined = self._bytes[offsets]
-        joined[ends - 1] = _COMMA
-        return bytes(joined[:-1])
-
-
-_FLOATS: Final = msgspec.json.Decoder(list[float])
-_INTEGERS: Final = msgspec.json.Decoder(list[int])

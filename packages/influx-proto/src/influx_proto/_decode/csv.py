@@ -10,25 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Annotated, Any, Final
-
-import msgspec
+from typing import Any, Final
 
 from .._errors import ProtocolError
+from .csv_cells import read_column
 from .csv_records import CSVPushDecoder, excerpt, split_cells
 
 #: Maximum number of rows in a document; InfluxDB's default chunk size.
 _MAX_ROWS: Final = 10_000
 
-#: Numbers as InfluxDB prints them: without an exponent, so the largest float has 309 digits.
-_NUMBER: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,308}))(\.[0-9]++)?|[+-]Inf")
-_KEYWORDS: Final[dict[str, bool | None]] = {"": None, "true": True, "false": False}
 _ESCAPED: Final = re.compile(r"\\([,= ])")
-#: Rejects integers beyond int64, some of which are floats.
-_NUMBERS_DECODER: Final = msgspec.json.Decoder(
-    list[Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)] | float | None]
-)
 #: One `key=value` of a tags cell, with commas, equals signs and spaces escaped by a backslash.
 _TAG: Final = re.compile(r"((?:[^\\,=]|\\[,= ]|\\)*+)=((?:\\[,= ]|[^,])*+)(?:,|\Z)", re.DOTALL)
 
@@ -42,14 +33,45 @@ class CSVDocuments(CSVPushDecoder):
 
     Tags are unescaped, as InfluxDB up to 1.10 escapes them. From 1.11.5 on InfluxDB does not escape them, so commas and
     equals signs inside a tag cannot be distinguished from separators.
+
+    Args:
+        packed: whether rows that arrive together may be decoded as `PackedRows`, without a limit of rows. Each block
+            then ends in a document without rows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, packed: bool = False) -> None:
         super().__init__()
+        self._packed = packed
         self._block = -1
         self._header: list[str] = []  # of the block; empty if the next record is a header
         self._series: tuple[str, str] | None = None  # name and tags cell of the rows in `_rows`
         self._rows: list[list[str]] = []
+
+    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
+        self._documents = documents
+        if self._packed and b'"' not in self._buffer:
+            self._decode_blocks()
+        super()._decode_complete(documents)
+
+    def _decode_blocks(self) -> None:
+        """Decode complete lines without quotes, the rows of a block together."""
+        from .csv_columns import read_rows  # noqa: PLC0415 - imports numpy and pandas, only if requested
+
+        buffer = self._buffer
+        while (end := buffer.find(b"\n") + 1) > 0:
+            rows = None
+            if end > 1 and len(self._header) > 2:
+                end = buffer.find(b"\n\n") + 1 or buffer.rfind(b"\n") + 1
+                rows = read_rows(bytes(buffer[:end]), len(self._header))
+            lines = buffer[: end - 1].decode("utf-8", "replace").split("\n") if rows is None else []
+            del buffer[:end]
+            for record in lines:
+                self._read_record(record.removesuffix("\r"))
+            for series, packed in rows or ():
+                self._finish_series(is_partial=self._series == series)
+                self._series = series
+                self._append_document(packed, is_partial=True, is_block_partial=True)
+        self._searched = self._counted = 0
 
     def _finish_records(self) -> None:
         if self._header == ["error"]:
@@ -81,9 +103,16 @@ class CSVDocuments(CSVPushDecoder):
             self._rows.append(cells[2:])
 
     def _finish_series(self, *, is_partial: bool, is_block_partial: bool = True) -> None:
-        """Append a document with the collected rows, if there are any."""
-        if self._series is None:
+        """Append a document with the collected rows; without rows only at the end of the block."""
+        if self._series is None or not (self._rows or (self._packed and not is_block_partial)):
             return
+        columns = map(read_column, zip(*self._rows, strict=True))
+        rows = list(map(list, zip(*columns, strict=True))) if len(self._header) > 2 else self._rows
+        self._append_document(rows, is_partial=is_partial, is_block_partial=is_block_partial)
+        self._rows = []
+
+    def _append_document(self, rows: Sequence[Any], *, is_partial: bool, is_block_partial: bool) -> None:
+        assert self._series is not None  # noqa: S101 - for type checkers
         name, tags = self._series
         series: dict[str, Any] = {}
         if name:
@@ -91,15 +120,14 @@ class CSVDocuments(CSVPushDecoder):
         if tags:
             series["tags"] = _read_tags(tags)
         series["columns"] = self._header[2:]
-        columns = map(_read_column, zip(*self._rows, strict=True))
-        series["values"] = list(map(list, zip(*columns, strict=True))) if series["columns"] else self._rows
+        if rows:
+            series["values"] = rows
         if is_partial:
             series["partial"] = True
         result: dict[str, Any] = {"statement_id": self._block, "series": [series]}
         if is_block_partial:
             result["partial"] = True
         self._documents.append({"results": [result]})
-        self._rows = []
 
     def _finish_block(self) -> None:
         if self._header and self._series is None:  # columns without rows
@@ -108,35 +136,6 @@ class CSVDocuments(CSVPushDecoder):
         self._finish_series(is_partial=False, is_block_partial=False)
         self._header = []
         self._series = None
-
-
-def _read_cell(cell: str) -> Any:
-    if cell in _KEYWORDS:
-        return _KEYWORDS[cell]
-    number = _NUMBER.fullmatch(cell)
-    if number is None:
-        return cell
-    digits, fraction = number.groups()
-    # InfluxDB prints a minus before zero, or more digits than a 64-bit integer has, only for a float.
-    if digits is None or fraction is not None or digits == "-0" or len(digits) > 20:
-        return float(cell)
-    integer = int(digits)
-    return integer if -(1 << 63) <= integer < 1 << 64 else float(integer)
-
-
-def _read_column(cells: Sequence[str]) -> list[Any]:
-    """Return the same values as `_read_cell`, but decode numbers together and repeated cells once."""
-    joined = ",".join(cells).encode()
-    if not joined.translate(None, b"0123456789.,-") and b"-0," not in joined + b",":
-        # With only these characters, a number in JSON is the same number in CSV.
-        if "" in cells:
-            joined = ",".join([cell or "null" for cell in cells]).encode()
-        with suppress(Exception):  # the cells are then decoded individually
-            numbers: list[Any] = _NUMBERS_DECODER.decode(b"[" + joined + b"]")
-            if len(numbers) == len(cells):  # no cell has a comma
-                return numbers
-    values = {cell: _read_cell(cell) for cell in set(cells)}
-    return list(map(values.__getitem__, cells))
 
 
 def _read_tags(cell: str) -> dict[str, str]:

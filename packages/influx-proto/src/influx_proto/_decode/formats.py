@@ -23,7 +23,7 @@ def decoder_for(content_type: str | None, *, packed: bool = False, annotated: bo
     if response_type == "application/json":
         from .json import JSONDocuments  # noqa: PLC0415 - see above
 
-        return JSONDocuments()
+        return JSONDocuments(packed=packed)
     if response_type in JSON_LINES:
         from .json_lines import JSONLinesDocuments  # noqa: PLC0415 - see above
 
@@ -35,11 +35,5 @@ def decoder_for(content_type: str | None, *, packed: bool = False, annotated: bo
     if response_type in CSV:
         from .csv import CSVDocuments  # noqa: PLC0415 - see above
 
-        return CSVDocuments()
+        return CSVDocuments(packed=packed)
     return None
-
-
-def can_be_packed(content_type: str | None, *, annotated: bool = False) -> bool:
-    """Return whether rows of such a response can be decoded into columns; for `annotated` see `decoder_for`."""
-    response_type = media_type(content_type)
-    return response_type in MESSAGE_PACK | JSON_LINES or (annotated and response_type in CSV)

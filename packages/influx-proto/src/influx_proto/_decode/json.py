@@ -20,6 +20,7 @@ import msgspec
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
 from .document import TOO_DEEP, PushDecoder, normalize_document
+from .json_columns import decode_packed
 
 #: Number of bytes of an invalid response that an error message quotes.
 _EXCERPT_SIZE: Final = 400
@@ -50,10 +51,14 @@ class JSONDocuments(PushDecoder):
 
     Integers are exact within int64 and uint64. Larger integers are decoded as floats, since InfluxDB prints the float
     1e20 as `100000000000000000000`. Bytes that are not UTF-8 are decoded as replacement characters.
+
+    Args:
+        packed: whether documents of one series with many rows may be decoded as `PackedRows`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, packed: bool = False) -> None:
         super().__init__()
+        self._packed = packed
         self._scanned = 0  # number of bytes of the buffer already scanned
         self._is_by_line = True
         self._depth = 0  # nesting of braces at the scanner's position
@@ -83,11 +88,25 @@ class JSONDocuments(PushDecoder):
         if complete:
             lines = [line for line in buffer[: complete - 1].split(b"\n") if line and not line.isspace()]
             try:
-                documents += list(map(normalize_document, gc_paused(list, map(_DECODER.decode, lines))))
+                documents += list(map(normalize_document, self._decode_together(lines)))
             except Exception:  # noqa: BLE001 - `_decode` decodes this line, or raises the error
                 complete = self._decode_each_line(documents)
         del buffer[:complete]
         self._scanned = len(buffer) if self._is_by_line else 0
+
+    def _decode_together(self, lines: list[bytearray]) -> list[Any]:
+        packed: dict[int, Any] = {}
+        if self._packed:
+            packed = {
+                number: document
+                for number, line in enumerate(lines)
+                if (document := decode_packed(line, _DECODER)) is not None
+            }
+        rest = [line for number, line in enumerate(lines) if number not in packed] if packed else lines
+        documents: list[Any] = gc_paused(list, map(_DECODER.decode, rest))
+        for number, document in packed.items():  # in ascending order
+            documents.insert(number, document)
+        return documents
 
     def _decode_each_line(self, documents: list[dict[str, Any]]) -> int:
         """Decode the lines individually until one is not a document, and return where the rest begins."""

@@ -83,19 +83,22 @@ class JSONLinesDocuments(PushDecoder):
     def _add_packed_lines(self, data: bytes) -> bool:
         """Add lines as columns; return False if they have to be decoded row by row."""
         from .json_lines_columns import ColumnDecoder  # noqa: PLC0415 - only needed for DataFrames
+        from .json_lines_spans import decode_spans  # noqa: PLC0415 - see above
 
         if not self._columns:  # begin with those of the first row
             try:
                 self._add_columns([_decode_line(data[: data.index(b"\n")])])
             except ProtocolError:
                 return False
-        if self._decoded_columns != len(self._columns):
-            self._decoded_columns = len(self._columns)
-            try:
-                self._column_decoder = ColumnDecoder(list(self._columns))
-            except ValueError:
-                self._column_decoder = None
-        columns = None if self._column_decoder is None else self._column_decoder.decode(data)
+        columns = decode_spans(data, list(self._columns))
+        if columns is None:
+            if self._decoded_columns != len(self._columns):
+                self._decoded_columns = len(self._columns)
+                try:
+                    self._column_decoder = ColumnDecoder(list(self._columns))
+                except ValueError:
+                    self._column_decoder = None
+            columns = None if self._column_decoder is None else self._column_decoder.decode(data)
         if columns is None:
             return False
         if self._rows:

@@ -72,11 +72,13 @@ class MessagePackDocuments(PushDecoder):
     def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
         buffer = self._buffer
         begin = 0
-        decoded = {}
-        if self._walker is None:
-            ends = [match.start() for match in _BEGINNING.finditer(buffer, max(self._searched, 1))]
-            decoded = self._decode_together(ends)
+        ends = self._guess_ends()
+        decoded = self._decode_together(ends)
         try:
+            if decoded and len(decoded) == len(ends) and buffer.startswith(_RESULTS):
+                documents.extend(map(normalize_document, map(decoded.__getitem__, ends)))
+                begin = self._searched = ends[-1]
+                self._attempts = _MAX_ATTEMPTS
             while begin < len(buffer):
                 _check_beginning(bytes(buffer[begin : begin + len(_RESULTS)]))
                 if self._walker is None:
@@ -108,6 +110,12 @@ class MessagePackDocuments(PushDecoder):
         if self._attempts and buffer.endswith(_CONTINUED):
             self._attempts -= 1
             self._try_whole_buffer(documents)
+
+    def _guess_ends(self) -> list[int]:
+        """Return where documents begin after the first, unless a guess about that one was wrong."""
+        if self._walker is not None:
+            return []
+        return [match.start() for match in _BEGINNING.finditer(self._buffer, max(self._searched, 1))]
 
     def _decode_together(self, ends: list[int]) -> dict[int, Any]:
         """Decode consecutive documents together, if the buffer is large enough.

@@ -34,6 +34,25 @@ _FIRST_YEAR, _LAST_YEAR = 1678, 2261
 
 def read_timestamp(value: Any) -> Any:
     """Return the nanoseconds of a timestamp since 1970, or a value that is not a timestamp unchanged."""
+    # The usual form without a regular expression. `fromisoformat` checks the digits.
+    if type(value) is str and value[4:19:3] == "--T::":
+        fraction = value[19:].removesuffix("Z")
+        digits = fraction[1:].ljust(9, "0")
+        if not fraction or (fraction[0] == "." and fraction[1:].isdigit() and len(digits) == 9 and value.isascii()):
+            try:
+                return _nanoseconds(value[:19], digits, value)
+            except (SerializationError, ValueError, TypeError):  # TypeError: with a zone instead of digits
+                return value
+    return _read_any_timestamp(value)
+
+
+def _nanoseconds(seconds: str, digits: str, value: str) -> int:
+    """Return the nanoseconds of a timestamp without a zone, and of the 9 digits of its fraction."""
+    delta = datetime.fromisoformat(seconds) - _EPOCH
+    return in_range((delta.days * 86_400 + delta.seconds) * 1_000_000_000 + int(digits), value)
+
+
+def _read_any_timestamp(value: Any) -> Any:
     match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return value
@@ -41,9 +60,7 @@ def read_timestamp(value: Any) -> Any:
     with suppress(SerializationError, ValueError):  # outside the range of int64, or not a date
         if zone is not None and zone != "Z":
             return to_nanoseconds(value)
-        delta = datetime.fromisoformat(seconds) - _EPOCH
-        whole = (delta.days * 86_400 + delta.seconds) * 1_000_000_000
-        return in_range(whole if fraction is None else whole + int(fraction.ljust(9, "0")), value)
+        return _nanoseconds(seconds, (fraction or "").ljust(9, "0"), value)
     return value
 
 

@@ -7,7 +7,6 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from .._decode.formats import can_be_packed
 from .._http.messages import Headers
 from .._http.timeout import TimeoutLike, as_timeout
 from .._influxql.classify import statement_count
@@ -63,7 +62,7 @@ def query(
     request = query_request(
         "influxql", q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=None, response_format=format
     )
-    return Op(request, partial(WholeResult, epoch=epoch), as_timeout(timeout))
+    return Op(request, partial(WholeResult, epoch=epoch, statements=statement_count(q)), as_timeout(timeout))
 
 
 def query_chunks(
@@ -102,7 +101,9 @@ def query_chunks(
     request = query_request(
         language, q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, response_format=format
     )
-    decoder = partial(_limited_decoder, epoch=epoch, language=language, chunk_size=chunk_size)
+    decoder = partial(
+        _limited_decoder, epoch=epoch, language=language, statements=_statements(language, q), chunk_size=chunk_size
+    )
     return StreamOp(request, decoder, as_timeout(timeout))
 
 
@@ -199,7 +200,13 @@ def query_dataframes(
     request = query_request(
         language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
     )
-    receiver = partial(_frame_receiver, language=language, measurement_column=measurement_column, finish=list)
+    receiver = partial(
+        _frame_receiver,
+        language=language,
+        statements=_statements(language, q),
+        measurement_column=measurement_column,
+        finish=list,
+    )
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -226,7 +233,11 @@ def query_dataframe_chunks(
         language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=chunk_size, response_format=format
     )
     decoder = partial(
-        _chunk_frame_decoder, language=language, chunk_size=chunk_size, measurement_column=measurement_column
+        _chunk_frame_decoder,
+        language=language,
+        statements=_statements(language, q),
+        chunk_size=chunk_size,
+        measurement_column=measurement_column,
     )
     return StreamOp(request, decoder, as_timeout(timeout))
 
@@ -243,6 +254,9 @@ def query_as(
     timeout: TimeoutLike | None = None,
 ) -> Op[list[T]]:
     """Execute a query and return an object for each row, equal to the object that was written.
+
+    The annotation of an attribute decides about missing values. `X | None` is None. Otherwise a null is an error, and
+    the default of the constructor applies only if the result has neither a column nor a group tag for the attribute.
 
     Args:
         cls: a class decorated with `@lineprotocol`. An attribute is read from the column or group tag with its name.
@@ -266,10 +280,18 @@ def query_as(
     request = query_request(
         language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
     )
-    return Op(request, partial(_instance_receiver, cls=cls, language=language), as_timeout(timeout))
+    receiver = partial(_instance_receiver, cls=cls, language=language, statements=_statements(language, q))
+    return Op(request, receiver, as_timeout(timeout))
 
 
-def _instance_receiver(status: int, headers: Headers, *, cls: type[T], language: Language) -> ChunkCollector[list[T]]:
+def _statements(language: Language, q: str) -> int:
+    """Return the number of statements that the response must have a result of, 0 if that is unknown."""
+    return statement_count(q) if language == "influxql" else 0
+
+
+def _instance_receiver(
+    status: int, headers: Headers, *, cls: type[T], language: Language, statements: int
+) -> ChunkCollector[list[T]]:
     from .typed import instances  # noqa: PLC0415 - see above
 
     found: list[T] = []
@@ -277,7 +299,8 @@ def _instance_receiver(status: int, headers: Headers, *, cls: type[T], language:
     def add(chunk: QueryResult) -> None:
         found.extend(instances(cls, chunk))
 
-    return ChunkCollector(chunk_decoder(status, headers, epoch="ns", language=language), add, lambda: found)
+    decoder = chunk_decoder(status, headers, epoch="ns", language=language, statements=statements)
+    return ChunkCollector(decoder, add, lambda: found)
 
 
 def _frame_receiver(
@@ -285,14 +308,16 @@ def _frame_receiver(
     headers: Headers,
     *,
     language: Language,
+    statements: int = 1,
     measurement_column: bool | None,
     finish: Callable[[list[DataFrame]], T],
 ) -> ChunkCollector[T]:
     from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - only needed for DataFrames
 
     frames = FrameCollector(measurement_column=measurement_column)
-    buffered = can_be_packed(headers.get("Content-Type"))
-    decoder = chunk_decoder(status, headers, epoch="ns", language=language, packed=True, buffered=buffered)
+    decoder = chunk_decoder(
+        status, headers, epoch="ns", language=language, statements=statements, packed=True, buffered=True
+    )
     return ChunkCollector(decoder, frames.add, lambda: finish(frames.finish()))
 
 
@@ -317,11 +342,19 @@ def _check_single_statement(count: int) -> None:
 
 
 def _chunk_frame_decoder(
-    status: int, headers: Headers, *, language: Language, chunk_size: int | None, measurement_column: bool | None
+    status: int,
+    headers: Headers,
+    *,
+    language: Language,
+    statements: int,
+    chunk_size: int | None,
+    measurement_column: bool | None,
 ) -> Decoder[DataFrame]:
     from .._result.to_pandas import ChunkFrames  # noqa: PLC0415 - see above
 
-    decoder = _limited_decoder(status, headers, epoch="ns", language=language, chunk_size=chunk_size, packed=True)
+    decoder = _limited_decoder(
+        status, headers, epoch="ns", language=language, statements=statements, chunk_size=chunk_size, packed=True
+    )
     return FlatMap(decoder, ChunkFrames(measurement_column=measurement_column).add)
 
 
@@ -331,6 +364,7 @@ def _limited_decoder(
     *,
     epoch: str | None,
     language: Language,
+    statements: int,
     chunk_size: int | None,
     packed: bool = False,
 ) -> Decoder[QueryResult]:
@@ -338,7 +372,9 @@ def _limited_decoder(
     is_cut_here = language != "influxql"
     # A DataFrame of a few rows takes as long as one of thousands.
     buffered = is_cut_here and packed
-    decoder = chunk_decoder(status, headers, epoch=epoch, language=language, packed=packed, buffered=buffered)
+    decoder = chunk_decoder(
+        status, headers, epoch=epoch, language=language, statements=statements, packed=packed, buffered=buffered
+    )
     if not is_cut_here or chunk_size is None:
         return decoder
     return FlatMap(decoder, partial(split_rows, chunk_size))

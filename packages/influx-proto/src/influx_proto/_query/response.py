@@ -41,6 +41,7 @@ def chunk_decoder(
     *,
     epoch: str | None,
     language: Language = "influxql",
+    statements: int = 0,
     packed: bool = False,
     buffered: bool = False,
 ) -> Decoder[QueryResult]:
@@ -51,6 +52,7 @@ def chunk_decoder(
         headers: the headers of the response.
         epoch: the unit of the timestamps.
         language: the language of the query.
+        statements: the number of statements of the query, if the response must have a result of each; otherwise 0.
         packed: whether the rows may be packed into columns.
         buffered: whether to buffer chunks and decode several at a time.
     """
@@ -60,12 +62,15 @@ def chunk_decoder(
     if documents is None:
         return NotInfluxDB(language, status, headers)
     response_type = media_type(headers.get("Content-Type"))
+    is_csv = response_type in CSV and language != "flux"
     is_version_2 = headers.get("X-Influxdb-Version", "").startswith("v2")
-    if is_version_2 and headers.get("Content-Length") == "0" and response_type not in CSV:
+    if is_version_2 and headers.get("Content-Length") == "0" and not is_csv:
         return _NoChunks()
     is_binary = response_type in MESSAGE_PACK
     buffer_size = _BUFFER_SIZE if is_binary or not packed else _TEXT_BUFFER_SIZE
-    return _ChunkDecoder(documents, status, headers, epoch, buffer_size if buffered else 0)
+    if is_csv:  # it omits statements without rows
+        statements = 0
+    return _ChunkDecoder(documents, status, headers, epoch, statements, buffer_size if buffered else 0)
 
 
 class ChunkCollector(Generic[T]):
@@ -101,8 +106,18 @@ class ChunkCollector(Generic[T]):
 class WholeResult:
     """Receives the response to a query and joins its chunks."""
 
-    def __init__(self, status: int, headers: Headers, *, epoch: str | None, language: Language = "influxql") -> None:
-        self._decoder = chunk_decoder(status, headers, epoch=epoch, language=language, buffered=True)
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        *,
+        epoch: str | None,
+        language: Language = "influxql",
+        statements: int = 0,
+    ) -> None:
+        self._decoder = chunk_decoder(
+            status, headers, epoch=epoch, language=language, statements=statements, buffered=True
+        )
         self._chunks: list[QueryResult] = []
         self._epoch = epoch
 
@@ -139,7 +154,13 @@ class _ChunkDecoder:
     """Converts documents to chunks. It raises an error in the response after it has returned the chunks before it."""
 
     def __init__(
-        self, documents: DocumentDecoder, status: int, headers: Headers, epoch: str | None, buffer_size: int
+        self,
+        documents: DocumentDecoder,
+        status: int,
+        headers: Headers,
+        epoch: str | None,
+        statements: int,
+        buffer_size: int,
     ) -> None:
         self._documents = documents
         self._buffer_size = buffer_size
@@ -147,6 +168,7 @@ class _ChunkDecoder:
         self._status = status
         self._headers = headers
         self._epoch = epoch
+        self._statements = statements
         self._error: QueryError | None = None
         self._next_statement = 0
         #: The statement whose last chunk was marked as partial.
@@ -172,6 +194,10 @@ class _ChunkDecoder:
         self._raise_error()
         if self._unfinished is not None:
             msg = f"the response is truncated: it ends within statement {self._unfinished}"
+            raise ProtocolError(msg, retryable=True)
+        if self._next_statement < self._statements > 1:  # InfluxDB responds `{}` to some single statements
+            found = f"{self._next_statement} of {self._statements} statements"
+            msg = f"the response is truncated: it has the results of {found}"
             raise ProtocolError(msg, retryable=True)
         return chunks
 
@@ -245,7 +271,7 @@ def _is_series(series: dict[str, Any]) -> bool:
     return (
         isinstance(series.get("columns"), list)
         and isinstance(series.get("tags", {}), dict)
-        and isinstance(series.get("values", []), Sequence)
+        and isinstance(series.get("values", []), list | PackedRows)
     )
 
 

@@ -3,8 +3,11 @@
 The value of an attribute comes from the column with its name, or from the group tag with its name if there is no such
 column. The time attribute is read from the column `time`, the measurement attribute from the name of the series, which
 results of SQL do not have: there, it is a column too. All other columns and tags are ignored: constant tags, the
-placeholder, aggregates with other names. Without a value, an
-attribute is None if its annotation allows None. Otherwise the constructor's default applies, or it is an error.
+placeholder, aggregates with other names.
+
+The annotation decides what a missing value means. An attribute `X | None` is None. For any other attribute, the default
+of the constructor applies if the series has neither a column nor a group tag for it; without a default it is an error.
+A null in its column is always an error.
 
 The objects are equal to those that were written, with these exceptions:
 
@@ -18,11 +21,13 @@ The objects are equal to those that were written, with these exceptions:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import partial
+from itertools import repeat, takewhile
+from operator import itemgetter
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from .._encode.classes.schema import Attribute, Kind, Schema, schema_of
@@ -31,7 +36,8 @@ from .._line_protocol.values import encode_float
 from .._repr import short_repr
 from .._result.result import QueryResult
 from .._result.series import Series
-from .._time import from_nanoseconds, to_nanoseconds, to_rfc3339
+from .._result.shape import malformed_row
+from .._time import FIRST, LAST, from_nanoseconds, to_nanoseconds, to_rfc3339
 
 T = TypeVar("T")
 
@@ -77,7 +83,10 @@ class _RowReader(Generic[T]):
             raise SchemaError(msg)
         self._cls = cls
         self._schema = schema
-        self._make, self._names, self._defaults = _constructor(cls, schema)
+        self._epoch = epoch
+        self._columns: tuple[str, ...] | None = None  # of the last series
+        self._indices: list[int | None] = []  # of its columns, for each attribute
+        self._make, self._names, self._defaults, self._positional = _constructor(cls, schema)
         self._readers: dict[Attribute, Callable[[Any], object]] = {}
         for attribute in schema.attributes:
             if attribute.kind in {Kind.TAGENUM, Kind.ENUM} and attribute.enum is None:
@@ -95,34 +104,80 @@ class _RowReader(Generic[T]):
 
     def read(self, series: Series) -> list[T]:
         """Return the objects of a series."""
-        sources = [(attribute, name, *self._source(attribute, series)) for attribute, name in self._names.items()]
-        found = []
-        for number, row in enumerate(series.values):
-            arguments = {}
-            for attribute, name, index, constant in sources:
-                value = constant if index is None else row[index]
-                if value is not None and not (value == "" and attribute.kind in _NEVER_EMPTY):
-                    try:
-                        arguments[name] = self._readers[attribute](value)
-                    except SerializationError as error:
-                        self._fail(attribute, series, number, str(error))
-                elif attribute.optional:
-                    arguments[name] = None
-                elif name not in self._defaults:
-                    problem = "has no value" if index is not None else "is neither a column nor a group tag"
-                    self._fail(attribute, series, number, f"{problem}, and its annotation does not allow None")
-            found.append(self._make(arguments))
-        return found
+        rows = series.values
+        if not rows:
+            return []
+        if set(map(len, rows)) != {len(series.columns)}:
+            raise malformed_row(series.name, series.columns)
+        if series.columns != self._columns:
+            self._columns = series.columns
+            self._indices = [self._index(attribute, series.columns) for attribute in self._names]
+        columns: dict[str, Iterable[Any]] = {}
+        errors = []
+        for (attribute, name), index in zip(self._names.items(), self._indices, strict=True):
+            is_measurement = attribute is self._schema.measurement and series.name
+            try:
+                if index is not None and not is_measurement:
+                    columns[name] = self._read_column(attribute, [row[index] for row in rows])
+                elif (constant := self._read_constant(attribute, name, series)) is not _DEFAULT:
+                    columns[name] = repeat(constant, len(rows))
+            except _CellError as error:
+                errors.append((error.row, attribute, str(error)))
+        if errors:
+            row, attribute, problem = min(errors, key=itemgetter(0))
+            self._fail(attribute, series, row, problem)
+        if columns and tuple(columns) == self._positional[: len(columns)]:
+            return list(map(self._cls, *columns.values()))
+        make = self._make
+        cells = zip(*columns.values(), strict=True) if columns else repeat((), len(rows))
+        return [make(dict(zip(columns, row, strict=True))) for row in cells]
 
-    def _source(self, attribute: Attribute, series: Series) -> tuple[int | None, str | None]:
-        """Return the index of the column with the values of an attribute, or None and the value of all rows."""
-        if attribute is self._schema.measurement and series.name:
-            return None, series.name
-        name = "time" if attribute is self._schema.time else attribute.name
-        if name in series.columns:
-            # Use the last of several columns with this name, like a dict of the row.
-            return len(series.columns) - 1 - series.columns[::-1].index(name), None
-        return None, series.tags.get(name)
+    def _read_column(self, attribute: Attribute, cells: list[Any]) -> Iterable[Any]:
+        """Return the values of the cells of a column.
+
+        Raises:
+            _CellError: a cell does not match the annotation.
+        """
+        types = set(map(type, cells))
+        if attribute is self._schema.time:
+            is_unchanged = attribute.kind is Kind.TIMEINT and self._epoch in {None, "ns"} and types == {int}
+            if is_unchanged and min(cells) >= FIRST and max(cells) <= LAST:
+                return cells
+        elif attribute.enum is None:
+            if attribute.optional:
+                types.discard(type(None))
+            is_unchanged = types == {_UNCHANGED.get(attribute.kind)}
+            if is_unchanged and not (attribute.kind in _NEVER_EMPTY and "" in cells):
+                return cells
+        values: list[Any] = []
+        for cell in cells:
+            values.append(self._read_cell(attribute, cell, len(values)))
+        return values
+
+    def _read_cell(self, attribute: Attribute, cell: Any, row: int) -> object:
+        if not _is_missing(attribute, cell):
+            try:
+                return self._readers[attribute](cell)
+            except SerializationError as error:
+                raise _CellError(row, str(error)) from None
+        if attribute.optional:
+            return None
+        raise _CellError(row, "has no value, and its annotation does not allow None")
+
+    def _read_constant(self, attribute: Attribute, name: str, series: Series) -> object:
+        """Return the value of an attribute for all rows: that of the measurement or of a group tag, or `_DEFAULT`."""
+        is_measurement = attribute is self._schema.measurement and series.name
+        value = series.name if is_measurement else series.tags.get(_column_name(attribute, self._schema))
+        if not _is_missing(attribute, value) or attribute.optional:
+            return self._read_cell(attribute, value, 0)
+        if name in self._defaults:
+            return _DEFAULT
+        raise _CellError(0, "is neither a column nor a group tag, and its annotation does not allow None")
+
+    def _index(self, attribute: Attribute, columns: tuple[str, ...]) -> int | None:
+        """Return the index of the last column with the values of an attribute, as in a dict of the row, or None."""
+        name = _column_name(attribute, self._schema)
+        return len(columns) - 1 - columns[::-1].index(name) if name in columns else None
 
     def _fail(self, attribute: Attribute, series: Series, number: int, problem: str) -> NoReturn:
         msg = (
@@ -132,24 +187,46 @@ class _RowReader(Generic[T]):
         raise SerializationError(msg) from None
 
 
+def _column_name(attribute: Attribute, schema: Schema) -> str:
+    return "time" if attribute is schema.time else attribute.name
+
+
+def _is_missing(attribute: Attribute, value: object) -> bool:
+    return value is None or (value == "" and attribute.kind in _NEVER_EMPTY)
+
+
+class _CellError(SerializationError):
+    """A cell of a column does not match the annotation of its attribute."""
+
+    def __init__(self, row: int, problem: str) -> None:
+        super().__init__(problem)
+        self.row = row
+
+
+#: The constructor's default applies.
+_DEFAULT: Final = object()
+#: The types of values that are returned unchanged.
+_UNCHANGED: Final[dict[Kind, type]] = {
+    Kind.MEASUREMENT: str, Kind.TAG: str, Kind.BOOL: bool, Kind.INT: int, Kind.FLOAT: float, Kind.STR: str,
+}  # fmt: skip
 #: Kinds of attributes for which an empty string means a missing value: group tags have no other representation of it.
 _NEVER_EMPTY: Final = {Kind.MEASUREMENT, Kind.TAG, Kind.TAGENUM}
 
 
 def _constructor(
     cls: type[T], schema: Schema
-) -> tuple[Callable[[dict[str, Any]], T], dict[Attribute, str], frozenset[str]]:
+) -> tuple[Callable[[dict[str, Any]], T], dict[Attribute, str], frozenset[str], tuple[str, ...]]:
     """Inspect the constructor of a class.
 
     Returns:
-        A function that creates an object of keyword arguments; the argument names of attributes; and the names of
-        arguments with a default.
+        A function that creates an object of keyword arguments; the argument names of attributes; the names of arguments
+        with a default; and the names of all arguments that can be positional, in order.
     """
     attributes = {attribute.name: attribute for attribute in schema.attributes}
     parameters = inspect.signature(cls).parameters.values()
     if not parameters and cls.__init__ is object.__init__:  # only annotations
         own = {attribute: name for name, attribute in attributes.items()}
-        return _attribute_setter(cls), own, frozenset(name for name in attributes if hasattr(cls, name))
+        return _attribute_setter(cls), own, frozenset(name for name in attributes if hasattr(cls, name)), ()
     # attrs passes the attribute `_name` as argument `name`, or under the alias that the class defines.
     aliases = {field.alias: field.name for field in getattr(cls, "__attrs_attrs__", ())}
     names = {}
@@ -173,7 +250,10 @@ def _constructor(
             raise SchemaError(msg)
     if has_var_keyword:
         names |= {attribute: name for name, attribute in attributes.items() if attribute not in names}
-    return lambda arguments: cls(**arguments), names, frozenset(defaults)
+    positional = tuple(
+        parameter.name for parameter in takewhile(lambda each: each.kind is each.POSITIONAL_OR_KEYWORD, parameters)
+    )
+    return lambda arguments: cls(**arguments), names, frozenset(defaults), positional
 
 
 def _attribute_setter(cls: type[T]) -> Callable[[dict[str, Any]], T]:

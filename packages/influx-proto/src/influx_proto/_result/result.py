@@ -225,9 +225,8 @@ def join(chunks: Iterable[QueryResult]) -> QueryResult:
         for part in chunk["results"]:
             if same_statement(before, part):
                 result = results[-1]
-                result.setdefault("messages", []).extend(part.get("messages", ()))
-                if not result["messages"]:
-                    del result["messages"]
+                if part.get("messages"):
+                    result.setdefault("messages", []).extend(part["messages"])
             else:
                 result = {key: value for key, value in part.items() if key not in {"series", "partial"}}
                 results.append(result)
@@ -239,7 +238,9 @@ def join(chunks: Iterable[QueryResult]) -> QueryResult:
                     split.setdefault("values", []).extend(series.get("values", ()))
                     joined = split
                 else:
-                    joined = {key: value for key, value in series.items() if key != "partial"}
+                    joined = series
+                    if "partial" in series:
+                        joined = {key: value for key, value in series.items() if key != "partial"}
                     result.setdefault("series", []).append(joined)
                 split = joined if series.get("partial") else None
     return QueryResult(results, epoch=epoch)

@@ -1,0 +1,98 @@
+"""Columnar decoder for the rows of a block of CSV without quotes, which creates neither a list nor a cell per row.
+
+All rows have the same number of cells, so each column has its separators at regular places. If that does not hold, the
+row-by-row decoder reads these lines.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from .._result.column import DictionaryStrings, Fragment, make_fragment
+from .._result.packed import PackedRows
+from .csv_cells import NUMBERS_DECODER, read_cell, read_column
+from .text_cells import NEGATIVE_ZERO, TextCells, read_numbers
+
+if TYPE_CHECKING:
+    from .msgpack_cells import Offsets
+
+#: Minimum number of rows; fewer rows are decoded faster row by row.
+_MIN_ROWS: Final = 100
+
+_COMMA, _LF = b",\n"
+
+
+def read_rows(data: bytes, width: int) -> list[tuple[tuple[str, str], PackedRows]] | None:
+    """Return the rows of each series with its name and tags cell, or None if they have to be read row by row.
+
+    Args:
+        data: complete lines without quotes.
+        width: the number of cells of a row: name, tags and the columns.
+    """
+    cells = TextCells(data)
+    characters = cells.bytes[: len(data)]
+    is_end = characters == _LF
+    count = np.count_nonzero(is_end)
+    separators = np.flatnonzero(is_end | (characters == _COMMA))
+    if count < _MIN_ROWS or len(separators) != count * width or b"\r" in data:
+        return None
+    begins, ends = cells.spans(separators, width, begin=0, gap=0)
+    if not is_end[ends[-1]].all():
+        return None
+    lengths = ends - begins
+    block = [_read_column(cells, begins[at], lengths[at]) for at in range(2, width)]
+    firsts = _series_begins(cells, begins, lengths)
+    found = []
+    for begin, end in pairwise([*firsts, int(count)]):
+        name, tags = (cells.decode(int(begins[at, begin]), int(ends[at, begin])) for at in (0, 1))
+        found.append(((name, tags), PackedRows(block, begin, end)))
+    return found
+
+
+def _series_begins(cells: TextCells, begins: Offsets, lengths: Offsets) -> list[int]:
+    """Return the first row of each series."""
+    if cells.are_at(cells.bytes[: begins[2, 0]].tobytes(), begins[0]):
+        return [0]
+    is_new = np.zeros(len(begins[0]), np.bool_)
+    is_new[0] = True
+    for at in (0, 1):
+        _, codes = cells.source.decode_strings(begins[at], lengths[at])
+        is_new[1:] |= codes[1:] != codes[:-1]
+    found: list[int] = np.flatnonzero(is_new).tolist()
+    return found
+
+
+def _read_column(cells: TextCells, begins: Offsets, lengths: Offsets) -> Fragment:
+    """Return the same values as `read_cell` for each cell."""
+    is_missing = lengths == 0
+    if not is_missing.any():
+        times = cells.timestamps(begins, lengths)
+        if times is not None:
+            return Fragment(len(begins), "int", memoryview(times), None)
+        booleans = cells.booleans(begins, lengths) if cells.bytes[begins[0]] in b"tf" else None
+        if booleans is not None:
+            return Fragment(len(begins), "bool", memoryview(booleans), None)
+        joined = cells.joined(begins, lengths)
+        # With only these characters, a number in JSON is the same number in CSV, apart from `-0`.
+        if (
+            joined is not None
+            and not joined.translate(None, b"0123456789.,- []")
+            and not NEGATIVE_ZERO.search(joined)
+            and not cells.have_spaces(joined, lengths)
+        ):
+            numbers = read_numbers(joined, len(begins), NUMBERS_DECODER)
+            if numbers is not None:
+                return numbers
+    elif is_missing.all():
+        return Fragment(len(begins), None, None, bytearray(is_missing.tobytes()))
+    strings = cells.source.strings(begins, lengths, is_missing if is_missing.any() else None)
+    if isinstance(strings.values, DictionaryStrings):
+        distinct = {string for part, _ in strings.values.parts for string in part}
+    else:
+        distinct = set(strings.values)
+    if all(string is None or type(read_cell(string)) is str for string in distinct):
+        return strings
+    return make_fragment(read_column(cells.cells(begins, lengths)))

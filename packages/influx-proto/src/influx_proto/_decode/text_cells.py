@@ -1,0 +1,162 @@
+"""Vectorized reader of cells of text formats, which reads cells at many offsets at a time.
+
+Numbers are copied to an array of one JSON number each, padded with spaces, and decoded together.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from .._gc_pause import gc_paused
+from .._result.column import Fragment, make_fragment
+from .msgpack_cells import CellSource
+from .timestamps import read_spans
+
+if TYPE_CHECKING:
+    from .msgpack_cells import Bytes, Offsets
+
+_COMMA, _SPACE, _E = b", e"
+#: `true`, and the first 4 bytes of `false`.
+_TRUE, _FALS = (np.uint32(int.from_bytes(word, "little")) for word in (b"true", b"fals"))
+#: The longest cell that is decoded together with others; a float has up to 25 characters in most formats.
+_MAX_NUMBER_SIZE: Final = 40
+
+
+class TextCells:
+    """The bytes of a response in a text format, from which cells are read."""
+
+    def __init__(self, data: bytes) -> None:
+        self.source = CellSource(data)
+        self._padded = data + bytes(64)
+        self.bytes: Bytes = np.frombuffer(self._padded, np.uint8)
+
+    def decode(self, begin: int, end: int) -> str:
+        """Return a cell; bytes that are not UTF-8 become replacement characters."""
+        return self._padded[begin:end].decode("utf-8", "replace")
+
+    def cells(self, begins: Offsets, lengths: Offsets) -> list[str]:
+        """Return the cells at these offsets."""
+        return list(map(self.decode, begins.tolist(), (begins + lengths).tolist()))
+
+    def are_at(self, literal: bytes, offsets: Offsets) -> bool:
+        """Return whether the literal is at each of the offsets."""
+        for begin in range(0, len(literal), 8):
+            part = literal[begin : begin + 8]
+            words: Any = np.ndarray((len(self._padded) - 7,), "<u8", self._padded, strides=(1,))[offsets + begin]
+            words &= np.uint64((1 << (8 * len(part))) - 1)
+            if (words != np.uint64(int.from_bytes(part, "little"))).any():
+                return False
+        return True
+
+    def spans(self, separators: Offsets, width: int, begin: int, gap: int) -> tuple[Offsets, Offsets]:
+        """Return the begins and ends of the cells of each column.
+
+        Args:
+            separators: the offsets of the bytes after each cell, `width` for each row.
+            width: the number of columns.
+            begin: the offset of the first cell.
+            gap: the number of bytes between the separator after a row and the next row.
+        """
+        ends = np.ascontiguousarray(separators.reshape(-1, width).T)
+        begins = np.empty_like(ends)
+        begins[0, 0] = begin
+        begins[0, 1:] = ends[-1, :-1] + 1 + gap
+        begins[1:] = ends[:-1] + 1
+        return begins, ends
+
+    def times(self, begins: Offsets, lengths: Offsets) -> Any:
+        """Return the nanoseconds of timestamps since 1970, or None if they have to be read one at a time."""
+        return read_spans(self.bytes, begins, lengths)
+
+    def booleans(self, begins: Offsets, lengths: Offsets) -> Any:
+        """Return the values, 0 or 1, of cells `true` and `false`, or None if there are others."""
+        words: Any = np.ndarray((len(self._padded) - 3,), "<u4", self._padded, strides=(1,))[begins]
+        is_true = (words == _TRUE) & (lengths == 4)
+        is_false = (words == _FALS) & (lengths == 5) & (self.bytes[begins + 4] == _E)
+        return is_true.view(np.uint8) if (is_true | is_false).all() else None
+
+    def joined(self, begins: Offsets, lengths: Offsets) -> bytes | None:
+        """Return cells as the items of a JSON array, padded with spaces, or None if one is long."""
+        size = int(lengths.max())
+        if size > _MAX_NUMBER_SIZE:
+            return None
+        windows: Any = np.ndarray((len(self._padded) - size,), f"V{size + 1}", self._padded, strides=(1,))[begins]
+        cells = windows.view(np.uint8).reshape(len(begins), size + 1)
+        cells[np.arange(size + 1, dtype=np.uint8) >= lengths.astype(np.uint8)[:, None]] = _SPACE
+        cells[:, -1] = _COMMA
+        items: bytes = cells.tobytes()
+        return b"[" + items[:-1] + b"]"
+
+    def have_spaces(self, joined: bytes, lengths: Offsets) -> bool:
+        """Return whether cells have spaces, which JSON ignores, apart from the padding of `joined`."""
+        padding = len(lengths) * int(lengths.max()) - int(lengths.sum())
+        return int(np.count_nonzero(np.frombuffer(joined, np.uint8) == _SPACE)) != padding
+
+    def timestamps(self, begins: Offsets, lengths: Offsets) -> Any:
+        """Return integers of 17 to 19 digits each, as those of nanoseconds, or None if there are others."""
+        size = int(lengths[0])
+        if not 17 <= size <= 19 or (lengths != size).any():
+            return None
+        values = np.zeros(len(begins), np.int64)
+        for at, weight in ((0, 10 ** (size - 8)), (8, 10 ** (size - 16)), (size - 8, 1)):
+            words: Any = np.ndarray((len(self._padded) - 7,), "<u8", self._padded, strides=(1,))[begins + at]
+            if ((words & _HIGH) != _ZEROS).any() or (((words + _SIXES) & _HIGH) != _ZEROS).any():
+                return None
+            # Each step joins neighbouring numbers: of 1 digit, of 2 digits, of 4 digits.
+            words &= ~_HIGH
+            words = (words * np.uint64(2561)) >> np.uint64(8) & np.uint64(0x00FF00FF00FF00FF)
+            words = (words * np.uint64(6553601)) >> np.uint64(16) & np.uint64(0x0000FFFF0000FFFF)
+            words = (words * np.uint64(42949672960001)) >> np.uint64(32)
+            if at == 0 and (words.min() < 10_000_000 or (size == 19 and words.max() >= 92_233_720)):
+                return None  # a leading zero, or possibly beyond int64
+            if at == size - 8:
+                words %= np.uint64(10 ** (size - 16))
+            values += words.astype(np.int64) * weight
+        return values
+
+    def scalars(self, begins: Offsets, lengths: Offsets, decoder: msgspec.json.Decoder[Any]) -> Fragment | None:
+        """Return JSON's numbers, booleans and null, or None if a cell is something else.
+
+        Args:
+            begins: the offsets of the cells.
+            lengths: their lengths.
+            decoder: decodes a list of cells that are not of one type.
+        """
+        times = self.timestamps(begins, lengths)
+        if times is not None:
+            return Fragment(len(begins), "int", memoryview(times), None)
+        if self.bytes[begins[0]] in b"tf":
+            booleans = self.booleans(begins, lengths)
+            if booleans is not None:
+                return Fragment(len(begins), "bool", memoryview(booleans), None)
+        joined = self.joined(begins, lengths)
+        return None if joined is None else read_numbers(joined, len(begins), decoder)
+
+
+def read_numbers(joined: bytes, count: int, decoder: msgspec.json.Decoder[Any]) -> Fragment | None:
+    """Return the items of a JSON array, or None if there are other than `count` items, or others than scalars."""
+    with suppress(Exception):  # not of one type, or integers beyond int64
+        if b"." not in joined and not joined.translate(None, b"0123456789-, []"):
+            integers: list[int] = gc_paused(INTEGERS.decode, joined)
+            return Fragment(count, "int", array("q", integers), None) if len(integers) == count else None
+        if joined.count(b".") == count:
+            floats: list[float] = gc_paused(FLOATS.decode, joined)
+            return Fragment(count, "float", array("d", floats), None) if len(floats) == count else None
+    with suppress(Exception):
+        cells: list[Any] = gc_paused(decoder.decode, joined)
+        return make_fragment(cells) if len(cells) == count else None
+    return None
+
+
+#: A number that JSON reads as an integer, but InfluxDB prints for a float.
+NEGATIVE_ZERO: Final = re.compile(rb"-0[ ,\]]")
+FLOATS: Final = msgspec.json.Decoder(list[float])
+INTEGERS: Final = msgspec.json.Decoder(list[int])
+#: Constants for 8 digits in an integer.
+_HIGH, _ZEROS, _SIXES = (np.uint64(0x0101010101010101 * byte) for byte in (0xF0, 0x30, 0x06))
