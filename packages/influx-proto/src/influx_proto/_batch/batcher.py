@@ -143,9 +143,11 @@ class Batcher:
 
     def has_room(self, batch: Batch) -> bool:
         """Return whether a batch fits into the buffer. Any batch fits if no lines are pending."""
-        return not self.pending or (
-            self.pending + batch.lines <= self._max_pending
-            and self.pending_bytes + _size(batch) <= self._max_pending_bytes
+        lines, size = self._totals
+        lines -= self._completed[0]
+        return not lines or (
+            lines + batch.lines <= self._max_pending
+            and size - self._completed[1] + _size(batch) <= self._max_pending_bytes
         )
 
     def add(
