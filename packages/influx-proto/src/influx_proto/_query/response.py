@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from .._decode.csv import CSVDocuments
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
 from .._errors import ProtocolError
 from .._http.error_response import class_for_message, not_influxdb
-from .._http.messages import MESSAGE_PACK, Headers, media_type
+from .._http.messages import CSV, MESSAGE_PACK, Headers, media_type
 from .._repr import short_repr
 from .._result.errors import QueryError
 from .._result.packed import PackedRows
@@ -60,10 +59,11 @@ def chunk_decoder(
     documents = decoder_for(headers.get("Content-Type"), packed=packed, annotated=language == "flux")
     if documents is None:
         return NotInfluxDB(language, status, headers)
+    response_type = media_type(headers.get("Content-Type"))
     is_version_2 = headers.get("X-Influxdb-Version", "").startswith("v2")
-    if is_version_2 and headers.get("Content-Length") == "0" and not isinstance(documents, CSVDocuments):
+    if is_version_2 and headers.get("Content-Length") == "0" and (response_type not in CSV or language == "flux"):
         return _NoChunks()
-    is_binary = media_type(headers.get("Content-Type")) in MESSAGE_PACK
+    is_binary = response_type in MESSAGE_PACK
     buffer_size = _BUFFER_SIZE if is_binary or not packed else _TEXT_BUFFER_SIZE
     return _ChunkDecoder(documents, status, headers, epoch, buffer_size if buffered else 0)
 
