@@ -49,7 +49,8 @@ class AsyncBatchWriter(BatchWriterBase):
     async def write(self, data: Any, encoding: BatchEncoding) -> Receipt:
         self._check_process()  # a forked process has no current task
         receipt = OpenReceipt()
-        self._begin_write(receipt, self._signal.caller())
+        self._check_entered()
+        self._receipts.begin(receipt, self._signal.caller())
         try:
             if hasattr(data, "__aiter__"):
                 async with aclosing(encoding.abatches(data)) as batches:
@@ -142,7 +143,7 @@ class AsyncBatchWriter(BatchWriterBase):
             for step in steps:
                 if callable(step) and self._in_thread is not None:
                     await self._in_thread(step)
-                elif not callable(step):
+                elif not callable(step) and step != 0:  # other calls begin while one waits for a thread
                     await self._signal.wait(step)
         finally:
             steps.close()

@@ -13,7 +13,6 @@ import math
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import TypeAlias
 
 from .._encode.batch import Batch
@@ -41,7 +40,7 @@ from .sending import BatchSender
 from .spool.format import SpooledBatch
 from .spool.log import SpoolFiles, SpoolLog
 
-#: Seconds to wait at most, None for no limit; or a function that touches files, to be called.
+#: Seconds to wait at most, None for no limit, 0 to let other calls begin; or a function that touches files.
 Step: TypeAlias = float | Callable[[], None] | None
 
 
@@ -74,9 +73,7 @@ class BatchWriterBase:
             max_pending_bytes=options.max_pending_bytes,
             random=settings.retry.random,
         )
-        self._spool: SpoolLog | None = None
-        if options.spool is not None and files is not None:
-            self._spool = SpoolLog(options.spool, files, settings, self._reports.log)
+        self._spool = SpoolLog(options.spool, files, settings, self._reports.log) if options.spool and files else None
         self._encodings = BatchEncodings(settings, clock)
         #: When the sender next checks for batches.
         self._sender_due = math.inf
@@ -116,10 +113,6 @@ class BatchWriterBase:
         """How often a batch was put back after all attempts of the retry policy failed."""
         return self._batcher.retried
 
-    def _begin_write(self, receipt: OpenReceipt, caller: object) -> None:
-        self._check_entered()
-        self._receipts.begin(receipt, caller)
-
     def _complete_write(self, receipt: OpenReceipt) -> None:
         receipt.is_complete = True
         self._receipts.check(receipt)
@@ -141,16 +134,32 @@ class BatchWriterBase:
         """Accept a batch; wait while the buffer or the spool is full."""
         self._check_open()
         self._check_undelivered()
-        while not self._has_room(target, batch):
+        if self._spool is not None:
+            return (yield from self._spool_batch(self._spool, target, batch, receipt))
+        while not self._batcher.has_room(batch):
             yield from self._clean_up_spool() if self._make_room(batch) else (None,)
             self._check_open()
-        if self._spool is None:
-            self._add(target, batch, receipt)
-            return
+        self._add(target, batch, receipt)
+
+    def _spool_batch(self, spool: SpoolLog, target: Target, batch: Batch, receipt: OpenReceipt) -> Generator[Step]:
+        def add(record: int) -> None:
+            self._receipts.open[receipt] = None  # a cancelled `write` may have completed it
+            self._add(target, batch, receipt, record)
+
+        queued = spool.queue(target, batch, add)
         try:
-            yield from self._spool.append(target, batch, partial(self._add, target, batch, receipt))
+            yield 0.0
+            while not queued.is_written:
+                self._check_open()
+                if spool.is_busy or not (self._batcher.has_room(batch) and spool.has_room(queued)):
+                    yield from self._clean_up_spool() if self._make_room(batch) else (None,)
+                    continue
+                try:
+                    yield from spool.write(queued, self._batcher.has_room)
+                finally:
+                    self._notify()  # threads or tasks may wait for the files
         finally:
-            self._notify()  # a thread or task may wait for the files
+            spool.withdraw(queued)
 
     def _add(self, target: Target, batch: Batch, receipt: OpenReceipt, record: int | None = None) -> None:
         now = self._clock.now()
@@ -161,11 +170,6 @@ class BatchWriterBase:
     def _wake_sender(self) -> None:
         """Make the sender check for batches; a woken sender does not run before the lock is released."""
         raise NotImplementedError
-
-    def _has_room(self, target: Target, batch: Batch) -> bool:
-        if not self._batcher.has_room(batch):
-            return False
-        return self._spool is None or (not self._spool.is_busy and self._spool.has_room(target, batch))
 
     def _make_room(self, batch: Batch) -> bool:
         """Drop the oldest lines, raise, or return False to wait, according to `when_full`."""
@@ -225,14 +229,13 @@ class BatchWriterBase:
     def _clean_up_spool(self) -> Generator[Step]:
         """Delete the completed segments of the spool."""
         spool = self._spool
-        if spool is None or not spool.is_open:
-            return
-        while spool.is_busy:
-            yield None
-        try:
-            yield from spool.clean_up()
-        finally:
-            self._notify()
+        if spool is not None and spool.is_open:
+            while spool.is_busy:
+                yield None
+            try:
+                yield from spool.clean_up()
+            finally:
+                self._notify()
 
     def _wait_until_flushed(self, timeout: float | None) -> Iterator[float | None]:
         """Wait until all lines pending now are completed; raise on errors and after the timeout."""
@@ -294,7 +297,8 @@ class BatchWriterBase:
             self._reports.log(logging.WARNING, message, self._settings.address, self.pending)
         if rejected:
             self._reports.error(partial_write(rejected))
-        self._finish_attempt(sealed)
+        self._update_receipts(sealed)
+        self._reports.progress(self)
 
     def _handle_failure(self, sealed: Sealed, failure: Exception) -> None:
         if not self._open:
@@ -327,10 +331,6 @@ class BatchWriterBase:
             self._undelivered_lines += sealed.batch.lines
             self._undelivered_bytes += len(sealed.batch.data)
         self._reports.error(error)
-        self._finish_attempt(sealed)
-
-    def _finish_attempt(self, sealed: Sealed) -> None:
-        """Update the receipts of a batch, and report progress."""
         self._update_receipts(sealed)
         self._reports.progress(self)
 

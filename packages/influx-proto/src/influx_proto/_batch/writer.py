@@ -64,7 +64,8 @@ class BatchWriter(BatchWriterBase):
         target = encoding.target
         try:
             with self._lock:
-                self._begin_write(receipt, self._threads.caller())
+                self._check_entered()
+                self._receipts.begin(receipt, self._threads.caller())
             # The lock is not held while the caller's data is read, which may take long.
             for batch in encoding.batches(data):
                 self._check_process()
@@ -167,6 +168,9 @@ class BatchWriter(BatchWriterBase):
             due = min((call.due for call in calls), default=math.inf)
             if (queued := get(queue, due - self._clock.now())) is not None:
                 calls[queued] = None
+            while not queue.empty():
+                if (queued := queue.get()) is not None:
+                    calls[queued] = None
             with self._lock:
                 for call in tuple(calls):
                     if call.advance(self._clock.now()):
