@@ -1,10 +1,12 @@
-"""Raw line protocol through a batch writer, with and without a spool, compared with explicit writes.
+"""Raw line protocol or mappings through a batch writer, with and without a spool, compared with explicit writes.
 
     python -m benchmarks.batching [--lines 500000] [--rounds 5] [--at-once 5000] [--client aiohttp|trio|requests]
+        [--mappings] [--producers 64]
 
 The variants run in turn with one server and a new database each. The report has the median throughput, the median of
 the ratios in each round, and the client's CPU time in microseconds per line. `--at-once` is the number of lines per
-call of `write`; explicit writes always have 5000 lines, the batch size of the batch writer.
+call of `write`; explicit writes always have 5000 lines, the batch size of the batch writer. `--mappings` writes each
+point as a mapping, one per call. `--producers` is the number of threads or tasks that use the batch writer.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import anyio
 import influx_aiohttp
 import influx_requests
 import influx_trio
@@ -35,30 +39,57 @@ def lines(count: int, at_once: int) -> list[bytes]:
     return [b"\n".join(text[first : first + at_once]) for first in range(0, count, at_once)]
 
 
+def mappings(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "measurement": "cpu",
+            "time": n,
+            "tags": {"host": f"server{n % 50:02d}", "region": "eu"},
+            "fields": {"usage": n / 8, "n": n},
+        }
+        for n in range(count)
+    ]
+
+
+def split(data: Sequence[Any], producers: int) -> list[Sequence[Any]]:
+    return [data[number::producers] for number in range(producers)]
+
+
 def writer_options(variant: str, folder: str) -> dict[str, Any]:
     return {} if variant == "writer" else {"spool": Spool(folder, sync="sync" in variant)}
 
 
-def with_requests(url: str, variant: str, data: Sequence[bytes], folder: str) -> None:
+def with_requests(url: str, variant: str, data: Sequence[Any], folder: str, producers: int) -> None:
     with influx_requests.InfluxDBClient.from_url(url, database="db") as client:
         if variant == "write":
             for portion in data:
                 client.write(portion)
             return
         with client.batch_writer(**writer_options(variant, folder)) as writer:
-            for portion in data:
-                writer.write(portion)
+
+            def produce(portions: Sequence[Any]) -> None:
+                for portion in portions:
+                    writer.write(portion)
+
+            with ThreadPoolExecutor(producers) as pool:
+                list(pool.map(produce, split(data, producers)))
 
 
-async def write_async(client: Any, variant: str, data: Sequence[bytes], folder: str) -> None:
+async def write_async(client: Any, variant: str, data: Sequence[Any], folder: str, producers: int) -> None:
     async with client:
         if variant == "write":
             for portion in data:
                 await client.write(portion)
             return
         async with client.batch_writer(**writer_options(variant, folder)) as writer:
-            for portion in data:
-                await writer.write(portion)
+
+            async def produce(portions: Sequence[Any]) -> None:
+                for portion in portions:
+                    await writer.write(portion)
+
+            async with anyio.create_task_group() as group:
+                for portions in split(data, producers):
+                    group.start_soon(produce, portions)
 
 
 def with_asyncio(url: str, *rest: Any) -> None:
@@ -79,13 +110,13 @@ CLIENTS: dict[str, Callable[..., Awaitable[None] | None]] = {
 }
 
 
-def measure(name: str, url: str, variant: str, data: Sequence[bytes]) -> tuple[float, float]:
+def measure(name: str, url: str, variant: str, data: Sequence[Any], producers: int) -> tuple[float, float]:
     """Return the elapsed time and the CPU time in seconds."""
     with influx_requests.InfluxDBClient.from_url(url) as admin, tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         admin.drop_database("db")
         admin.create_database("db")
         began, worked = time.perf_counter(), time.process_time()
-        CLIENTS[name](url, variant, data, folder)
+        CLIENTS[name](url, variant, data, folder, producers)
         return time.perf_counter() - began, time.process_time() - worked
 
 
@@ -95,9 +126,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--at-once", type=int, default=BATCH)
     parser.add_argument("--client", choices=CLIENTS)
+    parser.add_argument("--mappings", action="store_true")
+    parser.add_argument("--producers", type=int, default=1)
     options = parser.parse_args()
-    batches, portions = lines(options.lines, BATCH), lines(options.lines, options.at_once)
-    print(f"Python {platform.python_version()}, {options.lines} lines, {options.at_once} per write")
+    batches = lines(options.lines, BATCH)
+    portions: Sequence[Any] = mappings(options.lines) if options.mappings else lines(options.lines, options.at_once)
+    per_write = "one mapping" if options.mappings else f"{options.at_once} lines"
+    print(f"Python {platform.python_version()}, {options.lines} lines, {per_write} per write")
+    print(f"{options.producers} producers")
     print("lines per second (explicit writes = 1) and microseconds of CPU time per line")
     print("client    " + "".join(f"{variant:>24}" for variant in VARIANTS), flush=True)
     with Influxd() as server:
@@ -106,7 +142,9 @@ def main() -> None:
             for _ in range(options.rounds):
                 for variant in VARIANTS:
                     took[variant].append(
-                        measure(name, server.url, variant, batches if variant == "write" else portions)
+                        measure(
+                            name, server.url, variant, batches if variant == "write" else portions, options.producers
+                        )
                     )
             cells = []
             for variant in VARIANTS:

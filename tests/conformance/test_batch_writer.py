@@ -85,6 +85,21 @@ def test_exit_stores_all_lines(client: Any) -> None:
         writer.write("m n=1i 1")
 
 
+def test_calls_with_different_arguments(client: Any) -> None:
+    with client.batch_writer(max_delay=LONG) as writer:
+        for n in range(3):
+            writer.write({"fields": {"n": n}, "time": n}, "first")
+            writer.write({"fields": {"n": n}, "time": n}, "second", room="a")
+            with pytest.raises(SerializationError, match="no field"):
+                writer.write({"fields": {}}, "first")
+            writer.write({"fields": {"n": 10 + n}, "time": n}, "second", tags={"room": "b"})
+            writer.write(data=points(1, n), extra="x")
+    assert stored(client, "first") == [0, 1, 2]
+    assert sorted(stored(client, "second")) == [0, 1, 2, 10, 11, 12]
+    assert stored(client, "second WHERE room='b'") == [10, 11, 12]
+    assert stored(client, "m WHERE extra='x'") == [0, 1, 2]
+
+
 def test_flush(client: Any) -> None:
     with client.batch_writer(max_delay=LONG) as writer:
         writer.flush()

@@ -62,3 +62,20 @@ def test_importing_the_adapter_module_does_not_import_io() -> None:
     # The standard library's `logging` imports `threading`.
     loaded = loaded_by("influx_proto", "influx_proto.adapter")
     assert not loaded & ((FORBIDDEN | OPTIONAL | {"http.client"}) - {"time", "threading"})
+
+
+def test_importing_the_adapter_module_does_not_import_administration() -> None:
+    loaded = loaded_by("influx_proto", "influx_proto.adapter")
+    assert not {name for name in loaded if name.startswith(("influx_proto._admin.", "influx_proto.admin"))}
+
+
+def test_classes_of_administration_have_their_public_module_before_it_is_imported() -> None:
+    program = (
+        "from influx_proto.adapter import Client\n"
+        "import inspect, sys\n"
+        "(user,) = inspect.signature(Client.list_users).return_annotation.__args__\n"
+        "assert 'influx_proto.admin' not in sys.modules\n"
+        "print(user.__module__, inspect.signature(Client.ping).return_annotation.__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "influx_proto.admin influx_proto\n"

@@ -5,10 +5,10 @@ protocol and `parse_lines` parses it. The packages influx-aiohttp, influx-trio a
 `influx_proto.adapter` is the interface for a client over another HTTP library.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import admin, influxql, ops
-from ._admin.status import ServerInfo
+from . import influxql
 from ._batch.options import Spool
 from ._encode.classes.decorator import lineprotocol
 from ._encode.classes.schema import (
@@ -66,6 +66,8 @@ from ._runtime.stream import StreamOp
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import admin, ops
+    from ._admin.status import ServerInfo
     from ._batch.async_writer import AsyncBatchWriter
     from ._batch.receipt import Receipt
     from ._batch.writer import BatchWriter
@@ -142,20 +144,22 @@ __all__ = [
 set_public_module(__name__, globals())
 
 
+#: Modules that are imported on first access, so that importing this package is fast: by name of a class, or modules.
+_LAZY_CLASSES = {
+    "AsyncBatchWriter": "_batch.async_writer",
+    "BatchWriter": "_batch.writer",
+    "Receipt": "_batch.receipt",
+    "ServerInfo": "_admin.status",
+}
+_LAZY_MODULES = {"admin", "ops"}
+
+
 def __getattr__(name: str) -> Any:
-    """Import the classes of batch writers on first access, so that importing this package is fast."""
-    if name == "AsyncBatchWriter":
-        from ._batch.async_writer import AsyncBatchWriter  # noqa: PLC0415 - see above
-
-        return AsyncBatchWriter
-    if name == "BatchWriter":
-        from ._batch.writer import BatchWriter  # noqa: PLC0415 - see above
-
-        return BatchWriter
-    if name == "Receipt":
-        from ._batch.receipt import Receipt  # noqa: PLC0415 - see above
-
-        return Receipt
+    """Import a module of `_LAZY_CLASSES` or `_LAZY_MODULES`."""
+    if name in _LAZY_MODULES:
+        return import_module(f".{name}", __name__)
+    if name in _LAZY_CLASSES:
+        return getattr(import_module(f".{_LAZY_CLASSES[name]}", __name__), name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FunctionType
+from typing import TypeVar
+
+ClassT = TypeVar("ClassT", bound=type)
 
 _PRIVATE = f"{__package__}._"
 
@@ -23,3 +27,16 @@ def set_public_module(module: str, names: dict[str, object]) -> None:
         value = names.get(name)  # None for a name that the module imports lazily
         if isinstance(value, type | FunctionType) and value.__module__.startswith(_PRIVATE):
             value.__module__ = module
+
+
+def exported_by(module: str) -> Callable[[ClassT], ClassT]:
+    """Return a decorator that sets `__module__` of a class to the public module that exports it.
+
+    It is for classes in modules that may be imported before the public module, which is imported on first use.
+    """
+
+    def decorate(cls: ClassT) -> ClassT:
+        cls.__module__ = module
+        return cls
+
+    return decorate

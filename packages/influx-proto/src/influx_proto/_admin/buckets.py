@@ -13,6 +13,7 @@ from .._checks import check_optional_str, check_str, given_params
 from .._errors import DatabaseNotFound, ProtocolError, ResponseError
 from .._http.timeout import TimeoutLike, as_timeout
 from .._influxql.quote import Duration
+from .._public_names import exported_by
 from .._runtime.flow import Flow
 from .._runtime.op import Op, OpSequence
 from .._runtime.settings import Settings
@@ -41,6 +42,7 @@ _PAGE_SIZE: Final = 100
 _ID: Final = re.compile("[0-9a-f]{16}")
 
 
+@exported_by("influx_proto.admin")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
     """A bucket, or a retention policy of InfluxDB 1.10 or later."""

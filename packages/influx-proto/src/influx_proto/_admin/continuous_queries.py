@@ -10,12 +10,14 @@ from .._http.timeout import TimeoutLike
 from .._influxql.classify import one_statement
 from .._influxql.clauses import as_list, duration_clause, identifier, statement, string
 from .._influxql.quote import Duration
+from .._public_names import exported_by
 from .._result.result import QueryResult
 from .._runtime.op import Op
 from .rows import Row, invalid_value, rows
 from .statement import execute, ignore_result, statement_op
 
 
+@exported_by("influx_proto.admin")
 class ContinuousQuery(NamedTuple):
     """A query that the server runs periodically."""
 
@@ -25,6 +27,7 @@ class ContinuousQuery(NamedTuple):
     query: str
 
 
+@exported_by("influx_proto.admin")
 class Subscription(NamedTuple):
     """Destinations to which the server forwards the writes to a retention policy."""
 

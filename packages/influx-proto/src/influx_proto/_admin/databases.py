@@ -8,12 +8,14 @@ from typing import NamedTuple
 from .._http.timeout import TimeoutLike
 from .._influxql.clauses import identifier, policy_settings, statement, words_if, write_limits
 from .._influxql.quote import Duration
+from .._public_names import exported_by
 from .._result.result import QueryResult
 from .._runtime.op import Op
 from .rows import Row, read_duration, read_names, rows
 from .statement import execute, statement_op
 
 
+@exported_by("influx_proto.admin")
 class RetentionPolicy(NamedTuple):
     """A retention policy of a database. Durations are floored to microseconds."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from .._checks import check_bool, check_str
 from .._http.timeout import TimeoutLike
 from .._influxql.quote import Duration, quote_time, quoted
+from .._public_names import exported_by
 from .._runtime.op import Op
 from .._time import to_rfc3339
 from .http_api import api_op, expect, ignore_body, whole_seconds
@@ -20,6 +21,7 @@ _SERVERS: Final = (
 )
 
 
+@exported_by("influx_proto.admin")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
     """A database of InfluxDB 3."""

@@ -23,6 +23,7 @@ from .._influxql.clauses import (
 )
 from .._influxql.quote import quote_identifier
 from .._line_protocol.scan import ScanError, scan_series
+from .._public_names import exported_by
 from .._query.query import query
 from .._repr import short_repr
 from .._result.result import QueryResult
@@ -246,6 +247,7 @@ def _statement_op(*clauses: str, db: str | None, timeout: TimeoutLike | None) ->
     return statement_op(statement(*clauses), db=db, timeout=timeout)
 
 
+@exported_by("influx_proto.admin")
 class SeriesKey(NamedTuple):
     """The key of a series: measurement and tags."""
 
@@ -253,6 +255,7 @@ class SeriesKey(NamedTuple):
     tags: Mapping[str, str]
 
 
+@exported_by("influx_proto.admin")
 class TagKey(NamedTuple):
     """A tag key of a measurement."""
 
@@ -260,6 +263,7 @@ class TagKey(NamedTuple):
     key: str
 
 
+@exported_by("influx_proto.admin")
 class TagValue(NamedTuple):
     """A value of a tag in a measurement."""
 
@@ -268,6 +272,7 @@ class TagValue(NamedTuple):
     value: str
 
 
+@exported_by("influx_proto.admin")
 class FieldKey(NamedTuple):
     """A field key of a measurement. A field with different types in different shards has one `FieldKey` per type."""
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from .._http.timeout import TimeoutLike
 from .._influxql.classify import one_statement
 from .._influxql.clauses import number, statement, string
+from .._public_names import exported_by
 from .._query.query import query
 from .._result.result import QueryResult
 from .._runtime.op import Op
@@ -140,6 +141,7 @@ def _for_clause(module: str | None) -> str:
     return "" if module is None else f"FOR {string('module', module)}"
 
 
+@exported_by("influx_proto.admin")
 class Shard(NamedTuple):
     """A shard: the points of a time range. All times are in UTC."""
 
@@ -157,6 +159,7 @@ class Shard(NamedTuple):
     owners: tuple[int, ...]
 
 
+@exported_by("influx_proto.admin")
 class ShardGroup(NamedTuple):
     """The shards of a time range. All times are in UTC."""
 
@@ -170,6 +173,7 @@ class ShardGroup(NamedTuple):
     expiry_time: datetime | None
 
 
+@exported_by("influx_proto.admin")
 class RunningQuery(NamedTuple):
     """A query that the server is executing."""
 
@@ -184,6 +188,7 @@ class RunningQuery(NamedTuple):
     status: str | None
 
 
+@exported_by("influx_proto.admin")
 class Statistics(NamedTuple):
     """Statistics of a module of the server since its start."""
 
@@ -194,6 +199,7 @@ class Statistics(NamedTuple):
     values: Mapping[str, Any]
 
 
+@exported_by("influx_proto.admin")
 class Diagnostics(NamedTuple):
     """Version, settings or state of a module of the server."""
 

@@ -14,6 +14,7 @@ from .._http.error_response import ErrorReceiver, not_influxdb
 from .._http.messages import Headers, Request
 from .._http.timeout import TimeoutLike, as_timeout
 from .._influxql.quote import go_duration_ns
+from .._public_names import exported_by
 from .._runtime.op import Op
 from .http_api import APIReceiver, expect, read_object, read_timestamp
 
@@ -25,6 +26,7 @@ _HEALTH_SERVERS: Final = "InfluxDB 1.8 or later, InfluxDB 2 and InfluxDB 3 have 
 _READY_SERVERS: Final = "InfluxDB 2 and InfluxDB 3 Enterprise 3.10 or later have it; call health"
 
 
+@exported_by("influx_proto")
 class ServerInfo(Headers):
     """The headers of the response to a ping, and the product and version that the response names."""
 
@@ -131,6 +133,7 @@ def ping(*, timeout: TimeoutLike | None = None) -> Op[ServerInfo]:
     return Op(Request("GET", "/ping"), PingReceiver, as_timeout(timeout))
 
 
+@exported_by("influx_proto.admin")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """The health of a server, or of a part of it."""
@@ -152,6 +155,7 @@ class Health:
         return self.status == "pass"
 
 
+@exported_by("influx_proto.admin")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
     """Whether a server is ready for requests."""

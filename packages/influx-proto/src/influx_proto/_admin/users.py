@@ -7,12 +7,14 @@ from typing import Literal, NamedTuple, TypeAlias
 from .._checks import check_choice
 from .._http.timeout import TimeoutLike
 from .._influxql.clauses import identifier, string, words_if
+from .._public_names import exported_by
 from .._result.result import QueryResult
 from .._runtime.op import Op
 from .rows import rows
 from .statement import execute, statement_op
 
 
+@exported_by("influx_proto.admin")
 class User(NamedTuple):
     """A user of the server."""
 
@@ -21,6 +23,7 @@ class User(NamedTuple):
     admin: bool
 
 
+@exported_by("influx_proto.admin")
 class Grant(NamedTuple):
     """A user's privilege on a database."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from contextlib import AsyncExitStack, aclosing, nullcontext
-from typing import Self
+from typing import Any, Self
 
+from .._encode.batch import Batch
 from .._runtime.flow import arun
 from .._runtime.settings import Settings
 from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread
-from .._write.operation import WriteOperation
+from .._write.request import Target
 from .base import BatchWriterBase, Step
+from .encoding import BatchEncoding
 from .options import BatchOptions
 from .receipt import OpenReceipt, Receipt
 from .signature import as_write_operation, with_arguments_of
@@ -44,24 +46,38 @@ class AsyncBatchWriter(BatchWriterBase):
         self._stack = AsyncExitStack()
 
     @with_arguments_of(as_write_operation)
-    async def write(self, writes: WriteOperation) -> Receipt:
+    async def write(self, data: Any, encoding: BatchEncoding) -> Receipt:
         self._check_process()  # a forked process has no current task
         receipt = OpenReceipt()
-        self._begin_write(receipt, self._signal.caller())
+        self._check_entered()
+        self._receipts.begin(receipt, self._signal.caller())
         try:
-            async with aclosing(writes.abatches(self._settings, self._clock, eager=True)) as batches:
-                async for batch in batches:
-                    self._check_process()
-                    try:
-                        await self._run_steps(self._accept(writes, batch, receipt))
-                    finally:
-                        self._reports.make_calls()
+            if hasattr(data, "__aiter__"):
+                async with aclosing(encoding.abatches(data)) as batches:
+                    async for batch in batches:
+                        await self._add_or_wait(encoding.target, batch, receipt)
+            else:
+                for batch in encoding.batches(data):
+                    await self._add_or_wait(encoding.target, batch, receipt)
         except BaseException as error:
-            self._note_accepted_lines(receipt, error)
+            receipt.add_note(error)
             raise
         finally:
             self._complete_write(receipt)
         return receipt
+
+    async def _add_or_wait(self, target: Target, batch: Batch, receipt: OpenReceipt) -> None:
+        self._check_process()
+        try:
+            if not self._add_if_room(target, batch, receipt):
+                await self._run_steps(self._accept(target, batch, receipt))
+        finally:
+            self._reports.make_calls()
+
+    def _wake_sender(self) -> None:
+        if self._sender_due > -math.inf:
+            self._sender_due = -math.inf
+            self._signal.notify()
 
     async def flush(self, *, timeout: float | None = None) -> None:
         """Wait until all lines written before are stored.
@@ -127,7 +143,7 @@ class AsyncBatchWriter(BatchWriterBase):
             for step in steps:
                 if callable(step) and self._in_thread is not None:
                     await self._in_thread(step)
-                elif not callable(step):
+                elif not callable(step) and step != 0:  # other calls begin while one waits for a thread
                     await self._signal.wait(step)
         finally:
             steps.close()
@@ -138,11 +154,12 @@ class AsyncBatchWriter(BatchWriterBase):
             now = self._clock.now()
             sealed = self._batcher.take(now)
             if sealed is None:
-                due = self._batcher.due
+                due = self._sender_due = self._batcher.due
                 await self._signal.wait(None if due == math.inf else max(due - now, 0.0))
                 continue
+            self._sender_due = -math.inf
             try:
-                rejected = await arun(self._deliver(sealed), self._transport)
+                rejected = await arun(self._sender.deliver(sealed), self._transport)
             except Exception as error:  # noqa: BLE001 - every error is reported, and delivery continues
                 self._handle_failure(sealed, error)
             else:

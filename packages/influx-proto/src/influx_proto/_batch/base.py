@@ -13,7 +13,6 @@ import math
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import TypeAlias
 
 from .._encode.batch import Batch
@@ -29,10 +28,10 @@ from .._errors import (
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
 from .._write.delivery import partial_write
-from .._write.operation import WriteOperation
-from .._write.request import Target, resolve_target
+from .._write.request import Target
 from .._write.search import ends_complete
 from .batcher import Batcher, Sealed
+from .encoding import BatchEncodings
 from .options import BatchOptions
 from .receipt import OpenReceipt
 from .receipts import Receipts
@@ -41,7 +40,7 @@ from .sending import BatchSender
 from .spool.format import SpooledBatch
 from .spool.log import SpoolFiles, SpoolLog
 
-#: Seconds to wait at most, None for no limit; or a function that touches files, to be called.
+#: Seconds to wait at most, None for no limit, 0 to let other calls begin; or a function that touches files.
 Step: TypeAlias = float | Callable[[], None] | None
 
 
@@ -61,7 +60,7 @@ class BatchWriterBase:
         self._reports = Reports(options.on_error, options.on_progress)
         self._settings = settings = guard_callbacks(settings, self._reports)
         self._clock = clock
-        self._deliver = BatchSender(settings, clock, self._peek_next_batch).deliver
+        self._sender = BatchSender(settings, clock, self._peek_next_batch)
         #: Options for batches and the buffer.
         self.options = options
         self._notify = notify
@@ -74,12 +73,14 @@ class BatchWriterBase:
             max_pending_bytes=options.max_pending_bytes,
             random=settings.retry.random,
         )
-        self._spool: SpoolLog | None = None
-        if options.spool is not None and files is not None:
-            self._spool = SpoolLog(options.spool, files, settings, self._reports.log)
+        self._spool = SpoolLog(options.spool, files, settings, self._reports.log) if options.spool and files else None
+        self._encodings = BatchEncodings(settings, clock)
+        #: When the sender next checks for batches.
+        self._sender_due = math.inf
         self._process = os.getpid()
         self._open = True
         self._is_entered = False
+        self._is_draining = False
         self._is_failing = False
         self._last_error: InfluxDBError | None = None
         self._receipts = Receipts(has_ended)
@@ -112,46 +113,63 @@ class BatchWriterBase:
         """How often a batch was put back after all attempts of the retry policy failed."""
         return self._batcher.retried
 
-    def _begin_write(self, receipt: OpenReceipt, caller: object) -> None:
-        self._check_process()
-        self._check_entered()
-        self._receipts.begin(receipt, caller)
-
-    def _note_accepted_lines(self, receipt: OpenReceipt, error: BaseException) -> None:
-        if receipt.lines:
-            error.add_note(f"lines that were accepted before: {receipt.lines}")
-
     def _complete_write(self, receipt: OpenReceipt) -> None:
         receipt.is_complete = True
         self._receipts.check(receipt)
-        self._notify()  # a task may wait for this in `__aexit__`
+        if self._is_draining:
+            self._notify()  # a task waits for this in `__aexit__`
 
-    def _accept(self, writes: WriteOperation, batch: Batch, receipt: OpenReceipt) -> Generator[Step]:
+    def _add_if_room(self, target: Target, batch: Batch, receipt: OpenReceipt) -> bool:
+        """Add a batch if there is room for it and no spool; return whether it was added."""
+        if self._spool is not None:
+            return False
+        self._check_open()
+        is_full = self.options.is_full(self._undelivered_lines, self._undelivered_bytes)
+        if is_full or not self._batcher.has_room(batch):
+            return False
+        self._add(target, batch, receipt)
+        return True
+
+    def _accept(self, target: Target, batch: Batch, receipt: OpenReceipt) -> Generator[Step]:
         """Accept a batch; wait while the buffer or the spool is full."""
         self._check_open()
         self._check_undelivered()
-        while not self._has_room(writes.target, batch):
+        if self._spool is not None:
+            return (yield from self._spool_batch(self._spool, target, batch, receipt))
+        while not self._batcher.has_room(batch):
             yield from self._clean_up_spool() if self._make_room(batch) else (None,)
             self._check_open()
-        if self._spool is None:
-            self._add(writes.target, batch, receipt)
-            return
-        add = partial(self._add, writes.target, batch, receipt)
+        self._add(target, batch, receipt)
+
+    def _spool_batch(self, spool: SpoolLog, target: Target, batch: Batch, receipt: OpenReceipt) -> Generator[Step]:
+        def add(record: int) -> None:
+            self._receipts.open[receipt] = None  # a cancelled `write` may have completed it
+            self._add(target, batch, receipt, record)
+
+        queued = spool.queue(target, batch, add)
         try:
-            yield from self._spool.append(writes.target, batch, add)
+            yield 0.0
+            while not queued.is_written:
+                self._check_open()
+                if spool.is_busy or not (self._batcher.has_room(batch) and spool.has_room(queued)):
+                    yield from self._clean_up_spool() if self._make_room(batch) else (None,)
+                    continue
+                try:
+                    yield from spool.write(queued, self._batcher.has_room)
+                finally:
+                    self._notify()  # threads or tasks may wait for the files
         finally:
-            self._notify()  # a thread or task may wait for the files
+            spool.withdraw(queued)
 
     def _add(self, target: Target, batch: Batch, receipt: OpenReceipt, record: int | None = None) -> None:
-        due = self._batcher.due
-        self._batcher.add(target, batch, receipt, self._clock.now(), record)
-        if self._batcher.due < due:
-            self._notify()
+        now = self._clock.now()
+        if now + self.options.max_delay < self._sender_due or self._batcher.may_fill(batch):
+            self._wake_sender()  # before the lines are added, so that an interruption cannot prevent it
+        self._batcher.add(target, batch, receipt, now, record)
 
-    def _has_room(self, target: Target, batch: Batch) -> bool:
-        if not self._batcher.has_room(batch):
-            return False
-        return self._spool is None or (not self._spool.is_busy and self._spool.has_room(target, batch))
+    def _wake_sender(self) -> None:
+        """Make the sender check for batches; a woken sender does not run before the lock is released."""
+        raise NotImplementedError
 
     def _make_room(self, batch: Batch) -> bool:
         """Drop the oldest lines, raise, or return False to wait, according to `when_full`."""
@@ -176,7 +194,7 @@ class BatchWriterBase:
             dropped = self._batcher.drop_oldest(reason)
         self._update_receipts(*dropped)
         if dropped:
-            self._reports.error(UndeliveredError([self._as_undelivered(sealed) for sealed in dropped], reason))
+            self._reports.error(UndeliveredError([self._sender.as_undelivered(sealed) for sealed in dropped], reason))
         return bool(dropped)
 
     def _start_accepting(self) -> Generator[Step]:
@@ -211,14 +229,13 @@ class BatchWriterBase:
     def _clean_up_spool(self) -> Generator[Step]:
         """Delete the completed segments of the spool."""
         spool = self._spool
-        if spool is None or not spool.is_open:
-            return
-        while spool.is_busy:
-            yield None
-        try:
-            yield from spool.clean_up()
-        finally:
-            self._notify()
+        if spool is not None and spool.is_open:
+            while spool.is_busy:
+                yield None
+            try:
+                yield from spool.clean_up()
+            finally:
+                self._notify()
 
     def _wait_until_flushed(self, timeout: float | None) -> Iterator[float | None]:
         """Wait until all lines pending now are completed; raise on errors and after the timeout."""
@@ -242,6 +259,7 @@ class BatchWriterBase:
         """Wait until all lines are completed, or `exit_timeout` is over; return at once after a cancellation."""
         if error is not None and not isinstance(error, Exception):
             return
+        self._is_draining = True
         deadline = self._clock.now() + self.options.exit_timeout
         self._batcher.release()
         failed_attempts: dict[int, int] = {}
@@ -279,7 +297,8 @@ class BatchWriterBase:
             self._reports.log(logging.WARNING, message, self._settings.address, self.pending)
         if rejected:
             self._reports.error(partial_write(rejected))
-        self._finish_attempt(sealed)
+        self._update_receipts(sealed)
+        self._reports.progress(self)
 
     def _handle_failure(self, sealed: Sealed, failure: Exception) -> None:
         if not self._open:
@@ -297,33 +316,21 @@ class BatchWriterBase:
                 self._is_failing = True
                 message = "writes to %s are failing: %s; %d lines are pending"
                 self._reports.log(logging.WARNING, message, self._settings.address, error, self.pending)
-            retry = self._settings.retry
-            server_delay = retry.server_delay(error)
-            self._batcher.put_back(
-                sealed, self._clock.now() + (self._choose_backoff() if server_delay is None else server_delay)
-            )
+            self._batcher.put_back(sealed, self._clock.now() + self._sender.backoff(error))
         elif self._spool is not None:
             if sealed.last_error is None:
                 message = "%s rejects requests; the lines stay in the spool: %s"
                 self._reports.log(logging.WARNING, message, self._settings.address, error)
-            self._batcher.hold(sealed, error, self._clock.now() + self._choose_backoff())
+            self._batcher.hold(sealed, error, self._clock.now() + self._sender.backoff())
         else:
             self._batcher.fail(sealed, error)
-            self.undelivered.append(self._as_undelivered(sealed))
+            self.undelivered.append(self._sender.as_undelivered(sealed))
             if not self._undelivered_lines:
                 message = "writes to %s failed; the lines are returned as undelivered: %s"
                 self._reports.log(logging.WARNING, message, self._settings.address, error)
             self._undelivered_lines += sealed.batch.lines
             self._undelivered_bytes += len(sealed.batch.data)
         self._reports.error(error)
-        self._finish_attempt(sealed)
-
-    def _choose_backoff(self) -> float:
-        retry = self._settings.retry
-        return retry.max_backoff * (1 + retry.random()) / 2
-
-    def _finish_attempt(self, sealed: Sealed) -> None:
-        """Update the receipts of a batch, and report progress."""
         self._update_receipts(sealed)
         self._reports.progress(self)
 
@@ -345,7 +352,7 @@ class BatchWriterBase:
         self._open = False
         reason = self._last_error or InfluxDBError("the batch writer was closed before the lines were delivered")
         if self._spool is None:
-            self.undelivered += map(self._as_undelivered, self._batcher.return_undelivered(reason))
+            self.undelivered += map(self._sender.as_undelivered, self._batcher.return_undelivered(reason))
         elif self.pending:
             last_error = self._batcher.last_error
             note = f"{self.pending} lines stay in the spool {self._spool.directory}"
@@ -363,13 +370,6 @@ class BatchWriterBase:
         elif error is None:
             self._receipts.report_all()
             self._reports.raise_failure()
-
-    def _as_undelivered(self, sealed: Sealed) -> UndeliveredLines:
-        params, _ = resolve_target(sealed.target, self._settings)
-        it, batch = dict(params), sealed.batch
-        return UndeliveredLines(
-            it.get("db"), it.get("rp"), batch.precision, batch.data, batch.lines, it.get("bucket"), it.get("org")
-        )
 
     def _check_open(self) -> None:
         if not self._open:
@@ -402,7 +402,7 @@ class BatchWriterBase:
         return self._process != os.getpid()
 
     def _check_process(self) -> None:
-        if self._is_forked:
+        if self._process != os.getpid():
             msg = (
                 f"this batch writer was created in process {self._process}, before a fork; "
                 "create one in each process, after the fork"

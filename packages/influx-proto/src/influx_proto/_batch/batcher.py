@@ -141,11 +141,15 @@ class Batcher:
         lines, size = self._totals
         return lines + batch.lines >= self._limits[0] or size + _size(batch) >= self._limits[1]
 
-    def has_room(self, batch: Batch) -> bool:
-        """Return whether a batch fits into the buffer. Any batch fits if no lines are pending."""
-        return not self.pending or (
-            self.pending + batch.lines <= self._max_pending
-            and self.pending_bytes + _size(batch) <= self._max_pending_bytes
+    def has_room(self, batch: Batch, others: Sequence[Batch] = ()) -> bool:
+        """Return whether a batch fits into the buffer, after others. Any batch fits if no lines are pending."""
+        lines, size = self._totals
+        lines -= self._completed[0]
+        if others:
+            lines, size = lines + sum(other.lines for other in others), size + sum(map(_size, others))
+        return not lines or (
+            lines + batch.lines <= self._max_pending
+            and size - self._completed[1] + _size(batch) <= self._max_pending_bytes
         )
 
     def add(

@@ -38,8 +38,9 @@ class Call:
         """Run the steps until they wait or end; return whether they ended."""
         try:
             step = next(self._steps) if self.interruption is None else self._steps.throw(self.interruption)
-            while callable(step):
-                step()
+            while callable(step) or (step == 0 and not self._may_wait):
+                if callable(step):
+                    step()
                 step = next(self._steps)
             if not self._may_wait:
                 msg = "a callback or log handler of the batch writer cannot wait for the writer: it would deadlock"

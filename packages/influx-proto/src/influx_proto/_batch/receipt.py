@@ -68,3 +68,8 @@ class OpenReceipt(Receipt):
     def complete_lines(self, lines: int) -> None:
         """Count lines with a known outcome."""
         self._completed_lines += lines
+
+    def add_note(self, error: BaseException) -> None:
+        """Add the number of accepted lines to an error of the `write`."""
+        if self.lines:
+            error.add_note(f"lines that were accepted before: {self.lines}")

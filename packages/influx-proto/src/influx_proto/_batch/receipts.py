@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from .._write.delivery import partial_write
 from .receipt import KEPT_LINES, KEPT_SIZE, OpenReceipt
@@ -33,6 +33,8 @@ class Receipts:
         #: Receipts that are not done, in order.
         self.open: dict[OpenReceipt, None] = {}
         self._callers: WeakSet[object] = WeakSet()
+        #: Returns the last caller that was added, if it still exists.
+        self._last_caller: Callable[[], object] = lambda: None
         #: Receipts with a failure that no `flush` of their caller has raised.
         self._failed: deque[OpenReceipt] = deque()
         #: Rejected lines of unreported receipts that were not kept, by caller; None for callers that have ended.
@@ -43,8 +45,9 @@ class Receipts:
     def begin(self, receipt: OpenReceipt, caller: object) -> None:
         """Add the receipt of a `write` by a task or thread."""
         receipt.caller = caller
-        if caller is not None:
+        if caller is not None and caller is not self._last_caller():
             self._callers.add(caller)
+            self._last_caller = ref(caller)
         self.open[receipt] = None
 
     def check(self, receipt: OpenReceipt) -> None:

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from .._encode.batch import Batch
-from .._errors import InfluxDBError, PartialWriteError, RejectedLine
+from .._errors import InfluxDBError, PartialWriteError, RejectedLine, UndeliveredLines
 from .._runtime.flow import Flow
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
 from .._write.delivery import deliver_accepted
-from .._write.request import Target, write_op
+from .._write.request import Target, resolve_target, write_op
 from .batcher import Sealed
 
 
 class BatchSender:
-    """Creates the flows that deliver batches.
+    """Creates the flows that deliver batches, and returns those that were not delivered.
 
     Args:
         settings: settings of the client.
@@ -54,3 +54,18 @@ class BatchSender:
             return (yield from self._send(*next_lines, self._settings_once))
         except InfluxDBError as error:
             return isinstance(error, PartialWriteError)
+
+    def backoff(self, error: InfluxDBError | None = None) -> float:
+        """Return the seconds before the next attempt: those that the server requests in the error, or random ones."""
+        retry = self._settings.retry
+        requested = None if error is None else retry.server_delay(error)
+        return retry.max_backoff * (1 + retry.random()) / 2 if requested is None else requested
+
+    def as_undelivered(self, sealed: Sealed) -> UndeliveredLines:
+        """Return the lines of a batch with the database or bucket that they were written to."""
+        params, _ = resolve_target(sealed.target, self._settings)
+        names, batch = dict(params), sealed.batch
+        return UndeliveredLines(
+            names.get("db"), names.get("rp"), batch.precision, batch.data, batch.lines,
+            names.get("bucket"), names.get("org"),
+        )  # fmt: skip

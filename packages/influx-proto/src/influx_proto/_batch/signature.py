@@ -11,18 +11,18 @@ from .._encode.extra_tags import joined_tags
 from .._line_protocol.options import FieldType, ObjectColumns
 from .._write.operation import WriteOperation
 from .._write.write import write_batches
+from .encoding import BatchEncoding, BatchEncodings, Key, key_of
 from .options import BatchOptions
 
 P = ParamSpec("P")
-ValueT = TypeVar("ValueT")
 ResultT = TypeVar("ResultT")
 WriterT = TypeVar("WriterT")
 
 
 def with_arguments_of(
-    build: Callable[Concatenate[Any, P], ValueT],
-) -> Callable[[Callable[[WriterT, ValueT], ResultT]], Callable[Concatenate[WriterT, P], ResultT]]:
-    """Return a decorator that makes a method accept the arguments of `build`, and receive its result.
+    build: Callable[Concatenate[Any, P], WriteOperation],
+) -> Callable[[Callable[[WriterT, object, BatchEncoding], ResultT]], Callable[Concatenate[WriterT, P], ResultT]]:
+    """Return a decorator that makes a method accept the arguments of `build`, and receive its data and an encoder.
 
     The method has the signature and the docstring of `build`. A coroutine function remains one.
 
@@ -30,14 +30,27 @@ def with_arguments_of(
         build: a method that accepts the arguments.
     """
 
-    def decorate(method: Callable[[WriterT, ValueT], ResultT]) -> Callable[Concatenate[WriterT, P], ResultT]:
-        receive: Callable[[WriterT, ValueT], Any] = method
+    def decorate(
+        method: Callable[[WriterT, object, BatchEncoding], ResultT],
+    ) -> Callable[Concatenate[WriterT, P], ResultT]:
+        receive: Callable[[WriterT, object, BatchEncoding], Any] = method
 
-        def call(self: WriterT, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-            return receive(self, build(self, *args, **kwargs))
+        def take(writer: Any, args: Any, kwargs: Any) -> tuple[Key | None, BatchEncoding]:
+            key = key_of(args[1:], kwargs) if args else None
+            encodings: BatchEncodings = writer._encodings  # noqa: SLF001 - this creates a method of the writer
+            return key, encodings.take(key) or encodings.create(build(writer, *args, **kwargs))
 
-        async def acall(self: WriterT, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-            return await receive(self, build(self, *args, **kwargs))
+        def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            key, encoding = take(self, args, kwargs)
+            result = receive(self, args[0] if args else kwargs["data"], encoding)
+            self._encodings.put_back(key, encoding)
+            return result
+
+        async def acall(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            key, encoding = take(self, args, kwargs)
+            result = await receive(self, args[0] if args else kwargs["data"], encoding)
+            self._encodings.put_back(key, encoding)
+            return result
 
         wrapper: Any = acall if inspect.iscoroutinefunction(method) else call
         update_wrapper(wrapper, method)

@@ -14,14 +14,13 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Self
 
-from .._encode.batch import Batch
 from .._runtime.flow import run
 from .._runtime.settings import Settings
 from .._runtime.transport import Threads, Transport
-from .._write.operation import WriteOperation
 from .base import BatchWriterBase, Step
 from .batcher import Sealed
 from .calls import Call, get
+from .encoding import BatchEncoding
 from .options import BatchOptions
 from .receipt import OpenReceipt, Receipt
 from .signature import as_write_operation, with_arguments_of
@@ -57,26 +56,28 @@ class BatchWriter(BatchWriterBase):
         #: Closes the writer without waiting for pending lines.
         self._abort_call: Call | None = None
         self._wakeups: SimpleQueue[None] = SimpleQueue()
-        #: When the sender next checks for batches.
-        self._sender_due = math.inf
 
     @with_arguments_of(as_write_operation)
-    def write(self, writes: WriteOperation) -> Receipt:
+    def write(self, data: object, encoding: BatchEncoding) -> Receipt:
         self._check_process()  # before the lock, which a forked process may have inherited locked
         receipt = OpenReceipt()
+        target = encoding.target
         try:
             with self._lock:
-                self._begin_write(receipt, self._threads.caller())
+                self._check_entered()
+                self._receipts.begin(receipt, self._threads.caller())
             # The lock is not held while the caller's data is read, which may take long.
-            for batch in writes.batches(self._settings, self._clock, eager=True):
+            for batch in encoding.batches(data):
                 self._check_process()
                 try:
-                    if not self._try_add(writes, batch, receipt):
-                        self._call(self._accept(writes, batch, receipt))
+                    with self._lock:
+                        is_added = self._add_if_room(target, batch, receipt)
+                    if not is_added:
+                        self._call(self._accept(target, batch, receipt))
                 finally:
                     self._reports.make_calls()
         except BaseException as error:
-            self._note_accepted_lines(receipt, error)
+            receipt.add_note(error)
             raise
         finally:
             receipt.is_complete = True  # first in `finally`, so that no signal handler can prevent it
@@ -136,21 +137,6 @@ class BatchWriter(BatchWriterBase):
                     self._abort_call.outcome.get()
                 self._reports.make_calls()
 
-    def _try_add(self, writes: WriteOperation, batch: Batch, receipt: OpenReceipt) -> bool:
-        """Add lines if there is room for them and no spool; return whether they were added."""
-        if self._spool is not None:
-            return False
-        with self._lock:
-            self._check_open()
-            is_full = self.options.is_full(self._undelivered_lines, self._undelivered_bytes)
-            if is_full or not self._batcher.has_room(batch):
-                return False
-            now = self._clock.now()
-            if now + self.options.max_delay < self._sender_due or self._batcher.may_fill(batch):
-                self._wake_sender()  # before the lines are added, so that an interruption cannot prevent it
-            self._batcher.add(writes.target, batch, receipt, now)
-            return True
-
     def _call(self, steps: Generator[Step]) -> None:
         """Run steps in the call thread and wait for their end; an interruption of the caller also ends them."""
         call = Call(steps, may_wait=not self._reports.is_in_callback)
@@ -182,6 +168,9 @@ class BatchWriter(BatchWriterBase):
             due = min((call.due for call in calls), default=math.inf)
             if (queued := get(queue, due - self._clock.now())) is not None:
                 calls[queued] = None
+            while not queue.empty():
+                if (queued := queue.get()) is not None:
+                    calls[queued] = None
             with self._lock:
                 for call in tuple(calls):
                     if call.advance(self._clock.now()):
@@ -255,7 +244,7 @@ class BatchWriter(BatchWriterBase):
                 if (sealed := self._wait_for_batch()) is None:
                     continue
                 try:
-                    rejected = run(self._deliver(sealed), self._transport)
+                    rejected = run(self._sender.deliver(sealed), self._transport)
                 except Exception as error:  # noqa: BLE001 - every error is reported, and delivery continues
                     with self._lock:
                         self._handle_failure(sealed, error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Concatenate, ForwardRef, Generic, ParamSpec, TypeVar, get_args, overload
 
 from .._runtime.op import Operation
@@ -32,6 +33,33 @@ SyncT = TypeVar("SyncT", bound=BoundClient)
 AsyncT = TypeVar("AsyncT", bound=BoundAsyncClient)
 
 
+class ModuleOnFirstUse:
+    """Stands for a module of builders until one of its builders is used.
+
+    Args:
+        name: the name of the module in this package.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> BuilderOnFirstUse:
+        return BuilderOnFirstUse(self._name, name)
+
+
+class BuilderOnFirstUse:
+    """Stands for a builder until `load` imports it."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    def load(self) -> Any:
+        """Import and return the builder."""
+        package = __package__.rpartition(".")[0]
+        return getattr(import_module(f"{package}.{self._module}"), self._name)
+
+
 class _Binding(Generic[P, T]):
     """Base of the descriptors.
 
@@ -43,9 +71,13 @@ class _Binding(Generic[P, T]):
     """
 
     def __init__(self, build: Callable[P, T]) -> None:
-        self._build = build
-        self._name = build.__name__
-        self.__doc__ = build.__doc__
+        self._builder = build
+        self._name = ""
+
+    @property
+    def _build(self) -> Callable[P, T]:
+        builder = self._builder
+        return builder.load() if isinstance(builder, BuilderOnFirstUse) else builder
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -70,7 +102,7 @@ class _Binding(Generic[P, T]):
         function.__name__ = self._name
         function.__qualname__ = f"{base.__qualname__}.{self._name}"
         function.__module__ = base.__module__
-        function.__doc__ = self.__doc__
+        function.__doc__ = self._build.__doc__
         returned = self._returned(signature.return_annotation, is_async=is_async)
         function.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions may have one
             parameters=[client, *signature.parameters.values()], return_annotation=returned

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from .._admin import buckets, continuous_queries, databases, databases_v3, deletion, series, server, status, users
+from typing import TYPE_CHECKING
+
 from .._batch.options import batch_options
 from .._query import flux, sql
 from .._query import query as queries
 from .._write import write as writes
-from .binding import method, stream, writer
+from .binding import ModuleOnFirstUse, method, stream, writer
+
+if TYPE_CHECKING:
+    from .._admin import (
+        buckets,
+        continuous_queries,
+        databases,
+        databases_v3,
+        deletion,
+        series,
+        server,
+        status,
+        users,
+    )
+else:  # most programs use few of these
+    buckets = ModuleOnFirstUse("_admin.buckets")
+    continuous_queries = ModuleOnFirstUse("_admin.continuous_queries")
+    databases = ModuleOnFirstUse("_admin.databases")
+    databases_v3 = ModuleOnFirstUse("_admin.databases_v3")
+    deletion = ModuleOnFirstUse("_admin.deletion")
+    series = ModuleOnFirstUse("_admin.series")
+    server = ModuleOnFirstUse("_admin.server")
+    status = ModuleOnFirstUse("_admin.status")
+    users = ModuleOnFirstUse("_admin.users")
 
 
 class Operations:

@@ -164,7 +164,8 @@ class Encoder:
         return self._pop_full()
 
     def encode(self, data: object) -> Iterator[Batch]:
-        """Yield all batches of one input. Raises the errors of `add`."""
+        """Yield all batches of one input. Raises the errors of `add`. After the last batch, it can be used again."""
+        self._row = 0
         yield from self.add(data)
         yield from self.close()
 

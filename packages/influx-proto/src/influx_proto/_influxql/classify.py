@@ -38,7 +38,7 @@ def is_read(q: str) -> bool:
 
 def is_empty(q: str) -> bool:
     """Return whether a query has no statement, only whitespace, semicolons and comments."""
-    return not _without_quoted(q).strip("; \t\r\n")
+    return not q[:1].isalpha() and not _without_quoted(q).strip("; \t\r\n")
 
 
 def statement_count(q: str) -> int:
@@ -86,6 +86,8 @@ def one_statement(q: str) -> str:
 
 def is_about_diagnostics(q: str) -> bool:
     """Return whether a query has only SHOW statements, among them SHOW DIAGNOSTICS."""
+    if "diagnostics" not in q.lower():
+        return False
     stripped = _without_quoted(q)
     return _DIAGNOSTICS.search(stripped) is not None and _ONLY_SHOW.fullmatch(stripped) is not None
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .._checks import check_bool, check_int, check_limit, check_mapping
+from .._public_names import exported_by
 from .quote import Duration, quote_duration, quote_identifier, quote_regex, quote_string, quote_time, quoted
 
 #: A name, or a pattern that names must match (with `re.search`).
 Name: TypeAlias = str | re.Pattern[str]
 
 
+@exported_by("influx_proto.admin")
 class Not(NamedTuple):
     """Exclude a name or value, or all that match a pattern. Series without the tag are not excluded."""
 

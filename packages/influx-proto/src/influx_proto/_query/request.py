@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from .._checks import check_choice, check_limit, check_optional_str, check_str, given_params
@@ -100,17 +101,24 @@ def _influxql_request(
     headers = (("Accept", _ACCEPT[response_format]),)
     only_reads = is_read(q)
     repeat = Repeat.ALWAYS if only_reads else Repeat.NEVER
-    target = add_params("/query", url_params + statement)
+    path = _path(tuple(url_params))
+    target = add_params(path, statement)
     if only_reads and len(target) <= _MAX_URL:
         return Request("GET", target, headers, repeat=repeat, wants_db=db is None)
     return Request(
         "POST",
-        add_params("/query", url_params),
+        path,
         (*headers, ("Content-Type", "application/x-www-form-urlencoded")),
         encode_params(statement).encode("ascii"),
         repeat=repeat,
         wants_db=db is None,
     )
+
+
+@lru_cache(maxsize=64)  # a program uses few combinations of these parameters
+def _path(params: tuple[tuple[str, str], ...]) -> str:
+    """Return the target of a query without its statement."""
+    return add_params("/query", params)
 
 
 def sql_request(q: str, *, db: str | None, params: Mapping[str, object] | None) -> Request:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from .._encode.batch import Batch
 from .._errors import RejectedLine, SerializationError
+from .._http.compression import GZIP_MAGIC
 from .._http.timeout import Timeout
 from .._runtime.flow import Flow, arun, run
 from .._runtime.op import Op, Operation
@@ -124,7 +125,7 @@ class WriteOperation(Operation[bool]):
     ) -> bool:
         """Write all batches over an async transport. The data may be an async iterable."""
         if hasattr(self._data, "__aiter__"):
-            async_batches = _encode_async(self._encoder(settings, transport), self._data)
+            async_batches = encode_async(self.create_encoder(settings, transport), self._data)
         else:
             batches = self._start_encoding(settings, transport)
             if isinstance(batches, list):
@@ -148,30 +149,13 @@ class WriteOperation(Operation[bool]):
                     await put(batch)
         return True
 
-    def batches(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Iterator[Batch]:
-        """Return the batches, encoded lazily.
-
-        Args:
-            settings: the settings of the client.
-            clock: the clock of the client.
-            eager: yield each item of a lazy source, such as a generator, in a batch before the next item is requested.
-        """
-        return self._encoder(settings, clock, eager=eager).encode(self._data)
-
-    async def abatches(self, settings: Settings, clock: Clock, *, eager: bool = False) -> AsyncGenerator[Batch]:
-        """Yield the batches of data that may be an async iterable. The caller must close the generator."""
-        if not hasattr(self._data, "__aiter__"):
-            for batch in self.batches(settings, clock, eager=eager):
-                yield batch
-            return
-        encoder = self._encoder(settings, clock, eager=eager)
-        async with aclosing(_encode_async(encoder, self._data, eager=eager)) as batches:
-            async for batch in batches:
-                yield batch
+    def batches(self, settings: Settings, clock: Clock) -> Iterator[Batch]:
+        """Return the batches, encoded lazily; the arguments are those of `create_encoder`."""
+        return self.create_encoder(settings, clock).encode(self._data)
 
     def _start_encoding(self, settings: Settings, clock: Clock) -> list[Batch] | Iterator[Batch]:
         """Return the batches: a list for a small write that does not fill a batch, otherwise a lazy iterator."""
-        encoder = self._encoder(settings, clock)
+        encoder = self.create_encoder(settings, clock)
         full = iter(encoder.add(self._data))
         first = next(full, None)
         return encoder.close() if first is None else chain((first,), full, _close(encoder))
@@ -204,7 +188,14 @@ class WriteOperation(Operation[bool]):
     def _op(self, batch: Batch) -> Op[bool]:
         return write_op(batch, self.target, self._timeout)
 
-    def _encoder(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Encoder:
+    def create_encoder(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Encoder:
+        """Return an encoder for the data.
+
+        Args:
+            settings: the settings of the client.
+            clock: the clock of the client.
+            eager: return each item of a lazy source, such as a generator, in a batch before the next item is requested.
+        """
         encoder, self._default_encoder = self._default_encoder, None
         is_default = not (eager or self._stamp or settings.tags or settings.bucket)
         is_default = is_default and settings.types is _DEFAULTS.types
@@ -212,6 +203,13 @@ class WriteOperation(Operation[bool]):
             return encoder
         stamp = partial(settings.stamps.next, clock.time_ns) if self._stamp else None
         return self._make_encoder(settings, stamp=stamp, eager=eager)
+
+
+def check_not_compressed(data: object) -> None:
+    """Raise `SerializationError` for data that is compressed with gzip."""
+    if isinstance(data, (bytes, bytearray, memoryview)) and bytes(data[:2]) == GZIP_MAGIC:
+        msg = "data: is compressed with gzip; use write_compressed"
+        raise SerializationError(msg)
 
 
 def _close(encoder: Encoder) -> Iterator[Batch]:
@@ -224,7 +222,7 @@ async def _as_async(batches: Iterable[Batch]) -> AsyncGenerator[Batch]:
         yield batch
 
 
-async def _encode_async(encoder: Encoder, data: AsyncIterable[object], *, eager: bool = False) -> AsyncGenerator[Batch]:
+async def encode_async(encoder: Encoder, data: AsyncIterable[object], *, eager: bool = False) -> AsyncGenerator[Batch]:
     """Yield the batches of an async iterable as they become full, and the last ones at its end."""
     async with AsyncExitStack() as stack:
         if isinstance(data, AsyncGenerator):

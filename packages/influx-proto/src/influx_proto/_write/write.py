@@ -18,7 +18,7 @@ from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.op import Op
 from .._runtime.settings import Settings
 from .._time import wire_precision
-from .operation import WriteOperation
+from .operation import WriteOperation, check_not_compressed
 from .request import WriteReceiver, as_target, bucket_precision_error, write_request
 
 if TYPE_CHECKING:
@@ -215,9 +215,7 @@ def write_batches(
         DatabaseNotFound: the database does not exist.
         AuthenticationError: the credentials are invalid or do not permit the write.
     """
-    if isinstance(data, (bytes, bytearray, memoryview)) and bytes(data[:2]) == GZIP_MAGIC:
-        msg = "data: is compressed with gzip; use write_compressed"
-        raise SerializationError(msg)
+    check_not_compressed(data)
     target = as_target(db, rp, consistency, bucket, org)
     # Copies, so that later changes by the caller do not affect a pending write.
     all_tags = joined_tags(tags, extra_tags)

@@ -8,7 +8,8 @@ can call it in a thread.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
@@ -72,6 +73,26 @@ class SpoolFiles(Protocol):
         ...
 
 
+class QueuedBatch:
+    """A batch that is not written yet.
+
+    Args:
+        batch: the lines.
+        encoded_target: their target, as `encode_target` returns it.
+        on_written: called with the number of the record, after it was written.
+    """
+
+    def __init__(self, batch: Batch, encoded_target: bytes, on_written: Callable[[int], None]) -> None:
+        self.batch = batch
+        self.encoded_target = encoded_target
+        self.on_written = on_written
+        #: Size of the record, in bytes.
+        self.size = lines_record_size(encoded_target, batch)
+        self.is_written = False
+        #: Whether it is written separately, since it could not be written together with others.
+        self.is_separate = False
+
+
 class SpoolLog:
     """Stores lines in the files of a spool until they are completed."""
 
@@ -86,6 +107,8 @@ class SpoolLog:
         self._is_closed = False
         #: Whether a function is using the files; no other may use them meanwhile.
         self.is_busy = False
+        #: Batches whose callers wait until they are written.
+        self._queue: deque[QueuedBatch] = deque()
 
     @property
     def directory(self) -> str:
@@ -102,9 +125,9 @@ class SpoolLog:
         """Current and maximum size of the spool, for error messages."""
         return f"the spool {self.directory} uses {self._index.size} of at most {self._spool.max_bytes} bytes"
 
-    def has_room(self, target: Target, batch: Batch) -> bool:
+    def has_room(self, queued: QueuedBatch) -> bool:
         """Return whether a batch fits."""
-        return self._index.has_room(lines_record_size(self._encode_target(target, batch), batch))
+        return self._index.has_room(queued.size)
 
     def open(self) -> list[SpooledBatch]:
         """Lock the directory, and return the pending batches of an earlier writer; touches files.
@@ -132,23 +155,65 @@ class SpoolLog:
         self._is_open, self._is_closed = True, False
         return pending
 
-    def append(self, target: Target, batch: Batch, on_written: Callable[[int], None]) -> Generator[Callable[[], None]]:
-        """Append a batch; yields functions that touch files. If it was written, calls `on_written` with its number.
+    def queue(self, target: Target, batch: Batch, on_written: Callable[[int], None]) -> QueuedBatch:
+        """Queue a batch, which `write` writes, also one for another batch; `on_written` then gets its number."""
+        queued = QueuedBatch(batch, self._encode_target(target, batch), on_written)
+        self._queue.append(queued)
+        return queued
+
+    def withdraw(self, queued: QueuedBatch) -> None:
+        """Remove a batch from the queue, unless it is being written."""
+        with suppress(ValueError):
+            self._queue.remove(queued)
+
+    def write(
+        self, first: QueuedBatch, has_room: Callable[[Batch, Sequence[Batch]], bool]
+    ) -> Generator[Callable[[], None]]:
+        """Write a queued batch together with others, for the cost of one; yields functions that touch files.
+
+        Args:
+            first: a batch that fits.
+            has_room: returns whether the buffer has room for another batch after a number of them.
 
         Raises:
-            SpoolError: the batch could not be written; no part of it is in the spool.
+            SpoolError: the batch could not be written; no part of it is in the spool. The others are queued again.
         """
+        group = self._take_group(first, has_room)
         number = self._index.next_number
-        plan = self._index.plan_append(lines_record(number, self._encode_target(target, batch), batch), number)
+        records = [lines_record(number + at, each.encoded_target, each.batch) for at, each in enumerate(group)]
+        plan = self._index.plan_append(b"".join(records), number, len(group))
         done: list[Append] = []
         self.is_busy = True
         try:
-            yield partial(self._write, plan, done, sync=self._spool.sync, lines=batch.lines)
+            yield partial(self._write, plan, done, sync=self._spool.sync, lines=first.batch.lines)
         finally:
             self._release_files()
             if done:
                 self._index.commit_append(plan)
-                on_written(number)
+                for at, each in enumerate(group):
+                    each.is_written = True
+                    each.on_written(number + at)
+            else:
+                for each in group[1:]:
+                    each.is_separate = True
+                self._queue.extendleft(group[:0:-1])
+
+    def _take_group(self, first: QueuedBatch, has_room: Callable[[Batch, Sequence[Batch]], bool]) -> list[QueuedBatch]:
+        """Remove batches from the queue that are written together."""
+        self._queue.remove(first)
+        group, size = [first], first.size
+        while self._queue and not first.is_separate:
+            following = self._queue[0]
+            if (
+                following.is_separate
+                or size + following.size > self._index.segment_bytes
+                or not self._index.has_room(following.size, size)
+                or not has_room(following.batch, [each.batch for each in group])
+            ):
+                break
+            group.append(self._queue.popleft())
+            size += following.size
+        return group
 
     def mark_completed(self, numbers: list[int]) -> None:
         """Note that the lines of these records are completed: stored, rejected or dropped."""

@@ -37,8 +37,9 @@ class Append:
 
     segment: Segment
     data: bytes
-    #: Number of the lines record among the bytes; -1 for a mark.
+    #: Number of the first lines record among the bytes, and how many there are; -1 and 0 for a mark.
     number: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,14 @@ class SegmentIndex:
         """A record number; the lines of all records with a lower number are completed."""
         return self._pending[0] if self._pending else self.next_number
 
-    def has_room(self, size: int) -> bool:
-        """Return whether a record of this size fits. A record of any size fits if no others are pending."""
-        return not self._pending or self.size + len(HEADER) + size <= self.max_bytes
+    def has_room(self, size: int, others: int = 0) -> bool:
+        """Return whether a record of this size fits. A record of any size fits if no others are pending.
+
+        Args:
+            size: size of the record in bytes.
+            others: size of the records that are written together with it.
+        """
+        return not (self._pending or others) or self.size + len(HEADER) + others + size <= self.max_bytes
 
     def restore(self, segments: Iterable[Segment], numbers: Iterable[int], mark: int) -> None:
         """Add the segments of an earlier writer, the numbers of their pending records, and the last mark."""
@@ -95,12 +101,19 @@ class SegmentIndex:
         last_record = max((segment.last_record for segment in self.segments), default=-1)
         self.next_number = max(self.next_number, last_record + 1, mark)
 
-    def plan_append(self, record: bytes, number: int = -1) -> Append:
-        """Return the append that writes a record, to the last segment or to a new one."""
+    def plan_append(self, record: bytes, number: int = -1, count: int = 1) -> Append:
+        """Return the append that writes records, to the last segment or to a new one.
+
+        Args:
+            record: the bytes of one or more lines records, or of a mark.
+            number: the number of the first lines record; -1 for a mark.
+            count: how many lines records there are.
+        """
+        count = 0 if number < 0 else count
         current = self.segments[-1] if self._appendable and self.segments else None
         if current is not None and current.size + len(record) <= self.segment_bytes:
-            return Append(current, record, number)
-        return Append(Segment(self.next_segment, 0), HEADER + record, number)
+            return Append(current, record, number, count)
+        return Append(Segment(self.next_segment, 0), HEADER + record, number, count)
 
     def commit_append(self, done: Append) -> None:
         """Update the index after a successful append."""
@@ -110,10 +123,10 @@ class SegmentIndex:
             self.next_segment = segment.number + 1
             self._appendable = True
         segment.size += len(done.data)
-        if done.number >= 0:
-            segment.last_record = done.number
-            self.next_number = done.number + 1
-            self._pending.append(done.number)
+        if done.count:
+            self.next_number = done.number + done.count
+            segment.last_record = self.next_number - 1
+            self._pending.extend(range(done.number, self.next_number))
 
     def note_failed_append(self, failed: Append) -> None:
         """Update the index after an append that could not be undone; its file is not appended to any more."""
