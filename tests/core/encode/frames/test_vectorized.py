@@ -543,7 +543,6 @@ def test_input_that_numpy_does_not_encode(data: pd.DataFrame) -> None:
         (frame(pd.DatetimeIndex(np.array(["9999"], "M8[s]")), v=[1]), {}),
         (frame(pd.Index([dt.datetime(2024, 1, 1, tzinfo=dt.UTC)], dtype=object), v=[1]), {}),
         (frame(v=np.array([1.5, 2], ">f8")), {}),
-        (frame(v=["a", "x" * 70_000]), {}),
         (frame(t=["a" * 70_000], v=[1]), {"tag_columns": ["t"]}),
         (frame(v=objects(["a", "\ud800"])), {}),
         (pa.table({"time": pa.array([1, None], pa.timestamp("s")), "v": [1, 2]}), {}),
@@ -553,6 +552,27 @@ def test_input_that_numpy_does_not_encode(data: pd.DataFrame) -> None:
 def test_unusual_values_are_encoded_row_by_row(data: Any, options: dict[str, Any]) -> None:
     _, written = encode_on_both_paths(data, options)
     assert not written
+
+
+@pytest.mark.parametrize("dtype", ["str", "category", "object"])
+@pytest.mark.parametrize(("field", "few"), [("v", 1), ("v" * 40_000, 2), ("é, " * 10_000, 3)])
+def test_series_with_a_field_key_of_any_size(field: str, few: int, dtype: str) -> None:
+    """The limit is 65535 bytes, with 4 bytes between them."""
+    size = len(field.encode()) + field.count(",") + field.count(" ")
+    for over in (-1, 0, 1):
+        tag = "a" * (65535 - 4 - len("m,t=") - size + over)
+        cells = pd.Series([tag] * few, dtype=dtype).array
+        data = frame(t=cells, **{field: ["x" * 70_000] * few, "w": [1.5] * few})
+        found, written = encode_on_both_paths(data, {"tag_columns": ["t"]})
+        assert written == isinstance(found, bytes) == (over <= 0)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_lines_longer_than_the_limit_of_keys(missing: bool) -> None:
+    """Also with more field keys than any cache has."""
+    columns = {f"v{n}": [n / 8, math.nan if missing and n % 3 else 1.5] for n in range(5000)}
+    assert encode_on_all_paths(pd.concat([frame(**columns), frame(s=["x" * 70_000, None])], axis=1), {})[1]
+    assert encode_on_all_paths(frame(**columns), {})[1:] == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,9 @@ class TableEncoder:
         table, rows = self._open(read)
         encoder = PointEncoder(self._name, self._tags, "ns", rows.field_options)
         slices = table.slices(self._slice(len(table.columns)))
-        for part in chain.from_iterable(map(limit_size, slices)):
+        for part, has_few in chain.from_iterable(map(_limit_size, slices)):
             count = part.stop - part.start
-            found = rows.by_columns(encoder, part) if count >= _FEW else None
+            found = None if has_few else rows.by_columns(encoder, part)
             if found is not None:
                 yield *found, count
             else:
@@ -149,6 +149,11 @@ class TableEncoder:
             msg = "measurement: required to write a table; pass measurement="
             raise SerializationError(msg)
         return table, rows
+
+
+def _limit_size(part: Slice) -> Iterator[tuple[Slice, bool]]:
+    """Split a slice into slices of limited size, each with whether it has few and short rows."""
+    return zip(limit_size(part), repeat(part.stop - part.start < _FEW))  # noqa: B905 - `repeat` is infinite
 
 
 class _Rows:

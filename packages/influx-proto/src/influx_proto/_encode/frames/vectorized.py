@@ -29,9 +29,6 @@ from .model import Codes, Reader, Slice
 #: Limit of distinct values that are encoded individually.
 MAX_CHOICES: Final = 1000
 
-#: The length of the longest encoded number.
-_LONGEST_NUMBER: Final = 25
-
 #: All integers up to this one have an exact 64-bit float.
 _MAX_EXACT_INTEGER: Final = 2**53
 
@@ -53,6 +50,7 @@ class LineBuilder(ABC):
     """
 
     def __init__(self) -> None:
+        #: The maximum length of the fragments before the pending choice.
         self._longest = 0
         #: The pending choice, and the constant after it.
         self._choice = _NO_CHOICE
@@ -112,17 +110,29 @@ class LineBuilder(ABC):
             present: the lines that have a number; None for all. The values of other lines are ignored.
         """
         self._end_choice()
-        self._longest += _LONGEST_NUMBER
         self._append_numbers(values, present)
 
-    def join(self, kept: Any) -> bytes | None:
-        """Return the lines without the first LF, or None if a line may be too long for the fast path.
+    def check_key_size(self, field_key: int) -> None:
+        """Check the size of the series, which are the fragments added so far, together with a field key.
+
+        Args:
+            field_key: the length of the longest field key.
+
+        Raises:
+            NotColumnar: the size of each series must be checked.
+        """
+        series = self._longest + max(map(len, self._choice.fragments)) + len(self._constant) - len("\n")
+        if series + field_key > SHORT_LINE:
+            raise NotColumnar
+
+    def join(self, kept: Any) -> bytes:
+        """Return the lines without the first LF.
 
         Args:
             kept: the lines to return; None for all.
         """
         self._end_choice()
-        return None if self._longest > SHORT_LINE else self._join(kept)
+        return self._join(kept)
 
     def _end_choice(self) -> None:
         fragments, indices = self._choice
@@ -263,6 +273,7 @@ class SliceEncoder(ABC):
         if SUSPICIOUS in self._name + b"".join(before + without for _, before, without in self._keys):
             raise NotColumnar
         self._fields = [(at, *points.fields[name]) for name, at in fields.items()]
+        self._longest_key = max(len(key) for _, key, _ in self._fields) - len("=")
         self._encoders: dict[int, FieldValueEncoder] = {at: encoder for at, _, encoder in self._fields}
 
     def encode(self, rows: Slice) -> tuple[bytes, int] | None:
@@ -275,6 +286,7 @@ class SliceEncoder(ABC):
             ]
             line = self._new_line()
             self._add_series(line, columns)
+            line.check_key_size(self._longest_key)
             earlier: Any = False  # the rows that already have a field
             for at, key, encoder in self._fields:
                 field = self._make_field(columns[at], encoder)
@@ -286,7 +298,7 @@ class SliceEncoder(ABC):
             data = line.join(kept)
         except Exception:  # noqa: BLE001 - the libraries raise any class; encoding row by row finds the error
             return None
-        return None if data is None else (data, len(times) if kept is None else int(kept.sum()))
+        return data, len(times) if kept is None else int(kept.sum())
 
     @abstractmethod
     def _read_column(self, reader: Reader, start: int, stop: int, encoder: FieldValueEncoder | None) -> Any:
