@@ -32,6 +32,7 @@ from ..points import PointEncoder
 from ..points_columnar import KeySetEncoder
 from .model import Codes, Column, Reader, Slice, Table
 from .size import limit_size
+from .split import Lines, find_ends
 
 if TYPE_CHECKING:
     from .vectorized import SliceEncoder
@@ -80,8 +81,8 @@ class TableEncoder:
         self._infer = object_columns == "infer"
         self._batch = batch
 
-    def encode(self, read: Callable[[], Table], first: int = 0) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the lines, the number of lines and the number of rows for each slice of a table.
+    def encode(self, read: Callable[[], Table], first: int = 0) -> Iterator[tuple[Lines, int]]:
+        """Yield the lines and the number of rows for each slice of a table.
 
         There are fewer lines than rows if a row has no field with a value.
 
@@ -100,7 +101,7 @@ class TableEncoder:
             count = part.stop - part.start
             found = None if has_few else rows.by_columns(encoder, part)
             if found is not None:
-                yield *found, count
+                yield found, count
             else:
                 yield from self._encode_cells(encoder, rows, rows.convert_objects(part), first)
             first += count
@@ -110,9 +111,7 @@ class TableEncoder:
         most = max(min(_SLICE, _SLICE_CELLS // max(columns, 1)), _ROWS)
         return max(self._batch // -(-self._batch // most), _ROWS)
 
-    def _encode_cells(
-        self, encoder: PointEncoder, rows: _Rows, part: Slice, first: int
-    ) -> Iterator[tuple[bytes, int, int]]:
+    def _encode_cells(self, encoder: PointEncoder, rows: _Rows, part: Slice, first: int) -> Iterator[tuple[Lines, int]]:
         for start in range(part.start, part.stop, _ROWS):
             stop = min(start + _ROWS, part.stop)
             times = part.times.cells(start, stop)
@@ -120,7 +119,7 @@ class TableEncoder:
             data = rows.encode_columnar(encoder, times, cells)
             if data is not None:
                 first += len(times)
-                yield data, len(times), len(times)
+                yield Lines(data, len(times)), len(times)
                 continue
             lines: list[bytes] = []
             for number, (time, point) in enumerate(zip(times, rows.points(times, cells), strict=True), first):
@@ -133,7 +132,7 @@ class TableEncoder:
                 if line is not None:
                     lines.append(line)
             first += len(times)
-            yield b"\n".join(lines), len(lines), len(times)
+            yield Lines(b"\n".join(lines), len(lines), find_ends(lines)), len(times)
 
     def _open(self, read: Callable[[], Table]) -> tuple[Table, _Rows]:
         name = self._name
@@ -153,7 +152,7 @@ class TableEncoder:
 
 def _limit_size(part: Slice) -> Iterator[tuple[Slice, bool]]:
     """Split a slice into slices of limited size, each with whether it has few and short rows."""
-    return zip(limit_size(part), repeat(part.stop - part.start < _FEW))  # noqa: B905 - `repeat` is infinite
+    return zip(limit_size(part), repeat(part.stop - part.start < _FEW))
 
 
 class _Rows:
@@ -201,8 +200,8 @@ class _Rows:
         #: The column-wise encoder; None if the table is not eligible, False before the first slice.
         self._slice_encoder: SliceEncoder | Literal[False] | None = False
 
-    def by_columns(self, encoder: PointEncoder, part: Slice) -> tuple[bytes, int] | None:
-        """Return the lines of a slice and their number, encoded column by column, or None if it is not eligible."""
+    def by_columns(self, encoder: PointEncoder, part: Slice) -> Lines | None:
+        """Return the lines of a slice, encoded column by column, or None if it is not eligible."""
         if self._slice_encoder is False:
             self._slice_encoder = self._make_slice_encoder(encoder)
         return None if self._slice_encoder is None else self._slice_encoder.encode(self.convert_objects(part))

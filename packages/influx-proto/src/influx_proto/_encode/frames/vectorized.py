@@ -25,6 +25,7 @@ from ..._time import FIRST, LAST
 from ..grouping import NotColumnar
 from ..points import PointEncoder
 from .model import Codes, Reader, Slice
+from .split import Lines
 
 #: Limit of distinct values that are encoded individually.
 MAX_CHOICES: Final = 1000
@@ -125,8 +126,8 @@ class LineBuilder(ABC):
         if series + field_key > SHORT_LINE:
             raise NotColumnar
 
-    def join(self, kept: Any) -> bytes:
-        """Return the lines without the first LF.
+    def join(self, kept: Any) -> tuple[bytes, Any]:
+        """Return the lines without the first LF, and the index after each line, or None if it is unknown.
 
         Args:
             kept: the lines to return; None for all.
@@ -151,7 +152,7 @@ class LineBuilder(ABC):
     def _append_numbers(self, values: Any, present: Any) -> None: ...
 
     @abstractmethod
-    def _join(self, kept: Any) -> bytes: ...
+    def _join(self, kept: Any) -> tuple[bytes, Any]: ...
 
 
 @lru_cache(maxsize=32)  # nearly all slices of a table have the same fragments
@@ -276,8 +277,8 @@ class SliceEncoder(ABC):
         self._longest_key = max(len(key) for _, key, _ in self._fields) - len("=")
         self._encoders: dict[int, FieldValueEncoder] = {at: encoder for at, _, encoder in self._fields}
 
-    def encode(self, rows: Slice) -> tuple[bytes, int] | None:
-        """Return the lines of a slice and their number, or None if it must be encoded row by row."""
+    def encode(self, rows: Slice) -> Lines | None:
+        """Return the lines of a slice, or None if it must be encoded row by row."""
         try:
             times = _read_times(rows)
             columns = [
@@ -295,10 +296,10 @@ class SliceEncoder(ABC):
             kept = None if earlier is True or earlier.all() else earlier
             line.add_constant(b" ")
             line.add_numbers(times, None)
-            data = line.join(kept)
+            data, ends = line.join(kept)
         except Exception:  # noqa: BLE001 - the libraries raise any class; encoding row by row finds the error
             return None
-        return data, len(times) if kept is None else int(kept.sum())
+        return Lines(data, len(times) if kept is None else int(kept.sum()), ends)
 
     @abstractmethod
     def _read_column(self, reader: Reader, start: int, stop: int, encoder: FieldValueEncoder | None) -> Any:

@@ -72,7 +72,7 @@ class ArrowLineBuilder(LineBuilder):
         self._arrays.append(fragments)
         self._count += len(fragments)
 
-    def _join(self, kept: Any) -> bytes:
+    def _join(self, kept: Any) -> tuple[bytes, Any]:
         choices = np.int32(len(self._choices))
         all_indices = np.empty((len(self._columns[-1][1]), len(self._columns)), np.int32)
         for at, (is_choice, indices, present) in enumerate(self._columns):
@@ -81,9 +81,11 @@ class ArrowLineBuilder(LineBuilder):
         if kept is not None:
             all_indices = all_indices[kept]
             if not len(all_indices):
-                return b""
+                return b"", None
         fragments = pa.concat_arrays([_make_array(tuple(self._choices)), *self._arrays])
-        return _read_bytes(compute.take(fragments, pa.array(all_indices.ravel()), boundscheck=False), skipped=1)
+        lines = compute.take(fragments, pa.array(all_indices.ravel()), boundscheck=False)
+        begins = _offsets(lines)[:: len(self._columns)]
+        return _read_bytes(lines, skipped=1), begins[1:] - (begins[0] + 1)
 
 
 @lru_cache(maxsize=32)  # nearly all slices of a table have the same choices
