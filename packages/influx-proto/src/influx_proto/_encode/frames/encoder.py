@@ -45,6 +45,9 @@ _ROWS: Final = 1000
 _SLICE: Final = 10_000
 _SLICE_CELLS: Final = 100_000
 
+#: Limit of cells in slices of wide tables, which have more cells to amortize the cost of each column.
+_MAX_CELLS: Final = 1_000_000
+
 #: Slices with fewer rows are encoded faster from Python objects.
 _FEW: Final = 100
 
@@ -107,9 +110,11 @@ class TableEncoder:
             first += count
 
     def _slice(self, columns: int) -> int:
-        """Return the number of rows in a slice, so that a batch consists of complete slices if possible."""
-        most = max(min(_SLICE, _SLICE_CELLS // max(columns, 1)), _ROWS)
-        return max(self._batch // -(-self._batch // most), _ROWS)
+        """Return the number of rows in a slice, which consists of complete batches or is a part of one."""
+        columns = max(columns, 1)
+        most = max(min(_SLICE, _SLICE_CELLS // columns), min(_ROWS, _MAX_CELLS // columns), _FEW)
+        batch = self._batch
+        return most // batch * batch if batch < most else batch // -(-batch // most)
 
     def _encode_cells(self, encoder: PointEncoder, rows: _Rows, part: Slice, first: int) -> Iterator[tuple[Lines, int]]:
         for start in range(part.start, part.stop, _ROWS):

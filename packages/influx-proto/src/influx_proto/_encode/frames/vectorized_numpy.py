@@ -15,8 +15,9 @@ import numpy as np
 
 from ..._line_protocol.values import FieldValueEncoder, number_encoder
 from ..grouping import NotColumnar
+from .line_builder import MAX_CHOICES, CodedField, Field, LineBuilder, make_array_field
 from .model import Codes, Reader
-from .vectorized import MAX_CHOICES, CodedField, Field, LineBuilder, SliceEncoder, find_distinct, make_array_field
+from .vectorized import SliceEncoder, find_distinct
 
 
 class NumpySliceEncoder(SliceEncoder):
