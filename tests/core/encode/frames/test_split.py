@@ -56,7 +56,12 @@ def test_the_ends_of_lines_are_not_searched(text: str, monkeypatch: pytest.Monke
         raise AssertionError
 
     monkeypatch.setattr(_encoder, "lines", unexpected)
-    for limits in ({"max_bytes": 100_000}, {"max_lines": 700}, {"max_bytes": 1_000_000, "max_lines": 1700}):
+    cases: list[dict[str, Any]] = [
+        {"max_bytes": 100_000},
+        {"max_lines": 700},
+        {"max_bytes": 1_000_000, "max_lines": 1700},
+    ]
+    for limits in cases:
         batches = list(serialize_batches(data, "m", **limits))
         assert b"\n".join(batches) == whole
         assert max(map(len, batches)) <= limits.get("max_bytes", len(whole))

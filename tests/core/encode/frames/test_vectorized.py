@@ -147,6 +147,10 @@ CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("string[pyarrow]", TEXTS, True),
     ("string[python]", TEXTS, True),
     ("object", TEXTS, True),
+    ("object", SMALL | INTS, True),
+    ("object", FLOATS, True),
+    ("object", st.booleans(), True),
+    ("object", st.decimals(-(10**9), 10**9, places=4) | st.just(Decimal("NaN")), True),
     ("object", TEXTS | SMALL | st.floats() | st.just(pd.NaT) | st.just(pd.NA) | st.just(Decimal("NaN")), True),
     ("category", TEXTS, True),
     ("category", SMALL, True),
@@ -357,6 +361,52 @@ def test_fields_are_written_by_arrow(name: str) -> None:
     encode_fast(pd.concat([alone, frame(w=[1.5, math.nan])], axis=1))
     encode_fast(frame(w=[1.5, math.nan], v=MANY_ROWS[name], x=["a", None]))
     encode_fast(frame(w=pd.array([None, 1], "Int64"), v=MANY_ROWS[name], x=pd.array([None, True], "boolean")))
+
+
+INFERRED: list[list[Any]] = [
+    [1.5, None, math.nan],
+    [math.nan, None, 2.5],
+    [1, None, -(2**63)],
+    [True, None, False],
+    ["a", None, 'b "c"\n'],
+    [Decimal("1.50"), None, Decimal("NaN")],
+    [None, None, None],
+]
+
+
+@pytest.mark.parametrize("cells", INFERRED)
+def test_object_columns_of_one_class_are_encoded_by_columns(cells: list[Any]) -> None:
+    for part in (cells, cells[::2]):
+        data = frame(v=objects(part), w=[1.5] * len(part))
+        _, arrow, numpy = encode_on_all_paths(data, {"object_columns": "infer"})
+        assert arrow
+        assert numpy == isinstance(cells[0], (bool, int, float))
+
+
+@pytest.mark.parametrize(
+    ("cells", "options"),
+    [
+        ([1, 2.5], {}),
+        ([1, True], {}),
+        ([1, 2**63], {"unsigned": True}),
+        ([2**63, 2**63], {"unsigned": True}),
+        ([1.5, math.inf], {}),
+        ([math.inf, 1.5], {"nonfinite": "raise"}),
+        ([np.float32(0.1), 0.5], {}),
+    ],
+)
+def test_object_columns_of_several_types_are_encoded_row_by_row(cells: list[Any], options: dict[str, Any]) -> None:
+    _, written = encode_on_both_paths(frame(v=objects(cells)), {"object_columns": "infer", **options})
+    assert not written
+
+
+@pytest.mark.parametrize("first", INFERRED)
+@pytest.mark.parametrize("second", INFERRED)
+def test_types_of_object_columns_are_compared_between_slices(first: list[Any], second: list[Any]) -> None:
+    data = frame(v=objects([*first * 1000, *second * 1000]))
+    found, _ = encode_on_both_paths(data, {"object_columns": "infer"})
+    classes = {type(cell) for cell in [*first, *second] if cell is not None and cell == cell}
+    assert isinstance(found, bytes) == (len({float if cls is Decimal else cls for cls in classes}) <= 1)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,6 @@ depend on the number of rows or the length of their strings.
 This module selects the fastest encoder for each slice. The first choice encodes column by column, with pyarrow and
 orjson if they are installed (`vectorized_arrow`), otherwise with numpy (`vectorized_numpy`). Other slices are encoded
 like lists of points (`points_columnar`). The last choice encodes row by row, and raises all errors.
-
-Cells of an object column can have any type. By default they are encoded as strings, with `str(cell)`. With `infer` each
-is encoded according to its class, and all of them must have the same field type.
 """
 
 from __future__ import annotations
@@ -23,14 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from ..._checks import check_choice
 from ..._errors import SerializationError
 from ..._line_protocol.options import FieldOptions, FieldType, ObjectColumns
-from ..._line_protocol.values import FieldValueEncoder
 from ..._repr import short_repr
 from ..._time import FIRST, LAST, to_rfc3339
 from ..columnar import join_lines
 from ..grouping import NotColumnar
 from ..points import PointEncoder
 from ..points_columnar import KeySetEncoder
-from .model import Codes, Column, Reader, Slice, Table
+from .model import Column, Slice, Table
+from .object_columns import InferredColumn, convert_to_strings
 from .size import limit_size
 from .split import Lines, find_ends
 
@@ -99,7 +96,7 @@ class TableEncoder:
         """
         table, rows = self._open(read)
         encoder = PointEncoder(self._name, self._tags, "ns", rows.field_options)
-        slices = table.slices(self._slice(len(table.columns)))
+        slices = table.slices(self._slice(len(table.columns)), self._batch)
         for part, has_few in chain.from_iterable(map(_limit_size, slices)):
             count = part.stop - part.start
             found = None if has_few else rows.by_columns(encoder, part)
@@ -191,9 +188,8 @@ class _Rows:
         self._as_strings = {
             at for at in objects if not infer and (at in tags or types.get(names[at], "string") == "string")
         }
-        self._inferred = [
-            _TypeCheck(names[at], field_options) for at in objects if infer and at in fields and names[at] not in types
-        ]
+        inferred = [at for at in objects if infer and at in fields and names[at] not in types]
+        self._inferred = [InferredColumn(at, names[at], field_options) for at in inferred]
         if field_options.unsigned and not field_options.integers_as_floats:
             types = {**{column.name: "unsigned" for column in columns if column.unsigned}, **types}
         self.field_options = replace(field_options, field_types=types)
@@ -209,10 +205,21 @@ class _Rows:
         """Return the lines of a slice, encoded column by column, or None if it is not eligible."""
         if self._slice_encoder is False:
             self._slice_encoder = self._make_slice_encoder(encoder)
-        return None if self._slice_encoder is None else self._slice_encoder.encode(self.convert_objects(part))
+        if self._slice_encoder is None:
+            return None
+        part = self.convert_objects(part)
+        if not self._inferred:
+            return self._slice_encoder.encode(part)
+        columns = list(part.columns)
+        for column in self._inferred:
+            reader = columns[column.at]
+            if not column.are_uniform(reader.values(part.start, part.stop)):
+                return None
+            columns[column.at] = column.convert(reader)
+        return self._slice_encoder.encode(part._replace(columns=columns))
 
     def _make_slice_encoder(self, encoder: PointEncoder) -> SliceEncoder | None:
-        if self._measurement is None or self._inferred or not self._fields:
+        if self._measurement is None or not self._fields:
             return None
         try:
             encoder_class = _find_encoder_class()
@@ -232,7 +239,7 @@ class _Rows:
         if not self._as_strings:
             return part
         columns = [
-            _convert_to_strings(column) if at in self._as_strings else column for at, column in enumerate(part.columns)
+            convert_to_strings(column) if at in self._as_strings else column for at, column in enumerate(part.columns)
         ]
         return part._replace(columns=columns)
 
@@ -240,7 +247,9 @@ class _Rows:
         self, encoder: PointEncoder, times: Sequence[Any], cells: Sequence[Sequence[Any]]
     ) -> bytes | None:
         """Return the lines of rows, or None if they must be encoded one at a time."""
-        if self._measurement is None or self._inferred or type(None) in set(map(type, times)):
+        if self._measurement is None or type(None) in set(map(type, times)):
+            return None
+        if not all(column.are_uniform(cells[column.at]) for column in self._inferred):
             return None
         tags = list(zip(*[cells[at] for at in self._tags], strict=True)) if self._tags else None
         try:
@@ -273,7 +282,7 @@ class _Rows:
             msg = f"measurement {short_repr(self._measurement)}: the row has no timestamp; remove the row or add one"
             raise SerializationError(msg)
         for column in self._inferred:
-            problem = column.find_problem(point["fields"])
+            problem = column.find_problem(point["fields"][column.name])
             if problem is not None:
                 msg = f"measurement {short_repr(self._measurement)}, {problem}"
                 raise SerializationError(msg)
@@ -291,80 +300,6 @@ def _find_encoder_class() -> type[SliceEncoder] | None:
     from .vectorized_numpy import NumpySliceEncoder  # noqa: PLC0415 - imports numpy
 
     return NumpySliceEncoder if encodes_like_rows(NumpySliceEncoder, strings=False) else None
-
-
-class _TypeCheck:
-    """Check that all cells of a column have the same field type."""
-
-    def __init__(self, name: str, field_options: FieldOptions) -> None:
-        self._name = name
-        self._encoder = FieldValueEncoder(field_options)
-        self._type: FieldType | None = None
-
-    def find_problem(self, fields: Mapping[str, Any]) -> str | None:
-        """Return the error message for the next cell, or None if its type equals that of the earlier cells."""
-        cell = fields[self._name]
-        try:
-            encoded = self._encoder.encode(cell)
-        except SerializationError:
-            return None  # encoding the row raises the error
-        if encoded is None:
-            return None
-        field_type = _find_field_type(encoded)
-        if self._type is None:
-            self._type = field_type
-        if field_type == self._type:
-            return None
-        return (
-            f"field {short_repr(self._name)}: {short_repr(cell)} has type {field_type}, but earlier rows have type "
-            f"{self._type}; convert the column, or set its type with field_types"
-        )
-
-
-def _find_field_type(encoded: bytes) -> FieldType:
-    """Return the type of an encoded field value."""
-    if encoded in {b"true", b"false"}:
-        return "boolean"
-    return _SUFFIXES.get(encoded[-1:], "float")
-
-
-_TEXT: Final = {str, type(None)}
-
-_SUFFIXES: Final[Mapping[bytes, FieldType]] = {b'"': "string", b"i": "integer", b"u": "unsigned"}
-
-
-def _convert_to_strings(column: Reader) -> Reader:
-    """Return the reader of an object column with its cells converted to strings."""
-
-    def texts(start: int, stop: int) -> Sequence[Any]:
-        cells = column.cells(start, stop)
-        return cells if _TEXT.issuperset(map(type, cells)) else [_to_str(cell) for cell in cells]
-
-    def array(start: int, stop: int) -> Codes | None:
-        coded: Codes | None = column.array(start, stop)
-        if coded is None:
-            return None
-        cells = coded.cells
-        return Codes(coded.codes, lambda codes: [_to_str(cell) for cell in cells(codes)])
-
-    return Reader(texts, array, column.size, has_texts=True)
-
-
-def _to_str(cell: Any) -> str | None:
-    if type(cell) is str:
-        return cell
-    if isinstance(cell, str):  # also a member of a str `Enum`, which is encoded by its value
-        return str.__str__(cell)
-    try:
-        if _DEFAULT_ENCODER.encode(cell) is None:
-            return None  # missing, and not "None", "nan" or "NaT"
-    except SerializationError:
-        pass  # not supported as a field value, but can be converted to a string
-    return str(cell)
-
-
-#: Detects missing values.
-_DEFAULT_ENCODER: Final = FieldValueEncoder(FieldOptions())
 
 
 def _transpose(columns: Sequence[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:

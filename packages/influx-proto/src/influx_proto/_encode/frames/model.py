@@ -64,8 +64,9 @@ class Slice(NamedTuple):
     columns: Sequence[Reader]
 
 
-#: Yields slices of at most the specified number of rows.
-Slices: TypeAlias = Callable[[int], Iterator[Slice]]
+#: Yields slices. The arguments are the maximum number of rows in a slice, and the maximum number of rows that are read
+#: ahead from a stream.
+Slices: TypeAlias = Callable[[int, int], Iterator[Slice]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,10 @@ def read_pandas(frame: pd.DataFrame, precision: str, time_column: str | None) ->
     found = list(_read_columns(frame, names, at))
     columns = [column for column, _ in found]
     if times is None:
-        return Table(columns, lambda _: iter(()))
+        return Table(columns, lambda _rows, _ahead: iter(()))
     readers = [reader for _, reader in found]
 
-    def slices(rows: int) -> Iterator[Slice]:
+    def slices(rows: int, _ahead: int) -> Iterator[Slice]:
         return (Slice(start, min(start + rows, count), times, readers) for start in range(0, count, rows))
 
     return Table(columns, slices)

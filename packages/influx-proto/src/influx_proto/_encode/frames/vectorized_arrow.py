@@ -77,7 +77,7 @@ class ArrowLineBuilder(LineBuilder):
         fragments = [b" " + key for key in keys] + [b"," + first] + [block.suffix + b"," + key for key in rest]
         indices = np.empty((rows, count, 2), np.int32)
         indices[:, :, 0] = later * np.int32(count) + np.arange(count, dtype=np.int32)
-        indices[:, :, 1] = np.arange(0, 2 * rows * count, 2, np.int32).reshape(rows, count) + len(fragments)
+        indices[:, :, 1] = np.arange(0, 2 * rows * count, 2, dtype=np.int32).reshape(rows, count) + len(fragments)
         numbers = _encode_numbers(block.values.ravel())
         self._append(
             pa.concat_arrays([_make_array(tuple(fragments)), numbers]),
