@@ -41,7 +41,7 @@ def test_batches_are_full_and_equal_on_all_paths(
         if path == "rows":
             patch.setattr(_table._Rows, "encode_columnar", lambda *_: None)
         found = list(serialize_batches(data, "m", **limits))
-        patch.setattr(_encoder, "split_table_lines", lambda lines, *_: [lines[:2]] if lines.count else [])
+        patch.setattr(_encoder, "split_table_lines", lambda lines, *_: [lines[:2]] if lines.number else [])
         expected = list(serialize_batches(data, "m", **limits))
     assert found == expected
     assert b"\n".join(found) == serialize(data, "m")

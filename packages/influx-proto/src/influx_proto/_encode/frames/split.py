@@ -12,7 +12,7 @@ class Lines(NamedTuple):
     """Encoded lines."""
 
     data: bytes
-    count: int
+    number: int
     #: The index after each line, as a sequence or a numpy array; None if it is unknown.
     ends: Any = None
 
