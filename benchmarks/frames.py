@@ -130,7 +130,13 @@ def variants(frame: pd.DataFrame) -> dict[str, tuple[Variant, int]]:
         "influx_proto, pyarrow": (lambda: ours(arrow, tags), 1),
         "influx_proto, no extra": (lambda: encode_without_extra(frame, tags), 1),
     }
-    part = frame[: len(frame) // 10]
+    return {**found, **other_clients(frame, tags, 10)}
+
+
+def other_clients(frame: pd.DataFrame, tags: list[str], fewer: int) -> dict[str, tuple[Variant, int]]:
+    """Return the variants of other clients; those written in Python encode the number of rows divided by `fewer`."""
+    found: dict[str, tuple[Variant, int]] = {}
+    part = frame[: len(frame) // fewer]
     try:
         questdb = importlib.import_module("questdb.ingress")
     except ImportError:
@@ -155,7 +161,7 @@ def variants(frame: pd.DataFrame) -> dict[str, tuple[Variant, int]]:
                     part, settings, data_frame_measurement_name="m", data_frame_tag_columns=tags
                 )
             ).encode(),
-            10,
+            fewer,
         )
     try:
         client = importlib.import_module("influxdb").DataFrameClient()
@@ -164,7 +170,7 @@ def variants(frame: pd.DataFrame) -> dict[str, tuple[Variant, int]]:
         pass
     else:
         found["influxdb"] = (
-            lambda: "\n".join(to_lines(part, "m", tag_columns=tags)).encode(), 10
+            lambda: "\n".join(to_lines(part, "m", tag_columns=tags)).encode(), fewer
         )  # fmt: skip
     return found
 

@@ -184,6 +184,7 @@ def test_encoder_is_reused_only_for_equal_arguments() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("influx_proto._encode.points._CACHE_SIZE", 3)
+    monkeypatch.setattr("influx_proto._encode.points._CACHED_FIELDS", 3)
     encoder = PointEncoder("m", {}, "ns", FieldOptions())
     for number in range(10):
         assert encoder.line({"tags": {f"t{number}": "x"}, "fields": {f"f{number}": 1}}) is not None

@@ -19,6 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, serialize_batches
+from influx_proto._encode.frames import encoder as _table
+from influx_proto._encode.frames import read_arrow
 
 NS = 1_700_000_000_000_000_999
 
@@ -525,3 +527,56 @@ def test_a_query_of_duckdb_that_fails_in_the_middle() -> None:
     relation = duckdb.sql(f"SELECT to_timestamp(n) AS time, {cells} AS v FROM range(300000) t(n)")
     with pytest.raises(SerializationError, match="division failed"):
         serialize(relation, "m")
+
+
+@pytest.mark.parametrize("index", [pa.int8(), pa.int32()])
+@pytest.mark.parametrize("wrap", [identity, Stream])
+def test_small_record_batches_are_encoded_together(
+    index: Any, wrap: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if their dictionaries differ; together they can have more values than an int8 index."""
+    names = [f"host {n}, é" if n % 7 else None for n in range(450)]
+    data = pa.table({
+        "time": pa.array(range(450)),
+        "host": names,
+        "s": [f'"{n}"\n' for n in range(450)],
+        "v": [n / 8 if n % 5 else None for n in range(450)],
+        "ok": [n % 2 == 0 for n in range(450)],
+    })  # fmt: skip
+    expected = serialize(data, "m", tag_columns=["host"])
+    position = data.column_names.index("host")
+    batches = []
+    for start in range(0, 450, 30):
+        part = data.slice(start, 30).combine_chunks()
+        host = part["host"].combine_chunks().dictionary_encode().cast(pa.dictionary(index, pa.string()))
+        batches += part.set_column(position, "host", host).to_batches()
+        batches.append(batches[0].slice(0, 0))
+    lengths: list[int] = []
+    by_columns = _table._Rows.by_columns
+
+    def watch(self: Any, encoder: Any, part: Any) -> Any:
+        lengths.append(part.stop - part.start)
+        return by_columns(self, encoder, part)
+
+    monkeypatch.setattr(_table._Rows, "by_columns", watch)
+    table = pa.Table.from_batches(batches)
+    assert serialize(wrap(table), "m", tag_columns=["host"]) == expected
+    assert lengths == ([450] if index == pa.int32() else [])
+    parts = list(serialize_batches(wrap(table), "m", tag_columns=["host"], max_lines=200))
+    assert b"\n".join(parts) == expected
+    assert [part.count(b",ok=") for part in parts] == [180, 180, 90]
+
+
+def test_record_batches_with_long_strings_are_not_combined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_arrow, "SLICE_BYTES", 10_000)
+    sizes: list[int] = []
+    concatenate = read_arrow._concatenate
+
+    def watch(batches: list[Any]) -> list[Any]:
+        sizes.append(len(batches))
+        return concatenate(batches)
+
+    monkeypatch.setattr(read_arrow, "_concatenate", watch)
+    data = pa.table({"time": range(20), "s": ["x" * 3000] * 20})
+    assert serialize(Stream(pa.Table.from_batches(data.to_batches(max_chunksize=1))), "m") == serialize(data, "m")
+    assert max(sizes) == 3

@@ -147,6 +147,10 @@ CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("string[pyarrow]", TEXTS, True),
     ("string[python]", TEXTS, True),
     ("object", TEXTS, True),
+    ("object", SMALL | INTS, True),
+    ("object", FLOATS, True),
+    ("object", st.booleans(), True),
+    ("object", st.decimals(-(10**9), 10**9, places=4) | st.just(Decimal("NaN")), True),
     ("object", TEXTS | SMALL | st.floats() | st.just(pd.NaT) | st.just(pd.NA) | st.just(Decimal("NaN")), True),
     ("category", TEXTS, True),
     ("category", SMALL, True),
@@ -359,6 +363,52 @@ def test_fields_are_written_by_arrow(name: str) -> None:
     encode_fast(frame(w=pd.array([None, 1], "Int64"), v=MANY_ROWS[name], x=pd.array([None, True], "boolean")))
 
 
+INFERRED: list[list[Any]] = [
+    [1.5, None, math.nan],
+    [math.nan, None, 2.5],
+    [1, None, -(2**63)],
+    [True, None, False],
+    ["a", None, 'b "c"\n'],
+    [Decimal("1.50"), None, Decimal("NaN")],
+    [None, None, None],
+]
+
+
+@pytest.mark.parametrize("cells", INFERRED)
+def test_object_columns_of_one_class_are_encoded_by_columns(cells: list[Any]) -> None:
+    for part in (cells, cells[::2]):
+        data = frame(v=objects(part), w=[1.5] * len(part))
+        _, arrow, numpy = encode_on_all_paths(data, {"object_columns": "infer"})
+        assert arrow
+        assert numpy == isinstance(cells[0], (bool, int, float))
+
+
+@pytest.mark.parametrize(
+    ("cells", "options"),
+    [
+        ([1, 2.5], {}),
+        ([1, True], {}),
+        ([1, 2**63], {"unsigned": True}),
+        ([2**63, 2**63], {"unsigned": True}),
+        ([1.5, math.inf], {}),
+        ([math.inf, 1.5], {"nonfinite": "raise"}),
+        ([np.float32(0.1), 0.5], {}),
+    ],
+)
+def test_object_columns_of_several_types_are_encoded_row_by_row(cells: list[Any], options: dict[str, Any]) -> None:
+    _, written = encode_on_both_paths(frame(v=objects(cells)), {"object_columns": "infer", **options})
+    assert not written
+
+
+@pytest.mark.parametrize("first", INFERRED)
+@pytest.mark.parametrize("second", INFERRED)
+def test_types_of_object_columns_are_compared_between_slices(first: list[Any], second: list[Any]) -> None:
+    data = frame(v=objects([*first * 1000, *second * 1000]))
+    found, _ = encode_on_both_paths(data, {"object_columns": "infer"})
+    classes = {type(cell) for cell in [*first, *second] if cell is not None and cell == cell}
+    assert isinstance(found, bytes) == (len({float if cls is Decimal else cls for cls in classes}) <= 1)
+
+
 @pytest.mark.parametrize(
     "name",
     ["int64", "uint64", "Int64", "bool", "boolean", "none", "object", "objects", "category", "arrow", "dictionary"],
@@ -543,7 +593,6 @@ def test_input_that_numpy_does_not_encode(data: pd.DataFrame) -> None:
         (frame(pd.DatetimeIndex(np.array(["9999"], "M8[s]")), v=[1]), {}),
         (frame(pd.Index([dt.datetime(2024, 1, 1, tzinfo=dt.UTC)], dtype=object), v=[1]), {}),
         (frame(v=np.array([1.5, 2], ">f8")), {}),
-        (frame(v=["a", "x" * 70_000]), {}),
         (frame(t=["a" * 70_000], v=[1]), {"tag_columns": ["t"]}),
         (frame(v=objects(["a", "\ud800"])), {}),
         (pa.table({"time": pa.array([1, None], pa.timestamp("s")), "v": [1, 2]}), {}),
@@ -553,6 +602,27 @@ def test_input_that_numpy_does_not_encode(data: pd.DataFrame) -> None:
 def test_unusual_values_are_encoded_row_by_row(data: Any, options: dict[str, Any]) -> None:
     _, written = encode_on_both_paths(data, options)
     assert not written
+
+
+@pytest.mark.parametrize("dtype", ["str", "category", "object"])
+@pytest.mark.parametrize(("field", "few"), [("v", 1), ("v" * 40_000, 2), ("é, " * 10_000, 3)])
+def test_series_with_a_field_key_of_any_size(field: str, few: int, dtype: str) -> None:
+    """The limit is 65535 bytes, with 4 bytes between them."""
+    size = len(field.encode()) + field.count(",") + field.count(" ")
+    for over in (-1, 0, 1):
+        tag = "a" * (65535 - 4 - len("m,t=") - size + over)
+        cells = pd.Series([tag] * few, dtype=dtype).array
+        data = frame(t=cells, **{field: ["x" * 70_000] * few, "w": [1.5] * few})
+        found, written = encode_on_both_paths(data, {"tag_columns": ["t"]})
+        assert written == isinstance(found, bytes) == (over <= 0)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_lines_longer_than_the_limit_of_keys(missing: bool) -> None:
+    """Also with more field keys than any cache has."""
+    columns = {f"v{n}": [n / 8, math.nan if missing and n % 3 else 1.5] for n in range(5000)}
+    assert encode_on_all_paths(pd.concat([frame(**columns), frame(s=["x" * 70_000, None])], axis=1), {})[1]
+    assert encode_on_all_paths(frame(**columns), {})[1:] == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ class ColumnFormat(NamedTuple):
     after: bytes = b""
     #: Encodes values of the class some of which are missing, such as NaN; missing values become b"".
     encode_sparse: _EncodeValues | None = None
-    #: The maximum length of an encoded value; None if unlimited.
-    max_length: int | None = None
+    #: Whether encoded values have a maximum length, such as those of numbers.
+    are_short: bool = False
 
 
 class Column(NamedTuple):
@@ -39,8 +39,6 @@ class Column(NamedTuple):
     encoded: Sequence[bytes]
     #: The prefix and suffix of each value; None if the values include them, in which case missing values are b"".
     affixes: tuple[bytes, bytes] | None = None
-    #: The maximum length of an encoded value; None if unlimited.
-    max_length: int | None = None
     #: The size of all values in bytes; 0 if they have a maximum length.
     size: int = 0
 
@@ -76,8 +74,8 @@ def read_column(
         found = [value for value in values if value is not None] if lacks else values
         encoded = expected.encode(found)
         if encoded is not None and not lacks:
-            size = sum(map(len, encoded)) if expected.max_length is None else 0
-            return Column(encoded, (before, expected.after), expected.max_length, size)
+            size = 0 if expected.are_short else sum(map(len, encoded))
+            return Column(encoded, (before, expected.after), size)
         if encoded is None and expected.encode_sparse is not None:
             encoded = expected.encode_sparse(found)
         if encoded is not None:
@@ -157,12 +155,15 @@ class LineColumns:
         self.columns.append((self.end + before, column))
         self.end = after
 
-    def are_short(self) -> bool:
-        """Return whether no line can be so long that its length must be checked."""
-        length = len(self.end)
-        for before, column in self.columns:
-            length += len(before) + (max(map(len, column.encoded)) if column.max_length is None else column.max_length)
-        return length <= SHORT_LINE
+    def have_short_keys(self) -> bool:
+        """Return whether no line can have a series, the first column, and a field key whose size must be checked."""
+        (before, series), *fields = self.columns
+        longest = [
+            # A column without affixes includes the field key in each value.
+            len(before) + (max(map(len, column.encoded)) if column.affixes is None else 0)
+            for before, column in fields
+        ]
+        return len(before) + max(map(len, series.encoded)) + max(longest, default=0) <= SHORT_LINE
 
     def interleave(self) -> tuple[list[bytes], int]:
         """Return the fragments of all lines, each line with an LF at its end, and the number of fragments per line."""
@@ -182,16 +183,16 @@ class LineColumns:
 
 
 def join_lines(line: LineColumns) -> bytes | None:
-    """Return the lines separated by LFs; None if the length of a line must be checked."""
+    """Return the lines separated by LFs; None if the size of a key must be checked."""
     fragments, _ = line.interleave()
     fragments[-1] = line.end
     data = b"".join(fragments)
-    return data if len(data) <= SHORT_LINE or line.are_short() else None
+    return data if len(data) <= SHORT_LINE or line.have_short_keys() else None
 
 
 def list_lines(line: LineColumns) -> list[bytes] | None:
-    """Return the lines as a list; None if the length of a line must be checked."""
-    if not line.are_short():
+    """Return the lines as a list; None if the size of a key must be checked."""
+    if not line.have_short_keys():
         return None
     fragments, width = line.interleave()
     fragments[width - 1 :: width] = [line.end] * (len(fragments) // width)
@@ -237,9 +238,9 @@ _encode_decimal: Final[Callable[[Any], Any]] = FieldValueEncoder(FieldOptions())
 
 #: The formats of fields without a type override, by the class of their values.
 FIELD_FORMATS: Final[Mapping[type, ColumnFormat]] = {
-    float: ColumnFormat(_encode_floats, encode_sparse=_encode_sparse_floats, max_length=25),
-    int: ColumnFormat(_encode_integers, b"i", max_length=20),
-    bool: ColumnFormat(_encode_booleans, max_length=5),
+    float: ColumnFormat(_encode_floats, encode_sparse=_encode_sparse_floats, are_short=True),
+    int: ColumnFormat(_encode_integers, b"i", are_short=True),
+    bool: ColumnFormat(_encode_booleans, are_short=True),
     str: ColumnFormat(_encode_strings),
     Decimal: ColumnFormat(_encode_decimals),
 }
@@ -253,7 +254,7 @@ def build_integer_time_format(unit: int) -> ColumnFormat:
             return None
         return _encode_numbers(values if unit == 1 else [value * unit for value in values])
 
-    return ColumnFormat(encode, max_length=20)
+    return ColumnFormat(encode, are_short=True)
 
 
 def _encode_times(values: Sequence[Any]) -> list[bytes]:
@@ -261,4 +262,4 @@ def _encode_times(values: Sequence[Any]) -> list[bytes]:
 
 
 #: The format of timestamps that are str or `datetime`.
-TIME_FORMAT: Final = ColumnFormat(_encode_times, max_length=20)
+TIME_FORMAT: Final = ColumnFormat(_encode_times, are_short=True)

@@ -21,22 +21,12 @@ from .classes.decorator import ObjectEncoder, object_encoder
 from .frames.detect import is_table, table_reader
 from .frames.encoder import TableEncoder
 from .frames.model import Table, check_table_columns
-from .grouping import EncodedGroup, GroupEncoder, group_values
+from .frames.split import split_table_lines
+from .grouping import EncodedGroup, Flush, GroupEncoder, group_values, with_flushes
 from .points import PointEncoder, point_encoder
 from .points_columnar import PointColumns
 
 _UNLIMITED: Final = 2**63
-
-
-class _Flush:
-    """Sentinel after each item of a lazy iterable: flush before requesting the next item."""
-
-
-def _with_flushes(items: Iterable[object]) -> Iterator[object]:
-    flush = _Flush()
-    for item in items:
-        yield item
-        yield flush
 
 
 class Encoder:
@@ -233,10 +223,10 @@ class Encoder:
 
     def _iterate_values(self, items: Iterable[object]) -> Iterator[object]:
         if self._eager and not isinstance(items, Collection):
-            return _with_flushes(items)
+            return with_flushes(items)
         return group_values(items, self._find_group_encoder, self._get_capacity)
 
-    def _flush(self, _flush: _Flush) -> None:
+    def _flush(self, _flush: Flush) -> None:
         self._seal()
         self._row -= 1  # the caller counts the sentinel as a value
 
@@ -273,15 +263,19 @@ class Encoder:
         """Return the number of lines until the batch is full, or the limit of the next batch if it is full."""
         return max(self._max_lines - self._lines, 0) or self._max_lines
 
+    def _get_room(self) -> tuple[int, int]:
+        """Return the number of lines and bytes that still fit into the batch."""
+        return self._max_lines - self._lines, self._max_bytes - self._bytes - 1
+
     def _add_group(self, group: EncodedGroup) -> None:
         self._add_batch(Batch(group.data, group.lines, "ns", group.timed))
         self._row += group.lines - 1  # the caller counts the group as one value
 
     def _iterate_table(self, table: object, *, read: Callable[[Any, str, str | None], Table]) -> Iterator[Batch]:
-        """Yield the lines of a table as batches, one for each slice."""
+        """Yield the lines of a table as batches."""
         open_table = partial(read, table, self._raw_precision, self._time_column)
-        for data, count, rows in self._table_encoder.encode(open_table, self._row):
-            if count:
+        for encoded, rows in self._table_encoder.encode(open_table, self._row):
+            for data, count in split_table_lines(encoded, self._max_lines, self._max_bytes, self._get_room):
                 yield Batch(data, count, "ns", timed=True)
                 self._row -= 1  # the caller has counted the batch as one value
             self._row += rows
@@ -410,7 +404,7 @@ class Encoder:
         bytes: _add_bytes,
         str: _add_str,
         EncodedGroup: _add_group,
-        _Flush: _flush,
+        Flush: _flush,
     }
 
 

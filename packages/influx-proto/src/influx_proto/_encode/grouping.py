@@ -1,4 +1,4 @@
-"""Groups of consecutive values of one class, for column-wise encoding.
+"""Iteration over many values: groups of consecutive values of one class, and flushes between values.
 
 Column-wise encoding takes half the time of encoding values one at a time. A group with any value that is not eligible
 for this fast path is yielded value by value instead; only the encoding of single values skips points and raises errors.
@@ -32,6 +32,17 @@ class EncodedGroup(NamedTuple):
     data: bytes
     lines: int
     timed: bool
+
+
+class Flush:
+    """Sentinel after each item of a lazy iterable: flush before requesting the next item."""
+
+
+def with_flushes(items: Iterable[object]) -> Iterator[object]:
+    flush = Flush()
+    for item in items:
+        yield item
+        yield flush
 
 
 #: Returns the lines of many values of one class (at least one), and whether all have a timestamp; None if a value is

@@ -27,9 +27,11 @@ from .._line_protocol.values import FieldValueEncoder, TagValueEncoder, number_e
 from .._repr import short_repr
 from .._time import FIRST, LAST, to_nanoseconds, unit
 
-#: Cached series, key sets and field keys. A full cache is cleared.
+#: Cached series and key sets. A full cache is cleared.
 _CACHE_SIZE: Final = 4096
-#: The maximum size of a cached series in bytes; it limits the memory of the caches.
+#: Cached field keys: more than the columns of a table, since a cache that is too small for each row has no hits.
+_CACHED_FIELDS: Final = 65536
+#: The maximum size of a cached series or field key in bytes; it limits the memory of the caches.
 MAX_CACHED_BYTES: Final = 512
 
 #: The encoded measurement, and in the order of the line each tag key with the prefix of its value and the fragment for
@@ -278,7 +280,7 @@ class FieldCache(BoundedCache[Any, tuple[bytes, FieldValueEncoder]]):
     """Cache by field key of the prefix of the value, and the encoder of values."""
 
     def __init__(self, field_options: FieldOptions) -> None:
-        super().__init__(_CACHE_SIZE)
+        super().__init__(_CACHED_FIELDS)
         #: The encoder of fields without a type override; it encodes finite floats as JSON does.
         self.default_encoder = FieldValueEncoder(field_options)
         self._overrides = {
@@ -288,7 +290,7 @@ class FieldCache(BoundedCache[Any, tuple[bytes, FieldValueEncoder]]):
     def __missing__(self, key: object) -> tuple[bytes, FieldValueEncoder]:
         before = escape_field_key(key).encode() + b"="
         encoder = self._overrides.get(key, self.default_encoder) if isinstance(key, str) else self.default_encoder
-        return self.remember(key, (before, encoder))
+        return self.remember(key, (before, encoder)) if len(before) <= MAX_CACHED_BYTES else (before, encoder)
 
 
 _NO_TAGS: Final[Mapping[str, Any]] = {}

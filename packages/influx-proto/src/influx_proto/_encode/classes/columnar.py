@@ -67,7 +67,7 @@ class ClassColumns:
         series = self._series.encode([values[self._index[name]] for name in self._series.names], len(objects))
         fields = limit_size(field.encode(values[self._index[field.name]]) for field in self._fields)
         if not fields:
-            fields = [Column([b""] * len(objects), (self._placeholder, b""), max_length=0)]
+            fields = [Column([b""] * len(objects), (self._placeholder, b""))]
         time = None
         timed = False
         if self._time is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from ..._line_protocol.options import FieldOptions
 from ..points import PointEncoder
 from .model import Reader, Slice
+from .split import find_ends
 from .vectorized import SliceEncoder
 
 _FLOATS: Final = (
@@ -57,7 +58,10 @@ def encodes_like_rows(encoder_class: type[SliceEncoder], *, strings: bool) -> bo
         times = _time_reader()
         for stop in (_COMPLETE, _ALL):
             lines = _encode_rows(points, tags, fields, times.cells(0, stop))
-            if encoder.encode(Slice(0, stop, times, readers)) != (b"\n".join(lines), len(lines)):
+            found = encoder.encode(Slice(0, stop, times, readers))
+            if found is None or found[:2] != (b"\n".join(lines), len(lines)):
+                return False
+            if found.ends is not None and list(found.ends) != find_ends(lines):
                 return False
     except Exception:  # noqa: BLE001 - an encoder that raises any error is not used
         return False

@@ -7,9 +7,6 @@ depend on the number of rows or the length of their strings.
 This module selects the fastest encoder for each slice. The first choice encodes column by column, with pyarrow and
 orjson if they are installed (`vectorized_arrow`), otherwise with numpy (`vectorized_numpy`). Other slices are encoded
 like lists of points (`points_columnar`). The last choice encodes row by row, and raises all errors.
-
-Cells of an object column can have any type. By default they are encoded as strings, with `str(cell)`. With `infer` each
-is encoded according to its class, and all of them must have the same field type.
 """
 
 from __future__ import annotations
@@ -23,15 +20,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from ..._checks import check_choice
 from ..._errors import SerializationError
 from ..._line_protocol.options import FieldOptions, FieldType, ObjectColumns
-from ..._line_protocol.values import FieldValueEncoder
 from ..._repr import short_repr
 from ..._time import FIRST, LAST, to_rfc3339
 from ..columnar import join_lines
 from ..grouping import NotColumnar
 from ..points import PointEncoder
 from ..points_columnar import KeySetEncoder
-from .model import Codes, Column, Reader, Slice, Table
+from .model import Column, Slice, Table
+from .object_columns import InferredColumn, convert_to_strings
 from .size import limit_size
+from .split import Lines, find_ends
 
 if TYPE_CHECKING:
     from .vectorized import SliceEncoder
@@ -43,6 +41,9 @@ _ROWS: Final = 1000
 #: the processor.
 _SLICE: Final = 10_000
 _SLICE_CELLS: Final = 100_000
+
+#: Limit of cells in slices of wide tables, which have more cells to amortize the cost of each column.
+_MAX_CELLS: Final = 1_000_000
 
 #: Slices with fewer rows are encoded faster from Python objects.
 _FEW: Final = 100
@@ -80,8 +81,8 @@ class TableEncoder:
         self._infer = object_columns == "infer"
         self._batch = batch
 
-    def encode(self, read: Callable[[], Table], first: int = 0) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the lines, the number of lines and the number of rows for each slice of a table.
+    def encode(self, read: Callable[[], Table], first: int = 0) -> Iterator[tuple[Lines, int]]:
+        """Yield the lines and the number of rows for each slice of a table.
 
         There are fewer lines than rows if a row has no field with a value.
 
@@ -95,24 +96,24 @@ class TableEncoder:
         """
         table, rows = self._open(read)
         encoder = PointEncoder(self._name, self._tags, "ns", rows.field_options)
-        slices = table.slices(self._slice(len(table.columns)))
-        for part in chain.from_iterable(map(limit_size, slices)):
+        slices = table.slices(self._slice(len(table.columns)), self._batch)
+        for part, has_few in chain.from_iterable(map(_limit_size, slices)):
             count = part.stop - part.start
-            found = rows.by_columns(encoder, part) if count >= _FEW else None
+            found = None if has_few else rows.by_columns(encoder, part)
             if found is not None:
-                yield *found, count
+                yield found, count
             else:
                 yield from self._encode_cells(encoder, rows, rows.convert_objects(part), first)
             first += count
 
     def _slice(self, columns: int) -> int:
-        """Return the number of rows in a slice, so that a batch consists of complete slices if possible."""
-        most = max(min(_SLICE, _SLICE_CELLS // max(columns, 1)), _ROWS)
-        return max(self._batch // -(-self._batch // most), _ROWS)
+        """Return the number of rows in a slice, which consists of complete batches or is a part of one."""
+        columns = max(columns, 1)
+        most = max(min(_SLICE, _SLICE_CELLS // columns), min(_ROWS, _MAX_CELLS // columns), _FEW)
+        batch = self._batch
+        return most // batch * batch if batch < most else batch // -(-batch // most)
 
-    def _encode_cells(
-        self, encoder: PointEncoder, rows: _Rows, part: Slice, first: int
-    ) -> Iterator[tuple[bytes, int, int]]:
+    def _encode_cells(self, encoder: PointEncoder, rows: _Rows, part: Slice, first: int) -> Iterator[tuple[Lines, int]]:
         for start in range(part.start, part.stop, _ROWS):
             stop = min(start + _ROWS, part.stop)
             times = part.times.cells(start, stop)
@@ -120,7 +121,7 @@ class TableEncoder:
             data = rows.encode_columnar(encoder, times, cells)
             if data is not None:
                 first += len(times)
-                yield data, len(times), len(times)
+                yield Lines(data, len(times)), len(times)
                 continue
             lines: list[bytes] = []
             for number, (time, point) in enumerate(zip(times, rows.points(times, cells), strict=True), first):
@@ -133,7 +134,7 @@ class TableEncoder:
                 if line is not None:
                     lines.append(line)
             first += len(times)
-            yield b"\n".join(lines), len(lines), len(times)
+            yield Lines(b"\n".join(lines), len(lines), find_ends(lines)), len(times)
 
     def _open(self, read: Callable[[], Table]) -> tuple[Table, _Rows]:
         name = self._name
@@ -149,6 +150,11 @@ class TableEncoder:
             msg = "measurement: required to write a table; pass measurement="
             raise SerializationError(msg)
         return table, rows
+
+
+def _limit_size(part: Slice) -> Iterator[tuple[Slice, bool]]:
+    """Split a slice into slices of limited size, each with whether it has few and short rows."""
+    return zip(limit_size(part), repeat(part.stop - part.start < _FEW))
 
 
 class _Rows:
@@ -182,9 +188,8 @@ class _Rows:
         self._as_strings = {
             at for at in objects if not infer and (at in tags or types.get(names[at], "string") == "string")
         }
-        self._inferred = [
-            _TypeCheck(names[at], field_options) for at in objects if infer and at in fields and names[at] not in types
-        ]
+        inferred = [at for at in objects if infer and at in fields and names[at] not in types]
+        self._inferred = [InferredColumn(at, names[at], field_options) for at in inferred]
         if field_options.unsigned and not field_options.integers_as_floats:
             types = {**{column.name: "unsigned" for column in columns if column.unsigned}, **types}
         self.field_options = replace(field_options, field_types=types)
@@ -196,14 +201,25 @@ class _Rows:
         #: The column-wise encoder; None if the table is not eligible, False before the first slice.
         self._slice_encoder: SliceEncoder | Literal[False] | None = False
 
-    def by_columns(self, encoder: PointEncoder, part: Slice) -> tuple[bytes, int] | None:
-        """Return the lines of a slice and their number, encoded column by column, or None if it is not eligible."""
+    def by_columns(self, encoder: PointEncoder, part: Slice) -> Lines | None:
+        """Return the lines of a slice, encoded column by column, or None if it is not eligible."""
         if self._slice_encoder is False:
             self._slice_encoder = self._make_slice_encoder(encoder)
-        return None if self._slice_encoder is None else self._slice_encoder.encode(self.convert_objects(part))
+        if self._slice_encoder is None:
+            return None
+        part = self.convert_objects(part)
+        if not self._inferred:
+            return self._slice_encoder.encode(part)
+        columns = list(part.columns)
+        for column in self._inferred:
+            reader = columns[column.at]
+            if not column.are_uniform(reader.values(part.start, part.stop)):
+                return None
+            columns[column.at] = column.convert(reader)
+        return self._slice_encoder.encode(part._replace(columns=columns))
 
     def _make_slice_encoder(self, encoder: PointEncoder) -> SliceEncoder | None:
-        if self._measurement is None or self._inferred or not self._fields:
+        if self._measurement is None or not self._fields:
             return None
         try:
             encoder_class = _find_encoder_class()
@@ -223,7 +239,7 @@ class _Rows:
         if not self._as_strings:
             return part
         columns = [
-            _convert_to_strings(column) if at in self._as_strings else column for at, column in enumerate(part.columns)
+            convert_to_strings(column) if at in self._as_strings else column for at, column in enumerate(part.columns)
         ]
         return part._replace(columns=columns)
 
@@ -231,7 +247,9 @@ class _Rows:
         self, encoder: PointEncoder, times: Sequence[Any], cells: Sequence[Sequence[Any]]
     ) -> bytes | None:
         """Return the lines of rows, or None if they must be encoded one at a time."""
-        if self._measurement is None or self._inferred or type(None) in set(map(type, times)):
+        if self._measurement is None or type(None) in set(map(type, times)):
+            return None
+        if not all(column.are_uniform(cells[column.at]) for column in self._inferred):
             return None
         tags = list(zip(*[cells[at] for at in self._tags], strict=True)) if self._tags else None
         try:
@@ -264,7 +282,7 @@ class _Rows:
             msg = f"measurement {short_repr(self._measurement)}: the row has no timestamp; remove the row or add one"
             raise SerializationError(msg)
         for column in self._inferred:
-            problem = column.find_problem(point["fields"])
+            problem = column.find_problem(point["fields"][column.name])
             if problem is not None:
                 msg = f"measurement {short_repr(self._measurement)}, {problem}"
                 raise SerializationError(msg)
@@ -282,80 +300,6 @@ def _find_encoder_class() -> type[SliceEncoder] | None:
     from .vectorized_numpy import NumpySliceEncoder  # noqa: PLC0415 - imports numpy
 
     return NumpySliceEncoder if encodes_like_rows(NumpySliceEncoder, strings=False) else None
-
-
-class _TypeCheck:
-    """Check that all cells of a column have the same field type."""
-
-    def __init__(self, name: str, field_options: FieldOptions) -> None:
-        self._name = name
-        self._encoder = FieldValueEncoder(field_options)
-        self._type: FieldType | None = None
-
-    def find_problem(self, fields: Mapping[str, Any]) -> str | None:
-        """Return the error message for the next cell, or None if its type equals that of the earlier cells."""
-        cell = fields[self._name]
-        try:
-            encoded = self._encoder.encode(cell)
-        except SerializationError:
-            return None  # encoding the row raises the error
-        if encoded is None:
-            return None
-        field_type = _find_field_type(encoded)
-        if self._type is None:
-            self._type = field_type
-        if field_type == self._type:
-            return None
-        return (
-            f"field {short_repr(self._name)}: {short_repr(cell)} has type {field_type}, but earlier rows have type "
-            f"{self._type}; convert the column, or set its type with field_types"
-        )
-
-
-def _find_field_type(encoded: bytes) -> FieldType:
-    """Return the type of an encoded field value."""
-    if encoded in {b"true", b"false"}:
-        return "boolean"
-    return _SUFFIXES.get(encoded[-1:], "float")
-
-
-_TEXT: Final = {str, type(None)}
-
-_SUFFIXES: Final[Mapping[bytes, FieldType]] = {b'"': "string", b"i": "integer", b"u": "unsigned"}
-
-
-def _convert_to_strings(column: Reader) -> Reader:
-    """Return the reader of an object column with its cells converted to strings."""
-
-    def texts(start: int, stop: int) -> Sequence[Any]:
-        cells = column.cells(start, stop)
-        return cells if _TEXT.issuperset(map(type, cells)) else [_to_str(cell) for cell in cells]
-
-    def array(start: int, stop: int) -> Codes | None:
-        coded: Codes | None = column.array(start, stop)
-        if coded is None:
-            return None
-        cells = coded.cells
-        return Codes(coded.codes, lambda codes: [_to_str(cell) for cell in cells(codes)])
-
-    return Reader(texts, array, column.size, has_texts=True)
-
-
-def _to_str(cell: Any) -> str | None:
-    if type(cell) is str:
-        return cell
-    if isinstance(cell, str):  # also a member of a str `Enum`, which is encoded by its value
-        return str.__str__(cell)
-    try:
-        if _DEFAULT_ENCODER.encode(cell) is None:
-            return None  # missing, and not "None", "nan" or "NaT"
-    except SerializationError:
-        pass  # not supported as a field value, but can be converted to a string
-    return str(cell)
-
-
-#: Detects missing values.
-_DEFAULT_ENCODER: Final = FieldValueEncoder(FieldOptions())
 
 
 def _transpose(columns: Sequence[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:

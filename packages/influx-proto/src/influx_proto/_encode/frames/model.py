@@ -35,6 +35,10 @@ class Reader:
     size: Callable[[int, int], int] | None = None
     #: Whether all cells are known to be of the type `str`, or None.
     has_texts: bool = False
+    #: Returns a numpy array of numbers with a column for each of several adjacent columns, and the index of this column
+    #: among them. The columns have the same function, and are encoded together.
+    block: Callable[[int, int], Any] | None = None
+    index: int = 0
 
     def values(self, start: int, stop: int) -> Sequence[Any]:
         """Return the cells, with an `Unreadable` for each cell that raises an exception when it is read."""
@@ -60,8 +64,9 @@ class Slice(NamedTuple):
     columns: Sequence[Reader]
 
 
-#: Yields slices of at most the specified number of rows.
-Slices: TypeAlias = Callable[[int], Iterator[Slice]]
+#: Yields slices. The arguments are the maximum number of rows in a slice, and the maximum number of rows that are read
+#: ahead from a stream.
+Slices: TypeAlias = Callable[[int, int], Iterator[Slice]]
 
 
 @dataclass(frozen=True, slots=True)

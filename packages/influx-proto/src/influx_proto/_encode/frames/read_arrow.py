@@ -11,14 +11,14 @@ polars reads the other tables, which loads all record batches into memory.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..._errors import SerializationError
 from ..._repr import short_repr
 from ..._time import unit
 from .model import Codes, Column, Reader, Slice, Table, check_column_names, find_time_column, time_type_error
-from .size import SHORT_TEXT, Size
+from .size import SHORT_TEXT, SLICE_BYTES, Size
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,8 +69,8 @@ def read_arrow(value: Any, precision: str, time_column: str | None) -> Table:
     columns = {place: arrow_column(names[place], field.type) for place, field in enumerate(fields) if place != at}
     sizes = {place: arrow_size(fields[place].type) for place in columns}
 
-    def slices(rows: int) -> Iterator[Slice]:
-        for batch in _batches(reader, type(value).__name__):
+    def slices(rows: int, ahead: int) -> Iterator[Slice]:
+        for batch in _combine(_batches(reader, type(value).__name__), min(rows, ahead)):
             when = times_reader(to_integers(batch.column(at)), ns)
             readers = [
                 _reader(batch.column(place), convert, _slice_size(batch.column(place), sizes[place]))
@@ -97,6 +97,35 @@ def _batches(reader: Any, name: str) -> Iterator[Any]:
             raise SerializationError(msg) from error
         count += batch.num_rows
         yield batch
+
+
+def _combine(batches: Iterable[Any], rows: int) -> Iterator[Any]:
+    """Yield record batches with up to a number of rows, each from consecutive smaller ones; encoding each is slower."""
+    pending: list[Any] = []
+    count = size = 0
+    try:
+        for batch in batches:
+            if pending and (count + batch.num_rows > rows or size + batch.nbytes > SLICE_BYTES):
+                yield from _concatenate(pending)
+                pending, count, size = [], 0, 0
+            pending.append(batch)
+            count += batch.num_rows
+            size += batch.nbytes
+    except SerializationError:
+        yield from _concatenate(pending)
+        raise
+    yield from _concatenate(pending)
+
+
+def _concatenate(batches: list[Any]) -> list[Any]:
+    pa = _pyarrow()
+    if len(batches) < 2:
+        return batches
+    try:
+        combined: list[Any] = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    except pa.ArrowException:  # such as more distinct values than the indices of a dictionary can have
+        return batches
+    return combined
 
 
 def _pyarrow() -> Any:
@@ -215,7 +244,7 @@ def _read_polars(frame: pl.DataFrame, precision: str, time_column: str) -> Table
     columns = {name: _polars_column(name, dtype) for name, dtype in schema.items() if name != time_column}
     count = frame.height
 
-    def slices(rows: int) -> Iterator[Slice]:
+    def slices(rows: int, _ahead: int) -> Iterator[Slice]:
         when = times_reader(frame[time_column].to_physical(), ns)
         readers = [
             _reader(column := frame[name], convert, _polars_size(column)) for name, (_, convert) in columns.items()

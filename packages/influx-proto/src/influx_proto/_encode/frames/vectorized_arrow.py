@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -20,9 +21,10 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]  # no type hints
 from ..._line_protocol.escape import STRING_ESCAPED, TAG_ESCAPED, TAG_UNCERTAIN
 from ..._line_protocol.values import FieldValueEncoder
 from ..grouping import NotColumnar
+from .line_builder import MAX_CHOICES, CodedField, Field, LineBuilder, NumberField, make_array_field
 from .model import Codes, Reader
 from .read_arrow import is_text
-from .vectorized import MAX_CHOICES, CodedField, Field, LineBuilder, SliceEncoder, find_distinct, make_array_field
+from .vectorized import SliceEncoder, find_distinct
 
 #: Typed as Any, since pyarrow creates the functions on import and type checkers do not find them.
 compute: Final[Any] = pc
@@ -59,6 +61,31 @@ class ArrowLineBuilder(LineBuilder):
         self._longest += int(np.diff(_offsets(fragments)).max())
         self._append(fragments, np.arange(len(fragments), dtype=np.int32) if indices is None else indices, present)
 
+    def add_block(self, keys: Sequence[bytes], block: NumberField, earlier: Any) -> None:
+        """Add several fields of numbers; see `LineBuilder`."""
+        if block.present is not None and block.suffix:
+            super().add_block(keys, block, earlier)
+            return
+        self._end_choice()
+        rows, count = block.values.shape
+        later = np.ones((rows, count), bool)  # whether there is a field before each field
+        later[:, 0] = earlier
+        if block.present is not None and earlier is not True:
+            later[:, 1:] = block.present[:, :-1]
+            later = np.logical_or.accumulate(later, axis=1)
+        first, *rest = keys
+        fragments = [b" " + key for key in keys] + [b"," + first] + [block.suffix + b"," + key for key in rest]
+        indices = np.empty((rows, count, 2), np.int32)
+        indices[:, :, 0] = later * np.int32(count) + np.arange(count, dtype=np.int32)
+        indices[:, :, 1] = np.arange(0, 2 * rows * count, 2, dtype=np.int32).reshape(rows, count) + len(fragments)
+        numbers = _encode_numbers(block.values.ravel())
+        self._append(
+            pa.concat_arrays([_make_array(tuple(fragments)), numbers]),
+            indices.reshape(rows, 2 * count),
+            None if block.present is None else np.repeat(block.present, 2, axis=1),
+        )
+        self.add_constant(block.suffix)
+
     def _append_choice(self, fragments: tuple[bytes, ...], indices: Any) -> None:
         self._columns.append((True, indices + np.int32(len(self._choices)), None))
         self._choices += fragments
@@ -72,18 +99,22 @@ class ArrowLineBuilder(LineBuilder):
         self._arrays.append(fragments)
         self._count += len(fragments)
 
-    def _join(self, kept: Any) -> bytes:
+    def _join(self, kept: Any) -> tuple[bytes, Any]:
         choices = np.int32(len(self._choices))
-        all_indices = np.empty((len(self._columns[-1][1]), len(self._columns)), np.int32)
-        for at, (is_choice, indices, present) in enumerate(self._columns):
+        widths = [indices.shape[1] if indices.ndim == 2 else 1 for _, indices, _ in self._columns]
+        all_indices = np.empty((len(self._columns[-1][1]), sum(widths)), np.int32)
+        for (is_choice, indices, present), width, stop in zip(self._columns, widths, accumulate(widths), strict=True):
             shifted = indices if is_choice else indices + choices
-            all_indices[:, at] = shifted if present is None else shifted * present
+            found = shifted if present is None else shifted * present
+            all_indices[:, stop - width : stop] = found if found.ndim == 2 else found.reshape(-1, 1)
         if kept is not None:
             all_indices = all_indices[kept]
             if not len(all_indices):
-                return b""
+                return b"", None
         fragments = pa.concat_arrays([_make_array(tuple(self._choices)), *self._arrays])
-        return _read_bytes(compute.take(fragments, pa.array(all_indices.ravel()), boundscheck=False), skipped=1)
+        lines = compute.take(fragments, pa.array(all_indices.ravel()), boundscheck=False)
+        begins = _offsets(lines)[:: sum(widths)]
+        return _read_bytes(lines, skipped=1), begins[1:] - (begins[0] + 1)
 
 
 @lru_cache(maxsize=32)  # nearly all slices of a table have the same choices

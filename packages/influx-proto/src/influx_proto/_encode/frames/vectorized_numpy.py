@@ -15,8 +15,9 @@ import numpy as np
 
 from ..._line_protocol.values import FieldValueEncoder, number_encoder
 from ..grouping import NotColumnar
+from .line_builder import MAX_CHOICES, CodedField, Field, LineBuilder, make_array_field
 from .model import Codes, Reader
-from .vectorized import MAX_CHOICES, CodedField, Field, LineBuilder, SliceEncoder, find_distinct, make_array_field
+from .vectorized import SliceEncoder, find_distinct
 
 
 class NumpySliceEncoder(SliceEncoder):
@@ -81,20 +82,20 @@ class _JsonLineBuilder(LineBuilder):
                 cells[at] = _EMPTY
         self._columns.append(cells)
 
-    def _join(self, kept: Any) -> bytes:
+    def _join(self, kept: Any) -> tuple[bytes, None]:
         columns = self._columns
         if kept is not None:
             kept = kept.tolist()
             columns = [list(compress(column, kept)) if isinstance(column, list) else column for column in columns]
         count = len(columns[-1])
         if not count:
-            return b""
+            return b"", None
         items = columns * count
         for at, column in enumerate(columns):
             if isinstance(column, list):
                 items[at :: len(columns)] = column
         items[0] = msgspec.Raw(bytes(items[0])[1:])  # without the first LF
-        return number_encoder()(items).translate(_UNMASK, _JSON)
+        return number_encoder()(items).translate(_UNMASK, _JSON), None
 
 
 _TEXT: Final = {str, type(None)}
