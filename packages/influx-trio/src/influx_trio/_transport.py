@@ -7,8 +7,9 @@ import logging
 import math
 import ssl
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from types import CoroutineType
 from typing import Any
 
 import h11
@@ -139,7 +140,7 @@ class _Exchange:
 
     # Not a coroutine function: an interruption before the first step of its coroutine would keep the connection.
     @trio.lowlevel.enable_ki_protection
-    def __aexit__(self, *_: object) -> Coroutine[Any, Any, None]:
+    def __aexit__(self, *_: object) -> CoroutineType[Any, Any, None]:
         self._release()
         return _completed()
 

@@ -34,11 +34,12 @@ def with_arguments_of(
         method: Callable[[WriterT, object, BatchEncoding], ResultT],
     ) -> Callable[Concatenate[WriterT, P], ResultT]:
         receive: Callable[[WriterT, object, BatchEncoding], Any] = method
+        create: Callable[..., WriteOperation] = build
 
         def take(writer: Any, args: Any, kwargs: Any) -> tuple[Key | None, BatchEncoding]:
             key = key_of(args[1:], kwargs) if args else None
             encodings: BatchEncodings = writer._encodings  # noqa: SLF001 - this creates a method of the writer
-            return key, encodings.take(key) or encodings.create(build(writer, *args, **kwargs))
+            return key, encodings.take(key) or encodings.create(create(writer, *args, **kwargs))
 
         def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             key, encoding = take(self, args, kwargs)

@@ -56,7 +56,7 @@ class BuilderOnFirstUse:
 
     def load(self) -> Any:
         """Import and return the builder."""
-        package = __package__.rpartition(".")[0]
+        package = __name__.partition(".")[0]
         return getattr(import_module(f"{package}.{self._module}"), self._name)
 
 
