@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from types import CoroutineType
-from typing import Any
+from typing import Any, cast
 
 import h11
 import trio
@@ -142,7 +142,7 @@ class _Exchange:
     @trio.lowlevel.enable_ki_protection
     def __aexit__(self, *_: object) -> CoroutineType[Any, Any, None]:
         self._release()
-        return _completed()
+        return cast("CoroutineType[Any, Any, None]", _completed())
 
     def __del__(self) -> None:
         """Release the connection if an interruption came before the block was entered."""
