@@ -9,8 +9,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from types import CoroutineType
-from typing import Any, cast
+from typing import Any
 
 import h11
 import trio
@@ -140,9 +139,9 @@ class _Exchange:
 
     # Not a coroutine function: an interruption before the first step of its coroutine would keep the connection.
     @trio.lowlevel.enable_ki_protection
-    def __aexit__(self, *_: object) -> CoroutineType[Any, Any, None]:
+    def __aexit__(self, *_: object) -> Any:  # a coroutine, whose type mypy and pyright call by different names
         self._release()
-        return cast("CoroutineType[Any, Any, None]", _completed())
+        return _completed()
 
     def __del__(self) -> None:
         """Release the connection if an interruption came before the block was entered."""
