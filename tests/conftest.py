@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import deselected
+from tests.conformance.selection import Selection
 from tests.servers.builds import BUILDS, BuildError
 from tests.servers.influxd import Server
 from tests.servers.running import running_server, use_build
@@ -28,14 +29,29 @@ for _name, _derandomize in (("derandomized", True), ("random", False)):
 settings.load_profile("derandomized")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Raise an error for test ids that differ between processes: pytest-xdist needs the same ones in every worker.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect tests of a feature that the driver or the server lacks: `@pytest.mark.needs("proxy")`.
 
-    An id with a memory address is rejected here. pytest-xdist compares the ids of its workers. Each worker has its own
-    hash seed, so ids that depend on the order of a set differ.
+    With `--server`, tests that do not use this server are deselected as well.
+
+    Raises:
+        UsageError: a test id contains a memory address. pytest-xdist needs the same ids in every worker. (It compares
+            them, which detects ids that depend on the order of a set.)
     """
     if unstable := [item.nodeid for item in items if re.search(r"\bat 0x[0-9a-f]{6,}", item.nodeid)]:
         raise pytest.UsageError(f"test ids contain memory addresses; pass ids= to parametrize: {', '.join(unstable)}")
+    select = Selection(config.getoption("--server"))
+    kept: list[pytest.Item] = []
+    lacking: list[pytest.Item] = []
+    for item in items:
+        if reason := select.find_reason(item):
+            deselected.counts(config)[reason] += 1
+            lacking.append(item)
+        else:
+            kept.append(item)
+    if lacking:
+        config.hook.pytest_deselected(items=lacking)
+        items[:] = kept
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -9,28 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.drivers import DRIVERS, EXAMPLES, TRANSPORT, Driver, load
-from tests.conformance.selection import Selection
-from tests.deselected import counts
 from tests.servers.influxd import Server
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests of a feature that the driver or the server lacks: `@pytest.mark.needs("proxy")`.
-
-    With `--server`, tests that do not use this server are deselected as well.
-    """
-    select = Selection(config.getoption("--server"))
-    kept: list[pytest.Item] = []
-    deselected: list[pytest.Item] = []
-    for item in items:
-        if reason := select.find_reason(item):
-            counts(config)[reason] += 1
-            deselected.append(item)
-        else:
-            kept.append(item)
-    if deselected:
-        config.hook.pytest_deselected(items=deselected)
-        items[:] = kept
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import pytest
 from influx_requests import InfluxDBClient
 
-from tests.servers.builds import BuildError, find_build
 from tests.servers.influxd import Server
 from tests.servers.influxd2 import ORG, TOKEN, Influxd2
 
@@ -83,20 +82,18 @@ def test_program_for_influxdb_3(page: Path, number: int, expected: str, capsys: 
 
 @pytest.fixture(scope="module")
 def influxd2() -> Iterator[Influxd2]:
-    try:
-        find_build("2.7")
-    except BuildError as error:
-        pytest.skip(str(error))
     with Influxd2() as server:
         yield server
 
 
+@pytest.mark.needs("2.7")
 def test_program_for_influxdb_2(influxd2: Influxd2, capsys: pytest.CaptureFixture[str]) -> None:
     program = programs()[0].replace("8086", str(urlsplit(influxd2.url).port))
     exec(program.replace("my token", TOKEN).replace("my org", ORG), {})
     assert "21.5" in capsys.readouterr().out
 
 
+@pytest.mark.needs("2.7")
 def test_copying_to_another_server(influxd: Server, database: str, influxd2: Influxd2) -> None:
     """The page copies to InfluxDB 3; here to InfluxDB 2, which has the same arguments."""
     influxd2.create_database("copy")
