@@ -21,6 +21,9 @@ import trio.abc
 #: C functions that wait: a signal handler may run within, and they raise what it raises.
 WAITING = {"acquire", "get", "sleep", "select", "recv_into", "recv", "send", "connect"}
 
+#: Code that is not interrupted: it would keep the lock of a module, and the next import of the module would wait for it.
+_IMPORTLIB = "<frozen importlib"
+
 
 def interrupt(number: int, function: Callable[[], object], *, without: tuple[str, ...] = ()) -> bool:
     """Call a function of a test, and raise KeyboardInterrupt at a point of the code that it calls in this thread.
@@ -47,7 +50,7 @@ def interrupt(number: int, function: Callable[[], object], *, without: tuple[str
             return
         if event == "return" and (code.co_flags & inspect.CO_GENERATOR or code.co_name == "__enter__"):
             return  # handlers do not run in between `next` or a `with` statement and the frame that it continues
-        if code.co_filename == own or any(part in code.co_filename for part in without):
+        if code.co_filename == own or any(part in code.co_filename for part in (*without, _IMPORTLIB)):
             return
         left -= 1
         if not left:
