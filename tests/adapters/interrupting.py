@@ -21,7 +21,7 @@ import trio.abc
 #: C functions that wait: a signal handler may run within, and they raise what it raises.
 WAITING = {"acquire", "get", "sleep", "select", "recv_into", "recv", "send", "connect"}
 
-#: Code that is not interrupted: it would keep the lock of a module, and the next import of the module would wait for it.
+#: Code that is not interrupted: it could keep the lock of a module, for which the next import of the module would wait.
 _IMPORTLIB = "<frozen importlib"
 
 
