@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
+import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +81,13 @@ def pytest_collection_finish() -> None:
     """Exclude the collected tests, which live as long as the session, from every later garbage collection."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionstart() -> None:
+    """Handle signals as in a terminal: a process in the background ignores SIGINT, one under nohup SIGHUP."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

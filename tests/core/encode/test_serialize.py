@@ -280,7 +280,7 @@ def test_add_batch() -> None:
     ]
 
 
-@pytest.mark.parametrize("option", ["db", "max_lines", "timeout", "stamp"])
+@pytest.mark.parametrize("option", ["db", "find_rejected", "timeout", "stamp"])
 @pytest.mark.parametrize("function", [serialize, serialize_batches])
 def test_client_options_do_not_become_tags(function: Callable[..., Any], option: str) -> None:
     point = {"measurement": "m", "fields": {"v": 1}, "time": 1}

@@ -242,6 +242,12 @@ def test_measurement_column(measurement: bool | None, names: list[str], there: b
         assert columns == ["time", *frame.columns]
 
 
+@pytest.mark.parametrize("cells", [[None, -1, 1 << 63], [1 << 63, None, -1], [None, 1, 1 << 64]], ids=repr)
+def test_missing_values_beside_integers_of_no_dtype(cells: list[int | None]) -> None:
+    whole = result(one("time v", *([time, cell] for time, cell in enumerate(cells))))
+    assert whole.to_pandas()["v"].tolist() == cells
+
+
 SHOW_RESULTS = [
     # columns, names of the series, columns of the frame
     ("name", ["databases"], ["name"]),

@@ -22,13 +22,13 @@ COMMON_TAGS: Final = frozenset({
 #: The options of each callable.
 _OPTIONS: Final = {
     "a client's `write`": (
-        "bucket", "consistency", "db", "field_types", "find_rejected", "in_flight",
-        "integers_as_floats", "measurement", "nonfinite", "object_columns", "org", "precision", "rp", "stamp",
-        "tag_columns", "tags", "time_column", "timeout", "unsigned",
+        "bucket", "consistency", "db", "field_types", "find_rejected", "in_flight", "integers_as_floats", "max_bytes",
+        "max_lines", "measurement", "nonfinite", "object_columns", "org", "precision", "rp", "stamp", "tag_columns",
+        "tags", "time_column", "timeout", "unsigned",
     ),
     "`batch_writer`": (
-        "exit_timeout", "max_bytes", "max_delay", "max_lines", "max_pending", "max_pending_bytes", "on_error",
-        "on_progress", "spool", "when_full",
+        "exit_timeout", "max_delay", "max_pending", "max_pending_bytes", "on_error", "on_progress", "spool",
+        "when_full",
     ),
     "queries": ("chunk_size", "cls", "epoch", "format", "language", "measurement_column", "params", "q"),
     "the client": (

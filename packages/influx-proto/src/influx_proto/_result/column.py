@@ -206,18 +206,22 @@ def make_fragment(cells: list[Any]) -> Fragment:
         dtype = _DTYPES.get(types.pop(), "other")
     elif types == {int, float} and all(type(cell) is not int or _is_float(cell) for cell in cells):
         dtype = "number"
+    try:
+        return _packed(cells, dtype, missing)
+    except OverflowError:  # integers beyond int64
+        return _packed(cells, _integer_dtype(cells), missing)
+
+
+def _packed(cells: list[Any], dtype: FragmentDType, missing: bytearray | None) -> Fragment:
     filler = _FILLERS.get(dtype)
     if missing is not None and filler is not None:
         cells = [filler if cell is None else cell for cell in cells]
-    try:
-        return Fragment(len(cells), dtype, _PACK[dtype](cells), missing)
-    except OverflowError:  # integers beyond int64
-        dtype = _integer_dtype(cells)
-        return Fragment(len(cells), dtype, _PACK[dtype](cells), missing)
+    return Fragment(len(cells), dtype, _PACK[dtype](cells), missing)
 
 
-def _integer_dtype(cells: list[int]) -> DType:
-    low, high = min(cells), max(cells)
+def _integer_dtype(cells: list[int | None]) -> DType:
+    integers = [cell for cell in cells if cell is not None]
+    low, high = min(integers), max(integers)
     if low >= -(1 << 63) and high < 1 << 63:
         return "int"
     return "uint" if low >= 0 and high < 1 << 64 else "other"
