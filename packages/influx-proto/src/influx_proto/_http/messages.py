@@ -98,10 +98,6 @@ class Request:
     repeat: Repeat = Repeat.ALWAYS
     #: Whether a client adds its database (`db=`).
     wants_db: bool = False
-    #: Whether a client adds its organization (`org=`).
-    wants_org: bool = False
-    #: The target for a client with a bucket; the client adds its bucket and organization instead of its database.
-    bucket_target: str | None = None
     #: Whether the server accepts a compressed body.
     compressible: bool = False
     #: The timeouts of each attempt.
@@ -112,6 +108,10 @@ class Request:
     watch: Watch | None = None
     #: Whether a client adds its database to the body, a JSON object.
     wants_db_in_body: bool = False
+    #: Whether a client adds its organization (`org=`).
+    wants_org: bool = False
+    #: The target for a client with a bucket; the client adds its bucket and organization instead of its database.
+    bucket_target: str | None = None
 
     @property
     def size(self) -> int | None:

@@ -137,7 +137,7 @@ class Server:
             headers += (("Authorization", self.authorization),)
         # Not `dataclasses.replace`, which takes several times as long.
         return Request(
-            request.method, target, headers, body, request.repeat, False, False, None, request.compressible,
+            request.method, target, headers, body, request.repeat, False, request.compressible,
             request.timeout if timeout is None else timeout, token or request.token, watch,
         )  # fmt: skip
 
