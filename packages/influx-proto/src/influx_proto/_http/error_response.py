@@ -116,7 +116,7 @@ def note_missing_database(error: ResponseError) -> None:
 
     The client cannot check it before: some statements and some servers need none.
     """
-    if error.message.startswith(("database name required", "database is required")):
+    if error.message.startswith(("database name required", "database is required", "missing db")):
         error.add_note("pass db= to the call, or database= to the client")
 
 

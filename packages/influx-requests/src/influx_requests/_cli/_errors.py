@@ -60,7 +60,7 @@ def describe(error: Exception) -> tuple[str, Exit]:
         case InfluxDBError():
             code, advice = next((code, advice) for kind, code, advice in _ADVICE if isinstance(error, kind))
             # InfluxDB's messages for a query and for a write.
-            if str(error).startswith(("database name required", "database is required")):
+            if str(error).startswith(("database name required", "database is required", "missing db")):
                 advice = "pass --database (or set INFLUXDB_DATABASE)"
             return f"{error}; {advice}" if advice else str(error), code
         case OSError():
