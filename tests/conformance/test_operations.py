@@ -243,7 +243,7 @@ def test_database_selection(client: Any, database: str) -> None:
     with pytest.raises(QueryError, match="database name required") as caught:
         client.query("SELECT v FROM m")
     assert caught.value.__notes__ == ["pass db= to the call, or database= to the client"]
-    with pytest.raises(WriteError, match="database is required|missing db") as rejected:
+    with pytest.raises(WriteError, match=r"database is required|missing db") as rejected:
         client.write("m v=1 1")
     assert "pass db= to the call, or database= to the client" in rejected.value.__notes__
     assert rows(client.query("SELECT v FROM m", db=database)) == [[1, 1.0]]
