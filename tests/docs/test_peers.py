@@ -139,7 +139,7 @@ class TestInfluxDBPython:
         ours.write("cpu,host=a v=1 1500000000000000000")
         theirs_points = influxdb.InfluxDBClient.query(theirs, "SELECT v FROM cpu", params={"epoch": "s"}).get_points()
         assert next(theirs_points)["time"] == 1_500_000_000
-        assert ours.query("SELECT v FROM cpu", epoch="s").first()["time"] == 1_500_000_000  # type: ignore[index]
+        assert next(ours.query("SELECT v FROM cpu", epoch="s").points())["time"] == 1_500_000_000
         result = ours.query("SELECT v FROM cpu WHERE host = $host", params={"host": "a"})
         assert not result.is_empty
 

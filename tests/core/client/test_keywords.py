@@ -42,21 +42,21 @@ def test_unknown_keyword(call: Callable[..., Any], keyword: str, advice: str) ->
 
 def test_unknown_keyword_without_advice() -> None:
     with pytest.raises(TypeError, match=r"^xyzzy: unexpected keyword argument$"):
-        CLIENT.query("SELECT v FROM m", xyzzy=1)  # type: ignore[call-arg]
+        CLIENT.query("SELECT v FROM m", xyzzy=1)  # type: ignore[call-arg]  # on purpose
 
 
 def test_positional_arguments() -> None:
     with pytest.raises(TypeError, match="pass the arguments after 'port' by keyword"):
-        InfluxDBClient("localhost", 8086, "user", "password")  # type: ignore[call-arg]
+        InfluxDBClient("localhost", 8086, "user", "password")  # type: ignore[call-arg]  # on purpose
     with pytest.raises(TypeError, match="pass the arguments after 'q' by keyword"):
-        CLIENT.query("SELECT v FROM m", "db")  # type: ignore[call-arg]
+        CLIENT.query("SELECT v FROM m", "db")  # type: ignore[call-arg]  # on purpose
 
 
 def test_other_errors_are_unchanged() -> None:
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'q'"):
-        CLIENT.query()  # type: ignore[call-arg]
+        CLIENT.query()  # type: ignore[call-arg]  # on purpose
     with pytest.raises(TypeError, match=r"^timeout: must be "):
-        InfluxDBClient(timeout="5")  # type: ignore[arg-type]
+        InfluxDBClient(timeout="5")  # type: ignore[arg-type]  # on purpose
 
 
 def test_signature_of_the_client_is_unchanged() -> None:

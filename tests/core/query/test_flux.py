@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from influx_proto import DatabaseNotFound, QueryError, StreamOp, ops
+from influx_proto import DatabaseNotFound, Headers, QueryError, StreamOp, ops
 from influx_proto._http.messages import Repeat
 from influx_proto._runtime.settings import Settings
 
@@ -165,8 +165,6 @@ def test_result_without_rows() -> None:
 
 
 def read_items(op: StreamOp[Any], body: bytes) -> list[Any]:
-    from influx_proto import Headers  # noqa: PLC0415
-
     decoder = op.decoder(200, Headers(CSV))
     return [*decoder.feed(body), *decoder.close()]
 

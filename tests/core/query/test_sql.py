@@ -18,6 +18,7 @@ from influx_proto import (
     TAG,
     TIMEDT,
     DatabaseNotFound,
+    Headers,
     Op,
     ProtocolError,
     QueryError,
@@ -60,8 +61,6 @@ def sent(op: Op[Any] | StreamOp[Any], **settings: Any) -> dict[str, Any]:
 
 
 def items(op: StreamOp[Any], body: bytes) -> list[Any]:
-    from influx_proto import Headers  # noqa: PLC0415
-
     decoder = op.decoder(200, Headers(JSON_LINES))
     return [*decoder.feed(body), *decoder.close()]
 
@@ -86,7 +85,8 @@ def test_database_of_the_client() -> None:
         with pytest.raises(ValueError, match=r"^db: .*database="):
             sent(op)
         completed = Server().complete(op.request, db="a")
-        assert json.loads(completed.body)["db"] == "a"  # type: ignore[arg-type]
+        assert isinstance(completed.body, bytes)
+        assert json.loads(completed.body)["db"] == "a"
 
 
 @pytest.mark.parametrize(
@@ -146,10 +146,10 @@ def test_invalid_arguments() -> None:
     with pytest.raises(ValueError, match=r"^params: 'a b' is not a name"):
         ops.query_sql("SELECT 1", db="db", params={"a b": 1})
     with pytest.raises(ValueError, match=r"^language: must be one of influxql, sql, flux"):
-        ops.query_points("SELECT 1", language="SQL")  # type: ignore[arg-type]
+        ops.query_points("SELECT 1", language="SQL")  # type: ignore[arg-type]  # on purpose
     for name, value in {"rp": "x", "format": "json", "epoch": "s"}.items():
         with pytest.raises(ValueError, match=f"^{name}: only InfluxQL"):
-            ops.query_points("SELECT 1", language="sql", **{name: value})  # type: ignore[arg-type]
+            ops.query_points("SELECT 1", language="sql", **{name: value})  # type: ignore[arg-type]  # on purpose
 
 
 def test_result() -> None:

@@ -144,7 +144,7 @@ def test_points_keep_other_columns_and_missing_times() -> None:
     with pytest.raises(ProtocolError, match="timestamp"):
         list(result(one("time v", ["soon", 1])).points(time="datetime"))
     with pytest.raises(ValueError, match="time: "):
-        next(TWO.points(time="date"))  # type: ignore[arg-type]
+        next(TWO.points(time="date"))  # type: ignore[arg-type]  # on purpose
 
 
 @pytest.mark.parametrize("read", [QueryResult.rows, QueryResult.points, QueryResult.first, QueryResult.scalar])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -290,9 +289,8 @@ def test_words_in_quoted_lines_decide_nothing(word: str) -> None:
         return ops.write(b"m v=1 1").read(400, {}, text.encode())
         yield  # makes this a generator
 
-    flow: Callable[[], Flow[list[RejectedLine]]] = lambda: deliver_accepted(batch_of(*GOOD, bad), send)  # noqa: E731
     with pytest.raises(StopIteration) as stop:
-        next(flow())
+        next(deliver_accepted(batch_of(*GOOD, bad), send))
     assert [one.line.encode() for one in stop.value.value] == [bad]
     assert {*stored} == {*GOOD}
 

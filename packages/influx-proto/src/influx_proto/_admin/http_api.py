@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from .._errors import ProtocolError, ResponseError
-from .._http.error_response import error_from_response, error_message, not_influxdb
-from .._http.messages import Headers, Repeat, Request, add_params, media_type
+from .._http.error_response import error_from_response, error_message, is_web_page, not_influxdb
+from .._http.messages import Headers, Repeat, Request, add_params
 from .._http.timeout import TimeoutLike, as_timeout
 from .._influxql.quote import Duration, duration_ns, quoted
 from .._repr import short_repr
@@ -79,7 +79,7 @@ class APIReceiver(Generic[T]):
             raise ResponseError(self._status, msg, self._headers, body)
         if self._status not in {200, 201, 204}:
             raise error_from_response(ResponseError, self._status, self._headers, body)
-        if _is_web_page(self._headers):
+        if is_web_page(self._headers):
             raise not_influxdb(self._status, self._headers, body)
         try:
             return self._read(body)
@@ -90,16 +90,12 @@ class APIReceiver(Generic[T]):
 def is_unknown_path(path: str, status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """Return whether a response means that the server does not have this path."""
     if status == 200:  # the web page of InfluxDB 2, at all paths that do not belong to its API
-        return _is_web_page(headers) and "X-Influxdb-Version" in headers
+        return is_web_page(headers) and "X-Influxdb-Version" in headers
     message = error_message(headers, body).strip().lower()
     if status == 404:
         # InfluxDB 3 has the paths below /api/v3, where this message means that an object does not exist.
         return message in _UNKNOWN_PATH or (message == "not found" and not path.startswith("/api/v3/"))
     return status == 405 or (status == 400 and "unsupported path requested" in message)  # the latter: VictoriaMetrics
-
-
-def _is_web_page(headers: Mapping[str, str]) -> bool:
-    return media_type(headers.get("Content-Type")) == "text/html"
 
 
 def ignore_body(_body: bytes) -> None:

@@ -94,7 +94,7 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
         msg = "InfluxDB not found at this URL (HTTP 404, page not found): `path` is the prefix of /write and /query"
         return ProtocolError(f"{msg}; pass the name of a database as `database`")
     message = error_message(headers, body)
-    if _is_web_page(headers) and len(message) > _QUOTED_LENGTH:
+    if is_web_page(headers) and len(message) > _QUOTED_LENGTH:
         message = f"{message[:_QUOTED_LENGTH]}..."
     if 300 <= status < 400:
         location = headers.get("Location", "an unknown URL")
@@ -156,7 +156,7 @@ def _class_for_status(error_class: type[ResponseError], status: int, headers: He
             return ServerUnavailable
         case _ if status >= 500:  # also for an HTML page of a proxy
             return ServerUnavailable
-        case _ if _is_web_page(headers):
+        case _ if is_web_page(headers):
             return None
         case _ if 300 <= status < 400:
             return ResponseError
@@ -166,8 +166,9 @@ def _class_for_status(error_class: type[ResponseError], status: int, headers: He
             return None
 
 
-def _is_web_page(headers: Headers) -> bool:
-    return headers.get("Content-Type", "").lower().startswith("text/html")
+def is_web_page(headers: Mapping[str, str]) -> bool:
+    """Return whether a response is a web page: of a proxy, or of the server's own user interface."""
+    return media_type(headers.get("Content-Type")) == "text/html"
 
 
 def error_fields(headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:

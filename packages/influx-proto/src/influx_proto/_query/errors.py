@@ -6,9 +6,9 @@ import re
 from typing import Any, Final
 
 from .._errors import InfluxDBError, ProtocolError
-from .._http.error_response import ErrorReceiver, error_fields, not_influxdb
+from .._http.error_response import ErrorReceiver, error_fields, is_web_page, not_influxdb
 from .._http.formats import UnsupportedMessagePack
-from .._http.messages import Headers, media_type
+from .._http.messages import Headers
 from .._result.errors import QueryError, QueryErrorDatabaseNotFound
 from .language import Language
 
@@ -55,7 +55,7 @@ class QueryErrorReceiver(ErrorReceiver):
                 return UnsupportedMessagePack(msg)
             return error
         fields = error_fields(headers, body)
-        if (status == 404 and not fields and not _is_web_page(headers)) or (status == 400 and _NO_PATH in body):
+        if (status == 404 and not fields and not is_web_page(headers)) or (status == 400 and _NO_PATH in body):
             text = body[:200].decode("utf-8", "replace").strip()
             return QueryError(status, f"{_SERVERS[self._language]} (the server responded: {text!r})", headers, body)
         if self._language == "flux" and isinstance(error, QueryError):
@@ -93,11 +93,7 @@ class NotInfluxDB:
     def close(self) -> Any:
         """Raise the error."""
         error = not_influxdb(self._status, self._headers, self._body_start)
-        if self._language != "influxql" and _is_web_page(self._headers):
+        if self._language != "influxql" and is_web_page(self._headers):
             # InfluxDB 2.x responds to unknown paths with the page of its web interface.
             error = ProtocolError(f"{error}. {_SERVERS[self._language]}")
         raise error
-
-
-def _is_web_page(headers: Headers) -> bool:
-    return media_type(headers.get("Content-Type")) == "text/html"
