@@ -91,6 +91,8 @@ class QueuedBatch:
         self.is_written = False
         #: Whether it is written separately, since it could not be written together with others.
         self.is_separate = False
+        #: Whether its caller no longer waits for it.
+        self.is_withdrawn = False
 
 
 class SpoolLog:
@@ -162,7 +164,8 @@ class SpoolLog:
         return queued
 
     def withdraw(self, queued: QueuedBatch) -> None:
-        """Remove a batch from the queue, unless it is being written."""
+        """Remove a batch from the queue. If it is being written, it stays in the spool if that succeeds."""
+        queued.is_withdrawn = True
         with suppress(ValueError):
             self._queue.remove(queued)
 
@@ -175,8 +178,10 @@ class SpoolLog:
             first: a batch that fits.
             has_room: returns whether the buffer has room for another batch after a number of them.
 
+        If several batches could not be written together, all are queued again, to be written separately.
+
         Raises:
-            SpoolError: the batch could not be written; no part of it is in the spool. The others are queued again.
+            SpoolError: a single batch could not be written; no part of it is in the spool.
         """
         group = self._take_group(first, has_room)
         number = self._index.next_number
@@ -185,7 +190,7 @@ class SpoolLog:
         done: list[Append] = []
         self.is_busy = True
         try:
-            yield partial(self._write, plan, done, sync=self._spool.sync, lines=first.batch.lines)
+            yield partial(self._write_group, plan, done, group)
         finally:
             self._release_files()
             if done:
@@ -193,10 +198,10 @@ class SpoolLog:
                 for at, each in enumerate(group):
                     each.is_written = True
                     each.on_written(number + at)
-            else:
-                for each in group[1:]:
+            elif len(group) > 1:
+                for each in group:
                     each.is_separate = True
-                self._queue.extendleft(group[:0:-1])
+                self._queue.extendleft(each for each in reversed(group) if not each.is_withdrawn)
 
     def _take_group(self, first: QueuedBatch, has_room: Callable[[Batch, Sequence[Batch]], bool]) -> list[QueuedBatch]:
         """Remove batches from the queue that are written together."""
@@ -251,6 +256,13 @@ class SpoolLog:
     def _encode_target(self, target: Target, batch: Batch) -> bytes:
         """Return the target with its database or bucket, so that the next writer's client may use another one."""
         return encode_target(resolve_target(target, self._settings), batch.precision)
+
+    def _write_group(self, plan: Append, done: list[Append], group: Sequence[QueuedBatch]) -> None:
+        try:
+            self._write(plan, done, sync=self._spool.sync, lines=group[0].batch.lines)
+        except SpoolError:
+            if len(group) == 1:
+                raise
 
     def _write(self, plan: Append, done: list[Append], *, sync: bool, lines: int) -> None:
         try:
