@@ -6,11 +6,12 @@ import ast
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,12 +109,14 @@ def run_command(name: str, arguments: list[str], *, url: str, database: str, fol
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     program = Program(process)
     try:
         yield program
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its workers keep the pipes open, which are read until their end
         program.collect_output()
         with process:
             pass
