@@ -10,13 +10,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import prometheus_client
 import pytest
+import requests
 import trio
 import trustme
 from influx_proto.adapter import AsyncClient
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from docs.examples_in_tabs import FORMS, Form, code_of
 from tests.servers.influxd import Influxd, Server, execute
@@ -26,6 +30,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((RO
 
 #: Runs a page in one form with a server, and returns its blocks and the output of each.
 Run = Callable[[Path, Form, Server], list[tuple[str, str]]]
+
+#: Pages that need a server with authentication or a notebook. Each has its own test below.
+WITH_OWN_TEST = {"authentication.md", "grafana.md", "notebooks.md"}
 
 
 def blocks_of(page: Path, form: Form = "Sync") -> list[str]:
@@ -89,7 +96,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     [
         (page, form)
         for page in PAGES
-        if page.name != "authentication.md"
+        if page.name not in WITH_OWN_TEST
         for form in forms_of(page)
         if blocks_of(page, form)
     ],
@@ -119,6 +126,57 @@ def test_authentication(form: Form, tmp_path: Path, run: Run) -> None:
     assert "missing privilege:" in printed
     assert "wrong credentials:" not in printed
     assert "secret" not in printed
+
+
+def test_grafana(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user of the page may send the requests of Grafana's InfluxDB data source."""
+    page = ROOT / "docs" / "recipes" / "grafana.md"
+    [source] = re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    [panel] = re.findall(r"^```text\n(.*?)\n```", page.read_text(), re.DOTALL | re.MULTILINE)
+    settings = dict(re.findall(r"^ *(?:- )?(\w+): (.+)$", source, re.MULTILINE))
+    start = 1_735_689_600_000  # 2025-01-01 in the milliseconds that Grafana uses
+    panel = panel.replace("$timeFilter", f"time >= {start}ms and time <= {start + 3_600_000}ms")
+    panel = panel.replace("$__interval", "10m")
+
+    def grafana_get(server: Server, statement: str, password: str) -> Any:
+        url = settings["url"].replace("8086", str(urlsplit(server.url).port)) + "/query"
+        assert (settings["type"], settings["access"], settings["httpMode"]) == ("influxdb", "proxy", "GET")
+        parameters = {"db": settings["dbName"], "epoch": "ms", "q": statement}
+        return requests.get(url, params=parameters, auth=(settings["user"], password), timeout=30)
+
+    with Influxd(auth=True) as server:
+        execute(server.url, "CREATE USER root WITH PASSWORD 'secret' WITH ALL PRIVILEGES")
+        monkeypatch.setenv("INFLUXDB_URL", server.url.replace("//", "//root:secret@"))
+        for form in FORMS:
+            run(page, form, server)
+        measurements = grafana_get(server, "SHOW MEASUREMENTS", settings["password"]).json()
+        assert measurements["results"][0]["series"][0]["values"] == [["room"]]
+        [series] = grafana_get(server, panel, settings["password"]).json()["results"][0]["series"]
+        assert series["tags"] == {"room": "hall"}
+        assert series["values"][:2] == [[start, 21.5], [start + 600_000, None]]
+        assert grafana_get(server, "SHOW MEASUREMENTS", "wrong").status_code == 401
+        assert grafana_get(server, "DROP DATABASE testdb", settings["password"]).status_code == 403
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_notebook(form: Form, influxd: Server, tmp_path: Path) -> None:
+    """The cells of the page run in IPython, which runs each cell as Jupyter does, and show HTML."""
+    execute(influxd.url, "DROP DATABASE testdb")
+    shell = InteractiveShell(ipython_dir=str(tmp_path), config=Config(HistoryManager={"enabled": False}))
+    address = f"InfluxDBClient('localhost', {urlsplit(influxd.url).port}, "
+    shown = []
+    try:
+        shell.run_cell(f"%autoawait {'asyncio' if form == 'Sync' else form}")
+        for cell in blocks_of(ROOT / "docs" / "recipes" / "notebooks.md", form):
+            result = shell.run_cell(cell.replace("InfluxDBClient(", address))
+            result.raise_error()
+            shown.append(shell.display_formatter.format(result.result)[0].get("text/html", ""))
+    finally:
+        shell.restore_sys_module_state()
+    assert "<p>room: 3 rows</p>" in shown[1]
+    assert "<td>1970-01-01T00:01:00Z</td>" in shown[1]
+    assert "<td>attic</td>" in shown[2]
+    assert "<th>attic</th>" in shown[3]
 
 
 @pytest.mark.parametrize(

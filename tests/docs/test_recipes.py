@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from tests.servers.influxd import Influxd, execute
 
@@ -21,6 +22,13 @@ DEADLINE = 60.0
 
 def programs(page: str) -> list[str]:
     return re.findall(r"^```py\n(.*?)^```", (RECIPES / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def write_files(page: str, folder: Path) -> None:
+    """Write the programs of a page that start with a file name, as `# tasks.py`."""
+    for program in programs(page):
+        if name := re.match(r"# (\S+\.py)\n", program):
+            (folder / name[1]).write_text(program)
 
 
 @pytest.fixture
@@ -74,9 +82,7 @@ def test_multiprocessing(server: Influxd, tmp_path: Path) -> None:
 
 def test_gunicorn(server: Influxd, tmp_path: Path) -> None:
     """The workers write through one batch writer each, and flush it when they are stopped."""
-    for program in programs("processes.md")[1:]:
-        name = program.partition("# ")[2].partition("\n")[0]
-        (tmp_path / name).write_text(program)
+    write_files("processes.md", tmp_path)
     command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "shop:app"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(server), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -90,10 +96,35 @@ def test_gunicorn(server: Influxd, tmp_path: Path) -> None:
     assert count(server, "visits") == 5
 
 
+def test_celery(server: Influxd, tmp_path: Path) -> None:
+    """A process flushes its batch writer when another replaces it, after two tasks, and when the worker is stopped."""
+    write_files("processes.md", tmp_path)
+    queue, control = tmp_path / "queue", tmp_path / "control"
+    queue.mkdir()
+    control.mkdir()
+    folders = {"data_folder_in": str(queue), "data_folder_out": str(queue), "control_folder": str(control)}
+    options = folders | {"polling_interval": 0.05}
+    (tmp_path / "celeryconfig.py").write_text(f"broker_url = 'filesystem://'\nbroker_transport_options = {options!r}\n")
+    execute(server.url, "CREATE DATABASE testdb")
+    with Celery(broker="filesystem://", broker_transport_options=options) as sender:
+        for path in ("/tea", "/coffee", "/milk"):
+            sender.send_task("tasks.visit", [path])
+    command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-c", "1", "--max-tasks-per-child", "2"]
+    command += ["--loglevel", "info", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(server), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        done: set[str] = set()
+        for line in process.stderr:
+            if found := re.search(r"(ForkPoolWorker-\d+)\] Task tasks.visit\[(\S+)\] succeeded", line):
+                done |= {found[1], found[2]}
+                if len(done) == 5:  # three tasks in two processes
+                    process.send_signal(signal.SIGTERM)
+    assert process.returncode == 0
+    assert count(server, "visits") == 3
+
+
 def test_pytest_fixture(server: Influxd, tmp_path: Path) -> None:
-    for program in programs("testing.md"):
-        name = program.partition("# ")[2].partition("\n")[0]
-        (tmp_path / name).write_text(program)
+    write_files("testing.md", tmp_path)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     run = subprocess.run(
         command, cwd=tmp_path, env=environment(server), capture_output=True, text=True, check=False, timeout=DEADLINE
