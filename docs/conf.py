@@ -144,7 +144,7 @@ def link_public_name(
 
 def put_examples_in_tabs(_app: Sphinx, docname: str, content: list[str]) -> None:
     """Show the examples of a guide in tabs for sync code, asyncio and trio."""
-    if not docname.startswith(("migrating/", "api/")):
+    if not docname.startswith("api/"):
         content[0] = examples_in_tabs.in_tabs(content[0])
 
 

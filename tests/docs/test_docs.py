@@ -41,7 +41,7 @@ def blocks_of(page: Path, form: Form = "Sync") -> list[str]:
 
 def forms_of(page: Path) -> list[Form]:
     """Return the forms in which the site shows a page's examples."""
-    if "docs" not in page.parts or page.parent.name == "migrating":
+    if "docs" not in page.parts:
         return ["Sync"]
     return [form for form in FORMS if form == "Sync" or blocks_of(page, form) != blocks_of(page)]
 
@@ -207,6 +207,16 @@ def test_async_examples_are_in_tabs() -> None:
         for form in FORMS[1:]:
             code = "".join(blocks_of(page, form))
             assert "await " in code or not code
+
+
+def test_code_fits_the_site() -> None:
+    """The column of the site shows 92 characters without scrolling on a laptop."""
+    for page in (page for page in PAGES if "docs" in page.parts):
+        for block in [
+            *(block for form in FORMS for block in blocks_of(page, form)),
+            *re.findall(r"^```py(?:thon before)?\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE),
+        ]:
+            assert [line for line in block.splitlines() if len(line) > 92] == [], page
 
 
 def test_client_in_a_plain_function_is_not_converted() -> None:

@@ -123,10 +123,13 @@ def test_all_methods_of_their_client_are_listed(package: str) -> None:
     assert {f"InfluxDBClient.{name}" for name, _ in methods if not name.startswith("_")} <= listed
 
 
+AFTER = r"\*\*After\*\*:\n\n(?:````{tab} \w+\n)?```py(?:thon)?\n"
+
+
 def programs_before(package: str) -> list[str]:
     page = (FOLDER / PAGES[package]).read_text()
     found = re.findall(r"\*\*Before\*\*, with [\w-]+:\n\n```python before\n(.*?)```", page, re.DOTALL)
-    assert len(found) == page.count("```python before\n") == len(re.findall(r"\*\*After\*\*:\n\n```py(thon)?\n", page))
+    assert len(found) == page.count("```python before\n") == len(re.findall(AFTER, page))
     return found
 
 
