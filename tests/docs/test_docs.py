@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -217,6 +218,16 @@ def test_code_fits_the_site() -> None:
             *re.findall(r"^```py(?:thon before)?\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE),
         ]:
             assert [line for line in block.splitlines() if len(line) > 92] == [], page
+
+
+def test_examples_can_be_pasted() -> None:
+    """A shell reads a compound statement up to an empty line, so one must follow it."""
+    compound = (ast.With, ast.For, ast.Try, ast.If, ast.FunctionDef, ast.ClassDef)
+    for page in PAGES:
+        for block in blocks_of(page):
+            for statement, following in pairwise(ast.parse(block).body):
+                if isinstance(statement, compound) and statement.end_lineno is not None:
+                    assert following.lineno > statement.end_lineno + 1, f"{page}: {ast.unparse(following)}"
 
 
 def test_client_in_a_plain_function_is_not_converted() -> None:
