@@ -25,6 +25,7 @@ from .._http.formats import UnsupportedMessagePack, requests_messagepack
 from .._http.messages import MESSAGE_PACK, Headers, Request, media_type
 from .._http.observer import Exchange
 from .._http.timeout import Timeout
+from .._repr import counted
 from .flow import Attempt, arun, exchange_of, query_attempts, run
 from .op import Decoder
 from .settings import Settings
@@ -174,6 +175,10 @@ def _first_bytes(headers: Headers) -> int:
     return _COMPRESSED_BYTES if "Content-Encoding" in headers else 1
 
 
+def _stream_repr(record: Exchange, *, has_ended: bool) -> str:
+    return f"<stream of a query: {counted(record.received, 'byte')} received{', ended' if has_ended else ''}>"
+
+
 class _Items(Generic[T]):
     """Iterator over the items of a response, decoded as its chunks arrive."""
 
@@ -184,6 +189,9 @@ class _Items(Generic[T]):
         self._portions: deque[bytes] = deque()
         self._ready: deque[T] = deque()
         self._ended = False
+
+    def __repr__(self) -> str:
+        return _stream_repr(self._record, has_ended=self._ended)
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -223,6 +231,9 @@ class _AsyncItems(Generic[T]):
         self._portions: deque[bytes] = deque()
         self._ready: deque[T] = deque()
         self._ended = False
+
+    def __repr__(self) -> str:
+        return _stream_repr(self._record, has_ended=self._ended)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
