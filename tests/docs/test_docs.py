@@ -163,7 +163,8 @@ def test_grafana(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_notebook(form: Form, influxd: Server, tmp_path: Path) -> None:
     """The cells of the page run in IPython, which runs each cell as Jupyter does, and show HTML."""
     execute(influxd.url, "DROP DATABASE testdb")
-    shell = InteractiveShell(ipython_dir=str(tmp_path), config=Config(HistoryManager={"enabled": False}))
+    new_shell: Any = InteractiveShell  # its methods have no type hints
+    shell = new_shell(ipython_dir=str(tmp_path), config=Config(HistoryManager={"enabled": False}))
     address = f"InfluxDBClient('localhost', {urlsplit(influxd.url).port}, "
     shown = []
     try:

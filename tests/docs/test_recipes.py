@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from celery import Celery
+from celery import Celery  # type: ignore[import-untyped]  # no type hints
 
 from tests.servers.influxd import Influxd, execute
 
