@@ -123,6 +123,18 @@ def test_all_methods_of_their_client_are_listed(package: str) -> None:
     assert {f"InfluxDBClient.{name}" for name, _ in methods if not name.startswith("_")} <= listed
 
 
+def test_points_of_influxdb_client(influxd: Server, database: str) -> None:
+    """The page writes points of that package with our client."""
+    pytest.importorskip("influxdb_client", reason="the client that this page is about is not installed")
+    [program] = re.findall(
+        r"^```py\n(.*?)^```", (FOLDER / PAGES["influxdb_client"]).read_text(), re.DOTALL | re.MULTILINE
+    )
+    address = f"InfluxDBClient(port={urlsplit(influxd.url).port}, "
+    exec(program.replace("InfluxDBClient(", address).replace("testdb", database), {})
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        assert client.query("SELECT count(load) FROM cpu WHERE host = 'a'").scalar() == 10
+
+
 AFTER = r"\*\*After\*\*:\n\n(?:````{tab} \w+\n)?```py(?:thon)?\n"
 
 

@@ -16,7 +16,10 @@ from influx_requests import InfluxDBClient
 from tests.servers.influxd import Server
 from tests.servers.influxd2 import ORG, TOKEN, Influxd2
 
-PAGE = Path(__file__).parents[2] / "docs" / "migrating" / "influxdb-2-3.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "migrating" / "influxdb-2-3.md"
+QUERYING = DOCS / "querying.md"
+ADMINISTRATION = DOCS / "administration.md"
 
 
 def programs(page: Path = PAGE) -> list[str]:
@@ -80,6 +83,22 @@ def test_program_for_influxdb_3(page: Path, number: int, expected: str, capsys: 
     assert str(namespace["frame"].index[0]) == "2023-11-14 22:13:20+00:00"
 
 
+def test_sql() -> None:
+    """The program of the guide to queries."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Influx3) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            with InfluxDBClient(port=server.server_port, token="apiv3_...", database="db") as client:
+                namespace: dict[str, Any] = {"client": client, "host": "a"}
+                exec(programs(QUERYING)[0], namespace)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert namespace["result"].first()["load"] == 0.64
+    assert namespace["point"]["load"] == 0.64
+
+
 @pytest.fixture(scope="module")
 def influxd2() -> Iterator[Influxd2]:
     with Influxd2() as server:
@@ -91,6 +110,29 @@ def test_program_for_influxdb_2(influxd2: Influxd2, capsys: pytest.CaptureFixtur
     program = programs()[0].replace("8086", str(urlsplit(influxd2.url).port))
     exec(program.replace("my token", TOKEN).replace("my org", ORG), {})
     assert "21.5" in capsys.readouterr().out
+
+
+@pytest.mark.needs("2.7")
+def test_flux(influxd2: Influxd2) -> None:
+    """The program of the guide to queries."""
+    with InfluxDBClient.from_url(influxd2.url, token=TOKEN, org=ORG, bucket="db") as client:
+        client.create_bucket("db")
+        client.write([{"measurement": "cpu", "tags": {"host": host}, "fields": {"load": 0.5}} for host in "abc"])
+        namespace: dict[str, Any] = {"client": client}
+        exec(programs(QUERYING)[1], namespace)
+    assert {series.tags["host"] for series in namespace["result"].series} == {"a", "b"}
+    assert len(namespace["frame"]) == 2
+
+
+@pytest.mark.needs("2.7")
+def test_buckets(influxd2: Influxd2) -> None:
+    """The program of the page about administration."""
+    [program] = programs(ADMINISTRATION)
+    program = program.replace('token="..."', f"port={urlsplit(influxd2.url).port}, token={TOKEN!r}")
+    namespace: dict[str, Any] = {}
+    exec(program.replace("acme", ORG), namespace)
+    with namespace["client"] as client:
+        assert {bucket.name: bucket.retention for bucket in client.list_buckets()}["metrics"] is None
 
 
 @pytest.mark.needs("2.7")
