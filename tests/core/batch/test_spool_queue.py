@@ -129,7 +129,7 @@ def test_a_withdrawn_batch_that_is_being_written_is_accepted() -> None:
 
 
 def test_a_withdrawn_batch_is_not_queued_again() -> None:
-    """It would stay in the queue for ever, and no later batches would be written together."""
+    """It would stay in the queue indefinitely, and no later batches would be written together."""
     files, written = MemoryFiles(capacity=400), list[tuple[int, int]]()
     log = opened(files)
     first, other = queue(log, 0, written), queue(log, 1, written, 500)
