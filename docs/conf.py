@@ -74,7 +74,7 @@ PUBLIC_NAMES = {
 OPERATIONS = {name for name in dir(Client) if not name.startswith("_") and callable(getattr(Client, name))}
 
 #: Classes without a public constructor.
-CREATED_BY_CLIENTS = {"influx_proto.BatchWriter", "influx_proto.AsyncBatchWriter", "influx_proto.Receipt"}
+CREATED_BY_CLIENTS = {f"influx_proto.{name}" for name in ("BatchWriter", "AsyncBatchWriter", "Receipt", "AsyncReceipt")}
 
 
 _BACKQUOTED = re.compile(r"(?<![`:\w])`([^`]+)`(?![`_])")

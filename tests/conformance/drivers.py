@@ -119,6 +119,18 @@ async def _next(items: Any, end: object) -> Any:
     return await anext(items, end)
 
 
+def wait_for_receipt(client: Any, receipt: Any) -> None:
+    """Wait for the receipt of a batch writer of this client: `await receipt`, or `receipt.wait()` of a sync client."""
+    if isinstance(client, _SyncWrapper):
+        client._portal.call(_await, receipt)
+    else:
+        receipt.wait()
+
+
+async def _await(awaitable: Any) -> None:
+    await awaitable
+
+
 def let_event_loop_run(client: Any) -> None:
     """Let an async client's event loop process the data its sockets have received. Does nothing for a sync client."""
     if isinstance(client, _SyncWrapper):

@@ -12,6 +12,7 @@ import influx_requests
 import influx_trio
 from influx_proto import (
     AsyncBatchWriter,
+    AsyncReceipt,
     BatchWriter,
     Op,
     QueryResult,
@@ -73,6 +74,7 @@ def check_sync() -> None:
         with client.batch_writer(max_lines=5) as writer:
             assert_type(writer, BatchWriter)
             assert_type(writer.write("m v=1"), Receipt)
+            writer.write("m v=1").wait(timeout=5)
         client.query()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # must be rejected
 
 
@@ -90,7 +92,9 @@ async def check_async() -> None:
             assert_type(chunks, AsyncIterator[QueryResult])
         async with client.batch_writer(max_lines=5, spool=Spool("spool", sync=True)) as writer:
             assert_type(writer, AsyncBatchWriter)
-            assert_type(await writer.write("m v=1", tag_columns={"t": 1}, time_column="when"), Receipt)
+            receipt = await writer.write("m v=1", tag_columns={"t": 1}, time_column="when")
+            assert_type(receipt, AsyncReceipt)
+            await receipt
     async with influx_trio.AsyncInfluxDBClient.from_url("http://localhost") as other:
         assert_type(other, influx_trio.AsyncInfluxDBClient)
         assert_type(await other.ping(), ServerInfo)

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from . import admin, ops
     from ._admin.status import ServerInfo
     from ._batch.async_writer import AsyncBatchWriter
-    from ._batch.receipt import Receipt
+    from ._batch.receipt import AsyncReceipt, Receipt
     from ._batch.writer import BatchWriter
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "TIMEINT",
     "TIMESTR",
     "AsyncBatchWriter",
+    "AsyncReceipt",
     "AuthenticationError",
     "AuthorizationError",
     "BatchWriter",
@@ -147,6 +148,7 @@ set_public_module(__name__, globals())
 #: Modules that are imported on first access, so that importing this package is fast: by name of a class, or modules.
 _LAZY_CLASSES = {
     "AsyncBatchWriter": "_batch.async_writer",
+    "AsyncReceipt": "_batch.receipt",
     "BatchWriter": "_batch.writer",
     "Receipt": "_batch.receipt",
     "ServerInfo": "_admin.status",

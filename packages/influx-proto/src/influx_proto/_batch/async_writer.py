@@ -15,9 +15,18 @@ from .._write.request import Target
 from .base import BatchWriterBase, Step
 from .encoding import BatchEncoding
 from .options import BatchOptions
-from .receipt import OpenReceipt, Receipt
+from .receipt import AsyncReceipt, OpenReceipt
 from .signature import as_write_operation, with_arguments_of
 from .spool.log import SpoolFiles
+
+
+class _OpenAsyncReceipt(OpenReceipt, AsyncReceipt):
+    def __init__(self, writer: AsyncBatchWriter) -> None:
+        self.rejected = []
+        self._writer = writer
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._writer._wait_for(self).__await__()  # noqa: SLF001 - the receipt is a part of the writer
 
 
 class AsyncBatchWriter(BatchWriterBase):
@@ -46,9 +55,9 @@ class AsyncBatchWriter(BatchWriterBase):
         self._stack = AsyncExitStack()
 
     @with_arguments_of(as_write_operation)
-    async def write(self, data: Any, encoding: BatchEncoding) -> Receipt:
+    async def write(self, data: Any, encoding: BatchEncoding) -> AsyncReceipt:
         self._check_process()  # a forked process has no current task
-        receipt = OpenReceipt()
+        receipt = _OpenAsyncReceipt(self)
         self._check_entered()
         self._receipts.begin(receipt, self._signal.caller())
         try:
@@ -100,6 +109,12 @@ class AsyncBatchWriter(BatchWriterBase):
         for seconds in self._wait_until_flushed(timeout):
             await self._signal.wait(seconds)
         self._raise_failures(self._signal.caller())
+
+    async def _wait_for(self, receipt: OpenReceipt) -> None:
+        if not receipt.done:
+            self._check_process()
+        for seconds in self._receipts.wait_for(receipt, self._clock):
+            await self._signal.wait(seconds)
 
     async def __aenter__(self) -> Self:
         self._check_process()

@@ -194,6 +194,7 @@ class BatchWriterBase:
             dropped = self._batcher.drop_oldest(reason)
         self._update_receipts(*dropped)
         if dropped:
+            self._notify()  # tasks or threads may wait for the receipts
             self._reports.error(UndeliveredError([self._sender.as_undelivered(sealed) for sealed in dropped], reason))
         return bool(dropped)
 
@@ -303,11 +304,7 @@ class BatchWriterBase:
     def _handle_failure(self, sealed: Sealed, failure: Exception) -> None:
         if not self._open:
             return
-        if isinstance(failure, InfluxDBError):
-            error = failure
-        else:
-            error = InfluxDBError(f"sending lines failed: {failure!r}")
-            error.__cause__ = failure
+        error = self._sender.as_error(failure)
         if isinstance(error, CallbackError):
             self._reports.failures.append(error)
         self._last_error = error
@@ -356,6 +353,8 @@ class BatchWriterBase:
         elif self.pending:
             last_error = self._batcher.last_error
             note = f"{self.pending} lines stay in the spool {self._spool.directory}"
+            self._receipts.closed = InfluxDBError(f"the batch writer was closed before all lines were stored: {note}")
+            self._receipts.closed.__cause__ = last_error or reason
             self._reports.log(logging.WARNING, "%s: %s", note, last_error or reason)
             if last_error is not None:
                 if error is None:

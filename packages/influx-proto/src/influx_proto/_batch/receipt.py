@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Generator
+from typing import Any, Final
 
 from .._errors import InfluxDBError, RejectedLine
 from .._repr import counted
@@ -12,20 +13,19 @@ KEPT_LINES: Final = 10_000
 KEPT_SIZE: Final = 10_000_000
 
 
-class Receipt:
+class ReceiptBase:
     """Outcome of one `write` to a batch writer, updated in the background."""
 
-    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
+    # The defaults are attributes of the class, since every `write` creates a receipt.
 
-    def __init__(self) -> None:
-        #: Number of lines.
-        self.lines = 0
-        #: Lines that the server rejected, at most 10 000 of them or 10 MB.
-        self.rejected: list[RejectedLine] = []
-        #: Number of lines that the server rejected, including those that `rejected` has no room for.
-        self.rejected_count = 0
-        #: Why lines could not be delivered; the writer returned them as undelivered.
-        self.error: InfluxDBError | None = None
+    #: Number of lines.
+    lines: int = 0
+    #: Lines that the server rejected, at most 10 000 of them or 10 MB.
+    rejected: list[RejectedLine]
+    #: Number of lines that the server rejected, including those that `rejected` has no room for.
+    rejected_count: int = 0
+    #: Why lines could not be delivered; the writer returned them as undelivered.
+    error: InfluxDBError | None = None
 
     @property
     def done(self) -> bool:
@@ -37,20 +37,62 @@ class Receipt:
         return f"<Receipt of {counted(self.lines, 'line')}, {state}>"
 
 
-class OpenReceipt(Receipt):
+class Receipt(ReceiptBase):
+    """Outcome of one `write` to a `BatchWriter`, updated in the background."""
+
+    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until all lines of this `write` are stored.
+
+        Waiting does not flush the lines; they are sent when their batch is full, due, or flushed. A failure is raised
+        by every call, and no longer by `flush` and on exit.
+
+        Args:
+            timeout: maximum number of seconds to wait; None waits indefinitely.
+
+        Raises:
+            PartialWriteError: the server rejected lines.
+            TransportError: the timeout is over; the lines remain pending.
+            BufferFullError: a callback of the writer waits for lines that are pending; it would deadlock.
+            InfluxDBError: lines could not be stored for another reason, or the writer was closed before.
+        """
+        raise NotImplementedError
+
+
+class AsyncReceipt(ReceiptBase):
+    """Outcome of one `write` to an `AsyncBatchWriter`, updated in the background; `await` waits for it."""
+
+    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        """Wait until all lines of this `write` are stored.
+
+        Waiting does not flush the lines; they are sent when their batch is full, due, or flushed. A failure is raised
+        each time the receipt is awaited, and no longer by `flush` and on exit.
+
+        Raises:
+            PartialWriteError: the server rejected lines.
+            InfluxDBError: lines could not be stored for another reason, or the writer was closed before.
+        """
+        raise NotImplementedError
+
+
+class OpenReceipt(ReceiptBase):
     """A receipt, and how the writer updates it."""
 
+    #: The task or thread that wrote the lines; None if it does not matter.
+    caller: object = None
+    #: Whether a `flush`, or waiting for the receipt, raised its failure.
+    is_reported: bool = False
+    #: Whether all lines of the `write` were added.
+    is_complete: bool = False
+    _completed_lines: int = 0
+    #: Characters in `rejected`.
+    rejected_size: int = 0
+
     def __init__(self) -> None:
-        super().__init__()
-        #: The task or thread that wrote the lines; None if it does not matter.
-        self.caller: object = None
-        #: Whether a `flush` raised its failure.
-        self.is_reported = False
-        #: Whether all lines of the `write` were added.
-        self.is_complete = False
-        self._completed_lines = 0
-        #: Characters in `rejected`.
-        self.rejected_size = 0
+        self.rejected = []
 
     @property
     def done(self) -> bool:

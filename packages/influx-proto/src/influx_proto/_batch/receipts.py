@@ -2,7 +2,8 @@
 
 A failure belongs to the task or thread that wrote the lines. `flush` raises the failures of its caller, and those of
 tasks and threads that have ended. If its caller has not written any lines, such as a supervisor or a timer, it raises
-all failures that were not raised before; each is still raised in the task or thread that it belongs to.
+all failures that were not raised before; each is still raised in the task or thread that it belongs to. A failure that
+was raised to a task or thread that waited for the receipt itself is not raised by any `flush` afterwards.
 
 Memory is bounded if `flush` is never called: the last 10 000 rejected lines, or 10 MB of them, are kept. Earlier ones
 were reported to `on_error`; the next error has their number.
@@ -10,10 +11,14 @@ were reported to `on_error`; the next error has their number.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from weakref import WeakSet, ref
 
+from .._errors import InfluxDBError, TransportError
+from .._repr import counted
+from .._runtime.transport import Clock
 from .._write.delivery import partial_write
 from .receipt import KEPT_LINES, KEPT_SIZE, OpenReceipt
 
@@ -30,6 +35,8 @@ class Receipts:
 
     def __init__(self, has_ended: Callable[[object], bool]) -> None:
         self._has_ended = has_ended
+        #: Why the receipts that are not done will never be; None while the writer is open.
+        self.closed: InfluxDBError | None = None
         #: Receipts that are not done, in order.
         self.open: dict[OpenReceipt, None] = {}
         self._callers: WeakSet[object] = WeakSet()
@@ -70,6 +77,21 @@ class Receipts:
         """Check all open receipts, including those whose `write` was interrupted before its own check."""
         for receipt in tuple(self.open):
             self.check(receipt)
+
+    def wait_for(self, receipt: OpenReceipt, clock: Clock, timeout: float | None = None) -> Iterator[float | None]:
+        """Yield the seconds to wait at most, or None, until a receipt is done. Then raise its failure."""
+        deadline = math.inf if timeout is None else clock.now() + timeout
+        while not receipt.done:
+            if self.closed is not None:
+                raise self.closed
+            left = deadline - clock.now()
+            if left <= 0:
+                msg = f"the outcome of {counted(receipt.lines, 'line')} was not known within {timeout} s"
+                raise TransportError(msg)
+            yield None if left == math.inf else left
+        if receipt.error or receipt.rejected:
+            receipt.caller = None  # so that a `flush` of the caller does not raise it again
+            self._raise([receipt], 0)
 
     def report(self, caller: object) -> None:
         """Raise the failures that a `flush` by this caller raises."""

@@ -61,6 +61,14 @@ class BatchSender:
         requested = None if error is None else retry.server_delay(error)
         return retry.max_backoff * (1 + retry.random()) / 2 if requested is None else requested
 
+    def as_error(self, failure: Exception) -> InfluxDBError:
+        """Return an exception of `deliver` as one of this library."""
+        if isinstance(failure, InfluxDBError):
+            return failure
+        error = InfluxDBError(f"sending lines failed: {failure!r}")
+        error.__cause__ = failure
+        return error
+
     def as_undelivered(self, sealed: Sealed) -> UndeliveredLines:
         """Return the lines of a batch with the database or bucket that they were written to."""
         params, _ = resolve_target(sealed.target, self._settings)

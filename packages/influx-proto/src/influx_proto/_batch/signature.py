@@ -100,7 +100,8 @@ def as_write_operation(
     `write`, except those that control the request.
 
     Returns:
-        A receipt that is updated with the outcome of the lines; `flush` waits for it.
+        A receipt that is updated with the outcome of the lines. `flush` sends them immediately and waits for it;
+        `receipt.wait()`, or `await receipt` in async code, only waits.
 
     Raises:
         SerializationError: a value cannot be written; the lines before it are accepted.

@@ -27,6 +27,15 @@ from .signature import as_write_operation, with_arguments_of
 from .spool.log import SpoolFiles
 
 
+class _OpenSyncReceipt(OpenReceipt, Receipt):
+    def __init__(self, writer: BatchWriter) -> None:
+        self.rejected = []
+        self._writer = writer
+
+    def wait(self, timeout: float | None = None) -> None:
+        self._writer._wait_for(self, timeout)  # noqa: SLF001 - the receipt is a part of the writer
+
+
 class BatchWriter(BatchWriterBase):
     """Writes in batches, in a background thread: `with client.batch_writer() as writer: ...`.
 
@@ -60,7 +69,7 @@ class BatchWriter(BatchWriterBase):
     @with_arguments_of(as_write_operation)
     def write(self, data: object, encoding: BatchEncoding) -> Receipt:
         self._check_process()  # before the lock, which a forked process may have inherited locked
-        receipt = OpenReceipt()
+        receipt = _OpenSyncReceipt(self)
         target = encoding.target
         try:
             with self._lock:
@@ -106,6 +115,15 @@ class BatchWriter(BatchWriterBase):
         """
         self._check_process()
         self._call(self._flush_steps(timeout, self._threads.caller()))
+
+    def _wait_for(self, receipt: OpenReceipt, timeout: float | None) -> None:
+        steps = self._wait_steps(receipt, timeout)
+        if receipt.done:
+            for _ in steps:
+                pass
+            return
+        self._check_process()
+        self._call(steps)
 
     def __enter__(self) -> Self:
         self._check_process()
@@ -200,6 +218,12 @@ class BatchWriter(BatchWriterBase):
     def _flush_steps(self, timeout: float | None, caller: object) -> Generator[Step]:
         yield from self._wait_until_flushed(timeout)
         self._raise_failures(caller)
+
+    def _wait_steps(self, receipt: OpenReceipt, timeout: float | None) -> Generator[Step]:
+        for seconds in self._receipts.wait_for(receipt, self._clock, timeout):
+            if self._crash is not None:
+                raise self._crash
+            yield seconds
 
     def _check_receipt(self, receipt: OpenReceipt) -> Generator[Step]:
         self._receipts.check(receipt)
