@@ -10,8 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, split_lines
+from influx_proto._encode.batch import Batch
 from influx_proto._encode.encoder import Encoder
-from influx_proto._line_protocol.split import end_of_line, incomplete_line
+from influx_proto._line_protocol import split
+from influx_proto._line_protocol.split import end_of_line, has_time, incomplete_line, lines
 
 POINT = {"measurement": "cpu", "time": 2, "fields": {"v": 1.0}}
 INCOMPLETE = [
@@ -109,3 +111,50 @@ def test_completeness_matches_the_parser(parts: list[str]) -> None:
         assert is_complete(data)
     elif not hidden:
         assert not is_complete(data)
+
+
+def batches_line_by_line(data: bytes, max_lines: int, max_bytes: int) -> list[Batch]:
+    """Return the batches that an encoder creates if it inspects every line."""
+    encoder = Encoder(precision="s", max_lines=max_lines, max_bytes=max_bytes, stamp=None)
+    full: list[Batch] = []
+    for start, stop in lines(data):
+        full += encoder.add(data[start:stop])
+    return [*full, *encoder.close()]
+
+
+@given(
+    st.lists(
+        st.sampled_from([
+            "m v=1 1", "m v=1 -1", "m v=1", "m v=1 1 ", "m v=1 1\r", " m v=1 1", "\tm v=1 1", "# c 1", "", "12",
+            "m v=1 --5", "m v=1 1\0", "m  v=1  1",
+            'm s="x" 1', 'm s="x\n y 1" 1', "m,t=a\\ b v=1 1", "-", "m v=" + "1" * 50 + " 7",
+        ]),
+        max_size=30,
+    ),
+    st.integers(1, 20),
+    st.integers(20, 400),
+    st.sampled_from(["", "\n", "\n\n"]),
+)  # fmt: skip
+def test_blocks_of_lines_create_the_same_batches_as_single_lines(
+    parts: list[str], max_lines: int, max_bytes: int, end: str
+) -> None:
+    data = ("\n".join(parts) + end).encode()
+    for block_size in (1, 20, 100, 1 << 16):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(split, "_BLOCK_SIZE", block_size)
+            encoder = Encoder(precision="s", max_lines=max_lines, max_bytes=max_bytes)
+            found = list(encoder.encode(data))
+        expected = batches_line_by_line(data, max_lines, max_bytes)
+        as_lists = [[(list(batch), batch.lines, batch.timed) for batch in each] for each in (found, expected)]
+        # Comments and blank lines between the points count for the size, so batches may be smaller.
+        if not any(part.startswith("#") or not part.strip(" \t\0\n") for part in parts):
+            assert as_lists[0] == as_lists[1]
+        assert [line for batch in found for line in batch] == [line for batch in expected for line in batch]
+        assert all(batch.timed == all(map(has_time, (line.strip(b" \t\0\n") for line in batch))) for batch in found)
+
+
+def test_a_large_text_is_split_into_full_batches() -> None:
+    data = b"\n".join(b"cpu,host=a usage=%d %d" % (n, n) for n in range(55_555))
+    found = list(Encoder(max_lines=10_000).encode(data))
+    assert [batch.lines for batch in found] == [10_000] * 5 + [5555]
+    assert b"\n".join(batch.data for batch in found) == data

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, NoReturn
 from .._errors import SerializationError
 from .._line_protocol.escape import encode_utf8
 from .._line_protocol.options import DEFAULT, FieldOptions, ObjectColumns
-from .._line_protocol.split import SKIPPED, has_time, incomplete_line, is_point, lines
+from .._line_protocol.split import SKIPPED, blocks, incomplete_line, points
 from .._repr import short_repr
 from .._time import wire_precision
 from .batch import Batch
@@ -337,25 +337,27 @@ class Encoder:
             self._precision = precision
         begin = end = count = 0
         timed = True
-        for start, stop in lines(data):
-            line = data[start:stop].strip(SKIPPED)
-            if not is_point(line):
+        for first, last, number in blocks(data):
+            if number and self._has_room(last - (begin if count else first), count + number):
+                begin = begin if count else first
+                end = last
+                count += number
                 continue
-            is_timed = has_time(line)
-            if self._stamp is not None and not is_timed:
-                if count:
+            for start, stop, is_timed in points(data, first, last):
+                if self._stamp is not None and not is_timed:
+                    if count:
+                        self._add_chunk(data[begin:end], count, precision, timed=timed)
+                        count, timed = 0, True
+                    self._add_line(data[start:stop].strip(SKIPPED), timed=False)
+                    continue
+                if count and not self._has_room(stop - begin, count + 1):
                     self._add_chunk(data[begin:end], count, precision, timed=timed)
                     count, timed = 0, True
-                self._add_line(line, timed=False)
-                continue
-            if count and not self._has_room(stop - begin, count + 1):
-                self._add_chunk(data[begin:end], count, precision, timed=timed)
-                count, timed = 0, True
-            if not count:
-                begin = start
-            end = stop
-            count += 1
-            timed = timed and is_timed
+                if not count:
+                    begin = start
+                end = stop
+                count += 1
+                timed = timed and is_timed
         if count:
             self._add_chunk(data[begin:end], count, precision, timed=timed)
 

@@ -89,18 +89,24 @@ def _scan_line(data: bytes, start: int) -> tuple[int, str | None]:
     return size, UNCLOSED if is_quoted else None
 
 
-def lines(data: bytes) -> Iterable[tuple[int, int]]:
-    """Return the begin and end of each line, without its LF, including blank lines."""
-    if b"\n" in data:
-        return _iter_lines(data)
-    return ((0, len(data)),) if data else ()
+def lines(data: bytes, begin: int = 0, end: int | None = None) -> Iterable[tuple[int, int]]:
+    """Return the begin and end of each line, without its LF, including blank lines.
+
+    Args:
+        data: line protocol.
+        begin: the index where the first line begins.
+        end: the index where the last line ends; None for the end of the data.
+    """
+    size = len(data) if end is None else end
+    if data.find(b"\n", begin, size) >= 0:
+        return _iter_lines(data, begin, size)
+    return ((begin, size),) if begin < size else ()
 
 
-def _iter_lines(data: bytes) -> Iterator[tuple[int, int]]:
-    size = len(data)
-    at = 0
+def _iter_lines(data: bytes, begin: int, size: int) -> Iterator[tuple[int, int]]:
+    at = begin
     while at < size:
-        end = data.find(b"\n", at)
+        end = data.find(b"\n", at, size)
         if end < 0:
             end = size
         # Without quotes and backslashes, every LF ends a line.
@@ -111,8 +117,46 @@ def _iter_lines(data: bytes) -> Iterator[tuple[int, int]]:
         at = end + 1
 
 
+def blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield the begin, the end and the number of lines of blocks of lines, without the LF after each block.
+
+    The number is 0 if the lines have to be inspected one by one. Otherwise all of them are points with a timestamp.
+    """
+    size = len(data)
+    if b'"' in data or b"\\" in data:
+        yield 0, size, 0
+        return
+    at = 0
+    while at < size:
+        end = data.rfind(b"\n", at, at + _BLOCK_SIZE) if size - at > _BLOCK_SIZE else size
+        if end < 0:
+            end = data.find(b"\n", at + _BLOCK_SIZE)
+        if end < 0 or end + 1 == size:
+            end = size - data.endswith(b"\n")
+        count = data.count(b"\n", at, end) + 1
+        is_timed = data[at : at + 1] not in _UNUSUAL_STARTS and len(_TIMED_END.findall(data, at, end)) == count
+        yield at, end, count if is_timed else 0
+        at = end + 1
+
+
+def points(data: bytes, begin: int, end: int) -> Iterator[tuple[int, int, bool]]:
+    """Yield the begin and end of each line with a point, and whether it has a timestamp."""
+    for start, stop in lines(data, begin, end):
+        line = data[start:stop].strip(SKIPPED)
+        if line and not line.startswith(b"#"):
+            yield start, stop, has_time(line)
+
+
+#: Maximum size of a block in bytes, unless a line is longer.
+_BLOCK_SIZE: Final = 1 << 16
+
 #: Bytes that the server skips at the beginning of a line; it also skips a space at the end.
 SKIPPED: Final = b" \t\0\n"
+
+#: Beginnings of lines that are not points, or have bytes that the server skips.
+_UNUSUAL_STARTS: Final = {b"#", b"", *(SKIPPED[at : at + 1] for at in range(len(SKIPPED)))}
+#: A timestamp at the end of a line, and the LF after it if the next line does not begin in one of these ways.
+_TIMED_END: Final = re.compile(rb" -?[0-9]+(?:\n(?![# \t\0\n])|\Z)")
 
 
 def is_point(line: bytes) -> bool:

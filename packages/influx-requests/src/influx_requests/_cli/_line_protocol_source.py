@@ -18,12 +18,14 @@ from influx_proto import split_lines
 
 from ._console import PROGRAM, CommandError
 from ._files import Input
-from ._sources import START, Chunk, Position, line_groups
+from ._sources import CHUNK_LINES, START, Chunk, Position, line_groups
 
 #: Comments that begin a section or name the target of the lines.
 _MARKER: Final = re.compile(rb"# ?(?:(DDL|DML)\s*$|CONTEXT-(DATABASE|RETENTION-POLICY):(.*))")
 #: Bytes that a block with markers contains.
 _MARKER_STARTS: Final = (b"# DDL", b"# DML", b"# CONTEXT-", b"#DDL", b"#DML", b"#CONTEXT-")
+
+_MAX_JOINED_LINES: Final = 10 * CHUNK_LINES
 
 _STATEMENT: Final = re.compile(r"\s*CREATE\s", re.IGNORECASE)
 
@@ -120,7 +122,7 @@ class LineProtocol:
 
         def numbered() -> Iterator[tuple[int, bytes]]:
             at = number + 1
-            for line in lines:
+            for line in split_lines(data):
                 yield at, line
                 at += 1 + line.count(b"\n")
 
@@ -143,8 +145,13 @@ class LineProtocol:
 
 
 def _split_complete(data: bytes) -> list[bytes]:
-    """Split line protocol that ends with an LF into its lines and the rest, which is a line in a string or empty."""
-    if b'"' not in data and b"\\" not in data:  # without strings and escapes, every LF ends a line
-        return data.split(b"\n")
+    """Split line protocol that ends with an LF into its lines and the rest, which is a line in a string or empty.
+
+    Lines without comments, strings and escapes remain joined, which is faster, if a chunk may have as many.
+    """
+    if b'"' not in data and b"\\" not in data:  # every LF ends a line
+        has_comments = data.startswith((b"#", codecs.BOM_UTF8)) or b"\n#" in data
+        is_small = data.endswith(b"\n") and data.count(b"\n") <= _MAX_JOINED_LINES
+        return data.split(b"\n") if has_comments or not is_small else [data[:-1], b""]
     *lines, last = split_lines(data + b"#")
     return [*lines, last[:-1]]

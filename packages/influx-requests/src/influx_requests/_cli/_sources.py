@@ -70,7 +70,7 @@ class Source(Protocol):
 
 
 def line_groups(source: Input, offset: int, split: Callable[[bytes], list[bytes]]) -> Iterator[list[bytes]]:
-    """Yield the lines after an offset, without the LF at their ends, in groups of at most `CHUNK_LINES`.
+    """Yield the lines after an offset, without the LF at their ends, in groups of at most `CHUNK_LINES` items.
 
     Args:
         source: the input; its last line needs no LF.
