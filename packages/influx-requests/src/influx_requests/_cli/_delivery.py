@@ -21,6 +21,9 @@ from ._sources import Chunk, Source
 #: Pending lines before reading of the source pauses: half of the writer's default `max_pending`.
 _MAX_PENDING = 50_000
 
+#: Maximum number of lines in a request: those of several chunks.
+_BATCH_LINES = 10_000
+
 #: Rejected lines that are reported individually if they are not collected in a file.
 _MAX_REPORTED = 20
 
@@ -83,6 +86,7 @@ class Delivery:
             BaseException: the interruption that ended a live input, after all lines that were read are completed.
         """
         writer = self._client.batch_writer(
+            max_lines=_BATCH_LINES,
             max_delay=self._max_delay,
             exit_timeout=0.0,  # the loops below deliver everything, or an error has ended them
             on_error=self._on_error,
