@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from math import isfinite
-from typing import IO, Any, Protocol
+from typing import IO, Any, Final, Protocol
 
 from influx_proto import QueryResult, Series, serialize
 
 from ._console import CommandError
 from ._table import Table, Vertical
+
+#: A character because of which a cell is quoted in CSV.
+_QUOTED: Final = re.compile(r"[,\"\r\n]")
+#: A row with one empty cell, since readers skip empty lines.
+_EMPTY_ROW: Final = '""'
 
 
 class Output(Protocol):
@@ -59,9 +64,7 @@ class _CSV:
     """
 
     def __init__(self, file: IO[str], null: str) -> None:
-        self._plain = csv.writer(file, lineterminator="\n")
-        # The plain writer does not quote a carriage return, which `csv.reader` reads as the end of a row.
-        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        self._file = file
         self._null = null
         self._heading: tuple[int, list[str]] | None = None
 
@@ -71,14 +74,15 @@ class _CSV:
             labels = [] if not series.name or series.columns == ("name",) else [(label, series.name)]
             labels += series.tags.items()
             self._write_heading(series.statement_id, _unique_names([*(name for name, _ in labels), *series.columns]))
-            values = [value for _, value in labels]
-            for row in series.values:
-                self._write([*values, *map(self._encode_cell, row)])
+            rows = series.values
+            # By columns, since most have one type and need no quotes.
+            columns = map(self._encode_column, zip(*rows, strict=True))
+            self._write([*([value] * len(rows) for _, value in labels), *columns])
 
     def _write_heading(self, statement: int, columns: list[str]) -> None:
         if self._heading is None:
             self._heading = statement, columns
-            self._write(columns)
+            self._write([[column] for column in columns])
         elif self._heading != (statement, columns):
             msg = (
                 f"csv holds one table, but the result has a second one with the columns {', '.join(columns)}; run the "
@@ -86,16 +90,24 @@ class _CSV:
             )
             raise CommandError(msg)
 
-    def _write(self, cells: Sequence[Any]) -> None:
-        has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
-        (self._quoting if has_return else self._plain).writerow(cells)
+    def _write(self, columns: Sequence[Sequence[str]]) -> None:
+        quoted = map(_quote_column, columns)
+        self._file.writelines(f"{row or _EMPTY_ROW}\n" for row in map(",".join, zip(*quoted, strict=True)))
 
-    def _encode_cell(self, cell: Any) -> Any:
+    def _encode_column(self, cells: Sequence[Any]) -> Sequence[str]:
+        types = set(map(type, cells))
+        if types == {str}:
+            return cells
+        return list(map(repr if types <= {int, float} else self._encode_cell, cells))
+
+    def _encode_cell(self, cell: Any) -> str:
         if cell is None:
             return self._null
         if isinstance(cell, bool):
             return "true" if cell else "false"
-        return cell if isinstance(cell, (str, int, float)) else json.dumps(cell, ensure_ascii=False)
+        if isinstance(cell, str):
+            return cell
+        return repr(cell) if isinstance(cell, (int, float)) else json.dumps(cell, ensure_ascii=False)
 
     def close(self) -> None:
         """Do nothing."""
@@ -133,6 +145,13 @@ class _LineProtocol:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+def _quote_column(cells: Sequence[str]) -> Sequence[str]:
+    """Quote the cells that contain a separator, a quote or the end of a line; `csv.writer` leaves a CR unquoted."""
+    if not _QUOTED.search("".join(cells)):
+        return cells
+    return ['"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell for cell in cells]
 
 
 def encode_json(point: dict[str, Any], indent: int | None = None) -> str:
