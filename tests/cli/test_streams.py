@@ -10,8 +10,10 @@ import pty
 import signal
 import socket
 import subprocess
+import sys
 import termios
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,11 @@ import pytest
 from influx_requests import InfluxDBClient
 
 from tests.cli.program import PROGRAM, environment, run
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def values(client: InfluxDBClient) -> list[float]:
@@ -196,6 +203,50 @@ def test_closed_standard_input(env: dict[str, str]) -> None:
         )
         assert done.returncode == 2, done
         assert done.stderr == "influxq: standard input is closed; pass a file\n"
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_lines_of_a_compressed_stream_are_stored_as_they_arrive(
+    env: dict[str, str], client: InfluxDBClient, tmp_path: Path, compression: str
+) -> None:
+    """The compressor flushes each line; the stream ends much later, and has two members."""
+    path = tmp_path / "slow.lp"
+    os.mkfifo(path)
+    with (
+        subprocess.Popen([PROGRAM, "write", "--max-delay", "0.05", path], env=env, stderr=subprocess.PIPE) as process,
+        path.open("wb", buffering=0) as pipe,
+    ):
+        for member in range(2):
+            gzip_compressor = zlib.compressobj(wbits=31)
+            compress, flush, end = gzip_compressor.compress, zlib.Z_SYNC_FLUSH, zlib.Z_FINISH
+            zstd_compressor = zstd.ZstdCompressor()
+            for n in range(2):
+                line = f"m v={member * 2 + n} {member * 2 + n}\n".encode()
+                if compression == "gzip":
+                    pipe.write(compress(line) + gzip_compressor.flush(flush))
+                else:
+                    pipe.write(zstd_compressor.compress(line, mode=zstd_compressor.FLUSH_BLOCK))
+                wait_for(client, member * 2 + n + 1)
+            pipe.write(gzip_compressor.flush(end) if compression == "gzip" else zstd_compressor.flush())
+        pipe.close()
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+@pytest.mark.parametrize("end", [b"", b"garbage", None])
+def test_ends_of_a_compressed_stream(
+    env: dict[str, str], client: InfluxDBClient, compression: str, end: bytes | None
+) -> None:
+    lines = "".join(f"m v={n} {n}\n" for n in range(50_000)).encode()
+    data = gzip.compress(lines) if compression == "gzip" else zstd.compress(lines)
+    data = data[: len(data) // 2] if end is None else data * 2 + bytes(10) + end
+    process = subprocess.run([PROGRAM, "write"], env=env, input=data, capture_output=True, check=False)
+    errors = process.stderr.decode()
+    assert process.returncode == (end != b""), errors
+    assert ("<stdin>: the compressed data is truncated or malformed: " in errors) == (end != b"")
+    assert "Traceback" not in errors
+    if end is not None:
+        assert len(values(client)) == 50_000
 
 
 def test_truncated_gzip_stream(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import gzip
+import io
 import sys
+import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from ._console import CommandError, import_optional
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _SUFFIXES: Final = {".gz": "gzip", ".zst": "zstd"}
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 #: The number of bytes that tell the compression.
 MAGIC_SIZE: Final = 4
+
+#: Compressed bytes that are decompressed at once; gzip expands them at most 1032 times.
+_LIVE_BLOCK_SIZE: Final = 1 << 14
+
+#: The argument of zlib for data with the header of gzip.
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 def compression_of_name(path: str | Path) -> str | None:
@@ -42,9 +55,79 @@ def open_compressed(file: IO[bytes], compression: str, mode: str = "rb") -> IO[b
         level = {} if mode == "rb" else {"compresslevel": 6, "mtime": 0}
         opened: Any = gzip.GzipFile(filename="", fileobj=file, mode=mode, **level)
         return opened  # type: ignore[no-any-return] # GzipFile is not an IO in typeshed
+    return _import_zstd().ZstdFile(file, mode=mode)  # type: ignore[no-any-return] # optional library
+
+
+def open_live(file: io.BufferedReader, compression: str) -> IO[bytes]:
+    """Return a file that decompresses a stream: its `read1` returns data as soon as it can be decompressed.
+
+    Raises:
+        CommandError: the library is not installed.
+    """
+    if compression == "gzip":
+        return io.BufferedReader(_LiveDecompression(file, partial(zlib.decompressobj, _GZIP_WINDOW)))
+    return io.BufferedReader(_LiveDecompression(file, _import_zstd().ZstdDecompressor))
+
+
+def _import_zstd() -> Any:
     name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-    library = import_optional(name, "Zstandard", install="backports.zstd")
-    return library.ZstdFile(file, mode=mode)  # type: ignore[no-any-return] # optional library
+    return import_optional(name, "Zstandard", install="backports.zstd")
+
+
+class _LiveDecompression(io.RawIOBase):
+    """The decompressed data of a stream of gzip members or Zstandard frames.
+
+    Args:
+        file: the compressed stream.
+        create: returns a decompressor for a member or frame.
+    """
+
+    def __init__(self, file: io.BufferedReader, create: Callable[[], Any]) -> None:
+        super().__init__()
+        self._file = file
+        self._create = create
+        #: The decompressor of the current member; None between members.
+        self._decompressor: Any = None
+        #: Compressed data after the last member.
+        self._compressed = b""
+        #: Decompressed data that no read has returned.
+        self._data = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Wait until data can be decompressed, write it to the buffer and return its size.
+
+        Raises:
+            EOFError: the stream ends within a member or frame.
+        """
+        while not self._data:
+            if not (compressed := self._compressed or self._file.read1(_LIVE_BLOCK_SIZE)):
+                if self._decompressor is not None:
+                    msg = "the stream ends before its end-of-stream marker"
+                    raise EOFError(msg)
+                return 0
+            self._data = memoryview(self._decompress(compressed))
+        view = memoryview(buffer).cast("B")
+        size = min(len(view), len(self._data))
+        view[:size] = self._data[:size]
+        self._data = self._data[size:]
+        return size
+
+    def _decompress(self, compressed: bytes) -> bytes:
+        self._compressed = b""
+        if self._decompressor is None:
+            compressed = compressed.lstrip(b"\0")  # padding between members
+            if not compressed:
+                return b""
+            self._decompressor = self._create()
+        data: bytes = self._decompressor.decompress(compressed)
+        if self._decompressor.eof:
+            self._compressed = self._decompressor.unused_data
+            self._decompressor = None
+        return data
 
 
 def decompression_error(name: str, error: Exception) -> CommandError:

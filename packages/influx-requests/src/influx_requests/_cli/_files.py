@@ -20,6 +20,7 @@ from ._compression import (
     decompression_error,
     is_decompression_error,
     open_compressed,
+    open_live,
     strip_suffix,
 )
 from ._console import CommandError, Exit
@@ -67,7 +68,11 @@ class Input:
     @cached_property
     def file(self) -> IO[bytes]:
         """The data, decompressed. The first access to a stream waits for its first data."""
-        return self._raw if self._compression is None else open_compressed(self._raw, self._compression)
+        if self._compression is None:
+            return self._raw
+        if isinstance(self._raw, io.BufferedReader) and self._live is not None:
+            return open_live(self._raw, self._compression)
+        return open_compressed(self._raw, self._compression)
 
     @cached_property
     def _compression(self) -> str | None:
