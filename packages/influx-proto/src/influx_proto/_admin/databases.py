@@ -217,7 +217,9 @@ def drop_database(db: str, *, timeout: TimeoutLike | None = None) -> Op[QueryRes
 
 
 def show_databases(*, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
-    """Return the result of SHOW DATABASES: the databases that the user can access.
+    """Return the result of SHOW DATABASES, the databases that the user can access, as the server sends it.
+
+    `list_databases` returns their names as a list of str.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
@@ -226,7 +228,9 @@ def show_databases(*, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
 
 
 def show_retention_policies(db: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
-    """Return the result of SHOW RETENTION POLICIES.
+    """Return the result of SHOW RETENTION POLICIES as the server sends it.
+
+    `list_retention_policies` returns the policies as a list of objects.
 
     Args:
         db: the database; None for the client's database.

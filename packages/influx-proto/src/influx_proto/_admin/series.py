@@ -336,7 +336,9 @@ def drop_measurement(measurement: str, db: str | None = None, *, timeout: Timeou
 
 
 def show_measurements(db: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
-    """Return the result of SHOW MEASUREMENTS.
+    """Return the result of SHOW MEASUREMENTS as the server sends it.
+
+    `list_measurements` returns their names as a list of str, and can filter them.
 
     Args:
         db: the database; None for the client's database.

@@ -204,7 +204,9 @@ def _privilege_keyword(privilege: str) -> str:
 
 
 def show_users(*, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
-    """Return the result of SHOW USERS.
+    """Return the result of SHOW USERS as the server sends it.
+
+    `list_users` returns the users as a list of objects.
 
     Args:
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.

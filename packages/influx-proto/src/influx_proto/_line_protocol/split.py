@@ -120,7 +120,7 @@ def _iter_lines(data: bytes, begin: int, size: int) -> Iterator[tuple[int, int]]
 def blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield the begin, the end and the number of lines of blocks of lines, without the LF after each block.
 
-    The number is 0 if the lines have to be inspected one by one. Otherwise all of them are points with a timestamp.
+    The number is 0 if the lines have to be inspected individually. Otherwise all of them are points with a timestamp.
     """
     size = len(data)
     if b'"' in data or b"\\" in data:
