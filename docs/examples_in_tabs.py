@@ -9,7 +9,8 @@ The rules, applied to the syntax tree and edited in the source, so that layout a
 - `with` becomes `async with` for a client, a stream and a batch writer, and `for` over a stream `async for`;
 - calls of coroutine methods get `await`, with parentheses where an attribute or item of the result follows;
 - a stream that is an argument of a function becomes a list of its items;
-- `close` of a client becomes `aclose`.
+- `close` of a client becomes `aclose`;
+- `receipt.wait()` becomes `await receipt`.
 
 A client in a plain function raises `ValueError`: write such an example by hand, once in each tab.
 """
@@ -73,7 +74,7 @@ class Example:
         self._edits.append((at, at, text))
 
     def _kind(self, node: ast.expr) -> str | None:
-        """Return "client", "stream" or "writer" if the expression is one."""
+        """Return "client", "stream", "writer" or "receipt" if the expression is one."""
         match node:
             case ast.Name(id=name):
                 return self.kinds.get(name)
@@ -83,6 +84,8 @@ class Example:
                 return "client"
             case ast.Call(func=ast.Attribute(value=owner, attr=name)) if self._kind(owner) == "client":
                 return "stream" if name in STREAMS else "writer" if name == "batch_writer" else None
+            case ast.Call(func=ast.Attribute(value=owner, attr="write")) if self._kind(owner) == "writer":
+                return "receipt"
         return None
 
     def _visit(self, node: ast.AST, parent: ast.AST | None, *, in_function: bool) -> None:
@@ -120,7 +123,8 @@ class Example:
                 return isinstance(iterable, ast.Name) and self._kind(iterable) == "stream"
             case ast.Call(func=ast.Attribute(value=owner, attr=name)):
                 kind = self._kind(owner)
-                return (kind == "client" and name in CLIENT_METHODS) or (kind == "writer" and name in WRITER_METHODS)
+                methods = {"client": CLIENT_METHODS, "writer": WRITER_METHODS, "receipt": {"wait"}}
+                return kind is not None and name in methods.get(kind, ())
         return False
 
     def _make_async(self, node: ast.AST, *, nested: bool) -> None:
@@ -138,6 +142,8 @@ class Example:
                     self._insert(self._end(node), ")")
                 if name == "close":
                     self._insert(self._end(function) - len(name), "a")
+                if name == "wait":
+                    self._edits.append((self._end(function.value), self._end(node), ""))
 
 
 def examples(page: str) -> Iterator[tuple[re.Match[str], dict[Form, str]]]:

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from ._errors import SerializationError
@@ -20,6 +20,7 @@ FIRST: Final = -9223372036854775806
 LAST: Final = 9223372036854775806
 
 _SECOND: Final = 1_000_000_000
+_MINUTE: Final = 60 * _SECOND
 _DAY: Final = 86_400 * _SECOND
 
 #: Precisions by name, each with its name in requests and its nanoseconds. InfluxDB 1.x does not know `us`, and treats
@@ -147,12 +148,17 @@ def from_nanoseconds(ns: int, precision: str) -> int:
 
 def to_rfc3339(ns: int) -> str:
     """Return a timestamp as InfluxDB formats it: `2009-11-10T23:00:00.0000005Z`, without trailing zeros."""
-    days, rest = divmod(ns, _DAY)
-    seconds, fraction = divmod(rest, _SECOND)
-    minutes, second = divmod(seconds, 60)
-    day = date.fromordinal(_EPOCH_ORDINAL + days)
-    text = f"{day.isoformat()}T{minutes // 60:02}:{minutes % 60:02}:{second:02}"
+    minutes, rest = divmod(ns, _MINUTE)
+    second, fraction = divmod(rest, _SECOND)
+    text = f"{_format_minute(minutes)}:{second:02}"
     return f"{text}.{fraction:09}".rstrip("0") + "Z" if fraction else text + "Z"
+
+
+@lru_cache(maxsize=1440)  # the timestamps of a result are often close together
+def _format_minute(minutes: int) -> str:
+    days, minute = divmod(minutes, 1440)
+    day = date.fromordinal(_EPOCH_ORDINAL + days)
+    return f"{day.isoformat()}T{minute // 60:02}:{minute % 60:02}"
 
 
 def in_range(ns: int, value: object) -> int:
