@@ -68,6 +68,27 @@ def test_watch_needs_a_database(influxd: Server) -> None:
     assert "pass --database" in run(environment(influxd.url), "watch", "m", code=2).stderr
 
 
+def test_watch_needs_a_measurement(env: dict[str, str]) -> None:
+    errors = run(env, "watch", "SELECT v FROM m", code=2).stderr
+    assert errors.startswith("influxq: watch requires the name of a measurement, got a query")
+
+
+def test_watch_before_the_first_point(env: dict[str, str], client: InfluxDBClient) -> None:
+    with subprocess.Popen(
+        [PROGRAM, "watch", "m", "--interval", "0.05"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"no points of 'm' in {client.db!r} yet; waiting for new ones\n"
+        client.write("m v=1", stamp=True)
+        assert process.stdout.readline() == "measurement,time,v\n"
+        process.kill()
+
+
 def test_lines_as_arguments(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
     done = run(env, "write", "m,host=a b=1 1", "-", "m,host=a v=2 2", "--tag-columns", "", stdin="m v=3 3")
     assert done.stderr == "<argument>: 1 line stored\n<stdin>: 1 line stored\n<argument>: 1 line stored\n"
@@ -149,9 +170,10 @@ def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
         config.write_text(text)
         assert expected in run(env, "ping", *arguments, code=2).stderr
     config.unlink()
-    assert "influxq.toml: No such file" in run(env, "ping", "--profile", "far", code=2).stderr
+    message = f"influxq: --profile far: {config} does not exist; create it with the settings\n"
+    assert run(env, "ping", "--profile", "far", code=2).stderr == message
     missing = {**environment(influxd.url), "INFLUXQ_CONFIG": str(tmp_path / "none.toml")}
-    assert "none.toml: No such file" in run(missing, "ping", code=2).stderr
+    assert "INFLUXQ_CONFIG: " in run(missing, "ping", code=2).stderr
 
 
 @pytest.mark.parametrize(

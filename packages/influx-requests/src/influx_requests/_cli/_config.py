@@ -51,7 +51,8 @@ def load_config(profile: str | None) -> dict[str, Any]:
     except FileNotFoundError:
         if profile is None and "INFLUXQ_CONFIG" not in os.environ:
             return {}
-        msg = f"cannot read {path}: No such file"
+        option = "INFLUXQ_CONFIG" if profile is None else f"--profile {profile}"
+        msg = f"{option}: {path} does not exist; create it with the settings"
         raise CommandError(msg, Exit.USAGE) from None
     except OSError as error:
         if profile is None and "INFLUXQ_CONFIG" not in os.environ:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
+from typing import Final
 
 from influx_proto import QueryResult
 from influx_proto.influxql import quote_identifier
 
 from ._connection import create_client
-from ._console import CommandError, Exit
+from ._console import PROGRAM, CommandError, Exit, print_stderr
 from ._outputs import Output, create_output
+
+_QUERY: Final = re.compile(r"\s*(SELECT|SHOW)\s", re.IGNORECASE)
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Print the last points, and then new ones until the program is interrupted."""
+    if _QUERY.match(options.measurement):
+        msg = f"watch requires the name of a measurement, got a query; run it with `{PROGRAM} query`, or pass --where"
+        raise CommandError(msg, Exit.USAGE)
     source = quote_identifier(options.measurement)
     if options.rp:
         source = f"{quote_identifier(options.rp)}.{source}"
@@ -31,6 +38,8 @@ def run(options: argparse.Namespace) -> Exit:
             found = client.query(f"{select}time <= {last} ORDER BY time DESC LIMIT {options.lines}", epoch=None)
             for series in found.series:
                 series.values.reverse()
+            if not found.series:
+                print_stderr(f"no points of {options.measurement!r} in {client.db!r} yet; waiting for new ones")
             last = _print(found, output) or last
         while True:
             time.sleep(options.interval)
