@@ -6,7 +6,7 @@ import gc
 import weakref
 
 import pytest
-from influx_proto import PartialWriteError, RejectedLine
+from influx_proto import InfluxDBError, PartialWriteError, RejectedLine, TransportError
 from influx_proto._batch.receipt import OpenReceipt
 from influx_proto._batch.receipts import Receipts
 
@@ -120,3 +120,72 @@ def test_callers_that_end_later_are_not_kept() -> None:
     gc.collect()
     assert sum(ref() is not None for ref in alive) == 0
     assert reported(receipts, Caller()) == (10_000, 1_010_000)
+
+
+class FakeClock:
+    """A clock that stands still until the test sets it."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def time_ns(self) -> int:
+        return int(self.time * 1e9)
+
+
+def test_a_failure_that_a_wait_raised_is_not_raised_again() -> None:
+    receipts, caller = make(), Caller()
+    waited, other = reject(receipts, caller, "m v=1"), reject(receipts, caller, "m v=2")
+    for _ in range(2):
+        with pytest.raises(PartialWriteError) as caught:
+            list(receipts.wait_for(waited, FakeClock()))
+        assert [line for line, _ in caught.value.rejected] == ["m v=1"]
+    with pytest.raises(PartialWriteError) as caught:
+        receipts.report(caller)
+    assert caught.value.rejected == tuple(other.rejected)
+    receipts.report(caller)
+    receipts.report_all()
+
+
+def test_a_failure_that_a_flush_raised_is_raised_by_a_wait() -> None:
+    receipts = make()
+    receipt = reject(receipts, None, "m v=1")
+    with pytest.raises(PartialWriteError):
+        receipts.report_all()
+    with pytest.raises(PartialWriteError):
+        list(receipts.wait_for(receipt, FakeClock()))
+
+
+def test_a_wait_ends_when_the_receipt_is_done() -> None:
+    receipts, receipt = make(), OpenReceipt()
+    receipts.begin(receipt, None)
+    receipt.lines = 2
+    waiting = receipts.wait_for(receipt, FakeClock())
+    assert [next(waiting), next(waiting)] == [None, None]
+    receipt.is_complete = True
+    receipt.complete_lines(2)
+    assert list(waiting) == []
+
+
+def test_a_wait_with_a_timeout() -> None:
+    receipts, receipt, clock = make(), OpenReceipt(), FakeClock()
+    receipt.lines = 1
+    waiting = receipts.wait_for(receipt, clock, 5.0)
+    assert next(waiting) == 5.0
+    clock.time = 2.0
+    assert next(waiting) == 3.0
+    clock.time = 5.0
+    with pytest.raises(TransportError, match=r"^the outcome of 1 line was not known within 5.0 s$"):
+        next(waiting)
+
+
+def test_a_wait_for_lines_that_the_writer_leaves_in_the_spool() -> None:
+    receipts, receipt = make(), OpenReceipt()
+    waiting = receipts.wait_for(receipt, FakeClock())
+    next(waiting)
+    receipts.closed = InfluxDBError("closed")
+    for each in (waiting, receipts.wait_for(receipt, FakeClock())):
+        with pytest.raises(InfluxDBError, match=r"^closed$"):
+            next(each)

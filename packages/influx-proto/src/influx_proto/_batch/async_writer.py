@@ -23,10 +23,12 @@ from .spool.log import SpoolFiles
 class _OpenAsyncReceipt(OpenReceipt, AsyncReceipt):
     def __init__(self, writer: AsyncBatchWriter) -> None:
         self.rejected = []
-        self._writer = writer
+        self._writer: Any = writer
 
     def __await__(self) -> Generator[Any, Any, None]:
-        return self._writer._wait_for(self).__await__()  # noqa: SLF001 - the receipt is a part of the writer
+        waiting: Generator[Any, Any, None]
+        waiting = self._writer._wait_for(self).__await__()  # noqa: SLF001 - the receipt is a part of the writer
+        return waiting
 
 
 class AsyncBatchWriter(BatchWriterBase):

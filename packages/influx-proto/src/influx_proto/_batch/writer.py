@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Generator
 from functools import partial
 from queue import SimpleQueue
-from typing import Self
+from typing import Any, Self
 
 from .._runtime.flow import run
 from .._runtime.settings import Settings
@@ -30,7 +30,7 @@ from .spool.log import SpoolFiles
 class _OpenSyncReceipt(OpenReceipt, Receipt):
     def __init__(self, writer: BatchWriter) -> None:
         self.rejected = []
-        self._writer = writer
+        self._writer: Any = writer
 
     def wait(self, timeout: float | None = None) -> None:
         self._writer._wait_for(self, timeout)  # noqa: SLF001 - the receipt is a part of the writer
