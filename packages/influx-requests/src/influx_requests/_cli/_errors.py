@@ -20,7 +20,7 @@ from ._console import PROGRAM, CommandError, Exit
 
 #: Exit code and remedy for each exception class; the first match is used.
 _ADVICE: Final[tuple[tuple[type[InfluxDBError], Exit, str], ...]] = (
-    (TransportError, Exit.UNREACHABLE, "check that the server is running, and --url (or INFLUXDB_URL)"),
+    (TransportError, Exit.UNREACHABLE, "check that the server is running, and --host, or --url (or INFLUXDB_URL)"),
     (ProtocolError, Exit.UNREACHABLE, "check that --url (or INFLUXDB_URL) is the address of InfluxDB"),
     (ServerUnavailable, Exit.UNREACHABLE, "retry later"),
     (RateLimited, Exit.UNREACHABLE, "retry later"),
