@@ -30,7 +30,7 @@ import matplotlib.pyplot as plt
 
 PACKAGES = (
     "influx-proto", "msgspec", "numpy", "pandas", "pyarrow", "orjson", "aiohttp", "trio", "h11", "requests", "urllib3",
-    "questdb", "influxdb", "influxdb-client", "influxdb3-python",
+    "questdb", "aioinflux", "influxdb", "influxdb-client", "influxdb3-python",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -99,6 +100,7 @@ SHAPES: dict[str, Callable[[], Shape]] = {
     "polars": lambda: Shape(pl.from_pandas(usual().data.reset_index(names="time")), TAGS),
     "pyarrow": lambda: arrow(50_000),
     "pyarrow, record batches of 100 rows": lambda: arrow(100),
+    "duckdb": lambda: Shape(duckdb.from_arrow(arrow(50_000).data), TAGS),
     "narrow: 1 float": lambda: wide(1, 100_000),
     "wide: 100 floats": lambda: wide(100, 5000),
     "wide: 1 000 floats": lambda: wide(1000, 1000),

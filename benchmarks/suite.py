@@ -22,12 +22,13 @@ import pandas as pd
 import trio
 from influx_proto import parse_lines, serialize_batches
 
-from benchmarks import classes, frames, points, queries, transport
+from benchmarks import ancestor, classes, frames, points, queries, transport
 from benchmarks.timing import Variant
 from tests.servers.influxd import execute
 
 DATABASE = "benchmark"
 FRAME_ROWS, QUERY_ROWS, WRITE_ROWS, SMALL_WRITES = 200_000, 500_000, 500_000, 640
+SMALL_CALLS = 320
 #: Other clients written in Python process a tenth of the rows, since they are slow.
 PART = 10
 LINES = 10_000
@@ -256,6 +257,10 @@ def small_writes(tasks: int, title: str) -> Benchmark:
     return Benchmark(title, "write", SMALL_WRITES, partial(small_write_variants, tasks), goals, rounds=15)
 
 
+def small_calls(call: str, tasks: int, title: str, goals: Sequence[Goal]) -> Benchmark:
+    return Benchmark(title, "call", SMALL_CALLS, partial(ancestor.variants, call, SMALL_CALLS, tasks), goals, rounds=15)
+
+
 TENTH = dict.fromkeys(("influxdb-client", "influxdb3-python", "influxdb"), FRAME_ROWS // PART)
 PEERS = ("influxdb-client", "influxdb")
 
@@ -329,4 +334,13 @@ BENCHMARKS = [
     ),
     small_writes(1, "Small writes, sequential"),
     small_writes(transport.TASKS, f"Small writes, {transport.TASKS} concurrent"),
+    small_calls("mapping", 1, "Writes of one mapping", [Goal("influx-aiohttp", "aioinflux", 0.9)]),
+    small_calls("DataFrame", 1, "Writes of a DataFrame of 100 rows", [Goal("influx-aiohttp", "aioinflux", 0.9)]),
+    small_calls("query", 1, "Queries of 10 rows, sequential", [Goal("influx-aiohttp", "aioinflux", 1)]),
+    small_calls(
+        "query",
+        transport.TASKS,
+        f"Queries of 10 rows, {transport.TASKS} concurrent",
+        [Goal("influx-aiohttp", "aiohttp, bare", 1.3)],
+    ),
 ]
