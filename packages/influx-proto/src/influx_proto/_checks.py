@@ -86,7 +86,7 @@ def check_limit(name: str, value: object) -> int | None:
         TypeError: it is not an int or None.
         ValueError: it is 0 or negative.
     """
-    return None if value is None else check_int(name, value, 1)
+    return value if value is None or (type(value) is int and value > 0) else check_int(name, value, 1)
 
 
 def check_seconds(name: str, value: object, *, is_positive: bool = False) -> float:

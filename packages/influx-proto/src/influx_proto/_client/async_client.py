@@ -44,7 +44,7 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
             timeout: overrides the client's timeout, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
-        if isinstance(operation, WriteOperation):  # may send several requests concurrently, and wait for its data
+        if type(operation) is WriteOperation:  # may send several requests concurrently, and wait for its data
             return cast("T", await operation.arun(settings, self._transport, self._background))
         return await arun(operation.flow(settings, self._transport), self._transport)
 

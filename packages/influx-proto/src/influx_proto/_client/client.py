@@ -44,7 +44,7 @@ class Client(BaseClient[SessionT], BoundClient):
             timeout: overrides the client's timeout, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
-        if isinstance(operation, WriteOperation):  # may send several requests concurrently
+        if type(operation) is WriteOperation:  # may send several requests concurrently
             return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 

@@ -405,6 +405,7 @@ class Encoder:
     _KNOWN_ADDERS: ClassVar[dict[type, Callable[[Encoder, Any], None]]] = {
         bytes: _add_bytes,
         str: _add_str,
+        dict: _add_point,
         EncodedGroup: _add_group,
         Flush: _flush,
     }

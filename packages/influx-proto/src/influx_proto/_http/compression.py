@@ -74,7 +74,9 @@ ReaderT = TypeVar("ReaderT", bound=_Reader)
 
 def with_decompression(reader: ReaderT, headers: Headers) -> ReaderT:
     """Return a reader that decompresses the response body according to its headers and passes it to `reader`."""
-    content_encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if "Content-Encoding" not in headers:
+        return reader
+    content_encoding = headers["Content-Encoding"].strip().lower()
     if content_encoding in {"identity", ""}:
         return reader
     return cast("ReaderT", _DecompressingReader(reader, content_encoding))

@@ -31,10 +31,6 @@ class Formats:
         #: None until the first response.
         self.has_messagepack: bool | None = None
 
-    def adapted(self, request: Request) -> Request:
-        """Return the request, which requests JSON if the server is known to have no MessagePack."""
-        return as_json(request) if self.has_messagepack is False and requests_messagepack(request) else request
-
 
 def requests_messagepack(request: Request) -> bool:
     """Return whether a request asks for a response in MessagePack."""

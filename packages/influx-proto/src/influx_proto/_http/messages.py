@@ -57,8 +57,11 @@ class Headers(Mapping[str, str]):
     def _fields(self) -> dict[str, tuple[str, str]]:
         if self._by_name is None:  # built on first use, because most responses to writes never need it
             fields: dict[str, tuple[str, str]] = {}
-            for pair in self._pairs:
-                name, value = map(_decoded, pair)
+            for name, value in self._pairs:
+                if isinstance(name, bytes):
+                    name = name.decode(errors="replace")  # noqa: PLW2901 - a call for each would take longer
+                if isinstance(value, bytes):
+                    value = value.decode(errors="replace")  # noqa: PLW2901 - as above
                 key = name.lower()
                 earlier = fields.get(key)
                 fields[key] = (name, value) if earlier is None else (earlier[0], f"{earlier[1]}, {value}")
@@ -79,10 +82,6 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({dict(self)!r})"
-
-
-def _decoded(raw: str | bytes) -> str:
-    return raw if isinstance(raw, str) else raw.decode(errors="replace")
 
 
 @dataclass(slots=True, repr=False)  # treated as immutable; creating a frozen one takes several times as long
@@ -168,6 +167,7 @@ CSV: Final = frozenset({"text/csv", "application/csv"})
 JSON_LINES: Final = frozenset({"application/jsonl", "application/x-ndjson"})
 
 
+@lru_cache(maxsize=16)
 def media_type(content_type: str | None) -> str:
     """Return the media type of a `Content-Type` header, in lower case and without parameters."""
     return (content_type or "").partition(";")[0].strip().lower()

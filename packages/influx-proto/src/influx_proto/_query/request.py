@@ -86,39 +86,47 @@ def _influxql_request(
     if is_empty(check_str("q", q)):
         msg = "q: the query is empty"
         raise ValueError(msg)
-    if response_format == "msgpack" and is_about_diagnostics(q):
-        # In MessagePack influxd omits values that are durations, which makes the response unreadable.
-        response_format = "json"
-    statement = [("q", q)]
-    if params:
-        statement.append(("params", encode_bind_parameters(params)))
     # Always request chunks: influxd streams them much faster than it builds one document, and marks the end of each
     # statement.
     url_params = [("chunked", "true"), ("chunk_size", str(check_limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
     if epoch is not None:
         url_params.append(("epoch", wire_precision(epoch, "epoch")))
     url_params += given_params(db=db, rp=rp)
+    if params:
+        return _statement_request(q, tuple(url_params), response_format, encode_bind_parameters(params))
+    if len(q) > _MAX_URL:  # too large for the cache
+        return _statement_request(q, tuple(url_params), response_format)
+    return _repeated_request(q, tuple(url_params), response_format)
+
+
+def _statement_request(
+    q: str, url_params: tuple[tuple[str, str], ...], response_format: ResponseFormat, bind_params: str | None = None
+) -> Request:
+    """Return the request of InfluxQL with parameters that are already checked."""
+    if response_format == "msgpack" and is_about_diagnostics(q):
+        # In MessagePack influxd omits values that are durations, which makes the response unreadable.
+        response_format = "json"
     headers = (("Accept", _ACCEPT[response_format]),)
+    statement = given_params(q=q, params=bind_params)
     only_reads = is_read(q)
     repeat = Repeat.ALWAYS if only_reads else Repeat.NEVER
-    path = _path(tuple(url_params))
+    wants_db = all(name != "db" for name, _ in url_params)
+    path = add_params("/query", url_params)
     target = add_params(path, statement)
     if only_reads and len(target) <= _MAX_URL:
-        return Request("GET", target, headers, repeat=repeat, wants_db=db is None)
+        return Request("GET", target, headers, repeat=repeat, wants_db=wants_db)
     return Request(
         "POST",
         path,
         (*headers, ("Content-Type", "application/x-www-form-urlencoded")),
         encode_params(statement).encode("ascii"),
         repeat=repeat,
-        wants_db=db is None,
+        wants_db=wants_db,
     )
 
 
-@lru_cache(maxsize=64)  # a program uses few combinations of these parameters
-def _path(params: tuple[tuple[str, str], ...]) -> str:
-    """Return the target of a query without its statement."""
-    return add_params("/query", params)
+#: Programs repeat queries, such as those of a dashboard; to classify and encode one takes longer than the rest.
+_repeated_request: Final = lru_cache(maxsize=64)(_statement_request)
 
 
 def sql_request(q: str, *, db: str | None, params: Mapping[str, object] | None) -> Request:

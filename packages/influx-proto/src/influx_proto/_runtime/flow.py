@@ -82,22 +82,26 @@ def attempts(
 def query_attempts(
     request: Request, receiver: Callable[[int, Headers], Any], settings: Settings, now: Callable[[], float]
 ) -> Flow[Any]:
-    """Repeat the request as `attempts` does, in JSON if the server does not send the MessagePack of InfluxDB 1.x.
+    """Repeat the request as `attempts` does, in JSON if the server does not send the MessagePack of InfluxDB 1.x."""
+    if requests_messagepack(request):
+        return _messagepack_attempts(request, receiver, settings, now)
+    return attempts(request, receiver, settings.retry, now)
 
-    Repeating any statement is safe: on servers with another MessagePack, InfluxQL changes no data.
-    """
+
+def _messagepack_attempts(
+    request: Request, receiver: Callable[[int, Headers], Any], settings: Settings, now: Callable[[], float]
+) -> Flow[Any]:
+    # Repeating any statement is safe: on servers with another MessagePack, InfluxQL changes no data.
     formats = settings.formats
-    request = formats.adapted(request)
-    try:
-        result = yield from attempts(request, receiver, settings.retry, now)
-    except UnsupportedMessagePack:
-        if not requests_messagepack(request):
-            raise
-        formats.has_messagepack = False
-    else:
-        if formats.has_messagepack is None and requests_messagepack(request):
-            formats.has_messagepack = True
-        return result
+    if formats.has_messagepack is not False:
+        try:
+            result = yield from attempts(request, receiver, settings.retry, now)
+        except UnsupportedMessagePack:
+            formats.has_messagepack = False
+        else:
+            if formats.has_messagepack is None:
+                formats.has_messagepack = True
+            return result
     return (yield from attempts(as_json(request), receiver, settings.retry, now))
 
 

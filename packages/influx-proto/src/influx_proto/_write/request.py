@@ -119,16 +119,16 @@ class WriteReceiver:
     """
 
     def __init__(self, status: int, headers: Headers) -> None:
-        self._status = status
-        self._error_receiver = ErrorReceiver(WriteError, status, headers)
+        self._error_receiver = None if status == 204 else ErrorReceiver(WriteError, status, headers)
 
     def feed(self, data: bytes) -> None:
         """Receive body bytes."""
-        self._error_receiver.feed(data)
+        if self._error_receiver is not None:
+            self._error_receiver.feed(data)
 
     def close(self) -> bool:
         """Return True at the end of a successful response. Raises the error of any other response."""
-        if self._status == 204:
+        if self._error_receiver is None:
             return True
         error = with_rejected_lines(self._error_receiver.error())
         if not isinstance(error, ServerUnavailable) or _QUEUED not in error.message or "dropped=" in error.message:
