@@ -5,8 +5,8 @@ document over many lines. The decoder finds documents in the raw bytes, independ
 line or character.
 
 Most responses have one document a line, so the decoder first splits at line feeds. At the first line that is not a
-document, or at a `}{` that may separate two documents in one line, it switches permanently to a scanner, which tracks
-strings and braces and is correct for any layout. Both read each byte only once.
+document, or at a `}{` in an incomplete line, which may separate two documents, it switches permanently to a scanner,
+which tracks strings and braces and is correct for any layout. Both read each byte only once.
 """
 
 from __future__ import annotations
@@ -82,15 +82,15 @@ class JSONDocuments(PushDecoder):
 
     def _decode_lines(self, documents: list[dict[str, Any]]) -> None:
         buffer = self._buffer
-        # A `}{` is between documents or inside a string; only the scanner can distinguish them.
-        self._is_by_line = buffer.find(b"}{", max(self._scanned - 1, 0)) < 0
-        complete = buffer.rfind(b"\n", self._scanned) + 1 if self._is_by_line else 0
+        complete = buffer.rfind(b"\n", self._scanned) + 1
         if complete:
-            lines = [line for line in buffer[: complete - 1].split(b"\n") if line and not line.isspace()]
             try:
-                documents += list(map(normalize_document, self._decode_together(lines)))
+                documents += list(map(normalize_document, self._decode_together(_lines(buffer, complete))))
             except Exception:  # noqa: BLE001 - `_decode` decodes this line, or raises the error
                 complete = self._decode_each_line(documents)
+        if self._is_by_line:
+            # A `}{` is between documents or inside a string; only the scanner can distinguish them.
+            self._is_by_line = buffer.find(b"}{", max(self._scanned - 1, complete)) < 0
         del buffer[:complete]
         self._scanned = len(buffer) if self._is_by_line else 0
 
@@ -197,6 +197,19 @@ def _convert_huge_integers(value: object) -> object:
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
         return float(value)
     return value
+
+
+def _lines(buffer: bytearray, end: int) -> list[bytearray]:
+    """Return the lines up to `end`; large ones several times as fast as `split`, which reads byte by byte."""
+    lines = []
+    begin = 0
+    while begin < end:
+        stop = buffer.find(b"\n", begin)
+        line = buffer[begin:stop]
+        if line and not line.isspace():
+            lines.append(line)
+        begin = stop + 1
+    return lines
 
 
 def _match_end(pattern: re.Pattern[bytes], buffer: bytearray, at: int) -> int:

@@ -6,7 +6,7 @@ Numbers are copied to an array of one JSON number each, padded with spaces, and 
 from __future__ import annotations
 
 import re
-from array import array
+import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,10 +86,15 @@ class TextCells:
         size = int(lengths.max())
         if size > _MAX_NUMBER_SIZE:
             return None
-        windows: Any = np.ndarray((len(self._padded) - size,), f"V{size + 1}", self._padded, strides=(1,))[begins]
-        cells = windows.view(np.uint8).reshape(len(begins), size + 1)
-        cells[np.arange(size + 1, dtype=np.uint8) >= lengths.astype(np.uint8)[:, None]] = _SPACE
-        cells[:, -1] = _COMMA
+        window = f"V{size + 1}"
+        windows: Any = np.ndarray((len(self._padded) - size,), window, self._padded, strides=(1,))[begins]
+        # By length: a mask of the bytes of a cell, and the bytes after it. A mask of all cells takes twice as long.
+        masks = np.tri(size + 1, size + 1, -1, np.uint8) * np.uint8(255)
+        padding = ~masks & np.uint8(_SPACE)
+        padding[:, -1] = _COMMA
+        cells = windows.view(np.uint8)
+        cells &= masks.view(window)[lengths].ravel().view(np.uint8)
+        cells |= padding.view(window)[lengths].ravel().view(np.uint8)
         items: bytes = cells.tobytes()
         return b"[" + items[:-1] + b"]"
 
@@ -144,14 +149,19 @@ def read_numbers(joined: bytes, count: int, decoder: msgspec.json.Decoder[Any]) 
     with suppress(Exception):  # not of one type, or integers beyond int64
         if b"." not in joined and not joined.translate(None, b"0123456789-, []"):
             integers: list[int] = gc_paused(INTEGERS.decode, joined)
-            return Fragment(count, "int", array("q", integers), None) if len(integers) == count else None
+            return Fragment(count, "int", _packed("q", integers), None) if len(integers) == count else None
         if joined.count(b".") == count:
             floats: list[float] = gc_paused(FLOATS.decode, joined)
-            return Fragment(count, "float", array("d", floats), None) if len(floats) == count else None
+            return Fragment(count, "float", _packed("d", floats), None) if len(floats) == count else None
     with suppress(Exception):
         cells: list[Any] = gc_paused(decoder.decode, joined)
         return make_fragment(cells) if len(cells) == count else None
     return None
+
+
+def _packed(type_code: str, numbers: list[Any]) -> memoryview:
+    """Return the numbers in a third of the time of an `array`."""
+    return memoryview(struct.pack(f"{len(numbers)}{type_code}", *numbers)).cast(type_code)
 
 
 #: A number that JSON reads as an integer, but InfluxDB prints for a float.
