@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -24,7 +23,7 @@ from ..._repr import short_repr
 from ..._time import FIRST, LAST, to_rfc3339
 from ..columnar import join_lines
 from ..grouping import NotColumnar
-from ..points import PointEncoder
+from ..points import PointEncoder, point_encoder
 from ..points_columnar import KeySetEncoder
 from .model import Column, Slice, Table
 from .object_columns import InferredColumn, convert_to_strings
@@ -95,7 +94,7 @@ class TableEncoder:
                 the cause. No line of the slice has been yielded.
         """
         table, rows = self._open(read)
-        encoder = PointEncoder(self._name, self._tags, "ns", rows.field_options)
+        encoder = point_encoder(self._name, self._tags, "ns", rows.field_options)
         slices = table.slices(self._slice(len(table.columns)), self._batch)
         for part, has_few in chain.from_iterable(map(_limit_size, slices)):
             count = part.stop - part.start
@@ -192,7 +191,7 @@ class _Rows:
         self._inferred = [InferredColumn(at, names[at], field_options) for at in inferred]
         if field_options.unsigned and not field_options.integers_as_floats:
             types = {**{column.name: "unsigned" for column in columns if column.unsigned}, **types}
-        self.field_options = replace(field_options, field_types=types)
+        self.field_options = field_options.with_overrides(field_types=types) if types else field_options
         self._tags = tags
         self._fields = fields
         self._tag_names = [names[at] for at in tags]
