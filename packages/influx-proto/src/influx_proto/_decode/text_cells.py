@@ -159,9 +159,10 @@ def read_numbers(joined: bytes, count: int, decoder: msgspec.json.Decoder[Any]) 
     return None
 
 
-def _packed(type_code: str, numbers: list[Any]) -> memoryview:
-    """Return the numbers in a third of the time of an `array`."""
-    return memoryview(struct.pack(f"{len(numbers)}{type_code}", *numbers)).cast(type_code)
+def _packed(type_code: str, numbers: list[Any]) -> Any:
+    """Return a memoryview of the numbers, in a third of the time of an `array`."""
+    view: Any = memoryview(struct.pack(f"{len(numbers)}{type_code}", *numbers))
+    return view.cast(type_code)
 
 
 #: A number that JSON reads as an integer, but InfluxDB prints for a float.

@@ -137,15 +137,17 @@ def _strings(values: list[str | None] | DictionaryStrings) -> Any:
     import pandas as pd  # noqa: PLC0415 - see above
 
     # Set the dtype explicitly, since pandas cannot infer it for a column without any value.
-    dtype = pd.Index([""]).dtype
+    dtype: Any = pd.Index([""]).dtype
     if isinstance(dtype, np.dtype) or not isinstance(
         values, DictionaryStrings
     ):  # object up to pandas 2, which keeps None
-        return pd.array(list(values), dtype=dtype)
+        cells: list[Any] = list(values)
+        return pd.array(cells, dtype=dtype)
     codes: dict[str | None, int] = {None: -1}
     parts = []
     for distinct, indices in values.parts:
         distinct_codes = np.array([codes.setdefault(string, len(codes) - 1) for string in distinct], np.intp)
         parts.append(distinct_codes[np.frombuffer(indices, np.intc)])
     del codes[None]
-    return pd.array(list(codes), dtype=dtype).take(np.concatenate(parts), allow_fill=True)
+    strings: list[Any] = list(codes)
+    return pd.array(strings, dtype=dtype).take(np.concatenate(parts), allow_fill=True)
