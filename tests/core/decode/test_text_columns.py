@@ -142,6 +142,17 @@ def test_usual_responses_are_packed() -> None:
     assert check(CSVDocuments, [BLOCK + b"\n" + BLOCK], frames=True) == 10
 
 
+@pytest.mark.parametrize("split", [1, 100, 10_000])
+def test_documents_in_one_line_and_braces_in_strings(split: int) -> None:
+    braces = DOCUMENT.replace(b'"b"', b'"}{"')
+    two = DOCUMENT.strip() + DOCUMENT
+    numbers = json_document([[1, 2, 3], [4, 5, 6]]).strip() * 2
+    for response, rows in ((braces + DOCUMENT, 6), (DOCUMENT + two, 0), (two.strip(), 0), (numbers + b"\n", 0)):
+        chunks = [response[at : at + split] for at in range(0, len(response), split)]
+        found = check(JSONDocuments, chunks)
+        assert split < len(response) or found == rows
+
+
 def test_several_series_and_messages() -> None:
     two = json.loads(DOCUMENT)
     two["results"][0]["series"] *= 2

@@ -31,6 +31,15 @@ def read(content_type: str, body: bytes) -> QueryResult:
     return ops.query("SELECT v FROM m").read(200, Headers({"Content-Type": content_type}), body)
 
 
+def test_request_of_a_repeated_query_is_a_new_object() -> None:
+    first = ops.query("SELECT v FROM m", db="d").request
+    assert ops.query("SELECT v FROM m", db="d").request == first
+    first.headers = (("X", "changed"),)
+    assert ops.query("SELECT v FROM m", db="d").request != first
+    assert ops.query("SELECT v FROM m").request.wants_db
+    assert ops.query("SELECT v FROM m", db="d", format="json").request.headers == (("Accept", JSON),)
+
+
 def body_of(place: str, content_type: str, depth: int, *, is_utf8: bool) -> bytes:
     in_json, in_msgpack = DOCUMENTS[place]
     if content_type == JSON:

@@ -92,41 +92,34 @@ def _influxql_request(
     if epoch is not None:
         url_params.append(("epoch", wire_precision(epoch, "epoch")))
     url_params += given_params(db=db, rp=rp)
-    if params:
-        return _statement_request(q, tuple(url_params), response_format, encode_bind_parameters(params))
-    if len(q) > _MAX_URL:  # too large for the cache
-        return _statement_request(q, tuple(url_params), response_format)
-    return _repeated_request(q, tuple(url_params), response_format)
+    bind_params = encode_bind_parameters(params) if params else None
+    # Queries with parameters rarely repeat, and large ones would fill the memory.
+    encode = _encode_statement if params or len(q) > _MAX_URL else _encode_repeated
+    parts = encode(q, tuple(url_params), response_format, bind_params)
+    return Request(*parts, wants_db=db is None)  # not cached, since callers can change it
 
 
-def _statement_request(
-    q: str, url_params: tuple[tuple[str, str], ...], response_format: ResponseFormat, bind_params: str | None = None
-) -> Request:
-    """Return the request of InfluxQL with parameters that are already checked."""
+def _encode_statement(
+    q: str, url_params: tuple[tuple[str, str], ...], response_format: ResponseFormat, bind_params: str | None
+) -> tuple[str, str, tuple[tuple[str, str], ...], bytes, Repeat]:
+    """Return the method, target, headers, body and repeatability of a query whose arguments are already checked."""
     if response_format == "msgpack" and is_about_diagnostics(q):
         # In MessagePack influxd omits values that are durations, which makes the response unreadable.
         response_format = "json"
-    headers = (("Accept", _ACCEPT[response_format]),)
+    headers: tuple[tuple[str, str], ...] = (("Accept", _ACCEPT[response_format]),)
     statement = given_params(q=q, params=bind_params)
     only_reads = is_read(q)
     repeat = Repeat.ALWAYS if only_reads else Repeat.NEVER
-    wants_db = all(name != "db" for name, _ in url_params)
     path = add_params("/query", url_params)
     target = add_params(path, statement)
     if only_reads and len(target) <= _MAX_URL:
-        return Request("GET", target, headers, repeat=repeat, wants_db=wants_db)
-    return Request(
-        "POST",
-        path,
-        (*headers, ("Content-Type", "application/x-www-form-urlencoded")),
-        encode_params(statement).encode("ascii"),
-        repeat=repeat,
-        wants_db=wants_db,
-    )
+        return "GET", target, headers, b"", repeat
+    headers = (*headers, ("Content-Type", "application/x-www-form-urlencoded"))
+    return "POST", path, headers, encode_params(statement).encode("ascii"), repeat
 
 
 #: Programs repeat queries, such as those of a dashboard; to classify and encode one takes longer than the rest.
-_repeated_request: Final = lru_cache(maxsize=64)(_statement_request)
+_encode_repeated: Final = lru_cache(maxsize=64)(_encode_statement)
 
 
 def sql_request(q: str, *, db: str | None, params: Mapping[str, object] | None) -> Request:
