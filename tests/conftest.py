@@ -22,6 +22,11 @@ from tests.servers.running import running_server, use_build
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Cache bytecode even where the environment disables it. Each worker of pytest-xdist imports all tests, and hundreds of
+# tests start a process that imports our packages.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # The default is "derandomized": the same examples in every run. `pytest --hypothesis-profile random` draws new ones.
 # No profile has a deadline, since a loaded machine would exceed any.
 for _name, _derandomize in (("derandomized", True), ("random", False)):
