@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import socket
 import threading
 import time
 import warnings
@@ -183,6 +184,16 @@ def test_unrequested_response_on_an_idle_connection(connect: Callable[..., Any],
 
 # Responses that arrive before the request is sent
 
+#: More than the buffers hold of a client and of a server with `ReceiveLittle`: Linux limits the former to 4 MB.
+UPLOAD = 8_000_000
+
+
+class ReceiveLittle:
+    """Let the kernel hold little unread data for the server."""
+
+    def run(self, connection: Any) -> None:
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+
 
 @pytest.mark.parametrize("end", [[Close()], [Reset()], [Stall(30)]], ids=["close", "reset", "keep"])
 @pytest.mark.parametrize("framing", ["length", "chunks"])
@@ -194,13 +205,13 @@ def test_early_response_is_read(
     """The response is read however the connection ends and whether or not the server announces the close."""
     body = b'{"error":"Request Entity Too Large"}\n'
     rejection = respond(413, {**JSON, **({"Connection": "close"} if announced else {})}, body)
-    with ScriptedServer([[Receive(body=False), Send(rejection), Stall(0.4), *end]]) as server:
+    with ScriptedServer([[ReceiveLittle(), Receive(body=False), Send(rejection), Stall(0.4), *end]]) as server:
         client = connect(server.url, retry=ONCE, timeout=5, gzip=False)
         with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):
             if framing == "length":
-                client.write(f'm s="{"x" * 20_000_000}" 1', db="db", max_bytes=None)
+                client.write(f'm s="{"x" * UPLOAD}" 1', db="db", max_bytes=None)
             else:
-                client.execute(_streamed(20_000_000))
+                client.execute(_streamed(UPLOAD))
 
 
 def _streamed(size: int) -> Any:
