@@ -82,7 +82,7 @@ servers: .venv/dev.stamp ## Build InfluxDB 1.13 and 2.7 and a current VictoriaMe
 	@$(python) -m tests.servers.builds $(SERVER)
 
 ifdef SERVER
-conformance: .venv/dev.stamp ## Run the conformance suite with the httpx example, or on SERVER=1.13, 2.7 or victoriametrics
+conformance: .venv/dev.stamp ## Run the conformance suite with the examples, or on SERVER=1.13, 2.7 or victoriametrics
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m tests.servers.nginx --install
 	@$(python) -m pytest tests/conformance --server $(SERVER) $(args)
@@ -91,7 +91,7 @@ conformance: .venv/dev.stamp
 	@$(python) -m tests.servers.influxd --install
 	@$(python) -m tests.servers.nginx --install
 	@$(python) -m tests.servers.victoriametrics --install
-	@$(python) -m pytest tests/conformance $(foreach name,SYNC ASYNCIO TRIO,--driver tests.conformance.adapters.httpx:$(name)) $(args)
+	@$(python) -m pytest tests/conformance $(foreach name,http_client:DRIVER httpx:SYNC httpx:ASYNCIO httpx:TRIO,--driver tests.conformance.adapters.$(name)) $(args)
 endif
 
 audit: .venv/audit.stamp ## Check the dependencies for known vulnerabilities (queries PyPI)

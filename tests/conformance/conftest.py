@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.drivers import DRIVERS, EXAMPLES, TRANSPORT, Driver, load
+from tests.conformance.drivers import Driver, load, load_defaults
 from tests.servers.influxd import Server
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that uses a client over every driver: those of `--driver`, or the default ones."""
     if "driver" in metafunc.fixturenames:
-        specs = metafunc.config.getoption("--driver") or DRIVERS
-        if specs is DRIVERS and metafunc.module.__name__.rpartition(".")[2] in TRANSPORT:
-            specs += EXAMPLES
-        drivers = [load(spec) for spec in specs]
+        specs = metafunc.config.getoption("--driver")
+        drivers = (
+            [load(spec) for spec in specs] if specs else load_defaults(metafunc.module.__name__.rpartition(".")[2])
+        )
         metafunc.parametrize("driver", drivers, ids=[driver.name for driver in drivers])
 
 

@@ -46,13 +46,15 @@ Feature: TypeAlias = Literal[
 class Driver:
     """A client class under test, with the event loop (`backend`) for an async client.
 
-    `lacks` names the features that the client rejects. Tests that need one of them are deselected.
+    `lacks` names the features that the client rejects. Tests that need one of them are deselected. Tests that try every
+    byte of a response try every `stride`-th.
     """
 
     name: str
     client_class: type[Client[Any] | AsyncClient[Any]]
     backend: Literal["asyncio", "trio"] | None = None
     lacks: frozenset[Feature] = frozenset()
+    stride: int = 1
     #: `package.module:NAME`, under which another process can import the driver. Set by `load`.
     spec: str = ""
 
@@ -151,6 +153,8 @@ DRIVERS = (
     "tests.conformance.adapters.requests:DRIVER",
     "tests.conformance.adapters.http_client:DRIVER",
 )
+#: The stride of drivers of examples that run by default. With `--driver`, as in the nightly job, they try every byte.
+EXAMPLE_STRIDE = 7
 #: Drivers of the example adapter that run by default. Only the modules in `TRANSPORT` run over them, which saves a
 #: minute of CPU for each driver. `make conformance` runs all modules over sync code, asyncio and trio.
 EXAMPLES = ("tests.conformance.adapters.httpx:SYNC",)
@@ -159,6 +163,16 @@ TRANSPORT = frozenset({
     "test_connections", "test_operations", "test_proxies", "test_requests", "test_streams", "test_timeouts", "test_tls",
     "test_unix_sockets",
 })  # fmt: skip
+
+
+def load_defaults(module: str) -> list[Driver]:
+    """Import the drivers over which a module of tests runs by default."""
+    specs = DRIVERS + EXAMPLES if module in TRANSPORT else DRIVERS
+    drivers = [load(spec) for spec in specs]
+    return [
+        replace(driver, stride=EXAMPLE_STRIDE) if driver.client_class.__module__.startswith("examples.") else driver
+        for driver in drivers
+    ]
 
 
 def load(spec: str) -> Driver:
