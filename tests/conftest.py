@@ -35,11 +35,21 @@ for _name, _derandomize in (("derandomized", True), ("random", False)):
     )
 settings.load_profile("derandomized")
 
+#: Modules with tests that take many seconds. They run first, so that no worker of pytest-xdist is busy with one of them
+#: after all others have finished.
+SLOW = (
+    "tests/docs/test_site.py",
+    "tests/docs/test_consoles.py",
+    "tests/conformance/faults/test_kill.py",
+    "tests/examples/test_frames.py",
+    "tests/packaging/test_names.py",
+)
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect tests of a feature that the driver or the server lacks: `@pytest.mark.needs("proxy")`.
 
-    With `--server`, tests that do not use this server are deselected as well.
+    With `--server`, tests that do not use this server are deselected as well. The slow modules are moved to the front.
 
     Raises:
         UsageError: a test id contains a memory address. pytest-xdist needs the same ids in every worker. (It compares
@@ -58,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             kept.append(item)
     if lacking:
         config.hook.pytest_deselected(items=lacking)
-        items[:] = kept
+    items[:] = sorted(kept, key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
