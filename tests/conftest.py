@@ -43,6 +43,7 @@ SLOW = (
     "tests/conformance/faults/test_kill.py",
     "tests/examples/test_frames.py",
     "tests/packaging/test_names.py",
+    "tests/packaging/test_wheels.py",
 )
 
 
