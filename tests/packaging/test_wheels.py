@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import re
 import subprocess
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 from influx_proto import __version__
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.servers.influxd import Server
@@ -206,8 +206,8 @@ def test_extras_are_equal_and_documented(package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_only_required_dependencies_are_installed(install: Callable[[str], Path], package: str) -> None:
-    listed = run(sys.executable, "-m", "pip", "--python", install(package), "list", "--format=json")
-    names = {each["name"].lower() for each in json.loads(listed)}
+    program = "from importlib.metadata import distributions; print(*(each.name for each in distributions()))"
+    names = {canonicalize_name(name) for name in run(install(package), "-c", program).split()}
     needed = {package} | OWN[package] | OWN["influx-proto"]
     assert names >= needed
     assert not names & (set.union(HEAVY, PACKAGES, *OWN.values()) - needed)
