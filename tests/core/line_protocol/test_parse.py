@@ -349,7 +349,8 @@ def test_lines_that_crash_the_server_are_rejected(line: str) -> None:
 )
 def test_field_with_two_types_is_rejected(line: str, types: tuple[str, str]) -> None:
     [error] = check_lines(line)
-    assert f'field type conflict: input field "t" is type {types[0]}, already exists as type {types[1]}' in str(error)
+    reason = f'input field "t" on measurement "m" is type {types[0]}, already exists as type {types[1]}'
+    assert f"field type conflict: {reason}" in str(error)
     assert list(check_lines("m t=1,t=2 1")) == []
 
 

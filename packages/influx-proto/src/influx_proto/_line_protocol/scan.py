@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from .._time import FIRST, LAST
@@ -58,6 +59,15 @@ class ScanError(Exception):
         self.at = at
 
 
+class _Field(NamedTuple):
+    """A field of a line, with its key and value as they are escaped, and the index of each."""
+
+    key: bytes
+    at: int
+    value: bytes
+    value_at: int
+
+
 class Series(NamedTuple):
     """The part of a line before its fields."""
 
@@ -83,10 +93,11 @@ def scan_line(line: bytes, unit: int, *, unsigned: bool) -> dict[str, Any] | Non
         raise ScanError(_too_long(end - begin), begin)
     fields_begin = _skip_blank(line, end)
     fields_end = _scan_fields(line, fields_begin, unsigned=unsigned)
-    fields = _read_fields(line, (fields_begin, fields_end), end - begin, unsigned=unsigned)
-    time = _scan_time(line, fields_end, unit)
+    separated = list(_separate_fields(line, (fields_begin, fields_end), end - begin))
+    time = _scan_time(line, fields_end, unit)  # the server reads the values later
     if "time" in tags:
         raise ScanError(f'invalid tag key: input tag "time" on measurement "{measurement}" is invalid', begin)
+    fields = _read_fields(separated, measurement, unsigned=unsigned)
     if "time" in fields:
         del fields["time"]
         if not fields:
@@ -213,28 +224,35 @@ def _check_number(encoded: bytes, at: int, *, unsigned: bool) -> None:
         raise ScanError("invalid float", at)
 
 
-def _read_fields(line: bytes, span: tuple[int, int], series_size: int, *, unsigned: bool) -> dict[str, Any]:
-    """Return the fields of a field set whose values `_scan_fields` has checked."""
-    fields: dict[str, Any] = {}
+def _separate_fields(line: bytes, span: tuple[int, int], series_size: int) -> Iterator[_Field]:
+    """Yield the fields of a field set that `_scan_fields` has checked."""
     at, end = span
     while at < end:
         found = _END_OF_FIELD_KEY.search(line, at, end)
         # A byte before the key cannot escape the first byte of the key.
         equals = at if line[at : at + 1] == b"=" else found.start() if found else end
-        raw = line[at:equals]
+        key = line[at:equals]
         if equals > end - 2:
-            raise ScanError(f"invalid value: field-key={raw.decode(errors='replace')}", at)
-        if series_size + 4 + len(raw) > MAX_KEY_SIZE:
-            raise ScanError(_too_long(series_size + 4 + len(raw)), at)
+            raise ScanError(f"invalid value: field-key={key.decode(errors='replace')}", at)
+        if series_size + 4 + len(key) > MAX_KEY_SIZE:
+            raise ScanError(_too_long(series_size + 4 + len(key)), at)
+        value = _FIELD_VALUE.match(line, equals + 1, end)
+        assert value is not None  # noqa: S101 - as above
+        yield _Field(key, at, value[0], equals + 1)
+        at = value.end() + 1
+
+
+def _read_fields(separated: list[_Field], measurement: str, *, unsigned: bool) -> dict[str, Any]:
+    """Return the fields by their keys."""
+    fields: dict[str, Any] = {}
+    for raw, at, encoded, value_at in separated:
         key = _decode(_ESCAPED_IN_NAME.sub(rb"\1", raw), at)
-        found_value = _FIELD_VALUE.match(line, equals + 1, end)
-        assert found_value is not None  # noqa: S101 - as above
-        value = _read_value(found_value[0], equals + 1, unsigned=unsigned)
-        if key in fields and type(fields[key]) is not type(value):
+        value = _read_value(encoded, value_at, unsigned=unsigned)
+        if key in fields and key != "time" and type(fields[key]) is not type(value):
             new, old = _TYPES[type(value)], _TYPES[type(fields[key])]
-            raise ScanError(f'field type conflict: input field "{key}" is type {new}, already exists as type {old}', at)
+            msg = f'input field "{key}" on measurement "{measurement}" is type {new}, already exists as type {old}'
+            raise ScanError(f"field type conflict: {msg}", at)
         fields[key] = value
-        at = found_value.end() + 1
     return fields
 
 
