@@ -160,5 +160,31 @@ async def interrupt_trio(number: int, function: Callable[[], Awaitable[object]],
     return left <= 0
 
 
+async def signal_trio(number: int, function: Callable[[], Awaitable[object]]) -> bool:
+    """Await a function of a test in the main task, and send SIGINT after a step of any task, counted from 1.
+
+    Protected code raises KeyboardInterrupt where the main task waits. So these points differ in what the other tasks
+    have done, and all others are equivalent to one of them.
+    """
+    left = number
+
+    class Interrupter(trio.abc.Instrument):
+        def after_task_step(self, _: trio.lowlevel.Task) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                signal.raise_signal(signal.SIGINT)
+
+    interrupter = Interrupter()
+    trio.lowlevel.add_instrument(interrupter)
+    try:
+        await function()
+    finally:
+        trio.lowlevel.remove_instrument(interrupter)
+    with contextlib.suppress(KeyboardInterrupt):
+        await trio.lowlevel.checkpoint()  # the main task may not have waited since
+    return left <= 0
+
+
 #: Flags of functions whose frames return each time they suspend.
 _SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR

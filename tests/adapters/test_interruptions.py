@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
+import random
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,14 @@ from influx_proto._runtime.settings import Settings
 from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, SpoolDirectory
 from influx_requests._background import Threads, background
 
-from tests.adapters.interrupting import cancel_asyncio, cancel_trio, interrupt, interrupt_soon, interrupt_trio
+from tests.adapters.interrupting import (
+    cancel_asyncio,
+    cancel_trio,
+    interrupt,
+    interrupt_soon,
+    interrupt_trio,
+    signal_trio,
+)
 from tests.servers.scripted import ScriptedServer, Stall
 
 #: Encodes lines, and is done with them before the writer sees them.
@@ -217,7 +227,8 @@ class Handler(socketserver.StreamRequestHandler):
                 name, _, value = line.partition(b":")
                 size = int(value) if name.lower() == b"content-length" else size
                 line = self.rfile.readline()
-            self.server.lines += self.rfile.read(size).decode().splitlines()
+            body = self.rfile.read(size)
+            self.server.lines += (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).decode().splitlines()
             self.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
 
@@ -285,6 +296,41 @@ async def read_stream(client: Any) -> None:
             pass
 
 
+async def interrupt_everywhere(
+    client: Any, function: Callable[[], Any], *, within: tuple[str, ...] = (), prepare: Any = trio.lowlevel.checkpoint
+) -> int:
+    """Call a function again and again, interrupted at one point after the other; return their number.
+
+    These are the lines where trio raises KeyboardInterrupt, and, for protected code, the steps of all tasks.
+    """
+    transport = client._transport
+    outcomes: list[str] = []
+
+    async def use() -> None:
+        try:
+            await function()
+        except KeyboardInterrupt as error:
+            outcomes.append(str(error))
+        except InfluxDBError:
+            pass  # the server only stores lines
+
+    await use()  # fills the caches
+    points = 0
+    for act in (partial(interrupt_trio, within=(*USING, *within)), signal_trio):
+        number = 0
+        is_reached = True
+        while is_reached:
+            number += 1 if number < 30 or act is not signal_trio else 17
+            await prepare()
+            outcomes.clear()
+            is_reached = await act(number, use)
+            await trio.testing.wait_all_tasks_blocked()  # abandoned async generators have ended
+            assert transport._pool._slots.value == MAX_CONNECTIONS, outcomes
+            assert not transport._watchdog._until, outcomes
+            points += is_reached
+    return points
+
+
 @pytest.mark.parametrize("is_idle", [False, True])
 @pytest.mark.parametrize("operation", ["write", "stream"])
 def test_interruptions_of_trio(
@@ -294,36 +340,54 @@ def test_interruptions_of_trio(
 
     async def main() -> int:
         async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db", timeout=5) as client:
-            transport: Any = client._transport
-            interruptions: list[str] = []
+            pool = client._transport._pool  # type: ignore[attr-defined]  # an attribute of TrioTransport
 
-            async def use() -> None:
-                try:
-                    await function(client)
-                except KeyboardInterrupt as error:
-                    interruptions.append(str(error))
-                except InfluxDBError:
-                    pass  # the server only stores lines
-
-            await use()  # fills the caches
-            number = 0
-            is_reached = True
-            while is_reached:
-                number += 1
+            async def prepare() -> None:
                 if is_idle:
                     await client.write("m n=2i 2")
                 else:
-                    transport._pool.close_idle()
-                interruptions.clear()
-                is_reached = await interrupt_trio(number, use, within=USING)
-                await trio.testing.wait_all_tasks_blocked()  # abandoned async generators have ended
-                assert transport._pool._slots.value == MAX_CONNECTIONS, interruptions
-                assert not transport._watchdog._until, interruptions
-            return number - 1
+                    pool.close_idle()
+
+            return await interrupt_everywhere(client, partial(function, client), prepare=prepare)
 
     points = trio.run(main)
     record_property("points", points)
-    assert points > 10
+    assert points >= 3
+
+
+POINTS = [{"measurement": "m", "time": n, "fields": {"v": random.Random(n).randbytes(3000).hex()}} for n in range(40)]
+
+
+async def points_in_turn() -> AsyncIterator[dict[str, object]]:
+    for point in POINTS:
+        await trio.lowlevel.checkpoint()
+        yield point
+
+
+UPLOADS: dict[str, Callable[[Any], Any]] = {
+    "large": lambda client: client.write(POINTS * 4, max_lines=1000),
+    "generator": lambda client: client.write(iter(POINTS), max_lines=5, in_flight=3),
+    "async generator": lambda client: client.write(points_in_turn(), max_lines=5, in_flight=2),
+}
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+@pytest.mark.parametrize("upload", UPLOADS)
+def test_interrupted_uploads_of_trio(
+    server: LineServer, upload: str, is_compressed: bool, record_property: Callable[[str, object], None]
+) -> None:
+    """Bodies larger than the buffers of the socket, and several requests at a time."""
+
+    async def main() -> int:
+        url = server.url
+        async with influx_trio.AsyncInfluxDBClient.from_url(
+            url, database="db", timeout=5, gzip=is_compressed
+        ) as client:
+            return await interrupt_everywhere(client, partial(UPLOADS[upload], client), within=("/_write/",))
+
+    points = trio.run(main)
+    record_property("points", points)
+    assert points >= 3
 
 
 def test_an_interrupted_wait_of_trio() -> None:
@@ -346,25 +410,42 @@ async def use_client(client: Any) -> None:
 
 
 class Cancelled:
-    """A batch writer that is used by a task which is cancelled once."""
+    """A batch writer that is used by a task which is cancelled or interrupted once."""
 
-    def __init__(self, client: Any, server: LineServer, spool: Path | None) -> None:
+    def __init__(self, client: Any, server: LineServer, spool: Path | None, *, catches: bool = False) -> None:
         self.server = server
         self.before = len(server.lines)
         self.writer = client.batch_writer(max_lines=2, max_delay=20, spool=None if spool is None else Spool(spool))
+        self.spool = spool
+        self.catches = catches
         self.accepted: list[str] = []
 
     async def use(self) -> None:
         async with self.writer:
-            await self._write(1, 2, 3)
-            await self.writer.flush()
-            await self._write(4, 5)
-            await self._write(6)
+            await self._guarded(self._write, 1, 2, 3)
+            await self._guarded(self.writer.flush)
+            await self._guarded(self._write, 4, 5)
+            await self._guarded(self._write, 6)
+
+    async def _guarded(self, function: Callable[..., Any], *arguments: int) -> None:
+        try:
+            await function(*arguments)
+        except KeyboardInterrupt:
+            if not self.catches:
+                raise
 
     async def _write(self, *numbers: int) -> None:
         lines = [f"m n={n}i {n}" for n in numbers]
         await self.writer.write(lines)
         self.accepted += lines
+
+    async def deliver_spooled(self, client: Any) -> None:
+        if self.spool is None:
+            assert self.writer.pending == 0
+        else:
+            async with client.batch_writer(spool=Spool(self.spool)):
+                pass
+            assert list(self.spool.glob("*.spool")) == []
 
     def check(self) -> None:
         found = self.server.lines[self.before :]
@@ -402,11 +483,7 @@ def test_cancellation(
                 folder = tmp_path / str(number) if is_spooled else None
                 run = Cancelled(client, server, folder)
                 is_reached = await cancel(number, run.use)
-                assert folder is not None or run.writer.pending == 0
-                if folder is not None:
-                    async with client.batch_writer(spool=Spool(folder)):
-                        pass
-                    assert list(folder.glob("*.spool")) == []
+                await run.deliver_spooled(client)
                 run.check()
                 check_slots(client)
             points += number - 1
@@ -414,6 +491,38 @@ def test_cancellation(
     asyncio.run(main()) if package is influx_aiohttp else trio.run(main)
     record_property("points", points)
     assert points > 5
+
+
+@pytest.mark.parametrize("is_spooled", [False, True])
+@pytest.mark.parametrize("catches", [False, True])
+def test_interrupted_batch_writers_of_trio(
+    server: LineServer, is_spooled: bool, catches: bool, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    numbers = count()
+
+    async def main() -> int:
+        async with influx_trio.AsyncInfluxDBClient.from_url(server.url, database="db", timeout=5) as client:
+            runs: list[Cancelled] = []
+
+            async def prepare() -> None:
+                if runs:
+                    run = runs.pop()
+                    await run.deliver_spooled(client)
+                    run.check()
+                folder = tmp_path / str(next(numbers)) if is_spooled else None
+                runs.append(Cancelled(client, server, folder, catches=catches))
+
+            async def use() -> None:
+                await runs[-1].use()
+
+            await prepare()
+            points = await interrupt_everywhere(client, use, within=("/_batch/",), prepare=prepare)
+            await prepare()
+            return points
+
+    points = trio.run(main)
+    record_property("points", points)
+    assert points >= 8
 
 
 def check_slots(client: Any) -> None:

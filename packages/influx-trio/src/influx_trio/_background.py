@@ -10,6 +10,8 @@ from typing import Any
 
 import trio
 
+from ._errors import first_exception
+
 
 class Signal:
     """Condition that wakes all tasks waiting for it."""
@@ -41,22 +43,19 @@ async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> Async
     """Run a coroutine function in a task until the context exits, and raise its exception here."""
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(function)
+            nursery.start_soon(_protected, function)
             try:
                 yield
             finally:
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as several:
-        raise _first(several) from None
+        raise first_exception(several) from None
 
 
-def _first(group: BaseExceptionGroup) -> BaseException:
-    """Return the first exception of a group, a cancellation last; callers of a client do not expect groups."""
-    _, others = group.split(trio.Cancelled)
-    error: BaseException = others or group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+@trio.lowlevel.enable_ki_protection
+async def _protected(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine function without KeyboardInterrupt, which trio raises in the main task instead."""
+    await function()
 
 
 async def in_thread(function: Callable[[], None]) -> None:

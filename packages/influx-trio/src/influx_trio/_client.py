@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import h11
 import trio
 from influx_proto.adapter import AsyncClient, AsyncSignal, Background, InThread, Settings, SpoolDirectory, SpoolFiles
 
 from ._background import Signal, background, in_thread
+from ._protection import protected
 from ._transport import TrioTransport
 from ._version import __version__
+
+if TYPE_CHECKING:
+    from influx_proto import AsyncBatchWriter
 
 
 class AsyncInfluxDBClient(AsyncClient[None]):
@@ -24,6 +30,14 @@ class AsyncInfluxDBClient(AsyncClient[None]):
             msg = "session: this client has its own connections; remove the argument"
             raise TypeError(msg)
         return TrioTransport(settings)
+
+    #: Starts and ends nurseries of senders, which an interruption would end in the wrong order.
+    _write = protected(AsyncClient._write)  # noqa: SLF001 - a method of the base class
+
+    def _batch_writer_class(self) -> type[AsyncBatchWriter]:
+        from ._batch_writer import ProtectedBatchWriter  # noqa: PLC0415 - imported only when it is needed
+
+        return ProtectedBatchWriter
 
     def _background(self) -> tuple[AsyncSignal, Background]:
         return Signal(), background

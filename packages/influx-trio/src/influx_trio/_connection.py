@@ -128,6 +128,7 @@ class Connection:
         early: list[bytes] = []
         sent = trio.Event()
 
+        @trio.lowlevel.enable_ki_protection  # otherwise trio could raise KeyboardInterrupt in this task
         async def send() -> None:
             try:
                 await self._send(head, chunks)

@@ -40,6 +40,15 @@ def map_exception(
     return _exchange_error(error, address, timeout, connection)
 
 
+def first_exception(group: BaseExceptionGroup) -> BaseException:
+    """Return the first exception of a group, a cancellation last; callers of a client do not expect groups."""
+    _, others = group.split(trio.Cancelled)
+    error: BaseException = others or group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def _connect_error(error: Exception, address: str, timeout: Timeout) -> InfluxDBError:
     cause = error.__cause__ or error
     if isinstance(error, trio.TooSlowError):

@@ -17,7 +17,7 @@ from influx_proto.adapter import Headers, Request, Response, Settings, Timeout, 
 
 from ._connect import connect
 from ._connection import Connection
-from ._errors import LIBRARY_ERRORS, map_exception
+from ._errors import LIBRARY_ERRORS, first_exception, map_exception
 from ._pool import NoFreeConnectionError, Pool
 from ._watchdog import Watchdog
 
@@ -134,7 +134,10 @@ class _Exchange:
 
     @trio.lowlevel.enable_ki_protection
     async def __aenter__(self) -> Response[AsyncIterator[bytes]]:
-        self._connection, response = await self._transport.send(self._request)
+        try:
+            self._connection, response = await self._transport.send(self._request)
+        except BaseExceptionGroup as several:  # raised by a nursery if KeyboardInterrupt or a cancellation ends it
+            raise first_exception(several) from None
         return response
 
     # Not a coroutine function: an interruption before the first step of its coroutine would keep the connection.

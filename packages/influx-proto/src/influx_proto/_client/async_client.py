@@ -45,8 +45,12 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
         """
         settings = self._settings_for(timeout)
         if type(operation) is WriteOperation:  # may send several requests concurrently, and wait for its data
-            return cast("T", await operation.arun(settings, self._transport, self._background))
+            return cast("T", await self._write(operation, settings))
         return await arun(operation.flow(settings, self._transport), self._transport)
+
+    async def _write(self, operation: WriteOperation, settings: Settings) -> bool:
+        """Execute a write."""
+        return await operation.arun(settings, self._transport, self._background)
 
     def stream(
         self, op: StreamOp[T], *, timeout: TimeoutLike | None = None
@@ -60,11 +64,15 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
         return aopen_stream(op, self._settings_for(timeout), self._transport)
 
     def _new_batch_writer(self, options: BatchOptions) -> AsyncBatchWriter:
-        from .._batch.async_writer import AsyncBatchWriter  # noqa: PLC0415 - imported only when it is needed
-
         files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))
         background = self._required(self._background())
-        return AsyncBatchWriter(self._settings_for(None), self._transport, options, *background, files)
+        return self._batch_writer_class()(self._settings_for(None), self._transport, options, *background, files)
+
+    def _batch_writer_class(self) -> type[AsyncBatchWriter]:
+        """Return the class of batch writers."""
+        from .._batch.async_writer import AsyncBatchWriter  # noqa: PLC0415 - imported only when it is needed
+
+        return AsyncBatchWriter
 
     def _background(self) -> tuple[AsyncSignal, Background] | None:
         """Return a signal and a function that runs background tasks, or None if the adapter has neither."""
