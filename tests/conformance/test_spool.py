@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -468,12 +469,97 @@ def test_concurrent_writers(connect: Callable[..., Any], client: Any, database: 
     assert stored(client) == list(range(600))
 
 
-def test_failed_deletion_is_logged(client: Any, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with client.batch_writer(spool=Spool(folder), max_delay=LONG) as writer:
+def remove_segment(folder: Path) -> None:
+    segments(folder)[-1].unlink()
+
+
+def truncate_segment(folder: Path) -> None:
+    segments(folder)[-1].write_bytes(b"")
+
+
+def remove_directory(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def replace_directory(folder: Path) -> None:
+    folder.rename(folder.with_name("moved"))
+    folder.mkdir()
+
+
+LOSSES = [remove_segment, truncate_segment, remove_directory, replace_directory]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_deleted_files_are_reported_on_flush(client: Any, folder: Path, lose: Callable[[Path], None]) -> None:
+    """The pending lines are delivered from memory."""
+    errors: list[InfluxDBError] = []
+    with client.batch_writer(spool=Spool(folder), max_delay=LONG, on_error=errors.append) as writer:
         writer.write(line(1))
-        [segment] = segments(folder)
-        segment.unlink()  # deleted by another program
+        lose(folder)
+        with pytest.raises(SpoolError, match=r"another program deleted, moved or truncated 0+1\.spool in the spool"):
+            writer.flush()
+        writer.flush()
+        assert stored(client) == [1]
+    assert [type(error) for error in errors] == [SpoolError]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_lines_of_deleted_files_are_returned_on_exit(
+    connect: Callable[..., Any], client: Any, folder: Path, lose: Callable[[Path], None]
+) -> None:
+    with refused_port() as port:
+        unreachable = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)
+        with pytest.raises(UndeliveredError, match="do not survive") as caught:
+            with unreachable.batch_writer(spool=Spool(folder), max_delay=LONG, exit_timeout=0) as writer:
+                writer.write([line(1), line(2)])
+                lose(folder)
+    assert [lines.data.decode().split("\n") for lines in caught.value.undelivered] == [[line(1), line(2)]]
+    assert writer.pending == 0
+    assert deliver(client, folder).written == 0
+
+
+def test_write_to_a_deleted_file_with_sync(client: Any, folder: Path) -> None:
+    """It is noticed at once. Further lines go to another file."""
+    errors: list[InfluxDBError] = []
+    options = {"spool": Spool(folder, sync=True), "max_delay": LONG, "on_error": errors.append}
+    with client.batch_writer(**options) as writer:
+        writer.write(line(1))
+        remove_segment(folder)
+        with pytest.raises(SpoolError, match="the file was deleted; these 1 lines were not accepted"):
+            writer.write(line(2))
+        writer.write(line(3))
+        assert len(segments(folder)) == 1
+        assert len(errors) == 1
+        with contextlib.suppress(SpoolError):
+            writer.flush()
+    assert stored(client) == [1, 3]
+
+
+@pytest.mark.parametrize("lose", [remove_directory, replace_directory])
+def test_new_file_in_a_deleted_directory(client: Any, folder: Path, lose: Callable[[Path], None]) -> None:
+    """Files are small, so that each write needs a new one. Later lines cannot be stored; earlier ones are delivered."""
+    errors: list[InfluxDBError] = []
+    with (
+        pytest.raises(SpoolError),
+        client.batch_writer(spool=Spool(folder, 800), max_delay=LONG, on_error=errors.append) as writer,
+    ):
+        writer.write(line(1))
+        lose(folder)
+        with pytest.raises(SpoolError, match="these 1 lines were not accepted"):
+            writer.write(line(2))
+        assert len(errors) == 1
+    assert stored(client) == [1]
+
+
+def test_moved_directory(connect: Callable[..., Any], client: Any, folder: Path) -> None:
+    """The writer keeps using it."""
+    moved = folder.with_name("moved")
+    with client.batch_writer(spool=Spool(folder, 800), max_delay=LONG) as writer:
+        writer.write(line(1))
+        folder.rename(moved)
         writer.flush()
         writer.write(line(2))
-    assert stored(client) == [1, 2]
-    assert not caplog.records
+        writer.write(line(3))
+    assert segments(moved) == []
+    assert not folder.exists()
+    assert stored(client) == [1, 2, 3]

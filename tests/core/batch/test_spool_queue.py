@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 
 import pytest
 from influx_proto import Spool, SpoolError
@@ -26,6 +26,9 @@ class MemoryFiles:
 
     def names(self) -> list[str]:
         return list(self.files)
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        return {name: len(self.files[name]) for name in names if name in self.files}
 
     def read(self, name: str) -> bytes:
         return self.files[name]

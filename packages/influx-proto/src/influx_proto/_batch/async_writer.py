@@ -105,9 +105,14 @@ class AsyncBatchWriter(BatchWriterBase):
             TransportError: the timeout is over; the lines remain pending.
             PartialWriteError: the server rejected lines.
             CallbackError: a callback raised an exception since the last `flush`.
+            SpoolError: another program deleted files of the spool; their lines remain pending.
             InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
+        try:
+            await self._run_steps(self._check_spool())
+        finally:
+            self._reports.make_calls()
         for seconds in self._wait_until_flushed(timeout):
             await self._signal.wait(seconds)
         self._raise_failures(self._signal.caller())
@@ -151,9 +156,10 @@ class AsyncBatchWriter(BatchWriterBase):
                     self._reports.make_calls()
 
     async def _clean_up(self) -> None:
-        """Delete the completed segments of the spool, including those of the last batch."""
-        if self._spool is not None and not self._spool.is_busy:
-            await self._run_steps(self._clean_up_spool())
+        """Delete the completed segments of the spool, including those of the last batch, and check the others."""
+        for steps in (self._clean_up_spool, self._check_spool):
+            if self._spool is not None and not self._spool.is_busy:
+                await self._run_steps(steps())
 
     async def _run_steps(self, steps: Generator[Step]) -> None:
         try:

@@ -39,6 +39,7 @@ from .reports import Reports, guard_callbacks
 from .sending import BatchSender
 from .spool.format import SpooledBatch
 from .spool.log import SpoolFiles, SpoolLog
+from .undelivered import UndeliveredLimit
 
 #: Seconds to wait at most, None for no limit, 0 to let other calls begin; or a function that touches files.
 Step: TypeAlias = float | Callable[[], None] | None
@@ -86,7 +87,7 @@ class BatchWriterBase:
         self._receipts = Receipts(has_ended)
         #: Lines that were returned as undelivered; the caller may remove them.
         self.undelivered: list[UndeliveredLines] = []
-        self._undelivered_lines = self._undelivered_bytes = 0
+        self._undelivered_limit = UndeliveredLimit(options)
 
     @property
     def pending(self) -> int:
@@ -124,8 +125,7 @@ class BatchWriterBase:
         if self._spool is not None:
             return False
         self._check_open()
-        is_full = self.options.is_full(self._undelivered_lines, self._undelivered_bytes)
-        if is_full or not self._batcher.has_room(batch):
+        if self._undelivered_limit.is_reached or not self._batcher.has_room(batch):
             return False
         self._add(target, batch, receipt)
         return True
@@ -133,7 +133,9 @@ class BatchWriterBase:
     def _accept(self, target: Target, batch: Batch, receipt: OpenReceipt) -> Generator[Step]:
         """Accept a batch; wait while the buffer or the spool is full."""
         self._check_open()
-        self._check_undelivered()
+        # Waiting would not remove undelivered lines.
+        if (dropped := self._undelivered_limit.check(self.undelivered, self._last_error)) is not None:
+            self._reports.error(dropped)
         if self._spool is not None:
             return (yield from self._spool_batch(self._spool, target, batch, receipt))
         while not self._batcher.has_room(batch):
@@ -157,6 +159,7 @@ class BatchWriterBase:
                 try:
                     yield from spool.write(queued, self._batcher.has_room)
                 finally:
+                    self._report_lost(spool)
                     self._notify()  # threads or tasks may wait for the files
         finally:
             spool.withdraw(queued)
@@ -229,14 +232,28 @@ class BatchWriterBase:
 
     def _clean_up_spool(self) -> Generator[Step]:
         """Delete the completed segments of the spool."""
+        return self._use_spool(lambda spool: spool.clean_up())
+
+    def _check_spool(self) -> Generator[Step]:
+        """Report segments of the spool that were deleted."""
+        return self._use_spool(lambda spool: spool.check())
+
+    def _use_spool(self, steps: Callable[[SpoolLog], Generator[Step]]) -> Generator[Step]:
         spool = self._spool
         if spool is not None and spool.is_open:
             while spool.is_busy:
                 yield None
             try:
-                yield from spool.clean_up()
+                yield from steps(spool)
             finally:
+                self._report_lost(spool)
                 self._notify()
+
+    def _report_lost(self, spool: SpoolLog) -> None:
+        if (error := spool.take_error()) is not None:
+            self._reports.log(logging.ERROR, "%s", error)
+            self._reports.error(error)
+            self._reports.failures.append(error)
 
     def _wait_until_flushed(self, timeout: float | None) -> Iterator[float | None]:
         """Wait until all lines pending now are completed; raise on errors and after the timeout."""
@@ -322,11 +339,10 @@ class BatchWriterBase:
         else:
             self._batcher.fail(sealed, error)
             self.undelivered.append(self._sender.as_undelivered(sealed))
-            if not self._undelivered_lines:
+            if self._undelivered_limit.is_empty:
                 message = "writes to %s failed; the lines are returned as undelivered: %s"
                 self._reports.log(logging.WARNING, message, self._settings.address, error)
-            self._undelivered_lines += sealed.batch.lines
-            self._undelivered_bytes += len(sealed.batch.data)
+            self._undelivered_limit.add(self.undelivered[-1])
         self._reports.error(error)
         self._update_receipts(sealed)
         self._reports.progress(self)
@@ -347,20 +363,22 @@ class BatchWriterBase:
     def _close(self, error: BaseException | None) -> None:
         """Return pending lines as undelivered, and raise unreported failures if no `error` is being raised."""
         self._open = False
-        reason = self._last_error or InfluxDBError("the batch writer was closed before the lines were delivered")
-        if self._spool is None:
-            self.undelivered += map(self._sender.as_undelivered, self._batcher.return_undelivered(reason))
-        elif self.pending:
+        spool = self._spool
+        reason = (spool and spool.last_error) or self._last_error
+        reason = reason or InfluxDBError("the batch writer was closed before the lines were delivered")
+        returned = self._batcher.return_undelivered(reason, None if spool is None else spool.is_lost)
+        self.undelivered += map(self._sender.as_undelivered, returned)
+        if spool is not None and self.pending:
             last_error = self._batcher.last_error
-            note = f"{self.pending} lines stay in the spool {self._spool.directory}"
+            note = f"{self.pending} lines stay in the spool {spool.directory}"
             self._receipts.closed = InfluxDBError(f"the batch writer was closed before all lines were stored: {note}")
             self._receipts.closed.__cause__ = last_error or reason
             self._reports.log(logging.WARNING, "%s: %s", note, last_error or reason)
-            if last_error is not None:
-                if error is None:
-                    last_error.add_note(note)
-                    raise last_error
+            if last_error is not None and error is not None:
                 error.add_note(f"{note}: {last_error}")
+            elif last_error is not None and not returned:
+                last_error.add_note(note)
+                raise last_error
         if self.undelivered:
             undelivered = UndeliveredError(self.undelivered, reason)
             if error is None:
@@ -374,26 +392,6 @@ class BatchWriterBase:
         if not self._open:
             msg = "this batch writer is closed"
             raise RuntimeError(msg)
-
-    def _check_undelivered(self) -> None:
-        """Raise, or drop lines, if `undelivered` is full; waiting would not empty it."""
-        is_full = self.options.is_full
-        if not is_full(self._undelivered_lines, self._undelivered_bytes):
-            return
-        self._undelivered_lines = sum(lines.lines for lines in self.undelivered)  # the caller may have removed some
-        self._undelivered_bytes = sum(len(lines.data) for lines in self.undelivered)
-        if not is_full(self._undelivered_lines, self._undelivered_bytes):
-            return
-        kept = f"{self._undelivered_lines} lines ({self._undelivered_bytes} bytes)"
-        msg = f"{kept} are undelivered ({self._last_error}); remove them from the writer's `undelivered`"
-        if self.options.when_full != "drop_oldest":
-            raise BufferFullError(msg)
-        dropped: list[UndeliveredLines] = []
-        while is_full(self._undelivered_lines, self._undelivered_bytes):
-            dropped.append(self.undelivered.pop(0))
-            self._undelivered_lines -= dropped[-1].lines
-            self._undelivered_bytes -= len(dropped[-1].data)
-        self._reports.error(UndeliveredError(dropped, BufferFullError(msg)))
 
     @property
     def _is_forked(self) -> bool:

@@ -344,11 +344,16 @@ class Batcher:
         self._return_undelivered(oldest, error)
         return [oldest]
 
-    def return_undelivered(self, error: InfluxDBError) -> list[Sealed]:
-        """Return all pending batches as undelivered."""
-        returned = self.seal()
+    def return_undelivered(
+        self, error: InfluxDBError, is_lost: Callable[[list[int]], bool] | None = None
+    ) -> list[Sealed]:
+        """Return all pending batches as undelivered, or those with records of which `is_lost` returns True."""
+        pending = self.seal()
+        returned: list[Sealed] = []
         self._in_flight = None
         self._sealed.clear()
+        for sealed in pending:
+            (returned if is_lost is None or is_lost(sealed.records) else self._sealed).append(sealed)
         for sealed in returned:
             self._return_undelivered(sealed, error)
         return returned

@@ -45,8 +45,8 @@ class Reports:
         self._calls: deque[tuple[str, Callable[[], object]]] = deque()
         #: A token for each running `make_calls`; only the first one makes the calls.
         self._callers: dict[object, None] = {}
-        #: Exceptions of callbacks that no `flush` has raised.
-        self.failures: deque[CallbackError] = deque(maxlen=_MAX_FAILURES)
+        #: Exceptions of callbacks, and errors of the spool, that no `flush` has raised.
+        self.failures: deque[InfluxDBError] = deque(maxlen=_MAX_FAILURES)
 
     @property
     def is_pending(self) -> bool:
@@ -83,7 +83,7 @@ class Reports:
             self.error(failure)
 
     def raise_failure(self) -> None:
-        """Raise the first unreported exception of a callback, and forget the others."""
+        """Raise the first of the failures, and forget the others."""
         if self.failures:
             failure = self.failures[0]
             self.failures.clear()

@@ -111,6 +111,7 @@ class BatchWriter(BatchWriterBase):
             TransportError: the timeout is over; the lines remain pending.
             PartialWriteError: the server rejected lines.
             CallbackError: a callback raised an exception since the last `flush`.
+            SpoolError: another program deleted files of the spool; their lines remain pending.
             InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
@@ -216,6 +217,7 @@ class BatchWriter(BatchWriterBase):
             raise
 
     def _flush_steps(self, timeout: float | None, caller: object) -> Generator[Step]:
+        yield from self._check_spool()
         yield from self._wait_until_flushed(timeout)
         self._raise_failures(caller)
 
@@ -238,6 +240,8 @@ class BatchWriter(BatchWriterBase):
             raise
         finally:
             try:
+                if self._is_entered and self._open:
+                    yield from self._check_spool()
                 if self._is_entered and self._open:  # the abort call may repeat these steps
                     self._close(error)
             finally:

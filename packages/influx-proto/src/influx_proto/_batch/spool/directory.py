@@ -5,7 +5,10 @@ This is the only module of the core that touches files. `adapter` exports it; no
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from weakref import WeakSet
@@ -14,12 +17,16 @@ from weakref import WeakSet
 class SpoolDirectory:
     """A `SpoolFiles` that uses a directory, and locks it with an `flock` on the file `lock`.
 
+    The directory stays open while it is locked. If it is moved meanwhile, its files are still used.
+
     Args:
         directory: the path of the directory.
     """
 
     def __init__(self, directory: str) -> None:
         self._directory = Path(directory).absolute()  # the program may change its working directory later
+        #: Descriptor of the open directory.
+        self._descriptor: int | None = None
         self._lock: FileIO | None = None
         #: The file that was appended to last stays open for further appends.
         self._name = ""
@@ -38,13 +45,13 @@ class SpoolDirectory:
         self._directory.mkdir(parents=True, exist_ok=True)
         for folder in created:
             _sync_directory(folder.parent)
-        lock = FileIO(self._directory / "lock", "a")
+        self._descriptor = os.open(self._directory, os.O_RDONLY)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = self._open("lock", "a")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BaseException:
-            lock.close()
+            self.unlock()
             raise
-        self._lock = lock
 
     def unlock(self) -> None:
         """Unlock the directory."""
@@ -52,6 +59,9 @@ class SpoolDirectory:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def leave_to_parent(self) -> None:
         """Close the files in a forked process. The directory stays locked by the parent."""
@@ -59,39 +69,68 @@ class SpoolDirectory:
 
     def names(self) -> list[str]:
         """Return the names of the files in the directory."""
-        return [path.name for path in self._directory.iterdir()]
+        return os.listdir(self._descriptor)  # noqa: PTH208 - a Path cannot be a descriptor
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the sizes of those of the files that exist, in bytes."""
+        self._check_directory()
+        sizes: dict[str, int] = {}
+        for name in names:
+            with suppress(FileNotFoundError):
+                sizes[name] = os.stat(name, dir_fd=self._descriptor).st_size
+        return sizes
 
     def read(self, name: str) -> bytes:
         """Return the contents of a file."""
-        return (self._directory / name).read_bytes()
+        with self._open(name, "r") as file:
+            return file.readall()
 
     def append(self, name: str, data: bytes, *, sync: bool) -> None:
-        """Append all bytes to a file, and create it if it does not exist; with `sync`, call `fsync`."""
+        """Append all bytes to a file, and create it if it does not exist; with `sync`, call `fsync`.
+
+        Raises:
+            FileNotFoundError: with `sync`, if the file was deleted after an earlier append.
+        """
         if self._file is None or self._name != name:
             self._close()
-            self._file, self._name = FileIO(self._directory / name, "a"), name
+            self._check_directory()
+            self._file, self._name = self._open(name, "a"), name
         is_new = not self._file.tell()
         remaining = memoryview(data)
         while remaining:
             remaining = remaining[self._file.write(remaining) :]
         if sync:
             os.fsync(self._file)
-        if sync and is_new:
-            _sync_directory(self._directory)
+            if not os.fstat(self._file.fileno()).st_nlink:
+                raise FileNotFoundError(errno.ENOENT, "the file was deleted")
+        if sync and is_new and self._descriptor is not None:
+            os.fsync(self._descriptor)
 
     def truncate(self, name: str, size: int) -> None:
         """Truncate a file to a size in bytes."""
-        os.truncate(self._directory / name, size)
+        with self._open(name, "r+") as file:
+            file.truncate(size)
 
     def rename(self, name: str, to: str) -> None:
         """Rename a file."""
-        (self._directory / name).rename(self._directory / to)
+        os.rename(name, to, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def delete(self, name: str) -> None:
         """Delete a file."""
         if self._name == name:
             self._close()
-        (self._directory / name).unlink()
+        os.unlink(name, dir_fd=self._descriptor)
+
+    def _open(self, name: str, mode: str) -> FileIO:
+        return FileIO(name, mode, opener=lambda path, flags: os.open(path, flags, 0o666, dir_fd=self._descriptor))
+
+    def _check_directory(self) -> None:
+        """Raise if another directory has the path; the next writer would not find the files of this one."""
+        if self._descriptor is None:
+            return
+        with suppress(FileNotFoundError):  # the directory was moved or deleted
+            if not os.path.samestat(self._directory.stat(), os.fstat(self._descriptor)):
+                raise OSError(errno.ESTALE, "the directory was replaced by another one")
 
     def _close(self) -> None:
         if self._file is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
@@ -50,6 +50,10 @@ class SpoolFiles(Protocol):
 
     def names(self) -> list[str]:
         """Return the names of the files in the directory."""
+        ...
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the sizes of those of the files that exist, in bytes."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -111,6 +115,11 @@ class SpoolLog:
         self.is_busy = False
         #: Batches whose callers wait until they are written.
         self._queue: deque[QueuedBatch] = deque()
+        #: The last error for lost segments, and the same until `take_error` has returned it.
+        self.last_error: SpoolError | None = None
+        self._error: SpoolError | None = None
+        #: Record numbers of the lines in lost segments.
+        self._lost: list[range] = []
 
     @property
     def directory(self) -> str:
@@ -188,11 +197,13 @@ class SpoolLog:
         records = [lines_record(number + at, each.encoded_target, each.batch) for at, each in enumerate(group)]
         plan = self._index.plan_append(b"".join(records), number, len(group))
         done: list[Append] = []
+        lost: list[Segment] = []
         self.is_busy = True
         try:
-            yield partial(self._write_group, plan, done, group)
+            yield partial(self._write_group, plan, done, group, lost)
         finally:
             self._release_files()
+            self._note_lost(lost)
             if done:
                 self._index.commit_append(plan)
                 for at, each in enumerate(group):
@@ -219,6 +230,27 @@ class SpoolLog:
             group.append(self._queue.popleft())
             size += following.size
         return group
+
+    def check(self) -> Generator[Callable[[], None]]:
+        """Find segments that another program has deleted or truncated; yields a function that touches files."""
+        if not self._index.has_pending:
+            return
+        lost: list[Segment] = []
+        self.is_busy = True
+        try:
+            yield partial(self._find_lost, lost)
+        finally:
+            self._release_files()
+            self._note_lost(lost)
+
+    def take_error(self) -> SpoolError | None:
+        """Return an error for the segments that were lost since the last call, or None."""
+        error, self._error = self._error, None
+        return error
+
+    def is_lost(self, numbers: Iterable[int]) -> bool:
+        """Return whether any of these records was in a lost segment."""
+        return any(number in lost for number in numbers for lost in self._lost)
 
     def mark_completed(self, numbers: list[int]) -> None:
         """Note that the lines of these records are completed: stored, rejected or dropped."""
@@ -257,12 +289,33 @@ class SpoolLog:
         """Return the target with its database or bucket, so that the next writer's client may use another one."""
         return encode_target(resolve_target(target, self._settings), batch.precision)
 
-    def _write_group(self, plan: Append, done: list[Append], group: Sequence[QueuedBatch]) -> None:
+    def _write_group(self, plan: Append, done: list[Append], group: Sequence[QueuedBatch], lost: list[Segment]) -> None:
         try:
             self._write(plan, done, sync=self._spool.sync, lines=group[0].batch.lines)
         except SpoolError:
             if len(group) == 1:
                 raise
+        finally:
+            if not (done and plan.segment.size):  # a new segment, or a failure
+                self._find_lost(lost)
+
+    def _find_lost(self, lost: list[Segment]) -> None:
+        try:
+            sizes = self._files.sizes([segment.name for segment in self._index.segments])
+        except OSError:
+            sizes = {}
+        lost += [segment for segment in self._index.segments if sizes.get(segment.name, -1) < segment.size]
+
+    def _note_lost(self, lost: Sequence[Segment]) -> None:
+        """Forget lost segments; their lines remain pending in memory."""
+        numbers = [each for each in map(self._index.remove_lost, lost) if each]
+        if numbers:
+            self._lost += numbers
+            names = ", ".join(segment.name for segment in lost)
+            self._error = self.last_error = SpoolError(
+                f"another program deleted, moved or truncated {names} in the spool {self.directory}; its pending lines "
+                "are still delivered, but they do not survive the end of this process"
+            )
 
     def _write(self, plan: Append, done: list[Append], *, sync: bool, lines: int) -> None:
         try:
@@ -286,7 +339,8 @@ class SpoolLog:
                 else:
                     self._files.delete(segment.name)
             except FileNotFoundError:
-                pass
+                if segment.size:  # another program deleted it
+                    self._index.note_failed_append(plan)
             except OSError:
                 self._index.note_failed_append(plan)
             raise

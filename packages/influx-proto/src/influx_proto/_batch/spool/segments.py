@@ -80,6 +80,11 @@ class SegmentIndex:
         return sum(segment.size for segment in self.segments)
 
     @property
+    def has_pending(self) -> bool:
+        """Whether lines of any record are pending."""
+        return bool(self._pending)
+
+    @property
     def completed_before(self) -> int:
         """A record number; the lines of all records with a lower number are completed."""
         return self._pending[0] if self._pending else self.next_number
@@ -159,6 +164,15 @@ class SegmentIndex:
     def remove_oldest(self) -> None:
         """Remove the oldest segment from the index."""
         self.segments.popleft()
+
+    def remove_lost(self, segment: Segment) -> range:
+        """Remove a segment that no longer exists; return its record numbers, if some of them are pending."""
+        at = self.segments.index(segment)
+        first = max((self.segments[before].last_record for before in range(at)), default=-1) + 1
+        if at == len(self.segments) - 1:
+            self._appendable = False
+        del self.segments[at]
+        return range(max(first, self.completed_before), segment.last_record + 1)
 
     def commit_mark(self, mark: Append, completed_before: int) -> None:
         """Update the index after a mark was appended."""
