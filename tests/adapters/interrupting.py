@@ -160,6 +160,34 @@ async def interrupt_trio(number: int, function: Callable[[], Awaitable[object]],
     return left <= 0
 
 
+@contextlib.contextmanager
+def interrupt_asyncio(number: int, within: tuple[str, ...]) -> Generator[list[str]]:
+    """Raise KeyboardInterrupt at a point in files whose paths contain one of `within`, counted from 1.
+
+    This is what asyncio does after a second SIGINT. The yielded list has a description of the point if it is reached.
+    """
+    left = number
+    reached: list[str] = []
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal left
+        code = frame.f_code
+        if event not in {"call", "return", "c_return"} or (event != "c_return" and code.co_flags & _SUSPENDABLE):
+            return
+        if any(part in code.co_filename for part in within):
+            left -= 1
+            if not left:
+                sys.setprofile(None)
+                reached.append(f"{event} of {code.co_name} in {code.co_filename}:{frame.f_lineno}")
+                raise KeyboardInterrupt
+
+    sys.setprofile(profile)
+    try:
+        yield reached
+    finally:
+        sys.setprofile(None)
+
+
 async def signal_trio(number: int, function: Callable[[], Awaitable[object]]) -> bool:
     """Await a function of a test in the main task, and send SIGINT after a step of any task, counted from 1.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import logging
 import random
@@ -33,6 +34,7 @@ from tests.adapters.interrupting import (
     cancel_asyncio,
     cancel_trio,
     interrupt,
+    interrupt_asyncio,
     interrupt_soon,
     interrupt_trio,
     signal_trio,
@@ -523,6 +525,45 @@ def test_interrupted_batch_writers_of_trio(
     points = trio.run(main)
     record_property("points", points)
     assert points >= 8
+
+
+@pytest.mark.parametrize("is_spooled", [False, True])
+@pytest.mark.parametrize("catches", [False, True])
+def test_interrupted_batch_writers_of_asyncio(
+    server: LineServer, is_spooled: bool, catches: bool, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """After a second Ctrl-C, at each 29th point: all take 40 seconds."""
+
+    async def use(folder: Path | None, number: int, runs: list[Cancelled], reached: list[str]) -> None:
+        async with influx_aiohttp.AsyncInfluxDBClient.from_url(server.url, database="db", timeout=5) as client:
+            runs.append(Cancelled(client, server, folder, catches=catches))
+            with interrupt_asyncio(number, ("/_batch/", "/influx_aiohttp/_background")) as found:
+                try:
+                    await runs[0].use()
+                finally:
+                    reached += found
+
+    async def finish(run: Cancelled) -> None:
+        async with influx_aiohttp.AsyncInfluxDBClient.from_url(server.url, database="db", timeout=5) as client:
+            await run.deliver_spooled(client)
+
+    number = 1
+    reached = [""]
+    while reached:
+        reached = []
+        runs: list[Cancelled] = []
+        with suppress(KeyboardInterrupt):
+            asyncio.run(use(tmp_path / str(number) if is_spooled else None, number, runs, reached))
+        try:
+            asyncio.run(finish(runs[0]))
+            runs[0].check()
+        except BaseException as error:
+            error.add_note(f"point {number}: {reached}")
+            raise
+        number += 29
+    gc.collect()  # asyncio logs exceptions of tasks when they are deleted, and `quiet` suppresses that
+    record_property("points", number // 29)
+    assert number > 300
 
 
 def check_slots(client: Any) -> None:

@@ -285,7 +285,9 @@ def test_every_line_is_stored_rejected_or_undelivered(actions: list[tuple[str, i
             batcher.fail(in_flight, TransportError("no"))
             in_flight = None
     assert batcher.pending == number - len(stored) - len(failed)
-    undelivered = [n for sealed in batcher.return_undelivered(InfluxDBError("over")) for n in numbers(sealed)]
+    returned = batcher.seal()
+    batcher.return_undelivered(InfluxDBError("over"), returned)
+    undelivered = [n for sealed in returned for n in numbers(sealed)]
     assert sorted(stored + failed + undelivered) == list(range(number))
     assert batcher.pending == 0
     assert all(receipt.done for receipt in receipts)

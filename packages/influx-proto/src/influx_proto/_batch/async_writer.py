@@ -125,35 +125,58 @@ class AsyncBatchWriter(BatchWriterBase):
 
     async def __aenter__(self) -> Self:
         self._check_process()
+        was_entered = self._is_entered
         try:
-            await self._run_steps(self._start_accepting())
-        finally:
-            self._reports.make_calls()
-        if self._spool is not None:
-            self._stack.callback(self._spool.close)
-            self._stack.push_async_callback(self._clean_up)
-        await self._stack.enter_async_context(self._background(self._deliver_batches))
-        return self
+            try:
+                await self._run_steps(self._start_accepting())
+            finally:
+                self._reports.make_calls()
+            if self._spool is not None:
+                self._stack.push_async_callback(self._clean_up)
+            await self._stack.enter_async_context(self._background(self._deliver_batches))
+            return self  # noqa: TRY300 - an interruption here also closes the spool
+        except BaseException:
+            if self._is_entered and not was_entered:
+                try:
+                    await self._stack.aclose()
+                finally:
+                    if self._spool is not None:
+                        self._spool.close()
+            raise
 
     async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if self._is_forked:
-            return  # the lines and the spool belong to the parent
+        is_forked = False
         try:
-            for seconds in self._wait_until_drained(error):
+            is_forked = self._is_forked
+            for seconds in () if is_forked else self._wait_until_drained(error):
                 await self._signal.wait(seconds)
         except BaseException as interruption:
             error = interruption
             raise
         finally:
-            self._open = False
-            try:
-                await self._stack.aclose()
-            finally:
+            if not is_forked:  # in a fork, the lines and the spool belong to the parent
+                self._open = False
                 try:
-                    self._close(error)
+                    await self._stack.aclose()
                 finally:
-                    self._signal.notify()  # other tasks may wait for room or for pending lines
-                    self._reports.make_calls()
+                    self._finish(error)
+
+    def _finish(self, error: BaseException | None) -> None:
+        """Close the writer; asyncio may raise KeyboardInterrupt at any line if there was a second Ctrl-C."""
+        try:
+            try:
+                self._close(error)
+            finally:
+                if self._spool is not None:
+                    self._spool.close()
+        except KeyboardInterrupt as interruption:
+            self._close(interruption)
+            if self._spool is not None:
+                self._spool.close()
+            raise
+        finally:
+            self._signal.notify()  # other tasks may wait for room or for pending lines
+            self._reports.make_calls()
 
     async def _clean_up(self) -> None:
         """Delete the completed segments of the spool, including those of the last batch, and check the others."""

@@ -337,8 +337,8 @@ class BatchWriterBase:
                 self._reports.log(logging.WARNING, message, self._settings.address, error)
             self._batcher.hold(sealed, error, self._clock.now() + self._sender.backoff())
         else:
-            self._batcher.fail(sealed, error)
             self.undelivered.append(self._sender.as_undelivered(sealed))
+            self._batcher.fail(sealed, error)
             if self._undelivered_limit.is_empty:
                 message = "writes to %s failed; the lines are returned as undelivered: %s"
                 self._reports.log(logging.WARNING, message, self._settings.address, error)
@@ -366,8 +366,10 @@ class BatchWriterBase:
         spool = self._spool
         reason = (spool and spool.last_error) or self._last_error
         reason = reason or InfluxDBError("the batch writer was closed before the lines were delivered")
-        returned = self._batcher.return_undelivered(reason, None if spool is None else spool.is_lost)
-        self.undelivered += map(self._sender.as_undelivered, returned)
+        returned = [each for each in self._batcher.seal() if not each.completed]
+        returned = [each for each in returned if spool is None or spool.is_lost(each.records)]
+        self.undelivered += [self._sender.as_undelivered(each) for each in returned]
+        self._batcher.return_undelivered(reason, returned)
         if spool is not None and self.pending:
             last_error = self._batcher.last_error
             note = f"{self.pending} lines stay in the spool {spool.directory}"

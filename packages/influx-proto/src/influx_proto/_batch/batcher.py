@@ -70,7 +70,8 @@ class Batcher:
     """Collects lines and returns them in batches.
 
     `add` appends to one queue: if a signal handler raises within it, either all of the lines are added or none. Other
-    methods process this queue first, and must not be interrupted.
+    methods process this queue first. If one of them is interrupted, lines may be sent or returned twice, since they are
+    removed from one place only after they were added to the next.
 
     Args:
         max_lines: maximum number of lines in a batch.
@@ -264,12 +265,14 @@ class Batcher:
             if now >= filling.due:
                 self._seal(key)
         if not self._held:
-            self._in_flight = self._sealed.popleft() if self._sealed else None
+            self._in_flight = self._sealed[0] if self._sealed else None
+            if self._sealed:
+                self._sealed.popleft()
             return self._in_flight
         for index, sealed in enumerate(self._sealed):
             if now >= self._held.get(sealed.target, now):
-                del self._sealed[index]
                 self._in_flight = sealed
+                del self._sealed[index]
                 return sealed
         return None
 
@@ -344,19 +347,21 @@ class Batcher:
         self._return_undelivered(oldest, error)
         return [oldest]
 
-    def return_undelivered(
-        self, error: InfluxDBError, is_lost: Callable[[list[int]], bool] | None = None
-    ) -> list[Sealed]:
-        """Return all pending batches as undelivered, or those with records of which `is_lost` returns True."""
-        pending = self.seal()
-        returned: list[Sealed] = []
-        self._in_flight = None
-        self._sealed.clear()
-        for sealed in pending:
-            (returned if is_lost is None or is_lost(sealed.records) else self._sealed).append(sealed)
+    def return_undelivered(self, error: InfluxDBError, returned: Sequence[Sealed]) -> None:
+        """Return pending batches as undelivered.
+
+        Args:
+            error: why they are undelivered.
+            returned: some of the batches that `seal` returned.
+        """
         for sealed in returned:
-            self._return_undelivered(sealed, error)
-        return returned
+            if not sealed.completed:
+                self._return_undelivered(sealed, error)
+        self._sealed = deque(sealed for sealed in self._sealed if not sealed.completed)
+        if self._in_flight is not None and self._in_flight.completed:
+            self._in_flight = None
+        if not self._sealed and self._in_flight is None:
+            self._completed = self._totals  # an interruption may have prevented that lines were counted
 
     def _return_undelivered(self, sealed: Sealed, error: InfluxDBError) -> None:
         sealed.completed = True
@@ -374,9 +379,10 @@ class Batcher:
             self._seal(key)
 
     def _seal(self, key: tuple[Target, str]) -> None:
-        filling = self._open.pop(key)
+        filling = self._open[key]
         batch = Batch(b"\n".join(filling.chunks), filling.lines, filling.precision, timed=True)
         self._sealed.append(Sealed(key[0], batch, filling.parts, filling.records))
+        del self._open[key]
 
 
 def _size(batch: Batch) -> int:

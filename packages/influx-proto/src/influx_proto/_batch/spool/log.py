@@ -202,7 +202,8 @@ class SpoolLog:
         try:
             yield partial(self._write_group, plan, done, group, lost)
         finally:
-            self._release_files()
+            self.is_busy = False
+            self._unlock_if_closed()
             self._note_lost(lost)
             if done:
                 self._index.commit_append(plan)
@@ -240,7 +241,8 @@ class SpoolLog:
         try:
             yield partial(self._find_lost, lost)
         finally:
-            self._release_files()
+            self.is_busy = False
+            self._unlock_if_closed()
             self._note_lost(lost)
 
     def take_error(self) -> SpoolError | None:
@@ -267,7 +269,8 @@ class SpoolLog:
         try:
             yield partial(self._clean_up, plan, deleted, marked)
         finally:
-            self._release_files()
+            self.is_busy = False
+            self._unlock_if_closed()
             for _ in deleted:
                 self._index.remove_oldest()
             for mark in marked:
@@ -280,8 +283,7 @@ class SpoolLog:
         if not self.is_busy:
             self._files.unlock()
 
-    def _release_files(self) -> None:
-        self.is_busy = False
+    def _unlock_if_closed(self) -> None:
         if self._is_closed:
             self._files.unlock()
 
