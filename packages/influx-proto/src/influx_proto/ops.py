@@ -7,7 +7,6 @@ from ._admin.series import drop_measurement, select_all, show_measurements
 from ._admin.status import ping
 from ._admin.users import show_users
 from ._public_names import set_public_module
-from ._query.flux import query_flux
 from ._query.query import (
     query,
     query_as,
@@ -15,9 +14,10 @@ from ._query.query import (
     query_dataframe,
     query_dataframe_chunks,
     query_dataframes,
+    query_flux,
     query_points,
+    query_sql,
 )
-from ._query.sql import query_sql
 from ._write.write import write, write_batches, write_compressed
 
 __all__ = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._batch.options import batch_options
-from .._query import flux, sql
 from .._query import query as queries
 from .._write import write as writes
 from .binding import ModuleOnFirstUse, method, stream, writer
@@ -44,8 +43,8 @@ class Operations:
     write_compressed = method(writes.write_compressed)
     batch_writer = writer(batch_options)
     query = method(queries.query)
-    query_sql = method(sql.query_sql)
-    query_flux = method(flux.query_flux)
+    query_sql = method(queries.query_sql)
+    query_flux = method(queries.query_flux)
     query_chunks = stream(queries.query_chunks)
     query_points = stream(queries.query_points)
     query_dataframe = method(queries.query_dataframe)

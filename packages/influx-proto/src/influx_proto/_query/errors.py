@@ -10,7 +10,7 @@ from .._http.error_response import ErrorReceiver, error_fields, is_web_page, not
 from .._http.formats import UnsupportedMessagePack
 from .._http.messages import Headers
 from .._result.errors import QueryError, QueryErrorDatabaseNotFound
-from .language import Language
+from .request import Language
 
 #: The response of InfluxDB 3 up to 3.6 to a request for MessagePack.
 _NO_MESSAGE_PACK: Final = re.compile("invalid mime type.*msgpack", re.DOTALL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -13,9 +13,8 @@ from .._influxql.classify import statement_count
 from .._result.result import QueryResult
 from .._runtime.op import Decoder, FlatMap, Op
 from .._runtime.stream import StreamOp
-from .language import Language
-from .request import ResponseFormat, query_request
-from .response import ChunkCollector, WholeResult, chunk_decoder, split_rows
+from .request import Language, ResponseFormat, flux_request, query_request, sql_request
+from .response import ChunkCollector, Expected, WholeResult, chunk_decoder, split_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,10 +58,73 @@ def query(
         AuthenticationError: the credentials are invalid or do not permit the query.
         ProtocolError: the response is not from InfluxDB, or is truncated.
     """
-    request = query_request(
-        "influxql", q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=None, response_format=format
-    )
-    return Op(request, partial(WholeResult, epoch=epoch, statements=statement_count(q)), as_timeout(timeout))
+    request = query_request("influxql", q, db=db, rp=rp, epoch=epoch, params=params, response_format=format)
+    return Op(request, partial(WholeResult, Expected("influxql", epoch, statement_count(q))), as_timeout(timeout))
+
+
+def query_sql(
+    q: str,
+    *,
+    db: str | None = None,
+    params: Mapping[str, object] | None = None,
+    timeout: TimeoutLike | None = None,
+) -> Op[QueryResult]:
+    """Execute a query in SQL and return its result: one series without a name or tags. InfluxDB 3 Core or Enterprise.
+
+    The column `time` is the first one, in integer nanoseconds since 1970, and becomes the index of a DataFrame. Give
+    other timestamps this name (`date_bin(...) AS time`); otherwise they are strings, in UTC without a zone. Integers
+    and floats keep their types. `query_points`, `query_dataframe` and the other queries accept `language="sql"`.
+
+    Args:
+        q: one SQL statement.
+        db: the database of the query; None for the client's database, or else its bucket.
+        params: the values for `$name` in the query: None, str, bool, numbers, Enum members and times. The server binds
+            a time as a string in RFC 3339 format. Pass user input here instead of formatting it into `q`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
+
+    Raises:
+        ValueError: the query is empty, or neither the call nor the client has a database; it is not sent.
+        TypeError: a parameter has an unsupported type.
+        QueryError: the server rejects the query, or has no SQL.
+        QueryTooLarge: the query reads more files than the server allows; query a shorter time range.
+        DatabaseNotFound: the database does not exist.
+        AuthenticationError: the credentials are invalid or do not permit the query.
+        ProtocolError: the response is not from InfluxDB, or is truncated.
+    """
+    request = sql_request(q, db=db, params=params)
+    return Op(request, partial(WholeResult, _expected("sql", q)), as_timeout(timeout))
+
+
+def query_flux(
+    q: str,
+    *,
+    org: str | None = None,
+    params: Mapping[str, object] | None = None,
+    timeout: TimeoutLike | None = None,
+) -> Op[QueryResult]:
+    """Execute a query in Flux and return its result: one series for each table, one statement for each `yield`.
+
+    The strings of the group key are the tags of a series, and `_measurement` is its name. The column `_time` is called
+    `time` and is the first one, in integer nanoseconds since 1970. An empty string is None: Flux does not distinguish
+    them. `query_points`, `query_dataframe` and the other queries accept `language="flux"`. InfluxDB 2.x, or 1.8 and
+    later with `flux-enabled = true`.
+
+    Args:
+        q: the Flux script.
+        org: the organization; None for the client's. InfluxDB 1.x ignores it.
+        params: the values of variables in the script, `name` without a dollar: str, bool, numbers, Enum members, times,
+            timedelta, `re.Pattern`, and lists of them. Pass user input here instead of formatting it into `q`.
+        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
+
+    Raises:
+        TypeError: a parameter has an unsupported type.
+        QueryError: the server rejects the script, the script fails, or the server has no Flux. Its `partial_result`
+            holds the tables before the error.
+        AuthenticationError: the credentials are invalid or do not permit the query.
+        ProtocolError: the response is not from InfluxDB, or is truncated.
+    """
+    request = flux_request(q, org=org, params=params)
+    return Op(request, partial(WholeResult, _expected("flux", q)), as_timeout(timeout))
 
 
 def query_chunks(
@@ -101,10 +163,7 @@ def query_chunks(
     request = query_request(
         language, q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, response_format=format
     )
-    decoder = partial(
-        _limited_decoder, epoch=epoch, language=language, statements=_statements(language, q), chunk_size=chunk_size
-    )
-    return StreamOp(request, decoder, as_timeout(timeout))
+    return StreamOp(request, partial(_limited_decoder, _expected(language, q, epoch), chunk_size), as_timeout(timeout))
 
 
 def query_points(
@@ -142,7 +201,11 @@ def query_points(
         q, db=db, rp=rp, epoch=epoch, params=params, chunk_size=chunk_size, format=format, language=language,
         timeout=timeout,
     )  # fmt: skip
-    return _flat_map(chunks, QueryResult.points)
+
+    def decoder(status: int, headers: Headers) -> Decoder[dict[str, Any]]:
+        return FlatMap(chunks.decoder(status, headers), QueryResult.points)
+
+    return StreamOp(chunks.request, decoder, chunks.timeout)
 
 
 def query_dataframe(
@@ -175,12 +238,10 @@ def query_dataframe(
         ImportError: pandas is not installed.
     """
     _check_pandas()
-    request = query_request(
-        language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
-    )
+    request = query_request(language, q, db=db, rp=rp, params=params, response_format=format)
     if language == "influxql":
         _check_single_statement(statement_count(q))
-    receiver = partial(_frame_receiver, language=language, measurement_column=measurement_column, finish=_only_frame)
+    receiver = partial(_frame_receiver, _expected(language, q), measurement_column, _only_frame)
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -197,16 +258,8 @@ def query_dataframes(
 ) -> Op[list[DataFrame]]:
     """Execute a query and return a pandas DataFrame for each of its statements; otherwise as `query_dataframe`."""
     _check_pandas()
-    request = query_request(
-        language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
-    )
-    receiver = partial(
-        _frame_receiver,
-        language=language,
-        statements=_statements(language, q),
-        measurement_column=measurement_column,
-        finish=list,
-    )
+    request = query_request(language, q, db=db, rp=rp, params=params, response_format=format)
+    receiver = partial(_frame_receiver, _expected(language, q), measurement_column, list)
     return Op(request, receiver, as_timeout(timeout))
 
 
@@ -229,16 +282,8 @@ def query_dataframe_chunks(
     with values of another type.
     """
     _check_pandas()
-    request = query_request(
-        language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=chunk_size, response_format=format
-    )
-    decoder = partial(
-        _chunk_frame_decoder,
-        language=language,
-        statements=_statements(language, q),
-        chunk_size=chunk_size,
-        measurement_column=measurement_column,
-    )
+    request = query_request(language, q, db=db, rp=rp, params=params, chunk_size=chunk_size, response_format=format)
+    decoder = partial(_chunk_frame_decoder, _expected(language, q), chunk_size, measurement_column)
     return StreamOp(request, decoder, as_timeout(timeout))
 
 
@@ -277,47 +322,33 @@ def query_as(
     from .typed import instances  # noqa: PLC0415 - only needed for objects
 
     instances(cls, QueryResult([]))  # raises for an unsuitable class, before the query is sent
-    request = query_request(
-        language, q, db=db, rp=rp, epoch="ns", params=params, chunk_size=None, response_format=format
-    )
-    receiver = partial(_instance_receiver, cls=cls, language=language, statements=_statements(language, q))
-    return Op(request, receiver, as_timeout(timeout))
+    request = query_request(language, q, db=db, rp=rp, params=params, response_format=format)
+    return Op(request, partial(_instance_receiver, cls, _expected(language, q)), as_timeout(timeout))
 
 
-def _statements(language: Language, q: str) -> int:
-    """Return the number of statements that the response must have a result of, 0 if that is unknown."""
-    return statement_count(q) if language == "influxql" else 0
+def _expected(language: Language, q: str, epoch: str | None = "ns") -> Expected:
+    return Expected(language, epoch, statement_count(q) if language == "influxql" else 0)
 
 
-def _instance_receiver(
-    status: int, headers: Headers, *, cls: type[T], language: Language, statements: int
-) -> ChunkCollector[list[T]]:
+def _instance_receiver(cls: type[T], expected: Expected, status: int, headers: Headers) -> ChunkCollector[list[T]]:
     from .typed import instances  # noqa: PLC0415 - see above
 
     found: list[T] = []
-
-    def add(chunk: QueryResult) -> None:
-        found.extend(instances(cls, chunk))
-
-    decoder = chunk_decoder(status, headers, epoch="ns", language=language, statements=statements)
-    return ChunkCollector(decoder, add, lambda: found)
+    decoder = chunk_decoder(expected, status, headers)
+    return ChunkCollector(decoder, lambda chunk: found.extend(instances(cls, chunk)), lambda: found)
 
 
 def _frame_receiver(
-    status: int,
-    headers: Headers,
-    *,
-    language: Language,
-    statements: int = 1,
+    expected: Expected,
     measurement_column: bool | None,
     finish: Callable[[list[DataFrame]], T],
+    status: int,
+    headers: Headers,
 ) -> ChunkCollector[T]:
     from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - only needed for DataFrames
 
     frames = FrameCollector(measurement_column=measurement_column)
-    decoder = chunk_decoder(
-        status, headers, epoch="ns", language=language, statements=statements, packed=True, buffered=True
-    )
+    decoder = chunk_decoder(expected, status, headers, packed=True, buffered=True)
     return ChunkCollector(decoder, frames.add, lambda: finish(frames.finish()))
 
 
@@ -342,46 +373,20 @@ def _check_single_statement(count: int) -> None:
 
 
 def _chunk_frame_decoder(
-    status: int,
-    headers: Headers,
-    *,
-    language: Language,
-    statements: int,
-    chunk_size: int | None,
-    measurement_column: bool | None,
+    expected: Expected, chunk_size: int | None, measurement_column: bool | None, status: int, headers: Headers
 ) -> Decoder[DataFrame]:
     from .._result.to_pandas import ChunkFrames  # noqa: PLC0415 - see above
 
-    decoder = _limited_decoder(
-        status, headers, epoch="ns", language=language, statements=statements, chunk_size=chunk_size, packed=True
-    )
+    decoder = _limited_decoder(expected, chunk_size, status, headers, packed=True)
     return FlatMap(decoder, ChunkFrames(measurement_column=measurement_column).add)
 
 
 def _limited_decoder(
-    status: int,
-    headers: Headers,
-    *,
-    epoch: str | None,
-    language: Language,
-    statements: int,
-    chunk_size: int | None,
-    packed: bool = False,
+    expected: Expected, chunk_size: int | None, status: int, headers: Headers, *, packed: bool = False
 ) -> Decoder[QueryResult]:
     """Return a decoder whose chunks have at most `chunk_size` rows, which the server ensures only for InfluxQL."""
-    is_cut_here = language != "influxql"
-    # A DataFrame of a few rows takes as long as one of thousands.
-    buffered = is_cut_here and packed
-    decoder = chunk_decoder(
-        status, headers, epoch=epoch, language=language, statements=statements, packed=packed, buffered=buffered
-    )
-    if not is_cut_here or chunk_size is None:
-        return decoder
-    return FlatMap(decoder, partial(split_rows, chunk_size))
-
-
-def _flat_map(chunks: StreamOp[QueryResult], function: Callable[[QueryResult], Iterable[T]]) -> StreamOp[T]:
-    def decoder(status: int, headers: Headers) -> Decoder[T]:
-        return FlatMap(chunks.decoder(status, headers), function)
-
-    return StreamOp(chunks.request, decoder, chunks.timeout)
+    if expected.language == "influxql":
+        return chunk_decoder(expected, status, headers, packed=packed)
+    # Buffered for DataFrames: one of a few rows takes as long as one of thousands.
+    decoder = chunk_decoder(expected, status, headers, packed=packed, buffered=packed)
+    return decoder if chunk_size is None else FlatMap(decoder, partial(split_rows, chunk_size))

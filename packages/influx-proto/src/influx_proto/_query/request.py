@@ -12,8 +12,8 @@ from .._http.messages import Repeat, Request, add_params, encode_params
 from .._influxql.bind import encode_bind_parameters
 from .._influxql.classify import is_about_diagnostics, is_empty, is_read
 from .._time import wire_precision
-from .language import Language
 
+Language: TypeAlias = Literal["influxql", "sql", "flux"]
 ResponseFormat: TypeAlias = Literal["msgpack", "json", "csv"]
 
 #: A query with a longer URL is sent as a form body: many proxies reject URLs above 8 KiB, some above 2 KiB.
@@ -43,9 +43,9 @@ def query_request(
     *,
     db: str | None,
     rp: str | None,
-    epoch: str | None,
+    epoch: str | None = "ns",
     params: Mapping[str, object] | None,
-    chunk_size: int | None,
+    chunk_size: int | None = None,
     response_format: ResponseFormat,
 ) -> Request:
     """Return the request of a query.

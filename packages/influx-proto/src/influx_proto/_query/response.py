@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from .._decode.document import DocumentDecoder
 from .._decode.formats import decoder_for
@@ -18,7 +18,7 @@ from .._result.result import QueryResult, join
 from .._runtime.op import Decoder
 from .._time import to_nanoseconds, to_rfc3339
 from .errors import NotInfluxDB, QueryErrorReceiver
-from .language import Language
+from .request import Language
 
 T = TypeVar("T")
 
@@ -35,27 +35,29 @@ _TEXT_BUFFER_SIZE: Final = 1024 * 1024
 _SLICE_SIZE: Final = 16 * 1024
 
 
+class Expected(NamedTuple):
+    """Properties of a query that the decoding of its response depends on."""
+
+    language: Language
+    #: The unit of the timestamps; None for strings in RFC 3339 format.
+    epoch: str | None
+    #: The number of statements, each of which must have a result; 0 if it is unknown.
+    statements: int
+
+
 def chunk_decoder(
-    status: int,
-    headers: Headers,
-    *,
-    epoch: str | None,
-    language: Language = "influxql",
-    statements: int = 0,
-    packed: bool = False,
-    buffered: bool = False,
+    expected: Expected, status: int, headers: Headers, *, packed: bool = False, buffered: bool = False
 ) -> Decoder[QueryResult]:
     """Return a decoder for the response to a query, which returns a `QueryResult` for each chunk.
 
     Args:
+        expected: the properties of the query.
         status: the status of the response.
         headers: the headers of the response.
-        epoch: the unit of the timestamps.
-        language: the language of the query.
-        statements: the number of statements of the query, if the response must have a result of each; otherwise 0.
         packed: whether the rows may be packed into columns.
         buffered: whether to buffer chunks and decode several at a time.
     """
+    language, epoch, statements = expected
     if status != 200:
         return QueryErrorReceiver(language, status, headers)
     documents = decoder_for(headers.get("Content-Type"), packed=packed, annotated=language == "flux")
@@ -106,20 +108,10 @@ class ChunkCollector(Generic[T]):
 class WholeResult:
     """Receives the response to a query and joins its chunks."""
 
-    def __init__(
-        self,
-        status: int,
-        headers: Headers,
-        *,
-        epoch: str | None,
-        language: Language = "influxql",
-        statements: int = 0,
-    ) -> None:
-        self._decoder = chunk_decoder(
-            status, headers, epoch=epoch, language=language, statements=statements, buffered=True
-        )
+    def __init__(self, expected: Expected, status: int, headers: Headers) -> None:
+        self._decoder = chunk_decoder(expected, status, headers, buffered=True)
         self._chunks: list[QueryResult] = []
-        self._epoch = epoch
+        self._epoch = expected.epoch
 
     def feed(self, data: bytes) -> None:
         """Receive body bytes."""
