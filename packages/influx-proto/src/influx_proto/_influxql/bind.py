@@ -38,13 +38,21 @@ def encode_bind_parameters(params: Mapping[str, object]) -> str:
         TypeError: a name or value has an unsupported type.
         ValueError: a float is infinite or NaN, an integer does not fit into 64 bits, or a time is out of range.
     """
-    pairs: list[str] = []
-    for name, value in check_mapping("params", params).items():
+    pairs = [
+        f"{quoted('params', _encode_str, name)}:{quoted(f'params: {name!r}', _encode_value, value)}"
+        for name, value in named_values(params)
+    ]
+    return "{" + ",".join(pairs) + "}"
+
+
+def named_values(params: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Return the parameters after checking that their names are str."""
+    pairs = list(check_mapping("params", params).items())
+    for name, _ in pairs:
         if not isinstance(name, str):
             msg = f"params: names must be str, not {type(name).__name__}"
             raise TypeError(msg)
-        pairs.append(f"{quoted('params', _encode_str, name)}:{quoted(f'params: {name!r}', _encode_value, value)}")
-    return "{" + ",".join(pairs) + "}"
+    return pairs
 
 
 def _encode_str(text: str) -> str:
@@ -68,7 +76,7 @@ def _encode_value(value: object) -> str:
         return f'{{"duration":{duration_ns(value)}}}'
     if isinstance(value, re.Pattern):
         return f'{{"regex":{_encode_str(regex_text(value))}}}'
-    if isinstance(value, float | Decimal) or _is_numpy(value, "floating"):
+    if isinstance(value, float | Decimal) or is_numpy(value, "floating"):
         return _encode_float(value)
     msg = (
         f"unsupported type {type(value).__name__!r}; bind a str, bool, number, Enum member, time, timedelta or "
@@ -81,16 +89,17 @@ def _to_builtin(value: Any) -> Any:
     """Return the value or name of an Enum member, the nanoseconds of a time, and the int or bool of a numpy scalar."""
     if isinstance(value, Enum):
         return str.__str__(value) if isinstance(value, str) else int(value) if isinstance(value, int) else value.name
-    if isinstance(value, date) or _is_numpy(value, "datetime64"):
+    if isinstance(value, date) or is_numpy(value, "datetime64"):
         return int(quote_time(value))
-    if _is_numpy(value, "bool_") or (_is_numpy(value, "integer") and not _is_numpy(value, "timedelta64")):
+    if is_numpy(value, "bool_") or (is_numpy(value, "integer") and not is_numpy(value, "timedelta64")):
         return value.item()
     return value
 
 
-def _is_numpy(value: object, type_name: str) -> bool:
+def is_numpy(value: object, *type_names: str) -> bool:
+    """Return whether a value has one of these types of numpy."""
     numpy = sys.modules.get("numpy")  # no value can be of its types before it is imported
-    return numpy is not None and isinstance(value, getattr(numpy, type_name))
+    return numpy is not None and any(isinstance(value, getattr(numpy, name)) for name in type_names)
 
 
 def _encode_float(value: Any) -> str:

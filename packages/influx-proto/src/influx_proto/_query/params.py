@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-from .._checks import check_mapping, check_str
+from .._checks import check_str
+from .._influxql.bind import is_numpy, named_values
 from .._influxql.quote import INT64_MAX, duration_ns, quote_time, quoted, regex_text
 from .._repr import short_repr
 from .._time import to_rfc3339
@@ -49,11 +49,8 @@ def flux_params(params: Mapping[str, object]) -> dict[str, object]:
 
 
 def _checked(params: Mapping[str, object]) -> list[tuple[str, object]]:
-    pairs = list(check_mapping("params", params).items())
+    pairs = named_values(params)
     for name, _ in pairs:
-        if not isinstance(name, str):
-            msg = f"params: names must be str, not {type(name).__name__}"
-            raise TypeError(msg)
         if not _NAME.fullmatch(name):
             msg = f"params: {name!r} is not a name; use ASCII letters, digits and underscores"
             raise ValueError(msg)
@@ -120,7 +117,7 @@ def _plain(value: Any) -> Any:
     """Return the str, bool, int or float of an Enum member, Decimal, numpy scalar or subclass; others unchanged."""
     if isinstance(value, Enum):
         value = value.value if isinstance(value, str | int) else value.name
-    if _is_numpy(value, "bool_", "floating") or (_is_numpy(value, "integer") and not _is_numpy(value, "timedelta64")):
+    if is_numpy(value, "bool_", "floating") or (is_numpy(value, "integer") and not is_numpy(value, "timedelta64")):
         value = value.item()
     if isinstance(value, str):
         return check_str("value", str.__str__(value))
@@ -139,10 +136,5 @@ def _plain(value: Any) -> Any:
 
 def _time(value: Any) -> str | None:
     """Return a time in RFC 3339, in UTC, or None for any other value."""
-    is_time = isinstance(value, date) or _is_numpy(value, "datetime64")
+    is_time = isinstance(value, date) or is_numpy(value, "datetime64")
     return to_rfc3339(int(quote_time(value))) if is_time else None
-
-
-def _is_numpy(value: object, *type_names: str) -> bool:
-    numpy = sys.modules.get("numpy")  # no value can be of its types before it is imported
-    return numpy is not None and any(isinstance(value, getattr(numpy, name)) for name in type_names)
