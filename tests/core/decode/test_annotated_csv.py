@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import QueryResult
-from influx_proto._decode import annotated_csv
 from influx_proto._decode.annotated_csv import AnnotatedCSVDocuments
 from influx_proto._decode.csv import CSVDocuments
 from influx_proto._decode.formats import decoder_for
@@ -210,11 +210,10 @@ def test_errors() -> None:
         assert decode_fragmented(AnnotatedCSVDocuments, data) == [*tables, {"error": "broken"}]
 
 
-def test_documents_have_a_bounded_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(annotated_csv, "_MAX_ROWS", 2)
+def test_documents_have_a_bounded_number_of_rows() -> None:
     rows = [f",,{table},{number}" for table, number in ((0, 1), (0, 2), (1, 3), (1, 4), (1, 5))]
     data = block("string,long,long", "false,false,false", "_result,,", "result,table,v", *rows) + b"\r\n"
-    documents = decode_fragmented(AnnotatedCSVDocuments, data)
+    documents = decode_fragmented(partial(AnnotatedCSVDocuments, max_rows=2), data)
     assert [document["results"][0].get("partial") for document in documents] == [None, True, None]
     series = join(QueryResult(document["results"]) for document in documents).series
     assert [each.values for each in series] == [[[1], [2]], [[3], [4], [5]]]

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto._decode import csv as _csv
 from influx_proto._decode import csv_cells
 from influx_proto._decode.csv import CSVDocuments
 from influx_proto._decode.formats import decoder_for
@@ -102,11 +102,10 @@ def test_empty_and_error_responses() -> None:
     assert feed(CSVDocuments, [b'error\n"a\nb"\n']) == [{"error": "a\nb"}]
 
 
-def test_long_series_are_returned_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_csv, "_MAX_ROWS", 3)
+def test_long_series_are_returned_in_parts() -> None:
     for rows in range(1, 10):
         response = b"name,tags,time\n" + b"".join(b"m,,%d\n" % row for row in range(rows))
-        documents = decode_fragmented(CSVDocuments, response + b"\n" + response)
+        documents = decode_fragmented(partial(CSVDocuments, max_rows=3), response + b"\n" + response)
         assert [row for item in documents for row in item["results"][0]["series"][0]["values"]] == [
             [row] for row in range(rows)
         ] * 2
@@ -117,9 +116,8 @@ def test_long_series_are_returned_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
         assert marks == ([(True, True)] * ((rows - 1) // 3) + [(None, None)]) * 2
 
 
-def test_rows_are_not_buffered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_csv, "_MAX_ROWS", 10)
-    decoder = CSVDocuments()
+def test_rows_are_not_buffered() -> None:
+    decoder = CSVDocuments(max_rows=10)
     decoder.feed(b"name,tags,time\n")
     for row in range(1000):
         decoder.feed(b"m,,%d\n" % row)

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import QueryResult
-from influx_proto._decode import json_lines
 from influx_proto._decode.formats import decoder_for
 from influx_proto._decode.json_lines import JSONLinesDocuments
 from influx_proto._errors import ProtocolError
@@ -107,10 +107,9 @@ def test_invalid_utf_8_is_replaced() -> None:
     assert series == {"columns": ["\ufffd", "b"], "values": [[1, None], [None, "\ufffd x"]]}
 
 
-def test_documents_have_a_bounded_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_lines, "_MAX_ROWS", 2)
+def test_documents_have_a_bounded_number_of_rows() -> None:
     rows = b'{"a":1}\n{"a":2}\n{"a":3,"time":"1970-01-01T00:00:00"}\n{"a":4}\n{"b":5}\n'
-    documents = decode_fragmented(JSONLinesDocuments, rows)
+    documents = decode_fragmented(partial(JSONLinesDocuments, max_rows=2), rows)
     assert [document["results"][0].get("partial") for document in documents] == [True, True, None]
     assert [document["results"][0]["series"][0].get("partial") for document in documents] == [True, True, None]
     columns = [document["results"][0]["series"][0]["columns"] for document in documents]

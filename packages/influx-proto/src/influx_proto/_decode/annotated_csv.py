@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from .._errors import ProtocolError
 from .._result.packed import PackedRows
 from .annotated_csv_header import FIRST, RESULT, TABLE, Header, read_columns
-from .csv_records import CSVPushDecoder, excerpt, split_cells
+from .csv_records import CSVPushDecoder, split_cells
+from .document import MAX_ROWS, excerpt
 
 if TYPE_CHECKING:
     from .annotated_csv_columns import Rows
 
-#: Maximum number of rows in a document; the chunk size of the other formats.
-_MAX_ROWS: Final = 10_000
 #: Minimum number of rows to decode as columns; fewer rows are decoded faster row by row.
 _MIN_ROWS: Final = 50
 
@@ -34,7 +33,7 @@ _UNNAMED: Final = "_result"
 
 
 class AnnotatedCSVDocuments(CSVPushDecoder):
-    """A push decoder (`DocumentDecoder`) for annotated CSV.
+    """A push decoder for annotated CSV.
 
     A table becomes a series. Its name is the `_measurement` of the group key. The other strings and timestamps of the
     group key are the tags, `_field`, `_start` and `_stop` among them, with timestamps as the server prints them; a tag
@@ -43,16 +42,18 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
     booleans have their types, other values are strings, as the server prints them.
 
     The results of several `yield` are statements, which have the name of the result as `result` unless it is
-    `_result`. Each document holds at most 10 000 rows of one table, marked like a chunk.
+    `_result`. Each document holds rows of one table, marked like a chunk.
 
     Args:
         packed: whether many rows that arrive together may be decoded as `PackedRows`, in documents without marks;
             requires numpy and pandas.
+        max_rows: the maximum number of rows in a document.
     """
 
-    def __init__(self, *, packed: bool = False) -> None:
+    def __init__(self, *, packed: bool = False, max_rows: int = MAX_ROWS) -> None:
         super().__init__()
         self._packed = packed
+        self._max_rows = max_rows
         self._is_returned = False  # whether a document has a part of the current table
         self._statement = -1
         self._result: str | None = None  # the name of the current result
@@ -145,7 +146,7 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
             raise ProtocolError(f"a CSV line has {len(cells)} cells, but its header has {len(header.names)}")
         result, table = cells[RESULT] or header.defaults[RESULT], cells[TABLE] or header.defaults[TABLE]
         is_same = self._series is not None and self._result == result and self._table == table
-        if not is_same or len(self._rows) == _MAX_ROWS:
+        if not is_same or len(self._rows) == self._max_rows:
             self._finish_series(is_partial=is_same)
             if not is_same:
                 self._begin_table(header, cells)

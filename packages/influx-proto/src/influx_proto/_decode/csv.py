@@ -14,10 +14,9 @@ from typing import Any, Final
 
 from .._errors import ProtocolError
 from .csv_cells import read_column
-from .csv_records import CSVPushDecoder, excerpt, split_cells
+from .csv_records import CSVPushDecoder, split_cells
+from .document import MAX_ROWS, excerpt
 
-#: Maximum number of rows in a document; InfluxDB's default chunk size.
-_MAX_ROWS: Final = 10_000
 #: The end of a block and the begin of the next header. Python finds it in a third of the time of two line feeds.
 _NEXT_BLOCK: Final = b"\n\nname,tags,"
 
@@ -27,9 +26,9 @@ _TAG: Final = re.compile(r"((?:[^\\,=]|\\[,= ]|\\)*+)=((?:\\[,= ]|[^,])*+)(?:,|\
 
 
 class CSVDocuments(CSVPushDecoder):
-    """A push decoder (`DocumentDecoder`) for CSV responses, chunked or not.
+    """A push decoder for CSV responses, chunked or not.
 
-    Each document holds at most 10 000 rows of one series, marked like a chunk: `partial` in the series if the series
+    Each document holds rows of one series, marked like a chunk: `partial` in the series if the series
     continues in the next document, `partial` in the result if its block of rows does. An empty response is decoded as
     one statement without rows.
 
@@ -39,11 +38,13 @@ class CSVDocuments(CSVPushDecoder):
     Args:
         packed: whether rows that arrive together may be decoded as `PackedRows`, without a limit of rows. Each block
             then ends in a document without rows.
+        max_rows: the maximum number of rows in a document.
     """
 
-    def __init__(self, *, packed: bool = False) -> None:
+    def __init__(self, *, packed: bool = False, max_rows: int = MAX_ROWS) -> None:
         super().__init__()
         self._packed = packed
+        self._max_rows = max_rows
         self._block = -1
         self._header: list[str] = []  # of the block; empty if the next record is a header
         self._series: tuple[str, str] | None = None  # name and tags cell of the rows in `_rows`
@@ -99,7 +100,7 @@ class CSVDocuments(CSVPushDecoder):
             raise ProtocolError(f"a CSV line has {len(cells)} cells, but its header has {len(self._header)}")
         else:
             series = cells[0], cells[1]
-            if self._series != series or len(self._rows) == _MAX_ROWS:
+            if self._series != series or len(self._rows) == self._max_rows:
                 self._finish_series(is_partial=self._series == series)
                 self._series = series
             self._rows.append(cells[2:])

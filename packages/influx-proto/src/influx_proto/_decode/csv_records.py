@@ -7,12 +7,12 @@ from abc import abstractmethod
 from typing import Any, Final
 
 from .._errors import ProtocolError
-from .document import PushDecoder
+from .document import DocumentDecoder, excerpt
 
 _CELL: Final = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",]*+))(,|\Z)', re.DOTALL)
 
 
-class CSVPushDecoder(PushDecoder):
+class CSVPushDecoder(DocumentDecoder):
     """Base class of the push decoders for CSV."""
 
     def __init__(self) -> None:
@@ -84,8 +84,3 @@ def split_cells(record: str) -> list[str]:
         if not separator:
             return cells
         at = match.end()
-
-
-def excerpt(data: bytes | bytearray) -> str:
-    """Return the beginning of invalid data, for an error message."""
-    return repr(data[:200].decode("utf-8", "replace"))

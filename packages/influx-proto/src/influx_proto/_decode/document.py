@@ -1,9 +1,9 @@
-"""Interface and base class of the push decoders, which split responses of /query into documents."""
+"""Base class of the push decoders, which split responses of /query into documents."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from .._errors import ProtocolError
 from .._repr import short_repr
@@ -12,7 +12,11 @@ from .._repr import short_repr
 TOO_DEEP: Final = "the response nests arrays or maps too deeply; InfluxDB nests 7 levels"
 
 
-class DocumentDecoder(Protocol):
+#: Maximum number of rows in a document of a format without chunks; InfluxDB's default chunk size.
+MAX_ROWS: Final = 10_000
+
+
+class DocumentDecoder:
     """A push decoder: accepts bytes in chunks of any size, returns complete documents structured like InfluxDB's JSON.
 
     A document is one `{"results": [...]}` or `{"error": ...}` mapping; a chunked response is a sequence of them. The
@@ -20,46 +24,17 @@ class DocumentDecoder(Protocol):
     whether all documents of a response were received; the caller sees that from their `partial` flags.
     """
 
-    def feed(self, data: bytes, /) -> list[dict[str, Any]]:
-        """Decode the next bytes of the response.
-
-        Returns:
-            The documents that are now known to be complete.
-
-        Raises:
-            ProtocolError: the response is not in this format. If documents precede the error, they are returned first,
-                and the next call raises.
-        """
-        ...
-
-    def close(self) -> list[dict[str, Any]]:
-        """Decode the rest at the end of the response; the decoder cannot be used afterwards.
-
-        Returns:
-            The documents that are known to be complete only now.
-
-        Raises:
-            ProtocolError: the response is truncated, or not in this format.
-        """
-        ...
-
-
-class PushDecoder:
-    """Base class of the push decoders: a buffer, and an error deferred until the documents before it were returned."""
-
     def __init__(self) -> None:
         self._buffer: bytearray = bytearray()  # begins with the first incomplete document
         self._is_empty = True  # whether no document was returned so far
         self._error: ProtocolError | None = None
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Decode the next bytes of the response.
-
-        Returns:
-            The documents that are now known to be complete.
+        """Decode the next bytes of the response and return the documents that are now known to be complete.
 
         Raises:
-            ProtocolError: the response is not in this format. Documents before the error are returned first.
+            ProtocolError: the response is not in this format. If documents precede the error, they are returned first,
+                and the next call raises.
         """
         if self._error is not None:
             raise self._error
@@ -75,10 +50,7 @@ class PushDecoder:
         return documents
 
     def close(self) -> list[dict[str, Any]]:
-        """Decode the rest at the end of the response.
-
-        Returns:
-            The documents that are known to be complete only now.
+        """Return the documents that are known to be complete only at the end of the response.
 
         Raises:
             ProtocolError: the response is truncated, or not in this format.
@@ -96,6 +68,11 @@ class PushDecoder:
     @abstractmethod
     def _finish(self, documents: list[dict[str, Any]]) -> None:
         """Append the documents that the rest of the buffer contains to the list."""
+
+
+def excerpt(data: bytes | bytearray, size: int = 200) -> str:
+    """Return the beginning of an invalid response in a text format, for an error message."""
+    return repr(data[:size].decode("utf-8", "replace"))
 
 
 def normalize_document(document: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import msgspec
 
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
-from .document import TOO_DEEP, PushDecoder, normalize_document
+from .document import TOO_DEEP, DocumentDecoder, excerpt, normalize_document
 from .json_columns import decode_packed
 
 #: Number of bytes of an invalid response that an error message quotes.
@@ -46,8 +46,8 @@ _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
 _QUOTE, _OPEN, _CLOSE = b'"{}'
 
 
-class JSONDocuments(PushDecoder):
-    """A push decoder (`DocumentDecoder`) for JSON responses, chunked or not.
+class JSONDocuments(DocumentDecoder):
+    """A push decoder for JSON responses, chunked or not.
 
     Integers are exact within int64 and uint64. Larger integers are decoded as floats, since InfluxDB prints the float
     1e20 as `100000000000000000000`. Bytes that are not UTF-8 are decoded as replacement characters.
@@ -75,7 +75,7 @@ class JSONDocuments(PushDecoder):
         self._buffer += b"\n"
         self._decode_complete(documents)
         if self._buffer.strip():
-            msg = f"the response is truncated inside a JSON document: {_excerpt(self._buffer)}"
+            msg = f"the response is truncated inside a JSON document: {excerpt(self._buffer, _EXCERPT_SIZE)}"
             raise ProtocolError(msg, retryable=True)
         if self._is_empty and not documents:
             raise ProtocolError("the response is empty; its Content-Type announces JSON", retryable=True)
@@ -171,7 +171,7 @@ class JSONDocuments(PushDecoder):
             documents.append({"error": f"{text}; {remedy}"})
             del self._buffer[: len(line)]
             return True
-        raise ProtocolError(f"the response is not JSON: {_excerpt(self._buffer)}")
+        raise ProtocolError(f"the response is not JSON: {excerpt(self._buffer, _EXCERPT_SIZE)}")
 
 
 def _decode(data: bytearray) -> dict[str, Any]:
@@ -182,9 +182,9 @@ def _decode(data: bytearray) -> dict[str, Any]:
         try:
             document = _convert_huge_integers(msgspec.json.decode(data.decode("utf-8", "replace")))
         except RecursionError:
-            raise ProtocolError(f"{TOO_DEEP}: {_excerpt(data)}") from None
+            raise ProtocolError(f"{TOO_DEEP}: {excerpt(data, _EXCERPT_SIZE)}") from None
         except Exception as error:
-            raise ProtocolError(f"the response is not JSON ({error}): {_excerpt(data)}") from error
+            raise ProtocolError(f"the response is not JSON ({error}): {excerpt(data, _EXCERPT_SIZE)}") from error
     return normalize_document(document)
 
 
@@ -215,7 +215,3 @@ def _lines(buffer: bytearray, end: int) -> list[bytearray]:
 def _match_end(pattern: re.Pattern[bytes], buffer: bytearray, at: int) -> int:
     match = pattern.match(buffer, at)
     return at if match is None else match.end()
-
-
-def _excerpt(data: bytes | bytearray) -> str:
-    return repr(data[:_EXCERPT_SIZE].decode("utf-8", "replace"))

@@ -16,22 +16,19 @@ import msgspec
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
 from .._result.packed import PackedRows
-from .document import TOO_DEEP, PushDecoder
+from .document import MAX_ROWS, TOO_DEEP, DocumentDecoder, excerpt
 from .timestamps import read_timestamp
 
 if TYPE_CHECKING:
     from .json_lines_columns import ColumnDecoder
 
-#: Maximum number of rows in a document; the chunk size of the other formats.
-_MAX_ROWS: Final = 10_000
-
 _DECODER: Final[msgspec.json.Decoder[dict[str, Any]]] = msgspec.json.Decoder(dict[str, Any])
 
 
-class JSONLinesDocuments(PushDecoder):
-    """A push decoder (`DocumentDecoder`) for JSON Lines: one statement, of one series without a name or tags.
+class JSONLinesDocuments(DocumentDecoder):
+    """A push decoder for JSON Lines: one statement, of one series without a name or tags.
 
-    Each document holds at most 10 000 rows, marked like a chunk. The columns are the keys so far, in the order in which
+    Each document is marked like a chunk. The columns are the keys so far, in the order in which
     they first occur, with `time` before the others if the first row has it. Later documents may have further columns,
     after these. A row without a key has None there.
 
@@ -44,11 +41,13 @@ class JSONLinesDocuments(PushDecoder):
 
     Args:
         packed: whether lines that arrive together may be decoded as `PackedRows`; requires numpy.
+        max_rows: the maximum number of rows in a document.
     """
 
-    def __init__(self, *, packed: bool = False) -> None:
+    def __init__(self, *, packed: bool = False, max_rows: int = MAX_ROWS) -> None:
         super().__init__()
         self._packed = packed
+        self._max_rows = max_rows
         self._column_decoder: ColumnDecoder | None = None
         self._decoded_columns = 0  # number of the columns that `_column_decoder` decodes
         self._searched = 0  # end of the part searched for line feeds
@@ -72,7 +71,7 @@ class JSONLinesDocuments(PushDecoder):
             try:
                 row = _decode_line(self._buffer)
             except ProtocolError:
-                msg = f"the response is truncated inside a JSON line: {_excerpt(self._buffer)}"
+                msg = f"the response is truncated inside a JSON line: {excerpt(self._buffer)}"
                 raise ProtocolError(msg, retryable=True) from None
             if _is_error(row):
                 self._add_error(row)
@@ -136,9 +135,9 @@ class JSONLinesDocuments(PushDecoder):
                 self._add_error(rows[0])
                 return
         while rows:
-            if len(self._rows) == _MAX_ROWS:
+            if len(self._rows) == self._max_rows:
                 self._finish_rows(is_partial=True)
-            part = rows[: _MAX_ROWS - len(self._rows)]
+            part = rows[: self._max_rows - len(self._rows)]
             rows = rows[len(part) :]
             self._add_columns(part)
             self._rows += part
@@ -175,9 +174,9 @@ def _decode_line(line: bytes | bytearray) -> dict[str, Any]:
         try:
             return _DECODER.decode(line.decode("utf-8", "replace"))
         except RecursionError:
-            raise ProtocolError(f"{TOO_DEEP}: {_excerpt(line)}") from None
+            raise ProtocolError(f"{TOO_DEEP}: {excerpt(line)}") from None
         except Exception as error:
-            raise ProtocolError(f"the response is not JSON Lines ({error}): {_excerpt(line)}") from error
+            raise ProtocolError(f"the response is not JSON Lines ({error}): {excerpt(line)}") from error
 
 
 def _is_error(row: dict[str, Any]) -> bool:
@@ -187,7 +186,3 @@ def _is_error(row: dict[str, Any]) -> bool:
 def _convert_times(rows: list[list[Any]], column: int) -> None:
     for row in rows:
         row[column] = read_timestamp(row[column])
-
-
-def _excerpt(data: bytes | bytearray) -> str:
-    return repr(data[:200].decode("utf-8", "replace"))

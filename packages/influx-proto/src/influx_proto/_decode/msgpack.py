@@ -25,7 +25,7 @@ import msgspec
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
 from .._http.formats import UnsupportedMessagePack
-from .document import TOO_DEEP, PushDecoder, normalize_document
+from .document import TOO_DEEP, DocumentDecoder, normalize_document
 from .msgpack_format import COUNT, SIZES, WIDTH, ItemWalker, decode_extension
 
 #: First bytes of a document: a map with one key.
@@ -41,8 +41,8 @@ _MAX_ATTEMPTS: Final = 2
 _MIN_SIZE: Final = 8192
 
 
-class MessagePackDocuments(PushDecoder):
-    """A push decoder (`DocumentDecoder`) for MessagePack responses, chunked or not.
+class MessagePackDocuments(DocumentDecoder):
+    """A push decoder for MessagePack responses, chunked or not.
 
     Integers, floats and timestamps are exact. Bytes that are not UTF-8 are decoded as replacement characters.
 
