@@ -8,13 +8,13 @@ from typing import Literal, NamedTuple
 from .._checks import check_choice
 from .._http.timeout import TimeoutLike
 from .._influxql.classify import one_statement
-from .._influxql.clauses import as_list, duration_clause, identifier, statement, string
+from .._influxql.clauses import as_list, duration_clause, identifier, string
 from .._influxql.quote import Duration
 from .._public_names import exported_by
-from .._result.result import QueryResult
+from .._result.series import Series
 from .._runtime.op import Op
-from .rows import Row, invalid_value, rows
-from .statement import execute, ignore_result, statement_op
+from .rows import Row, each_row, invalid_value
+from .statement import execute, statement_op
 
 
 @exported_by("influx_proto.admin")
@@ -40,30 +40,15 @@ class Subscription(NamedTuple):
     destinations: tuple[str, ...]
 
 
-def _read_continuous_queries(result: QueryResult) -> list[ContinuousQuery]:
-    """Read the result of SHOW CONTINUOUS QUERIES."""
-    return [ContinuousQuery(row["name"], series.name, row["query"]) for series, row in rows(result)]
+def _read_continuous_query(series: Series, row: Row) -> ContinuousQuery:
+    return ContinuousQuery(row["name"], series.name, row["query"])
 
 
-def _read_subscriptions(result: QueryResult) -> list[Subscription]:
-    """Read the result of SHOW SUBSCRIPTIONS."""
-    return [
-        Subscription(
-            name=row["name"],
-            database=series.name,
-            retention_policy=row["retention_policy"],
-            mode=row.text("mode").lower(),
-            destinations=_read_destinations(row),
-        )
-        for series, row in rows(result)
-    ]
-
-
-def _read_destinations(row: Row) -> tuple[str, ...]:
+def _read_subscription(series: Series, row: Row) -> Subscription:
     urls = row["destinations"]
     if not isinstance(urls, list):
         raise invalid_value("destinations", urls)
-    return tuple(urls)
+    return Subscription(row["name"], series.name, row["retention_policy"], row.text("mode").lower(), tuple(urls))
 
 
 def list_continuous_queries(*, timeout: TimeoutLike | None = None) -> Op[list[ContinuousQuery]]:
@@ -72,7 +57,7 @@ def list_continuous_queries(*, timeout: TimeoutLike | None = None) -> Op[list[Co
     Args:
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op("SHOW CONTINUOUS QUERIES", timeout=timeout).map(_read_continuous_queries)
+    return statement_op("SHOW CONTINUOUS QUERIES", timeout=timeout).map(each_row(_read_continuous_query))
 
 
 def create_continuous_query(
@@ -104,7 +89,7 @@ def create_continuous_query(
         duration_clause("EVERY", "resample_every", resample_every),
         duration_clause("FOR", "resample_for", resample_for),
     )
-    create = statement(
+    return execute(
         "CREATE CONTINUOUS QUERY",
         identifier("name", name),
         "ON",
@@ -113,8 +98,9 @@ def create_continuous_query(
         *resample_clauses,
         # END is on a separate line, so that a comment at the end of the query does not hide it.
         f"BEGIN\n{one_statement(q)}\nEND",
+        params=params,
+        timeout=timeout,
     )
-    return statement_op(create, params=params, timeout=timeout).map(ignore_result)
 
 
 def drop_continuous_query(name: str, db: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
@@ -134,7 +120,7 @@ def list_subscriptions(*, timeout: TimeoutLike | None = None) -> Op[list[Subscri
     Args:
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op("SHOW SUBSCRIPTIONS", timeout=timeout).map(_read_subscriptions)
+    return statement_op("SHOW SUBSCRIPTIONS", timeout=timeout).map(each_row(_read_subscription))
 
 
 def create_subscription(

@@ -10,8 +10,9 @@ from .._influxql.clauses import identifier, policy_settings, statement, words_if
 from .._influxql.quote import Duration
 from .._public_names import exported_by
 from .._result.result import QueryResult
+from .._result.series import Series
 from .._runtime.op import Op
-from .rows import Row, read_duration, read_names, rows
+from .rows import Row, each_row, read_duration, read_names
 from .statement import execute, statement_op
 
 
@@ -34,20 +35,16 @@ class RetentionPolicy(NamedTuple):
     past_write_limit: timedelta | None = None
 
 
-def _read_retention_policies(result: QueryResult) -> list[RetentionPolicy]:
-    """Read the result of SHOW RETENTION POLICIES."""
-    return [
-        RetentionPolicy(
-            name=row["name"],
-            duration=read_duration(row, "duration") or None,
-            shard_duration=read_duration(row, "shardGroupDuration"),
-            replication=row["replicaN"],
-            default=row["default"],
-            future_write_limit=_read_limit(row, "futureWriteLimit"),
-            past_write_limit=_read_limit(row, "pastWriteLimit"),
-        )
-        for _, row in rows(result)
-    ]
+def _read_retention_policy(_series: Series, row: Row) -> RetentionPolicy:
+    return RetentionPolicy(
+        name=row["name"],
+        duration=read_duration(row, "duration") or None,
+        shard_duration=read_duration(row, "shardGroupDuration"),
+        replication=row["replicaN"],
+        default=row["default"],
+        future_write_limit=_read_limit(row, "futureWriteLimit"),
+        past_write_limit=_read_limit(row, "pastWriteLimit"),
+    )
 
 
 def _read_limit(row: Row, column: str) -> timedelta | None:
@@ -71,7 +68,7 @@ def list_retention_policies(db: str | None = None, *, timeout: TimeoutLike | Non
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op("SHOW RETENTION POLICIES", db=db, timeout=timeout).map(_read_retention_policies)
+    return statement_op("SHOW RETENTION POLICIES", db=db, timeout=timeout).map(each_row(_read_retention_policy))
 
 
 def create_retention_policy(
@@ -202,7 +199,7 @@ def create_database(
         "" if name is None else f"NAME {identifier('name', name)}",
     )
     return statement_op(
-        statement("CREATE DATABASE", identifier("db", db), f"WITH {settings}" if settings else ""), timeout=timeout
+        "CREATE DATABASE", identifier("db", db), f"WITH {settings}" if settings else "", timeout=timeout
     )
 
 
@@ -213,7 +210,7 @@ def drop_database(db: str, *, timeout: TimeoutLike | None = None) -> Op[QueryRes
         db: the name of the database.
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op(f"DROP DATABASE {identifier('db', db)}", timeout=timeout)
+    return statement_op("DROP DATABASE", identifier("db", db), timeout=timeout)
 
 
 def show_databases(*, timeout: TimeoutLike | None = None) -> Op[QueryResult]:

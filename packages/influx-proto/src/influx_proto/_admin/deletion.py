@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .._checks import check_optional_str, given_params
 from .._http.timeout import TimeoutLike, as_timeout
-from .._influxql.clauses import Name, Tags, delete_conditions, statement
+from .._influxql.clauses import Name, Tags, delete_conditions
 from .._influxql.quote import quote_identifier, quote_time, quoted
 from .._runtime.flow import Flow
 from .._runtime.op import Op
@@ -17,7 +17,7 @@ from .._runtime.settings import Settings
 from .._runtime.transport import Clock
 from .._time import to_rfc3339
 from .http_api import APIReceiver, api_op, ignore_body
-from .statement import ignore_result, statement_op
+from .statement import execute
 
 _PATH: Final = "/api/v2/delete"
 _SERVERS: Final = (
@@ -70,7 +70,7 @@ def delete(
         msg = f"{'org' if bucket is None else 'bucket'}: conflicts with db; pass db for InfluxQL, or bucket and org"
         raise ValueError(msg)
     check_optional_str("bucket", bucket)
-    in_database = statement_op(statement("DELETE", *clauses), db=db, timeout=timeout).map(ignore_result)
+    in_database = execute("DELETE", *clauses, db=db, timeout=timeout)
     if db is not None:
         return in_database
     # The bucket of a client is only known when the client executes the operation.
@@ -79,7 +79,7 @@ def delete(
     if not (measurement is None or (isinstance(measurement, re.Pattern) and not measurement.pattern)):
         conditions.insert(0, ("measurement", "_measurement", measurement))
     points = _Points(tuple(conditions), _nanoseconds("start", start), _nanoseconds("end", end), org)
-    op = in_database if bucket is None else points.op(bucket, *points.first_range()).map(_ignore_flag)
+    op = in_database if bucket is None else points.op(bucket, *points.first_range()).map(lambda _excludes_stop: None)
     return _Delete(op.request, op.receiver, as_timeout(timeout), points=points, bucket=bucket)
 
 
@@ -138,10 +138,6 @@ class _Receiver(APIReceiver[Any]):
     def close(self) -> bool:
         super().close()
         return self._status == 200
-
-
-def _ignore_flag(_excludes_stop: bool) -> None:
-    """Return None."""
 
 
 def _nanoseconds(argument: str, time: object) -> int | None:

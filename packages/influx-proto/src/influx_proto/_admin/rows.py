@@ -5,15 +5,17 @@ Columns are looked up by name, since their number and order differ between versi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from .._errors import ProtocolError
 from .._influxql.quote import go_duration_ns
 from .._repr import short_repr
 from .._result.result import QueryResult
 from .._result.series import Series
+
+T = TypeVar("T")
 
 
 class Row(dict[str, Any]):
@@ -46,9 +48,13 @@ def rows(result: QueryResult) -> Iterator[tuple[Series, Row]]:
             yield series, Row(zip(series.columns, values, strict=True))
 
 
-def read_names(result: QueryResult) -> list[str]:
-    """Return the names in the result of SHOW DATABASES or SHOW MEASUREMENTS."""
-    return [row["name"] for _, row in rows(result)]
+def each_row(read: Callable[[Series, Row], T]) -> Callable[[QueryResult], list[T]]:
+    """Return a reader of results that returns `read(series, row)` for each row."""
+    return lambda result: [read(series, row) for series, row in rows(result)]
+
+
+#: Returns the names in the result of SHOW DATABASES or SHOW MEASUREMENTS.
+read_names: Callable[[QueryResult], list[str]] = each_row(lambda _, row: row["name"])
 
 
 def read_duration(row: Row, column: str) -> timedelta:

@@ -17,7 +17,6 @@ from .._influxql.clauses import (
     identifier,
     key_clause,
     paging_clause,
-    statement,
     where_clause,
     words_if,
 )
@@ -28,8 +27,8 @@ from .._query.query import query
 from .._repr import short_repr
 from .._result.result import QueryResult
 from .._runtime.op import Op
-from .rows import invalid_value, read_names, rows
-from .statement import ignore_result, statement_op
+from .rows import each_row, invalid_value, read_names, rows
+from .statement import execute, statement_op
 
 
 def list_measurements(
@@ -48,7 +47,7 @@ def list_measurements(
     name_clause = (
         "" if measurement is None else f"WITH MEASUREMENT {comparison('measurement', measurement, quote_identifier)}"
     )
-    return _statement_op(
+    return statement_op(
         "SHOW MEASUREMENTS", name_clause, where_clause(tags), paging_clause(limit, offset), db=db, timeout=timeout
     ).map(read_names)
 
@@ -69,7 +68,9 @@ def list_series(
     `start` and `end` select whole shards: the list holds each series with points in one of these shards.
     """
     clauses = from_clause(measurement), where_clause(tags, start, end), paging_clause(limit, offset)
-    return _statement_op("SHOW SERIES", *clauses, db=db, timeout=timeout).map(_read_series_keys)
+    return statement_op("SHOW SERIES", *clauses, db=db, timeout=timeout).map(
+        each_row(lambda _, row: _series_key(row.text("key")))
+    )
 
 
 def list_tag_keys(
@@ -88,7 +89,9 @@ def list_tag_keys(
     `start` and `end` select whole shards. A server with an in-memory index of series ignores them.
     """
     clauses = from_clause(measurement), where_clause(tags, start, end), paging_clause(limit, offset)
-    return _statement_op("SHOW TAG KEYS", *clauses, db=db, timeout=timeout).map(_read_tag_keys)
+    return statement_op("SHOW TAG KEYS", *clauses, db=db, timeout=timeout).map(
+        each_row(lambda series, row: TagKey(series.name, row["tagKey"]))
+    )
 
 
 def list_tag_values(
@@ -120,7 +123,9 @@ def list_tag_values(
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     clauses = from_clause(measurement), key_clause(key), where_clause(tags, start, end), paging_clause(limit, offset)
-    return _statement_op("SHOW TAG VALUES", *clauses, db=db, timeout=timeout).map(_read_tag_values)
+    return statement_op("SHOW TAG VALUES", *clauses, db=db, timeout=timeout).map(
+        each_row(lambda series, row: TagValue(series.name, row["key"], row["value"]))
+    )
 
 
 def list_field_keys(
@@ -132,9 +137,9 @@ def list_field_keys(
     timeout: TimeoutLike | None = None,
 ) -> Op[list[FieldKey]]:
     """Return the field keys of each measurement. The docstring of `influx_proto.admin` describes the arguments."""
-    return _statement_op(
+    return statement_op(
         "SHOW FIELD KEYS", from_clause(measurement), paging_clause(limit, offset), db=db, timeout=timeout
-    ).map(_read_field_keys)
+    ).map(each_row(lambda series, row: FieldKey(series.name, row["fieldKey"], row["fieldType"])))
 
 
 # Counting.
@@ -232,19 +237,13 @@ def drop_series(
     Raises:
         ValueError: all conditions are None. To delete all series of a database, pass `re.compile("")` as `measurement`.
     """
-    return _statement_op(
-        "DROP SERIES", *delete_conditions("drop_series", measurement, tags), db=db, timeout=timeout
-    ).map(ignore_result)
+    return execute("DROP SERIES", *delete_conditions("drop_series", measurement, tags), db=db, timeout=timeout)
 
 
 def _cardinality(subject: str, exact: object, *clauses: str, db: str | None, timeout: TimeoutLike | None) -> Op[int]:
-    return _statement_op(
+    return statement_op(
         "SHOW", subject, words_if("exact", exact, "EXACT"), "CARDINALITY", *clauses, db=db, timeout=timeout
     ).map(_read_cardinality)
-
-
-def _statement_op(*clauses: str, db: str | None, timeout: TimeoutLike | None) -> Op[QueryResult]:
-    return statement_op(statement(*clauses), db=db, timeout=timeout)
 
 
 @exported_by("influx_proto.admin")
@@ -282,26 +281,6 @@ class FieldKey(NamedTuple):
     type: str
 
 
-def _read_series_keys(result: QueryResult) -> list[SeriesKey]:
-    """Read the result of SHOW SERIES: keys in line protocol."""
-    return [_series_key(row.text("key")) for _, row in rows(result)]
-
-
-def _read_tag_keys(result: QueryResult) -> list[TagKey]:
-    """Read the result of SHOW TAG KEYS."""
-    return [TagKey(series.name, row["tagKey"]) for series, row in rows(result)]
-
-
-def _read_tag_values(result: QueryResult) -> list[TagValue]:
-    """Read the result of SHOW TAG VALUES."""
-    return [TagValue(series.name, row["key"], row["value"]) for series, row in rows(result)]
-
-
-def _read_field_keys(result: QueryResult) -> list[FieldKey]:
-    """Read the result of SHOW FIELD KEYS."""
-    return [FieldKey(series.name, row["fieldKey"], row["fieldType"]) for series, row in rows(result)]
-
-
 def _read_cardinality(result: QueryResult) -> int:
     """Read the result of SHOW ... CARDINALITY: one count, or one per measurement."""
     total = 0
@@ -314,6 +293,7 @@ def _read_cardinality(result: QueryResult) -> int:
 
 
 def _series_key(text: str) -> SeriesKey:
+    """Return the series of a key in line protocol."""
     try:
         measurement, tags, _ = scan_series(text.encode() + b" ", 0)
     except UnicodeEncodeError:
@@ -332,7 +312,7 @@ def drop_measurement(measurement: str, db: str | None = None, *, timeout: Timeou
         db: the database; None for the client's database.
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op(f"DROP MEASUREMENT {identifier('measurement', measurement)}", db=db, timeout=timeout)
+    return statement_op("DROP MEASUREMENT", identifier("measurement", measurement), db=db, timeout=timeout)
 
 
 def show_measurements(db: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[QueryResult]:

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 from .._http.timeout import TimeoutLike
 from .._influxql.classify import one_statement
-from .._influxql.clauses import number, statement, string
+from .._influxql.clauses import number, string
 from .._public_names import exported_by
 from .._query.query import query
 from .._result.result import QueryResult
+from .._result.series import Series
 from .._runtime.op import Op
-from .rows import Row, invalid_value, read_duration, read_time, rows
+from .rows import Row, each_row, invalid_value, read_duration, read_time
 from .statement import execute, statement_op
 
 
@@ -23,7 +24,7 @@ def list_shards(*, timeout: TimeoutLike | None = None) -> Op[list[Shard]]:
     Args:
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op("SHOW SHARDS", timeout=timeout).map(_read_shards)
+    return statement_op("SHOW SHARDS", timeout=timeout).map(each_row(_read_shard))
 
 
 def list_shard_groups(*, timeout: TimeoutLike | None = None) -> Op[list[ShardGroup]]:
@@ -32,7 +33,7 @@ def list_shard_groups(*, timeout: TimeoutLike | None = None) -> Op[list[ShardGro
     Args:
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op("SHOW SHARD GROUPS", timeout=timeout).map(_read_shard_groups)
+    return statement_op("SHOW SHARD GROUPS", timeout=timeout).map(each_row(_read_shard_group))
 
 
 def drop_shard(shard_id: int, *, timeout: TimeoutLike | None = None) -> Op[None]:
@@ -53,7 +54,7 @@ def list_queries(*, timeout: TimeoutLike | None = None) -> Op[list[RunningQuery]
     Args:
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op("SHOW QUERIES", timeout=timeout).map(_read_running_queries)
+    return statement_op("SHOW QUERIES", timeout=timeout).map(each_row(_read_running_query))
 
 
 def kill_query(qid: int, *, timeout: TimeoutLike | None = None) -> Op[None]:
@@ -76,7 +77,9 @@ def stats(module: str | None = None, *, timeout: TimeoutLike | None = None) -> O
         module: the module, such as `httpd`; None for all modules except `indexes`, which is expensive for the server.
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op(statement("SHOW STATS", _for_clause(module)), timeout=timeout).map(_read_statistics)
+    return statement_op("SHOW STATS", _for_clause(module), timeout=timeout).map(
+        each_row(lambda series, row: Statistics(series.name, series.tags, dict(row)))
+    )
 
 
 def diagnostics(module: str | None = None, *, timeout: TimeoutLike | None = None) -> Op[list[Diagnostics]]:
@@ -86,7 +89,9 @@ def diagnostics(module: str | None = None, *, timeout: TimeoutLike | None = None
         module: the module, such as `build`; None for all.
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op(statement("SHOW DIAGNOSTICS", _for_clause(module)), timeout=timeout).map(_read_diagnostics)
+    return statement_op("SHOW DIAGNOSTICS", _for_clause(module), timeout=timeout).map(
+        each_row(lambda series, row: Diagnostics(series.name, dict(row)))
+    )
 
 
 def explain(
@@ -208,21 +213,23 @@ class Diagnostics(NamedTuple):
     values: Mapping[str, Any]
 
 
-def _read_shards(result: QueryResult) -> list[Shard]:
-    """Read the result of SHOW SHARDS."""
-    return [
-        Shard(
-            id=row["id"],
-            database=row["database"],
-            retention_policy=row["retention_policy"],
-            shard_group=row["shard_group"],
-            start_time=read_time(row, "start_time"),
-            end_time=read_time(row, "end_time"),
-            expiry_time=_expiry(row),
-            owners=_read_owners(row),
-        )
-        for _, row in rows(result)
-    ]
+def _read_shard(_series: Series, row: Row) -> Shard:
+    return Shard(shard_group=row["shard_group"], owners=_read_owners(row), **_read_shard_fields(row))
+
+
+def _read_shard_group(_series: Series, row: Row) -> ShardGroup:
+    return ShardGroup(**_read_shard_fields(row))
+
+
+def _read_shard_fields(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "database": row["database"],
+        "retention_policy": row["retention_policy"],
+        "start_time": read_time(row, "start_time"),
+        "end_time": read_time(row, "end_time"),
+        "expiry_time": _expiry(row),
+    }
 
 
 def _read_owners(row: Row) -> tuple[int, ...]:
@@ -233,37 +240,8 @@ def _read_owners(row: Row) -> tuple[int, ...]:
         raise invalid_value("owners", row["owners"]) from None
 
 
-def _read_shard_groups(result: QueryResult) -> list[ShardGroup]:
-    """Read the result of SHOW SHARD GROUPS."""
-    return [
-        ShardGroup(
-            id=row["id"],
-            database=row["database"],
-            retention_policy=row["retention_policy"],
-            start_time=read_time(row, "start_time"),
-            end_time=read_time(row, "end_time"),
-            expiry_time=_expiry(row),
-        )
-        for _, row in rows(result)
-    ]
-
-
-def _read_running_queries(result: QueryResult) -> list[RunningQuery]:
-    """Read the result of SHOW QUERIES."""
-    return [
-        RunningQuery(row["qid"], row["query"], row["database"], read_duration(row, "duration"), row.get("status"))
-        for _, row in rows(result)
-    ]
-
-
-def _read_statistics(result: QueryResult) -> list[Statistics]:
-    """Read the result of SHOW STATS."""
-    return [Statistics(series.name, series.tags, dict(row)) for series, row in rows(result)]
-
-
-def _read_diagnostics(result: QueryResult) -> list[Diagnostics]:
-    """Read the result of SHOW DIAGNOSTICS."""
-    return [Diagnostics(series.name, dict(row)) for series, row in rows(result)]
+def _read_running_query(_series: Series, row: Row) -> RunningQuery:
+    return RunningQuery(row["qid"], row["query"], row["database"], read_duration(row, "duration"), row.get("status"))
 
 
 def _read_plan(result: QueryResult) -> str:

@@ -35,24 +35,28 @@ _EXECUTED_BY_2: Final = re.compile(
 
 
 def statement_op(
-    q: str,
-    *,
+    *parts: str,
     db: str | None = None,
     params: Mapping[str, object] | None = None,
-    timeout: TimeoutLike | None = None,
+    timeout: TimeoutLike | None,
 ) -> Op[QueryResult]:
-    """Return an operation that executes a statement; its error says which servers execute it, and what replaces it."""
+    """Return an operation that executes a statement; its error says which servers execute it, and what replaces it.
+
+    The statement consists of the parts that are not empty.
+    """
+    q = statement(*parts)
     op = query(q, db=db, params=params, timeout=timeout)
     return replace(op, receiver=partial(_Explained, op.receiver, q))
 
 
-def execute(*parts: str, timeout: TimeoutLike | None) -> Op[None]:
-    """Return an operation that executes a statement without a result."""
-    return statement_op(statement(*parts), timeout=timeout).map(ignore_result)
-
-
-def ignore_result(_result: QueryResult) -> None:
-    """Return None, for statements without a result."""
+def execute(
+    *parts: str,
+    db: str | None = None,
+    params: Mapping[str, object] | None = None,
+    timeout: TimeoutLike | None,
+) -> Op[None]:
+    """Return an operation that executes a statement without a result; see `statement_op`."""
+    return statement_op(*parts, db=db, params=params, timeout=timeout).map(lambda _result: None)
 
 
 class _Explained:

@@ -9,8 +9,9 @@ from .._http.timeout import TimeoutLike
 from .._influxql.clauses import identifier, string, words_if
 from .._public_names import exported_by
 from .._result.result import QueryResult
+from .._result.series import Series
 from .._runtime.op import Op
-from .rows import rows
+from .rows import Row, each_row
 from .statement import execute, statement_op
 
 
@@ -32,14 +33,8 @@ class Grant(NamedTuple):
     privilege: str
 
 
-def _read_users(result: QueryResult) -> list[User]:
-    """Read the result of SHOW USERS."""
-    return [User(row["user"], row["admin"]) for _, row in rows(result)]
-
-
-def _read_grants(result: QueryResult) -> list[Grant]:
-    """Read the result of SHOW GRANTS."""
-    return [Grant(row["database"], _read_privilege(row.text("privilege"))) for _, row in rows(result)]
+def _read_grant(_series: Series, row: Row) -> Grant:
+    return Grant(row["database"], _read_privilege(row.text("privilege")))
 
 
 def _read_privilege(text: str) -> str:
@@ -56,7 +51,7 @@ def list_users(*, timeout: TimeoutLike | None = None) -> Op[list[User]]:
     Args:
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return statement_op("SHOW USERS", timeout=timeout).map(_read_users)
+    return statement_op("SHOW USERS", timeout=timeout).map(each_row(lambda _, row: User(row["user"], row["admin"])))
 
 
 def create_user(username: str, password: str, *, admin: bool = False, timeout: TimeoutLike | None = None) -> Op[None]:
@@ -121,7 +116,7 @@ def list_grants(username: str, *, timeout: TimeoutLike | None = None) -> Op[list
     Raises:
         QueryError: the user does not exist.
     """
-    return statement_op(f"SHOW GRANTS FOR {identifier('username', username)}", timeout=timeout).map(_read_grants)
+    return statement_op("SHOW GRANTS FOR", identifier("username", username), timeout=timeout).map(each_row(_read_grant))
 
 
 def grant(privilege: Privilege, db: str, username: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
