@@ -7,14 +7,14 @@ lays out its buffers. A release that changes them would silently alter lines. So
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 
 from ..._line_protocol.options import FieldOptions
 from ..points import PointEncoder
-from .model import Reader, Slice
+from .model import Reader, Slice, Times
 from .split import find_ends
 from .vectorized import SliceEncoder
 
@@ -55,7 +55,7 @@ def encodes_like_rows(encoder_class: type[SliceEncoder], *, strings: bool) -> bo
         positions = {name: at for at, name in enumerate([*tags, *fields])}
         tag_positions, field_positions = ({name: positions[name] for name in names} for names in (tags, fields))
         encoder = encoder_class(points, "m", tag_positions, field_positions)
-        times = _time_reader()
+        times = _times()
         for stop in (_COMPLETE, _ALL):
             lines = _encode_rows(points, tags, fields, times.cells(0, stop))
             found = encoder.encode(Slice(0, stop, times, readers))
@@ -114,10 +114,6 @@ def _array_reader(values: Sequence[Any], dtype: Any, every: int) -> Reader:
     return Reader(lambda start, stop: scalars[start:stop], array)
 
 
-def _time_reader() -> Reader:
+def _times() -> Times:
     times = np.array([_TIMES[row % len(_TIMES)] for row in range(_ALL)], np.int64)
-    return Reader(lambda start, stop: times[start:stop].tolist(), partial(_slice_times, times))
-
-
-def _slice_times(times: Any, start: int, stop: int) -> tuple[Any, int]:
-    return times[start:stop], 1
+    return Times(lambda start, stop: times[start:stop].tolist(), lambda start, stop: (times[start:stop], 1))

@@ -28,8 +28,7 @@ class Reader:
     #: Returns the cells as values of points, with None for missing cells.
     cells: Callable[[int, int], Sequence[Any]]
     #: Returns a numpy array with missing cells as NaN or masked, `Codes`, or an Arrow array; None if only `cells` is
-    #: supported. Raises ImportError if it requires pyarrow, which is not installed. For timestamps, it returns a numpy
-    #: array of integers and their unit in nanoseconds.
+    #: supported. Raises ImportError if it requires pyarrow, which is not installed.
     array: Callable[[int, int], Any]
     #: Returns how many bytes of text the rows have, or an estimate; None if the cells are numbers or short texts.
     size: Callable[[int, int], int] | None = None
@@ -53,13 +52,21 @@ class Reader:
         return [*self.values(start, middle), *self.values(middle, stop)]
 
 
+class Times(NamedTuple):
+    """Functions that read the timestamps from a start row up to, but excluding, a stop row."""
+
+    #: Returns nanoseconds as integers, any other type that points accept, or None if missing.
+    cells: Callable[[int, int], Sequence[Any]]
+    #: Returns a numpy array of integers and their unit in nanoseconds; None if only `cells` is supported.
+    counts: Callable[[int, int], tuple[Any, int] | None]
+
+
 class Slice(NamedTuple):
     """Rows of a table."""
 
     start: int
     stop: int
-    #: The timestamps: nanoseconds as integers, any other type that points accept, or None if missing.
-    times: Reader
+    times: Times
     #: The columns in the order of the table, without the time column.
     columns: Sequence[Reader]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ..._errors import SerializationError
 from ..._repr import short_repr
 from ..._time import unit
-from .model import Codes, Column, Reader, Slice, Table, check_column_names, find_time_column, time_type_error
+from .model import Codes, Column, Reader, Slice, Table, Times, check_column_names, find_time_column, time_type_error
 from .size import SHORT_TEXT, SLICE_BYTES, Size
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def read_arrow(value: Any, precision: str, time_column: str | None) -> Table:
 
     def slices(rows: int, ahead: int) -> Iterator[Slice]:
         for batch in _combine(_batches(reader, type(value).__name__), min(rows, ahead)):
-            when = times_reader(to_integers(batch.column(at)), ns)
+            when = read_times(to_integers(batch.column(at)), ns)
             readers = [
                 _reader(batch.column(place), convert, _slice_size(batch.column(place), sizes[place]))
                 for place, (_, convert) in columns.items()
@@ -245,7 +245,7 @@ def _read_polars(frame: pl.DataFrame, precision: str, time_column: str) -> Table
     count = frame.height
 
     def slices(rows: int, _ahead: int) -> Iterator[Slice]:
-        when = times_reader(frame[time_column].to_physical(), ns)
+        when = read_times(frame[time_column].to_physical(), ns)
         readers = [
             _reader(column := frame[name], convert, _polars_size(column)) for name, (_, convert) in columns.items()
         ]
@@ -318,9 +318,9 @@ def _reader(column: Any, convert: Convert, size: Size | None) -> Reader:
     )
 
 
-def times_reader(column: Any, ns: int) -> Reader:
-    """Return the reader of a time column of integers; `ns` is their unit in nanoseconds."""
-    return Reader(
+def read_times(column: Any, ns: int) -> Times:
+    """Return the timestamps of a column of integers; `ns` is their unit in nanoseconds."""
+    return Times(
         lambda start, stop: scale_times(_to_list(column.slice(start, stop - start)), ns),
         lambda start, stop: _time_counts(_to_arrow(column.slice(start, stop - start)), ns),
     )

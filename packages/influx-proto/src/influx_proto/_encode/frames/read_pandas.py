@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._errors import SerializationError
 from ..._repr import short_repr
 from ..._time import LAST, unit
-from .model import Codes, Column, Reader, Slice, Table, check_column_names, find_time_column, time_type_error
-from .read_arrow import arrow_column, arrow_size, arrow_times, scale_times, times_reader, with_codes
+from .model import Codes, Column, Reader, Slice, Table, Times, check_column_names, find_time_column, time_type_error
+from .read_arrow import arrow_column, arrow_size, arrow_times, read_times, scale_times, with_codes
 from .size import Size, categories_size, objects_size
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _read_block(frame: pd.DataFrame, dtype: Any) -> Iterator[tuple[Column, Reade
         yield _numpy_properties(name, dtype), reader
 
 
-def _read_index(index: pd.Index[Any]) -> Reader:
+def _read_index(index: pd.Index[Any]) -> Times:
     import pandas as pd  # noqa: PLC0415 - already imported for the frame
 
     if isinstance(index, pd.DatetimeIndex):
@@ -144,13 +144,13 @@ def _read_index(index: pd.Index[Any]) -> Reader:
     raise _index_error(index)
 
 
-def _read_time_column(name: str, values: pd.Series[Any], precision: str) -> Reader:
+def _read_time_column(name: str, values: pd.Series[Any], precision: str) -> Times:
     import pandas as pd  # noqa: PLC0415 - already imported for the frame
 
     dtype: Any = values.dtype
     if isinstance(dtype, pd.ArrowDtype):
         to_integers, ns = arrow_times(name, dtype.pyarrow_dtype, precision)
-        return times_reader(to_integers(_to_arrow(values.array)), ns)
+        return read_times(to_integers(_to_arrow(values.array)), ns)
     if isinstance(dtype, pd.CategoricalDtype):
         raise time_type_error(name, dtype)
     if dtype.kind == "M":
@@ -164,7 +164,7 @@ def _read_time_column(name: str, values: pd.Series[Any], precision: str) -> Read
     raise time_type_error(name, dtype, f", for example with pandas.to_datetime(frame[{name!r}], utc=True)")
 
 
-def _read_datetimes(index: pd.DatetimeIndex) -> Reader:
+def _read_datetimes(index: pd.DatetimeIndex) -> Times:
     import numpy as np  # noqa: PLC0415 - already imported for the frame
 
     datetimes: Any = (index if index.tz is None else index.tz_convert(None)).to_numpy()  # in UTC
@@ -176,29 +176,29 @@ def _read_datetimes(index: pd.DatetimeIndex) -> Reader:
         times = counts[start:stop].tolist()
         return [None if is_missing else time * ns for time, is_missing in zip(times, missing, strict=True)]
 
-    return Reader(integers, lambda start, stop: (counts[start:stop], ns))
+    return Times(integers, lambda start, stop: (counts[start:stop], ns))
 
 
-def _read_integer_times(reader: Reader, ns: int) -> Reader:
+def _read_integer_times(reader: Reader, ns: int) -> Times:
     import numpy as np  # noqa: PLC0415 - already imported for the frame
 
-    def array(start: int, stop: int) -> tuple[Any, int] | None:
+    def integers(start: int, stop: int) -> tuple[Any, int] | None:
         counts = reader.array(start, stop)
         if isinstance(counts, np.ma.MaskedArray) or int(counts.max()) > LAST:
             return None
         return counts.astype("int64", copy=False), ns
 
-    return Reader(lambda start, stop: scale_times(reader.cells(start, stop), ns), array)
+    return Times(lambda start, stop: scale_times(reader.cells(start, stop), ns), integers)
 
 
-def _read_time_objects(objects: Any) -> Reader:
-    """Return the reader of an array of `date` and `datetime` objects, None and NaT."""
+def _read_time_objects(objects: Any) -> Times:
+    """Return the timestamps of an array of `date` and `datetime` objects, None and NaT."""
     import pandas as pd  # noqa: PLC0415 - already imported for the frame
 
     def datetimes(start: int, stop: int) -> Sequence[Any]:
         return [None if time is pd.NaT else time for time in objects[start:stop]]
 
-    return Reader(datetimes, _no_array)
+    return Times(datetimes, _no_array)
 
 
 def _index_error(index: pd.Index[Any]) -> SerializationError:

@@ -143,7 +143,7 @@ def find_distinct(column: Codes) -> tuple[list[Any], Any]:
 
 
 def _read_times(rows: Slice) -> Any:
-    times = rows.times.array(rows.start, rows.stop)
+    times = rows.times.counts(rows.start, rows.stop)
     if times is None:
         raise NotColumnar
     counts, unit = times
