@@ -17,7 +17,7 @@ from .._http.compression import with_decompression
 from .._http.formats import UnsupportedMessagePack, as_json, requests_messagepack
 from .._http.messages import Repeat
 from .._http.observer import Exchange, Retry, logger, operation
-from .transport import AsyncTransport, Transport
+from .transport import AsyncTransport, Clock, Transport
 
 if TYPE_CHECKING:
     from .._http.messages import Headers, Request
@@ -105,14 +105,14 @@ def _messagepack_attempts(
     return (yield from attempts(as_json(request), receiver, settings.retry, now))
 
 
-def exchange_of(request: Request, now: Callable[[], float], attempt: int) -> Exchange:
-    """Return the record of one attempt at a request."""
-    return Exchange(request.method, request.target, request.size, request.watch, now, attempt)
+def exchange_of(attempt: Attempt, clock: Clock) -> Exchange:
+    """Return the record of an attempt."""
+    request = attempt.request
+    return Exchange(request.method, request.target, request.size, request.watch, clock.now, attempt.number)
 
 
 def _exchange(attempt: Attempt, transport: Transport) -> Any:
-    request = attempt.request
-    with exchange_of(request, transport.now, attempt.number) as record, transport.open(authorized(request)) as response:
+    with exchange_of(attempt, transport) as record, transport.open(authorized(attempt.request)) as response:
         record.status = response.status
         receiver = attempt.receiver(response.status, response.headers)
         for data in response.body:
@@ -125,7 +125,7 @@ def _exchange(attempt: Attempt, transport: Transport) -> Any:
 
 async def _aexchange(attempt: Attempt, transport: AsyncTransport) -> Any:
     request = attempt.request
-    with exchange_of(request, transport.now, attempt.number) as record:
+    with exchange_of(attempt, transport) as record:
         if request.token is not None:
             request = await aauthorized(request)
         async with transport.open(request) as response:

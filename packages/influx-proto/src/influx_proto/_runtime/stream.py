@@ -119,7 +119,7 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
 
         def exchange(attempt: Attempt, transport: Transport) -> _Items[T]:
             with ExitStack() as opening:
-                record = opening.enter_context(exchange_of(attempt.request, transport.now, attempt.number))
+                record = opening.enter_context(exchange_of(attempt, transport))
                 response = opening.enter_context(transport.open(authorized(attempt.request)))
                 record.status = response.status
                 decoder = with_decompression(op.decoder(response.status, response.headers), response.headers)
@@ -147,7 +147,7 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
 
         async def exchange(attempt: Attempt, transport: AsyncTransport) -> _AsyncItems[T]:
             async with AsyncExitStack() as opening:
-                record = opening.enter_context(exchange_of(attempt.request, transport.now, attempt.number))
+                record = opening.enter_context(exchange_of(attempt, transport))
                 response = await opening.enter_async_context(transport.open(await aauthorized(attempt.request)))
                 record.status = response.status
                 decoder = with_decompression(op.decoder(response.status, response.headers), response.headers)
