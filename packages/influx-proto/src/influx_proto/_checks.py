@@ -13,12 +13,7 @@ T = TypeVar("T")
 
 
 def check_str(name: str, value: object) -> str:
-    """Return the argument if it is a str that UTF-8 can encode.
-
-    Raises:
-        TypeError: it is not a str.
-        ValueError: it contains a lone surrogate.
-    """
+    """Return the argument if it is a str that UTF-8 can encode: it has no lone surrogate."""
     if not isinstance(value, str):
         raise _wrong_type(name, "a str", value)
     try:
@@ -41,11 +36,7 @@ def given_params(**params: str | None) -> list[tuple[str, str]]:
 
 
 def check_bool(name: str, value: object) -> bool:
-    """Return the argument if it is a bool; other values are rejected, since `"no"` is true in Python.
-
-    Raises:
-        TypeError: it is not a bool.
-    """
+    """Return the argument if it is a bool; other values are rejected, since `"no"` is true in Python."""
     if isinstance(value, bool):
         return value
     msg = f"{name}: must be True or False, not {value!r}"
@@ -53,23 +44,14 @@ def check_bool(name: str, value: object) -> bool:
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
-    """Raise an error unless the argument is one of the choices.
-
-    Raises:
-        ValueError: it is not one of them.
-    """
+    """Raise an error unless the argument is one of the choices."""
     if value not in (known := tuple(choices)):
         msg = f"{name}: must be one of {', '.join(known)}, not {value!r}"
         raise ValueError(msg)
 
 
 def check_int(name: str, value: object, least: int, most: int | None = None) -> int:
-    """Return the argument if it is an integer from `least` to `most`, or without an upper limit.
-
-    Raises:
-        TypeError: it is not an int.
-        ValueError: it is out of range.
-    """
+    """Return the argument if it is an integer from `least` to `most`, or without an upper limit."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong_type(name, "an int", value)
     if value >= least and (most is None or value <= most):
@@ -80,22 +62,12 @@ def check_int(name: str, value: object, least: int, most: int | None = None) -> 
 
 
 def check_limit(name: str, value: object) -> int | None:
-    """Return the argument if it is a positive integer, or None for no limit.
-
-    Raises:
-        TypeError: it is not an int or None.
-        ValueError: it is 0 or negative.
-    """
+    """Return the argument if it is a positive integer, or None for no limit."""
     return value if value is None or (type(value) is int and value > 0) else check_int(name, value, 1)
 
 
 def check_seconds(name: str, value: object, *, is_positive: bool = False) -> float:
-    """Return the argument if it is a number of seconds that is not negative, or, with `is_positive`, not 0 either.
-
-    Raises:
-        TypeError: it is not an int or float.
-        ValueError: it is out of range.
-    """
+    """Return the argument if it is a number of seconds that is not negative, or, with `is_positive`, not 0 either."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise _wrong_type(name, "a number of seconds", value)
     if value > 0 or (value == 0 and not is_positive):
@@ -105,22 +77,14 @@ def check_seconds(name: str, value: object, *, is_positive: bool = False) -> flo
 
 
 def check_mapping(name: str, value: object) -> Mapping[Any, Any]:
-    """Return the argument if it is a mapping.
-
-    Raises:
-        TypeError: it is not a mapping.
-    """
+    """Return the argument if it is a mapping."""
     if isinstance(value, Mapping):
         return value
     raise _wrong_type(name, "a mapping", value)
 
 
 def check_path(name: str, value: object) -> str:
-    """Return the argument as a str if it is a str or a path object.
-
-    Raises:
-        TypeError: it is neither.
-    """
+    """Return the argument as a str if it is a str or a path object."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     if isinstance(path, str):
         return path
@@ -128,11 +92,7 @@ def check_path(name: str, value: object) -> str:
 
 
 def check_instance(name: str, value: object, expected: type[T]) -> T:
-    """Return the argument if it is an instance of a class.
-
-    Raises:
-        TypeError: it is not.
-    """
+    """Return the argument if it is an instance of a class."""
     if isinstance(value, expected):
         return value
     raise _wrong_type(name, f"an instance of {expected.__name__}", value)

@@ -19,7 +19,7 @@ names, which are rejected instead of changed:
 - a tag key or field key `time`, the name of the time column;
 - a name with a lone surrogate, which UTF-8 cannot encode.
 
-`check_line` checks two more rules, which apply to whole lines.
+`check_line` checks two more rules, which apply to whole lines. All functions raise `SerializationError`.
 """
 
 from __future__ import annotations
@@ -59,11 +59,7 @@ _FIELD: Final = re.compile(rb'((?:[^\\=]|\\.)*+)=(?:"(?:[^"\\]++|\\.)*+"|[^ ,]*+
 
 
 def escape_measurement(name: object) -> str:
-    """Return the escaped measurement.
-
-    Raises:
-        SerializationError: the measurement is not a `str`, or line protocol cannot express it.
-    """
+    """Return the escaped measurement."""
     plain = _check_name(name, "measurement")
     if plain[0] == "#":
         msg = f"the measurement {short_repr(plain)} begins with '#', which InfluxDB reads as a comment"
@@ -74,11 +70,7 @@ def escape_measurement(name: object) -> str:
 
 
 def escape_tag_key(key: object) -> str:
-    """Return the escaped tag key.
-
-    Raises:
-        SerializationError: the tag key is not a `str`, or line protocol cannot express it.
-    """
+    """Return the escaped tag key."""
     plain = _check_name(key, "tag key")
     _check_reserved(plain, "tag")
     return _TAG_SPECIAL.sub(r"\\\g<0>", plain)
@@ -90,20 +82,12 @@ def encode_tag_prefix(key: object) -> bytes:
 
 
 def escape_tag_value(value: str) -> str:
-    """Return the escaped tag value.
-
-    Raises:
-        SerializationError: the value is empty, or line protocol cannot express it.
-    """
+    """Return the escaped tag value."""
     return _TAG_SPECIAL.sub(r"\\\g<0>", _check_name(value, "tag value"))
 
 
 def escape_field_key(key: object) -> str:
-    """Return the escaped field key.
-
-    Raises:
-        SerializationError: the field key is not a `str`, or line protocol cannot express it.
-    """
+    """Return the escaped field key."""
     plain = _check_name(key, "field key")
     _check_reserved(plain, "field")
     _check_start(plain, "field key")
@@ -112,11 +96,7 @@ def escape_field_key(key: object) -> str:
 
 
 def encode_string(value: str) -> bytes:
-    """Return the escaped value of a string field, with quotes.
-
-    Raises:
-        SerializationError: the value contains a lone surrogate.
-    """
+    """Return the escaped value of a string field, with quotes."""
     if "\\" in value:
         value = value.replace("\\", "\\\\")
     if '"' in value:
@@ -200,11 +180,7 @@ def _check_reserved(key: str, role: str) -> None:
 
 
 def encode_utf8(value: str, role: str) -> bytes:
-    """Return a string encoded in UTF-8.
-
-    Raises:
-        SerializationError: the string contains a lone surrogate.
-    """
+    """Return a string encoded in UTF-8."""
     try:
         return value.encode()
     except UnicodeEncodeError as error:

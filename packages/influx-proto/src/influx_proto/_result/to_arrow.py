@@ -18,13 +18,6 @@ def to_arrow(result: Chunk, *, measurement_column: bool | None = None) -> Any:
     The columns are, in this order: `time` (nanoseconds in UTC), if the rows have timestamps; `measurement`; the tags of
     GROUP BY (both dictionary-encoded); the columns of the result, as int64, uint64, double, bool or string. Missing
     values are null. Otherwise as `to_pandas`.
-
-    Args:
-        result: the result of a single statement.
-        measurement_column: whether to add a column `measurement`; None adds it if there are several measurements.
-
-    Raises:
-        ValueError: the result does not have exactly one statement, or a column has values of several types.
     """
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - only needed here; has no type hints
 
@@ -62,13 +55,6 @@ def to_polars(result: Chunk, *, measurement_column: bool | None = None) -> pl.Da
     The columns are, in this order: `time` (`Datetime("ns", "UTC")`), if the rows have timestamps; `measurement`; the
     tags of GROUP BY (both `Categorical`); the columns of the result, as `Int64`, `UInt64`, `Float64`, `Boolean` or
     `String`. Missing values are null.
-
-    Args:
-        result: the result of a single statement.
-        measurement_column: whether to add a column `measurement`; None adds it if there are several measurements.
-
-    Raises:
-        ValueError: the result does not have exactly one statement, or a column has values of several types.
     """
     import polars as pl  # noqa: PLC0415 - see above
 

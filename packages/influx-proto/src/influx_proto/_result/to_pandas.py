@@ -16,29 +16,11 @@ if TYPE_CHECKING:
 
 
 def to_pandas(result: Chunk, *, measurement_column: bool | None = None) -> pd.DataFrame:
-    """Return the result of a single statement as a tidy DataFrame that concatenates all series.
+    """Return the result of a single statement as a DataFrame; see `QueryResult.to_pandas`.
 
-    The index is a UTC `DatetimeIndex` named `time`, or a `RangeIndex` if the rows have no timestamps, such as those of
-    SHOW. The columns are, in this order: `measurement`, the tags of GROUP BY (both categorical, with sorted
-    categories), and the columns of the result.
-
-    An integer column is `int64`, or `Int64` with missing values, so that integers stay exact. Unsigned integers beyond
-    int64 are `uint64` or `UInt64`. Floats, floats mixed with integers, and columns without any value are `float64`.
-    Booleans are `bool` or `boolean`. Strings have pandas' string dtype (`str`, or `object` up to pandas 2). In JSON,
-    which is only used if a server does not support MessagePack, whole floats look like integers, so a column with only
-    whole floats is `int64`.
-
-    A statement without a result becomes an empty frame with an empty `DatetimeIndex`, and with the columns that the
-    server reports. Duplicate column names get a suffix (`v`, `v_1`); columns keep their name before tags do.
-
-    Args:
-        result: the result of a single statement.
-        measurement_column: whether to add a column `measurement`; None adds it if there are several measurements. Pass
-            True if frames of different results must have the same columns. SHOW statements that list something per
-            measurement always have it.
-
-    Raises:
-        ValueError: the result does not have exactly one statement.
+    Unsigned integers beyond int64 are `uint64` or `UInt64`. A statement without a result becomes an empty frame with an
+    empty `DatetimeIndex`, and with the columns that the server reports. In JSON, which is only used if a server does
+    not support MessagePack, whole floats look like integers, so a column with only whole floats is `int64`.
     """
     return _frame(only_table(result, measurement_column=measurement_column))
 
