@@ -248,11 +248,7 @@ def _add_query(to: Parser) -> None:
     to.add_argument(
         "--no-pager", dest="pager", action="store_false", help="table: do not show long output with $PAGER or less"
     )
-    to.add_argument(
-        "--epoch",
-        choices=("ns", "us", "ms", "s"),
-        help="return timestamps as integers of this unit (default: RFC 3339)",
-    )
+    _add_epoch(to)
     to.add_argument(
         "--tag-columns",
         type=split_names,
@@ -350,29 +346,29 @@ def _add_watch(to: Parser) -> None:
     to.add_argument(
         "--interval", type=parse_seconds, default=1.0, metavar="SECONDS", help="time between queries (default: 1)"
     )
-    to.add_argument(
-        "-f",
-        "--format",
-        choices=("table", "vertical", "csv", "json"),
-        help="output format (default: table at a terminal and csv otherwise)",
-    )
+    _add_format(to, "table", "vertical", "csv", "json")
     to.add_argument("--rp", metavar="NAME", help="retention policy (default: the database's)")
-    to.set_defaults(null="", tag_columns=(), pretty=False)
 
 
 def _add_shell(to: Parser) -> None:
+    _add_format(to, "table", "vertical", "csv", "json", "lp")
+    _add_epoch(to)
     to.add_argument(
-        "-f",
-        "--format",
-        choices=("table", "vertical", "csv", "json", "lp"),
-        help="output format (default: table at a terminal and csv otherwise)",
+        "--no-pager", dest="pager", action="store_false", help="do not show long output with $PAGER or less"
     )
+
+
+def _add_format(to: Parser, *formats: str) -> None:
+    """Add the option of the output format, and the defaults of the options that only `query` has."""
+    to.add_argument(
+        "-f", "--format", choices=formats, help="output format (default: table at a terminal and csv otherwise)"
+    )
+    to.set_defaults(null="", tag_columns=(), pretty=False)
+
+
+def _add_epoch(to: Parser) -> None:
     to.add_argument(
         "--epoch",
         choices=("ns", "us", "ms", "s"),
         help="return timestamps as integers of this unit (default: RFC 3339)",
     )
-    to.add_argument(
-        "--no-pager", dest="pager", action="store_false", help="do not show long output with $PAGER or less"
-    )
-    to.set_defaults(null="", tag_columns=(), pretty=False)

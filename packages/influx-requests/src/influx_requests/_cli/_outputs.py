@@ -27,10 +27,6 @@ class Output(Protocol):
         """Write a chunk of the result, which has rows of one series."""
         ...
 
-    def close(self) -> None:
-        """Write the end of the output."""
-        ...
-
 
 def create_output(
     file: IO[str], output_format: str, options: argparse.Namespace, *, max_width: int | None = None
@@ -109,9 +105,6 @@ class _CSV:
             return cell
         return repr(cell) if isinstance(cell, (int, float)) else json.dumps(cell, ensure_ascii=False)
 
-    def close(self) -> None:
-        """Do nothing."""
-
 
 class _JSON:
     """One point per line, in the form that `write` accepts."""
@@ -126,9 +119,6 @@ class _JSON:
             for point in points(series, self._tag_columns):
                 self._file.write(f"{encode_json(point, self._indent)}\n")
 
-    def close(self) -> None:
-        """Do nothing."""
-
 
 class _LineProtocol:
     def __init__(self, file: IO[str], tag_columns: Collection[str]) -> None:
@@ -142,9 +132,6 @@ class _LineProtocol:
                 raise CommandError(msg)
             if lines := serialize(points(series, self._tag_columns)):
                 self._file.write(f"{lines.decode()}\n")
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def _quote_column(cells: Sequence[str]) -> Sequence[str]:

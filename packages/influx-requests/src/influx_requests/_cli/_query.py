@@ -19,6 +19,7 @@ from ._errors import name_option
 from ._files import STDIN, guess_format, stdin
 from ._output_file import open_text, replace_when_complete
 from ._outputs import Output, create_output
+from ._schema import field_types
 from ._terminal import columns, paged
 
 #: Formats with a timestamp type, to which --epoch does not apply.
@@ -52,7 +53,6 @@ def run(options: argparse.Namespace) -> Exit:
                 output.add(chunk)
                 if output_format == "lp":
                     exported |= {series.name for series in chunk.series}
-            output.close()
         if exported:
             _warn_of_mixed_types(client, sorted(exported), options.rp)
         if not rows and sys.stderr.isatty():
@@ -64,11 +64,8 @@ def _warn_of_mixed_types(client: InfluxDBClient, measurements: list[str], rp: st
     """Warn of fields with several types, of which a query returns only the values of one."""
     prefix = f"{quote_identifier(rp)}." if rp else ""
     for name in measurements:
-        types: dict[str, list[str]] = {}
-        for series in client.query(f"SHOW FIELD KEYS FROM {prefix}{quote_identifier(name)}").series:
-            for field, field_type in series.values:
-                types.setdefault(field, []).append(field_type)
-        for field, found in types.items():
+        types = field_types(client, f" FROM {prefix}{quote_identifier(name)}")
+        for field, found in types.get(name, {}).items():
             if len(found) > 1 and set(found) != {"float", "integer"}:  # integers are converted to floats
                 print_stderr(
                     f"warning: field {field!r} of {name!r} has the types {', '.join(found)}, and a query returns the "
@@ -122,12 +119,16 @@ def _open_output(output_format: str, options: argparse.Namespace) -> Generator[O
         if options.output is not None or options.format is not None:
             msg = "--plot cannot be combined with --format or --output; pass --plot IMAGE to write an image"
             raise CommandError(msg, Exit.USAGE)
-        yield Plot(None if options.plot is True else Path(options.plot))
+        plot = Plot(None if options.plot is True else Path(options.plot))
+        yield plot
+        plot.close()
     elif output_format == "parquet":
         from ._parquet_output import ParquetOutput  # noqa: PLC0415 - optional dependencies
 
         with replace_when_complete(options.output) as path:
-            yield ParquetOutput(path)
+            parquet = ParquetOutput(path)
+            yield parquet
+            parquet.close()
     elif options.output is None:
         with paged(is_enabled=options.pager and output_format in {"table", "vertical"}) as (file, is_pager):
             fits = is_pager or options.wide or not file.isatty()

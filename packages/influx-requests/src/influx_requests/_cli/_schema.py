@@ -45,15 +45,10 @@ def format_schema(client: InfluxDBClient, measurements: Iterable[str] = ()) -> s
     source = ", ".join(map(quote_identifier, measurements))
     suffix = f" FROM {source}" if source else ""
     tags: dict[str, list[str]] = {}
-    fields: dict[str, dict[str, list[str]]] = {}
     for series in client.query(f"SHOW TAG KEYS{suffix}").series:
         tags[series.name] = [key for (key,) in series.values]
-    for series in client.query(f"SHOW FIELD KEYS{suffix}").series:
-        types = fields.setdefault(series.name, {})
-        for name, field_type in series.values:
-            types.setdefault(name, []).append(field_type)
     blocks = []
-    for name, types in fields.items():
+    for name, types in field_types(client, suffix).items():
         lines = [to_printable(name)]
         rows = [(key, "tag") for key in tags.get(name, ())]
         rows += [(field, ", ".join(found)) for field, found in types.items()]
@@ -61,6 +56,16 @@ def format_schema(client: InfluxDBClient, measurements: Iterable[str] = ()) -> s
         lines += [f"  {to_printable(key):<{wide}}  {kind}" for key, kind in rows]
         blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
+
+
+def field_types(client: InfluxDBClient, from_clause: str) -> dict[str, dict[str, list[str]]]:
+    """Return the types of each field, by measurement."""
+    fields: dict[str, dict[str, list[str]]] = {}
+    for series in client.query(f"SHOW FIELD KEYS{from_clause}").series:
+        types = fields.setdefault(series.name, {})
+        for name, field_type in series.values:
+            types.setdefault(name, []).append(field_type)
+    return fields
 
 
 def names_of(result: QueryResult) -> list[str]:

@@ -133,7 +133,6 @@ class Session:
             for chunk in chunks:
                 rows += sum(len(series.values) for series in chunk.series)
                 output.add(chunk)
-            output.close()
         elapsed = time.perf_counter() - start
         timing = f"; {elapsed:.3f} s" if self._has_timing else ""
         if self._is_interactive or self._has_timing:

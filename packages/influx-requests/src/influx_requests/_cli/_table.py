@@ -50,9 +50,6 @@ class Table:
             for cells in [*lines, *rows]:
                 self._file.write(_line(cells, widths, numeric))
 
-    def close(self) -> None:
-        """Do nothing."""
-
     def _write_heading(self, series: Series) -> None:
         if self._before is not None:
             self._file.write("\n")
@@ -90,9 +87,6 @@ class Vertical:
                 for name, cell in zip(names, row, strict=True):
                     lines.append(f"{name}{' ' * (wide - width(name))}  {_encode_cell(cell)}".rstrip())
                 self._file.write("\n".join(lines) + "\n")
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def _title(series: Series) -> str:
