@@ -10,27 +10,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.servers.debian import unpack_program
-from tests.servers.folders import make_data_folder
-from tests.servers.leash import release_leash, start_leash
-from tests.servers.ports import reserve_port
+from tests.servers.program import ServerProgram
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-START_DEADLINE = 30.0
-STOP_DEADLINE = 10.0
-POLL = 0.01
 
 
 class Sample(NamedTuple):
@@ -42,53 +34,24 @@ class Sample(NamedTuple):
     value: float
 
 
-class VictoriaMetrics:
+class VictoriaMetrics(ServerProgram):
     """VictoriaMetrics on a free loopback port, with its data in a temporary folder that is deleted on exit."""
 
-    host = "127.0.0.1"
+    name = "VictoriaMetrics"
     settings: Mapping[str, Any] = MappingProxyType({})
-
-    def __init__(self) -> None:
-        self.port = 0
 
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
-    def __enter__(self) -> Self:
-        self._folder = make_data_folder("victoriametrics-")
-        self._reserved = reserve_port(self.host)
-        self.port = self._reserved.getsockname()[1]
-        command: list[str | Path] = [
+    def command(self, folder: Path) -> list[str | Path]:
+        return [
             find_victoriametrics(),
             f"-httpListenAddr={self.host}:{self.port}",
-            f"-storageDataPath={self._folder / 'data'}",
+            f"-storageDataPath={folder / 'data'}",
             "-retentionPeriod=100y",
             "-memory.allowedBytes=256MB",
         ]
-        log = self._folder / "log"
-        with log.open("wb") as file:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-            )
-        self._leash = start_leash(self._process, self._folder)
-        try:
-            self._wait_until_ready(log)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        with self._process as process:
-            process.terminate()
-            try:
-                process.wait(STOP_DEADLINE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        release_leash(self._leash)
-        self._reserved.close()
-        shutil.rmtree(self._folder)
 
     def create_database(self, name: str) -> None:
         """Do nothing: a database is a label of the stored series."""
@@ -115,16 +78,6 @@ class VictoriaMetrics:
         with urllib.request.urlopen(self.url + target, timeout=30) as response:
             text: str = response.read().decode()
         return text
-
-    def _wait_until_ready(self, log: Path) -> None:
-        deadline = time.monotonic() + START_DEADLINE
-        while True:
-            try:
-                return socket.create_connection((self.host, self.port), timeout=5).close()
-            except ConnectionRefusedError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"VictoriaMetrics does not start:\n{log.read_text()}") from None
-            time.sleep(POLL)
 
 
 def find_victoriametrics() -> Path:

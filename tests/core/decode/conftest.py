@@ -87,6 +87,21 @@ def check_truncation(make: Make, data: bytes, boundaries: Iterable[int]) -> None
             assert whole.startswith(exact(documents)[:-1])
 
 
+class Buffer(bytearray):
+    """Bytes that count how many of them are searched."""
+
+    work = 0
+
+    def find(self, sub: Any, start: Any = 0, *rest: Any) -> int:
+        found: int = super().find(sub, start, *rest)
+        self.work += (len(self) if found < 0 else found) - start
+        return found
+
+    def count(self, sub: Any, start: Any = 0, end: Any = None) -> int:
+        self.work += end - start
+        return super().count(sub, start, end)
+
+
 _CELLS = st.one_of(
     st.none(),
     st.booleans(),

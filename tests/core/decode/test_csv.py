@@ -15,6 +15,7 @@ from influx_proto._errors import ProtocolError
 
 from tests.core.decode.conftest import (
     OFFSETS,
+    Buffer,
     byte_by_byte,
     decode_fragmented,
     exact,
@@ -279,21 +280,6 @@ def test_error_is_raised_again() -> None:
             decoder.feed(b"<html>\n")
     with pytest.raises(ProtocolError, match="not InfluxDB's"):
         decoder.close()
-
-
-class Buffer(bytearray):
-    """Bytes that count how many of them are searched."""
-
-    work = 0
-
-    def find(self, sub: Any, start: Any = 0, *rest: Any) -> int:
-        found: int = super().find(sub, start, *rest)
-        self.work += (len(self) if found < 0 else found) - start
-        return found
-
-    def count(self, sub: Any, start: Any = 0, end: Any = None) -> int:
-        self.work += end - start
-        return super().count(sub, start, end)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])

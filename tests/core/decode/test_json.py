@@ -14,6 +14,7 @@ from influx_proto._errors import ProtocolError
 from tests.core.decode.conftest import (
     DOCUMENTS,
     OFFSETS,
+    Buffer,
     Documents,
     byte_by_byte,
     check_truncation,
@@ -285,17 +286,6 @@ def test_error_is_raised_again() -> None:
             decoder.feed(b"<html>\n")
     with pytest.raises(ProtocolError, match="not JSON"):
         decoder.close()
-
-
-class Buffer(bytearray):
-    """Bytes that count how many of them are searched."""
-
-    work = 0
-
-    def find(self, sub: Any, start: Any = 0, *rest: Any) -> int:
-        found: int = super().find(sub, start, *rest)
-        self.work += (len(self) if found < 0 else found) - start
-        return found
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])

@@ -17,6 +17,7 @@ from influx_proto._errors import ProtocolError
 from tests.core.decode.conftest import (
     DOCUMENTS,
     OFFSETS,
+    Buffer,
     Documents,
     byte_by_byte,
     check_truncation,
@@ -299,17 +300,6 @@ def test_error_is_raised_again() -> None:
             decoder.feed(b"<html>")
     with pytest.raises(ProtocolError, match="not InfluxDB's"):
         decoder.close()
-
-
-class Buffer(bytearray):
-    """Bytes that count how many of them are searched."""
-
-    work = 0
-
-    def find(self, sub: Any, start: Any = 0, *rest: Any) -> int:
-        found: int = super().find(sub, start, *rest)
-        self.work += (len(self) if found < 0 else found) - start
-        return found
 
 
 class Counted(list[int]):
