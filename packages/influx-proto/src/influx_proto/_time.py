@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ _PRECISIONS: Final = {
 }
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by definition; subtracting naive datetimes is faster
+_EPOCH_UTC: Final = _EPOCH.replace(tzinfo=UTC)
 _EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -141,9 +142,19 @@ def to_nanoseconds(value: object, precision: str = "ns") -> int | None:
     return None if ns is None else in_range(ns, value)
 
 
-def from_nanoseconds(ns: int, precision: str) -> int:
-    """Return nanoseconds since 1970 in units of a precision, rounded down."""
-    return ns // unit(precision)
+def point_nanoseconds(time: object, precision: str) -> int:
+    """Return the timestamp of a point, which is not None; the arguments and errors are those of `to_nanoseconds`."""
+    ns = to_nanoseconds(time, precision)
+    if ns is None:
+        # Without a timestamp the point would silently be stored with the time of the server.
+        msg = "the time is NaT; use None for a point that the server stamps"
+        raise SerializationError(msg)
+    return ns
+
+
+def to_datetime(ns: int) -> datetime:
+    """Return a timestamp as a `datetime` in UTC, rounded down to microseconds."""
+    return _EPOCH_UTC + timedelta(microseconds=ns // 1_000)
 
 
 def to_rfc3339(ns: int) -> str:

@@ -25,7 +25,7 @@ from .._line_protocol.escape import (
 from .._line_protocol.options import FieldOptions
 from .._line_protocol.values import FieldValueEncoder, TagValueEncoder, number_encoder
 from .._repr import short_repr
-from .._time import FIRST, LAST, to_nanoseconds, unit
+from .._time import FIRST, LAST, point_nanoseconds, unit
 
 #: Cached series and key sets. A full cache is cleared.
 _CACHE_SIZE: Final = 4096
@@ -223,14 +223,9 @@ class PointEncoder:
 
     def _read_time(self, time: Any, name: object) -> int:
         try:
-            ns = to_nanoseconds(time, self._precision)
+            return point_nanoseconds(time, self._precision)
         except SerializationError as error:
             raise _locate(error, name) from None
-        if ns is None:
-            # Without a timestamp the point would silently be stored with the time of the server.
-            msg = "the time is NaT; use None for a point that the server stamps"
-            raise _locate(SerializationError(msg), name)
-        return ns
 
     def _check_name(self, name: object) -> str:
         if name is None:

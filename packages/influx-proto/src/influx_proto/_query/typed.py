@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -37,11 +37,9 @@ from .._repr import short_repr
 from .._result.result import QueryResult
 from .._result.series import Series
 from .._result.shape import malformed_row
-from .._time import FIRST, LAST, from_nanoseconds, to_nanoseconds, to_rfc3339
+from .._time import FIRST, LAST, to_datetime, to_nanoseconds, to_rfc3339
 
 T = TypeVar("T")
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instances(cls: type[T], result: QueryResult) -> list[T]:
@@ -286,7 +284,7 @@ def _nanoseconds(value: object, precision: str) -> int:
 
 
 def _read_datetime(value: object, precision: str) -> datetime:
-    return _EPOCH + timedelta(microseconds=from_nanoseconds(_nanoseconds(value, precision), "us"))
+    return to_datetime(_nanoseconds(value, precision))
 
 
 def _read_time_text(value: object, precision: str) -> str:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._checks import check_choice
 from .._errors import ProtocolError, SerializationError
-from .._time import to_nanoseconds
+from .._time import to_datetime, to_nanoseconds
 from .series import Series, SeriesList
 from .shape import malformed_row, same_statement
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class QueryResult(Mapping[str, Any]):
@@ -155,7 +152,7 @@ class QueryResult(Mapping[str, Any]):
         except SerializationError as error:
             msg = f"invalid timestamp in the column time: {error}"
             raise ProtocolError(msg) from None
-        return None if nanoseconds is None else _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+        return None if nanoseconds is None else to_datetime(nanoseconds)
 
     def to_pandas(self, *, measurement_column: bool | None = None) -> pd.DataFrame:
         """Return the result of a single statement as a tidy pandas DataFrame that concatenates all series.

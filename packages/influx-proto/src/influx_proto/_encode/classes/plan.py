@@ -20,7 +20,7 @@ from ..._line_protocol.escape import TAG_VALUES, check_line, encode_tag_prefix, 
 from ..._line_protocol.options import FieldOptions, FieldType
 from ..._line_protocol.values import FieldValueEncoder, TagValueEncoder, number_encoder
 from ..._repr import short_repr
-from ..._time import to_nanoseconds
+from ..._time import point_nanoseconds
 from .schema import Attribute, Kind, Schema
 
 #: Cached measurements and classes of values.
@@ -124,12 +124,7 @@ class Plan:
         return self.names[self.default_name if value is None else str.__str__(value)]
 
     def _encode_time(self, value: object) -> bytes | None:
-        ns = to_nanoseconds(value, self.precision)
-        if ns is None and value is not None:
-            # Without a timestamp the point would silently be stored with the time of the server.
-            msg = "the time is NaT; use None for a point that the server stamps"
-            raise SerializationError(msg)
-        return None if ns is None else number_encoder()(ns)
+        return None if value is None else number_encoder()(point_nanoseconds(value, self.precision))
 
 
 class Fragment:
