@@ -84,17 +84,9 @@ class RequestsTransport:
                 raise map_exception(error, self._settings, request.timeout) from error
             return error.response  # a hook of the caller's session raises for non-2xx responses
 
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-    def now(self) -> float:
-        """Read the monotonic clock."""
-        return time.monotonic()
-
-    def time_ns(self) -> int:
-        """Read the time of day."""
-        return time.time_ns()
+    sleep = staticmethod(time.sleep)
+    now = staticmethod(time.monotonic)
+    time_ns = staticmethod(time.time_ns)
 
     def close(self) -> None:
         """Close the session, unless it is the caller's; requests in flight in other threads complete."""

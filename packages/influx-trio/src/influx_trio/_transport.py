@@ -79,16 +79,9 @@ class TrioTransport:
         """Release the connection of an exchange that has ended."""
         self._pool.release(connection)
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await trio.sleep(seconds)
-
-    #: Reads trio's clock.
+    sleep = staticmethod(trio.sleep)
     now = staticmethod(trio.current_time)
-
-    def time_ns(self) -> int:
-        """Read the time of day."""
-        return time.time_ns()
+    time_ns = staticmethod(time.time_ns)
 
     @trio.lowlevel.enable_ki_protection
     async def aclose(self) -> None:
