@@ -79,29 +79,33 @@ def attempts(
             number += 1
 
 
-def query_attempts(
+def request_flow(
     request: Request, receiver: Callable[[int, Headers], Any], settings: Settings, now: Callable[[], float]
 ) -> Flow[Any]:
-    """Repeat the request as `attempts` does, in JSON if the server does not send the MessagePack of InfluxDB 1.x."""
-    if requests_messagepack(request):
-        return _messagepack_attempts(request, receiver, settings, now)
-    return attempts(request, receiver, settings.retry, now)
+    """Return the flow of a request: in JSON if the server does not send the MessagePack of InfluxDB 1.x."""
+    if not requests_messagepack(request):
+        return attempts(request, receiver, settings.retry, now)
+    if settings.formats.has_messagepack is False:
+        return attempts(as_json(request), receiver, settings.retry, now)
+    return _messagepack_attempts(request, receiver, settings, now)
 
 
 def _messagepack_attempts(
     request: Request, receiver: Callable[[int, Headers], Any], settings: Settings, now: Callable[[], float]
 ) -> Flow[Any]:
-    # Repeating any statement is safe: on servers with another MessagePack, InfluxQL changes no data.
+    """Repeat a request for MessagePack, and then in JSON if the server sends another MessagePack.
+
+    Repeating any statement is safe: on servers with another MessagePack, InfluxQL changes no data.
+    """
     formats = settings.formats
-    if formats.has_messagepack is not False:
-        try:
-            result = yield from attempts(request, receiver, settings.retry, now)
-        except UnsupportedMessagePack:
-            formats.has_messagepack = False
-        else:
-            if formats.has_messagepack is None:
-                formats.has_messagepack = True
-            return result
+    try:
+        result = yield from attempts(request, receiver, settings.retry, now)
+    except UnsupportedMessagePack:
+        formats.has_messagepack = False
+    else:
+        if formats.has_messagepack is None:
+            formats.has_messagepack = True
+        return result
     return (yield from attempts(as_json(request), receiver, settings.retry, now))
 
 

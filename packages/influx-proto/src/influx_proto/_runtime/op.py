@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .._http.messages import Headers, Request
 from .._http.timeout import Timeout
-from .flow import Flow, query_attempts
+from .flow import Flow, request_flow
 from .transport import Clock
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Op(Generic[T]):
     def flow(self, settings: Settings, clock: Clock) -> Flow[T]:
         """Return the flow of this operation for a client with these settings, including retries."""
         request = settings.with_timeout(self.timeout).complete(self.request)
-        return query_attempts(request, self.receiver, settings, clock.now)
+        return request_flow(request, self.receiver, settings, clock.now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from .._http.messages import MESSAGE_PACK, Headers, Request, media_type
 from .._http.observer import Exchange
 from .._http.timeout import Timeout
 from .._repr import counted
-from .flow import Attempt, arun, exchange_of, query_attempts, run
+from .flow import Attempt, arun, exchange_of, request_flow, run
 from .op import Decoder
 from .settings import Settings
 from .transport import AsyncTransport, Transport
@@ -132,7 +132,7 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
                 stack.enter_context(opening.pop_all())  # the response stays open
             return items
 
-        items = run(query_attempts(op.request, op.decoder, settings, transport.now), transport, exchange)
+        items = run(request_flow(op.request, op.decoder, settings, transport.now), transport, exchange)
         try:
             yield items
         except UnsupportedMessagePack:  # the server was replaced since an earlier response
@@ -160,7 +160,7 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
                 await stack.enter_async_context(opening.pop_all())  # the response stays open
             return items
 
-        items = await arun(query_attempts(op.request, op.decoder, settings, transport.now), transport, exchange)
+        items = await arun(request_flow(op.request, op.decoder, settings, transport.now), transport, exchange)
         try:
             yield items
         except UnsupportedMessagePack:  # the server was replaced since an earlier response
