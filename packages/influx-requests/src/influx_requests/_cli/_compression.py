@@ -6,7 +6,8 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -130,11 +131,13 @@ class _LiveDecompression(io.RawIOBase):
         return data
 
 
-def decompression_error(name: str, error: Exception) -> CommandError:
-    """Return the error for a compressed file that is truncated or malformed."""
-    return CommandError(f"{name}: the compressed data is truncated or malformed: {error}")
-
-
-def is_decompression_error(error: Exception) -> bool:
-    """Return whether an exception means that compressed data is truncated or malformed."""
-    return isinstance(error, (EOFError, gzip.BadGzipFile)) or type(error).__name__ in {"ZstdError", "error"}
+@contextmanager
+def decompressing(name: str) -> Generator[None]:
+    """Raise `CommandError` with the name of the file if compressed data is truncated or malformed."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (EOFError, gzip.BadGzipFile)) or type(error).__name__ in {"ZstdError", "error"}:
+            msg = f"{name}: the compressed data is truncated or malformed: {error}"
+            raise CommandError(msg) from error
+        raise

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ._console import CommandError, Exit, print_stderr
+from ._console import CommandError, Exit, file_error, print_stderr
 
 #: Settings of the file and of a profile, with their types.
 _SETTINGS: Final[Mapping[str, type | tuple[type, ...]]] = {
@@ -57,8 +57,7 @@ def load_config(profile: str | None) -> dict[str, Any]:
     except OSError as error:
         if profile is None and "INFLUXQ_CONFIG" not in os.environ:
             return {}
-        msg = f"cannot read {path}: {error.strerror}"
-        raise CommandError(msg, Exit.USAGE) from error
+        raise file_error(f"cannot read {path}", error) from error
     import tomllib  # noqa: PLC0415 - few users have a configuration file
 
     try:

@@ -40,6 +40,11 @@ class CommandError(Exception):
         self.code = code
 
 
+def file_error(problem: str, error: OSError) -> CommandError:
+    """Return the error for a file that cannot be read or written, with the reason of the operating system."""
+    return CommandError(f"{problem}: {error.strerror}", Exit.USAGE)
+
+
 def print_stderr(text: str) -> None:
     """Write a line to stderr, after flushing stdout."""
     sys.stdout.flush()

@@ -17,13 +17,12 @@ from typing import IO, Final
 from ._compression import (
     MAGIC_SIZE,
     compression_of_data,
-    decompression_error,
-    is_decompression_error,
+    decompressing,
     open_compressed,
     open_live,
     strip_suffix,
 )
-from ._console import CommandError, Exit
+from ._console import CommandError, Exit, file_error
 from ._live_input import LiveInput
 
 STDIN: Final = "-"
@@ -92,25 +91,16 @@ class Input:
             CommandError: the compressed data is truncated or malformed.
             InputInterrupted: a signal ended a live input; all data that was read has been yielded.
         """
-        with self._live.interruptible() if self._live is not None else nullcontext():
-            try:
-                # `read1` returns what one read of the operating system returns.
-                while block := self.file.read1(_BLOCK_SIZE):  # type: ignore[attr-defined] # is buffered
-                    yield block
-            except Exception as error:
-                if is_decompression_error(error):
-                    raise decompression_error(self.name, error) from error
-                raise
+        with self._live.interruptible() if self._live is not None else nullcontext(), decompressing(self.name):
+            # `read1` returns what one read of the operating system returns.
+            while block := self.file.read1(_BLOCK_SIZE):  # type: ignore[attr-defined] # is buffered
+                yield block
 
     def copy_to_temporary(self) -> IO[bytes]:
         """Return a temporary file with the whole input, for formats that are read more than once."""
         copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-        try:
+        with decompressing(self.name):
             shutil.copyfileobj(self.file, copy)
-        except Exception as error:
-            if is_decompression_error(error):
-                raise decompression_error(self.name, error) from error
-            raise
         copy.seek(0)
         return copy
 
@@ -139,8 +129,7 @@ def open_input(path: str) -> Generator[Input]:
             msg = f"cannot read {path}: Is a directory"
             raise CommandError(msg, Exit.USAGE)
     except OSError as error:
-        msg = f"cannot read {path}: {error.strerror}"
-        raise CommandError(msg, Exit.USAGE) from error
+        raise file_error(f"cannot read {path}", error) from error
     if stat.S_ISREG(status.st_mode):
         live = None
         raw: IO[bytes] = os.fdopen(descriptor, "rb")

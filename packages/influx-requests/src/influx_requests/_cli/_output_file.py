@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ._compression import compression_of_name, open_compressed
-from ._console import CommandError, Exit
+from ._console import file_error
 
 
 @contextmanager
@@ -34,8 +34,7 @@ def replace_when_complete(path: Path) -> Generator[Path]:
     except OSError as error:
         if error.filename != str(new):
             raise
-        msg = f"cannot write {path}: {error.strerror}"
-        raise CommandError(msg, Exit.USAGE) from error
+        raise file_error(f"cannot write {path}", error) from error
     finally:
         new.unlink(missing_ok=True)
 
@@ -64,8 +63,7 @@ def open_text(path: Path, name: Path) -> Generator[TextIO]:
     try:
         file = path.open("wb")
     except OSError as error:
-        msg = f"cannot write {name}: {error.strerror}"
-        raise CommandError(msg, Exit.USAGE) from error
+        raise file_error(f"cannot write {name}", error) from error
     with file:
         compression = compression_of_name(name)
         data = open_compressed(file, compression, "wb") if compression else file

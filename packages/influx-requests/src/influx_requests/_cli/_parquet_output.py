@@ -7,7 +7,7 @@ from typing import Any
 
 from influx_proto import QueryResult
 
-from ._console import CommandError, Exit, import_optional
+from ._console import CommandError, file_error, import_optional
 
 
 class ParquetOutput:
@@ -83,8 +83,7 @@ class ParquetOutput:
             try:
                 self._writer = self._parquet.ParquetWriter(str(self._path), schema)
             except OSError as error:
-                msg = f"cannot write {self._path}: {error.strerror}"
-                raise CommandError(msg, Exit.USAGE) from error
+                raise file_error(f"cannot write {self._path}", error) from error
         for table in self._buffered:
             self._writer.write_table(table.cast(schema))
         self._buffered.clear()

@@ -11,7 +11,7 @@ from typing import Any
 
 from influx_proto import QueryResult, Series
 
-from ._console import CommandError, Exit, import_optional, to_printable
+from ._console import CommandError, Exit, file_error, import_optional, to_printable
 from ._terminal import has_color
 
 _IMAGES = {".pdf", ".png", ".svg"}
@@ -106,8 +106,7 @@ class Plot:
         try:
             figure.savefig(path, dpi=120)
         except OSError as error:
-            msg = f"cannot write {path}: {error.strerror}"
-            raise CommandError(msg, Exit.USAGE) from error
+            raise file_error(f"cannot write {path}", error) from error
 
     def _draw_terminal(self) -> None:
         size = shutil.get_terminal_size((80, 24))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ._console import CommandError, Exit, print_stderr
+from ._console import CommandError, file_error, print_stderr
 from ._sources import START, Position
 
 #: Bytes of the start and of the end that identify a file.
@@ -56,8 +56,7 @@ class ProgressFile:
         except FileNotFoundError:
             return Progress()
         except OSError as error:
-            msg = f"cannot read {self.path}: {error.strerror}"
-            raise CommandError(msg, Exit.USAGE) from error
+            raise file_error(f"cannot read {self.path}", error) from error
         try:
             saved = json.loads(text)
             metadata = {key: saved[key] for key in self._metadata}

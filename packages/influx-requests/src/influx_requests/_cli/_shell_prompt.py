@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from influx_proto import InfluxDBError
 
-from ._console import CommandError, Exit, import_optional
+from ._console import Exit, file_error, import_optional
 from ._schema import names_of
 from ._shell import FORMATS, Session, is_incomplete, without_continuations
 from ._terminal import has_color
@@ -167,6 +167,5 @@ def _prepare_history() -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
     except OSError as error:
-        msg = f"cannot write the history {path}: {error.strerror}"
-        raise CommandError(msg, Exit.USAGE) from error
+        raise file_error(f"cannot write the history {path}", error) from error
     return path

@@ -15,7 +15,7 @@ from influx_proto import RetryPolicy
 from influx_requests import InfluxDBClient
 
 from ._connection import create_client
-from ._console import CommandError, Exit, format_count, print_stderr
+from ._console import CommandError, Exit, file_error, format_count, print_stderr
 from ._csv_roles import CSVOptions
 from ._csv_source import CSVSource
 from ._delivery import Delivery
@@ -196,5 +196,4 @@ def _open_rejected_file(options: argparse.Namespace, files: Sequence[str], stack
     try:
         return stack.enter_context(path.open("a" if options.resume else "w", encoding="utf-8", newline=""))
     except OSError as error:
-        msg = f"cannot write {path}: {error.strerror}"
-        raise CommandError(msg, Exit.USAGE) from error
+        raise file_error(f"cannot write {path}", error) from error
