@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import SerializationError
 from influx_proto._runtime.settings import Stamps
-from influx_proto._time import from_nanoseconds, to_nanoseconds, to_rfc3339, unit, wire_precision
+from influx_proto._time import to_datetime, to_nanoseconds, to_rfc3339, unit, wire_precision
 
 S = 1_000_000_000
 FIRST, LAST = -9223372036854775806, 9223372036854775806
@@ -202,10 +202,13 @@ def test_precisions(names: tuple[str, ...], wire: str, ns: int) -> None:
         assert wire_precision(name) == wire
         assert unit(name) == ns
         assert to_nanoseconds(-7, name) == -7 * ns
-        assert from_nanoseconds(-7 * ns, name) == -7
-        assert from_nanoseconds(-7 * ns + ns // 2, name) == -7
         # The precision applies only to bare integers.
         assert to_nanoseconds("2009-11-10T23:00:00.000000001Z", name) == T + 1
+
+
+def test_datetimes_are_rounded_down_to_microseconds() -> None:
+    assert to_datetime(T + 1_999) == datetime(2009, 11, 10, 23, 0, 0, 1, tzinfo=UTC)
+    assert to_datetime(-1) == datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("precision", ["", "sec", "S", "d", "rfc3339", None, 1, ["s"]])
