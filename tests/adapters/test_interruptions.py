@@ -24,7 +24,7 @@ import pytest
 import trio
 import trio.testing
 from influx_proto import InfluxDBError, RetryPolicy, Spool, TransportError, UndeliveredError
-from influx_proto._batch.options import batch_options
+from influx_proto._batch.options import BatchOptions
 from influx_proto._batch.writer import BatchWriter
 from influx_proto._runtime.settings import Settings
 from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, SpoolDirectory
@@ -78,7 +78,7 @@ def new_writer(server: Server, spool: Path | None = None, **options: Any) -> Bat
     files = None if spool is None else SpoolDirectory(str(spool))
     kept = None if spool is None else Spool(spool)
     settings = Settings(database="d", retry=RetryPolicy(attempts=1, backoff=0.001, max_backoff=0.002))
-    return BatchWriter(settings, server, batch_options(spool=kept, **options), Threads(), background, files)
+    return BatchWriter(settings, server, BatchOptions(spool=kept, **options), Threads(), background, files)
 
 
 def lines_of(error: BaseException) -> list[str]:

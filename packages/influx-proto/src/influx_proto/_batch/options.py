@@ -45,53 +45,9 @@ class Spool:
         check_int("max_bytes", self.max_bytes, 1)
 
 
-@dataclass(frozen=True, slots=True)
+# The fields and the docstring are the parameters and the docstring of the method `batch_writer` of a client.
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
-    """Options of a batch writer; see `batch_options`."""
-
-    max_lines: int
-    max_bytes: int
-    max_delay: float
-    max_pending: int
-    max_pending_bytes: int
-    when_full: WhenFull
-    exit_timeout: float
-    on_error: Callable[[InfluxDBError], object] | None
-    on_progress: Callable[[Any], object] | None
-    spool: Spool | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("max_lines", "max_bytes", "max_pending", "max_pending_bytes"):
-            check_int(name, getattr(self, name), 1)
-        for name in ("max_delay", "exit_timeout"):
-            check_seconds(name, getattr(self, name))
-        for name in ("on_error", "on_progress"):
-            function = getattr(self, name)
-            if function is not None and not callable(function):
-                msg = f"{name}: must be a function, not {function!r}"
-                raise TypeError(msg)
-        if self.spool is not None:
-            check_instance("spool", self.spool, Spool)
-        check_choice("when_full", self.when_full, get_args(WhenFull))
-
-    def is_full(self, lines: int, size: int) -> bool:
-        """Return whether lines of this number and size in bytes reach a limit of the buffer."""
-        return lines >= self.max_pending or size >= self.max_pending_bytes
-
-
-def batch_options(
-    *,
-    max_lines: int = 5_000,
-    max_bytes: int = BATCH_BYTES,
-    max_delay: float = 1.0,
-    max_pending: int = 100_000,
-    max_pending_bytes: int = 100_000_000,
-    when_full: WhenFull = "wait",
-    exit_timeout: float = 30.0,
-    on_error: Callable[[InfluxDBError], object] | None = None,
-    on_progress: Callable[[Any], object] | None = None,
-    spool: Spool | None = None,
-) -> BatchOptions:
     """Write in batches, in the background: `with client.batch_writer() as writer: ...`, or `async with`.
 
     No line is lost silently. While the server is unreachable, the writer keeps lines and retries. If the buffer is
@@ -120,15 +76,32 @@ def batch_options(
         UndeliveredError: on exit: some lines were not delivered; the error contains them.
         SpoolError: on enter: the spool cannot be used, or another writer uses it.
     """
-    return BatchOptions(
-        max_lines,
-        max_bytes,
-        max_delay,
-        max_pending,
-        max_pending_bytes,
-        when_full,
-        exit_timeout,
-        on_error,
-        on_progress,
-        spool,
-    )
+
+    max_lines: int = 5_000
+    max_bytes: int = BATCH_BYTES
+    max_delay: float = 1.0
+    max_pending: int = 100_000
+    max_pending_bytes: int = 100_000_000
+    when_full: WhenFull = "wait"
+    exit_timeout: float = 30.0
+    on_error: Callable[[InfluxDBError], object] | None = None
+    on_progress: Callable[[Any], object] | None = None
+    spool: Spool | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_lines", "max_bytes", "max_pending", "max_pending_bytes"):
+            check_int(name, getattr(self, name), 1)
+        for name in ("max_delay", "exit_timeout"):
+            check_seconds(name, getattr(self, name))
+        for name in ("on_error", "on_progress"):
+            function = getattr(self, name)
+            if function is not None and not callable(function):
+                msg = f"{name}: must be a function, not {function!r}"
+                raise TypeError(msg)
+        if self.spool is not None:
+            check_instance("spool", self.spool, Spool)
+        check_choice("when_full", self.when_full, get_args(WhenFull))
+
+    def is_full(self, lines: int, size: int) -> bool:
+        """Return whether lines of this number and size in bytes reach a limit of the buffer."""
+        return lines >= self.max_pending or size >= self.max_pending_bytes

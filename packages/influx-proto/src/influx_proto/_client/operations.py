@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._batch.options import batch_options
+from .._batch.options import BatchOptions
 from .._query import query as queries
 from .._write import write as writes
 from .binding import ModuleOnFirstUse, method, stream, writer
@@ -41,7 +41,7 @@ class Operations:
     ready = method(status.ready)
     write = method(writes.write_batches)
     write_compressed = method(writes.write_compressed)
-    batch_writer = writer(batch_options)
+    batch_writer = writer(BatchOptions)
     query = method(queries.query)
     query_sql = method(queries.query_sql)
     query_flux = method(queries.query_flux)
