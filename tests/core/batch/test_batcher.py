@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import InfluxDBError, RejectedLine, TransportError
 from influx_proto._batch.batcher import Batcher, Sealed
+from influx_proto._batch.options import BatchOptions
 from influx_proto._batch.receipt import OpenReceipt
 from influx_proto._encode.batch import Batch
 
@@ -16,9 +17,9 @@ HERE = ((("rp", "a"),), True)
 THERE = ((("db", "b"),), False)
 
 
-def make(**options: Any) -> Batcher:
-    bounds = {"max_lines": 10, "max_bytes": 1000, "max_delay": 1.0, "max_pending": 100, "max_pending_bytes": 100_000}
-    return Batcher(**{**bounds, **options})
+def make(random: float = 0.0, **options: Any) -> Batcher:
+    limits = {"max_lines": 10, "max_bytes": 1000, "max_delay": 1.0, "max_pending": 100, "max_pending_bytes": 100_000}
+    return Batcher(BatchOptions(**{**limits, **options}), lambda: random)
 
 
 def batch(*numbers: int, precision: str = "ns") -> Batch:
@@ -59,7 +60,7 @@ def test_age() -> None:
 
 
 def test_age_with_jitter() -> None:
-    batcher = make(random=lambda: 0.5)
+    batcher = make(random=0.5)
     add(batcher, 1, now=5.0)
     assert batcher.due == 5.95
 

@@ -66,14 +66,7 @@ class BatchWriterBase:
         self.options = options
         self._notify = notify
         self._lock = lock
-        self._batcher = Batcher(
-            max_lines=options.max_lines,
-            max_bytes=options.max_bytes,
-            max_delay=options.max_delay,
-            max_pending=options.max_pending,
-            max_pending_bytes=options.max_pending_bytes,
-            random=settings.retry.random,
-        )
+        self._batcher = Batcher(options, settings.retry.random)
         self._spool = SpoolLog(options.spool, files, settings, self._reports.log) if options.spool and files else None
         self._encodings = BatchEncodings(settings, clock)
         #: When the sender next checks for batches.

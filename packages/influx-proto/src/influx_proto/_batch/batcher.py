@@ -16,6 +16,7 @@ from typing import NamedTuple
 from .._encode.batch import Batch
 from .._errors import InfluxDBError, RejectedLine
 from .._write.request import Target
+from .options import BatchOptions
 from .receipt import OpenReceipt
 
 
@@ -74,30 +75,17 @@ class Batcher:
     removed from one place only after they were added to the next.
 
     Args:
-        max_lines: maximum number of lines in a batch.
-        max_bytes: maximum size of a batch in bytes, unless a single line is longer.
-        max_delay: maximum number of seconds before a batch is due after its first line.
-        max_pending: maximum number of pending lines.
-        max_pending_bytes: maximum size of the pending lines in bytes, each with its LF.
+        options: the limits of batches and of the buffer.
         random: returns a number from 0 to 1, which shortens a delay by up to a tenth, so that writers that start
             together do not send together.
     """
 
-    def __init__(
-        self,
-        *,
-        max_lines: int,
-        max_bytes: int,
-        max_delay: float,
-        max_pending: int,
-        max_pending_bytes: int,
-        random: Callable[[], float] = lambda: 0.0,
-    ) -> None:
-        self._max_lines = max_lines
-        self._max_bytes = max_bytes
-        self._max_delay = max_delay
-        self._max_pending = max_pending
-        self._max_pending_bytes = max_pending_bytes
+    def __init__(self, options: BatchOptions, random: Callable[[], float]) -> None:
+        self._max_lines = options.max_lines
+        self._max_bytes = options.max_bytes
+        self._max_delay = options.max_delay
+        self._max_pending = options.max_pending
+        self._max_pending_bytes = options.max_pending_bytes
         self._random = random
         self._added: deque[_Added] = deque()
         #: Lines and bytes that were moved from `_added` into batches.
