@@ -13,13 +13,13 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar, overload
 
 from ..._errors import SchemaError, SerializationError
-from ..._line_protocol.options import FieldOptions
+from ..._line_protocol.options import DEFAULT, FieldOptions
 from ..._line_protocol.values import TagValueEncoder
 from ..._repr import short_repr
 from ..grouping import GroupEncoder
 from .codegen import compile_line
 from .columnar import ClassColumns
-from .plan import Options, Plan
+from .plan import Plan
 from .schema import ATTRIBUTE, Schema, read_schema, schema_of
 
 T = TypeVar("T")
@@ -103,7 +103,7 @@ def lineprotocol(
                 msg = f"{name}: must be a mapping, not {type(given).__name__}"
                 raise SchemaError(msg)
         found = read_schema(cls, schema, extra_tags or {}, placeholder=placeholder, rm_none=rm_none)
-        encode = _compiled(found, Options(None, (), "ns", unsigned=False, nonfinite="raise", floats=False)).line
+        encode = _compiled(found, None, (), "ns", DEFAULT).line
 
         def to_lineprotocol(self: Any) -> bytes:
             """Return the line of this point. Integer timestamps are in nanoseconds.
@@ -163,21 +163,15 @@ def object_encoder(
         return None
     encoder = TagValueEncoder()
     constant = ((str.__str__(key), encoder.encode(value)) for key, value in tags.items())
-    options = Options(
-        name,
-        tuple((key, value) for key, value in constant if value is not None),
-        precision,
-        field_options.unsigned,
-        field_options.nonfinite,
-        field_options.integers_as_floats,
-        frozenset(field_options.field_types.items()),
-    )
-    return _compiled(schema, options)
+    encoded_tags = tuple((key, value) for key, value in constant if value is not None)
+    return _compiled(schema, name, encoded_tags, precision, field_options)
 
 
 @lru_cache(maxsize=512)
-def _compiled(schema: Schema, options: Options) -> ObjectEncoder:
-    plan = Plan(schema, options)
+def _compiled(
+    schema: Schema, name: str | None, tags: tuple[tuple[str, bytes], ...], precision: str, field_options: FieldOptions
+) -> ObjectEncoder:
+    plan = Plan(schema, name, tags, precision, field_options)
     time = partial(_attribute, name=schema.time.name) if schema.time else _no_time
     return ObjectEncoder(compile_line(plan), ClassColumns(plan).lines, time, _no_field(schema))
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ..._bounded_cache import BoundedCache
 from ..._errors import SerializationError
@@ -37,34 +36,34 @@ FIELD_TYPES: Final[dict[Kind, FieldType]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options of a write that apply to all its points, hashable."""
-
-    name: str | None
-    tags: tuple[tuple[str, bytes], ...]
-    precision: str
-    unsigned: bool
-    nonfinite: Literal["raise", "omit"]
-    floats: bool
-    field_types: frozenset[tuple[str, FieldType]] = frozenset()
-
-
 class Plan:
-    """Encoder for the objects of a class with the options of a write."""
+    """Encoder for the objects of a class with the options of a write.
 
-    def __init__(self, schema: Schema, options: Options) -> None:
-        field_types = dict(options.field_types)
-        field_options = FieldOptions(options.unsigned, options.nonfinite, field_types, options.floats)
+    Args:
+        schema: the schema of the class.
+        name: the default measurement; None for the name of the class.
+        tags: encoded tags for all points.
+        precision: the unit of integer timestamps.
+        field_options: how field values are encoded.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        name: str | None,
+        tags: Iterable[tuple[str, bytes]],
+        precision: str,
+        field_options: FieldOptions,
+    ) -> None:
         self.schema = schema
         self.names = _MeasurementCache()
         self.tag_values = TAG_VALUES
-        self.default_name = schema.cls.__name__ if options.name is None else options.name
-        self.precision = options.precision
+        self.default_name = schema.cls.__name__ if name is None else name
+        self.precision = precision
         self.measurement = (
             None if schema.measurement is None else Fragment(self, schema.measurement, self._encode_measurement)
         )
-        constant = {**dict(options.tags), **schema.extra_tags}
+        constant = {**dict(tags), **schema.extra_tags}
         encoded = {key: encode_tag_prefix(key) + value for key, value in constant.items()}
         own = {
             tag.name: Fragment(
@@ -84,10 +83,10 @@ class Plan:
         #: Fields without a type override.
         self.default_typed: set[Attribute] = set()
         for field in schema.fields:
-            field_type = field_types.get(field.name)
+            field_type = field_options.field_types.get(field.name)
             default_type = FIELD_TYPES[field.kind]
             if field_type in {None, default_type} and not (
-                options.floats and field_type is None and field.kind is Kind.INT
+                field_options.integers_as_floats and field_type is None and field.kind is Kind.INT
             ):
                 self.default_typed.add(field)
             encode = _by_name(FieldValueEncoder(field_options, field_type), field)
@@ -95,8 +94,10 @@ class Plan:
             self.fields.append(
                 Fragment(self, field, _float_field(encode) if field.kind is Kind.FLOAT else encode, before)
             )
-        true = FieldValueEncoder(field_options, field_types.get("_")).encode(value=True) if schema.placeholder else None
-        self.placeholder = b"" if true is None else b",_=" + true
+        self.placeholder = b""
+        if schema.placeholder:
+            true = FieldValueEncoder(field_options, field_options.field_types.get("_")).encode(value=True)
+            self.placeholder = b"" if true is None else b",_=" + true
         self.time = None if schema.time is None else Fragment(self, schema.time, self._encode_time, b" ")
 
     def line(self, point: object) -> bytes | None:
