@@ -128,16 +128,7 @@ def explain_analyze(
 ) -> Op[str]:
     """Execute a query and return the server's execution plan with timings, as lines of text.
 
-    Args:
-        q: one SELECT statement.
-        db: the default database of the query; None for the client's database.
-        rp: the default retention policy of the query; None for the database's default.
-        params: values for `$name` in the query.
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
-
-    Raises:
-        QueryError: the server rejects the query.
-        ValueError: `q` has several statements.
+    The arguments and errors are those of `explain`.
     """
     return query(f"EXPLAIN ANALYZE {one_statement(q)}", db=db, rp=rp, params=params, timeout=timeout).map(_read_plan)
 

@@ -102,23 +102,10 @@ def serialize_batches(
     integers_as_floats: bool = False,
     **extra_tags: object,
 ) -> Iterator[bytes]:
-    """Encode any supported input as batches of line protocol, lazily.
+    """Encode any supported input as batches of line protocol, lazily; an iterable can be infinite.
 
-    Args:
-        data: as for `serialize`. Iterables are read lazily and can be infinite.
-        measurement: as for `serialize`.
-        precision: as for `serialize`.
-        tags: as for `serialize`.
-        tag_columns: as for `serialize`.
-        time_column: as for `serialize`.
-        object_columns: as for `serialize`.
-        max_lines: maximum number of lines in a batch; None for no limit.
-        max_bytes: maximum size of a batch in bytes; only a longer single line exceeds it. None for no limit.
-        unsigned: as for `serialize`.
-        nonfinite: as for `serialize`.
-        field_types: as for `serialize`.
-        integers_as_floats: as for `serialize`.
-        extra_tags: more tags for all points, by keyword; `tags` also accepts the names of options.
+    A batch has at most `max_lines` lines and `max_bytes` bytes, unless a single line is longer; None sets no limit. The
+    other arguments are those of `serialize`.
 
     Returns:
         An iterator of batches. All lines of a batch have the same precision: `precision` for raw line protocol, and

@@ -141,20 +141,12 @@ def query_chunks(
 ) -> StreamOp[QueryResult]:
     """Execute a query and stream its result in chunks: `with client.query_chunks(q) as chunks: ...`.
 
-    Each chunk has rows of one series. Memory use is bounded by the size of a chunk. Exiting the `with` block early ends
-    the query on the server.
+    Each chunk has rows of one series, at most `chunk_size`. Memory use is bounded by the size of a chunk. Exiting the
+    `with` block early ends the query on the server.
 
-    Args:
-        q: see `query`, also for the other arguments; with `language`, a query in that language.
-        db: see `query`.
-        rp: see `query`.
-        epoch: see `query`.
-        params: see `query`.
-        chunk_size: the maximum number of rows of a chunk.
-        format: see `query`.
-        language: the language of `q`: `influxql`; `sql` on InfluxDB 3, see `query_sql`; `flux` on InfluxDB 2.x, see
-            `query_flux`. SQL and Flux have no `rp`, `epoch` or `format`, and Flux no `db`.
-        timeout: see `query`.
+    `language` is the language of `q`: `influxql`; `sql` on InfluxDB 3, see `query_sql`; `flux` on InfluxDB 2.x, see
+    `query_flux`. SQL and Flux have no `rp`, `epoch` or `format`, and Flux no `db`. The other arguments are those of
+    `query`.
 
     Raises:
         QueryError: as `query`, after the chunks before the error.
@@ -180,18 +172,8 @@ def query_points(
 ) -> StreamOp[dict[str, Any]]:
     """Execute a query and stream its points: `with client.query_points(q) as points: ...`.
 
-    Each point is a dict of columns and group tags. Otherwise it works as `query_chunks`.
-
-    Args:
-        q: see `query`, also for the other arguments.
-        db: see `query`.
-        rp: see `query`.
-        epoch: see `query`.
-        params: see `query`.
-        chunk_size: the maximum number of rows held in memory.
-        format: see `query`.
-        language: see `query_chunks`.
-        timeout: see `query`.
+    Each point is a dict of columns and group tags. At most `chunk_size` rows are held in memory. The other arguments
+    are those of `query_chunks`.
 
     Raises:
         QueryError: as `query`, after the points before the error.
@@ -221,15 +203,8 @@ def query_dataframe(
 ) -> Op[DataFrame]:
     """Execute a query of one statement and return its result as a pandas DataFrame; see `QueryResult.to_pandas`.
 
-    Args:
-        q: one InfluxQL statement. See `query` for the other arguments.
-        db: see `query`.
-        rp: see `query`.
-        params: see `query`.
-        measurement_column: whether to add a column `measurement`; None adds it if the result has several measurements.
-        format: see `query`.
-        language: see `query_chunks`.
-        timeout: see `query`.
+    `measurement_column` says whether to add a column `measurement`; None adds it if there are several measurements.
+    The other arguments are those of `query` and, for `language`, of `query_chunks`.
 
     Raises:
         ValueError: the query has several statements; it is not sent. Use `query_dataframes`.
@@ -303,15 +278,8 @@ def query_as(
     The annotation of an attribute decides about missing values. `X | None` is None. Otherwise a null is an error, and
     the default of the constructor applies only if the result has neither a column nor a group tag for the attribute.
 
-    Args:
-        cls: a class decorated with `@lineprotocol`. An attribute is read from the column or group tag with its name.
-        q: see `query`, also for the other arguments.
-        db: see `query`.
-        rp: see `query`.
-        params: see `query`.
-        format: see `query`.
-        language: see `query_chunks`.
-        timeout: see `query`.
+    `cls` is a class decorated with `@lineprotocol`. An attribute is read from the column or group tag with its name.
+    The other arguments are those of `query` and, for `language`, of `query_chunks`.
 
     Raises:
         SchemaError: the class is not decorated, or its objects cannot be created from rows.
