@@ -20,6 +20,7 @@ Common arguments:
 - `start`, `end`: a time range, `end` excluded: any timestamp; integers are nanoseconds.
 - `limit`, `offset`: maximum number of results, and number of results to skip; per measurement if the results are
   grouped by measurement.
+- `timeout`: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
 """
 
 from __future__ import annotations

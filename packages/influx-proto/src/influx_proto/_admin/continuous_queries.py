@@ -52,11 +52,7 @@ def _read_subscription(series: Series, row: Row) -> Subscription:
 
 
 def list_continuous_queries(*, timeout: TimeoutLike | None = None) -> Op[list[ContinuousQuery]]:
-    """Return the continuous queries of all databases.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
-    """
+    """Return the continuous queries of all databases."""
     return statement_op("SHOW CONTINUOUS QUERIES", timeout=timeout).map(each_row(_read_continuous_query))
 
 
@@ -115,11 +111,7 @@ def drop_continuous_query(name: str, db: str, *, timeout: TimeoutLike | None = N
 
 
 def list_subscriptions(*, timeout: TimeoutLike | None = None) -> Op[list[Subscription]]:
-    """Return the subscriptions of all databases.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
-    """
+    """Return the subscriptions of all databases."""
     return statement_op("SHOW SUBSCRIPTIONS", timeout=timeout).map(each_row(_read_subscription))
 
 

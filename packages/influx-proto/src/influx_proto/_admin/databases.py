@@ -53,11 +53,7 @@ def _read_limit(row: Row, column: str) -> timedelta | None:
 
 
 def list_databases(*, timeout: TimeoutLike | None = None) -> Op[list[str]]:
-    """Return the names of the databases that the user can access.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
-    """
+    """Return the names of the databases that the user can access."""
     return statement_op("SHOW DATABASES", timeout=timeout).map(read_names)
 
 
@@ -217,9 +213,6 @@ def show_databases(*, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
     """Return the result of SHOW DATABASES, the databases that the user can access, as the server sends it.
 
     `list_databases` returns their names as a list of str.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW DATABASES", timeout=timeout)
 

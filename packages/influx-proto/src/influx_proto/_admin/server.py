@@ -19,20 +19,12 @@ from .statement import execute, statement_op
 
 
 def list_shards(*, timeout: TimeoutLike | None = None) -> Op[list[Shard]]:
-    """Return the shards of all databases.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
-    """
+    """Return the shards of all databases."""
     return statement_op("SHOW SHARDS", timeout=timeout).map(each_row(_read_shard))
 
 
 def list_shard_groups(*, timeout: TimeoutLike | None = None) -> Op[list[ShardGroup]]:
-    """Return the shard groups of all databases.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
-    """
+    """Return the shard groups of all databases."""
     return statement_op("SHOW SHARD GROUPS", timeout=timeout).map(each_row(_read_shard_group))
 
 
@@ -49,11 +41,7 @@ def drop_shard(shard_id: int, *, timeout: TimeoutLike | None = None) -> Op[None]
 
 
 def list_queries(*, timeout: TimeoutLike | None = None) -> Op[list[RunningQuery]]:
-    """Return the queries that the server is executing, including this one.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
-    """
+    """Return the queries that the server is executing, including this one."""
     return statement_op("SHOW QUERIES", timeout=timeout).map(each_row(_read_running_query))
 
 

@@ -46,11 +46,7 @@ Privilege: TypeAlias = Literal["read", "write", "all"]
 
 
 def list_users(*, timeout: TimeoutLike | None = None) -> Op[list[User]]:
-    """Return the users.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
-    """
+    """Return the users."""
     return statement_op("SHOW USERS", timeout=timeout).map(each_row(lambda _, row: User(row["user"], row["admin"])))
 
 
@@ -202,8 +198,5 @@ def show_users(*, timeout: TimeoutLike | None = None) -> Op[QueryResult]:
     """Return the result of SHOW USERS as the server sends it.
 
     `list_users` returns the users as a list of objects.
-
-    Args:
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
     return statement_op("SHOW USERS", timeout=timeout)
