@@ -125,9 +125,8 @@ def test_errors_truncate_long_names() -> None:
     assert len(str(raised.value)) < 300
 
 
-def test_tag_value_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._line_protocol.escape._CACHE_SIZE", 3)
-    values = TagValues()
+def test_tag_value_cache_is_bounded() -> None:
+    values = TagValues(capacity=3)
     for number in range(10):
         assert values[f"a {number}"] == f"a\\ {number}".encode()
         assert len(values) <= 3

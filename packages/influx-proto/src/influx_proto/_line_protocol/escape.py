@@ -39,8 +39,7 @@ MAX_KEY_SIZE: Final = 65535
 SHORT_LINE: Final = MAX_KEY_SIZE - 4
 SUSPICIOUS: Final = b"\\\\ "
 
-#: Maximum number of cached tag values, and maximum length of each.
-_CACHE_SIZE: Final = 65536
+#: Maximum length of a cached tag value.
 _MAX_CACHED_LENGTH: Final = 256
 
 #: Characters that are escaped in a tag value, and characters that require `escape_tag_value` to check the value.
@@ -195,8 +194,8 @@ class TagValues(BoundedCache[str, bytes]):
     have a different encoding.
     """
 
-    def __init__(self) -> None:
-        super().__init__(_CACHE_SIZE)
+    def __init__(self, capacity: int = 65536) -> None:
+        super().__init__(capacity)
 
     def __missing__(self, value: str) -> bytes:
         escaped = escape_tag_value(value).encode()
