@@ -52,7 +52,8 @@ class Reader:
         return [*self.values(start, middle), *self.values(middle, stop)]
 
 
-class Times(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Times:
     """Functions that read the timestamps from a start row up to, but excluding, a stop row."""
 
     #: Returns nanoseconds as integers, any other type that points accept, or None if missing.
