@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SUFFIXES: Final = {".gz": "gzip", ".zst": "zstd"}
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
+_ZSTD_LIBRARY: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+
 #: The number of bytes that tell the compression.
 MAGIC_SIZE: Final = 4
 
@@ -71,8 +73,7 @@ def open_live(file: io.BufferedReader, compression: str) -> IO[bytes]:
 
 
 def _import_zstd() -> Any:
-    name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-    return import_optional(name, "Zstandard", install="backports.zstd")
+    return import_optional(_ZSTD_LIBRARY, "Zstandard", install="backports.zstd")
 
 
 class _LiveDecompression(io.RawIOBase):
@@ -136,8 +137,11 @@ def decompressing(name: str) -> Generator[None]:
     """Raise `CommandError` with the name of the file if compressed data is truncated or malformed."""
     try:
         yield
-    except Exception as error:
-        if isinstance(error, (EOFError, gzip.BadGzipFile)) or type(error).__name__ in {"ZstdError", "error"}:
-            msg = f"{name}: the compressed data is truncated or malformed: {error}"
-            raise CommandError(msg) from error
-        raise
+    except _decompression_errors() as error:
+        msg = f"{name}: the compressed data is truncated or malformed: {error}"
+        raise CommandError(msg) from error
+
+
+def _decompression_errors() -> tuple[type[Exception], ...]:
+    library = sys.modules.get(_ZSTD_LIBRARY)  # not imported if no file is compressed with it
+    return (EOFError, gzip.BadGzipFile, zlib.error, *([library.ZstdError] if library else []))
