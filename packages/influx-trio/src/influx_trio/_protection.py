@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
 
 import trio
 
-P = ParamSpec("P")
-T = TypeVar("T")
-SelfT = TypeVar("SelfT")
+MethodT = TypeVar("MethodT", bound=Callable[..., Awaitable[Any]])
 
 
-def protected(
-    method: Callable[Concatenate[SelfT, P], Awaitable[T]],
-) -> Callable[Concatenate[SelfT, P], Coroutine[Any, Any, T]]:
+def protected(method: MethodT) -> MethodT:
     """Return a coroutine method in which KeyboardInterrupt is raised only where it waits, like a cancellation."""
 
+    @functools.wraps(method)
     @trio.lowlevel.enable_ki_protection
-    async def call(self: SelfT, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await method(self, *args, **kwargs)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        return await method(*args, **kwargs)
 
-    return functools.wraps(method)(call)
+    return cast("MethodT", call)
