@@ -92,8 +92,8 @@ async def check_async() -> None:
             assert_type(chunks, AsyncIterator[QueryResult])
         async with client.batch_writer(max_lines=5, spool=Spool("spool", sync=True)) as writer:
             assert_type(writer, AsyncBatchWriter)
-            receipt = await writer.write("m v=1", tag_columns={"t": 1}, time_column="when")
-            assert_type(receipt, AsyncReceipt)
+            written = await writer.write("m v=1", tag_columns={"t": 1}, time_column="when")
+            receipt = assert_type(written, AsyncReceipt)
             await receipt
     async with influx_trio.AsyncInfluxDBClient.from_url("http://localhost") as other:
         assert_type(other, influx_trio.AsyncInfluxDBClient)

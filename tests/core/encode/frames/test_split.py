@@ -55,7 +55,8 @@ def test_the_ends_of_lines_are_not_searched(text: str, monkeypatch: pytest.Monke
     def unexpected(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(_encoder, "lines", unexpected)
+    for name in ("blocks", "points"):
+        monkeypatch.setattr(_encoder, name, unexpected)
     cases: list[dict[str, Any]] = [
         {"max_bytes": 100_000},
         {"max_lines": 700},

@@ -16,16 +16,14 @@ KEPT_SIZE: Final = 10_000_000
 class ReceiptBase:
     """Outcome of one `write` to a batch writer, updated in the background."""
 
-    # The defaults are attributes of the class, since every `write` creates a receipt.
-
     #: Number of lines.
-    lines: int = 0
+    lines: int
     #: Lines that the server rejected, at most 10 000 of them or 10 MB.
     rejected: list[RejectedLine]
     #: Number of lines that the server rejected, including those that `rejected` has no room for.
-    rejected_count: int = 0
+    rejected_count: int
     #: Why lines could not be delivered; the writer returned them as undelivered.
-    error: InfluxDBError | None = None
+    error: InfluxDBError | None
 
     @property
     def done(self) -> bool:
@@ -81,6 +79,11 @@ class AsyncReceipt(ReceiptBase):
 class OpenReceipt(ReceiptBase):
     """A receipt, and how the writer updates it."""
 
+    # The defaults are attributes of the class, since every `write` creates a receipt.
+
+    lines = 0
+    rejected_count = 0
+    error: InfluxDBError | None = None
     #: The task or thread that wrote the lines; None if it does not matter.
     caller: object = None
     #: Whether a `flush`, or waiting for the receipt, raised its failure.
