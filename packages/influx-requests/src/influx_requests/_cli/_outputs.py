@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import isfinite
 from typing import IO, Any, Final, Protocol
 
@@ -14,10 +14,8 @@ from influx_proto import QueryResult, Series, serialize
 from ._console import CommandError
 from ._table import Table, Vertical
 
-#: A character because of which a cell is quoted in CSV.
-_QUOTED: Final = re.compile(r"[,\"\r\n]")
-#: A row with one empty cell, since readers skip empty lines.
-_EMPTY_ROW: Final = '""'
+#: The types that `csv.writer` formats as this output does.
+_PLAIN_TYPES: Final = frozenset({str, int, float})
 
 
 class Output(Protocol):
@@ -60,7 +58,9 @@ class _CSV:
     """
 
     def __init__(self, file: IO[str], null: str) -> None:
-        self._file = file
+        self._plain = csv.writer(file, lineterminator="\n")
+        # The plain writer does not quote a carriage return, which `csv.reader` reads as the end of a row.
+        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         self._null = null
         self._heading: tuple[int, list[str]] | None = None
 
@@ -71,7 +71,7 @@ class _CSV:
             labels += series.tags.items()
             self._write_heading(series.statement_id, _unique_names([*(name for name, _ in labels), *series.columns]))
             rows = series.values
-            # By columns, since most have one type and need no quotes.
+            # By columns, since most have cells of one type.
             columns = map(self._encode_column, zip(*rows, strict=True))
             self._write([*([value] * len(rows) for _, value in labels), *columns])
 
@@ -86,24 +86,23 @@ class _CSV:
             )
             raise CommandError(msg)
 
-    def _write(self, columns: Sequence[Sequence[str]]) -> None:
-        quoted = map(_quote_column, columns)
-        self._file.writelines(f"{row or _EMPTY_ROW}\n" for row in map(",".join, zip(*quoted, strict=True)))
+    def _write(self, columns: Sequence[Sequence[Any]]) -> None:
+        rows = zip(*columns, strict=True)
+        if any(map(_has_return, columns)):
+            for row in rows:
+                (self._quoting if _has_return(row) else self._plain).writerow(row)
+        else:
+            self._plain.writerows(rows)
 
-    def _encode_column(self, cells: Sequence[Any]) -> Sequence[str]:
-        types = set(map(type, cells))
-        if types == {str}:
-            return cells
-        return list(map(repr if types <= {int, float} else self._encode_cell, cells))
+    def _encode_column(self, cells: Sequence[Any]) -> Sequence[Any]:
+        return cells if _PLAIN_TYPES.issuperset(map(type, cells)) else list(map(self._encode_cell, cells))
 
-    def _encode_cell(self, cell: Any) -> str:
+    def _encode_cell(self, cell: Any) -> Any:
         if cell is None:
             return self._null
         if isinstance(cell, bool):
             return "true" if cell else "false"
-        if isinstance(cell, str):
-            return cell
-        return repr(cell) if isinstance(cell, (int, float)) else json.dumps(cell, ensure_ascii=False)
+        return cell if isinstance(cell, (str, int, float)) else json.dumps(cell, ensure_ascii=False)
 
 
 class _JSON:
@@ -134,11 +133,8 @@ class _LineProtocol:
                 self._file.write(f"{lines.decode()}\n")
 
 
-def _quote_column(cells: Sequence[str]) -> Sequence[str]:
-    """Quote the cells that contain a separator, a quote or the end of a line; `csv.writer` leaves a CR unquoted."""
-    if not _QUOTED.search("".join(cells)):
-        return cells
-    return ['"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell for cell in cells]
+def _has_return(cells: Iterable[object]) -> bool:
+    return any(isinstance(cell, str) and "\r" in cell for cell in cells)
 
 
 def encode_json(point: dict[str, Any], indent: int | None = None) -> str:
