@@ -25,17 +25,23 @@ def is_small(body: Body) -> bool:
 class RequestTracker:
     """Tracks one request from the wait for a connection to the head of the response.
 
-    `begin` returns the timeout scope to send the request in. aiohttp has no limit for the time to send a chunk, nor for
-    the time between a provisional (1xx) and the final response. In a session of the caller, without our connectors,
-    the idle time only counts from the first chunk of a body, and the connection stays unknown.
+    aiohttp has no limit for the time to send a chunk, nor for the time between a provisional (1xx) and the final
+    response. In a session of the caller, without our connectors, the idle time only counts from the first chunk of a
+    body, and the connection stays unknown.
+
+    Args:
+        idle: the seconds after which the idle timeout expires, or None for no limit.
+        timeout_scope: the timeout scope that the request is sent in.
     """
 
     #: The tracker of the request that the current task sends.
     current: ClassVar[ContextVar[RequestTracker]] = ContextVar("request_tracker")
 
-    def __init__(self, idle: float | None) -> None:
+    def __init__(self, idle: float | None, timeout_scope: asyncio.Timeout) -> None:
         self._idle = idle
-        self._timeout_scope: asyncio.Timeout | None = None
+        #: None once the head of the response has arrived: an expired timer keeps the context of its task, and with it
+        #: this object, alive.
+        self.timeout_scope: asyncio.Timeout | None = timeout_scope
         #: Whether the connector is opening a connection.
         self.is_connecting = False
         self._receiver: _Receiver | None = None
@@ -43,11 +49,6 @@ class RequestTracker:
         #: Whether the connector has reported the connection.
         self.has_connection = False
         RequestTracker.current.set(self)
-
-    def begin(self) -> asyncio.Timeout:
-        """Return the timeout scope to send the request in."""
-        self._timeout_scope = asyncio.timeout(None)
-        return self._timeout_scope
 
     @property
     def was_idle(self) -> bool:
@@ -70,15 +71,11 @@ class RequestTracker:
 
     def restart_idle_timeout(self) -> None:
         """Restart the idle timeout."""
-        if self._timeout_scope is None:
+        if self.timeout_scope is None:
             msg = "the response has arrived"  # the rest of the body need not be sent
             raise RuntimeError(msg)
         if self._idle is not None:
-            self._timeout_scope.reschedule(asyncio.get_running_loop().time() + self._idle)
-
-    def end(self) -> None:
-        """Forget the scope and its task: an expired timer keeps its context, and with it this object, alive."""
-        self._timeout_scope = None
+            self.timeout_scope.reschedule(asyncio.get_running_loop().time() + self._idle)
 
     def encode_body(self, body: Body) -> tuple[tuple[tuple[str, str], ...], bytes | AsyncIterator[bytes] | None]:
         """Return the headers that frame a body, and the body for aiohttp: sent with the head, or in chunks."""

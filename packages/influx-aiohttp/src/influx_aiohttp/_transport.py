@@ -70,8 +70,8 @@ class AiohttpTransport:
         timeout = request.timeout
         total = await self._acquire(timeout)
         began = time.monotonic()
-        tracker = RequestTracker(timeout.idle)
-        timeout_scope = tracker.begin()
+        timeout_scope = asyncio.timeout(None)
+        tracker = RequestTracker(timeout.idle, timeout_scope)
         headers, data = tracker.encode_body(request.body)
         try:
             async with timeout_scope:
@@ -94,7 +94,7 @@ class AiohttpTransport:
                 raise map_exception(error, self._settings, timeout, timeout_scope, tracker) from error
             raise
         finally:
-            tracker.end()
+            tracker.timeout_scope = None
         if not self._is_tracking and self._is_own:
             self._check_tracking(tracker)
         return response, tracker
@@ -127,7 +127,7 @@ class AiohttpTransport:
             return total
         began = time.monotonic()
         try:
-            if not self._slots.locked():
+            if self._in_flight <= MAX_CONNECTIONS:  # each of them needs one slot at most, so one is free
                 await self._slots.acquire()
                 return total
             async with asyncio.timeout(pool_wait(timeout)):

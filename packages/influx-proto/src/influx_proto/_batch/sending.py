@@ -11,7 +11,7 @@ from .._runtime.flow import Flow
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
 from .._write.delivery import deliver_accepted
-from .._write.request import Target, resolve_target, write_op
+from .._write.request import Target, resolve_target, write_flow
 from .batcher import Sealed
 
 
@@ -43,7 +43,7 @@ class BatchSender:
         return deliver_accepted(sealed.batch, send, once=once, probe=self._probe)
 
     def _send(self, target: Target, batch: Batch, settings: Settings) -> Flow[bool]:
-        return write_op(batch, target).flow(settings, self._clock)
+        return write_flow(batch, target, settings, self._clock)
 
     def _probe(self) -> Flow[bool]:
         """Send the lines after those in flight, which are sent again later; return whether they were stored."""

@@ -260,7 +260,7 @@ class BaseClient(Operations, Generic[SessionT]):
         if self._closed:
             msg = f"{self!r} is closed; create a new client"
             raise RuntimeError(msg)
-        return self.settings.with_timeout(as_timeout(timeout))
+        return self.settings if timeout is None else self.settings.with_timeout(as_timeout(timeout))
 
     def _required(self, background: T | None) -> T:
         if background is None:

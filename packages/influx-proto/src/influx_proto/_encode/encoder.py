@@ -73,6 +73,7 @@ class Encoder:
         self._measurement = measurement
         self._integer_precision = precision
         self._tags: Mapping[str, object] = {} if tags is None else tags
+        self._point_encoder: PointEncoder | None = None
         self._field_options = DEFAULT if field_options is None else field_options
         self._tag_columns, self._time_column = check_table_columns(tag_columns, time_column)
         self._object_columns: ObjectColumns = object_columns
@@ -81,7 +82,7 @@ class Encoder:
         self._max_bytes = max_bytes or _UNLIMITED
         # The encoders are created on first use, except to raise the errors of invalid arguments here.
         if measurement is not None or tags:
-            _ = self._point_encoder
+            self._create_point_encoder()
         if self._tag_columns or object_columns != "str":
             _ = self._table_encoder
         #: Functions by class that add a value or iterate over its items. They are not bound methods, since those would
@@ -104,9 +105,9 @@ class Encoder:
         self._row = 0
         self._bulk = False
 
-    @cached_property
-    def _point_encoder(self) -> PointEncoder:
-        return point_encoder(self._measurement, self._tags, self._integer_precision, self._field_options)
+    def _create_point_encoder(self) -> PointEncoder:
+        self._point_encoder = point_encoder(self._measurement, self._tags, self._integer_precision, self._field_options)
+        return self._point_encoder
 
     @cached_property
     def _table_encoder(self) -> TableEncoder:
@@ -231,7 +232,7 @@ class Encoder:
         self._row -= 1  # the caller counts the sentinel as a value
 
     def _add_point(self, point: Mapping[str, Any]) -> None:
-        line = self._point_encoder.line(point)
+        line = (self._point_encoder or self._create_point_encoder()).line(point)
         if line is not None:
             self._add_line(line, timed=point.get("time") is not None)
         elif not self._bulk:
@@ -255,7 +256,8 @@ class Encoder:
 
     def _create_group_encoder(self, cls: type) -> GroupEncoder | None:
         if cls is dict:
-            return PointColumns(self._point_encoder, self._integer_precision).lines
+            points = self._point_encoder or self._create_point_encoder()
+            return PointColumns(points, self._integer_precision).lines
         encoder = self._find_object_encoder(cls)
         return None if encoder is None else encoder.lines
 

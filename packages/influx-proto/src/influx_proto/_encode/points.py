@@ -256,12 +256,11 @@ def point_encoder(
     Arguments and errors are those of `PointEncoder`.
     """
     # Subclasses of str may be equal to a str, but encoded differently.
-    items = tuple(tags.items()) if isinstance(tags, Mapping) else None
-    if items is None or type(name) not in _NAME_TYPES:
+    if type(tags) is not dict or type(name) not in _NAME_TYPES:
         return PointEncoder(name, tags, precision, field_options)
-    if not all(type(key) is type(value) is str for key, value in items):
+    if tags and not all(type(key) is type(value) is str for key, value in tags.items()):
         return PointEncoder(name, tags, precision, field_options)
-    return _cached_encoder(name, items, precision, field_options)
+    return _cached_encoder(name, tuple(tags.items()), precision, field_options)
 
 
 @lru_cache(maxsize=16)

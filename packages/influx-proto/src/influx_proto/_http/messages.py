@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from .observer import Watch
@@ -49,8 +49,8 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_by_name", "_pairs")
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]] = ()) -> None:
-        pairs = fields if isinstance(fields, tuple) else fields.items() if isinstance(fields, Mapping) else fields
-        self._pairs = cast("tuple[tuple[str, str] | tuple[bytes, bytes], ...]", tuple(pairs))
+        pairs: Any = fields if isinstance(fields, tuple) else fields.items() if isinstance(fields, Mapping) else fields
+        self._pairs: tuple[tuple[str, str] | tuple[bytes, bytes], ...] = tuple(pairs)
         self._by_name: dict[str, tuple[str, str]] | None = None
 
     @property

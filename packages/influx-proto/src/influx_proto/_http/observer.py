@@ -59,8 +59,7 @@ class Exchange:
         return operation(self.target)
 
     def __enter__(self) -> Self:
-        log = logger()
-        self._is_observed = self._watch is not None or (log is not None and log.isEnabledFor(_DEBUG))
+        self._is_observed = self._watch is not None or ("logging" in sys.modules and _logger().isEnabledFor(_DEBUG))
         if self._is_observed:
             self._started_at = self._now()
         if self._watch is not None:

@@ -17,7 +17,7 @@ from .._runtime.op import Op, Operation
 from .._runtime.settings import Settings
 from .._runtime.transport import AsyncTransport, Clock, Transport
 from .delivery import deliver, deliver_accepted, partial_write
-from .request import Target, write_op
+from .request import Target, WriteReceiver, batch_request, write_flow
 
 if TYPE_CHECKING:
     from .._encode.encoder import Encoder
@@ -174,9 +174,11 @@ class WriteOperation(Operation[bool]):
         return background
 
     def _deliverer(self, outcome: WriteOutcome, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
+        settings = settings.with_timeout(self._timeout)
+
         # Several threads may deliver batches concurrently: the changes of the outcome below are atomic.
         def send(batch: Batch) -> Flow[bool]:
-            yield from self._op(batch).flow(settings, clock)
+            yield from write_flow(batch, self.target, settings, clock)
             outcome.stored.append(batch.lines)
             return True
 
@@ -186,7 +188,7 @@ class WriteOperation(Operation[bool]):
         return deliver_and_collect if self._find_rejected else partial(deliver, send=send)
 
     def _op(self, batch: Batch) -> Op[bool]:
-        return write_op(batch, self.target, self._timeout)
+        return Op(batch_request(batch, self.target), WriteReceiver, self._timeout)
 
     def create_encoder(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Encoder:
         """Return an encoder for the data.

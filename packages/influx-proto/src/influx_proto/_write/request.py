@@ -11,12 +11,12 @@ from .._errors import ServerUnavailable, WriteError
 from .._http.error_response import ErrorReceiver
 from .._http.messages import Headers, Repeat, Request, add_params
 from .._http.observer import logger
-from .._http.timeout import Timeout
-from .._runtime.op import Op
+from .._runtime.flow import Flow, attempts
 from .rejections import with_rejected_lines
 
 if TYPE_CHECKING:
     from .._runtime.settings import Settings
+    from .._runtime.transport import Clock
 
 #: The parameters of a write request, and whether the client adds its database or bucket to them.
 Target: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
@@ -98,12 +98,15 @@ def _request_target(target: Target, precision: str) -> tuple[str, bool, bool, st
     return path, wants_db, False, for_bucket if wants_db and "rp" not in names else None
 
 
-def write_op(batch: Batch, target: Target, timeout: Timeout | None = None) -> Op[bool]:
-    """Return the operation that writes a batch."""
+def batch_request(batch: Batch, target: Target) -> Request:
+    """Return the request that writes a batch."""
     repeat = Repeat.ALWAYS if batch.timed else Repeat.UNLESS_RECEIVED
-    return Op(
-        write_request(target, batch.precision, batch.data, repeat=repeat, compressible=True), WriteReceiver, timeout
-    )
+    return write_request(target, batch.precision, batch.data, repeat=repeat, compressible=True)
+
+
+def write_flow(batch: Batch, target: Target, settings: Settings, clock: Clock) -> Flow[bool]:
+    """Return the flow that writes a batch."""
+    return attempts(settings.complete(batch_request(batch, target)), WriteReceiver, settings.retry, clock.now)
 
 
 #: Message of InfluxDB Enterprise and of other clusters based on 1.x.
