@@ -53,32 +53,31 @@ class Headers(Mapping[str, str]):
         self._pairs: tuple[tuple[str, str] | tuple[bytes, bytes], ...] = tuple(pairs)
         self._by_name: dict[str, tuple[str, str]] | None = None
 
-    @property
-    def _fields(self) -> dict[str, tuple[str, str]]:
-        if self._by_name is None:  # built on first use, because most responses to writes never need it
-            fields: dict[str, tuple[str, str]] = {}
-            for name, value in self._pairs:
-                if isinstance(name, bytes):
-                    name = name.decode(errors="replace")  # noqa: PLW2901 - a call for each would take longer
-                if isinstance(value, bytes):
-                    value = value.decode(errors="replace")  # noqa: PLW2901 - as above
-                key = name.lower()
-                earlier = fields.get(key)
-                fields[key] = (name, value) if earlier is None else (earlier[0], f"{earlier[1]}, {value}")
-            self._by_name = fields  # assigned once complete, because another thread may read it
-        return self._by_name
+    def _index(self) -> dict[str, tuple[str, str]]:
+        """Index the fields on first use, because most responses to writes never need it."""
+        fields: dict[str, tuple[str, str]] = {}
+        for name, value in self._pairs:
+            if isinstance(name, bytes):
+                name = name.decode(errors="replace")  # noqa: PLW2901 - a call for each would take longer
+            if isinstance(value, bytes):
+                value = value.decode(errors="replace")  # noqa: PLW2901 - as above
+            key = name.lower()
+            earlier = fields.get(key)
+            fields[key] = (name, value) if earlier is None else (earlier[0], f"{earlier[1]}, {value}")
+        self._by_name = fields  # assigned once complete, because another thread may read it
+        return fields
 
     def __getitem__(self, name: str) -> str:
-        return self._fields[name.lower()][1]
+        return (self._by_name or self._index())[name.lower()][1]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._fields
+        return isinstance(name, str) and name.lower() in (self._by_name or self._index())
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._fields.values())
+        return (name for name, _ in (self._by_name or self._index()).values())
 
     def __len__(self) -> int:
-        return len(self._fields)
+        return len(self._by_name or self._index())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({dict(self)!r})"

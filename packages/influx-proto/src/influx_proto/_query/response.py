@@ -60,10 +60,11 @@ def chunk_decoder(
     language, epoch, statements = expected
     if status != 200:
         return QueryErrorReceiver(language, status, headers)
-    documents = decoder_for(headers.get("Content-Type"), packed=packed, annotated=language == "flux")
+    content_type = headers.get("Content-Type")
+    documents = decoder_for(content_type, packed=packed, annotated=language == "flux")
     if documents is None:
         return NotInfluxDB(language, status, headers)
-    response_type = media_type(headers.get("Content-Type"))
+    response_type = media_type(content_type)
     is_csv = response_type in CSV and language != "flux"
     is_version_2 = headers.get("X-Influxdb-Version", "").startswith("v2")
     if is_version_2 and headers.get("Content-Length") == "0" and not is_csv:
@@ -115,16 +116,16 @@ class WholeResult:
 
     def feed(self, data: bytes) -> None:
         """Receive body bytes."""
-        self._add_chunks(lambda: self._decoder.feed(data))
+        self._add_chunks(self._decoder.feed, data)
 
     def close(self) -> QueryResult:
         """Return the result at the end of the response."""
         self._add_chunks(self._decoder.close)
         return join(self._chunks) if self._chunks else QueryResult([], epoch=self._epoch)
 
-    def _add_chunks(self, decode: Callable[[], Sequence[QueryResult]]) -> None:
+    def _add_chunks(self, decode: Callable[..., Sequence[QueryResult]], *data: bytes) -> None:
         try:
-            self._chunks += decode()
+            self._chunks += decode(*data)
         except QueryError as error:
             last = () if error.partial_result is None else (error.partial_result,)
             error.partial_result = join([*self._chunks, *last])
@@ -167,7 +168,8 @@ class _ChunkDecoder:
         self._unfinished: int | None = None
 
     def feed(self, data: bytes) -> Sequence[QueryResult]:
-        self._raise_error()
+        if self._error is not None:
+            raise self._error
         self._buffer += data
         if len(self._buffer) < self._buffer_size:
             return ()
@@ -176,14 +178,16 @@ class _ChunkDecoder:
         return self._chunks(self._documents.feed(data))
 
     def close(self) -> Sequence[QueryResult]:
-        self._raise_error()
+        if self._error is not None:
+            raise self._error
         chunks = self._chunks(self._documents.feed(bytes(self._buffer)))
         if self._error is None:
             chunks += self._chunks(self._documents.close())
         if chunks and self._error is not None:
             # `close` cannot both return chunks and raise, so the error holds the chunks before it.
             self._error.partial_result = join(map(_with_lists, chunks))
-        self._raise_error()
+        if self._error is not None:
+            raise self._error
         if self._unfinished is not None:
             msg = f"the response is truncated: it ends within statement {self._unfinished}"
             raise ProtocolError(msg, retryable=True)
@@ -192,10 +196,6 @@ class _ChunkDecoder:
             msg = f"the response is truncated: it has the results of {found}"
             raise ProtocolError(msg, retryable=True)
         return chunks
-
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
 
     def _chunks(self, documents: Sequence[dict[str, Any]]) -> list[QueryResult]:
         chunks: list[QueryResult] = []
