@@ -116,17 +116,8 @@ class RequestsTransport:
         return self._session
 
     def _send(self, session: requests.Session, request: Request) -> requests.Response:
-        origin, timeout = self._settings.server.origin, request.timeout
-        prepared = session.prepare_request(
-            requests.Request(
-                request.method,
-                origin,
-                headers=dict(request.headers),
-                data=request.body if isinstance(request.body, bytes) else iter(request.body),
-                auth=self._auth,
-            )
-        )
-        prepared.url = origin + request.target  # unchanged: requests would encode parts of it again
+        timeout = request.timeout
+        prepared = self._prepare(session, request)
         connect, read = _shortest(timeout.connect, timeout.total), _shortest(timeout.idle, timeout.total)
         return session.send(
             prepared,
@@ -134,6 +125,26 @@ class RequestsTransport:
             timeout=(connect, read),
             **self._send_options(session),
         )
+
+    def _prepare(self, session: requests.Session, request: Request) -> requests.PreparedRequest:
+        """Return the request for requests, with the headers, credentials and cookies of the caller's session.
+
+        Our own session has none: to let requests merge them would take a fifth of the time of a small write.
+        """
+        origin = self._settings.server.origin
+        headers = dict(request.headers)
+        data = request.body if isinstance(request.body, bytes) else iter(request.body)
+        if self._is_own:
+            prepared = requests.PreparedRequest()
+            prepared.prepare_method(request.method)
+            prepared.prepare_headers(headers)
+            prepared.prepare_body(data, None)
+        else:
+            prepared = session.prepare_request(
+                requests.Request(request.method, origin, headers=headers, data=data, auth=self._auth)
+            )
+        prepared.url = origin + request.target  # unchanged: requests would encode parts of it again
+        return prepared
 
     def _send_options(self, session: requests.Session) -> dict[str, Any]:
         if not self._is_own:
