@@ -289,7 +289,7 @@ def test_the_pool_of_requests(server: LineServer, record_property: Callable[[str
 
 
 #: Code that runs around the use of a connection.
-USING = ("/influx_trio/", "/_runtime/", "/contextlib.py", "/_query/response.py")
+USING = ("/influx_trio/", "/_client/", "/_runtime/", "/contextlib.py", "/_query/response.py")
 
 
 async def read_stream(client: Any) -> None:

@@ -29,12 +29,12 @@ class Pool:
         self._closed = False
         self._process = os.getpid()
 
-    async def acquire(self, connect: Callable[[], Awaitable[Connection]], until: float) -> Connection:
-        """Return an idle connection or a new one; wait until a time on trio's clock if all are in use."""
+    async def acquire(self, connect: Callable[[], Awaitable[Connection]], wait: float) -> Connection:
+        """Return an idle connection or a new one; wait for the given number of seconds if all are in use."""
         try:
             self._slots.acquire_nowait()
         except trio.WouldBlock:
-            with trio.move_on_at(until) as waiting:
+            with trio.move_on_after(wait) as waiting:
                 await self._slots.acquire()
             if waiting.cancelled_caught:
                 raise NoFreeConnectionError from None

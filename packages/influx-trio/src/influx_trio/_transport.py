@@ -57,9 +57,7 @@ class TrioTransport:
             return connection
 
         try:
-            connection = await self._pool.acquire(
-                open_connection, math.inf if wait is None else trio.current_time() + wait
-            )
+            connection = await self._pool.acquire(open_connection, math.inf if wait is None else wait)
         except NoFreeConnectionError as error:
             raise no_free_connection(settings.address, timeout) from error
         except LIBRARY_ERRORS as error:
