@@ -6,7 +6,7 @@ import os
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from .._http.timeout import TimeoutLike
 from .._runtime.flow import arun
@@ -45,8 +45,7 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
         """
         settings = self._settings_for(timeout)
         if type(operation) is WriteOperation:  # may send several requests concurrently, and wait for its data
-            result: Any = await self._write(operation, settings)
-            return result  # type: ignore[no-any-return]  # T is bool
+            return cast("T", await self._write(operation, settings))
         return await arun(operation.flow(settings, self._transport), self._transport)
 
     async def _write(self, operation: WriteOperation, settings: Settings) -> bool:

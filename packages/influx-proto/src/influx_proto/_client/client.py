@@ -6,7 +6,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from .._http.timeout import TimeoutLike
 from .._runtime.flow import run
@@ -45,8 +45,7 @@ class Client(BaseClient[SessionT], BoundClient):
         """
         settings = self._settings_for(timeout)
         if type(operation) is WriteOperation:  # may send several requests concurrently
-            result: Any = operation.run(settings, self._transport, self._background)
-            return result  # type: ignore[no-any-return]  # T is bool
+            return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 
     def stream(self, op: StreamOp[T], *, timeout: TimeoutLike | None = None) -> AbstractContextManager[Iterator[T]]:
