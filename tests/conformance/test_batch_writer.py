@@ -25,7 +25,7 @@ from influx_proto import (
 
 from tests.conformance.drivers import Driver, run_concurrently
 from tests.servers.influxd import Influxd, Server
-from tests.servers.scripted import ScriptedServer, refused_port, reply
+from tests.servers.scripted import Receive, Reset, ScriptedServer, Stall, refused_port, reply
 
 pytestmark = pytest.mark.needs("background")
 
@@ -409,6 +409,18 @@ def test_exit_while_the_server_is_unreachable(driver: Driver, influxd: Server, d
         for lines in caught.value.undelivered:
             client.write(lines.data, db=lines.db, rp=lines.rp, precision=lines.precision)
         assert stored(client) == list(range(25))
+
+
+def test_no_requests_after_exit(connect: Callable[..., Any]) -> None:
+    """The caller may write the undelivered lines again; a late retry would replace newer values of the points."""
+    with ScriptedServer([[Receive(), Stall(0.6), Reset()], reply(204)]) as server:
+        client = connect(server.url, database="db", retry=RetryPolicy(attempts=5, backoff=0.05, max_backoff=0.05))
+        with pytest.raises(UndeliveredError), client.batch_writer(max_delay=0.01, exit_timeout=0.3) as writer:
+            writer.write("m n=1i 1")
+        time.sleep(0.8)
+        assert len(server.requests) == 1
+        client.write("m n=2i 1")
+        assert [request.body for request in server.requests] == [b"m n=1i 1", b"m n=2i 1"]
 
 
 def test_callers_exception_is_not_replaced(driver: Driver, client: Any) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Self
 
-from .._runtime.flow import run
+from .._runtime.flow import Attempt, execute, run
 from .._runtime.settings import Settings
 from .._runtime.transport import Threads, Transport
 from .base import BatchWriterBase, Step
@@ -272,7 +272,7 @@ class BatchWriter(BatchWriterBase):
                 if (sealed := self._wait_for_batch()) is None:
                     continue
                 try:
-                    rejected = run(self._sender.deliver(sealed), self._transport)
+                    rejected = run(self._sender.deliver(sealed), self._transport, self._execute_if_open)
                 except Exception as error:  # noqa: BLE001 - every error is reported, and delivery continues
                     with self._lock:
                         self._handle_failure(sealed, error)
@@ -286,6 +286,11 @@ class BatchWriter(BatchWriterBase):
             with self._lock:
                 self._crash = error
                 self._wake()
+
+    def _execute_if_open(self, attempt: Attempt, transport: Transport) -> object:
+        """Execute an attempt, or raise after exit: a late retry could replace newer values of the points."""
+        self._check_open()
+        return execute(attempt, transport)
 
     def _clean_up(self) -> None:
         for step in self._clean_up_spool():

@@ -115,7 +115,8 @@ def exchange_of(attempt: Attempt, clock: Clock) -> Exchange:
     return Exchange(request.method, request.target, request.size, request.watch, clock.now, attempt.number)
 
 
-def _exchange(attempt: Attempt, transport: Transport) -> Any:
+def execute(attempt: Attempt, transport: Transport) -> Any:
+    """Execute one attempt and return the result for the flow."""
     with exchange_of(attempt, transport) as record, transport.open(authorized(attempt.request)) as response:
         record.status = response.status
         receiver = attempt.receiver(response.status, response.headers)
@@ -143,7 +144,7 @@ async def _aexchange(attempt: Attempt, transport: AsyncTransport) -> Any:
             return receiver.close()
 
 
-def run(flow: Flow[T], transport: Transport, exchange: Callable[[Attempt, Transport], object] = _exchange) -> T:
+def run(flow: Flow[T], transport: Transport, exchange: Callable[[Attempt, Transport], object] = execute) -> T:
     """Run a flow over a sync transport and return its result.
 
     Args:
