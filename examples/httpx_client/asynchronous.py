@@ -152,6 +152,20 @@ class AsyncSignal:
             return caller.done()
         return inspect.getcoroutinestate(getattr(caller, "coro")) == inspect.CORO_CLOSED  # noqa: B009 - of trio
 
+    def is_cancelled(self) -> bool:
+        """Return whether the current task is being cancelled."""
+        task = self.caller()
+        return (isinstance(task, asyncio.Task) and task.cancelling() > 0) or (
+            anyio.current_effective_deadline() == -math.inf
+        )
+
+    def loop(self) -> object:
+        """Return the running event loop of asyncio, or a token of trio's."""
+        trio = sys.modules.get("trio")
+        if trio and trio.lowlevel.in_trio_task():
+            return trio.lowlevel.current_trio_token()
+        return asyncio.get_running_loop()
+
 
 @asynccontextmanager
 async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import os
@@ -146,6 +147,102 @@ def test_callback_that_raises() -> None:
             writer.flush()
         assert "60 lines were not delivered" in caught.value.__notes__[0]
         assert undelivered_count(writer) == 60
+
+
+@pytest.mark.parametrize("raising", ["on_progress", "on_error", "token", "awaited token"])
+def test_cancellation_of_another_task(raising: str) -> None:
+    """A function of the caller may raise it; the writer's own task is not cancelled and continues."""
+    failures: list[int] = []
+
+    def fail_once(_: object = None) -> str:
+        if not failures:
+            failures.append(1)
+            raise asyncio.CancelledError
+        return "secret"
+
+    async def fail_once_awaited() -> str:
+        if not failures:
+            failures.append(1)
+            cancelled = asyncio.get_running_loop().create_future()
+            cancelled.cancel()
+            await cancelled
+        return "secret"
+
+    async def main() -> None:
+        settings = {"token": fail_once, "awaited token": fail_once_awaited}
+        outage = [reply(503)] * 2 if raising == "on_error" else []
+        with ScriptedServer([*outage, reply(204)]) as server:
+            async with influx_aiohttp.AsyncInfluxDBClient.from_url(
+                server.url, database="db", token=settings.get(raising), retry=SOON
+            ) as client:
+                functions: Any = {raising: fail_once} if raising.startswith("on_") else {}
+                async with client.batch_writer(**functions) as writer:
+                    for _ in range(3):
+                        await writer.write(LINES)
+                        with contextlib.suppress(CallbackError):
+                            await writer.flush(timeout=20)
+                    await writer.flush(timeout=20)
+                assert writer.written == 90
+
+    asyncio.run(main(), debug=True)
+    assert failures
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(1), GeneratorExit()])
+def test_base_exception_in_the_thread_of_a_writer(error: BaseException) -> None:
+    """No signal handler raises in that thread, so the exception belongs to the callback, and the writer continues."""
+    failures: list[BaseException] = [error]
+
+    def fail_once(_: object) -> None:
+        if failures:
+            raise failures.pop()
+
+    with (
+        ScriptedServer([reply(204)]) as server,
+        influx_requests.InfluxDBClient.from_url(server.url, database="db") as client,
+        client.batch_writer(on_progress=fail_once) as writer,
+    ):
+        writer.write(LINES)
+        with contextlib.suppress(CallbackError):
+            writer.flush(timeout=20)  # may return before the callback is called
+        wait_until(lambda: not failures)
+        writer.write(LINES)
+        with contextlib.suppress(CallbackError):
+            writer.flush(timeout=20)
+        writer.flush(timeout=20)
+        assert writer.written == 60
+
+
+@pytest.mark.parametrize(
+    ("backend", "client_class"),
+    [("asyncio", influx_aiohttp.AsyncInfluxDBClient), ("trio", influx_trio.AsyncInfluxDBClient)],
+)
+def test_async_writer_in_another_event_loop(backend: str, client_class: Any) -> None:
+    """Its tasks cannot be woken from there: accepted lines would not be sent, and the loops would fail."""
+
+    async def main() -> None:
+        with ScriptedServer([reply(204)]) as server:
+            async with client_class.from_url(server.url, database="db") as client:
+                async with client.batch_writer(max_delay=60) as writer:
+                    receipt = await writer.write(LINES)
+
+                    async def other() -> None:
+                        async def wait() -> None:
+                            await receipt
+
+                        for function in (lambda: writer.write(LINES), writer.flush, wait):
+                            with pytest.raises(RuntimeError, match="entered in another event loop; create one in each"):
+                                await function()
+
+                    await anyio.to_thread.run_sync(lambda: anyio.run(other, backend=backend))
+                    assert writer.pending == 30
+                    await writer.flush()
+                    await anyio.to_thread.run_sync(lambda: anyio.run(done, receipt, backend=backend))
+
+    async def done(receipt: Any) -> None:
+        await receipt
+
+    anyio.run(main, backend=backend)
 
 
 def test_interrupted_in_a_thread() -> None:

@@ -40,6 +40,32 @@ def test_asyncio_cancelled() -> None:
     assert time.monotonic() - began < 20  # not the length of some timeout
 
 
+@pytest.mark.parametrize("in_flight", [1, 2])
+@pytest.mark.parametrize("failing", [1, 2, 5])
+def test_cancellation_of_another_task(in_flight: int, failing: int) -> None:
+    """The token function may raise it: the write raises it as well, although its own task is not cancelled."""
+
+    async def main() -> None:
+        calls = 0
+
+        async def token() -> str:
+            nonlocal calls
+            calls += 1
+            if calls == failing:
+                cancelled = asyncio.get_running_loop().create_future()
+                cancelled.cancel()
+                await cancelled
+            return "secret"
+
+        with ScriptedServer([reply(204)]) as server:
+            async with influx_aiohttp.AsyncInfluxDBClient.from_url(server.url, database="db", token=token) as client:
+                with pytest.raises(asyncio.CancelledError):
+                    async with asyncio.timeout(20):
+                        await client.write([f"m n={n}i {n}" for n in range(50)], max_lines=10, in_flight=in_flight)
+
+    asyncio.run(main(), debug=True)
+
+
 def test_trio_cancelled() -> None:
     async def main() -> None:
         with ScriptedServer(STALLED) as server:

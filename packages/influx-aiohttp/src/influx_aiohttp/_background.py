@@ -36,6 +36,15 @@ class Signal:
         """Return whether a task has ended."""
         return isinstance(caller, asyncio.Task) and caller.done()
 
+    def is_cancelled(self) -> bool:
+        """Return whether the current task is being cancelled."""
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+
+    def loop(self) -> object:
+        """Return the running event loop."""
+        return asyncio.get_running_loop()
+
 
 @asynccontextmanager
 async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:

@@ -83,6 +83,9 @@ writer, and for an async client within the event loop. Without it the client doe
   loop, without a lock. `wait` sees each `notify` that follows its call; a `notify` without waiting tasks is lost.
 - `caller()` of both returns the current thread or task, as an object that can be referenced weakly, and
   `has_ended(caller)` whether it has ended. `flush` raises the errors of lines that its caller wrote.
+- `is_cancelled()` of an `AsyncSignal` returns whether the current task is being cancelled. If it is not, the core
+  treats a cancellation as an error of the callback or token function that raised it. `loop()` returns the running event
+  loop, or another object that is the same within one event loop.
 - A spool needs `_spool_files(directory)` too. It returns a `SpoolFiles`, and for an async client also an `InThread`,
   which runs a blocking function in a thread. `InThread` returns only after the function has, even if the caller is
   cancelled.

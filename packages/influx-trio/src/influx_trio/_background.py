@@ -37,6 +37,14 @@ class Signal:
         """Return whether a task has ended."""
         return isinstance(caller, trio.lowlevel.Task) and inspect.getcoroutinestate(caller.coro) == inspect.CORO_CLOSED
 
+    def is_cancelled(self) -> bool:
+        """Return whether the current task is being cancelled."""
+        return trio.current_effective_deadline() == -math.inf
+
+    def loop(self) -> object:
+        """Return a token of the running event loop."""
+        return trio.lowlevel.current_trio_token()
+
 
 @asynccontextmanager
 async def background(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:

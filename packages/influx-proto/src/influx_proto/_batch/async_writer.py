@@ -10,7 +10,7 @@ from typing import Any, Self
 from .._encode.batch import Batch
 from .._runtime.flow import arun
 from .._runtime.settings import Settings
-from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread
+from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread, is_interruption
 from .._write.request import Target
 from .base import BatchWriterBase, Step
 from .encoding import BatchEncoding
@@ -55,12 +55,15 @@ class AsyncBatchWriter(BatchWriterBase):
         self._background = background
         self._in_thread = files[1] if files else None
         self._stack = AsyncExitStack()
+        #: The event loop in which the writer was entered.
+        self._loop: object = None
 
     @with_arguments_of(as_write_operation)
     async def write(self, data: Any, encoding: BatchEncoding) -> AsyncReceipt:
         self._check_process()  # a forked process has no current task
         receipt = _OpenAsyncReceipt(self)
         self._check_entered()
+        self._check_loop()
         self._receipts.begin(receipt, self._signal.caller())
         try:
             if hasattr(data, "__aiter__"):
@@ -84,6 +87,9 @@ class AsyncBatchWriter(BatchWriterBase):
                 await self._run_steps(self._accept(target, batch, receipt))
         finally:
             self._reports.make_calls()
+
+    def _is_interruption(self, error: BaseException) -> bool:
+        return is_interruption(error, self._signal)
 
     def _wake_sender(self) -> None:
         if self._sender_due > -math.inf:
@@ -109,6 +115,7 @@ class AsyncBatchWriter(BatchWriterBase):
             InfluxDBError: lines could not be stored for another reason.
         """
         self._check_process()
+        self._check_loop()
         try:
             await self._run_steps(self._check_spool())
         finally:
@@ -120,12 +127,21 @@ class AsyncBatchWriter(BatchWriterBase):
     async def _wait_for(self, receipt: OpenReceipt) -> None:
         if not receipt.done:
             self._check_process()
+            self._check_loop()
         for seconds in self._receipts.wait_for(receipt, self._clock):
             await self._signal.wait(seconds)
+
+    def _check_loop(self) -> None:
+        """Raise in another event loop, whose tasks this one cannot wake."""
+        if self._is_entered and self._loop is not self._signal.loop():
+            msg = "this batch writer was entered in another event loop; create one in each event loop"
+            raise RuntimeError(msg)
 
     async def __aenter__(self) -> Self:
         self._check_process()
         was_entered = self._is_entered
+        if not was_entered:
+            self._loop = self._signal.loop()
         try:
             try:
                 await self._run_steps(self._start_accepting())
@@ -206,8 +222,10 @@ class AsyncBatchWriter(BatchWriterBase):
             self._sender_due = -math.inf
             try:
                 rejected = await arun(self._sender.deliver(sealed), self._transport)
-            except Exception as error:  # noqa: BLE001 - every error is reported, and delivery continues
-                self._handle_failure(sealed, error)
+            except BaseException as error:
+                if self._is_interruption(error):
+                    raise
+                self._handle_failure(sealed, error)  # every other error is reported, and delivery continues
             else:
                 self._handle_success(sealed, rejected)
             self._reports.make_calls()

@@ -58,7 +58,7 @@ class BatchWriterBase:
         has_ended: Callable[[object], bool],
         files: SpoolFiles | None,
     ) -> None:
-        self._reports = Reports(options.on_error, options.on_progress)
+        self._reports = Reports(options.on_error, options.on_progress, self._is_interruption)
         self._settings = settings = guard_callbacks(settings, self._reports)
         self._clock = clock
         self._sender = BatchSender(settings, clock, self._peek_next_batch)
@@ -311,7 +311,11 @@ class BatchWriterBase:
         self._update_receipts(sealed)
         self._reports.progress(self)
 
-    def _handle_failure(self, sealed: Sealed, failure: Exception) -> None:
+    def _is_interruption(self, error: BaseException) -> bool:
+        """Return whether an exception in a callback interrupts the thread or task that makes the call."""
+        raise NotImplementedError
+
+    def _handle_failure(self, sealed: Sealed, failure: BaseException) -> None:
         if not self._open:
             return
         error = self._sender.as_error(failure)

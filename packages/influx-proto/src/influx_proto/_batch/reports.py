@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import replace
 from functools import partial
@@ -33,13 +34,17 @@ class Reports:
     Args:
         on_error: called with each error.
         on_progress: called with the writer after each batch.
+        is_interruption: returns whether an exception in a callback interrupts the thread or task that calls it. All
+            others are failures of the callback.
     """
 
     def __init__(
         self,
         on_error: Callable[[InfluxDBError], object] | None,
         on_progress: Callable[[Any], object] | None,
+        is_interruption: Callable[[BaseException], bool],
     ) -> None:
+        self.is_interruption = is_interruption
         self._on_error = on_error
         self._on_progress = on_progress
         self._calls: deque[tuple[str, Callable[[], object]]] = deque()
@@ -72,7 +77,7 @@ class Reports:
         if self._on_progress is not None:
             self._calls.append(("on_progress", partial(self._on_progress, writer)))
 
-    def add_failure(self, name: str, error: Exception) -> None:
+    def add_failure(self, name: str, error: BaseException) -> None:
         """Keep an exception of a callback or log handler for `flush`, and report it to the log and `on_error`."""
         failure = CallbackError(f"{name} raised {error!r}; the batch writer continues")
         failure.__cause__ = error
@@ -106,7 +111,9 @@ class Reports:
         name, call = self._calls[0]
         try:
             copy_context().run(self._call_marked, call)
-        except Exception as error:  # noqa: BLE001 - the exception is reported
+        except BaseException as error:
+            if self.is_interruption(error):
+                raise
             self.add_failure(name, error)
         self._calls.popleft()  # after the call, so that an interrupted call is made again
 
@@ -119,30 +126,21 @@ def guard_callbacks(settings: Settings, reports: Reports) -> Settings:
     """Return settings whose `token` and `on_retry` functions report their exceptions to the writer."""
     token, on_retry = settings.token, settings.retry.on_retry
 
-    def as_failure(error: Exception) -> CallbackError:
-        return CallbackError(f"token raised {error!r}; the batch writer continues", retryable=True)
-
     async def await_token(awaitable: Awaitable[str]) -> str:
-        try:
+        with _token_failures(reports):
             return await awaitable
-        except OSError:
-            raise
-        except Exception as error:
-            raise as_failure(error) from error
 
     def guarded_token() -> str | Awaitable[str]:
-        try:
+        with _token_failures(reports):
             found = token() if token is not None else ""
-        except OSError:  # handled like a failed connection
-            raise
-        except Exception as error:
-            raise as_failure(error) from error
         return await_token(found) if isinstance(found, Awaitable) else found
 
     def guarded_on_retry(error: InfluxDBError, attempt: int, wait: float) -> object:
         try:
             return on_retry(error, attempt, wait) if on_retry is not None else None
-        except Exception as raised:  # noqa: BLE001 - the exception is reported
+        except BaseException as raised:
+            if reports.is_interruption(raised):
+                raise
             reports.add_failure("on_retry", raised)
             return None
 
@@ -151,3 +149,14 @@ def guard_callbacks(settings: Settings, reports: Reports) -> Settings:
         token=None if token is None else guarded_token,
         retry=settings.retry if on_retry is None else replace(settings.retry, on_retry=guarded_on_retry),
     )
+
+
+@contextmanager
+def _token_failures(reports: Reports) -> Generator[None]:
+    """Raise the exceptions of a token function as a `CallbackError`."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, OSError) or reports.is_interruption(error):  # an OSError counts as a failed connection
+            raise
+        raise CallbackError(f"token raised {error!r}; the batch writer continues", retryable=True) from error

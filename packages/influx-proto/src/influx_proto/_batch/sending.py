@@ -61,7 +61,7 @@ class BatchSender:
         requested = None if error is None else retry.server_delay(error)
         return retry.max_backoff * (1 + retry.random()) / 2 if requested is None else requested
 
-    def as_error(self, failure: Exception) -> InfluxDBError:
+    def as_error(self, failure: BaseException) -> InfluxDBError:
         """Return an exception of `deliver` as one of this library."""
         if isinstance(failure, InfluxDBError):
             return failure

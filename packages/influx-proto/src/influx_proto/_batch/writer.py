@@ -58,6 +58,8 @@ class BatchWriter(BatchWriterBase):
         self._threads = threads
         self._start = start
         self._crash: BaseException | None = None
+        #: The thread that delivers batches.
+        self._sender_thread: object = None
         #: Calls for the call thread; None makes it check its waiting calls again.
         self._calls: SimpleQueue[Call | None] = SimpleQueue()  # replaced by `__enter__`
         self._is_running_calls = False
@@ -267,6 +269,7 @@ class BatchWriter(BatchWriterBase):
 
     def _deliver_batches(self) -> None:
         """Deliver batches until the writer is closed."""
+        self._sender_thread = self._threads.caller()
         try:
             while self._open:
                 if (sealed := self._wait_for_batch()) is None:
@@ -286,6 +289,10 @@ class BatchWriter(BatchWriterBase):
             with self._lock:
                 self._crash = error
                 self._wake()
+
+    def _is_interruption(self, error: BaseException) -> bool:
+        # No signal handler raises in the sender.
+        return not isinstance(error, Exception) and self._threads.caller() is not self._sender_thread
 
     def _execute_if_open(self, attempt: Attempt, transport: Transport) -> object:
         """Execute an attempt, or raise after exit: a late retry could replace newer values of the points."""

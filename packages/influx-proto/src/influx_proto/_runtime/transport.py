@@ -116,6 +116,25 @@ class AsyncSignal(Protocol):
         """Return whether a task has ended."""
         ...
 
+    def is_cancelled(self) -> bool:
+        """Return whether the current task is being cancelled."""
+        ...
+
+    def loop(self) -> object:
+        """Return the running event loop."""
+        ...
+
+
+def is_interruption(error: BaseException, signal: AsyncSignal) -> bool:
+    """Return whether an exception ends the current task.
+
+    In asyncio, a function of the caller may raise the cancellation of another task whose result it requested. The
+    current task must then continue like after any other error of that function.
+    """
+    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+        return True
+    return not isinstance(error, Exception) and signal.is_cancelled()
+
 
 #: Returns a context manager that runs a coroutine function in a background task, and cancels the task on exit.
 Background: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], AbstractAsyncContextManager[object]]

@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
+from .._runtime.transport import is_interruption
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -152,8 +154,10 @@ class AsyncConcurrentSender:
             self._signal.notify()
             try:
                 await self._send(batch)
-            except Exception as raised:  # noqa: BLE001 - the writer's task raises it
-                self._error = self._error or raised
+            except BaseException as raised:
+                if is_interruption(raised, self._signal):
+                    raise
+                self._error = self._error or raised  # raised in the writer's task
                 self._next = None
             finally:
                 self._in_flight -= 1
