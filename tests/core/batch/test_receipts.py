@@ -189,3 +189,54 @@ def test_a_wait_for_lines_that_the_writer_leaves_in_the_spool() -> None:
     for each in (waiting, receipts.wait_for(receipt, FakeClock())):
         with pytest.raises(InfluxDBError, match=r"^closed$"):
             next(each)
+
+
+class Clock:
+    """A clock that is not used."""
+
+    def now(self) -> float:
+        return 0.0
+
+    def time_ns(self) -> int:
+        return 0
+
+
+def wait_for(receipts: Receipts, receipt: OpenReceipt) -> None:
+    with pytest.raises(PartialWriteError):
+        list(receipts.wait_for(receipt, Clock()))
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+@pytest.mark.parametrize("callers", [1, 300])
+def test_lines_that_are_not_kept_are_raised_once(callers: int, has_ended: bool) -> None:
+    """Waiting for the receipt of omitted lines raises them, and no `flush` counts them afterwards."""
+    receipts = make()
+    tasks = [Caller() for _ in range(callers)]
+    waiting = [reject(receipts, task, "m n=1 1", "m n=2 2") for task in tasks]
+    others = [reject(receipts, tasks[n % callers], f"m n={n} {n}") for n in range(15_000)]
+    for task in tasks:
+        task.has_ended = has_ended
+    reject(receipts, Caller(), *["m n=1 1"] * 10_000)  # all of the others are omitted
+    for receipt in waiting:
+        wait_for(receipts, receipt)
+        wait_for(receipts, receipt)
+    wait_for(receipts, others[0])
+    with pytest.raises(PartialWriteError) as caught:
+        receipts.report_all()
+    assert caught.value.dropped == 15_000 - 1 + 10_000
+    wait_for(receipts, others[1])
+    receipts.report_all()
+
+
+def test_lines_that_a_flush_counted_are_not_subtracted_from_later_ones() -> None:
+    receipts, task = make(), Caller()
+    early = reject(receipts, task, "m n=1 1")
+    for _ in range(2):
+        reject(receipts, task, *["m n=1 1"] * 10_001)
+        reject(receipts, task, "m n=1 1")
+        with pytest.raises(PartialWriteError):
+            receipts.report(task)
+    reject(receipts, task, "m n=1 1")
+    reject(receipts, task, *["m n=1 1"] * 10_000)
+    wait_for(receipts, early)
+    assert reported(receipts, task) == (10_000, 10_001)

@@ -76,6 +76,25 @@ class AsyncReceipt(ReceiptBase):
         raise NotImplementedError
 
 
+class Omitted:
+    """Rejected lines that are counted, but not kept for `flush`."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        #: The count that these lines were moved to.
+        self.moved_to: Omitted | None = None
+
+    def move_to(self, other: Omitted) -> None:
+        """Move the lines to another count, which is never moved itself."""
+        other.lines += self.lines
+        self.lines = 0
+        self.moved_to = other
+
+    def remove(self, lines: int) -> None:
+        """Remove lines that were raised in another way."""
+        (self.moved_to or self).lines -= lines
+
+
 class OpenReceipt(ReceiptBase):
     """A receipt, and how the writer updates it."""
 
@@ -90,6 +109,8 @@ class OpenReceipt(ReceiptBase):
     is_reported: bool = False
     #: Whether all lines of the `write` were added.
     is_complete: bool = False
+    #: Where its rejected lines are counted if `flush` no longer has them.
+    omitted: Omitted | None = None
     _completed_lines: int = 0
     #: Characters in `rejected`.
     rejected_size: int = 0

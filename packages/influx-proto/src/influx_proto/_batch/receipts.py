@@ -20,7 +20,7 @@ from .._errors import InfluxDBError, TransportError
 from .._repr import counted
 from .._runtime.transport import Clock
 from .._write.delivery import partial_write
-from .receipt import KEPT_LINES, KEPT_SIZE, OpenReceipt
+from .receipt import KEPT_LINES, KEPT_SIZE, Omitted, OpenReceipt
 
 #: How many callers are counted separately before those that have ended are merged.
 _CALLERS = 100
@@ -45,7 +45,7 @@ class Receipts:
         #: Receipts with a failure that no `flush` of their caller has raised.
         self._failed: deque[OpenReceipt] = deque()
         #: Rejected lines of unreported receipts that were not kept, by caller; None for callers that have ended.
-        self._omitted: dict[object, int] = {}
+        self._omitted: dict[object, Omitted] = {}
         self._lines = 0
         self._size = 0
 
@@ -91,6 +91,9 @@ class Receipts:
             yield None if left == math.inf else left
         if receipt.error or receipt.rejected:
             receipt.caller = None  # so that a `flush` of the caller does not raise it again
+            if receipt.omitted is not None:
+                receipt.omitted.remove(receipt.rejected_count)
+                receipt.omitted = None
             self._raise([receipt], 0)
 
     def report(self, caller: object) -> None:
@@ -105,7 +108,7 @@ class Receipts:
         self._keep(remaining)
         has_written = caller in self._callers
         omitted = sum(
-            self._omitted.pop(each)
+            self._omitted.pop(each).lines
             for each in list(self._omitted)
             if not has_written or each is caller or each is None or self._has_ended(each)
         )
@@ -115,7 +118,7 @@ class Receipts:
         """Raise all failures that were not raised before."""
         found = [receipt for receipt in self._failed if not receipt.is_reported]
         self._keep([])
-        omitted = sum(self._omitted.values())
+        omitted = sum(each.lines for each in self._omitted.values())
         self._omitted.clear()
         self._raise(found, omitted)
 
@@ -134,10 +137,11 @@ class Receipts:
         caller = receipt.caller
         if len(self._omitted) > _CALLERS:
             for each in [each for each in self._omitted if each is not None and self._has_ended(each)]:
-                self._omitted[None] = self._omitted.get(None, 0) + self._omitted.pop(each)
+                self._omitted.pop(each).move_to(self._omitted.setdefault(None, Omitted()))
         if caller is not None and self._has_ended(caller):
             caller = None
-        self._omitted[caller] = self._omitted.get(caller, 0) + receipt.rejected_count
+        receipt.omitted = self._omitted.setdefault(caller, Omitted())
+        receipt.omitted.lines += receipt.rejected_count
 
     def _keep(self, receipts: Iterable[OpenReceipt]) -> None:
         self._failed.clear()

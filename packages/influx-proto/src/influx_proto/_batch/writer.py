@@ -121,12 +121,12 @@ class BatchWriter(BatchWriterBase):
 
     def _wait_for(self, receipt: OpenReceipt, timeout: float | None) -> None:
         steps = self._wait_steps(receipt, timeout)
-        if receipt.done:
+        if receipt.done and (self._is_forked or not (receipt.error or receipt.rejected)):
             for _ in steps:
                 pass
             return
         self._check_process()
-        self._call(steps)
+        self._call(steps)  # a failure also changes what `flush` raises
 
     def __enter__(self) -> Self:
         self._check_process()
