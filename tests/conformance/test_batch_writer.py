@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -648,6 +649,22 @@ def test_undelivered_bytes_are_bounded(driver: Driver, influxd: Server) -> None:
                     writer.write(line)
                     wait_until(lambda: not writer.pending)
             assert len(writer.undelivered) == 11
+
+
+def test_flush_during_exit(connect: Callable[..., Any]) -> None:
+    """It returns if its lines were stored, although the writer is closed by then."""
+    with ScriptedServer([[Receive(), Stall(0.5), *reply(204)[1:]]]) as server, ThreadPoolExecutor() as pool:
+        client = connect(server.url, database="db")
+        with client.batch_writer(max_delay=LONG) as writer:
+            writer.write("m n=1i 1")
+
+            def flush() -> None:
+                server.wait_for(1)  # the writer is exiting
+                time.sleep(0.1)
+                writer.flush()
+
+            flushing = pool.submit(flush)
+        flushing.result(timeout=20)
 
 
 def test_flush_with_a_deadline(connect: Callable[..., Any]) -> None:

@@ -264,7 +264,8 @@ class BatchWriterBase:
                     msg = f"not all lines were stored within {timeout} s; {self.pending} are pending"
                     raise TransportError(msg) from self._last_error
                 yield None if left == math.inf else left
-                self._check_open()
+                if not sealed.completed or sealed.is_undelivered:
+                    self._check_open()
 
     def _wait_until_drained(self, error: BaseException | None) -> Iterator[float | None]:
         """Wait until all lines are completed, or `exit_timeout` is over; return at once after a cancellation."""

@@ -32,6 +32,7 @@ class Sealed:
     records: list[int]
     #: Whether the outcome of its lines is known.
     completed: bool = False
+    is_undelivered: bool = False
     #: How often the server rejected the request for a reason other than its lines, and the last such error.
     failed_attempts: int = 0
     last_error: InfluxDBError | None = None
@@ -352,7 +353,7 @@ class Batcher:
             self._completed = self._totals  # an interruption may have prevented that lines were counted
 
     def _return_undelivered(self, sealed: Sealed, error: InfluxDBError) -> None:
-        sealed.completed = True
+        sealed.completed = sealed.is_undelivered = True
         for receipt, count, _ in sealed.parts:
             receipt.error = receipt.error or error
             receipt.complete_lines(count)
