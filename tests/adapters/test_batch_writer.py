@@ -245,6 +245,41 @@ def test_async_writer_in_another_event_loop(backend: str, client_class: Any) -> 
     anyio.run(main, backend=backend)
 
 
+@pytest.mark.parametrize("spooled", [False, True])
+@pytest.mark.parametrize(
+    ("backend", "client_class"),
+    [("asyncio", influx_aiohttp.AsyncInfluxDBClient), ("trio", influx_trio.AsyncInfluxDBClient)],
+)
+def test_cancelled_writes_do_not_change_the_order_of_others(
+    backend: str, client_class: Any, spooled: bool, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        with ScriptedServer([[Receive(), Stall(0.5), *reply(204)[1:]], reply(204)]) as server:
+            async with client_class.from_url(server.url, database="db") as client:
+                spool = Spool(tmp_path) if spooled else None
+                async with (
+                    client.batch_writer(max_delay=0.01, max_pending=5, max_lines=1, spool=spool) as writer,
+                    anyio.create_task_group() as tasks,
+                ):
+                    for n in range(5):
+                        await writer.write(f"m n={n}i {n}")
+                    scopes = [anyio.CancelScope() for _ in range(20)]
+
+                    async def write(n: int) -> None:
+                        with scopes[n]:
+                            await writer.write(f"m n={5 + n}i {5 + n}")
+
+                    for n in range(20):
+                        tasks.start_soon(write, n)
+                        await anyio.wait_all_tasks_blocked()
+                    for n in (0, 3, 4, 19):
+                        scopes[n].cancel()
+            stored = [int(line.split()[-1]) for request in server.requests for line in request.body.split(b"\n")]
+            assert stored == [n for n in range(25) if n not in {5, 8, 9, 24}]
+
+    anyio.run(main, backend=backend)
+
+
 def test_interrupted_in_a_thread() -> None:
     with refused_port() as port:
         client = influx_requests.InfluxDBClient.from_url(f"http://127.0.0.1:{port}", database="db", retry=SOON)

@@ -543,6 +543,24 @@ def test_full_buffer_blocks_writers(connect: Callable[..., Any]) -> None:
     assert all(body.count(b"\n") < 10 for body in bodies)
 
 
+def test_writes_wait_for_room_in_order(connect: Callable[..., Any]) -> None:
+    """Small writes do not take the room that a large one waits for, which would wait indefinitely."""
+    with ScriptedServer([[Receive(), Stall(0.5), *reply(204)[1:]], reply(204)]) as server, ThreadPoolExecutor() as pool:
+        client = connect(server.url, database="db")
+        with client.batch_writer(max_lines=5, max_pending=10, max_delay=0.01) as writer:
+            writer.write(f"m n={n}i {n}" for n in range(10))
+            server.wait_for(1)
+            waiting = []
+            for first, count in ((10, 5), (15, 1), (16, 5), (21, 1)):
+                batch = [f"m n={n}i {n}" for n in range(first, first + count)]
+                waiting.append(pool.submit(writer.write, batch))
+                time.sleep(0.05)
+            for write in waiting:
+                write.result(timeout=20)
+    stored = [int(line.split()[-1]) for request in server.requests for line in request.body.split(b"\n")]
+    assert stored == list(range(22))
+
+
 def test_full_buffer_raises(connect: Callable[..., Any]) -> None:
     with refused_port() as port:
         client = connect(f"http://127.0.0.1:{port}", database="db", retry=SOON)

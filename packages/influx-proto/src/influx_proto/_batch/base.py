@@ -31,6 +31,7 @@ from .._write.delivery import partial_write
 from .._write.request import Target
 from .._write.search import ends_complete
 from .batcher import Batcher, Sealed
+from .counters import Counters
 from .encoding import BatchEncodings
 from .options import BatchOptions
 from .receipt import OpenReceipt
@@ -40,12 +41,13 @@ from .sending import BatchSender
 from .spool.format import SpooledBatch
 from .spool.log import SpoolFiles, SpoolLog
 from .undelivered import UndeliveredLimit
+from .waiting import Place, WaitingWrites
 
 #: Seconds to wait at most, None for no limit, 0 to let other calls begin; or a function that touches files.
 Step: TypeAlias = float | Callable[[], None] | None
 
 
-class BatchWriterBase:
+class BatchWriterBase(Counters):
     """State and decisions that both batch writers share."""
 
     def __init__(
@@ -65,6 +67,7 @@ class BatchWriterBase:
         #: Options for batches and the buffer.
         self.options = options
         self._notify = notify
+        self._waiting = WaitingWrites(notify)
         self._lock = lock
         self._batcher = Batcher(options, settings.retry.random)
         self._spool = SpoolLog(options.spool, files, settings, self._reports.log) if options.spool and files else None
@@ -82,31 +85,6 @@ class BatchWriterBase:
         self.undelivered: list[UndeliveredLines] = []
         self._undelivered_limit = UndeliveredLimit(options)
 
-    @property
-    def pending(self) -> int:
-        """Number of lines that are not yet stored, rejected or undelivered."""
-        return self._batcher.pending
-
-    @property
-    def pending_bytes(self) -> int:
-        """Size of the pending lines, in bytes."""
-        return self._batcher.pending_bytes
-
-    @property
-    def written(self) -> int:
-        """Number of lines that were stored."""
-        return self._batcher.written
-
-    @property
-    def rejected(self) -> int:
-        """Number of lines that the server rejected."""
-        return self._batcher.rejected
-
-    @property
-    def retried(self) -> int:
-        """How often a batch was put back after all attempts of the retry policy failed."""
-        return self._batcher.retried
-
     def _complete_write(self, receipt: OpenReceipt) -> None:
         receipt.is_complete = True
         self._receipts.check(receipt)
@@ -120,6 +98,8 @@ class BatchWriterBase:
         self._check_open()
         if self._undelivered_limit.is_reached or not self._batcher.has_room(batch):
             return False
+        if not (self._waiting.is_empty or self._reports.is_in_callback):  # a callback cannot wait
+            return False
         self._add(target, batch, receipt)
         return True
 
@@ -131,23 +111,28 @@ class BatchWriterBase:
             self._reports.error(dropped)
         if self._spool is not None:
             return (yield from self._spool_batch(self._spool, target, batch, receipt))
-        while not self._batcher.has_room(batch):
-            yield from self._clean_up_spool() if self._make_room(batch) else (None,)
-            self._check_open()
-        self._add(target, batch, receipt)
+        place = Place()
+        try:
+            while not (self._waiting.is_first(place) and self._batcher.has_room(batch)):
+                yield from self._wait_for_room(place, batch)
+                self._check_open()
+            self._add(target, batch, receipt)
+        finally:
+            self._waiting.remove(place)
 
     def _spool_batch(self, spool: SpoolLog, target: Target, batch: Batch, receipt: OpenReceipt) -> Generator[Step]:
         def add(record: int) -> None:
             self._receipts.open[receipt] = None  # a cancelled `write` may have completed it
             self._add(target, batch, receipt, record)
 
-        queued = spool.queue(target, batch, add)
+        queued, place = spool.queue(target, batch, add), Place()
         try:
             yield 0.0
             while not queued.is_written:
                 self._check_open()
-                if spool.is_busy or not (self._batcher.has_room(batch) and spool.has_room(queued)):
-                    yield from self._clean_up_spool() if self._make_room(batch) else (None,)
+                has_room = self._waiting.is_first(place) and self._batcher.has_room(batch) and spool.has_room(queued)
+                if spool.is_busy or not has_room:
+                    yield from self._wait_for_room(place, batch)
                     continue
                 try:
                     yield from spool.write(queued, self._batcher.has_room)
@@ -156,6 +141,7 @@ class BatchWriterBase:
                     self._notify()  # threads or tasks may wait for the files
         finally:
             spool.withdraw(queued)
+            self._waiting.remove(place)
 
     def _add(self, target: Target, batch: Batch, receipt: OpenReceipt, record: int | None = None) -> None:
         now = self._clock.now()
@@ -167,10 +153,17 @@ class BatchWriterBase:
         """Make the sender check for batches; a woken sender does not run before the lock is released."""
         raise NotImplementedError
 
+    def _wait_for_room(self, place: Place, batch: Batch) -> Generator[Step]:
+        """Make room for a batch if no writes have waited longer, or wait once."""
+        if self._spool is None or not self._spool.is_busy:
+            self._waiting.add(place)
+            if self._waiting.is_first(place) and self._make_room(batch):
+                yield from self._clean_up_spool()
+                return
+        yield None
+
     def _make_room(self, batch: Batch) -> bool:
         """Drop the oldest lines, raise, or return False to wait, according to `when_full`."""
-        if self._spool is not None and self._spool.is_busy:
-            return False
         if self.options.when_full == "wait":
             if (last_error := self._batcher.last_error) is not None:
                 msg = f"the batch writer keeps {self.pending} lines; the server rejects requests for them: {last_error}"
