@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -278,6 +278,23 @@ def test_cancelled_writes_do_not_change_the_order_of_others(
             assert stored == [n for n in range(25) if n not in {5, 8, 9, 24}]
 
     anyio.run(main, backend=backend)
+
+
+def test_generator_that_is_closed_in_the_block() -> None:
+    def numbers(client: influx_requests.InfluxDBClient) -> Generator[int]:
+        with client.batch_writer(max_delay=60) as writer:
+            for n in range(30):
+                writer.write(LINES[n])
+                yield n
+
+    with (
+        ScriptedServer([reply(204)]) as server,
+        influx_requests.InfluxDBClient.from_url(server.url, database="db") as client,
+    ):
+        generator = numbers(client)
+        next(generator)
+        generator.close()
+        assert [request.body for request in server.requests] == [LINES[0].encode()]
 
 
 def test_interrupted_in_a_thread() -> None:

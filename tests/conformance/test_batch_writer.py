@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -438,6 +439,31 @@ def test_callers_exception_is_not_replaced(driver: Driver, client: Any) -> None:
                 raise KeyError("mine")
     assert "3 lines were not delivered" in caught.value.__notes__[0]
     assert sum(lines.lines for lines in writer.undelivered) == 3
+
+
+def test_rejected_lines_are_noted_on_the_callers_exception(client: Any) -> None:
+    client.write("m n=0i 0")
+    with pytest.raises(KeyError) as caught, client.batch_writer(max_delay=LONG) as writer:
+        writer.write(["m n=1.5 1", "m n=2i 2"])
+        raise KeyError("mine")
+    assert "the batch writer raised on exit: 1 line was rejected" in caught.value.__notes__[0]
+    assert stored(client) == [0, 2]
+
+
+def test_end_of_the_program(driver: Driver, client: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """`sys.exit` in the block ends the program without a message, so the lines are stored first, or logged."""
+    with pytest.raises(SystemExit) as caught, client.batch_writer(max_delay=LONG) as writer:
+        writer.write(points(3))
+        sys.exit(3)
+    assert caught.value.code == 3
+    assert stored(client) == [0, 1, 2]
+    assert not caplog.messages
+    with refused_port() as port, driver.client(f"http://127.0.0.1:{port}", database="db", retry=SOON) as other:
+        with pytest.raises(SystemExit), other.batch_writer(exit_timeout=0.1) as writer:
+            writer.write(points(3))
+            sys.exit(3)
+    assert sum(lines.lines for lines in writer.undelivered) == 3
+    assert "3 lines were not delivered" in caplog.messages[-1]
 
 
 def test_permanently_rejected_lines_are_returned_as_undelivered(driver: Driver, influxd: Server) -> None:

@@ -50,6 +50,9 @@ Step: TypeAlias = float | Callable[[], None] | None
 class BatchWriterBase(Counters):
     """State and decisions that both batch writers share."""
 
+    #: Exceptions in the block with which exit still delivers lines. Others cancel or interrupt it.
+    _DELIVERING: tuple[type[BaseException], ...] = (Exception, SystemExit)
+
     def __init__(
         self,
         settings: Settings,
@@ -262,7 +265,7 @@ class BatchWriterBase(Counters):
 
     def _wait_until_drained(self, error: BaseException | None) -> Iterator[float | None]:
         """Wait until all lines are completed, or `exit_timeout` is over; return at once after a cancellation."""
-        if error is not None and not isinstance(error, Exception):
+        if error is not None and not isinstance(error, self._DELIVERING):
             return
         self._is_draining = True
         deadline = self._clock.now() + self.options.exit_timeout
@@ -376,10 +379,15 @@ class BatchWriterBase(Counters):
             undelivered = UndeliveredError(self.undelivered, reason)
             if error is None:
                 raise undelivered from reason
-            error.add_note(f"{undelivered}; they are in the batch writer's `undelivered`")
-        elif error is None:
+            self._reports.add_note(error, f"{undelivered}; they are in the batch writer's `undelivered`")
+            return
+        try:
             self._receipts.report_all()
             self._reports.raise_failure()
+        except InfluxDBError as failure:
+            if error is None:
+                raise
+            self._reports.add_note(error, f"the batch writer raised on exit: {failure}")
 
     def _check_open(self) -> None:
         if not self._open:

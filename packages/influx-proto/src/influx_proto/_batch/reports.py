@@ -77,6 +77,12 @@ class Reports:
         if self._on_progress is not None:
             self._calls.append(("on_progress", partial(self._on_progress, writer)))
 
+    def add_note(self, error: BaseException, note: str) -> None:
+        """Add a note to the exception with which the block of the writer ends."""
+        error.add_note(note)
+        if not isinstance(error, Exception | KeyboardInterrupt):  # usually not displayed
+            self.log(logging.WARNING, "%s", note)
+
     def add_failure(self, name: str, error: BaseException) -> None:
         """Keep an exception of a callback or log handler for `flush`, and report it to the log and `on_error`."""
         failure = CallbackError(f"{name} raised {error!r}; the batch writer continues")

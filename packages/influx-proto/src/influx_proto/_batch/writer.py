@@ -44,6 +44,9 @@ class BatchWriter(BatchWriterBase):
 
     __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
 
+    #: A generator that is closed in the block can wait, unlike a coroutine.
+    _DELIVERING = (Exception, SystemExit, GeneratorExit)
+
     def __init__(
         self,
         settings: Settings,
