@@ -57,7 +57,7 @@ def test_full_disk(driver: Driver, influxd: Server, database: str, tmp_path: Pat
         assert int(taken) > 100
         assert cause == "OSError(27, 'File too large')"
         assert f"cannot write to {folder}/" in error
-        assert error.endswith("File too large; these 10 lines were not accepted")
+        assert error.endswith("File too large; the spool did not accept 10 lines")
     assert stored(influxd, database, folder) == list(range(int(total)))
     assert [path.name for path in folder.iterdir()] == ["lock"]
 
@@ -72,7 +72,7 @@ def test_files_that_cannot_be_written_or_deleted(
         with client.batch_writer(spool=Spool(tmp_path, 800), max_delay=60.0) as writer:
             writer.write(LINES[0])
             second.mkdir()
-            with pytest.raises(SpoolError, match="Is a directory; these 1 lines were not accepted") as caught:
+            with pytest.raises(SpoolError, match="Is a directory; the spool did not accept 1 line") as caught:
                 writer.write(LINES[1])
             assert f"cannot write to {second}: " in str(caught.value)
             assert isinstance(caught.value, InfluxDBError)

@@ -112,9 +112,9 @@ def test_next_writer_delivers_remaining_lines(
     assert receipt.error is None
     assert not other.done
     assert "pending" in repr(receipt)
-    left = [one for one in caplog.records if "stay in the spool" in one.message]
+    left = [one for one in caplog.records if " keeps " in one.message]
     assert [(one.levelno, one.message.partition(":")[0]) for one in left] == [
-        (logging.WARNING, f"26 lines stay in the spool {folder}")
+        (logging.WARNING, f"the spool {folder} keeps 26 lines")
     ]
     client.db = None  # the lines keep their database, whatever the next client's database is
     with client.batch_writer(spool=Spool(folder), max_delay=LONG) as writer:
@@ -317,7 +317,7 @@ def test_lines_of_a_missing_database_do_not_hold_up_others(client: Any, database
             wait_until(lambda: third.done)
             assert not first.done
             assert writer.pending == 1
-    assert caught.value.__notes__[-1] == f"1 lines stay in the spool {folder}"
+    assert caught.value.__notes__[-1] == f"the spool {folder} keeps 1 line"
     assert time.monotonic() - began < 10
     client.create_database(f"{database}_later")
     try:
@@ -525,7 +525,7 @@ def test_write_to_a_deleted_file_with_sync(client: Any, folder: Path) -> None:
     with client.batch_writer(**options) as writer:
         writer.write(line(1))
         remove_segment(folder)
-        with pytest.raises(SpoolError, match="the file was deleted; these 1 lines were not accepted"):
+        with pytest.raises(SpoolError, match="the file was deleted; the spool did not accept 1 line"):
             writer.write(line(2))
         writer.write(line(3))
         assert len(segments(folder)) == 1
@@ -545,7 +545,7 @@ def test_new_file_in_a_deleted_directory(client: Any, folder: Path, lose: Callab
     ):
         writer.write(line(1))
         lose(folder)
-        with pytest.raises(SpoolError, match="these 1 lines were not accepted"):
+        with pytest.raises(SpoolError, match="the spool did not accept 1 line"):
             writer.write(line(2))
         assert len(errors) == 1
     assert stored(client) == [1]

@@ -113,7 +113,7 @@ def test_after_an_error_the_other_batches_are_written_separately() -> None:
     assert not log.is_busy
     run(log.write(queued[0], has_room(100)))
     run(log.write(queued[2], has_room(100)))
-    with pytest.raises(SpoolError, match="these 1 lines were not accepted"):
+    with pytest.raises(SpoolError, match="the spool did not accept 1 line"):
         run(log.write(queued[1], has_room(100)))
     assert written == [(0, 0), (2, 1)]
     assert stored(files) == [b"m v=1 0", b"m v=1 2"]

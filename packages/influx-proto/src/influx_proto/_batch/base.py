@@ -25,6 +25,7 @@ from .._errors import (
     UndeliveredError,
     UndeliveredLines,
 )
+from .._repr import counted
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
 from .._write.delivery import partial_write
@@ -169,7 +170,8 @@ class BatchWriterBase(Counters):
         """Drop the oldest lines, raise, or return False to wait, according to `when_full`."""
         if self.options.when_full == "wait":
             if (last_error := self._batcher.last_error) is not None:
-                msg = f"the batch writer keeps {self.pending} lines; the server rejects requests for them: {last_error}"
+                kept = counted(self.pending, "line")
+                msg = f"the batch writer keeps {kept}; the server rejects requests for them: {last_error}"
                 raise BufferFullError(msg) from last_error
             due = self._batcher.due
             self._batcher.seal()  # the lines must not wait for a batch to fill up
@@ -177,7 +179,7 @@ class BatchWriterBase(Counters):
                 self._notify()
             return False
         if self.options.when_full == "raise":
-            kept = f"{self.pending} lines ({self.pending_bytes} bytes)"
+            kept = f"{counted(self.pending, 'line')} ({self.pending_bytes} bytes)"
             msg = f"the batch writer keeps {kept} and has no room for {batch.lines} more"
             raise BufferFullError(msg if self._spool is None else f"{msg}; {self._spool.usage}")
         reason = BufferFullError("the batch writer dropped the oldest lines to make room for new ones")
@@ -366,7 +368,7 @@ class BatchWriterBase(Counters):
         self._batcher.return_undelivered(reason, returned)
         if spool is not None and self.pending:
             last_error = self._batcher.last_error
-            note = f"{self.pending} lines stay in the spool {spool.directory}"
+            note = f"the spool {spool.directory} keeps {counted(self.pending, 'line')}"
             self._receipts.closed = InfluxDBError(f"the batch writer was closed before all lines were stored: {note}")
             self._receipts.closed.__cause__ = last_error or reason
             self._reports.log(logging.WARNING, "%s: %s", note, last_error or reason)

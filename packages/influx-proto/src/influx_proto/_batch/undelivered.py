@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._errors import BufferFullError, InfluxDBError, UndeliveredError, UndeliveredLines
+from .._repr import counted
 from .options import BatchOptions
 
 
@@ -45,7 +46,7 @@ class UndeliveredLimit:
         self._size = sum(len(lines.data) for lines in undelivered)
         if not self.is_reached:
             return None
-        kept = f"{self._lines} lines ({self._size} bytes)"
+        kept = f"{counted(self._lines, 'line')} ({self._size} bytes)"
         msg = f"{kept} are undelivered ({last_error}); remove them from the writer's `undelivered`"
         if self._options.when_full != "drop_oldest":
             raise BufferFullError(msg)

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from ..._encode.batch import Batch
 from ..._errors import SpoolError
+from ..._repr import counted
 from ..._runtime.settings import Settings
 from ..._write.request import Target, resolve_target
 from ..options import Spool
@@ -324,7 +325,7 @@ class SpoolLog:
             self._append(plan, done, sync=sync)
         except OSError as error:
             path, reason = f"{self.directory}/{plan.segment.name}", error.strerror or error
-            msg = f"cannot write to {path}: {reason}; these {lines} lines were not accepted"
+            msg = f"cannot write to {path}: {reason}; the spool did not accept {counted(lines, 'line')}"
             raise SpoolError(msg, retryable=True) from error
 
     def _append(self, plan: Append, done: list[Append], *, sync: bool) -> None:
