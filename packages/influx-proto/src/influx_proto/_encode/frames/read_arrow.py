@@ -105,16 +105,25 @@ def _combine(batches: Iterable[Any], rows: int) -> Iterator[Any]:
     count = size = 0
     try:
         for batch in batches:
-            if pending and (count + batch.num_rows > rows or size + batch.nbytes > SLICE_BYTES):
+            batch_size = _size(batch)
+            if pending and (count + batch.num_rows > rows or size + batch_size > SLICE_BYTES):
                 yield from _concatenate(pending)
                 pending, count, size = [], 0, 0
             pending.append(batch)
             count += batch.num_rows
-            size += batch.nbytes
+            size += batch_size
     except SerializationError:
         yield from _concatenate(pending)
         raise
     yield from _concatenate(pending)
+
+
+def _size(batch: Any) -> int:
+    """Return the size of a batch, or more if it shares its strings with other batches."""
+    try:
+        return int(batch.nbytes)
+    except _pyarrow().ArrowException:  # of string views, in some versions
+        return int(batch.get_total_buffer_size())
 
 
 def _concatenate(batches: list[Any]) -> list[Any]:

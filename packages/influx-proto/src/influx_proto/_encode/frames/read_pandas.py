@@ -100,9 +100,10 @@ def _read_columns(frame: pd.DataFrame, names: Sequence[str], time: int | None) -
         yield from [_column(names[at], series) for at, (_, series) in enumerate(frame.items()) if at != time]
         return
     dtypes: list[Any] = list(frame.dtypes)
-    # The dtypes as strings, since a numpy dtype can be equal to None.
+    # The dtypes as strings, since a numpy dtype can be equal to None. Some versions of pandas cannot select several
+    # columns of the other byte order.
     types = [
-        dtype.str if isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS and at != time else None
+        dtype.str if isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS and dtype.isnative and at != time else None
         for at, dtype in enumerate(dtypes)
     ]
     for found, places in groupby(range(len(names)), types.__getitem__):
