@@ -13,7 +13,7 @@ from influx_proto import BatchWriter, InfluxDBError, PartialWriteError, Receipt,
 from influx_requests import InfluxDBClient
 
 from ._bar import Bar
-from ._console import to_printable
+from ._console import CommandError, to_printable
 from ._progress import Progress, ProgressFile
 from ._signals import InputInterrupted
 from ._sources import Chunk, Source
@@ -82,7 +82,7 @@ class Delivery:
 
         Raises:
             InfluxDBError: a line could not be delivered.
-            CommandError: the source cannot be read.
+            CommandError: the source cannot be read; if it is a stream, all lines that were read are completed.
             BaseException: the interruption that ended a live input, after all lines that were read are completed.
         """
         writer = self._client.batch_writer(
@@ -99,6 +99,10 @@ class Delivery:
                     self._write_chunks(writer)
                 except InputInterrupted as end:
                     interruption = end.interruption
+                except CommandError as error:
+                    if self._progress_file is not None:
+                        raise
+                    interruption = error  # a stream cannot be read again, so the lines before are stored
                 while writer.pending:
                     self._check()
                     with suppress(InfluxDBError):  # receipts have the rejected lines; `_on_error` receives other errors
