@@ -72,9 +72,10 @@ class SpoolDirectory:
         return os.listdir(self._descriptor)  # noqa: PTH208 - a Path cannot be a descriptor
 
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
-        """Return the sizes of those of the files that exist, in bytes."""
-        self._check_directory()
+        """Return the sizes of those of the files that exist, in bytes; none if another directory has the path."""
         sizes: dict[str, int] = {}
+        if self._is_replaced():
+            return sizes
         for name in names:
             with suppress(FileNotFoundError):
                 sizes[name] = os.stat(name, dir_fd=self._descriptor).st_size
@@ -93,7 +94,8 @@ class SpoolDirectory:
         """
         if self._file is None or self._name != name:
             self._close()
-            self._check_directory()
+            if self._is_replaced():
+                raise OSError(errno.ESTALE, "the directory was replaced by another one")
             self._file, self._name = self._open(name, "a"), name
         is_new = not self._file.tell()
         remaining = memoryview(data)
@@ -124,13 +126,14 @@ class SpoolDirectory:
     def _open(self, name: str, mode: str) -> FileIO:
         return FileIO(name, mode, opener=lambda path, flags: os.open(path, flags, 0o666, dir_fd=self._descriptor))
 
-    def _check_directory(self) -> None:
-        """Raise if another directory has the path; the next writer would not find the files of this one."""
+    def _is_replaced(self) -> bool:
+        """Return whether another directory has the path; the next writer would not find the files of this one."""
         if self._descriptor is None:
-            return
-        with suppress(FileNotFoundError):  # the directory was moved or deleted
-            if not os.path.samestat(self._directory.stat(), os.fstat(self._descriptor)):
-                raise OSError(errno.ESTALE, "the directory was replaced by another one")
+            return False
+        try:
+            return not os.path.samestat(self._directory.stat(), os.fstat(self._descriptor))
+        except FileNotFoundError:  # the directory was moved or deleted
+            return False
 
     def _close(self) -> None:
         if self._file is not None:

@@ -306,7 +306,7 @@ class SpoolLog:
         try:
             sizes = self._files.sizes([segment.name for segment in self._index.segments])
         except OSError:
-            sizes = {}
+            return  # whether segments were lost is unknown; the next check is at the next flush
         lost += [segment for segment in self._index.segments if sizes.get(segment.name, -1) < segment.size]
 
     def _note_lost(self, lost: Sequence[Segment]) -> None:
