@@ -16,4 +16,5 @@ class ProtectedBatchWriter(AsyncBatchWriter):
     __aexit__ = protected(AsyncBatchWriter.__aexit__)
 
 
+# It is shown under the name of the public class, which is the one that is documented.
 ProtectedBatchWriter.__name__ = ProtectedBatchWriter.__qualname__ = AsyncBatchWriter.__name__

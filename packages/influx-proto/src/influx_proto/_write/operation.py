@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, I
 from contextlib import AsyncExitStack, ExitStack, aclosing
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, final
 
 from .._encode.batch import Batch
 from .._errors import RejectedLine, SerializationError
@@ -38,6 +38,7 @@ class MakeEncoder(Protocol):
 _DEFAULTS = Settings()
 
 
+@final  # clients compare the type, since `isinstance` with a Protocol is slow
 class WriteOperation(Operation[bool]):
     """The requests of one write, created lazily. Iteration yields their `Op`s."""
 
