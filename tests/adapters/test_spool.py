@@ -31,9 +31,7 @@ ROOT = Path(__file__).parents[2]
 SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
 LINES = [f"m n={n}i {n}" for n in range(30)]
 
-adapters = pytest.mark.parametrize(
-    "driver", [driver for driver in map(load, DRIVERS) if "spool" not in driver.lacks], ids=lambda driver: driver.name
-)
+adapters = pytest.mark.parametrize("driver", [load(spec) for spec in DRIVERS], ids=lambda driver: driver.name)
 
 
 def stored(influxd: Server, database: str, folder: Path) -> list[int]:

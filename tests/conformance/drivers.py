@@ -162,18 +162,19 @@ def run_concurrently(*calls: Callable[[], Any]) -> Sequence[Any]:
         return list(pool.map(lambda call: call(), calls))
 
 
-#: The drivers over which the suite runs by default. `--driver package.module:DRIVER` names others.
+#: The drivers of our packages. The suite runs over them and those of examples, or over those of `--driver`.
 DRIVERS = (
     "tests.conformance.adapters.aiohttp:DRIVER",
     "tests.conformance.adapters.trio:DRIVER",
     "tests.conformance.adapters.requests:DRIVER",
-    "tests.conformance.adapters.http_client:DRIVER",
 )
-#: The stride of drivers of examples that run by default. With `--driver`, as in the nightly job, they try every byte.
+#: The driver of the minimal example.
+MINIMAL = "tests.conformance.adapters.http_client:DRIVER"
+#: The driver of the example adapter. Only the modules in `TRANSPORT` run over it by default, which saves a minute of
+#: CPU. `make conformance` runs all modules over sync code, asyncio and trio.
+HTTPX = "tests.conformance.adapters.httpx:SYNC"
+#: The stride of the drivers of examples by default. With `--driver`, as in the nightly job, they try every byte.
 EXAMPLE_STRIDE = 7
-#: Drivers of the example adapter that run by default. Only the modules in `TRANSPORT` run over them, which saves a
-#: minute of CPU for each driver. `make conformance` runs all modules over sync code, asyncio and trio.
-EXAMPLES = ("tests.conformance.adapters.httpx:SYNC",)
 #: The modules that test the adapter rather than the core.
 TRANSPORT = frozenset({
     "test_connections", "test_operations", "test_proxies", "test_requests", "test_streams", "test_timeouts", "test_tls",
@@ -183,12 +184,8 @@ TRANSPORT = frozenset({
 
 def load_defaults(module: str) -> list[Driver]:
     """Import the drivers over which a module of tests runs by default."""
-    specs = DRIVERS + EXAMPLES if module in TRANSPORT else DRIVERS
-    drivers = [load(spec) for spec in specs]
-    return [
-        replace(driver, stride=EXAMPLE_STRIDE) if driver.client_class.__module__.startswith("examples.") else driver
-        for driver in drivers
-    ]
+    examples = (MINIMAL, HTTPX) if module in TRANSPORT else (MINIMAL,)
+    return [*map(load, DRIVERS), *(replace(load(spec), stride=EXAMPLE_STRIDE) for spec in examples)]
 
 
 def load(spec: str) -> Driver:
