@@ -399,6 +399,20 @@ def test_server_outage(driver: Driver) -> None:
     assert all(isinstance(error, TransportError) for error in errors)
 
 
+def test_log_of_an_outage(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    with Influxd() as server:
+        server.create_database("db")
+        server.kill()
+        with driver.client(server.url, database="db", retry=SOON) as client, client.batch_writer(max_delay=0) as writer:
+            writer.write(points(1))
+            wait_until(lambda: writer.retried >= 1)
+            server.start()
+            writer.flush()
+    failing, recovered = (one.message for one in caplog.records if one.levelname == "WARNING")
+    assert re.fullmatch(r"writes to \S+ are failing: .+; 1 line pending", failing)
+    assert re.fullmatch(r"writes to \S+ recovered; 0 lines pending", recovered)
+
+
 def test_exit_while_the_server_is_unreachable(driver: Driver, influxd: Server, database: str) -> None:
     with refused_port() as port, driver.client(f"http://127.0.0.1:{port}", database=database, retry=SOON) as client:
         with pytest.raises(UndeliveredError, match=rf"^25 lines were not delivered: .*127\.0\.0\.1:{port}") as caught:

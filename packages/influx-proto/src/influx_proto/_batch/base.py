@@ -303,8 +303,8 @@ class BatchWriterBase(Counters):
         self._batcher.acknowledge(sealed, rejected)
         if self._is_failing:
             self._is_failing = False
-            message = "writes to %s recovered; %d lines are pending"
-            self._reports.log(logging.WARNING, message, self._settings.address, self.pending)
+            message = "writes to %s recovered; %s pending"
+            self._reports.log(logging.WARNING, message, self._settings.address, counted(self.pending, "line"))
         if rejected:
             self._reports.error(partial_write(rejected))
         self._update_receipts(sealed)
@@ -324,8 +324,8 @@ class BatchWriterBase(Counters):
         if error.retryable:
             if not self._is_failing:
                 self._is_failing = True
-                message = "writes to %s are failing: %s; %d lines are pending"
-                self._reports.log(logging.WARNING, message, self._settings.address, error, self.pending)
+                message, pending = "writes to %s are failing: %s; %s pending", counted(self.pending, "line")
+                self._reports.log(logging.WARNING, message, self._settings.address, error, pending)
             self._batcher.put_back(sealed, self._clock.now() + self._sender.backoff(error))
         elif self._spool is not None:
             if sealed.last_error is None:
