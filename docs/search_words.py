@@ -14,7 +14,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "administration#health": ("health check", "ping"),
     "administration#schema": ("list measurements", "schema", "series cardinality", "tag values"),
     "administration#users-and-privileges": ("grant", "password", "privilege", "user"),
-    "authentication#credentials-from-the-environment": ("config", "environment variable", "from_env"),
+    "authentication#credentials-from-the-environment": ("config", "environment variables", "from_env"),
     "authentication#tls": (
         "certificate verification",
         "client certificate",

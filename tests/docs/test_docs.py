@@ -250,6 +250,22 @@ def test_examples_can_be_pasted(page: Path) -> None:
     assert bool(errors) <= bool(re.search(r"[Ss]ave [^.]*to a file", page.read_text())), errors
 
 
+def test_defaults_of_the_batch_writer() -> None:
+    page = (ROOT / "docs" / "batching.md").read_text()
+    options = inspect.signature(AsyncClient.batch_writer).parameters
+    for name, shown in {
+        "max_lines": "(default: 5000)",
+        "max_bytes": "(8 MB)",
+        "max_delay": "seconds (1)",
+        "max_pending": "lines (100 000)",
+        "max_pending_bytes": "(100 MB)",
+        "exit_timeout": "seconds (30)",
+    }.items():
+        digits = "".join(re.findall(r"\d", shown))
+        assert re.search(rf"`{name}`\s+{re.escape(shown)}", page), name
+        assert options[name].default == int(digits) * (1_000_000 if "MB" in shown else 1)
+
+
 def test_client_in_a_plain_function_is_not_converted() -> None:
     page = "```python\nclient = InfluxDBClient()\ndef f():\n    client.ping()\n```\n"
     with pytest.raises(ValueError, match="line 3 uses a client in a plain function"):
