@@ -12,7 +12,7 @@ from .._http.timeout import TimeoutLike
 from .._runtime.flow import arun
 from .._runtime.op import Operation
 from .._runtime.settings import Settings
-from .._runtime.stream import StreamOp, aopen_stream
+from .._runtime.stream import AsyncStreamContext, StreamOp
 from .._runtime.transport import AsyncTransport
 from .._write.operation import WriteOperation
 from .base import BaseClient, SessionT, T
@@ -61,7 +61,7 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
             op: the result of a builder of streams.
             timeout: overrides the client's timeout, unless the stream has its own.
         """
-        return aopen_stream(op, self._settings_for(timeout), self._transport)
+        return AsyncStreamContext(op, self._settings_for(timeout), self._transport)
 
     def _new_batch_writer(self, options: BatchOptions) -> AsyncBatchWriter:
         files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))

@@ -12,7 +12,7 @@ from .._http.timeout import TimeoutLike
 from .._runtime.flow import run
 from .._runtime.op import Operation
 from .._runtime.settings import Settings
-from .._runtime.stream import StreamOp, open_stream
+from .._runtime.stream import StreamContext, StreamOp
 from .._runtime.transport import Transport
 from .._write.operation import WriteOperation
 from .base import BaseClient, SessionT, T
@@ -55,7 +55,7 @@ class Client(BaseClient[SessionT], BoundClient):
             op: the result of a builder of streams.
             timeout: overrides the client's timeout, unless the stream has its own.
         """
-        return open_stream(op, self._settings_for(timeout), self._transport)
+        return StreamContext(op, self._settings_for(timeout), self._transport)
 
     def _new_batch_writer(self, options: BatchOptions) -> BatchWriter:
         from .._batch.writer import BatchWriter  # noqa: PLC0415 - imported only when it is needed
