@@ -22,7 +22,7 @@ from .annotated_csv_header import RESULT, TABLE, Header, read_boolean, read_floa
 from .text_cells import FLOATS, INTEGERS, NEGATIVE_ZERO, TextCells
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Flags, Offsets
+    from .cells import Flags, Offsets
 
 _COMMA, _LF, _CR = b",\n\r"
 
@@ -82,7 +82,7 @@ class Lines:
         is_new = np.zeros(count, np.bool_)
         is_new[0] = True
         for at in (RESULT, TABLE):
-            _, codes = self._cells.source.decode_strings(begins[at], lengths[at])
+            _, codes = self._cells.decode_strings(begins[at], lengths[at])
             is_new[1:] |= codes[1:] != codes[:-1]
         block = []
         for at, read in header.cells:
@@ -111,7 +111,7 @@ class Lines:
         if missing is not None and 0 not in missing:
             return Fragment(len(begins), None, None, missing)
         if read is read_string:
-            return self._cells.source.strings(begins, lengths, is_missing)
+            return self._cells.strings(begins, lengths, is_missing)
         present = slice(None) if is_missing is None else ~is_missing
         found = self._values(begins[present], lengths[present], read)
         if found is None:

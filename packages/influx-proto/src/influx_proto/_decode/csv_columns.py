@@ -17,7 +17,7 @@ from .csv_cells import NUMBERS_DECODER, read_cell, read_column
 from .text_cells import NEGATIVE_ZERO, TextCells, read_numbers
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Offsets
+    from .cells import Offsets
 
 #: Minimum number of rows; fewer rows are decoded faster row by row.
 _MIN_ROWS: Final = 100
@@ -59,7 +59,7 @@ def _series_begins(cells: TextCells, begins: Offsets, lengths: Offsets) -> list[
     is_new = np.zeros(len(begins[0]), np.bool_)
     is_new[0] = True
     for at in (0, 1):
-        _, codes = cells.source.decode_strings(begins[at], lengths[at])
+        _, codes = cells.decode_strings(begins[at], lengths[at])
         is_new[1:] |= codes[1:] != codes[:-1]
     found: list[int] = np.flatnonzero(is_new).tolist()
     return found
@@ -88,7 +88,7 @@ def _read_column(cells: TextCells, begins: Offsets, lengths: Offsets) -> Fragmen
                 return numbers
     elif is_missing.all():
         return Fragment(len(begins), None, None, bytearray(is_missing.tobytes()))
-    strings = cells.source.strings(begins, lengths, is_missing if is_missing.any() else None)
+    strings = cells.strings(begins, lengths, is_missing if is_missing.any() else None)
     if isinstance(strings.values, DictionaryStrings):
         distinct = {string for part, _ in strings.values.parts for string in part}
     else:

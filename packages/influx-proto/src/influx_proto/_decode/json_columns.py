@@ -83,9 +83,11 @@ def _read_spans(data: bytes, width: int) -> list[Fragment] | None:
             fragment = cells.scalars(begins[at], lengths[at], _CELLS)
         else:
             missing = None if are_strings[at].all() else ~are_strings[at]
-            if missing is not None and not cells.source.are(begins[at][missing], lengths[at][missing], b"null").all():
+            if missing is not None and not (
+                (lengths[at][missing] == len(b"null")).all() and cells.are_at(b"null", begins[at][missing])
+            ):
                 return None
-            fragment = cells.source.strings(begins[at] + 1, lengths[at] - 2, missing)
+            fragment = cells.strings(begins[at] + 1, lengths[at] - 2, missing)
         if fragment is None:
             return None
         block.append(fragment)

@@ -15,11 +15,11 @@ import numpy as np
 
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
-from .msgpack_cells import CellSource
+from .cells import CellSource
 from .timestamps import read_spans
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Bytes, Offsets
+    from .cells import Offsets
 
 _COMMA, _SPACE, _E = b", e"
 #: `true`, and the first 4 bytes of `false`.
@@ -28,31 +28,12 @@ _TRUE, _FALS = (np.uint32(int.from_bytes(word, "little")) for word in (b"true", 
 _MAX_NUMBER_SIZE: Final = 40
 
 
-class TextCells:
+class TextCells(CellSource):
     """The bytes of a response in a text format, from which cells are read."""
-
-    def __init__(self, data: bytes) -> None:
-        self.source = CellSource(data)
-        self._padded = data + bytes(64)
-        self.bytes: Bytes = np.frombuffer(self._padded, np.uint8)
-
-    def decode(self, begin: int, end: int) -> str:
-        """Return a cell; bytes that are not UTF-8 become replacement characters."""
-        return self._padded[begin:end].decode("utf-8", "replace")
 
     def cells(self, begins: Offsets, lengths: Offsets) -> list[str]:
         """Return the cells at these offsets."""
         return list(map(self.decode, begins.tolist(), (begins + lengths).tolist()))
-
-    def are_at(self, literal: bytes, offsets: Offsets) -> bool:
-        """Return whether the literal is at each of the offsets."""
-        for begin in range(0, len(literal), 8):
-            part = literal[begin : begin + 8]
-            words: Any = np.ndarray((len(self._padded) - 7,), "<u8", self._padded, strides=(1,))[offsets + begin]
-            words &= np.uint64((1 << (8 * len(part))) - 1)
-            if (words != np.uint64(int.from_bytes(part, "little"))).any():
-                return False
-        return True
 
     def spans(self, separators: Offsets, width: int, begin: int, gap: int) -> tuple[Offsets, Offsets]:
         """Return the begins and ends of the cells of each column.
@@ -76,7 +57,7 @@ class TextCells:
 
     def booleans(self, begins: Offsets, lengths: Offsets) -> Any:
         """Return the values, 0 or 1, of cells `true` and `false`, or None if there are others."""
-        words: Any = np.ndarray((len(self._padded) - 3,), "<u4", self._padded, strides=(1,))[begins]
+        words = self.gather("<u4", begins)
         is_true = (words == _TRUE) & (lengths == 4)
         is_false = (words == _FALS) & (lengths == 5) & (self.bytes[begins + 4] == _E)
         return is_true.view(np.uint8) if (is_true | is_false).all() else None
@@ -87,12 +68,11 @@ class TextCells:
         if size > _MAX_NUMBER_SIZE:
             return None
         window = f"V{size + 1}"
-        windows: Any = np.ndarray((len(self._padded) - size,), window, self._padded, strides=(1,))[begins]
         # By length: a mask of the bytes of a cell, and the bytes after it. A mask of all cells takes twice as long.
         masks = np.tri(size + 1, size + 1, -1, np.uint8) * np.uint8(255)
         padding = ~masks & np.uint8(_SPACE)
         padding[:, -1] = _COMMA
-        cells = windows.view(np.uint8)
+        cells = self.gather(window, begins).view(np.uint8)
         cells &= masks.view(window)[lengths].ravel().view(np.uint8)
         cells |= padding.view(window)[lengths].ravel().view(np.uint8)
         items: bytes = cells.tobytes()
@@ -110,7 +90,7 @@ class TextCells:
             return None
         values = np.zeros(len(begins), np.int64)
         for at, weight in ((0, 10 ** (size - 8)), (8, 10 ** (size - 16)), (size - 8, 1)):
-            words: Any = np.ndarray((len(self._padded) - 7,), "<u8", self._padded, strides=(1,))[begins + at]
+            words = self.gather("<u8", begins + at)
             if ((words & _HIGH) != _ZEROS).any() or (((words + _SIXES) & _HIGH) != _ZEROS).any():
                 return None
             # Each step joins neighbouring numbers: of 1 digit, of 2 digits, of 4 digits.
