@@ -10,14 +10,13 @@ from typing import Any, Self
 from .._encode.batch import Batch
 from .._runtime.flow import arun
 from .._runtime.settings import Settings
-from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread, is_interruption
+from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread, SpoolFiles, is_interruption
 from .._write.request import Target
 from .base import BatchWriterBase, Step
 from .encoding import BatchEncoding
 from .options import BatchOptions
 from .receipt import AsyncReceipt, OpenReceipt
 from .signature import as_write_operation, with_arguments_of
-from .spool.log import SpoolFiles
 
 
 class _OpenAsyncReceipt(OpenReceipt, AsyncReceipt):

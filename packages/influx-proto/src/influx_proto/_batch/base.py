@@ -27,7 +27,7 @@ from .._errors import (
 )
 from .._repr import counted
 from .._runtime.settings import Settings
-from .._runtime.transport import Clock
+from .._runtime.transport import Clock, SpoolFiles
 from .._write.delivery import partial_write
 from .._write.request import Target
 from .batcher import Batcher, Sealed
@@ -39,7 +39,7 @@ from .receipts import Receipts
 from .reports import Reports, guard_callbacks
 from .sending import BatchSender
 from .spool.format import SpooledBatch
-from .spool.log import SpoolFiles, SpoolLog
+from .spool.log import SpoolLog
 from .undelivered import UndeliveredLimit
 from .waiting import Place, WaitingWrites
 

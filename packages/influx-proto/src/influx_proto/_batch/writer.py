@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from .._runtime.flow import Attempt, execute, run
 from .._runtime.settings import Settings
-from .._runtime.transport import Threads, Transport
+from .._runtime.transport import SpoolFiles, Threads, Transport
 from .base import BatchWriterBase, Step
 from .batcher import Sealed
 from .calls import Call, get
@@ -24,7 +24,6 @@ from .encoding import BatchEncoding
 from .options import BatchOptions
 from .receipt import OpenReceipt, Receipt
 from .signature import as_write_operation, with_arguments_of
-from .spool.log import SpoolFiles
 
 
 class _OpenSyncReceipt(OpenReceipt, Receipt):

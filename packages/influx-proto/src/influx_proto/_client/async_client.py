@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from .._batch.async_writer import AsyncBatchWriter
     from .._batch.options import BatchOptions
-    from .._batch.spool.log import SpoolFiles
-    from .._runtime.transport import AsyncSignal, Background, InThread
+    from .._runtime.transport import AsyncSignal, Background, InThread, SpoolFiles
 
 
 class AsyncClient(BaseClient[SessionT], BoundAsyncClient):

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .._batch.options import BatchOptions
-    from .._batch.spool.log import SpoolFiles
     from .._batch.writer import BatchWriter
-    from .._runtime.transport import Threads
+    from .._runtime.transport import SpoolFiles, Threads
 
 
 class Client(BaseClient[SessionT], BoundClient):
