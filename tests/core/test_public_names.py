@@ -58,7 +58,7 @@ def test_error_has_its_public_module_and_can_be_pickled() -> None:
     assert b"influx_proto._" not in pickle.dumps(error)
 
 
-@pytest.mark.parametrize("name", ["AsyncBatchWriter", "AsyncReceipt", "BatchWriter", "Receipt"])
+@pytest.mark.parametrize("name", ["AsyncBatchWriter", "AsyncReceipt", "BatchWriter", "Receipt", "Spool"])
 def test_lazily_exported_classes_have_their_public_module_before_access(name: str) -> None:
     program = (
         "import sys, influx_proto._batch.async_writer, influx_proto._batch.writer\n"

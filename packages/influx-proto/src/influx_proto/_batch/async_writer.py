@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, aclosing, nullcontext
 from typing import Any, Self
 
 from .._encode.batch import Batch
+from .._public_names import exported_by
 from .._runtime.flow import arun
 from .._runtime.settings import Settings
 from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread, SpoolFiles, is_interruption
@@ -30,13 +31,12 @@ class _OpenAsyncReceipt(OpenReceipt, AsyncReceipt):
         return waiting
 
 
+@exported_by("influx_proto")
 class AsyncBatchWriter(BatchWriterBase):
     """Writes in batches, in a background task: `async with client.batch_writer() as writer: ...`.
 
     Several tasks may use it at the same time.
     """
-
-    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Self
 
+from .._public_names import exported_by
 from .._runtime.flow import Attempt, execute, run
 from .._runtime.settings import Settings
 from .._runtime.transport import SpoolFiles, Threads, Transport
@@ -35,13 +36,12 @@ class _OpenSyncReceipt(OpenReceipt, Receipt):
         self._writer._wait_for(self, timeout)  # noqa: SLF001 - the receipt is a part of the writer
 
 
+@exported_by("influx_proto")
 class BatchWriter(BatchWriterBase):
     """Writes in batches, in a background thread: `with client.batch_writer() as writer: ...`.
 
     Several threads may use it at the same time.
     """
-
-    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
 
     #: A generator that is closed in the block can wait, unlike a coroutine.
     _DELIVERING = (Exception, SystemExit, GeneratorExit)

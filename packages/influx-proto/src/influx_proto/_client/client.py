@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Self, cast
 
 from .._http.timeout import TimeoutLike
 from .._runtime.flow import run
-from .._runtime.op import Operation
+from .._runtime.op import ConcurrentOperation, Operation
 from .._runtime.settings import Settings
 from .._runtime.stream import StreamContext, StreamOp
 from .._runtime.transport import Transport
-from .._write.operation import WriteOperation
 from .base import BaseClient, SessionT, T
 from .binding import BoundClient
 
@@ -43,7 +42,7 @@ class Client(BaseClient[SessionT], BoundClient):
             timeout: overrides the client's timeout, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
-        if type(operation) is WriteOperation:  # may send several requests concurrently
+        if isinstance(operation, ConcurrentOperation):
             return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -93,5 +92,8 @@ def _advice(name: str, parameters: Mapping[str, object]) -> str | None:
     same = [parameter for parameter in _SAME.get(name, ()) if parameter in parameters]
     if not same and name in _INSTEAD:
         return _INSTEAD[name]
-    same = same or get_close_matches(name, parameters, 1, 0.75)
+    if not same:
+        from difflib import get_close_matches  # noqa: PLC0415 - only needed for this error
+
+        same = get_close_matches(name, parameters, 1, 0.75)
     return f"use {same[0]}=" if same else None
