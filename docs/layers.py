@@ -13,7 +13,7 @@ from tests.core.layers import LAYERS, MODULES, imports
 
 TARGET = Path(__file__).parent / "images" / "layers.svg"
 
-WIDTH, ROW, BOX, GAP, MARGIN = 860, 92, 44, 14, 16
+WIDTH, ROW, BOX, GAP, MARGIN = 970, 92, 44, 14, 16
 LABEL = 118
 
 STYLE = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import influx_proto
 
 LAYERS = [
-    {"_bounded_cache", "_checks", "_errors", "_gc_pause", "_public_names", "_repr", "_version"},
+    {"_bounded_cache", "_checks", "_date_formats", "_errors", "_gc_pause", "_public_names", "_repr", "_version"},
     {"_http", "_time"},
     {"_line_protocol", "_result"},
     {"_decode", "_encode", "_influxql", "_runtime"},
