@@ -219,11 +219,11 @@ class BatchWriterBase(Counters):
 
     def _clean_up_spool(self) -> Generator[Step]:
         """Delete the completed segments of the spool."""
-        return self._use_spool(lambda spool: spool.clean_up())
+        return self._use_spool(SpoolLog.clean_up)
 
     def _check_spool(self) -> Generator[Step]:
         """Report segments of the spool that were deleted."""
-        return self._use_spool(lambda spool: spool.check())
+        return self._use_spool(SpoolLog.check)
 
     def _use_spool(self, steps: Callable[[SpoolLog], Generator[Step]]) -> Generator[Step]:
         spool = self._spool
@@ -398,7 +398,7 @@ class BatchWriterBase(Counters):
         return self._process != os.getpid()
 
     def _check_process(self) -> None:
-        if self._process != os.getpid():
+        if self._is_forked:
             msg = (
                 f"this batch writer was created in process {self._process}, before a fork; "
                 "create one in each process, after the fork"

@@ -216,15 +216,11 @@ class Batcher:
         self._collect()
         if self._in_flight is not None:
             return math.inf
-        first = math.inf
-        if not self._held:
-            first = -math.inf if self._sealed else first
-        else:
-            first = min((self._held.get(sealed.target, first) for sealed in self._sealed), default=first)
-            if any(sealed.target not in self._held for sealed in self._sealed):
-                first = -math.inf
-        first = min(first, min((filling.due for filling in self._open.values()), default=math.inf))
-        return max(first, self._not_before)
+        if self._sealed and not self._held:
+            return self._not_before
+        dues = [self._held.get(sealed.target, -math.inf) for sealed in self._sealed]
+        dues += [filling.due for filling in self._open.values()]
+        return max(min(dues, default=math.inf), self._not_before)
 
     def take(self, now: float) -> Sealed | None:
         """Return the next batch to send, or None if none is due.
@@ -237,11 +233,6 @@ class Batcher:
         for key, filling in list(self._open.items()):
             if now >= filling.due:
                 self._seal(key)
-        if not self._held:
-            self._in_flight = self._sealed[0] if self._sealed else None
-            if self._sealed:
-                self._sealed.popleft()
-            return self._in_flight
         for index, sealed in enumerate(self._sealed):
             if now >= self._held.get(sealed.target, now):
                 self._in_flight = sealed
