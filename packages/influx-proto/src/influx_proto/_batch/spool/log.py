@@ -255,10 +255,13 @@ class SpoolLog:
 
     def _write_group(self, plan: Append, done: list[Append], group: Sequence[QueuedBatch], lost: list[Segment]) -> None:
         try:
-            self._write(plan, done, sync=self._spool.sync, lines=group[0].batch.lines)
-        except SpoolError:
+            self._append(plan, done, sync=self._spool.sync)
+        except OSError as error:
             if len(group) == 1:
-                raise
+                path, reason = f"{self.directory}/{plan.segment.name}", error.strerror or error
+                lines = counted(group[0].batch.lines, "line")
+                msg = f"cannot write to {path}: {reason}; the spool did not accept {lines}"
+                raise SpoolError(msg, retryable=True) from error
         finally:
             if not (done and plan.segment.size):  # a new segment, or a failure
                 self._find_lost(lost)
@@ -280,14 +283,6 @@ class SpoolLog:
                 f"another program deleted, moved or truncated {names} in the spool {self.directory}; its pending lines "
                 "are still delivered, but they do not survive the end of this process"
             )
-
-    def _write(self, plan: Append, done: list[Append], *, sync: bool, lines: int) -> None:
-        try:
-            self._append(plan, done, sync=sync)
-        except OSError as error:
-            path, reason = f"{self.directory}/{plan.segment.name}", error.strerror or error
-            msg = f"cannot write to {path}: {reason}; the spool did not accept {counted(lines, 'line')}"
-            raise SpoolError(msg, retryable=True) from error
 
     def _append(self, plan: Append, done: list[Append], *, sync: bool) -> None:
         """Append the bytes and add the plan to `done`, or undo a partial append and raise."""
