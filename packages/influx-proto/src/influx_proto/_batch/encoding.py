@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from .._bounded_cache import BoundedCache
 from .._encode.batch import Batch
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
 from .._write.operation import WriteOperation, check_not_compressed, encode_async
-
-if TYPE_CHECKING:
-    from .._encode.encoder import Encoder
 
 #: Arguments of `write`, if equal ones are encoded in the same way: None, bool, str, and collections of str.
 Key: TypeAlias = tuple[object, ...]
@@ -33,7 +30,7 @@ class BatchEncoding:
     def __init__(self, writes: WriteOperation, settings: Settings, clock: Clock) -> None:
         #: The target of the lines.
         self.target = writes.target
-        self._encoder: Encoder = writes.create_encoder(settings, clock, eager=True)
+        self._encoder = writes.create_encoder(settings, clock, eager=True)
 
     def batches(self, data: object) -> Iterator[Batch]:
         """Return the batches, encoded lazily: each item of a generator is one before the next item is requested."""

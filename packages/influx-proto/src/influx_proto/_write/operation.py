@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from .._encode.batch import Batch
+from .._encode.encoder import Encoder
 from .._errors import RejectedLine, SerializationError
 from .._http.compression import GZIP_MAGIC
 from .._http.timeout import Timeout
@@ -20,7 +21,6 @@ from .delivery import deliver, deliver_accepted, partial_write
 from .request import Target, WriteReceiver, batch_request, write_flow
 
 if TYPE_CHECKING:
-    from .._encode.encoder import Encoder
     from .._runtime.transport import AsyncSignal, Background, Threads
 
 BackgroundT = TypeVar("BackgroundT")
