@@ -129,11 +129,8 @@ def execute(attempt: Attempt, transport: Transport) -> Any:
 
 
 async def _aexchange(attempt: Attempt, transport: AsyncTransport) -> Any:
-    request = attempt.request
     with exchange_of(attempt, transport) as record:
-        if request.token is not None:
-            request = await aauthorized(request)
-        async with transport.open(request) as response:
+        async with transport.open(await aauthorized(attempt.request)) as response:
             record.status = response.status
             receiver = attempt.receiver(response.status, response.headers)
             async for data in response.body:
