@@ -554,9 +554,9 @@ def test_small_record_batches_are_encoded_together(
     lengths: list[int] = []
     by_columns = _table._Rows.by_columns
 
-    def watch(self: Any, encoder: Any, part: Any) -> Any:
+    def watch(self: Any, part: Any) -> Any:
         lengths.append(part.stop - part.start)
-        return by_columns(self, encoder, part)
+        return by_columns(self, part)
 
     monkeypatch.setattr(_table._Rows, "by_columns", watch)
     table = pa.Table.from_batches(batches)
