@@ -121,7 +121,7 @@ class Request:
         return f"<Request {self.method} {self.target}, {size}>"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Response(Generic[BodyT]):
     """A response whose body has not been read yet; the `open` method of a transport yields it."""
 

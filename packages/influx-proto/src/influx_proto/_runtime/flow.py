@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(slots=True)  # treated as immutable; creating a frozen one takes several times as long
+@dataclass(slots=True, eq=False)  # treated as immutable; creating a frozen one takes several times as long
 class Attempt:
     """Instruction of a flow to its driver: wait, then execute this exchange once."""
 
