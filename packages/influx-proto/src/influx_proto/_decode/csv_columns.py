@@ -39,7 +39,7 @@ def read_rows(data: bytes, width: int) -> list[tuple[tuple[str, str], PackedRows
     separators = np.flatnonzero(is_end | (characters == _COMMA))
     if count < _MIN_ROWS or len(separators) != count * width or b"\r" in data:
         return None
-    begins, ends = cells.spans(separators, width, begin=0, gap=0)
+    begins, ends = cells.spans(separators, width, gap=0)
     if not is_end[ends[-1]].all():
         return None
     lengths = ends - begins

@@ -64,7 +64,7 @@ def _read_spans(data: bytes, width: int) -> list[Fragment] | None:
     separators = np.append(np.flatnonzero(characters == _COMMA), len(data) + 1)
     if len(separators) % width:
         return None
-    begins, ends = cells.spans(separators, width, begin=0, gap=1)
+    begins, ends = cells.spans(separators, width, gap=1)
     ends[-1] -= 1  # the bracket before the comma
     if (characters[ends[-1, :-1]] != _CLOSE).any() or (characters[begins[0, 1:] - 1] != _OPEN).any():
         return None

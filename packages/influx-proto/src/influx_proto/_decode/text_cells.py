@@ -35,18 +35,17 @@ class TextCells(CellSource):
         """Return the cells at these offsets."""
         return list(map(self.decode, begins.tolist(), (begins + lengths).tolist()))
 
-    def spans(self, separators: Offsets, width: int, begin: int, gap: int) -> tuple[Offsets, Offsets]:
+    def spans(self, separators: Offsets, width: int, gap: int) -> tuple[Offsets, Offsets]:
         """Return the begins and ends of the cells of each column.
 
         Args:
             separators: the offsets of the bytes after each cell, `width` for each row.
             width: the number of columns.
-            begin: the offset of the first cell.
             gap: the number of bytes between the separator after a row and the next row.
         """
         ends = np.ascontiguousarray(separators.reshape(-1, width).T)
         begins = np.empty_like(ends)
-        begins[0, 0] = begin
+        begins[0, 0] = 0
         begins[0, 1:] = ends[-1, :-1] + 1 + gap
         begins[1:] = ends[:-1] + 1
         return begins, ends
