@@ -174,22 +174,18 @@ class AsyncBatchWriter(BatchWriterBase):
                 try:
                     await self._stack.aclose()
                 finally:
-                    self._finish(error)
+                    try:
+                        self._finish(error)
+                    except KeyboardInterrupt as interruption:  # of asyncio, at any line after a second Ctrl-C
+                        self._finish(interruption)
+                        raise
 
     def _finish(self, error: BaseException | None) -> None:
-        """Close the writer; asyncio may raise KeyboardInterrupt at any line if there was a second Ctrl-C."""
         try:
-            try:
-                self._close(error)
-            finally:
-                if self._spool is not None:
-                    self._spool.close()
-        except KeyboardInterrupt as interruption:
-            self._close(interruption)
+            self._close(error)
+        finally:
             if self._spool is not None:
                 self._spool.close()
-            raise
-        finally:
             self._signal.notify()  # other tasks may wait for room or for pending lines
             self._reports.make_calls()
 
