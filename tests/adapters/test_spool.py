@@ -19,6 +19,7 @@ import trio
 import trio.testing
 from influx_proto import InfluxDBError, RetryPolicy, Spool, SpoolError
 from influx_proto._batch.spool.format import mark_record, read_segment
+from influx_proto.adapter import SpoolDirectory
 
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
 from tests.adapters.cancelling import cancelled_when_received
@@ -272,6 +273,24 @@ def test_writer_must_be_entered(influxd: Server, database: str, tmp_path: Path) 
             pass
         with pytest.raises(RuntimeError, match="closed"), writer:
             pass
+
+
+def test_interrupted_while_unlocking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = SpoolDirectory(str(tmp_path / "spool"))
+    directory.lock()
+    close = os.close
+
+    def interrupted_close(descriptor: int) -> None:
+        close(descriptor)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", interrupted_close)
+        with pytest.raises(KeyboardInterrupt):
+            directory.unlock()
+    directory.unlock()  # does not close the same descriptor again
+    directory.lock()
+    directory.unlock()
 
 
 def test_relative_directory_after_chdir(

@@ -60,8 +60,9 @@ class SpoolDirectory:
             self._lock.close()
             self._lock = None
         if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+            # Forgotten first: after an interruption the number may belong to another file.
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
 
     def leave_to_parent(self) -> None:
         """Close the files in a forked process. The directory stays locked by the parent."""
