@@ -217,6 +217,17 @@ def test_several_targets_through_one_writer(client: Any, database: str) -> None:
     assert client.query("SELECT n, host FROM m").series[0].values == [[3, 3, "x"], [2_000_000_000, 2, None]]
 
 
+@pytest.mark.parametrize("options", [{"precision": "s"}, {"db": "the client's"}], ids=["precision", "database"])
+def test_later_value_of_a_point_is_kept(client: Any, database: str, options: dict[str, str]) -> None:
+    options = {**options, **({"db": database} if "db" in options else {})}
+    second = 1 if "precision" in options else 1_000_000_000
+    with client.batch_writer(max_lines=3, max_delay=LONG) as writer:
+        writer.write("m n=1i 1000000000")
+        for value in (2, 3, 4):
+            writer.write(f"m n={value}i {second}", **options)
+    assert stored(client) == [4]
+
+
 def test_rejected_lines_do_not_hold_up_the_others(client: Any) -> None:
     errors: list[InfluxDBError] = []
     client.write("m n=1i 0")

@@ -329,6 +329,26 @@ def test_lines_of_a_missing_database_do_not_hold_up_others(client: Any, database
 
 
 @pytest.mark.needs("administration")
+def test_lines_of_an_earlier_writer_are_first_after_a_rejection(
+    connect: Callable[..., Any], influxd: Server, database: str, folder: Path
+) -> None:
+    """The spool stores the name of the database, and `write` has none: both lines are for the client's database."""
+    later = f"{database}_later"
+    client = connect(influxd.url, database=later, retry=SOON)
+    leave_lines(connect, folder, line(0, 1), database=later)
+    try:
+        with client.batch_writer(spool=Spool(folder), max_delay=0.01) as writer:
+            with pytest.raises(DatabaseNotFound):
+                writer.flush()
+            client.create_database(later)
+            writer.write(line(0, 2))
+            wait_until(lambda: writer.pending == 0)
+        assert stored(client) == [2]
+    finally:
+        client.drop_database(later)
+
+
+@pytest.mark.needs("administration")
 def test_database_that_is_created_later(client: Any, database: str, folder: Path) -> None:
     with client.batch_writer(spool=Spool(folder)) as writer:
         writer.write(line(1), db=f"{database}_later")

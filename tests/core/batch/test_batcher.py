@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given
@@ -40,6 +41,12 @@ def add(batcher: Batcher, *values: int, now: float = 0.0, target: Any = HERE, **
     batcher.add(target, batch(*values, **options), receipt, now)
     receipt.is_complete = True
     return receipt
+
+
+def taken(batcher: Batcher, now: float) -> Iterator[Sealed]:
+    while (sealed := batcher.take(now)) is not None:
+        yield sealed
+        batcher.acknowledge(sealed)
 
 
 def test_empty_batcher_is_never_due() -> None:
@@ -156,6 +163,25 @@ def test_targets_and_precisions_are_kept_apart() -> None:
         found.append((sealed.target, sealed.batch.precision, numbers(sealed)))
         batcher.acknowledge(sealed)
     assert found == [(HERE, "ns", [1, 4]), (THERE, "ns", [2]), (HERE, "s", [3])]
+
+
+def test_a_batch_follows_the_older_ones_of_its_target() -> None:
+    """A point may have an earlier value in another precision, which must not replace the later one."""
+    batcher = make(max_lines=3)
+    add(batcher, 1)
+    add(batcher, 2, target=THERE)
+    add(batcher, 3, 4, 5, precision="s")  # a full batch
+    assert [(numbers(sealed), sealed.batch.precision) for sealed in taken(batcher, 0.0)] == [
+        ([1], "ns"),
+        ([3, 4, 5], "s"),
+    ]
+    jitter = iter([0.0, 1.0])
+    limits = BatchOptions(max_lines=10, max_bytes=1000, max_delay=1.0, max_pending=100, max_pending_bytes=100_000)
+    batcher = Batcher(limits, lambda: next(jitter))
+    add(batcher, 1)
+    add(batcher, 2, precision="s")
+    assert batcher.due == 0.9
+    assert [numbers(sealed) for sealed in taken(batcher, 0.9)] == [[1], [2]]
 
 
 def test_returned_batch_is_next_after_its_backoff() -> None:

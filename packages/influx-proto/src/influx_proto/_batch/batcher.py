@@ -231,7 +231,7 @@ class Batcher:
         if self._in_flight is not None or now < self._not_before:
             return None
         for key, filling in list(self._open.items()):
-            if now >= filling.due:
+            if now >= filling.due and key in self._open:
                 self._seal(key)
         for index, sealed in enumerate(self._sealed):
             if now >= self._held.get(sealed.target, now):
@@ -342,10 +342,15 @@ class Batcher:
             self._seal(key)
 
     def _seal(self, key: tuple[Target, str]) -> None:
-        filling = self._open[key]
-        batch = Batch(b"\n".join(filling.chunks), filling.lines, filling.precision, timed=True)
-        self._sealed.append(Sealed(key[0], batch, filling.parts, filling.records))
-        del self._open[key]
+        """Seal a batch after the older ones of its target, of whose points it may have later values."""
+        for older in tuple(self._open):
+            if older[0] == key[0]:
+                filling = self._open[older]
+                batch = Batch(b"\n".join(filling.chunks), filling.lines, filling.precision, timed=True)
+                self._sealed.append(Sealed(older[0], batch, filling.parts, filling.records))
+                del self._open[older]
+            if older == key:
+                return
 
 
 def _size(batch: Batch) -> int:

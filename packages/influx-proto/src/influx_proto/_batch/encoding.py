@@ -10,6 +10,7 @@ from .._encode.batch import Batch
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
 from .._write.operation import WriteOperation, check_not_compressed, encode_async
+from .._write.request import resolve_target
 
 #: Arguments of `write`, if equal ones are encoded in the same way: None, bool, str, and collections of str.
 Key: TypeAlias = tuple[object, ...]
@@ -28,8 +29,9 @@ class BatchEncoding:
     """
 
     def __init__(self, writes: WriteOperation, settings: Settings, clock: Clock) -> None:
-        #: The target of the lines.
-        self.target = writes.target
+        #: The target of the lines, with the client's database or bucket. A database has one target, whether a call or
+        #: the client names it, so that its lines stay in order.
+        self.target = resolve_target(writes.target, settings)
         self._encoder = writes.create_encoder(settings, clock, eager=True)
 
     def batches(self, data: object) -> Iterator[Batch]:
