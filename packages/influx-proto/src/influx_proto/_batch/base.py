@@ -13,7 +13,6 @@ import math
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from typing import TypeAlias
 
 from .._encode.batch import Batch
 from .._errors import (
@@ -41,10 +40,7 @@ from .sending import BatchSender
 from .spool.format import SpooledBatch
 from .spool.log import SpoolLog
 from .undelivered import UndeliveredLimit
-from .waiting import Place, WaitingWrites
-
-#: Seconds to wait at most, None for no limit, 0 to let other calls begin; or a function that touches files.
-Step: TypeAlias = float | Callable[[], None] | None
+from .waiting import Place, Step, WaitingWrites
 
 
 class BatchWriterBase(Counters):
@@ -63,7 +59,7 @@ class BatchWriterBase(Counters):
         has_ended: Callable[[object], bool],
         files: SpoolFiles | None,
     ) -> None:
-        self._reports = Reports(options.on_error, options.on_progress, self._is_interruption)
+        self._reports = Reports(options.on_error, options.on_progress, self._is_interruption, self._is_sender)
         self._settings = settings = guard_callbacks(settings, self._reports)
         self._clock = clock
         self._sender = BatchSender(settings, clock, self._peek_next_batch)
@@ -305,6 +301,10 @@ class BatchWriterBase(Counters):
             self._reports.error(partial_write(rejected))
         self._update_receipts(sealed)
         self._reports.progress(self)
+
+    def _is_sender(self) -> bool:
+        """Return whether the current thread or task is delivering a batch."""
+        raise NotImplementedError
 
     def _is_interruption(self, error: BaseException) -> bool:
         """Return whether an exception in a callback interrupts the thread or task that makes the call."""

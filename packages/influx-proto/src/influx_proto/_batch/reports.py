@@ -36,6 +36,8 @@ class Reports:
         on_progress: called with the writer after each batch.
         is_interruption: returns whether an exception in a callback interrupts the thread or task that calls it. All
             others are failures of the callback.
+        is_sender: returns whether the current thread or task is delivering a batch. It also calls user code: the
+            `token` function, the observer and log handlers.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class Reports:
         on_error: Callable[[InfluxDBError], object] | None,
         on_progress: Callable[[Any], object] | None,
         is_interruption: Callable[[BaseException], bool],
+        is_sender: Callable[[], bool],
     ) -> None:
         self.is_interruption = is_interruption
+        self._is_sender = is_sender
         self._on_error = on_error
         self._on_progress = on_progress
         self._calls: deque[tuple[str, Callable[[], object]]] = deque()
@@ -60,8 +64,8 @@ class Reports:
 
     @property
     def is_in_callback(self) -> bool:
-        """Whether the current code runs in a callback, where waiting for the writer would deadlock."""
-        return _current.get() is self
+        """Whether the current code runs in a callback or in delivery, where waiting for the writer would deadlock."""
+        return _current.get() is self or self._is_sender()
 
     def log(self, level: int, message: str, *args: object) -> None:
         """Queue a log message."""

@@ -18,13 +18,14 @@ from .._public_names import exported_by
 from .._runtime.flow import Attempt, execute, run
 from .._runtime.settings import Settings
 from .._runtime.transport import SpoolFiles, Threads, Transport
-from .base import BatchWriterBase, Step
+from .base import BatchWriterBase
 from .batcher import Sealed
 from .calls import Call, get
 from .encoding import BatchEncoding
 from .options import BatchOptions
 from .receipt import OpenReceipt, Receipt
 from .signature import as_write_operation, with_arguments_of
+from .waiting import Step
 
 
 class _OpenSyncReceipt(OpenReceipt, Receipt):
@@ -292,9 +293,12 @@ class BatchWriter(BatchWriterBase):
                 self._crash = error
                 self._wake()
 
+    def _is_sender(self) -> bool:
+        return self._threads.caller() is self._sender_thread
+
     def _is_interruption(self, error: BaseException) -> bool:
         # No signal handler raises in the sender.
-        return not isinstance(error, Exception) and self._threads.caller() is not self._sender_thread
+        return not (isinstance(error, Exception) or self._is_sender())
 
     def _execute_if_open(self, attempt: Attempt, transport: Transport) -> object:
         """Execute an attempt, or raise after exit: a late retry could replace newer values of the points."""
