@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -74,6 +75,22 @@ def deliver(client: Any, folder: Path, **options: Any) -> Any:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "a" / "spool"
+
+
+@pytest.mark.parametrize(("umask", "of_directory", "of_files"), [(0o022, 0o750, 0o640), (0o077, 0o700, 0o600)])
+def test_other_users_have_no_access(
+    connect: Callable[..., Any], folder: Path, umask: int, of_directory: int, of_files: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        leave_lines(connect, folder, line(1))
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == of_directory
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
+        "lock": of_files,
+        segments(folder)[0].name: of_files,
+    }
 
 
 @pytest.mark.parametrize("sync", [False, True])
