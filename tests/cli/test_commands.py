@@ -158,10 +158,13 @@ def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
     config.chmod(0o644)
     warned = run(env, "--profile", "far", "ping", code=3).stderr
     assert warned.startswith(f"warning: {config} has a password and can be read by other users; run: chmod 600")
+    config.write_text('[profiles.far]\nurl = "http://u:p@127.0.0.1:1"')
+    assert run(env, "--profile", "far", "ping", code=3).stderr.startswith(f"warning: {config} has a password")
     for text, arguments, expected in (
         ("x = 1", [], "unknown setting 'x'; the settings are url, database"),
         ("url = 1", [], "url must be a string, got 1"),
         ("timeout = true", [], "timeout must be a number, got True"),
+        ("password = 12345", [], "password must be a string, got a value of type int\n"),
         ("url =", [], f"influxq: {config}: "),
         ("", ["--profile", "far"], "--profile far: not found in"),
         ("[profiles.far]\nport = 1", ["--profile", "far"], "profile 'far': unknown setting 'port'"),
