@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import os
 import subprocess
@@ -364,3 +365,29 @@ def test_client_that_does_not_support_a_spool(influxd: Server, tmp_path: Path) -
     with HTTPClientInfluxDBClient.from_url(influxd.url) as client:
         with pytest.raises(TypeError, match=f"does not support a spool .*{tmp_path}"):
             client.batch_writer(spool=Spool(tmp_path))
+
+
+def test_thread_that_cannot_be_started(
+    influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The spool stays usable, for example for a writer that is created after other threads have ended."""
+    start = _thread.start_new_thread
+    remaining = [None]  # the call thread starts, and the sender does not
+
+    def start_one(*arguments: Any) -> int:
+        if not remaining:
+            raise RuntimeError("can't start new thread")
+        remaining.pop()
+        return start(*arguments)
+
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        writer = client.batch_writer(spool=Spool(tmp_path))
+        with monkeypatch.context() as patch:
+            patch.setattr(_thread, "start_new_thread", start_one)
+            with pytest.raises(RuntimeError, match="new thread"):
+                writer.__enter__()
+        with pytest.raises(RuntimeError, match="closed"):
+            writer.write(LINES)
+        with client.batch_writer(spool=Spool(tmp_path)) as other:
+            other.write(LINES)
+    assert stored(influxd, database, tmp_path) == list(range(30))

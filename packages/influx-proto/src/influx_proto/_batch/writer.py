@@ -219,6 +219,10 @@ class BatchWriter(BatchWriterBase):
             self._start(self._deliver_batches)
         except BaseException:
             self._is_running_calls = False
+            if self._is_entered:  # there cannot be another thread
+                self._open = False
+                if self._spool is not None:
+                    self._spool.close()
             raise
 
     def _flush_steps(self, timeout: float | None, caller: object) -> Generator[Step]:
