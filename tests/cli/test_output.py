@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from influx_proto import QueryResult
 from influx_requests import InfluxDBClient
+from influx_requests._cli._output_file import replace_when_complete
 from influx_requests._cli._outputs import encode_json
 from influx_requests._cli._table import Table, Vertical
 
@@ -56,6 +57,20 @@ def test_output_keeps_links_and_permissions(env: dict[str, str], client: InfluxD
     finally:
         os.umask(before)
     run(env, "query", "SELECT v FROM m", "-o", tmp_path / "new.parquet")
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_temporary_file_that_another_user_has_linked(tmp_path: Path, exists: bool) -> None:
+    other, output = tmp_path / "other", tmp_path / "out.csv"
+    other.write_text("unchanged")
+    if exists:
+        output.write_text("old")
+    (tmp_path / f"out.csv.{os.getpid()}.part").symlink_to(other)
+    with replace_when_complete(output) as path:
+        path.write_text("new")
+    assert other.read_text() == "unchanged"
+    assert output.read_text() == "new"
+    assert not output.is_symlink()
 
 
 @pytest.mark.parametrize(
