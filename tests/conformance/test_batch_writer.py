@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import sys
@@ -17,8 +18,11 @@ from influx_proto import (
     BufferFullError,
     CallbackError,
     DatabaseNotFound,
+    Exchange,
     InfluxDBError,
+    Observer,
     PartialWriteError,
+    Retry,
     RetryPolicy,
     SerializationError,
     TransportError,
@@ -379,6 +383,41 @@ def test_on_retry_that_raises(connect: Callable[..., Any]) -> None:
             with connect(server.url, database="db", retry=policy).batch_writer() as writer:
                 writer.write("m n=1i 1")
         assert (writer.written, writer.undelivered) == (1, [])
+
+
+class CancellingObserver(Observer):
+    """Raises, once in each method, the cancellation of another task whose result it wanted."""
+
+    def __init__(self) -> None:
+        self.remaining = {"started", "ended", "retrying"}
+
+    def _raise_once(self, method: str) -> None:
+        if method in self.remaining:
+            self.remaining.remove(method)
+            raise asyncio.CancelledError
+
+    def started(self, exchange: Exchange, /) -> None:
+        self._raise_once("started")
+
+    def ended(self, exchange: Exchange, /) -> None:
+        self._raise_once("ended")
+
+    def retrying(self, retry: Retry, /) -> None:
+        self._raise_once("retrying")
+
+
+def test_observer_that_raises(connect: Callable[..., Any]) -> None:
+    errors: list[InfluxDBError] = []
+    observer = CancellingObserver()
+    with ScriptedServer([reply(503), reply(204)]) as server:
+        with pytest.raises(CallbackError, match=r"^the observer's started raised"):
+            with connect(server.url, database="db", retry=SOON, observer=observer).batch_writer(
+                on_error=errors.append
+            ) as writer:
+                writer.write("m n=1i 1")
+        assert len(server.requests) == 2
+    assert (writer.written, writer.undelivered) == (1, [])
+    assert [type(error) for error in errors] == [CallbackError] * 3
 
 
 def test_rejected_lines_are_reported_once(client: Any) -> None:

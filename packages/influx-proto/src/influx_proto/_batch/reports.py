@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from .._errors import CallbackError, InfluxDBError
+from .._http.observer import Exchange, Observer, Retry
 from .._runtime.settings import Settings
 
 _log = logging.getLogger("influx_proto")
@@ -132,8 +133,36 @@ class Reports:
         call()
 
 
+class _GuardedObserver(Observer):
+    """Observer whose exceptions do not end delivery. An `Exception` is only logged, as for all requests of a client."""
+
+    def __init__(self, observer: Observer, reports: Reports) -> None:
+        self._observer = observer
+        self._reports = reports
+
+    def started(self, exchange: Exchange, /) -> None:
+        self._call("started", exchange)
+
+    def ended(self, exchange: Exchange, /) -> None:
+        self._call("ended", exchange)
+
+    def retrying(self, retry: Retry, /) -> None:
+        self._call("retrying", retry)
+
+    def _call(self, method: str, event: Exchange | Retry) -> None:
+        try:
+            getattr(self._observer, method)(event)
+        except BaseException as error:
+            if isinstance(error, Exception) or self._reports.is_interruption(error):
+                raise
+            self._reports.add_failure(f"the observer's {method}", error)
+
+    def __repr__(self) -> str:
+        return repr(self._observer)
+
+
 def guard_callbacks(settings: Settings, reports: Reports) -> Settings:
-    """Return settings whose `token` and `on_retry` functions report their exceptions to the writer."""
+    """Return settings whose `token` and `on_retry` functions and observer report their exceptions to the writer."""
     token, on_retry = settings.token, settings.retry.on_retry
 
     async def await_token(awaitable: Awaitable[str]) -> str:
@@ -158,6 +187,7 @@ def guard_callbacks(settings: Settings, reports: Reports) -> Settings:
         settings,
         token=None if token is None else guarded_token,
         retry=settings.retry if on_retry is None else replace(settings.retry, on_retry=guarded_on_retry),
+        observer=None if settings.observer is None else _GuardedObserver(settings.observer, reports),
     )
 
 
