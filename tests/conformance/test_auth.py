@@ -220,7 +220,11 @@ def test_secrets_are_not_in_causes(connect: Callable[..., Any], through: str) ->
         [Receive(), Reset()],
         reply(407),
     ]
-    given = [{"username": "u", "password": secret}, {"token": secret}, {"headers": {"X-Api-Key": secret}}]
+    given: list[dict[str, Any]] = [
+        {"username": "u", "password": secret},
+        {"token": secret},
+        {"headers": {"X-Api-Key": secret}},
+    ]
     with ScriptedServer([fault for fault in faults for _ in given]) as server:
         options: dict[str, Any] = {"retry": RetryPolicy(attempts=1), "timeout": 5}
         url = server.url
