@@ -48,7 +48,7 @@ def stored(influxd: Server, database: str, folder: Path) -> list[int]:
 @adapters
 def test_full_disk(driver: Driver, influxd: Server, database: str, tmp_path: Path) -> None:
     folder = tmp_path / "spool"
-    command = [sys.executable, "-m", "tests.adapters.full_disk", driver.spec, influxd.url, database, str(folder)]
+    command = [sys.executable, "-B", "-m", "tests.adapters.full_disk", driver.spec, influxd.url, database, str(folder)]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     *errors, total = run.stdout.splitlines()
     assert len(errors) == 3
