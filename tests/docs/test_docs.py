@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ Run = Callable[[Path, Form, Server], list[tuple[str, str]]]
 WITH_OWN_TEST = {"authentication.md", "grafana.md", "notebooks.md"}
 
 
+@cache
 def blocks_of(page: Path, form: Form = "Sync") -> list[str]:
     return code_of(page.read_text(), form)
 
