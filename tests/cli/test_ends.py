@@ -270,21 +270,13 @@ def test_secrets_are_not_shown(guarded: Influxd, right: bool) -> None:
         (f"htp://admin:{secret}@h", {}),
     ):
         env = environment(url, "db", **more)
-        done = subprocess.run(
-            [PROGRAM, "write", "-v", "--retry-for", "0"],
-            env=env,
-            input="m v=1 1",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run(env, "write", "-v", "--retry-for", "0", stdin="m v=1 1", code=None)
         assert secret not in done.stdout + done.stderr
         assert "YWRtaW46" not in done.stdout + done.stderr  # "admin:" in Base64
 
 
 def test_verbose_shows_requests_and_tracebacks(env: dict[str, str]) -> None:
-    done = subprocess.run([PROGRAM, "query", "SELECT", "-v"], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    done = run(env, "query", "SELECT", "-v", code=1)
     assert "DEBUG influx_proto: GET /query" in done.stderr or "DEBUG influx_proto: POST /query" in done.stderr
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("influxq: error parsing query")
