@@ -98,15 +98,15 @@ def test_misspelled_options_are_rejected(build: Callable[..., object]) -> None:
         assert re.search(pattern, error_of(build, name)), name
 
 
-@pytest.mark.parametrize("name", TAGS)
-def test_common_tags_are_accepted(name: str) -> None:
-    options: dict[str, Any] = {name: "x"}
-    assert serialize(POINT, **options) == f"m,{name}=x v=1i 1".encode()
+def test_common_tags_are_accepted() -> None:
+    for name in TAGS:
+        options: dict[str, Any] = {name: "x"}
+        assert serialize(POINT, **options) == f"m,{name}=x v=1i 1".encode()
 
 
-@pytest.mark.parametrize("name", [*PEERS, *MISSPELLED, "db", "timeout"])
-def test_tags_accepts_every_name(name: str) -> None:
-    assert serialize(POINT, tags={name: "x"}) == f"m,{name}=x v=1i 1".encode()
+def test_tags_accepts_every_name() -> None:
+    for name in (*PEERS, *MISSPELLED, "db", "timeout"):
+        assert serialize(POINT, tags={name: "x"}) == f"m,{name}=x v=1i 1".encode()
 
 
 def test_error_messages() -> None:
