@@ -91,8 +91,27 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "the following arguments are required: COMMAND"),
-        (["nothing"], "invalid choice: 'nothing'"),
+        ([], "influxq: a command is required: ping, databases, "),
+        (["nothing"], "influxq: unknown command 'nothing'; the commands are ping, databases, "),
+        (["qurey"], "influxq: unknown command 'qurey'; did you mean query?\n"),
+        (["-d", "x", "-v", "qurey", "SHOW DATABASES", "--help"], "unknown command 'qurey'; did you mean query?\n"),
+        (["SHOW DATABASES"], "did you mean influxq query 'SHOW DATABASES'?\n"),
+        (["--format", "csv", "query", "x"], "--format is an option of a command; pass it after the command; see"),
+        (["--databse", "x", "ping"], "unknown option --databse; did you mean --database?\n"),
+        (["--port", "0", "ping"], "argument --port: got '0'; pass a port between 1 and 65535; see influxq --help\n"),
+        (["query", "x", "--fromat=csv"], "unknown option --fromat; did you mean --format?\n"),
+        (["write", "a.lp", "--tag-column", "host"], "unknown option --tag-column; did you mean --tag-columns?\n"),
+        (["query", "x", "--zzz"], "unknown option --zzz; see influxq query --help\n"),
+        (["query", "SELECT", "v", "FROM", "m"], "unexpected argument 'v'; quote the query; see influxq query --help\n"),
+        (["ping", "now"], "unexpected argument 'now'; see influxq ping --help\n"),
+        (["query", "x", "--password", "y"], "unknown option --password; set INFLUXDB_PASSWORD, or pass --ask-password"),
+        # The form of the client `influx`, which argparse reads as `-d atabase`.
+        (["query", "-database", "x", "SHOW SERIES"], "unknown option -database; did you mean --database?\n"),
+        (
+            ["-d", "x", "query", "SELECT v FROM m", "-format=csv"],
+            "did you mean --format=csv?\n",
+        ),
+        (["completion"], "the following arguments are required: SHELL"),
         (["query"], "query required"),
         (["query", "--plot", "SELECT v FROM m"], "pass it last"),
         (["query", "SELECT v FROM m", "--plot", "x.gif"], "the image must end in .png, .svg or .pdf"),
@@ -146,6 +165,7 @@ def test_usage_errors(
     stderr = capsys.readouterr().err
     assert code == 2, stderr
     assert expected in stderr
+    assert stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
