@@ -51,17 +51,33 @@ _OPTIONS: Final = {
 }
 _ARGUMENT: Final = re.compile(r"([a-z]+)(?=: )")
 
+#: InfluxDB's messages for a query and for a write without a database.
+_NO_DATABASE: Final = ("database name required", "database is required", "missing db")
+#: InfluxDB's message for a parameter without a value.
+_PARAMETER: Final = re.compile(r"missing parameter: (\w+)")
 
-def describe(error: Exception) -> tuple[str, Exit]:
-    """Return the message with a remedy, and the exit code."""
+
+def describe(error: Exception, *, in_shell: bool = False) -> tuple[str, Exit]:
+    """Return the message with a remedy, and the exit code.
+
+    Args:
+        error: the error.
+        in_shell: whether it is the error of a statement in the interactive shell, where no options can be passed.
+    """
     match error:
         case CommandError():
             return str(error), error.code
         case InfluxDBError():
             code, advice = next((code, advice) for kind, code, advice in _ADVICE if isinstance(error, kind))
-            # InfluxDB's messages for a query and for a write.
-            if str(error).startswith(("database name required", "database is required", "missing db")):
+            is_missing = str(error).startswith(_NO_DATABASE)
+            if in_shell and (is_missing or isinstance(error, DatabaseNotFound)):
+                advice = "select a database with USE; \\l lists them"
+            elif is_missing:
                 advice = "pass --database (or set INFLUXDB_DATABASE)"
+            elif match := _PARAMETER.search(str(error)):
+                advice = f"pass --params '{{\"{match[1]}\": ...}}'"
+            elif str(error).startswith("retention policy not found"):
+                advice = "`SHOW RETENTION POLICIES` lists those of the database"
             return f"{error}; {advice}" if advice else str(error), code
         case OSError():
             return str(error), Exit.FAILED
