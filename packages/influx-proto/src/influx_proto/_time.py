@@ -20,7 +20,6 @@ FIRST: Final = -9223372036854775806
 LAST: Final = 9223372036854775806
 
 _SECOND: Final = 1_000_000_000
-_MINUTE: Final = 60 * _SECOND
 _DAY: Final = 86_400 * _SECOND
 
 #: Precisions by name, each with its name in requests and its nanoseconds. InfluxDB 1.x does not know `us`, and treats
@@ -128,10 +127,23 @@ def to_datetime(ns: int) -> datetime:
 
 def to_rfc3339(ns: int) -> str:
     """Return a timestamp as InfluxDB formats it: `2009-11-10T23:00:00.0000005Z`, without trailing zeros."""
-    minutes, rest = divmod(ns, _MINUTE)
-    second, fraction = divmod(rest, _SECOND)
-    text = f"{_format_minute(minutes)}:{second:02}"
-    return f"{text}.{fraction:09}".rstrip("0") + "Z" if fraction else text + "Z"
+    return format_seconds(*divmod(ns, _SECOND))
+
+
+def format_seconds(seconds: int, fraction: int) -> str:
+    """Return a timestamp as InfluxDB formats it.
+
+    Args:
+        seconds: whole seconds since 1970.
+        fraction: the nanoseconds after them, less than a second.
+    """
+    minutes, second = divmod(seconds, 60)
+    if not fraction:
+        return _format_minute(minutes) + _SECOND_TEXTS[second]
+    return f"{_format_minute(minutes)}:{second:02}.{fraction:09}".rstrip("0") + "Z"
+
+
+_SECOND_TEXTS: Final = [f":{second:02}Z" for second in range(60)]
 
 
 @lru_cache(maxsize=1440)  # the timestamps of a result are often close together
