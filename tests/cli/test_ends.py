@@ -111,6 +111,15 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
             ["-d", "x", "query", "SELECT v FROM m", "-format=csv"],
             "did you mean --format=csv?\n",
         ),
+        (["query", "insert m v=1"], "INSERT is a command of the shell; run influxq write 'cpu,host=a load=1'"),
+        (["query", "USE db"], "USE is a command of the shell; pass --database NAME"),
+        (["query", "SELECT 1", "-o", "a.xlsx"], "a.xlsx: unknown suffix; pass --format"),
+        (["query", "SELECT 1", "-o", "a.tsv.gz"], "a.tsv.gz: unknown suffix; pass --format"),
+        (["query", "SELECT 1", "-o", "a.parquet.gz"], "a.parquet.gz: Parquet compresses its data itself"),
+        (["query", "SELECT 1", "-f", "json", "--null", "NA"], "--null requires --format csv, not json"),
+        (["query", "SELECT v FROM m", "--plot", "--pretty"], "--pretty requires --format json, not plot"),
+        (["write", "missing"], "cannot read missing: No such file"),
+        (["write", "missing.txt"], "cannot read missing.txt: No such file"),
         (["completion"], "the following arguments are required: SHELL"),
         (["query"], "query required"),
         (["query", "--plot", "SELECT v FROM m"], "pass it last"),
@@ -179,6 +188,12 @@ def test_unreachable_server() -> None:
         assert done.stderr.count("\n") == 1
 
 
+def test_server_without_tls(influxd: Server) -> None:
+    done = run(environment(influxd.url.replace("http:", "https:")), "ping", code=3)
+    assert "TLS handshake with" in done.stderr
+    assert done.stderr.endswith("own CA, or --url http://... for a server without TLS\n")
+
+
 def test_server_that_is_not_influxdb() -> None:
     with ScriptedServer([reply(200, {"Content-Type": "text/html"}, b"<html>")]) as server:
         done = run(environment(server.url), "ping", code=3)
@@ -195,6 +210,9 @@ def test_error_responses(env: dict[str, str], influxd: Server) -> None:
     assert "pass --database" in done.stderr
     done = run(environment(influxd.url), "write", stdin="m v=1 1", code=1)
     assert "pass --database" in done.stderr
+    done = run(env, "query", "SELECT v FROM m WHERE host = $host", code=1)
+    assert done.stderr.endswith("missing parameter: host (HTTP 400); pass --params '{\"host\": ...}'\n")
+    assert "RETENTION POLICIES" in run(env, "query", "SELECT v FROM m", "--rp", "none", code=1).stderr
     done = run(env, "query", "SELECT * FROM m; \x1b[31m", code=1)
     assert "\x1b" not in done.stderr
 
