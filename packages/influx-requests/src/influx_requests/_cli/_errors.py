@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from influx_proto import (
@@ -87,8 +89,16 @@ def describe(error: Exception, *, in_shell: bool = False) -> tuple[str, Exit]:
             return f"internal error: {type(error).__name__}: {error}; pass -v for the traceback", Exit.INTERNAL
 
 
-def name_option(message: str) -> str:
-    """Replace the argument that a message of the client begins with by the option of the command line."""
-    if (match := _ARGUMENT.match(message)) and (option := _OPTIONS.get(match.group())):
-        message = f"{option}{message[match.end() :]}"
+def name_option(message: str, places: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Replace the argument that a message of the client begins with by the option of the command line.
+
+    Args:
+        message: the message.
+        places: where the settings come from, by argument, if that is known.
+    """
+    if match := _ARGUMENT.match(message):
+        argument = match.group()
+        message = f"{places.get(argument) or _OPTIONS.get(argument, argument)}{message[match.end() :]}"
+    if message.startswith("--url"):
+        message = message.replace("[user:password@]", "")  # the option accepts no password
     return message.replace("pass None for no default database", "omit it for no database")
