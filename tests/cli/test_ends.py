@@ -191,7 +191,7 @@ def test_unreachable_server() -> None:
 def test_server_without_tls(influxd: Server) -> None:
     done = run(environment(influxd.url.replace("http:", "https:")), "ping", code=3)
     assert "TLS handshake with" in done.stderr
-    assert done.stderr.endswith("private CA, or --url http://... for a server without TLS\n")
+    assert done.stderr.endswith("private CA, or --url http://... for no TLS\n")
 
 
 def test_server_that_is_not_influxdb() -> None:

@@ -77,7 +77,7 @@ def describe(error: Exception, *, in_shell: bool = False) -> tuple[str, Exit]:
             elif is_missing:
                 advice = "pass --database (or set INFLUXDB_DATABASE)"
             elif str(error).startswith("TLS handshake"):
-                advice = "pass --ca FILE for a certificate of a private CA, or --url http://... for a server without TLS"
+                advice = "pass --ca FILE for a certificate of a private CA, or --url http://... for no TLS"
             elif match := _PARAMETER.search(str(error)):
                 advice = f"pass --params '{{\"{match[1]}\": ...}}'"
             elif str(error).startswith("retention policy not found"):

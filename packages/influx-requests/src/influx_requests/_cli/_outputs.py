@@ -80,9 +80,10 @@ class _CSV:
             self._heading = statement, columns
             self._write([[_quote(column)] for column in columns])
         elif self._heading != (statement, columns):
+            remedy = "pass" if self._heading[0] == statement else "run the statements separately, or pass"
             msg = (
-                f"csv holds one table, but the result has a second one with the columns {', '.join(columns)}; run the "
-                "statements separately, or pass --format json"
+                f"csv holds one table, but the result has a second one with the columns {', '.join(columns)}; {remedy} "
+                "--format table or json"
             )
             raise CommandError(msg)
 

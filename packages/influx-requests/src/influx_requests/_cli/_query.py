@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from influx_proto import InfluxDBError
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Exit:
                 output.add(chunk)
                 if output_format == "lp":
                     exported |= {series.name for series in chunk.series}
-        if exported:
+        with suppress(InfluxDBError):  # the query may read another database, and the result is complete
             _warn_of_mixed_types(client, sorted(exported), options.rp)
         if not rows and sys.stderr.isatty():
             print_stderr("no rows")
