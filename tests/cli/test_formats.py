@@ -11,8 +11,12 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import split_lines
 from influx_requests import InfluxDBClient
 from influx_requests._cli import main
+from influx_requests._cli._line_protocol_source import _split_complete
 
 from tests.cli.program import PROGRAM, run
 
@@ -204,6 +208,34 @@ def test_invalid_csv(
     assert main(["write", "m.csv", *options.split()]) == code
     assert expected in capsys.readouterr().err
     assert rows(client) == []
+
+
+FRAGMENTS = [
+    "m v=1",
+    'm,t=a s="x y"',
+    's="',
+    '"',
+    ",",
+    " ",
+    "=",
+    "\\",
+    "# c",
+    "\n",
+    "m ",
+    "a=1",
+    " 5\n",
+    'm,t="b s="',
+    "\ufeff",
+]
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
+def test_joined_lines_are_complete_lines(text: str) -> None:
+    data = f"{text}\n".encode()
+    *lines, rest = _split_complete(data)
+    *expected, last = split_lines(data + b"#")
+    assert [line for joined in lines for line in split_lines(joined + b"\n")] == expected
+    assert rest == last[:-1]
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,12 @@ def end_of_line(data: bytes, start: int) -> int:
     return _scan_line(data, start)[0]
 
 
-def incomplete_line(data: bytes) -> tuple[int, str] | None:
+def incomplete_line(data: bytes, start: int = 0) -> tuple[int, str] | None:
     """Find a last line that would continue in the bytes after the data.
+
+    Args:
+        data: line protocol.
+        start: the index where a line begins; all lines before it are complete.
 
     Returns:
         The index at which the line begins and the reason why it is incomplete, or None if all lines are complete.
@@ -62,7 +66,7 @@ def incomplete_line(data: bytes) -> tuple[int, str] | None:
     if b'"' not in data and b"\\" not in data:
         return None
     size = len(data)
-    at = 0
+    at = start
     while True:
         at = _end(_PLAIN_LINES, data, at, size)
         if at >= size:
@@ -155,7 +159,8 @@ def _iter_lines(data: bytes, begin: int, size: int) -> Iterator[tuple[int, int]]
 def blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield the begin, the end and the number of lines of blocks of lines, without the LF after each block.
 
-    The number is 0 if the lines have to be inspected individually. Otherwise all of them are points with a timestamp.
+    The number is 0 if the lines have to be inspected individually. Otherwise all of them are complete points with a
+    timestamp.
     """
     size = len(data)
     at = 0
