@@ -273,10 +273,21 @@ def test_interruption_while_modules_are_imported(module: str, tmp_path: Path) ->
     assert done.stderr == "influxq: interrupted\n"
 
 
-def test_help_does_not_import_the_client() -> None:
+@pytest.mark.parametrize("arguments", ["--help", "qurey", "query x --fromat csv", "write --help"])
+def test_help_and_usage_errors_do_not_import_the_client(arguments: str) -> None:
+    assert not {"requests", "influx_proto", "logging", "msgspec"} & imported_modules(arguments)
+
+
+def test_ping_imports_no_optional_library(influxd: Server) -> None:
+    modules = imported_modules(f"ping --url {influxd.url}")
+    assert "requests" in modules
+    assert not {"pandas", "numpy", "pyarrow", "polars", "prompt_toolkit", "matplotlib", "tqdm", "wcwidth"} & modules
+
+
+def imported_modules(arguments: str) -> set[str]:
     code = (
         "import sys\nfrom influx_requests._cli import main\n"
-        "try: main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+        f"try: main({arguments.split()})\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"requests", "influx_proto", "logging", "msgspec"} & set(done.stderr.split())
+    return set(done.stderr.split())
