@@ -10,6 +10,7 @@ import csv
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final, TextIO
 
 from ._console import CommandError, Exit, format_count
@@ -70,17 +71,17 @@ class TableReader:
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
         """Yield each row that is not blank, from the start of the file, with the number of its last line."""
-        line = 0
+        create = partial(csv.reader, self._file, strict=True, skipinitialspace=self._skips_blanks)
+        separator = self._options.separator
+        reader = create(delimiter=separator)
+        before = line = 0
         try:
-            separator = self._options.separator
             self._file.seek(0)
             if mark := _SEPARATOR.fullmatch(self._file.readline()):
-                line = 1
-                separator = mark[1] if separator == "," else separator
+                before = line = 1
+                reader = create(delimiter=mark[1]) if separator == "," else reader
             else:
                 self._file.seek(0)
-            reader = csv.reader(self._file, strict=True, delimiter=separator, skipinitialspace=self._skips_blanks)
-            before = line
             for row in reader:
                 line = before + reader.line_num
                 if row:

@@ -117,12 +117,13 @@ def _choose_format(options: argparse.Namespace) -> str:
             raise CommandError(msg, Exit.USAGE)
     else:
         output_format = "table" if sys.stdout.isatty() else "csv"
-    if output_format == "parquet" and options.output is None:
-        msg = "--format parquet requires --output FILE"
-        raise CommandError(msg, Exit.USAGE)
-    if output_format == "parquet" and compression_of_name(options.output):
-        msg = f"{options.output}: Parquet compresses its data itself; omit the last suffix"
-        raise CommandError(msg, Exit.USAGE)
+    if output_format == "parquet":
+        if options.output is None:
+            msg = "--format parquet requires --output FILE"
+            raise CommandError(msg, Exit.USAGE)
+        if compression_of_name(options.output):
+            msg = f"{options.output}: Parquet compresses its data itself; omit the last suffix"
+            raise CommandError(msg, Exit.USAGE)
     return output_format
 
 
