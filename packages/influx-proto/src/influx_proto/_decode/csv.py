@@ -65,7 +65,7 @@ class CSVDocuments(CSVPushDecoder):
             rows = None
             if end > 1 and len(self._header) > 2:
                 end = buffer.find(_NEXT_BLOCK) + 1 or buffer.rfind(b"\n") + 1
-                rows = read_rows(bytes(buffer[:end]), len(self._header))
+                rows = read_rows(bytes(memoryview(buffer)[:end]), len(self._header))
             lines = buffer[: end - 1].decode("utf-8", "replace").split("\n") if rows is None else []
             del buffer[:end]
             for record in lines:

@@ -6,6 +6,7 @@ row-by-row decoder reads these lines.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,8 @@ import numpy as np
 from .._result.column import DictionaryStrings, Fragment, make_fragment
 from .._result.packed import PackedRows
 from .csv_cells import NUMBERS_DECODER, read_cell, read_column
-from .text_cells import NEGATIVE_ZERO, TextCells, read_numbers
+from .msgpack_cells import read_present
+from .text_cells import TextCells, read_numbers
 
 if TYPE_CHECKING:
     from .msgpack_cells import Offsets
@@ -43,7 +45,8 @@ def read_rows(data: bytes, width: int) -> list[tuple[tuple[str, str], PackedRows
     if not is_end[ends[-1]].all():
         return None
     lengths = ends - begins
-    block = [_read_column(cells, begins[at], lengths[at]) for at in range(2, width)]
+    read = partial(_read_column, cells)
+    block = [read_present(begins[at], lengths[at], lengths[at] == 0, read) for at in range(2, width)]
     firsts = _series_begins(cells, begins, lengths)
     found = []
     for begin, end in pairwise([*firsts, int(count)]):
@@ -59,40 +62,32 @@ def _series_begins(cells: TextCells, begins: Offsets, lengths: Offsets) -> list[
     is_new = np.zeros(len(begins[0]), np.bool_)
     is_new[0] = True
     for at in (0, 1):
-        _, codes = cells.source.decode_strings(begins[at], lengths[at])
+        _, codes = cells.decode_strings(begins[at], lengths[at])
         is_new[1:] |= codes[1:] != codes[:-1]
     found: list[int] = np.flatnonzero(is_new).tolist()
     return found
 
 
 def _read_column(cells: TextCells, begins: Offsets, lengths: Offsets) -> Fragment:
-    """Return the same values as `read_cell` for each cell."""
-    is_missing = lengths == 0
-    if not is_missing.any():
-        times = cells.timestamps(begins, lengths)
-        if times is not None:
-            return Fragment(len(begins), "int", memoryview(times), None)
-        booleans = cells.booleans(begins, lengths) if cells.bytes[begins[0]] in b"tf" else None
-        if booleans is not None:
-            return Fragment(len(begins), "bool", memoryview(booleans), None)
-        joined = cells.joined(begins, lengths)
-        # With only these characters, a number in JSON is the same number in CSV, apart from `-0`.
-        if (
-            joined is not None
-            and not joined.translate(None, b"0123456789.,- []")
-            and not NEGATIVE_ZERO.search(joined)
-            and not cells.have_spaces(joined, lengths)
-        ):
-            numbers = read_numbers(joined, len(begins), NUMBERS_DECODER)
-            if numbers is not None:
-                return numbers
-    elif is_missing.all():
-        return Fragment(len(begins), None, None, bytearray(is_missing.tobytes()))
-    strings = cells.source.strings(begins, lengths, is_missing if is_missing.any() else None)
+    """Return the same values as `read_cell` for each cell, none of which is empty."""
+    found = cells.integers_or_booleans(begins, lengths) or _read_numbers(cells, begins, lengths)
+    if found is not None:
+        return found
+    strings = cells.strings(begins, lengths)
     if isinstance(strings.values, DictionaryStrings):
         distinct = {string for part, _ in strings.values.parts for string in part}
     else:
         distinct = set(strings.values)
-    if all(string is None or type(read_cell(string)) is str for string in distinct):
+    if all(type(read_cell(string)) is str for string in distinct):
         return strings
     return make_fragment(read_column(cells.cells(begins, lengths)))
+
+
+def _read_numbers(cells: TextCells, begins: Offsets, lengths: Offsets) -> Fragment | None:
+    joined = cells.joined(begins, lengths) if cells.bytes[begins[0]] in b"-0123456789" else None
+    # Without these letters, a number in JSON is the same number in CSV, apart from `-0`.
+    if joined is None or any(letter in joined for letter in b"eEl") or cells.have_spaces(joined, lengths):
+        return None
+    if cells.are(begins, lengths, b"-0").any():
+        return None
+    return read_numbers(joined, len(begins), NUMBERS_DECODER)

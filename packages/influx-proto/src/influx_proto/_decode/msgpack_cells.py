@@ -5,13 +5,14 @@ The first byte of a cell determines its type and size. Values of the same size a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from .._result.column import DictionaryStrings, Fragment, FragmentDType
+from .._result.column import DictionaryStrings, Fragment, FragmentDType, make_fragment
 from .msgpack_format import SIZES
 
 if TYPE_CHECKING:
@@ -44,14 +45,14 @@ class _Type(Enum):
 class CellSource:
     """The bytes of documents, from which cells are read."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self.size = len(data)
-        self._padded = data + _PADDING
-        self._bytes = np.frombuffer(self._padded, np.uint8)
+        self.padded = b"".join((data, _PADDING))
+        self.bytes = np.frombuffer(self.padded, np.uint8)
 
     def find(self, pattern: bytes, begin: int, end: int) -> Offsets:
         """Return the offsets of a pattern between `begin` and `end`."""
-        data = self._bytes[begin:end]
+        data = self.bytes[begin:end]
         is_match = data[: len(data) - len(pattern) + 1] == pattern[0]
         for index, byte in enumerate(pattern[1:], 1):
             is_match &= data[index : index + len(is_match)] == byte
@@ -61,14 +62,14 @@ class CellSource:
         """Return the ends of rows of `width` cells; the result is arbitrary for an offset without such a row."""
         for _ in range(width):
             offsets = np.minimum(offsets, self.size)
-            offsets = offsets + self._sizes(offsets, self._bytes[offsets])
+            offsets = offsets + self._sizes(offsets, self.bytes[offsets])
         return offsets
 
     def column(self, offsets: Offsets) -> tuple[Fragment, Offsets | int] | None:
         """Return the cells at these offsets and their sizes, or None if the cells differ in type."""
         if offsets.max() >= self.size:
             return None
-        tags = self._bytes[offsets]
+        tags = self.bytes[offsets]
         first = int(tags[0])
         if first in _FIXED and (tags == first).all():
             present = [first]
@@ -92,7 +93,11 @@ class CellSource:
                 values = self._read_integers(offsets, tags, present)
                 return None if values is None else (_fragment(tags, "int", values, missing), sizes)
             case _:
-                return self._read_strings(offsets, tags, sizes, missing), sizes
+                heads = np.ones(len(tags), np.intp)
+                for tag, _, head in _LONG_STRINGS:
+                    heads[tags == tag] = head
+                strings = read_present(offsets + heads, sizes - heads, tags == _NIL, self.strings)
+                return None if strings is None else (strings, sizes)
 
     def _sizes(self, offsets: Offsets, tags: Bytes) -> Offsets:
         sizes = _SIZES[tags]
@@ -122,31 +127,18 @@ class CellSource:
             return None
         return values
 
-    def _read_strings(self, offsets: Offsets, tags: Bytes, sizes: Offsets | int, missing: Flags | None) -> Fragment:
-        heads = np.ones(len(tags), np.intp)
-        for tag, _, head in _LONG_STRINGS:
-            heads[tags == tag] = head
-        return self.strings(offsets + heads, sizes - heads, missing)
-
-    def strings(self, begins: Offsets, lengths: Offsets, missing: Flags | None) -> Fragment:
-        """Return the strings at these offsets, at least one of which is not missing."""
-        if missing is None:
-            distinct, codes = self.decode_strings(begins, lengths)
-        else:
-            present = np.flatnonzero(~missing)
-            distinct, present_codes = self.decode_strings(begins[present], lengths[present])
-            codes = np.full(len(begins), len(distinct), np.intc)
-            codes[present] = present_codes
-            distinct.append(None)
+    def strings(self, begins: Offsets, lengths: Offsets) -> Fragment:
+        """Return the strings at these offsets."""
+        distinct, codes = self.decode_strings(begins, lengths)
         strings = DictionaryStrings([(distinct, _view(codes))])
         # A dictionary does not pay off if strings rarely repeat.
-        return _fragment(begins, "str", strings if 2 * len(distinct) <= len(begins) else list(strings), missing)
+        return _fragment(begins, "str", strings if 2 * len(distinct) <= len(begins) else list(strings), None)
 
     def are(self, begins: Offsets, lengths: Offsets, literal: bytes) -> Flags:
         """Return for each string whether it is the literal."""
         found: Flags = lengths == len(literal)
-        for at, byte in enumerate(literal):
-            found &= self._bytes[begins + at] == byte
+        for at, byte in enumerate(literal) if found.any() else ():
+            found &= self.bytes[begins + at] == byte
         return found
 
     def decode_strings(self, begins: Offsets, lengths: Offsets) -> tuple[list[str | None], NDArray[np.intc]]:
@@ -163,7 +155,7 @@ class CellSource:
             first = np.zeros(int(codes.max()) + 1, np.intp)
             first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # the last assignment to an index takes precedence
         spans = zip(begins[first].tolist(), (begins + lengths)[first].tolist(), strict=True)
-        return [self._padded[begin:end].decode("utf-8", "replace") for begin, end in spans], codes.astype(np.intc)
+        return [self.padded[begin:end].decode("utf-8", "replace") for begin, end in spans], codes.astype(np.intc)
 
     def _factorize(self, begins: Offsets, lengths: Offsets, longest: int) -> Offsets:
         """Return for each string the index of its distinct value."""
@@ -180,8 +172,41 @@ class CellSource:
     def _gather(self, type_code: str, offsets: Offsets) -> Any:
         """Return the numbers at these offsets in native byte order."""
         dtype = np.dtype(type_code)
-        view: Any = np.ndarray((len(self._padded) - dtype.itemsize + 1,), dtype, self._padded, strides=(1,))
+        view: Any = np.ndarray((len(self.padded) - dtype.itemsize + 1,), dtype, self.padded, strides=(1,))
         return view[offsets].astype(dtype.newbyteorder("="), copy=False)
+
+
+def read_present(
+    begins: Offsets, lengths: Offsets, is_missing: Flags, read: Callable[[Offsets, Offsets], Fragment | None]
+) -> Fragment | None:
+    """Return a column some of whose cells may be missing; None if `read` returns None.
+
+    Args:
+        begins: the offsets of the cells.
+        lengths: their lengths.
+        is_missing: whether each cell is missing.
+        read: returns the present cells.
+    """
+    if not is_missing.any():
+        return read(begins, lengths)
+    missing = bytearray(is_missing.tobytes())
+    if 0 not in missing:
+        return Fragment(len(missing), None, None, missing)
+    present = np.flatnonzero(~is_missing)
+    found = read(begins[present], lengths[present])
+    if found is None:
+        return None
+    if isinstance(found.values, DictionaryStrings):
+        [(distinct, indices)] = found.values.parts
+        codes = np.full(len(missing), len(distinct), np.intc)
+        codes[present] = indices
+        return Fragment(len(missing), "str", DictionaryStrings([([*distinct, None], _view(codes))]), missing)
+    if isinstance(found.values, memoryview):
+        values = np.full(len(missing), np.nan if found.dtype == "float" else 0, found.values.format)
+        values[present] = found.values
+        return Fragment(len(missing), found.dtype, _view(values), missing)
+    cells = iter(found.cells())
+    return make_fragment([None if is_cell_missing else next(cells) for is_cell_missing in missing])
 
 
 def _fragment(tags: Bytes | Offsets, dtype: FragmentDType | None, values: Any, missing: Flags | None) -> Fragment:
