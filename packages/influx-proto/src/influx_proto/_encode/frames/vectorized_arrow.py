@@ -32,6 +32,10 @@ compute: Final[Any] = pc
 _BINARY: Final = pa.binary()
 _COMMA: Final = ord(",")
 
+#: Numbers from the first up to the second have the same format with 32 bits as with 64 bits.
+_FIRST_PLAIN: Final = 1e-4
+_END_PLAIN: Final = 1e12
+
 
 class ArrowLineBuilder(LineBuilder):
     """Builder of lines from Arrow arrays of fragments.
@@ -164,18 +168,37 @@ def _find_separators(data: Any, count: int) -> Any:
     return separators
 
 
-def widen_floats(values: Any) -> Any:
-    """Return the 64-bit floats that have the same shortest digits as the 32-bit floats."""
-    finite = np.isfinite(values)
-    wide = values.astype(np.float64)
-    wide[finite] = orjson.loads(orjson.dumps(values[finite], option=orjson.OPT_SERIALIZE_NUMPY))
-    return wide
+def _make_narrow_field(values: Any, encoder: FieldValueEncoder) -> EncodedField:
+    """Return the field for 32-bit floats, with NaN as missing values."""
+    present = NumberField.from_floats(values, encoder).present
+    encoded = _encode_numbers(values)
+    indices = np.arange(0, len(encoded), 2, dtype=np.int32)
+    sizes = np.abs(values)
+    others = np.flatnonzero(((sizes < _FIRST_PLAIN) & (sizes > 0) | (sizes >= _END_PLAIN)) & np.isfinite(values))
+    if len(others):
+        # The 64-bit floats with the same shortest digits, since 32-bit floats have another format with exponents.
+        wide = orjson.loads(orjson.dumps(values[others], option=orjson.OPT_SERIALIZE_NUMPY))
+        indices[others] = np.arange(len(encoded), len(encoded) + 2 * len(others), 2)
+        encoded = pa.concat_arrays([encoded, _encode_numbers(np.array(wide))])
+    return EncodedField(present, encoded, indices)
+
+
+def _make_decimal_field(decimals: Any, encoder: FieldValueEncoder) -> EncodedField:
+    """Return the field for decimals; null is missing."""
+    digits = to_binary(decimals.cast(pa.string()))
+    if _find_special(digits, "E"):  # the exponent is written only for very small or large decimals
+        return make_encoded_field([encoder[type(cell)](cell) for cell in decimals.to_pylist()])
+    return EncodedField(_find_present(decimals), digits)
 
 
 def make_string_field(strings: Any) -> EncodedField:
     """Return the field for strings as a binary array; null is missing."""
-    present = strings.is_valid().to_numpy(zero_copy_only=False) if strings.null_count else None
-    return EncodedField(present, _escape(strings, _find_special(strings, STRING_ESCAPED)), quote=b'"')
+    return EncodedField(_find_present(strings), _escape(strings, _find_special(strings, STRING_ESCAPED)), quote=b'"')
+
+
+def _find_present(array: Any) -> Any:
+    """Return a boolean array with whether each cell is not null; None if no cell is null."""
+    return array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
 
 
 def make_coded_field(encoded: Sequence[bytes | None], indices: Any) -> Field:
@@ -272,6 +295,10 @@ class ArrowSliceEncoder(SliceEncoder):
         if isinstance(column, pa.Array):
             if pa.types.is_binary(column.type):
                 return make_string_field(column)
+            if pa.types.is_decimal(column.type):
+                return _make_decimal_field(column, encoder)
+            if pa.types.is_float32(column.type):
+                return _make_narrow_field(column.to_numpy(zero_copy_only=False), encoder)
             column = _to_numpy(column)
         return make_array_field(column, encoder)
 
@@ -314,8 +341,7 @@ class ArrowSliceEncoder(SliceEncoder):
 def _to_numpy(column: Any) -> Any:
     """Return booleans, integers or floats as a numpy array for `make_array_field`."""
     if pa.types.is_floating(column.type):
-        values = column.to_numpy(zero_copy_only=False)  # null becomes NaN
-        return values if values.dtype.itemsize == 8 else widen_floats(values)
+        return column.to_numpy(zero_copy_only=False)  # null becomes NaN
     if not column.null_count:
         return column.to_numpy(zero_copy_only=False)
     missing = column.is_null().to_numpy(zero_copy_only=False)
@@ -332,6 +358,6 @@ def _is_encodable(dtype: Any, encoder: FieldValueEncoder | None) -> bool:
         return encoder is None or str in encoder.default_types
     if types.is_integer(dtype):
         return encoder is None or encoder.integer_type in {None, "float", "integer", "unsigned"}
-    if types.is_float32(dtype) or types.is_float64(dtype):
+    if types.is_float32(dtype) or types.is_float64(dtype) or types.is_decimal(dtype):
         return encoder is not None and float in encoder.default_types
     return False
