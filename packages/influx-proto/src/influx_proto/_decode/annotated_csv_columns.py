@@ -83,8 +83,7 @@ class Lines:
         is_new = np.zeros(count, np.bool_)
         is_new[0] = True
         for at in (RESULT, TABLE):
-            _, codes = self._cells.decode_strings(begins[at], lengths[at])
-            is_new[1:] |= codes[1:] != codes[:-1]
+            is_new[1:] |= self._cells.changes(begins[at], lengths[at])
         block = []
         for at, read in header.cells:
             fragment = self._column(begins[at], lengths[at], read, header.defaults[at])

@@ -161,13 +161,17 @@ class CellSource:
         """Return for each string the index of its distinct value."""
         codes: Any = lengths
         for at in range(0, longest, 8):
-            window = self._gather(">u8", begins + at) & _MASKS[np.clip(lengths - at, 0, 8)]
+            window = self.words(begins + at, lengths - at)
             if longest < 8:  # the length fits into the unused byte
                 window |= lengths.astype(np.uint64)
                 return np.asarray(pd.factorize(window)[0])
             window_codes, windows = pd.factorize(window)
             codes = pd.factorize(codes * len(windows) + window_codes)[0]
         return codes if longest else np.zeros_like(lengths)
+
+    def words(self, begins: Offsets, lengths: Offsets) -> Any:
+        """Return the first 8 bytes of each string as an integer; those after the string are 0."""
+        return self._gather(">u8", begins) & _MASKS[np.clip(lengths, 0, 8)]
 
     def _gather(self, type_code: str, offsets: Offsets) -> Any:
         """Return the numbers at these offsets in native byte order."""

@@ -18,7 +18,7 @@ from .msgpack_cells import CellSource
 from .timestamps import read_spans
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Offsets
+    from .msgpack_cells import Flags, Offsets
 
 _COMMA, _SPACE, _MINUS, _POINT, _ZERO, _E = b", -.0e"
 #: `true`, and the first 4 bytes of `false`.
@@ -47,6 +47,14 @@ class TextCells(CellSource):
             if (words != np.uint64(int.from_bytes(part, "little"))).any():
                 return False
         return True
+
+    def changes(self, begins: Offsets, lengths: Offsets) -> Flags:
+        """Return for each cell but the first whether it differs from the cell before it."""
+        found: Flags = lengths[1:] != lengths[:-1]
+        for at in range(0, int(lengths.max()), 8):
+            words = self.words(np.minimum(begins + at, self.size), lengths - at)
+            found |= words[1:] != words[:-1]
+        return found
 
     def spans(self, separators: Offsets, width: int, begin: int, gap: int) -> tuple[Offsets, Offsets]:
         """Return the begins and ends of the cells of each column.
