@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .msgpack_cells import Offsets
 
 _COMMA, _LF, _CR = b",\n\r"
+#: The dtypes of columns, by the readers of their cells.
+_DTYPES: Final[dict[Callable[[str], Any], str]] = {read_boolean: "bool", read_integer: "int"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Lines:
             return None if times is None else Fragment(len(begins), "int", memoryview(times), None)
         if read is not read_float:
             found = self._cells.integers_or_booleans(begins, lengths)
-            return found if found and found.dtype == {read_boolean: "bool", read_integer: "int"}.get(read) else None
+            return found if found is not None and found.dtype == _DTYPES[read] else None
         numbers = self._cells.joined(begins, lengths)
         # A number in JSON is the same number in annotated CSV, apart from `-0`.
         if (

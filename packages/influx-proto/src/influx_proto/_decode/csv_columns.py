@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def read_rows(data: bytes, width: int) -> list[tuple[tuple[str, str], PackedRows
     read = partial(_read_column, cells)
     found = []
     try:
-        block = [read_present(begins[at], lengths[at], lengths[at] == 0, read) for at in range(2, width)]
+        block: list[Any] = [read_present(begins[at], lengths[at], lengths[at] == 0, read) for at in range(2, width)]
         for begin, end in pairwise([*_series_begins(cells, begins, lengths), int(count)]):
             name, tags = (_unquote(cells.decode(int(begins[at, begin]), int(ends[at, begin]))) for at in (0, 1))
             found.append(((name, tags), PackedRows(block, begin, end)))

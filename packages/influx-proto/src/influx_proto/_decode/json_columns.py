@@ -1,9 +1,9 @@
 """Columnar decoder for JSON documents of one series with many rows, which creates no list per row.
 
-The rest of the document is decoded with an empty array instead of the rows. If no string has a comma, the commas locate
-all cells of the rows, since each row has the same number of them. Otherwise all rows are decoded as one flat list: an
-empty array takes the place of the brackets and the comma between two rows. The decoder verifies that these are at
-regular places. If a check fails, the row-by-row decoder decodes the document.
+The rest of the document is decoded with an empty array instead of the rows. If there are many rows and no string has a
+comma, the commas locate all cells, since each row has the same number of them. Otherwise all rows are decoded as one
+flat list: an empty array takes the place of the brackets and the comma between two rows. The decoder verifies that
+these are at regular places. If a check fails, the row-by-row decoder decodes the document.
 """
 
 from __future__ import annotations

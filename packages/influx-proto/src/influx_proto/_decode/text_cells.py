@@ -94,14 +94,14 @@ class TextCells(CellSource):
         masks = np.tri(size + 1, size + 1, -1, np.uint8) * np.uint8(255)
         padding = ~masks & np.uint8(_SPACE)
         padding[:, -1] = _COMMA
-        items = bytearray(b"[") * (windows.nbytes + 1)
+        items = bytearray(b"[") * int(windows.nbytes + 1)
         cells = windows.view(np.uint8)
         cells &= masks.view(window)[lengths].ravel().view(np.uint8)
         np.bitwise_or(cells, padding.view(window)[lengths].ravel().view(np.uint8), np.frombuffer(items, np.uint8)[1:])
         items[-1:] = b"]"
         return items
 
-    def have_spaces(self, joined: bytes, lengths: Offsets) -> bool:
+    def have_spaces(self, joined: bytearray, lengths: Offsets) -> bool:
         """Return whether cells have spaces, which JSON ignores, apart from the padding of `joined`."""
         padding = len(lengths) * int(lengths.max()) - int(lengths.sum())
         return int(np.count_nonzero(np.frombuffer(joined, np.uint8) == _SPACE)) != padding
@@ -171,7 +171,7 @@ def read_numbers(joined: bytearray, count: int, decoder: msgspec.json.Decoder[An
     return None
 
 
-def pack_floats(floats: list[float]) -> memoryview:
+def pack_floats(floats: list[float]) -> memoryview[float]:
     """Return a memoryview of the floats, in a third of the time of an `array`."""
     return memoryview(struct.pack(f"{len(floats)}d", *floats)).cast("d")
 

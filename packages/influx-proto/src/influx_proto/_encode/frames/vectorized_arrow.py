@@ -306,7 +306,10 @@ class ArrowSliceEncoder(SliceEncoder):
         return ArrowLineBuilder()
 
     def _add_tag(self, line: ArrowLineBuilder, column: Any, before: bytes, without: bytes) -> None:
-        values, indices = find_distinct(column) if isinstance(column, Codes) else (column, None)
+        values: Any = column
+        indices: Any = None
+        if isinstance(column, Codes):
+            values, indices = find_distinct(column)
         if isinstance(values, list) and len(values) > MAX_CHOICES and _TEXT.issuperset(map(type, values)):
             values = to_binary(pa.array(values, pa.string()))
         is_array = isinstance(values, pa.Array)
