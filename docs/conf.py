@@ -12,10 +12,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import examples_in_tabs
 import influx_proto
+import search_words
 from docutils import nodes
 from influx_proto.adapter import Client
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import index, pending_xref
 from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.logging import getLogger
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -182,6 +184,23 @@ def link_names_in_guides(app: Sphinx, document: nodes.document) -> None:
             link += code
 
 
+def add_search_words(app: Sphinx, document: nodes.document) -> None:
+    """Add the words of `search_words` to the index of their sections."""
+    sections = {name: section for section in document.findall(nodes.section) for name in section["ids"]}
+    first = next(iter(sections.values()), None)
+    for target, words in search_words.WORDS.items():
+        page, _, name = target.partition("#")
+        if page != app.env.docname:
+            continue
+        section = sections.get(name) if name else first
+        if section is None:
+            getLogger(__name__).warning("search_words: %s does not exist", target)
+            continue
+        # "main" ranks an entry above the text of pages, as an exclamation mark in the index directive does
+        entries = [("single", word, section["ids"][0], "main", None) for word in words]
+        section.insert(1, index(entries=entries))
+
+
 def mark_before(_app: Sphinx, document: nodes.document) -> None:
     """Set a class on the programs below a bold "Before" or "After" on the migration pages, for the style sheet."""
     for block in document.findall(nodes.literal_block):
@@ -199,4 +218,5 @@ def setup(app: Sphinx) -> None:
     app.connect("missing-reference", link_public_name)
     app.connect("source-read", put_examples_in_tabs)
     app.connect("doctree-read", mark_before)
+    app.connect("doctree-read", add_search_words)
     app.connect("doctree-read", link_names_in_guides)

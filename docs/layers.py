@@ -13,8 +13,8 @@ from tests.core.layers import LAYERS, MODULES, imports
 
 TARGET = Path(__file__).parent / "images" / "layers.svg"
 
-WIDTH, ROW, BOX, GAP, MARGIN = 860, 92, 44, 14, 16
-LABEL = 118
+WIDTH, ROW, BOX, GAP, MARGIN = 1040, 92, 44, 10, 16
+LABEL = 78
 
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2937 }
@@ -77,7 +77,7 @@ def draw() -> str:
         parts.append(f'<text class="layer" x="12" y="{top + 37}">layer {len(layers) - row}</text>')
         width = (WIDTH - LABEL - MARGIN - GAP * (len(names) - 1)) / max(len(names), 1)
         width = min(width, 190)
-        left = LABEL - 40 + (WIDTH - LABEL + 40 - MARGIN - len(names) * width - GAP * (len(names) - 1)) / 2
+        left = LABEL + (WIDTH - LABEL - MARGIN - len(names) * width - GAP * (len(names) - 1)) / 2
         for column, name in enumerate(names):
             places[name] = (left + column * (width + GAP), top + 10, width)
     drawn = {name for layer in LAYERS[1:] for name in layer if name.startswith("_") and name != "__init__"}

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ import trio
 from influx_proto import (
     BufferFullError,
     CallbackError,
+    Exchange,
     InfluxDBError,
+    Observer,
     PartialWriteError,
     RetryPolicy,
     Spool,
@@ -44,6 +47,7 @@ from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port,
 
 SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
 LINES = [f"m n={n}i {n}" for n in range(30)]
+LONG = 60.0
 
 
 def undelivered_count(writer: Any) -> int:
@@ -525,6 +529,80 @@ def test_callback_that_flushes() -> None:
                 with client.batch_writer(max_delay=0.01, on_progress=on_progress, on_error=errors.append) as writer:
                     writer.write(LINES)
     assert len(errors) == 1
+
+
+class Recorder(Observer):
+    """Runs a function at each request."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+
+    def started(self, exchange: Exchange, /) -> None:
+        self._function()
+
+
+@pytest.mark.parametrize("place", ["observer", "token", "log handler"])
+def test_delivery_that_uses_the_full_writer(place: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Delivery makes room, so code that it calls cannot wait for room."""
+    errors: list[BaseException] = []
+    is_written = threading.Event()
+
+    def use() -> str:
+        assert is_written.wait(20)
+        for call in (partial(writer.write, "m n=99i 99"), writer.flush, receipt.wait):
+            try:
+                call()
+            except BufferFullError as error:
+                errors.append(error)
+        return "token"
+
+    options: dict[str, Any] = {"observer": Recorder(use)} if place == "observer" else {}
+    if place == "token":
+        options["token"] = use
+    if place == "log handler":
+        caplog.set_level(logging.DEBUG, "influx_proto")
+        caplog.handler.addFilter(lambda record: "/write" in record.getMessage() and bool(use()))
+    with ScriptedServer([reply(204)]) as server:
+        with influx_requests.InfluxDBClient.from_url(server.url, database="db", retry=SOON, **options) as client:
+            with client.batch_writer(max_pending=len(LINES), max_delay=LONG) as writer:
+                receipt = writer.write(LINES)
+                is_written.set()
+                receipt.wait(timeout=20)
+    assert [type(error) for error in errors] == [BufferFullError] * 3
+    assert "observer" in str(errors[0])
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_token_function_that_uses_the_full_async_writer(backend: str) -> None:
+    errors: list[BaseException] = []
+    writer: Any = None
+    receipt: Any = None
+
+    async def token() -> str:
+        async def wait_for_receipt() -> None:
+            await receipt
+
+        for call in (partial(writer.write, "m n=99i 99"), writer.flush, wait_for_receipt):
+            try:
+                await call()
+            except BufferFullError as error:
+                errors.append(error)
+        return "token"
+
+    async def main() -> None:
+        nonlocal writer, receipt
+        async with client_class.from_url(server.url, database="db", retry=SOON, token=token) as client:
+            async with client.batch_writer(max_pending=len(LINES), max_delay=LONG) as writer:
+                receipt = await writer.write(LINES)
+                with anyio.fail_after(20):
+                    await receipt
+
+    client_class = {"asyncio": influx_aiohttp, "trio": influx_trio}[backend].AsyncInfluxDBClient
+    with ScriptedServer([reply(204)]) as server:
+        anyio.run(main, backend=backend)
+    assert [type(error) for error in errors] == [BufferFullError] * 3
+    assert len(server.requests) == 1
 
 
 def run_in_fork(function: Callable[[], None]) -> int:

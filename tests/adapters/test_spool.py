@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import os
 import subprocess
@@ -19,6 +20,7 @@ import trio
 import trio.testing
 from influx_proto import InfluxDBError, RetryPolicy, Spool, SpoolError
 from influx_proto._batch.spool.format import mark_record, read_segment
+from influx_proto.adapter import SpoolDirectory
 
 from examples.bring_your_own_http import InfluxDBClient as HTTPClientInfluxDBClient
 from tests.adapters.cancelling import cancelled_when_received
@@ -46,7 +48,7 @@ def stored(influxd: Server, database: str, folder: Path) -> list[int]:
 @adapters
 def test_full_disk(driver: Driver, influxd: Server, database: str, tmp_path: Path) -> None:
     folder = tmp_path / "spool"
-    command = [sys.executable, "-m", "tests.adapters.full_disk", driver.spec, influxd.url, database, str(folder)]
+    command = [sys.executable, "-B", "-m", "tests.adapters.full_disk", driver.spec, influxd.url, database, str(folder)]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     *errors, total = run.stdout.splitlines()
     assert len(errors) == 3
@@ -274,6 +276,24 @@ def test_writer_must_be_entered(influxd: Server, database: str, tmp_path: Path) 
             pass
 
 
+def test_interrupted_while_unlocking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = SpoolDirectory(str(tmp_path / "spool"))
+    directory.lock()
+    close = os.close
+
+    def interrupted_close(descriptor: int) -> None:
+        close(descriptor)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", interrupted_close)
+        with pytest.raises(KeyboardInterrupt):
+            directory.unlock()
+    directory.unlock()  # does not close the same descriptor again
+    directory.lock()
+    directory.unlock()
+
+
 def test_relative_directory_after_chdir(
     influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,3 +365,29 @@ def test_client_that_does_not_support_a_spool(influxd: Server, tmp_path: Path) -
     with HTTPClientInfluxDBClient.from_url(influxd.url) as client:
         with pytest.raises(TypeError, match=f"does not support a spool .*{tmp_path}"):
             client.batch_writer(spool=Spool(tmp_path))
+
+
+def test_thread_that_cannot_be_started(
+    influxd: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The spool stays usable, for example for a writer that is created after other threads have ended."""
+    start = _thread.start_new_thread
+    remaining = [None]  # the call thread starts, and the sender does not
+
+    def start_one(*arguments: Any) -> int:
+        if not remaining:
+            raise RuntimeError("can't start new thread")
+        remaining.pop()
+        return start(*arguments)
+
+    with influx_requests.InfluxDBClient.from_url(influxd.url, database=database) as client:
+        writer = client.batch_writer(spool=Spool(tmp_path))
+        with monkeypatch.context() as patch:
+            patch.setattr(_thread, "start_new_thread", start_one)
+            with pytest.raises(RuntimeError, match="new thread"):
+                writer.__enter__()
+        with pytest.raises(RuntimeError, match="closed"):
+            writer.write(LINES)
+        with client.batch_writer(spool=Spool(tmp_path)) as other:
+            other.write(LINES)
+    assert stored(influxd, database, tmp_path) == list(range(30))

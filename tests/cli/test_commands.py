@@ -13,7 +13,7 @@ import pytest
 from influx_requests import InfluxDBClient
 
 from tests.cli.program import PROGRAM, environment, run
-from tests.servers.influxd import Server
+from tests.servers.influxd import Influxd, Server
 
 
 def test_lists(env: dict[str, str], client: InfluxDBClient) -> None:
@@ -36,6 +36,7 @@ mem
 """
     )
     assert run(env, "schema", "mem").stdout == "mem\n  a b   string\n  free  boolean\n"
+    assert "database not found" in run(env, "measurements", "-d", f"{client.db}_none", code=1).stderr
     assert run(env, "schema", "none", code=1).stderr == "influxq: no such measurement\n"
 
 
@@ -62,6 +63,50 @@ def test_watch(env: dict[str, str], client: InfluxDBClient) -> None:
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60) == ("", "influxq: interrupted\n")
     assert process.returncode == 130
+
+
+def test_watch_in_csv_keeps_its_columns(env: dict[str, str], client: InfluxDBClient) -> None:
+    """The columns of `SELECT *` are the fields of the shards that it reads."""
+    client.write("m,host=a v=1,w=1 1")
+    with subprocess.Popen(
+        [PROGRAM, "watch", "m", "--interval", "0.05"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "measurement,time,host,v,w\n"
+        assert process.stdout.readline() == "m,1970-01-01T00:00:00.000000001Z,a,1.0,1.0\n"
+        day = 24 * 3600 * 10**9
+        client.write(f"m x=5,v=2 {30 * day}")
+        assert process.stdout.readline() == "m,1970-01-31T00:00:00Z,,2.0,\n"
+        warning = "warning: the new column 'x' is omitted; pass --format json, or start again\n"
+        assert process.stderr.readline() == warning
+        process.kill()
+
+
+def test_watch_survives_a_restart_of_the_server() -> None:
+    with Influxd() as server, InfluxDBClient.from_url(server.url, database="db") as client:
+        client.create_database("db")
+        client.write("m v=1 1")
+        with subprocess.Popen(
+            [PROGRAM, "watch", "m", "--interval", "0.05"],
+            env=environment(server.url, "db"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert [process.stdout.readline() for _ in range(2)][1] == "m,1970-01-01T00:00:00.000000001Z,1.0\n"
+            server.stop()
+            assert process.stderr.readline().startswith("warning: cannot connect to ")
+            server.start()
+            client.write("m v=2 2")
+            assert process.stdout.readline() == "m,1970-01-01T00:00:00.000000002Z,2.0\n"
+            process.kill()
 
 
 def test_watch_needs_a_database(influxd: Server) -> None:
@@ -134,9 +179,10 @@ def test_connection_options(influxd: Server, database: str) -> None:
 
 def test_messages_name_options(capsys: pytest.CaptureFixture[str]) -> None:
     env = environment(None)
-    assert run(env, "ping", "--url", "localhost", code=2).stderr.startswith("influxq: --url (or INFLUXDB_URL): 'local")
-    assert "--database (or INFLUXDB_DATABASE): must not be empty" in run(env, "query", "x", "-d", "", code=2).stderr
+    assert run(env, "ping", "--url", "localhost", code=2).stderr.startswith("influxq: --url: 'local")
+    assert "--database: must not be empty" in run(env, "query", "x", "-d", "", code=2).stderr
     assert "QUERY: the query is empty" in run(env, "query", "", code=2).stderr
+    assert run(environment("local"), "ping", code=2).stderr.startswith("influxq: INFLUXDB_URL: 'local' is not of the")
 
 
 def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
@@ -153,16 +199,21 @@ def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
     # Options take precedence over a profile, a named profile over the environment, and that over the rest of the file.
     assert run(env, "--profile", "far", "ping", "--url", influxd.url).stdout
     assert run({**env, "INFLUXDB_DATABASE": "none"}, "measurements", "-d", database).stdout == "m\n"
-    assert run({**env, "INFLUXDB_DATABASE": f"{database}_none"}, "measurements").stdout == ""
+    run({**env, "INFLUXDB_DATABASE": f"{database}_none"}, "measurements", code=1)
     assert "127.0.0.1:1" in run({**env, "INFLUXDB_URL": influxd.url}, "--profile", "far", "ping", code=3).stderr
     config.chmod(0o644)
     warned = run(env, "--profile", "far", "ping", code=3).stderr
     assert warned.startswith(f"warning: {config} has a password and can be read by other users; run: chmod 600")
+    config.write_text('[profiles.far]\nurl = "http://u:p@127.0.0.1:1"')
+    assert run(env, "--profile", "far", "ping", code=3).stderr.startswith(f"warning: {config} has a password")
     for text, arguments, expected in (
         ("x = 1", [], "unknown setting 'x'; the settings are url, database"),
         ("url = 1", [], "url must be a string, got 1"),
         ("timeout = true", [], "timeout must be a number, got True"),
+        ("password = 12345", [], "password must be a string, got a value of type int\n"),
         ("url =", [], f"influxq: {config}: "),
+        ('url = "local"', [], f"influxq: {config}: url: 'local' is not of the form http[s]://[user:password@]host"),
+        ('[profiles.p]\nca = "no.pem"\nurl = "https://h"', ["--profile", "p"], f"{config}: ca: cannot use no.pem"),
         ("", ["--profile", "far"], "--profile far: not found in"),
         ("[profiles.far]\nport = 1", ["--profile", "far"], "profile 'far': unknown setting 'port'"),
         ("profiles = 1", [], "profiles must be tables"),
@@ -222,10 +273,21 @@ def test_interruption_while_modules_are_imported(module: str, tmp_path: Path) ->
     assert done.stderr == "influxq: interrupted\n"
 
 
-def test_help_does_not_import_the_client() -> None:
+@pytest.mark.parametrize("arguments", ["--help", "qurey", "query x --fromat csv", "write --help"])
+def test_help_and_usage_errors_do_not_import_the_client(arguments: str) -> None:
+    assert not {"requests", "influx_proto", "logging", "msgspec"} & imported_modules(arguments)
+
+
+def test_ping_imports_no_optional_library(influxd: Server) -> None:
+    modules = imported_modules(f"ping --url {influxd.url}")
+    assert "requests" in modules
+    assert not {"pandas", "numpy", "pyarrow", "polars", "prompt_toolkit", "matplotlib", "tqdm", "wcwidth"} & modules
+
+
+def imported_modules(arguments: str) -> set[str]:
     code = (
         "import sys\nfrom influx_requests._cli import main\n"
-        "try: main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+        f"try: main({arguments.split()})\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"requests", "influx_proto", "logging", "msgspec"} & set(done.stderr.split())
+    return set(done.stderr.split())

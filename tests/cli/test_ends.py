@@ -91,8 +91,36 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "the following arguments are required: COMMAND"),
-        (["nothing"], "invalid choice: 'nothing'"),
+        ([], "influxq: a command is required: ping, databases, "),
+        (["nothing"], "influxq: unknown command 'nothing'; the commands are ping, databases, "),
+        (["qurey"], "influxq: unknown command 'qurey'; did you mean query?\n"),
+        (["-d", "x", "-v", "qurey", "SHOW DATABASES", "--help"], "unknown command 'qurey'; did you mean query?\n"),
+        (["SHOW DATABASES"], "did you mean influxq query 'SHOW DATABASES'?\n"),
+        (["--format", "csv", "query", "x"], "--format is an option of a command; pass it after the command; see"),
+        (["--databse", "x", "ping"], "unknown option --databse; did you mean --database?\n"),
+        (["--port", "0", "ping"], "argument --port: got '0'; pass a port between 1 and 65535; see influxq --help\n"),
+        (["query", "x", "--fromat=csv"], "unknown option --fromat; did you mean --format?\n"),
+        (["write", "a.lp", "--tag-column", "host"], "unknown option --tag-column; did you mean --tag-columns?\n"),
+        (["query", "x", "--zzz"], "unknown option --zzz; see influxq query --help\n"),
+        (["query", "SELECT", "v", "FROM", "m"], "unexpected argument 'v'; quote the query; see influxq query --help\n"),
+        (["ping", "now"], "unexpected argument 'now'; see influxq ping --help\n"),
+        (["query", "x", "--password", "y"], "unknown option --password; set INFLUXDB_PASSWORD, or pass --ask-password"),
+        # The form of the client `influx`, which argparse reads as `-d atabase`.
+        (["query", "-database", "x", "SHOW SERIES"], "unknown option -database; did you mean --database?\n"),
+        (
+            ["-d", "x", "query", "SELECT v FROM m", "-format=csv"],
+            "did you mean --format=csv?\n",
+        ),
+        (["query", "insert m v=1"], "INSERT is a command of the shell; run influxq write 'cpu,host=a load=1'"),
+        (["query", "USE db"], "USE is a command of the shell; pass --database NAME"),
+        (["query", "SELECT 1", "-o", "a.xlsx"], "a.xlsx: unknown suffix; pass --format"),
+        (["query", "SELECT 1", "-o", "a.tsv.gz"], "a.tsv.gz: unknown suffix; pass --format"),
+        (["query", "SELECT 1", "-o", "a.parquet.gz"], "a.parquet.gz: Parquet compresses its data itself"),
+        (["query", "SELECT 1", "-f", "json", "--null", "NA"], "--null requires --format csv, not json"),
+        (["query", "SELECT v FROM m", "--plot", "--pretty"], "--pretty requires --format json, not plot"),
+        (["write", "missing"], "cannot read missing: No such file"),
+        (["write", "missing.txt"], "cannot read missing.txt: No such file"),
+        (["completion"], "the following arguments are required: SHELL"),
         (["query"], "query required"),
         (["query", "--plot", "SELECT v FROM m"], "pass it last"),
         (["query", "SELECT v FROM m", "--plot", "x.gif"], "the image must end in .png, .svg or .pdf"),
@@ -118,14 +146,14 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
         (["write", "-f", "lp", "."], "cannot read .: Is a directory"),
         (["write", "-f", "csv", "--types", "a"], "got 'a'; pass COLUMN=TYPE"),
         (["write", "--types", "a=int"], "--types requires --format csv, not lp"),
-        (["ping", "--url", "localhost"], "--url (or INFLUXDB_URL): 'localhost' is not of the form"),
+        (["ping", "--url", "localhost"], "--url: 'localhost' is not of the form http[s]://host[:port]"),
         (["ping", "--timeout", "soon"], "got 'soon'; pass a number of seconds"),
         (["ping", "--ca", "missing.pem", "--url", "https://localhost"], "missing.pem"),
         (["ping", "--ca", "x", "--insecure"], "not allowed with argument"),
         (["lint", "--precision", "d"], "invalid choice: 'd'"),
         (
             ["query", "SELECT 1", "-d", ""],
-            "--database (or INFLUXDB_DATABASE): must not be empty; omit it",
+            "--database: must not be empty; omit it",
         ),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
@@ -146,6 +174,7 @@ def test_usage_errors(
     stderr = capsys.readouterr().err
     assert code == 2, stderr
     assert expected in stderr
+    assert stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -157,6 +186,12 @@ def test_unreachable_server() -> None:
         assert done.stderr.startswith("influxq: cannot connect to 127.0.0.1:1: ")
         assert "--url (or INFLUXDB_URL)" in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_server_without_tls(influxd: Server) -> None:
+    done = run(environment(influxd.url.replace("http:", "https:")), "ping", code=3)
+    assert "TLS handshake with" in done.stderr
+    assert done.stderr.endswith("private CA, or --url http://... for no TLS\n")
 
 
 def test_server_that_is_not_influxdb() -> None:
@@ -175,6 +210,9 @@ def test_error_responses(env: dict[str, str], influxd: Server) -> None:
     assert "pass --database" in done.stderr
     done = run(environment(influxd.url), "write", stdin="m v=1 1", code=1)
     assert "pass --database" in done.stderr
+    done = run(env, "query", "SELECT v FROM m WHERE host = $host", code=1)
+    assert done.stderr.endswith("missing parameter: host (HTTP 400); pass --params '{\"host\": ...}'\n")
+    assert "RETENTION POLICIES" in run(env, "query", "SELECT v FROM m", "--rp", "none", code=1).stderr
     done = run(env, "query", "SELECT * FROM m; \x1b[31m", code=1)
     assert "\x1b" not in done.stderr
 
@@ -270,21 +308,13 @@ def test_secrets_are_not_shown(guarded: Influxd, right: bool) -> None:
         (f"htp://admin:{secret}@h", {}),
     ):
         env = environment(url, "db", **more)
-        done = subprocess.run(
-            [PROGRAM, "write", "-v", "--retry-for", "0"],
-            env=env,
-            input="m v=1 1",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run(env, "write", "-v", "--retry-for", "0", stdin="m v=1 1", code=None)
         assert secret not in done.stdout + done.stderr
         assert "YWRtaW46" not in done.stdout + done.stderr  # "admin:" in Base64
 
 
 def test_verbose_shows_requests_and_tracebacks(env: dict[str, str]) -> None:
-    done = subprocess.run([PROGRAM, "query", "SELECT", "-v"], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    done = run(env, "query", "SELECT", "-v", code=1)
     assert "DEBUG influx_proto: GET /query" in done.stderr or "DEBUG influx_proto: POST /query" in done.stderr
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("influxq: error parsing query")

@@ -11,8 +11,12 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from influx_proto import split_lines
 from influx_requests import InfluxDBClient
 from influx_requests._cli import main
+from influx_requests._cli._line_protocol_source import _split_complete
 
 from tests.cli.program import PROGRAM, run
 
@@ -161,6 +165,11 @@ cpu,host=b load=12.0 1500000060000000001
         ('time,"a,b","v,w"\n1,x,5\n', '--measurement cpu --tag-columns "a,b"', "cpu,a\\,b=x v\\,w=5i 1\n"),
         (",v\n2020-01-01,5\n", "--measurement cpu", "cpu v=5i 1577836800000000000\n"),
         (",time,v\n0,1,5\n1,2,6\n", "--measurement cpu", "cpu v=5i 1\ncpu v=6i 2\n"),
+        # The line that Excel writes before the header.
+        ("sep=;\r\ntime;v\r\n1;1,5\r\n", "--decimal , --measurement cpu", "cpu v=1.5 1\n"),
+        ("\ufeffsep=\t\ntime;v\n1;5\n", "--separator ; --measurement cpu", "cpu v=5i 1\n"),
+        ("time,v\n1,\"0,5\"\n2,1.2.3\n", "--measurement cpu", 'cpu v="0,5" 1\ncpu v="1.2.3" 2\n'),
+        ("time,v\n1,\"0,5\"\n", "--measurement cpu --types v=string", 'cpu v="0,5" 1\n'),
     ],
 )  # fmt: skip
 def test_csv(here: Path, client: InfluxDBClient, text: str, options: str, expected: str) -> None:
@@ -178,6 +187,12 @@ def test_csv(here: Path, client: InfluxDBClient, text: str, options: str, expect
          "column 'time' not found in time;v; pass --time-column, or --separator ';'"),
         ("time,v\n1,1,5\n", "--measurement m --decimal ,", 1, "m.csv:2: 3 cells, but the header has 2"),
         ("#datatype,long\n,x,y\n1,2,3\n", "", 1, "m.csv:3: the header has 3 columns, but #datatype has 2"),
+        ("time;v\n1;0,5\n2;1,25\n", "--measurement m --separator ;", 1,
+         "m.csv:2: column 'v': '0,5' looks like a number; remove thousands separators, or pass --decimal , or --types"),
+        ("time,v\n1,\n2,\"1,234,567.8\"\n", "--measurement m", 1, "m.csv:3: column 'v': '1,234,567.8' looks like a"),
+        ("time;v\n1;-1.234,5\n", "--measurement m --separator ; --decimal ,", 1,
+         "'-1.234,5' looks like a number; remove thousands separators, or pass --types v=string"),
+        ("sep=;\ntime;v\n1;5\n2;x\n", "--measurement m", 1, "m.csv:4: column 'v': 'x' is text, but '5' in line 3"),
         ("#constant,x\n", "", 1, "m.csv:1: the annotation #constant is not supported"),
         ("#datatype measurement,long,dateTime\nm,v,time\nm,x,2020-01-01\n", "", 1,
          "m.csv:3: field 'v': 'x' is not of the type integer"),
@@ -193,6 +208,90 @@ def test_invalid_csv(
     assert main(["write", "m.csv", *options.split()]) == code
     assert expected in capsys.readouterr().err
     assert rows(client) == []
+
+
+FRAGMENTS = [
+    "m v=1",
+    'm,t=a s="x y"',
+    's="',
+    '"',
+    ",",
+    " ",
+    "=",
+    "\\",
+    "# c",
+    "\n",
+    "m ",
+    "a=1",
+    " 5\n",
+    'm,t="b s="',
+    "\ufeff",
+]
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
+def test_joined_lines_are_complete_lines(text: str) -> None:
+    data = f"{text}\n".encode()
+    *lines, rest = _split_complete(data)
+    *expected, last = split_lines(data + b"#")
+    assert [line for joined in lines for line in split_lines(joined + b"\n")] == expected
+    assert rest == last[:-1]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("utf-16", "UTF-16"), ("cp1252", "WINDOWS-1252")], ids=["utf-16", "cp1252"]
+)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.csv", "time,v\n1,\N{LATIN SMALL LETTER U WITH DIAERESIS}\n"),
+        ("m.json", '{"measurement":"\N{LATIN SMALL LETTER U WITH DIAERESIS}","fields":{"v":1}}'),
+        ("m.lp", "m v=1\n"),
+    ],
+)
+def test_other_encodings(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, encoding: str, shown: str
+) -> None:
+    (here / name).write_bytes(text.encode(encoding))
+    is_accepted = name == "m.lp" and encoding == "cp1252"
+    arguments = ["--measurement", "m"] if name == "m.csv" else []
+    assert main(["write", name, *arguments]) == (0 if is_accepted else 1)
+    error = capsys.readouterr().err
+    assert is_accepted or f": not UTF-8; convert it first, for example with `iconv -f {shown} -t UTF-8`\n" in error
+    if name == "m.lp" and not is_accepted:
+        assert main(["lint", name]) == 1
+        assert "not UTF-8; convert it first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ['[{"measurement":"m","fields":{"v":1}}]', "[\n]", '{\n"measurement":"m"}'])
+def test_json_of_several_lines(here: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    (here / "m.json").write_text(text)
+    assert main(["write", "m.json"]) == 1
+    assert capsys.readouterr().err.endswith("; each line holds one point, as `jq -c .` writes it, or `jq -c '.[]'` "
+                                            "from an array\n")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "unit"),
+    [
+        ("m.lp", "m v=1 1500000000\nm v=2 1500000001\n", "s"),
+        ("m.csv", "measurement,time,v\nm,1500000000000,5\n", "ms"),
+        ("m.json", '{"measurement":"m","fields":{"v":1},"time":1500000000000000}', "us"),
+        ("m.lp", "m v=1 1500000000000000000\n", None),
+        ("m.lp", "m v=1 1\n", None),
+        ("m.lp", "m v=1\n", None),
+    ],
+)
+def test_timestamps_in_another_unit(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, unit: str | None
+) -> None:
+    (here / name).write_text(text)
+    assert main(["write", name]) == 0
+    warning, *_ = capsys.readouterr().err.splitlines()
+    assert warning.startswith(f"warning: {name}: the first timestamp, 15") is (unit is not None)
+    assert warning.endswith(f"; pass --precision {unit} if it is in {unit}") is (unit is not None)
+    assert main(["write", name, "--precision", unit or "ns"]) == 0
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_separator_is_one_character(here: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import csv
 import io
 import json
 import os
@@ -15,7 +17,8 @@ from typing import Any
 import pytest
 from influx_proto import QueryResult
 from influx_requests import InfluxDBClient
-from influx_requests._cli._outputs import encode_json
+from influx_requests._cli._output_file import replace_when_complete
+from influx_requests._cli._outputs import create_output, encode_json
 from influx_requests._cli._table import Table, Vertical
 
 from tests.cli.program import PROGRAM, environment, run
@@ -27,6 +30,29 @@ HOUR = 3600 * 10**9
 def test_json_has_no_infinities() -> None:
     point = {"measurement": "m", "tags": {}, "fields": {"a": float("inf"), "b": 1.5, "c": float("nan")}, "time": 1}
     assert json.loads(encode_json(point), parse_constant=pytest.fail)["fields"] == {"a": None, "b": 1.5, "c": None}
+
+
+CELLS = {
+    "numbers": [(1, "1"), (-2.5, "-2.5"), (1e-9, "1e-09"), (float("inf"), "inf")],
+    "booleans": [(True, "true"), (False, "false")],
+    "texts": [(text, text) for text in ("a", "", " b ", "a,b", 'a "b"', '"', "a\rb", "a\nb", "漢")],
+    "mixed": [(None, "-"), (True, "true"), (1, "1"), (1.5, "1.5"), ("a,b", "a,b"), (["x", 1], '["x", 1]'), ("", "")],
+}
+
+
+@pytest.mark.parametrize("columns", [["time", "v"], ["v"]], ids=" ".join)
+@pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
+def test_csv_is_read_as_it_was_written(columns: list[str], cells: list[tuple[Any, str]]) -> None:
+    for name, tags in (('m,"', {"t": "x\n"}), ("", {})):
+        rows = [[1, cell][-len(columns) :] for cell, _ in cells]
+        file = io.StringIO()
+        series = [{"name": name, "tags": tags, "columns": columns, "values": rows}]
+        create_output(file, "csv", argparse.Namespace(null="-")).add(QueryResult([{"series": series}]))
+        header, *found = csv.reader(io.StringIO(file.getvalue(), newline=""), strict=True)
+        label = ["measurement" if "time" in columns else "name", "t"] if name else []
+        assert header == label + columns
+        assert [row[-1] for row in found] == [text for _, text in cells]
+        assert all(row[: -len(columns)] == [name, *tags.values()][: len(label)] for row in found)
 
 
 def test_tag_columns_of_lists(env: dict[str, str], client: InfluxDBClient) -> None:
@@ -56,6 +82,20 @@ def test_output_keeps_links_and_permissions(env: dict[str, str], client: InfluxD
     finally:
         os.umask(before)
     run(env, "query", "SELECT v FROM m", "-o", tmp_path / "new.parquet")
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_temporary_file_that_another_user_has_linked(tmp_path: Path, exists: bool) -> None:
+    other, output = tmp_path / "other", tmp_path / "out.csv"
+    other.write_text("unchanged")
+    if exists:
+        output.write_text("old")
+    (tmp_path / f"out.csv.{os.getpid()}.part").symlink_to(other)
+    with replace_when_complete(output) as path:
+        path.write_text("new")
+    assert other.read_text() == "unchanged"
+    assert output.read_text() == "new"
+    assert not output.is_symlink()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from influx_requests import InfluxDBClient
 
-from tests.cli.program import PROGRAM, run
+from tests.cli.program import PROGRAM, environment, run
+from tests.servers.influxd import Server
 
 LINES = """\
 cpu,host=a load=0.5,cores=8i,up=t,note="x, y" 1500000000000000001
@@ -100,6 +101,19 @@ def test_csv_output_allows_only_one_table(env: dict[str, str], tmp_path: Path) -
         assert "run the statements separately" in done.stderr
         assert (tmp_path / "out.csv").read_text() == "as it was"
         assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_csv_of_a_statement_with_several_tables(env: dict[str, str]) -> None:
+    error = run(env, "query", "SHOW STATS", "-f", "csv", code=1).stderr
+    assert error.endswith("; pass --format table or json\n")
+    assert "separately" not in error
+
+
+def test_line_protocol_of_another_database(influxd: Server, env: dict[str, str], client: InfluxDBClient) -> None:
+    """The types of fields, which a warning is about, cannot be looked up without a database."""
+    client.write("m v=1 1")
+    done = run(environment(influxd.url), "query", f'SELECT * FROM "{client.db}"..m', "-f", "lp")
+    assert (done.stdout, done.stderr) == ("m v=1.0 1\n", "")
 
 
 @pytest.mark.usefixtures("lines")

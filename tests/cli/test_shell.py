@@ -145,6 +145,14 @@ load  0.5
         ("\\nothing\nSHOW DATABASES\n", 2, "error: unknown command \\nothing; \\? lists the commands\n"),
         ("\\format x", 2, "error: unknown format 'x'; the formats are table"),
         ("\\epoch d", 2, "error: unknown unit 'd'"),
+        ("\\timing x", 2, "error: \\timing: got 'x'; pass on or off, or nothing to switch\n"),
+        ("\\use 'x", 2, "error: No closing quotation\n"),
+        ("precision rfc3339", 2, "error: unknown statement 'precision'; did you mean \\epoch?\n"),
+        (
+            "SELECT v FROM nowhere..m",
+            1,
+            "error: database not found: nowhere (statement 0); select a database with USE;",
+        ),
         ("USE", 2, "error: pass one database: USE name"),
         ("USE nowhere", 1, "error: database 'nowhere' not found; \\l lists the databases"),
         ("SELECT", 1, "error: error parsing query"),
@@ -153,6 +161,7 @@ load  0.5
         ("\\q\nSELECT\n", 0, ""),
         ("exit\nSELECT\n", 0, ""),
         ("\\?\n", 0, ""),
+        ("help\n", 0, ""),
     ],
 )
 def test_errors_end_a_script(env: dict[str, str], script: str, code: int, expected: str) -> None:
@@ -174,10 +183,44 @@ def test_errors_end_a_script(env: dict[str, str], script: str, code: int, expect
         ("SELECT v)", False),
         ("\\d", False),
         ("SELECT v FROM m\\G", False),
+        # Quotes and parentheses in regular expressions, comments and line protocol.
+        ("SELECT v FROM m WHERE host =~ /it's (/", False),
+        ("SELECT v FROM /it's|\\/(/", False),
+        ("SELECT mean(/it's/) FROM (SELECT v FROM m", True),
+        ("SELECT (a / 2, b / 2) FROM m WHERE h = '/'", False),
+        ("SELECT a / 'x", True),
+        ("SELECT v -- it's (\n", False),
+        ("SELECT v /* it's\n ( */", False),
+        ("SELECT v /* x", True),
+        ("INSERT m,host=it's\\ ( v=1", False),
+        ('INSERT m text="it\'s (\\"",v=1', False),
+        ('INSERT m text="two', True),
+        ("\\use 'x", False),
     ],
 )
 def test_statements_of_several_lines(text: str, expected: bool) -> None:
     assert is_incomplete(text) is expected
+
+
+def test_timing_on_and_off(env: dict[str, str], client: InfluxDBClient) -> None:
+    client.write("m v=1 1")
+    script = "\\timing off\nSELECT v FROM m\n\\timing on\nSELECT v FROM m\n\\timing on\n\\timing\nSELECT v FROM m\n"
+    shown = run(env, "shell", "--epoch", "ns", stdin=script).stdout
+    assert [line.partition(";")[0] for line in shown.splitlines()] == [
+        *("measurement,time,v", "m,1,1.0"),
+        *("measurement,time,v", "m,1,1.0", "(1 row"),
+        *("measurement,time,v", "m,1,1.0"),
+    ]
+
+
+def test_missing_database(influxd: Server, database: str, tmp_path: Path) -> None:
+    terminal = Terminal(environment(influxd.url, XDG_STATE_HOME=str(tmp_path)), "-d", f"{database}_none")
+    terminal.expect(f"warning: database '{database}_none' not found; \\l lists the databases")
+    terminal.expect(">")
+    terminal.send("\x04")
+    assert terminal.close() == 0
+    done = run(environment(influxd.url), "shell", stdin="SELECT v FROM m\n", code=1)
+    assert done.stderr.endswith("; select a database with USE; \\l lists them\n")
 
 
 def test_completions(client: InfluxDBClient) -> None:

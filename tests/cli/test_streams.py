@@ -42,12 +42,12 @@ def wait_for(client: InfluxDBClient, count: int) -> None:
 
 
 @contextlib.contextmanager
-def writing(env: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `write` with a pipe as standard input; Ctrl-C is not ignored, as it is in background jobs of a shell."""
+def writing(env: dict[str, str], *arguments: str, command: str = "write") -> Iterator[subprocess.Popen[str]]:
+    """Run a command with a pipe as standard input; Ctrl-C is not ignored, as it is in background jobs of a shell."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         process = subprocess.Popen(
-            [PROGRAM, "write", *arguments],
+            [PROGRAM, command, *arguments],
             env=env,
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -254,3 +254,14 @@ def test_truncated_gzip_stream(env: dict[str, str], client: InfluxDBClient, tmp_
     (tmp_path / "m.lp").write_bytes(data[: len(data) // 2])
     done = run(env, "write", tmp_path / "m.lp", code=1)
     assert "m.lp: the compressed data is truncated or malformed" in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_check(number: int, code: int) -> None:
+    with writing(environment(None), command="lint") as process:
+        feed(process, "m v=1 1\nm v= 2\nm v=1")
+        wait_until_read(process)
+        process.send_signal(number)
+        assert process.wait(60) == code
+        end = "interrupted" if number == signal.SIGINT else "terminated"
+        assert stderr(process) == f"1 problem in 1 file\ninfluxq: {end}\n"

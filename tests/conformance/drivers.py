@@ -18,7 +18,6 @@ from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 import anyio
-import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from influx_proto.adapter import AsyncClient, Client
 
@@ -89,6 +88,8 @@ def _short_stacks() -> Iterator[None]:
     The stacks show where an object was created that was not closed or awaited, and recording them in full takes a third
     of the CPU. Each of the debug mode's checks works without them.
     """
+    import pytest  # noqa: PLC0415 - takes longer than the other imports of the processes that only need `load`
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncio.constants, "DEBUG_STACK_DEPTH", 1, raising=False)
         patch.setattr(sys, "tracebacklimit", 3, raising=False)

@@ -15,11 +15,19 @@ from urllib.parse import quote
 
 import anyio.lowlevel
 import pytest
-from influx_proto import AuthenticationError, AuthorizationError, ResponseError, RetryPolicy, TransportError, ops
+from influx_proto import (
+    AuthenticationError,
+    AuthorizationError,
+    InfluxDBError,
+    ResponseError,
+    RetryPolicy,
+    TransportError,
+    ops,
+)
 
 from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd, Server, execute
-from tests.servers.scripted import ScriptedServer, reply
+from tests.servers.scripted import Behavior, Close, Receive, Reset, ScriptedServer, Send, reply
 
 SECRET = "shared secret"
 PASSWORD = "pass:wörd 'quoted'"
@@ -196,6 +204,47 @@ def test_secrets_are_not_shown(connect: Callable[..., Any], guarded: Server, cap
         for secret in ("hunter2", token, encoded):
             assert secret not in text
     assert "/query" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "through",
+    ["server", *[pytest.param(through, marks=pytest.mark.needs("proxy")) for through in ("proxy", "tunnel")]],
+)
+def test_secrets_are_not_in_causes(connect: Callable[..., Any], through: str) -> None:
+    """Exceptions of an HTTP library may hold the request, and their reprs its headers."""
+    secret = "hunter2"
+    faults: list[Behavior] = [
+        [Receive(), Send(b"not HTTP\r\n\r\n")],
+        [Receive(), Send(b"HTTP/1.1 200 OK\r\nnot a header\r\n\r\n"), Close()],
+        [Receive(), Send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n"), Close()],
+        [Receive(), Reset()],
+        reply(407),
+    ]
+    given: list[dict[str, Any]] = [
+        {"username": "u", "password": secret},
+        {"token": secret},
+        {"headers": {"X-Api-Key": secret}},
+    ]
+    with ScriptedServer([fault for fault in faults for _ in given]) as server:
+        options: dict[str, Any] = {"retry": RetryPolicy(attempts=1), "timeout": 5}
+        url = server.url
+        if through != "server":
+            options["proxy"] = url.replace("://", f"://p:{secret}@")
+            url = "http://influxdb.invalid" if through == "proxy" else "https://influxdb.invalid"
+        for _ in faults:
+            for credentials in given:
+                with pytest.raises(InfluxDBError) as caught:
+                    connect(url, **credentials, **options).ping()
+                shown = "".join(f"{error!r} {error.args!r}" for error in causes(caught.value))
+                for user in ("u", "p"):
+                    assert base64.b64encode(f"{user}:{secret}".encode()).decode() not in shown
+                assert secret not in shown
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def test_ping_behind_a_token(connect: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import sys
@@ -17,8 +18,11 @@ from influx_proto import (
     BufferFullError,
     CallbackError,
     DatabaseNotFound,
+    Exchange,
     InfluxDBError,
+    Observer,
     PartialWriteError,
+    Retry,
     RetryPolicy,
     SerializationError,
     TransportError,
@@ -217,6 +221,17 @@ def test_several_targets_through_one_writer(client: Any, database: str) -> None:
     assert client.query("SELECT n, host FROM m").series[0].values == [[3, 3, "x"], [2_000_000_000, 2, None]]
 
 
+@pytest.mark.parametrize("options", [{"precision": "s"}, {"db": "the client's"}], ids=["precision", "database"])
+def test_later_value_of_a_point_is_kept(client: Any, database: str, options: dict[str, str]) -> None:
+    options = {**options, **({"db": database} if "db" in options else {})}
+    second = 1 if "precision" in options else 1_000_000_000
+    with client.batch_writer(max_lines=3, max_delay=LONG) as writer:
+        writer.write("m n=1i 1000000000")
+        for value in (2, 3, 4):
+            writer.write(f"m n={value}i {second}", **options)
+    assert stored(client) == [4]
+
+
 def test_rejected_lines_do_not_hold_up_the_others(client: Any) -> None:
     errors: list[InfluxDBError] = []
     client.write("m n=1i 0")
@@ -370,6 +385,41 @@ def test_on_retry_that_raises(connect: Callable[..., Any]) -> None:
         assert (writer.written, writer.undelivered) == (1, [])
 
 
+class CancellingObserver(Observer):
+    """Raises, once in each method, the cancellation of another task whose result it wanted."""
+
+    def __init__(self) -> None:
+        self.remaining = {"started", "ended", "retrying"}
+
+    def _raise_once(self, method: str) -> None:
+        if method in self.remaining:
+            self.remaining.remove(method)
+            raise asyncio.CancelledError
+
+    def started(self, exchange: Exchange, /) -> None:
+        self._raise_once("started")
+
+    def ended(self, exchange: Exchange, /) -> None:
+        self._raise_once("ended")
+
+    def retrying(self, retry: Retry, /) -> None:
+        self._raise_once("retrying")
+
+
+def test_observer_that_raises(connect: Callable[..., Any]) -> None:
+    errors: list[InfluxDBError] = []
+    observer = CancellingObserver()
+    with ScriptedServer([reply(503), reply(204)]) as server:
+        with pytest.raises(CallbackError, match=r"^the observer's started raised"):
+            with connect(server.url, database="db", retry=SOON, observer=observer).batch_writer(
+                on_error=errors.append
+            ) as writer:
+                writer.write("m n=1i 1")
+        assert len(server.requests) == 2
+    assert (writer.written, writer.undelivered) == (1, [])
+    assert [type(error) for error in errors] == [CallbackError] * 3
+
+
 def test_rejected_lines_are_reported_once(client: Any) -> None:
     client.write("m n=1i 0")
     with client.batch_writer() as writer:
@@ -397,6 +447,20 @@ def test_server_outage(driver: Driver) -> None:
             assert (writer.written, writer.pending) == (1300, 0)
     assert errors
     assert all(isinstance(error, TransportError) for error in errors)
+
+
+def test_log_of_an_outage(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    with Influxd() as server:
+        server.create_database("db")
+        server.kill()
+        with driver.client(server.url, database="db", retry=SOON) as client, client.batch_writer(max_delay=0) as writer:
+            writer.write(points(1))
+            wait_until(lambda: writer.retried >= 1)
+            server.start()
+            writer.flush()
+    failing, recovered = (one.message for one in caplog.records if one.levelname == "WARNING")
+    assert re.fullmatch(r"writes to \S+ are failing: .+; 1 line pending", failing)
+    assert re.fullmatch(r"writes to \S+ recovered; 0 lines pending", recovered)
 
 
 def test_exit_while_the_server_is_unreachable(driver: Driver, influxd: Server, database: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -24,8 +25,6 @@ from influx_proto import (
     TransportError,
     UndeliveredError,
 )
-from influx_proto._batch.spool.format import HEADER, encode_target, lines_record, segment_name
-from influx_proto._encode.batch import Batch
 
 from tests.conformance.drivers import Driver, run_concurrently
 from tests.servers.influxd import Influxd, Server
@@ -76,6 +75,22 @@ def deliver(client: Any, folder: Path, **options: Any) -> Any:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "a" / "spool"
+
+
+@pytest.mark.parametrize(("umask", "of_directory", "of_files"), [(0o022, 0o750, 0o640), (0o077, 0o700, 0o600)])
+def test_other_users_have_no_access(
+    connect: Callable[..., Any], folder: Path, umask: int, of_directory: int, of_files: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        leave_lines(connect, folder, line(1))
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == of_directory
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
+        "lock": of_files,
+        segments(folder)[0].name: of_files,
+    }
 
 
 @pytest.mark.parametrize("sync", [False, True])
@@ -331,6 +346,26 @@ def test_lines_of_a_missing_database_do_not_hold_up_others(client: Any, database
 
 
 @pytest.mark.needs("administration")
+def test_lines_of_an_earlier_writer_are_first_after_a_rejection(
+    connect: Callable[..., Any], influxd: Server, database: str, folder: Path
+) -> None:
+    """The spool stores the name of the database, and `write` has none: both lines are for the client's database."""
+    later = f"{database}_later"
+    client = connect(influxd.url, database=later, retry=SOON)
+    leave_lines(connect, folder, line(0, 1), database=later)
+    try:
+        with client.batch_writer(spool=Spool(folder), max_delay=0.01) as writer:
+            with pytest.raises(DatabaseNotFound):
+                writer.flush()
+            client.create_database(later)
+            writer.write(line(0, 2))
+            wait_until(lambda: writer.pending == 0)
+        assert stored(client) == [2]
+    finally:
+        client.drop_database(later)
+
+
+@pytest.mark.needs("administration")
 def test_database_that_is_created_later(client: Any, database: str, folder: Path) -> None:
     with client.batch_writer(spool=Spool(folder)) as writer:
         writer.write(line(1), db=f"{database}_later")
@@ -359,22 +394,6 @@ def test_rejected_lines_do_not_stay(connect: Callable[..., Any], client: Any, da
     assert [line for line, _ in caught.value.rejected] == ["m n=1.5 1"]
     assert segments(folder) == []
     assert stored(client) == [1, 2]
-
-
-def test_incomplete_lines_of_an_earlier_version(client: Any, database: str, folder: Path) -> None:
-    """An earlier version accepted them. They neither stop the writer nor lose other lines."""
-    kept = [b'm s="cut 1', line(1).encode(), b"m,path=C:\\", line(2).encode(), b'm s="x\nm n=3i 3\nm n=4i 4', b"#\n"]
-    records = [
-        lines_record(n, encode_target(((("db", database),), False), "ns"), Batch(data, 1, "ns", timed=True))
-        for n, data in enumerate([*kept, line(5).encode()])
-    ]
-    folder.mkdir(parents=True)
-    (folder / segment_name(1)).write_bytes(HEADER + b"".join(records))
-    with pytest.raises(PartialWriteError) as caught:
-        deliver(client, folder)
-    assert [one.line for one in caught.value.rejected] == ['m s="cut 1', "m,path=C:\\", 'm s="x']
-    assert stored(client) == [1, 2, 3, 4, 5]
-    assert segments(folder) == []
 
 
 def test_remaining_lines_of_a_dropped_database_stay(connect: Callable[..., Any], client: Any, folder: Path) -> None:

@@ -6,6 +6,7 @@ import itertools
 import re
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -130,6 +131,39 @@ def test_total_without_a_response(connect: Callable[..., Any]) -> None:
         client = connect(server.url, retry=ONCE)
         with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.2 s"):
             client.query("SHOW DATABASES", timeout=Timeout(total=0.2))
+
+
+@pytest.mark.needs("total")
+def test_total_while_the_head_arrives_slowly(connect: Callable[..., Any]) -> None:
+    head = respond(200, {**JSON, "Padding": "x" * 1000}, GOOD)
+    with ScriptedServer([[Receive(), Drip(head, every=0.02)]]) as server:
+        client = connect(server.url, retry=ONCE, timeout=Timeout(idle=10, total=0.3))
+        began = time.monotonic()
+        with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.3 s"):
+            client.query("SHOW DATABASES")
+        assert time.monotonic() - began < 5  # the head takes 20 s
+
+
+@pytest.mark.needs("total")
+def test_total_while_the_body_is_read_slowly(connect: Callable[..., Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+        def read_slowly() -> None:
+            with listening.accept()[0] as accepted, suppress(OSError):
+                while accepted.recv(4096):
+                    time.sleep(0.02)
+
+        ended = pool.submit(read_slowly)
+        client = connect(
+            f"http://127.0.0.1:{listening.getsockname()[1]}", retry=ONCE, timeout=Timeout(idle=10, total=0.5)
+        )
+        began = time.monotonic()
+        with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+.*\b0\.5 s"):
+            client.write(f'm s="{"x" * 20_000_000}" 1', db="db", max_bytes=None)
+        assert time.monotonic() - began < 10
+        client.close()
+        ended.result(60)
 
 
 @pytest.mark.needs("total")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import codeop
 import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import pairwise
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ Run = Callable[[Path, Form, Server], list[tuple[str, str]]]
 WITH_OWN_TEST = {"authentication.md", "grafana.md", "notebooks.md"}
 
 
+@cache
 def blocks_of(page: Path, form: Form = "Sync") -> list[str]:
     return code_of(page.read_text(), form)
 
@@ -223,14 +225,47 @@ def test_code_fits_the_site() -> None:
             assert [line for line in block.splitlines() if len(line) > 92] == [], page
 
 
-def test_examples_can_be_pasted() -> None:
-    """A shell reads a compound statement up to an empty line, so one must follow it."""
-    compound = (ast.With, ast.For, ast.Try, ast.If, ast.FunctionDef, ast.ClassDef)
-    for page in PAGES:
-        for block in blocks_of(page):
-            for statement, following in pairwise(ast.parse(block).body):
-                if isinstance(statement, compound) and statement.end_lineno is not None:
-                    assert following.lineno > statement.end_lineno + 1, f"{page}: {ast.unparse(following)}"
+def error_in_shell(block: str) -> str | None:
+    """Return the error of a shell that reads a block line by line, as those of Python up to 3.12 do."""
+    compiler = codeop.CommandCompiler()
+    compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    pending: list[str] = []
+    for line in [*block.splitlines(), ""]:
+        pending.append(line)
+        try:
+            if compiler("\n".join(pending)) is not None:
+                pending = []
+        except SyntaxError as error:
+            return f"{error.msg}: {line}"
+    return f"incomplete: {pending}" if any(pending) else None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_examples_can_be_pasted(page: Path) -> None:
+    """A shell reads a compound statement up to an empty line. A page with others says to save them to a file."""
+    errors = [
+        f"{form}, block {number}: {error}"
+        for form in forms_of(page)
+        for number, block in enumerate(blocks_of(page, form), 1)
+        if (error := error_in_shell(block)) is not None
+    ]
+    assert bool(errors) <= bool(re.search(r"[Ss]ave [^.]*to a file", page.read_text())), errors
+
+
+def test_defaults_of_the_batch_writer() -> None:
+    page = (ROOT / "docs" / "batching.md").read_text()
+    options = inspect.signature(AsyncClient.batch_writer).parameters
+    for name, shown in {
+        "max_lines": "(default: 5000)",
+        "max_bytes": "(8 MB)",
+        "max_delay": "seconds (1)",
+        "max_pending": "lines (100 000)",
+        "max_pending_bytes": "(100 MB)",
+        "exit_timeout": "seconds (30)",
+    }.items():
+        digits = "".join(re.findall(r"\d", shown))
+        assert re.search(rf"`{name}`\s+{re.escape(shown)}", page), name
+        assert options[name].default == int(digits) * (1_000_000 if "MB" in shown else 1)
 
 
 def test_client_in_a_plain_function_is_not_converted() -> None:

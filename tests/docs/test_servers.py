@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
+from influx_proto.influxql import quote_identifier
 from influx_requests import InfluxDBClient
 
 from tests.servers.influxd import Server
@@ -144,10 +145,10 @@ def test_copying_to_another_server(influxd: Server, database: str, influxd2: Inf
         InfluxDBClient.from_url(influxd.url, database=database) as source,
         InfluxDBClient.from_url(influxd2.url, **new) as target,
     ):
-        source.write(["cpu,host=a,rack=x load=0.5,n=1i 1", "cpu,host=b load=2 2", "disk free=true 3"])
+        source.write(["cpu,host=a,rack=x load=0.5,n=1i 1", "cpu,host=b load=2 2", "disk free=true 3", 'say"so v=1 4'])
         program = programs()[2]
         loop = program[program.index("for measurement in") :]
-        exec(loop, {"old": source, "new": target})
-        for query in ("SELECT * FROM cpu GROUP BY *", "SELECT * FROM disk"):
+        exec(loop, {"old": source, "new": target, "quote_identifier": quote_identifier})
+        for query in ("SELECT * FROM cpu GROUP BY *", "SELECT * FROM disk", r'SELECT * FROM "say\"so"'):
             assert target.query(query) == source.query(query)
         assert [key.key for key in target.list_tag_keys("cpu")] == ["host", "rack"]

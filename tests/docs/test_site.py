@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -16,6 +17,7 @@ from influx_proto._client.operations import Operations
 from influx_proto.adapter import Client
 from sphinx.util.inventory import InventoryFile
 
+from docs.search_words import WORDS
 from tests.once import build_once
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +78,19 @@ def test_reference_shows_bound_signatures(site: Path) -> None:
     assert "async" not in entry
     text = (site / "api" / "trio.html").read_text()
     assert "async" in text.partition('id="influx_trio.AsyncInfluxDBClient.query"')[2].partition("</dt>")[0]
+
+
+def test_search_finds_the_section_of_a_word(site: Path) -> None:
+    """The search ranks a main entry of the index first if it equals the query."""
+    index = json.loads((site / "searchindex.js").read_text().removeprefix("Search.setIndex(").removesuffix(")"))
+    all_words = [word.lower() for words in WORDS.values() for word in words]
+    assert len(set(all_words)) == len(all_words)  # each word has one section
+    for target, words in WORDS.items():
+        page, _, section = target.partition("#")
+        for word in words:
+            [entry] = [entry for entry in index["indexentries"][word.lower()] if entry[2]]
+            assert index["docnames"][entry[0]] == page
+            assert entry[1] == section or not section
 
 
 def test_all_clients_have_the_same_operations() -> None:

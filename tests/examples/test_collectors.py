@@ -116,7 +116,7 @@ def test_collector_trio_survives_a_kill_during_an_outage(server: Influxd, tmp_pa
         program.wait_until(lambda: memory_points(server))
         server.kill()
         program.wait_until(lambda: FAILING in program.err)
-        lines = printed_number(r"(\d+) lines are pending", program.err)
+        lines = printed_number(r"(\d+) lines? pending", program.err)
         program.process.kill()
     server.start()
     before = all_points(server)

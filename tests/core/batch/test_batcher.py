@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given
@@ -40,6 +41,12 @@ def add(batcher: Batcher, *values: int, now: float = 0.0, target: Any = HERE, **
     batcher.add(target, batch(*values, **options), receipt, now)
     receipt.is_complete = True
     return receipt
+
+
+def taken(batcher: Batcher, now: float) -> Iterator[Sealed]:
+    while (sealed := batcher.take(now)) is not None:
+        yield sealed
+        batcher.acknowledge(sealed)
 
 
 def test_empty_batcher_is_never_due() -> None:
@@ -158,6 +165,25 @@ def test_targets_and_precisions_are_kept_apart() -> None:
     assert found == [(HERE, "ns", [1, 4]), (THERE, "ns", [2]), (HERE, "s", [3])]
 
 
+def test_a_batch_follows_the_older_ones_of_its_target() -> None:
+    """A point may have an earlier value in another precision, which must not replace the later one."""
+    batcher = make(max_lines=3)
+    add(batcher, 1)
+    add(batcher, 2, target=THERE)
+    add(batcher, 3, 4, 5, precision="s")  # a full batch
+    assert [(numbers(sealed), sealed.batch.precision) for sealed in taken(batcher, 0.0)] == [
+        ([1], "ns"),
+        ([3, 4, 5], "s"),
+    ]
+    jitter = iter([0.0, 1.0])
+    limits = BatchOptions(max_lines=10, max_bytes=1000, max_delay=1.0, max_pending=100, max_pending_bytes=100_000)
+    batcher = Batcher(limits, lambda: next(jitter))
+    add(batcher, 1)
+    add(batcher, 2, precision="s")
+    assert batcher.due == 0.9
+    assert [numbers(sealed) for sealed in taken(batcher, 0.9)] == [[1], [2]]
+
+
 def test_returned_batch_is_next_after_its_backoff() -> None:
     batcher = make()
     add(batcher, 1)
@@ -193,35 +219,25 @@ def test_receipts_report_the_outcome_of_their_lines() -> None:
     assert "rejected" in repr(receipts[0])
 
 
-def test_incomplete_line_gets_its_own_batch() -> None:
-    batcher = make()
-    add(batcher, 1)
-    escaped = OpenReceipt()
-    batcher.add(HERE, Batch(b"m,path=C:\\", 1, "ns", timed=True), escaped, 0.0)
-    quoted = OpenReceipt()
-    batcher.add(HERE, Batch(b'm v="a', 1, "ns", timed=True), quoted, 0.0, is_complete=False)
-    add(batcher, 2)
-    batcher.seal()
-    found = []
-    while (sealed := batcher.take(0.0)) is not None:
-        found.append(sealed.batch.data)
-        batcher.acknowledge(sealed)
-    assert found == [b"m v=1 1", b"m,path=C:\\", b'm v="a', b"m v=2 2"]
-
-
 @given(
-    st.lists(st.sampled_from([b'm v="a', b"m v=1 1", b'm v="x\ny" 1', b"a\\", b"", b"#c", b"\xff v=1"]), min_size=1),
-    st.lists(st.tuples(st.integers(0, 8), st.text())),
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"m v=1 1", b'm v="x\ny" 1', b"", b"#c", b"\xff v=1"]), st.one_of(st.none(), st.text())
+        ),
+        min_size=1,
+    )
 )
-def test_any_lines_are_acknowledged(parts: list[bytes], rejected: list[tuple[int, str]]) -> None:
-    """For any lines, and any of them rejected by the server."""
+def test_any_lines_are_acknowledged(parts: list[tuple[bytes, str | None]]) -> None:
+    """For any lines, and any of the points among them rejected by the server."""
     batcher = make(max_lines=1000)
     receipts = [OpenReceipt() for _ in parts]
-    for receipt, part in zip(receipts, parts, strict=True):
+    for receipt, (part, _) in zip(receipts, parts, strict=True):
         batcher.add(HERE, Batch(part, 1, "ns", timed=True), receipt, 0.0)
         receipt.is_complete = True
     rejections = [
-        RejectedLine((parts[n] if n < len(parts) else b"?").decode(errors="replace"), text) for n, text in rejected
+        RejectedLine(part.decode(errors="replace"), reason)
+        for part, reason in parts
+        if reason is not None and part not in {b"", b"#c"}
     ]
     batcher.seal()
     while (sealed := batcher.take(0.0)) is not None:
@@ -230,7 +246,7 @@ def test_any_lines_are_acknowledged(parts: list[bytes], rejected: list[tuple[int
             rejections
         )
     assert batcher.pending == 0
-    assert batcher.written >= 0
+    assert (batcher.written, batcher.rejected) == (len(parts) - len(rejections), len(rejections))
     assert all(receipt.done for receipt in receipts)
 
 

@@ -32,25 +32,24 @@ OPERATIONS = sorted(BUILDERS.keys() - NOT_BOUND)
 
 
 @pytest.mark.parametrize("client_class", CLIENTS)
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_method_has_the_parameters_and_docstring_of_its_builder(client_class: type, name: str) -> None:
-    function = getattr(client_class, name)
-    built = inspect.signature(BUILDERS[name])
-    first, *others = inspect.signature(function).parameters.values()
-    assert first.name == "self"
-    assert [(each.name, each.kind, each.default) for each in others] == [
-        (each.name, each.kind, each.default) for each in built.parameters.values()
-    ]
-    assert function.__doc__ == BUILDERS[name].__doc__
-    assert function.__name__ == name
-    assert inspect.signature(function).return_annotation is not inspect.Signature.empty
+def test_methods_have_the_parameters_and_docstring_of_their_builders(client_class: type) -> None:
+    for name in OPERATIONS:
+        function = getattr(client_class, name)
+        built = inspect.signature(BUILDERS[name])
+        first, *others = inspect.signature(function).parameters.values()
+        assert first.name == "self", name
+        assert [(each.name, each.kind, each.default) for each in others] == [
+            (each.name, each.kind, each.default) for each in built.parameters.values()
+        ], name
+        assert function.__doc__ == BUILDERS[name].__doc__, name
+        assert function.__name__ == name
+        assert inspect.signature(function).return_annotation is not inspect.Signature.empty, name
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
-def test_every_builder_has_a_timeout(name: str) -> None:
-    timeout = inspect.signature(BUILDERS[name]).parameters["timeout"]
-    assert timeout.kind is inspect.Parameter.KEYWORD_ONLY
-    assert timeout.default is None
+def test_every_builder_has_a_timeout() -> None:
+    timeouts = {name: inspect.signature(builder).parameters.get("timeout") for name, builder in BUILDERS.items()}
+    found = {name: timeout and (timeout.kind, timeout.default) for name, timeout in timeouts.items()}
+    assert found == dict.fromkeys(BUILDERS, (inspect.Parameter.KEYWORD_ONLY, None))
 
 
 def test_builder_sets_the_timeout() -> None:

@@ -27,6 +27,10 @@ CLIENT = InfluxDBClient()
         (CLIENT.query, "database", "use db="),
         (CLIENT.query, "bind_params", "use params="),
         (CLIENT.query, "chunked", "use query_chunks"),
+        (CLIENT.query, "language", "use query_sql or query_flux"),
+        (CLIENT.query, "method", "the client selects GET or POST"),
+        (CLIENT.query, "raise_errors", "errors are always raised"),
+        (InfluxDBClient, "pool_size", "a client opens up to 100 connections, on demand"),
         (CLIENT.query_points, "chunk_sise", "use chunk_size="),
         (CLIENT.query_dataframe, "measurement", "use measurement_column="),
         (CLIENT.batch_writer, "flush_interval", "use max_delay="),
@@ -43,6 +47,34 @@ def test_unknown_keyword(call: Callable[..., Any], keyword: str, advice: str) ->
 def test_unknown_keyword_without_advice() -> None:
     with pytest.raises(TypeError, match=r"^xyzzy: unexpected keyword argument$"):
         CLIENT.query("SELECT v FROM m", xyzzy=1)  # type: ignore[call-arg]  # on purpose
+
+
+@pytest.mark.parametrize(
+    ("options", "other"),
+    [
+        ({"record": "m v=1"}, " instead of record="),
+        ({"bucket": "b", "points": []}, " instead of points="),
+        ({"df": 1, "measurement": "m"}, " instead of df="),
+        ({"host": "a"}, ""),
+        ({}, ""),
+    ],
+)
+def test_write_without_data(options: dict[str, Any], other: str) -> None:
+    expected = f"data: missing; pass the points as the first argument{other}"
+    with pytest.raises(TypeError) as caught:
+        CLIENT.write(**options)
+    assert str(caught.value) == expected
+    with CLIENT.batch_writer() as writer, pytest.raises(TypeError) as caught:
+        writer.write(**options)
+    assert str(caught.value) == expected
+
+
+def test_columns_as_tags() -> None:
+    for tags in (["host"], ("host",), "host"):
+        with pytest.raises(
+            TypeError, match=r"^tags: must be a mapping, not \w+; the columns that are tags are tag_columns="
+        ):
+            CLIENT.write("m v=1", tags=tags)  # type: ignore[arg-type]  # on purpose
 
 
 def test_positional_arguments() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import Headers, InfluxDBError, Op, QueryResult, ops
 from influx_proto._decode.msgpack import MessagePackDocuments
-from influx_proto._decode.msgpack_cells import CellSource
+from influx_proto._decode.msgpack_cells import MessagePackCells
 from influx_proto._errors import ProtocolError
 from influx_proto._result.packed import PackedRows
 
@@ -375,16 +375,16 @@ def test_work_is_linear(rows: bytes, is_whole: bool, monkeypatch: pytest.MonkeyP
     """Rows that promise 2**32 cells, and strings that look like the beginnings of rows."""
     data = _with_rows(rows)
     work = 0
-    sizes = CellSource._sizes
+    sizes = MessagePackCells._sizes
 
-    def counted(source: CellSource, offsets: Any, tags: Any) -> Any:
+    def counted(source: MessagePackCells, offsets: Any, tags: Any) -> Any:
         nonlocal work
         work += len(offsets)
         if work > 12 * len(data):
             pytest.fail("more places were looked at than the document has bytes")
         return sizes(source, offsets, tags)
 
-    monkeypatch.setattr(CellSource, "_sizes", counted)
+    monkeypatch.setattr(MessagePackCells, "_sizes", counted)
     documents, failed = [], False
     decoder = MessagePackDocuments(packed=True)
     try:

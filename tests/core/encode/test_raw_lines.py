@@ -127,6 +127,7 @@ def batches_line_by_line(data: bytes, max_lines: int, max_bytes: int) -> list[Ba
         st.sampled_from([
             "m v=1 1", "m v=1 -1", "m v=1", "m v=1 1 ", "m v=1 1\r", " m v=1 1", "\tm v=1 1", "# c 1", "", "12",
             "m v=1 --5", "m v=1 1\0", "m  v=1  1",
+            'm s="\\"",v=1 1', 'm,t=" v="x" 1',
             'm s="x" 1', 'm s="x\n y 1" 1', "m,t=a\\ b v=1 1", "-", "m v=" + "1" * 50 + " 7",
         ]),
         max_size=30,

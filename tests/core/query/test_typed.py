@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 import attrs
 import msgspec
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +102,20 @@ class Struct(msgspec.Struct):
 
 
 @lineprotocol
+class Model(pydantic.BaseModel):
+    name: MEASUREMENT
+    at: TIMEINT
+    host: TAG
+    tint: Annotated[Color, TAGENUM] | None
+    on: BOOL
+    number: INT | None
+    price: DECIMAL
+    load: FLOAT
+    note: STR
+    mood: Annotated[Mood, ENUM]
+
+
+@lineprotocol
 class Plain:
     name: MEASUREMENT
     at: TIMEINT
@@ -114,7 +129,7 @@ class Plain:
     mood: Annotated[Mood, ENUM]
 
 
-CLASSES: list[Any] = [Tuple, Data, Attrs, Struct, Plain]
+CLASSES: list[Any] = [Tuple, Data, Attrs, Struct, Model, Plain]
 NAMES = list(Plain.__annotations__)
 COLUMNS = ["time", "number", "host", "load", "mood", "note", "on", "price", "tint", "unasked"]
 ROWS: list[list[Any]] = [

@@ -6,8 +6,11 @@ import asyncio
 
 import aiohttp
 from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from ._tracking import RequestTracker
+
+_NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 
 #: The exceptions that `map_exception` maps; see also `is_parser_error`.
 LIBRARY_ERRORS = (TimeoutError, aiohttp.ClientError, OSError)
@@ -35,6 +38,8 @@ def map_exception(
         timeout_scope: the scope that limited the wait for the server.
         tracker: the tracker of a request that has no response yet.
     """
+    if isinstance(error, aiohttp.ClientResponseError):
+        _remove_headers(error)
     address = settings.address
     reason = _connect_error(error, address, timeout, tracker)
     if reason is not None:
@@ -50,6 +55,13 @@ def map_exception(
         return ProtocolError(f"the response from {address} is not HTTP: {_one_line(error)}")
     was_idle = tracker is not None and tracker.was_idle
     return TransportError(f"the connection to {address} broke: {_one_line(error)}", was_idle=was_idle)
+
+
+def _remove_headers(error: aiohttp.ClientResponseError) -> None:
+    """Remove the headers of the request, which have credentials, from an exception: its repr would show them."""
+    info = error.request_info
+    error.request_info = aiohttp.RequestInfo(info.url, info.method, _NO_HEADERS, info.real_url)
+    error.args = (error.request_info, error.history)
 
 
 def _connect_error(error: Exception, address: str, timeout: Timeout, tracker: RequestTracker | None) -> str | None:

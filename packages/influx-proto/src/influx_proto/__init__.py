@@ -8,24 +8,6 @@ protocol and `parse_lines` parses it. The packages influx-aiohttp, influx-trio a
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import influxql
-from ._batch.options import Spool
-from ._encode.classes.decorator import lineprotocol
-from ._encode.classes.schema import (
-    BOOL,
-    DECIMAL,
-    ENUM,
-    FLOAT,
-    INT,
-    MEASUREMENT,
-    STR,
-    TAG,
-    TAGENUM,
-    TIMEDT,
-    TIMEINT,
-    TIMESTR,
-)
-from ._encode.serialize import serialize, serialize_batches
 from ._errors import (
     AuthenticationError,
     AuthorizationError,
@@ -54,10 +36,8 @@ from ._http.observer import Exchange, Observer, Retry
 from ._http.server import Server
 from ._http.timeout import Timeout
 from ._line_protocol.options import FieldType
-from ._line_protocol.parse import check_lines, parse_lines, split_lines
 from ._public_names import set_public_module
 from ._result.errors import QueryError, QueryTooLarge
-from ._result.iterpoints import iterpoints
 from ._result.result import QueryResult
 from ._result.series import Series, SeriesList
 from ._runtime.op import Op, OpSequence
@@ -66,11 +46,30 @@ from ._runtime.stream import StreamOp
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import admin, ops
+    from . import admin, influxql, ops
     from ._admin.status import ServerInfo
     from ._batch.async_writer import AsyncBatchWriter
+    from ._batch.options import Spool
     from ._batch.receipt import AsyncReceipt, Receipt
     from ._batch.writer import BatchWriter
+    from ._encode.classes.decorator import lineprotocol
+    from ._encode.classes.schema import (
+        BOOL,
+        DECIMAL,
+        ENUM,
+        FLOAT,
+        INT,
+        MEASUREMENT,
+        STR,
+        TAG,
+        TAGENUM,
+        TIMEDT,
+        TIMEINT,
+        TIMESTR,
+    )
+    from ._encode.serialize import serialize, serialize_batches
+    from ._line_protocol.parse import check_lines, parse_lines, split_lines
+    from ._result.iterpoints import iterpoints
 
 __all__ = [
     "BOOL",
@@ -145,23 +144,35 @@ __all__ = [
 set_public_module(__name__, globals())
 
 
-#: Modules that are imported on first access, so that importing this package is fast: by name of a class, or modules.
-_LAZY_CLASSES = {
-    "AsyncBatchWriter": "_batch.async_writer",
-    "AsyncReceipt": "_batch.receipt",
-    "BatchWriter": "_batch.writer",
-    "Receipt": "_batch.receipt",
-    "ServerInfo": "_admin.status",
-}
-_LAZY_MODULES = {"admin", "ops"}
+#: Names that are imported on first access, so that importing this package is fast, by module.
+_LAZY_NAMES = {
+    "_admin.status": ("ServerInfo",),
+    "_batch.async_writer": ("AsyncBatchWriter",),
+    "_batch.options": ("Spool",),
+    "_batch.receipt": ("AsyncReceipt", "Receipt"),
+    "_batch.writer": ("BatchWriter",),
+    "_encode.classes.decorator": ("lineprotocol",),
+    "_encode.classes.schema": (
+        "BOOL", "DECIMAL", "ENUM", "FLOAT", "INT", "MEASUREMENT", "STR", "TAG", "TAGENUM", "TIMEDT", "TIMEINT",
+        "TIMESTR",
+    ),
+    "_encode.serialize": ("serialize", "serialize_batches"),
+    "_line_protocol.parse": ("check_lines", "parse_lines", "split_lines"),
+    "_result.iterpoints": ("iterpoints",),
+}  # fmt: skip
+_LAZY_MODULES = {"admin", "influxql", "ops"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module of `_LAZY_CLASSES` or `_LAZY_MODULES`."""
+    """Import a module of `_LAZY_MODULES`, or the names of a module of `_LAZY_NAMES`."""
     if name in _LAZY_MODULES:
         return import_module(f".{name}", __name__)
-    if name in _LAZY_CLASSES:
-        return getattr(import_module(f".{_LAZY_CLASSES[name]}", __name__), name)
+    for path, names in _LAZY_NAMES.items():
+        if name in names:
+            module = import_module(f".{path}", __name__)
+            globals().update({each: getattr(module, each) for each in names})
+            set_public_module(__name__, globals())
+            return globals()[name]
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

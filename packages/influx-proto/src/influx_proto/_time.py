@@ -20,7 +20,6 @@ FIRST: Final = -9223372036854775806
 LAST: Final = 9223372036854775806
 
 _SECOND: Final = 1_000_000_000
-_MINUTE: Final = 60 * _SECOND
 _DAY: Final = 86_400 * _SECOND
 
 #: Precisions by name, each with its name in requests and its nanoseconds. InfluxDB 1.x does not know `us`, and treats
@@ -58,39 +57,8 @@ _NUMPY_UNITS: Final = {
     "as": (1, 1_000_000_000),
 }
 
-# The following patterns inspect dates that are not ISO 8601 before pandas parses them.
-
-#: A time of day with its offset.
-_CLOCK: Final = re.compile(r"\d{1,2}:\d\d\S*(?:\s*[+-]\d\d:?\d\d)?", re.ASCII)
-#: The fraction of a second.
-_FRACTION: Final = re.compile(r":\d\d[.,](\d+)", re.ASCII)
-_YEAR: Final = re.compile(r"(?<!\d)\d{4}(?!\d)", re.ASCII)
-#: An hour without minutes, or an offset in whole hours.
-_HOUR: Final = re.compile(r"\d{1,2}\s*(?:[ap]\.?m\b|h)|(?:GMT|UTC)\s*[+-]\d{1,2}(?![\d:])", re.ASCII | re.IGNORECASE)
-#: A day or a month, as a number or name.
-_MONTH: Final = r"(?<!\d)\d{1,2}(?!\d)|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-_DAY_OR_MONTH: Final = re.compile(_MONTH, re.ASCII | re.IGNORECASE)
-#: A month or a quarter without a day; pandas returns its first day.
-_MONTH_ALONE: Final = re.compile(
-    rf"\d{{4}}[-/ ](?:{_MONTH})|(?:{_MONTH})[-/ ]\d{{4}}|\d{{4}}-?Q[1-4]|[1-4]Q-?\d{{4}}", re.ASCII | re.IGNORECASE
-)
-
-#: The numbers of a date, without an offset.
-_NUMBER: Final = re.compile(r"(?<![\d+])\d+", re.ASCII)
-_WORD: Final = re.compile(r"[^\W\d_]+")
-_MONTH_AND_CLOCK: Final = re.compile(r"\d{4}(?:-\d\d)?[Tt]", re.ASCII)
-#: The name of a time zone in parentheses after its offset.
-_ZONE_NAME: Final = re.compile(r"(?<=\d)\s*\([A-Za-z ]+\)\s*\Z")
-#: A name before an offset. `GMT+0100` is east of Greenwich in JavaScript, and west of it in POSIX and pandas.
-_NAME_AND_OFFSET: Final = re.compile(r"([^\W\d_]+)\s*[+-]\s*\d")
-
 #: Longer text is rejected: the search for the words of a date takes time that grows with the square of its length.
 _LONGEST_TEXT: Final = 200
-
-_MONTHS: Final = frozenset({"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"})
-#: Words that a date may contain, by their first letters and whole. Other names of time zones depend on the machine.
-_MONTHS_AND_DAYS: Final = _MONTHS | {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
-_WORDS: Final = frozenset({"am", "pm", "a", "p", "m", "t", "z", "utc", "gmt", "st", "nd", "rd", "th", "of", "h", "s"})
 
 
 def wire_precision(precision: object, argument: str = "precision") -> str:
@@ -159,10 +127,23 @@ def to_datetime(ns: int) -> datetime:
 
 def to_rfc3339(ns: int) -> str:
     """Return a timestamp as InfluxDB formats it: `2009-11-10T23:00:00.0000005Z`, without trailing zeros."""
-    minutes, rest = divmod(ns, _MINUTE)
-    second, fraction = divmod(rest, _SECOND)
-    text = f"{_format_minute(minutes)}:{second:02}"
-    return f"{text}.{fraction:09}".rstrip("0") + "Z" if fraction else text + "Z"
+    return format_seconds(*divmod(ns, _SECOND))
+
+
+def format_seconds(seconds: int, fraction: int) -> str:
+    """Return a timestamp as InfluxDB formats it.
+
+    Args:
+        seconds: whole seconds since 1970.
+        fraction: the nanoseconds after them, less than a second.
+    """
+    minutes, second = divmod(seconds, 60)
+    if not fraction:
+        return _format_minute(minutes) + _SECOND_TEXTS[second]
+    return f"{_format_minute(minutes)}:{second:02}.{fraction:09}".rstrip("0") + "Z"
+
+
+_SECOND_TEXTS: Final = [f":{second:02}Z" for second in range(60)]
 
 
 @lru_cache(maxsize=1440)  # the timestamps of a result are often close together
@@ -270,76 +251,27 @@ def _from_other_format(value: str, unit: int) -> int:
     if len(value) > _LONGEST_TEXT:
         msg = f"invalid timestamp {short_repr(value)} of {len(value)} characters; use ISO 8601"
         raise SerializationError(msg)
-    ambiguity = _ambiguity(value)
-    if ambiguity is not None:
+    from . import _date_formats as formats  # noqa: PLC0415 - has many patterns, and most dates are ISO 8601
+
+    if (ambiguity := formats.find_ambiguity(value)) is not None:
         msg = f"ambiguous timestamp {short_repr(value)}: {ambiguity}; use ISO 8601: 2009-11-10T23:00:00Z"
         raise SerializationError(msg)
-    # pandas completes a date without a day or year from the clock of this machine, so those are rejected.
-    if _YEAR.search(_CLOCK.sub(" ", value)) and not value.isdecimal() and _has_known_words(value):
-        try:
-            import pandas as pd  # noqa: PLC0415 - not needed for ISO 8601, and slow to import
-        except ImportError:
-            msg = (
-                f"timestamp {short_repr(value)} is not ISO 8601 (2009-11-10T23:00:00Z); "
-                "install pandas to parse other formats"
-            )
-            raise SerializationError(msg) from None
-        try:
-            timestamp: Any = pd.Timestamp(value)
-        except Exception:  # noqa: BLE001 - any exception of pandas or its date parser
-            timestamp = pd.NaT
-        if timestamp is not pd.NaT and _has_year(value, timestamp) and not _is_incomplete(value):
-            fraction = _FRACTION.search(value)
-            ns = _from_pandas(timestamp, unit)
-            if fraction is None or int(fraction[1].ljust(9, "0")) == ns % _SECOND * 10 ** max(len(fraction[1]) - 9, 0):
-                return ns
-            msg = f"timestamp {short_repr(value)} is finer than pandas parses; use ISO 8601: 2009-11-10T23:00:00Z"
-            raise SerializationError(msg)
-    msg = f"invalid timestamp {short_repr(value)}; use ISO 8601: 2009-11-10T23:00:00Z"
-    raise SerializationError(msg)
-
-
-def _has_year(value: str, timestamp: Any) -> bool:
-    """Return whether the year that pandas parsed is a number of four digits in the string."""
-    return f"{timestamp.year:04}" in _YEAR.findall(_CLOCK.sub(" ", value))
-
-
-def _has_known_words(value: str) -> bool:
-    """Return whether no word depends on the machine, as most names of time zones and a `T` after a month do."""
-    if _MONTH_AND_CLOCK.match(value):
-        return False
-    words = map(str.lower, _WORD.findall(_ZONE_NAME.sub("", value)))
-    return all(word in _WORDS or word[:3] in _MONTHS_AND_DAYS for word in words)
-
-
-def _ambiguity(value: str) -> str | None:
-    """Return why a date that is not ISO 8601 is ambiguous, or None."""
-    value = _ZONE_NAME.sub("", value)
-    for found in _NAME_AND_OFFSET.finditer(value):
-        name = found[1].lower()
-        if name[:3] not in _MONTHS_AND_DAYS and name not in {"am", "pm", "a", "p", "m", "t"}:
-            return f"the offset after {found[1]!r} may be east or west"
-    if any(word[:3].lower() in _MONTHS for word in _WORD.findall(value)):
-        return None
-    numbers = _NUMBER.findall(_CLOCK.sub(" ", value))
-    years = [number for number in numbers if len(number) == 4]
-    if len(years) > 1:
-        return "more than one number may be the year"
-    if years and numbers[0] != years[0]:
-        one, other, *_ = map(int, [number for number in numbers if len(number) <= 2] + ["0", "0"])
-        if 1 <= one <= 12 and 1 <= other <= 12 and one != other:
-            return "day and month, or month and day"
-    elif len(numbers) > 2 and int(numbers[1]) > 12:
-        return "year, month and day, or year, day and month"
-    return None
-
-
-def _is_incomplete(value: str) -> bool:
-    """Return whether the day or the month is missing, which pandas may complete from the clock of this machine."""
-    if _MONTH_ALONE.fullmatch(value):
-        return False
-    day_and_month = _YEAR.sub(" ", _CLOCK.sub(" ", _HOUR.sub(" ", value)), count=1)
-    return len(_DAY_OR_MONTH.findall(day_and_month)) < 2
+    try:
+        timestamp = formats.parse_date(value)
+    except ImportError:
+        msg = (
+            f"timestamp {short_repr(value)} is not ISO 8601 (2009-11-10T23:00:00Z); "
+            "install pandas to parse other formats"
+        )
+        raise SerializationError(msg) from None
+    if timestamp is None:
+        msg = f"invalid timestamp {short_repr(value)}; use ISO 8601: 2009-11-10T23:00:00Z"
+        raise SerializationError(msg)
+    ns = _from_pandas(timestamp, unit)
+    if not formats.has_fraction(value, ns % _SECOND):
+        msg = f"timestamp {short_repr(value)} is finer than pandas parses; use ISO 8601: 2009-11-10T23:00:00Z"
+        raise SerializationError(msg)
+    return ns
 
 
 _CONVERTERS: Final[dict[type, Callable[[Any, int], int | None]]] = {

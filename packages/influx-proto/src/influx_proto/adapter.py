@@ -94,7 +94,6 @@ The conformance suite in `tests/conformance` tests all of this.
 """
 
 from ._batch.spool.directory import SpoolDirectory
-from ._batch.spool.log import SpoolFiles
 from ._client.async_client import AsyncClient
 from ._client.client import Client
 from ._errors import InfluxDBError, ProtocolError, TransportError
@@ -111,6 +110,7 @@ from ._runtime.transport import (
     AsyncTransport,
     Background,
     InThread,
+    SpoolFiles,
     Threads,
     Transport,
     no_free_connection,

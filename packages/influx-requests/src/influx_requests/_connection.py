@@ -11,9 +11,11 @@ import contextlib
 import functools
 import http.client
 import logging
+import math
 import queue
 import socket
 import ssl
+import threading
 from collections import deque
 from collections.abc import Mapping
 from http.client import HTTPException, IncompleteRead
@@ -25,7 +27,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from ._early_response import EarlyBytes, Source
+from ._early_response import EarlyBytes, Source, remaining
 
 _log = logging.getLogger("influx_requests")
 
@@ -40,6 +42,16 @@ class NotConnectedError(OSError):
     """No connection could be opened; nothing was sent to the server."""
 
 
+class _Current(threading.local):
+    """The request that a thread sends."""
+
+    #: When the exchange must be complete, on the monotonic clock; urllib3 has no timeout for all of it.
+    deadline = math.inf
+
+
+current = _Current()
+
+
 class _Connection(HTTPConnection):
     _was_used = False
     _is_cut_off = False
@@ -50,7 +62,7 @@ class _Connection(HTTPConnection):
 
     def _response(self, sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
         """Create the response that http.client reads from a socket."""
-        source: Any = Source(sock, self._early.take())
+        source: Any = Source(sock, self._early.take(), current.deadline)
         response = http.client.HTTPResponse(source, *args, **kwargs)
         if self._is_cut_off and self.sock is not None:
             # No request can follow one that was not sent to its end. The response's own file stays open.
@@ -85,7 +97,7 @@ class _Connection(HTTPConnection):
         with DefaultSelector() as selector:
             selector.register(sock, EVENT_READ | EVENT_WRITE)
             while data:
-                events = selector.select(sock.gettimeout())
+                events = selector.select(remaining(current.deadline, sock.gettimeout()))
                 if not events:
                     raise TimeoutError
                 if events[0][1] & EVENT_READ:

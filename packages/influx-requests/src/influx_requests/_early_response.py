@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import re
+import time
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any
 
@@ -44,19 +46,61 @@ class EarlyBytes:
 
 
 class Source:
-    """Socket for `http.client.HTTPResponse`, which only calls its `makefile`."""
+    """Socket for `http.client.HTTPResponse`, which only calls its `makefile`.
 
-    def __init__(self, sock: Any, early: bytes) -> None:
+    Args:
+        sock: the socket.
+        early: the bytes that were received already.
+        deadline: when the response must be complete, on the monotonic clock.
+    """
+
+    def __init__(self, sock: Any, early: bytes, deadline: float) -> None:
         self._sock = sock
         self._early = early
+        self._deadline = deadline
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
         """Return a buffered file of the early bytes and all bytes that follow."""
         raw = self._sock.makefile("rb", buffering=0)
+        if self._deadline < math.inf:
+            raw = _Limited(raw, self._sock, self._deadline)
         return _HeadReader(_Joined(self._early, raw) if self._early else raw)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
+
+
+class _Limited(io.RawIOBase):
+    """Raw file of a socket that raises `TimeoutError` at a deadline: a server that sends slowly is never idle."""
+
+    def __init__(self, raw: io.RawIOBase, sock: Any, deadline: float) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Wait for bytes and read them into a buffer; return their number."""
+        self._sock.settimeout(remaining(self._deadline, self._sock.gettimeout()))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        """Close the raw file."""
+        self._raw.close()
+        super().close()
+
+
+def remaining(deadline: float, seconds: float | None) -> float | None:
+    """Return a time to wait in seconds, or a shorter one until a deadline. Raises `TimeoutError` after the deadline."""
+    if deadline == math.inf:
+        return seconds
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left if seconds is None or left < seconds else seconds
 
 
 class _Joined(io.RawIOBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from http.client import BadStatusLine, HTTPException, IncompleteRead
 
@@ -16,13 +17,14 @@ from ._connection import IdleConnectionError, NotConnectedError
 LIBRARY_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
 
 
-def map_exception(error: Exception, settings: Settings, timeout: Timeout) -> InfluxDBError:
+def map_exception(error: Exception, settings: Settings, timeout: Timeout, deadline: float) -> InfluxDBError:
     """Return the error for an exception of the libraries, by the exceptions that it wraps.
 
     Args:
         error: the exception.
         settings: the settings of the client.
         timeout: the timeout of the request.
+        deadline: when the exchange had to be complete, on the monotonic clock.
     """
     address = settings.address
     causes = list(_causes(error))
@@ -34,13 +36,13 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout) -> Inf
     if has_cause(NotConnectedError, NewConnectionError, ConnectTimeoutError, ProxyError):
         if has_cause(TimeoutError) or not has_cause(OSError):
             message = f"cannot connect to {address}: timed out after {timeout.connect} s"
-            return _timeout_error(message, address, timeout, timeout.connect, maybe_received=False)
+            return _timeout_error(message, address, timeout, timeout.connect, deadline, maybe_received=False)
         return TransportError(f"cannot connect to {address}: {reason}", maybe_received=False)
     if has_cause(SSLError):
         return TransportError(f"TLS handshake with {address} failed: {reason}", maybe_received=False)
     if has_cause(TimeoutError, requests.Timeout):
         return _timeout_error(
-            f"{address} sent and accepted nothing for {timeout.idle} s", address, timeout, timeout.idle
+            f"{address} sent and accepted nothing for {timeout.idle} s", address, timeout, timeout.idle, deadline
         )
     if has_cause(ConnectionError):  # includes http.client's for a connection that was closed before the response
         return TransportError(f"the connection to {address} broke: {reason}", was_idle=has_cause(IdleConnectionError))
@@ -52,10 +54,16 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout) -> Inf
 
 
 def _timeout_error(
-    message: str, address: str, timeout: Timeout, seconds: float | None, *, maybe_received: bool = True
+    message: str,
+    address: str,
+    timeout: Timeout,
+    seconds: float | None,
+    deadline: float,
+    *,
+    maybe_received: bool = True,
 ) -> TransportError:
-    """Return the error for a wait that timed out; the shorter of two that began together."""
-    if timeout.total is not None and (seconds is None or timeout.total < seconds):
+    """Return the error for a wait that timed out: with the message, unless the total timeout has expired."""
+    if timeout.total is not None and (seconds is None or timeout.total < seconds or time.monotonic() >= deadline):
         message = f"the request to {address} did not complete within {timeout.total} s"
     return TransportError(message, maybe_received=maybe_received)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -24,7 +25,7 @@ from influx_proto.adapter import (
     pool_wait,
 )
 
-from ._connection import SettingsAdapter
+from ._connection import SettingsAdapter, current
 from ._errors import LIBRARY_ERRORS, map_exception
 
 _CHUNK = 64 * 1024
@@ -48,14 +49,14 @@ class RequestsTransport:
     def open(self, request: Request) -> Generator[Response[Iterator[bytes]]]:
         """Send a request and return its response, whose body arrives while it is read."""
         timeout = request.timeout
-        deadline = None if timeout.total is None else time.monotonic() + timeout.total
+        deadline = math.inf if timeout.total is None else time.monotonic() + timeout.total
         session = self._usable_session()
         slots = self._slots
         taken: list[None] = []
         try:
             if self._is_own:
                 self._take_slot(slots, taken, timeout)
-            with self._response(session, request) as response:
+            with self._response(session, request, deadline) as response:
                 # HTTP's headers are bytes; InfluxDB writes UTF-8 into them.
                 headers = Headers((name, value.encode("latin-1").decode(errors="replace"))
                                   for name, value in response.headers.items())  # fmt: skip
@@ -76,13 +77,16 @@ class RequestsTransport:
         except Empty as error:
             raise no_free_connection(self._settings.address, timeout) from error
 
-    def _response(self, session: requests.Session, request: Request) -> requests.Response:
+    def _response(self, session: requests.Session, request: Request, deadline: float) -> requests.Response:
+        current.deadline = deadline
         try:
             return self._send(session, request)
         except LIBRARY_ERRORS as error:
             if not isinstance(error, requests.HTTPError) or error.response is None:
-                raise map_exception(error, self._settings, request.timeout) from error
+                raise map_exception(error, self._settings, request.timeout, deadline) from error
             return error.response  # a hook of the caller's session raises for non-2xx responses
+        finally:
+            current.deadline = math.inf
 
     sleep = staticmethod(time.sleep)
     now = staticmethod(time.monotonic)
@@ -169,9 +173,7 @@ class _Session(requests.Session):
 class _Body:
     """Iterator over the chunks of a response's body as they arrive."""
 
-    def __init__(
-        self, response: requests.Response, settings: Settings, timeout: Timeout, deadline: float | None
-    ) -> None:
+    def __init__(self, response: requests.Response, settings: Settings, timeout: Timeout, deadline: float) -> None:
         raw: Any = response.raw
         #: An adapter of the caller's session may return responses without `read1`.
         self._read: Callable[..., bytes] = getattr(raw, "read1", None) or raw.read
@@ -183,14 +185,14 @@ class _Body:
         return self
 
     def __next__(self) -> bytes:
-        if self._deadline is not None and time.monotonic() > self._deadline:
+        if self._deadline < math.inf and time.monotonic() > self._deadline:
             msg = f"the request to {self._settings.address} did not complete within {self._timeout.total} s"
             raise TransportError(msg)
         try:
             # One of requests' own methods waits until a chunk is full, and all of them remove the content encoding.
             chunk = self._read(_CHUNK, decode_content=False)
         except LIBRARY_ERRORS as error:
-            raise map_exception(error, self._settings, self._timeout) from error
+            raise map_exception(error, self._settings, self._timeout, self._deadline) from error
         if not chunk:
             raise StopIteration
         return chunk

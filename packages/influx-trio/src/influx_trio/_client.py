@@ -32,7 +32,7 @@ class AsyncInfluxDBClient(AsyncClient[None]):
         return TrioTransport(settings)
 
     #: Starts and ends nurseries of senders, which an interruption would end in the wrong order.
-    _write = protected(AsyncClient._write)  # noqa: SLF001 - a method of the base class
+    _run_concurrent = protected(AsyncClient._run_concurrent)  # noqa: SLF001 - a method of the base class
 
     def _batch_writer_class(self) -> type[AsyncBatchWriter]:
         from ._batch_writer import ProtectedBatchWriter  # noqa: PLC0415 - imported only when it is needed

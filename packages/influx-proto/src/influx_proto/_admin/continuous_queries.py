@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from .._checks import check_choice
 from .._http.timeout import TimeoutLike
 from .._influxql.classify import one_statement
-from .._influxql.clauses import as_list, duration_clause, identifier, string
+from .._influxql.clauses import as_list, duration_clause, identifier, name_on_db, string
 from .._influxql.quote import Duration
 from .._public_names import exported_by
 from .._result.series import Series
@@ -87,9 +87,7 @@ def create_continuous_query(
     )
     return execute(
         "CREATE CONTINUOUS QUERY",
-        identifier("name", name),
-        "ON",
-        identifier("db", db),
+        name_on_db(name, db),
         "RESAMPLE" if any(resample_clauses) else "",
         *resample_clauses,
         # END is on a separate line, so that a comment at the end of the query does not hide it.
@@ -107,7 +105,7 @@ def drop_continuous_query(name: str, db: str, *, timeout: TimeoutLike | None = N
         db: the database.
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return execute("DROP CONTINUOUS QUERY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
+    return execute("DROP CONTINUOUS QUERY", name_on_db(name, db), timeout=timeout)
 
 
 def list_subscriptions(*, timeout: TimeoutLike | None = None) -> Op[list[Subscription]]:
@@ -140,9 +138,8 @@ def create_subscription(
     """
     urls = [string("destinations", url) for url in as_list("destinations", destinations)]
     check_choice("mode", mode, ("all", "any"))
-    source = f"{identifier('db', db)}.{identifier('rp', rp)}"
     target = f"DESTINATIONS {mode.upper()} {', '.join(urls)}"
-    return execute("CREATE SUBSCRIPTION", identifier("name", name), "ON", source, target, timeout=timeout)
+    return execute("CREATE SUBSCRIPTION", _name_on_policy(name, db, rp), target, timeout=timeout)
 
 
 def drop_subscription(name: str, db: str, rp: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
@@ -157,10 +154,8 @@ def drop_subscription(name: str, db: str, rp: str, *, timeout: TimeoutLike | Non
     Raises:
         QueryError: the subscription does not exist.
     """
-    return execute(
-        "DROP SUBSCRIPTION",
-        identifier("name", name),
-        "ON",
-        f"{identifier('db', db)}.{identifier('rp', rp)}",
-        timeout=timeout,
-    )
+    return execute("DROP SUBSCRIPTION", _name_on_policy(name, db, rp), timeout=timeout)
+
+
+def _name_on_policy(name: str, db: str, rp: str) -> str:
+    return f"{name_on_db(name, db)}.{identifier('rp', rp)}"

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from .._http.timeout import TimeoutLike
-from .._influxql.clauses import identifier, policy_settings, statement, words_if, write_limits
+from .._influxql.clauses import identifier, name_on_db, policy_settings, statement, words_if, write_limits
 from .._influxql.quote import Duration
 from .._public_names import exported_by
 from .._result.result import QueryResult
@@ -98,9 +98,7 @@ def create_retention_policy(
     """
     settings = policy_settings("INF" if duration is None else duration, replication, shard_duration)
     options = settings, words_if("default", default, "DEFAULT"), write_limits(future_write_limit, past_write_limit)
-    return execute(
-        "CREATE RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options, timeout=timeout
-    )
+    return execute("CREATE RETENTION POLICY", name_on_db(name, db), *options, timeout=timeout)
 
 
 def alter_retention_policy(
@@ -141,9 +139,7 @@ def alter_retention_policy(
             "future_write_limit or past_write_limit"
         )
         raise ValueError(msg)
-    return execute(
-        "ALTER RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), *options, timeout=timeout
-    )
+    return execute("ALTER RETENTION POLICY", name_on_db(name, db), *options, timeout=timeout)
 
 
 def drop_retention_policy(name: str, db: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
@@ -156,7 +152,7 @@ def drop_retention_policy(name: str, db: str, *, timeout: TimeoutLike | None = N
         db: the database that it belongs to.
         timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
     """
-    return execute("DROP RETENTION POLICY", identifier("name", name), "ON", identifier("db", db), timeout=timeout)
+    return execute("DROP RETENTION POLICY", name_on_db(name, db), timeout=timeout)
 
 
 def create_database(

@@ -129,15 +129,7 @@ def grant(privilege: Privilege, db: str, username: str, *, timeout: TimeoutLike 
     Raises:
         QueryError: the database or user does not exist.
     """
-    return execute(
-        "GRANT",
-        _privilege_keyword(privilege),
-        "ON",
-        identifier("db", db),
-        "TO",
-        identifier("username", username),
-        timeout=timeout,
-    )
+    return execute("GRANT", *_privilege_on(privilege, db), "TO", identifier("username", username), timeout=timeout)
 
 
 def revoke(privilege: Privilege, db: str, username: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
@@ -152,15 +144,7 @@ def revoke(privilege: Privilege, db: str, username: str, *, timeout: TimeoutLike
     Raises:
         QueryError: the database or user does not exist.
     """
-    return execute(
-        "REVOKE",
-        _privilege_keyword(privilege),
-        "ON",
-        identifier("db", db),
-        "FROM",
-        identifier("username", username),
-        timeout=timeout,
-    )
+    return execute("REVOKE", *_privilege_on(privilege, db), "FROM", identifier("username", username), timeout=timeout)
 
 
 def grant_admin(username: str, *, timeout: TimeoutLike | None = None) -> Op[None]:
@@ -189,9 +173,9 @@ def revoke_admin(username: str, *, timeout: TimeoutLike | None = None) -> Op[Non
     return execute("REVOKE ALL PRIVILEGES FROM", identifier("username", username), timeout=timeout)
 
 
-def _privilege_keyword(privilege: str) -> str:
+def _privilege_on(privilege: str, db: str) -> tuple[str, str, str]:
     check_choice("privilege", privilege, ("read", "write", "all"))
-    return privilege.upper()
+    return privilege.upper(), "ON", identifier("db", db)
 
 
 def show_users(*, timeout: TimeoutLike | None = None) -> Op[QueryResult]:

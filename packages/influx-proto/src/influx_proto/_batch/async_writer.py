@@ -8,16 +8,17 @@ from contextlib import AsyncExitStack, aclosing, nullcontext
 from typing import Any, Self
 
 from .._encode.batch import Batch
+from .._public_names import exported_by
 from .._runtime.flow import arun
 from .._runtime.settings import Settings
-from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread, is_interruption
+from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread, SpoolFiles, is_interruption
 from .._write.request import Target
-from .base import BatchWriterBase, Step
+from .base import BatchWriterBase
 from .encoding import BatchEncoding
 from .options import BatchOptions
 from .receipt import AsyncReceipt, OpenReceipt
 from .signature import as_write_operation, with_arguments_of
-from .spool.log import SpoolFiles
+from .waiting import Step, cannot_wait
 
 
 class _OpenAsyncReceipt(OpenReceipt, AsyncReceipt):
@@ -31,13 +32,12 @@ class _OpenAsyncReceipt(OpenReceipt, AsyncReceipt):
         return waiting
 
 
+@exported_by("influx_proto")
 class AsyncBatchWriter(BatchWriterBase):
     """Writes in batches, in a background task: `async with client.batch_writer() as writer: ...`.
 
     Several tasks may use it at the same time.
     """
-
-    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
 
     def __init__(
         self,
@@ -57,6 +57,8 @@ class AsyncBatchWriter(BatchWriterBase):
         self._stack = AsyncExitStack()
         #: The event loop in which the writer was entered.
         self._loop: object = None
+        #: The task that is delivering a batch.
+        self._sender_task: object = None
 
     @with_arguments_of(as_write_operation)
     async def write(self, data: Any, encoding: BatchEncoding) -> AsyncReceipt:
@@ -87,6 +89,9 @@ class AsyncBatchWriter(BatchWriterBase):
                 await self._run_steps(self._accept(target, batch, receipt))
         finally:
             self._reports.make_calls()
+
+    def _is_sender(self) -> bool:
+        return self._signal.caller() is self._sender_task
 
     def _is_interruption(self, error: BaseException) -> bool:
         return is_interruption(error, self._signal)
@@ -121,7 +126,7 @@ class AsyncBatchWriter(BatchWriterBase):
         finally:
             self._reports.make_calls()
         for seconds in self._wait_until_flushed(timeout):
-            await self._signal.wait(seconds)
+            await self._wait(seconds)
         self._raise_failures(self._signal.caller())
 
     async def _wait_for(self, receipt: OpenReceipt) -> None:
@@ -129,7 +134,13 @@ class AsyncBatchWriter(BatchWriterBase):
             self._check_process()
             self._check_loop()
         for seconds in self._receipts.wait_for(receipt, self._clock):
-            await self._signal.wait(seconds)
+            await self._wait(seconds)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait until the state has changed, at most for the given seconds."""
+        if self._is_sender():
+            raise cannot_wait()
+        await self._signal.wait(seconds)
 
     def _check_loop(self) -> None:
         """Raise in another event loop, whose tasks this one cannot wake."""
@@ -175,22 +186,18 @@ class AsyncBatchWriter(BatchWriterBase):
                 try:
                     await self._stack.aclose()
                 finally:
-                    self._finish(error)
+                    try:
+                        self._finish(error)
+                    except KeyboardInterrupt as interruption:  # of asyncio, at any line after a second Ctrl-C
+                        self._finish(interruption)
+                        raise
 
     def _finish(self, error: BaseException | None) -> None:
-        """Close the writer; asyncio may raise KeyboardInterrupt at any line if there was a second Ctrl-C."""
         try:
-            try:
-                self._close(error)
-            finally:
-                if self._spool is not None:
-                    self._spool.close()
-        except KeyboardInterrupt as interruption:
-            self._close(interruption)
+            self._close(error)
+        finally:
             if self._spool is not None:
                 self._spool.close()
-            raise
-        finally:
             self._signal.notify()  # other tasks may wait for room or for pending lines
             self._reports.make_calls()
 
@@ -206,7 +213,7 @@ class AsyncBatchWriter(BatchWriterBase):
                 if callable(step) and self._in_thread is not None:
                     await self._in_thread(step)
                 elif not callable(step) and step != 0:  # other calls begin while one waits for a thread
-                    await self._signal.wait(step)
+                    await self._wait(step)
         finally:
             steps.close()
 
@@ -220,6 +227,7 @@ class AsyncBatchWriter(BatchWriterBase):
                 await self._signal.wait(None if due == math.inf else max(due - now, 0.0))
                 continue
             self._sender_due = -math.inf
+            self._sender_task = self._signal.caller()
             try:
                 rejected = await arun(self._sender.deliver(sealed), self._transport)
             except BaseException as error:
@@ -228,6 +236,8 @@ class AsyncBatchWriter(BatchWriterBase):
                 self._handle_failure(sealed, error)  # every other error is reported, and delivery continues
             else:
                 self._handle_success(sealed, rejected)
+            finally:
+                self._sender_task = None
             self._reports.make_calls()
             await self._run_steps(self._clean_up_spool())
             self._signal.notify()

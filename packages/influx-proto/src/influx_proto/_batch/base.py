@@ -13,7 +13,6 @@ import math
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from typing import TypeAlias
 
 from .._encode.batch import Batch
 from .._errors import (
@@ -27,10 +26,9 @@ from .._errors import (
 )
 from .._repr import counted
 from .._runtime.settings import Settings
-from .._runtime.transport import Clock
+from .._runtime.transport import Clock, SpoolFiles
 from .._write.delivery import partial_write
 from .._write.request import Target
-from .._write.search import ends_complete
 from .batcher import Batcher, Sealed
 from .counters import Counters
 from .encoding import BatchEncodings
@@ -40,12 +38,9 @@ from .receipts import Receipts
 from .reports import Reports, guard_callbacks
 from .sending import BatchSender
 from .spool.format import SpooledBatch
-from .spool.log import SpoolFiles, SpoolLog
+from .spool.log import SpoolLog
 from .undelivered import UndeliveredLimit
-from .waiting import Place, WaitingWrites
-
-#: Seconds to wait at most, None for no limit, 0 to let other calls begin; or a function that touches files.
-Step: TypeAlias = float | Callable[[], None] | None
+from .waiting import Place, Step, WaitingWrites
 
 
 class BatchWriterBase(Counters):
@@ -64,7 +59,7 @@ class BatchWriterBase(Counters):
         has_ended: Callable[[object], bool],
         files: SpoolFiles | None,
     ) -> None:
-        self._reports = Reports(options.on_error, options.on_progress, self._is_interruption)
+        self._reports = Reports(options.on_error, options.on_progress, self._is_interruption, self._is_sender)
         self._settings = settings = guard_callbacks(settings, self._reports)
         self._clock = clock
         self._sender = BatchSender(settings, clock, self._peek_next_batch)
@@ -212,10 +207,7 @@ class BatchWriterBase(Counters):
         receipt = OpenReceipt()
         self._receipts.begin(receipt, None)
         for spooled in found:
-            is_complete = ends_complete(spooled.batch.data)
-            self._batcher.add(
-                spooled.target, spooled.batch, receipt, self._clock.now(), spooled.number, is_complete=is_complete
-            )
+            self._batcher.add(spooled.target, spooled.batch, receipt, self._clock.now(), spooled.number)
         self._batcher.seal()
         self._complete_write(receipt)
         if found:
@@ -223,11 +215,11 @@ class BatchWriterBase(Counters):
 
     def _clean_up_spool(self) -> Generator[Step]:
         """Delete the completed segments of the spool."""
-        return self._use_spool(lambda spool: spool.clean_up())
+        return self._use_spool(SpoolLog.clean_up)
 
     def _check_spool(self) -> Generator[Step]:
         """Report segments of the spool that were deleted."""
-        return self._use_spool(lambda spool: spool.check())
+        return self._use_spool(SpoolLog.check)
 
     def _use_spool(self, steps: Callable[[SpoolLog], Generator[Step]]) -> Generator[Step]:
         spool = self._spool
@@ -303,12 +295,16 @@ class BatchWriterBase(Counters):
         self._batcher.acknowledge(sealed, rejected)
         if self._is_failing:
             self._is_failing = False
-            message = "writes to %s recovered; %d lines are pending"
-            self._reports.log(logging.WARNING, message, self._settings.address, self.pending)
+            message = "writes to %s recovered; %s pending"
+            self._reports.log(logging.WARNING, message, self._settings.address, counted(self.pending, "line"))
         if rejected:
             self._reports.error(partial_write(rejected))
         self._update_receipts(sealed)
         self._reports.progress(self)
+
+    def _is_sender(self) -> bool:
+        """Return whether the current thread or task is delivering a batch."""
+        raise NotImplementedError
 
     def _is_interruption(self, error: BaseException) -> bool:
         """Return whether an exception in a callback interrupts the thread or task that makes the call."""
@@ -324,8 +320,8 @@ class BatchWriterBase(Counters):
         if error.retryable:
             if not self._is_failing:
                 self._is_failing = True
-                message = "writes to %s are failing: %s; %d lines are pending"
-                self._reports.log(logging.WARNING, message, self._settings.address, error, self.pending)
+                message, pending = "writes to %s are failing: %s; %s pending", counted(self.pending, "line")
+                self._reports.log(logging.WARNING, message, self._settings.address, error, pending)
             self._batcher.put_back(sealed, self._clock.now() + self._sender.backoff(error))
         elif self._spool is not None:
             if sealed.last_error is None:
@@ -402,7 +398,7 @@ class BatchWriterBase(Counters):
         return self._process != os.getpid()
 
     def _check_process(self) -> None:
-        if self._process != os.getpid():
+        if self._is_forked:
             msg = (
                 f"this batch writer was created in process {self._process}, before a fork; "
                 "create one in each process, after the fork"

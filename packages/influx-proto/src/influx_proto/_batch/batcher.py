@@ -65,7 +65,6 @@ class _Added(NamedTuple):
     lines: int
     now: float
     record: int | None
-    is_complete: bool
 
 
 class Batcher:
@@ -142,16 +141,7 @@ class Batcher:
             and size - self._completed[1] + _size(batch) <= self._max_pending_bytes
         )
 
-    def add(
-        self,
-        target: Target,
-        batch: Batch,
-        receipt: OpenReceipt,
-        now: float,
-        record: int | None = None,
-        *,
-        is_complete: bool = True,
-    ) -> None:
+    def add(self, target: Target, batch: Batch, receipt: OpenReceipt, now: float, record: int | None = None) -> None:
         """Add the lines of a batch that does not exceed `max_lines` and `max_bytes`.
 
         Args:
@@ -160,13 +150,11 @@ class Batcher:
             receipt: counts the lines and their outcome.
             now: the current time.
             record: the number of the spool's record that holds these lines.
-            is_complete: whether the last line ends where the data ends. An incomplete line would continue into the
-                lines after it, so a batch with one is sealed by itself.
         """
         total, size = self._totals
         lines = receipt.lines + batch.lines
         total, size = total + batch.lines, size + _size(batch)
-        self._added.append(_Added(total, size, target, batch, receipt, lines, now, record, is_complete))
+        self._added.append(_Added(total, size, target, batch, receipt, lines, now, record))
         receipt.lines = lines
 
     def _collect(self) -> None:
@@ -192,11 +180,7 @@ class Batcher:
     def _put(self, entry: _Added) -> None:
         batch, receipt = entry.batch, entry.receipt
         key = (entry.target, batch.precision)
-        is_complete = entry.is_complete and not batch.data.endswith(b"\\")
         filling = self._open.get(key)
-        if filling is not None and not is_complete:
-            self._seal(key)
-            filling = None
         size = _size(batch)
         if filling is not None and (
             filling.lines + batch.lines > self._max_lines or filling.size + size > self._max_bytes + 1
@@ -217,7 +201,7 @@ class Batcher:
         if entry.record is not None:
             filling.records.append(entry.record)
         receipt.lines = max(receipt.lines, entry.lines)  # `add` may have been interrupted before it updated the receipt
-        if filling.lines >= self._max_lines or filling.size > self._max_bytes or not is_complete:
+        if filling.lines >= self._max_lines or filling.size > self._max_bytes:
             self._seal(key)
 
     def seal(self) -> list[Sealed]:
@@ -232,15 +216,11 @@ class Batcher:
         self._collect()
         if self._in_flight is not None:
             return math.inf
-        first = math.inf
-        if not self._held:
-            first = -math.inf if self._sealed else first
-        else:
-            first = min((self._held.get(sealed.target, first) for sealed in self._sealed), default=first)
-            if any(sealed.target not in self._held for sealed in self._sealed):
-                first = -math.inf
-        first = min(first, min((filling.due for filling in self._open.values()), default=math.inf))
-        return max(first, self._not_before)
+        if self._sealed and not self._held:
+            return self._not_before
+        dues = [self._held.get(sealed.target, -math.inf) for sealed in self._sealed]
+        dues += [filling.due for filling in self._open.values()]
+        return max(min(dues, default=math.inf), self._not_before)
 
     def take(self, now: float) -> Sealed | None:
         """Return the next batch to send, or None if none is due.
@@ -251,13 +231,8 @@ class Batcher:
         if self._in_flight is not None or now < self._not_before:
             return None
         for key, filling in list(self._open.items()):
-            if now >= filling.due:
+            if now >= filling.due and key in self._open:
                 self._seal(key)
-        if not self._held:
-            self._in_flight = self._sealed[0] if self._sealed else None
-            if self._sealed:
-                self._sealed.popleft()
-            return self._in_flight
         for index, sealed in enumerate(self._sealed):
             if now >= self._held.get(sealed.target, now):
                 self._in_flight = sealed
@@ -275,8 +250,7 @@ class Batcher:
         for receipt, count, _ in sealed.parts:
             receipt.complete_lines(count)
         self.rejected += len(rejected)
-        # An incomplete line counts as one, and may be rejected as several.
-        self.written += max(0, sealed.batch.lines - len(rejected))
+        self.written += sealed.batch.lines - len(rejected)
         self._complete(sealed)
 
     @property
@@ -368,10 +342,15 @@ class Batcher:
             self._seal(key)
 
     def _seal(self, key: tuple[Target, str]) -> None:
-        filling = self._open[key]
-        batch = Batch(b"\n".join(filling.chunks), filling.lines, filling.precision, timed=True)
-        self._sealed.append(Sealed(key[0], batch, filling.parts, filling.records))
-        del self._open[key]
+        """Seal a batch after the older ones of its target, of whose points it may have later values."""
+        for older in tuple(self._open):
+            if older[0] == key[0]:
+                filling = self._open[older]
+                batch = Batch(b"\n".join(filling.chunks), filling.lines, filling.precision, timed=True)
+                self._sealed.append(Sealed(older[0], batch, filling.parts, filling.records))
+                del self._open[older]
+            if older == key:
+                return
 
 
 def _size(batch: Batch) -> int:
@@ -394,14 +373,3 @@ def _attribute(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tup
             end += size
         if same := remaining.get(encoded.decode(errors="replace")):
             yield receipt, same.pop(0)
-    for line in (line for same in remaining.values() for line in same):  # fragments of an incomplete line
-        yield _receipt_at(sealed, max(sealed.batch.data.find(line.line.encode()), 0)), line
-
-
-def _receipt_at(sealed: Sealed, at: int) -> OpenReceipt:
-    """Return the receipt of the `write` that the byte at an index belongs to."""
-    for receipt, _, size in sealed.parts:
-        if at < size:
-            return receipt
-        at -= size
-    return sealed.parts[-1][0]

@@ -7,8 +7,7 @@ from collections.abc import Generator
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from .._errors import BufferFullError
-from .base import Step
+from .waiting import Step, cannot_wait
 
 T = TypeVar("T")
 
@@ -21,7 +20,7 @@ class Call:
 
     Args:
         steps: the steps to run.
-        may_wait: whether the steps may wait for the batch writer. A callback of the writer may not.
+        may_wait: whether the steps may wait for the batch writer; if not, they raise `cannot_wait`.
     """
 
     def __init__(self, steps: Generator[Step], *, may_wait: bool = True) -> None:
@@ -43,8 +42,7 @@ class Call:
                     step()
                 step = next(self._steps)
             if not self._may_wait:
-                msg = "a callback or log handler of the batch writer cannot wait for the writer: it would deadlock"
-                self._steps.throw(BufferFullError(msg))
+                self._steps.throw(cannot_wait())
         except StopIteration:
             self.outcome.put(None)
         except BaseException as error:  # noqa: BLE001 - raised in the thread of the caller

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from .._bounded_cache import BoundedCache
 from .._encode.batch import Batch
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
 from .._write.operation import WriteOperation, check_not_compressed, encode_async
-
-if TYPE_CHECKING:
-    from .._encode.encoder import Encoder
+from .._write.request import resolve_target
 
 #: Arguments of `write`, if equal ones are encoded in the same way: None, bool, str, and collections of str.
 Key: TypeAlias = tuple[object, ...]
@@ -31,9 +29,10 @@ class BatchEncoding:
     """
 
     def __init__(self, writes: WriteOperation, settings: Settings, clock: Clock) -> None:
-        #: The target of the lines.
-        self.target = writes.target
-        self._encoder: Encoder = writes.create_encoder(settings, clock, eager=True)
+        #: The target of the lines, with the client's database or bucket. A database has one target, whether a call or
+        #: the client names it, so that its lines stay in order.
+        self.target = resolve_target(writes.target, settings)
+        self._encoder = writes.create_encoder(settings, clock, eager=True)
 
     def batches(self, data: object) -> Iterator[Batch]:
         """Return the batches, encoded lazily: each item of a generator is one before the next item is requested."""

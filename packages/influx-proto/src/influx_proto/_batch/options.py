@@ -10,11 +10,13 @@ from typing import Any, Literal, TypeAlias, get_args
 from .._checks import check_choice, check_instance, check_int, check_path, check_seconds
 from .._encode.batch import BATCH_BYTES
 from .._errors import InfluxDBError
+from .._public_names import exported_by
 
 #: What `write` does when the buffer is full.
 WhenFull: TypeAlias = Literal["wait", "raise", "drop_oldest"]
 
 
+@exported_by("influx_proto")
 @dataclass(frozen=True, slots=True)
 class Spool:
     """A directory that also stores pending lines: `batch_writer(spool=Spool("/var/spool/metrics"))`.

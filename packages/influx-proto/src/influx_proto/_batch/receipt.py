@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any, Final
 
 from .._errors import InfluxDBError, RejectedLine
+from .._public_names import exported_by
 from .._repr import counted
 
 #: Limits of the rejected lines that are kept for reports, in a receipt and for `flush`: their number and characters.
@@ -35,10 +36,9 @@ class ReceiptBase:
         return f"<Receipt of {counted(self.lines, 'line')}, {state}>"
 
 
+@exported_by("influx_proto")
 class Receipt(ReceiptBase):
     """Outcome of one `write` to a `BatchWriter`, updated in the background."""
-
-    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until all lines of this `write` are stored.
@@ -58,10 +58,9 @@ class Receipt(ReceiptBase):
         raise NotImplementedError
 
 
+@exported_by("influx_proto")
 class AsyncReceipt(ReceiptBase):
     """Outcome of one `write` to an `AsyncBatchWriter`, updated in the background; `await` waits for it."""
-
-    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
 
     def __await__(self) -> Generator[Any, Any, None]:
         """Wait until all lines of this `write` are stored.

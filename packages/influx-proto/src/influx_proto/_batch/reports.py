@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from .._errors import CallbackError, InfluxDBError
+from .._http.observer import Exchange, Observer, Retry
 from .._runtime.settings import Settings
 
 _log = logging.getLogger("influx_proto")
@@ -36,6 +37,8 @@ class Reports:
         on_progress: called with the writer after each batch.
         is_interruption: returns whether an exception in a callback interrupts the thread or task that calls it. All
             others are failures of the callback.
+        is_sender: returns whether the current thread or task is delivering a batch. It also calls user code: the
+            `token` function, the observer and log handlers.
     """
 
     def __init__(
@@ -43,8 +46,10 @@ class Reports:
         on_error: Callable[[InfluxDBError], object] | None,
         on_progress: Callable[[Any], object] | None,
         is_interruption: Callable[[BaseException], bool],
+        is_sender: Callable[[], bool],
     ) -> None:
         self.is_interruption = is_interruption
+        self._is_sender = is_sender
         self._on_error = on_error
         self._on_progress = on_progress
         self._calls: deque[tuple[str, Callable[[], object]]] = deque()
@@ -60,8 +65,8 @@ class Reports:
 
     @property
     def is_in_callback(self) -> bool:
-        """Whether the current code runs in a callback, where waiting for the writer would deadlock."""
-        return _current.get() is self
+        """Whether the current code runs in a callback or in delivery, where waiting for the writer would deadlock."""
+        return _current.get() is self or self._is_sender()
 
     def log(self, level: int, message: str, *args: object) -> None:
         """Queue a log message."""
@@ -128,8 +133,36 @@ class Reports:
         call()
 
 
+class _GuardedObserver(Observer):
+    """Observer whose exceptions do not end delivery. An `Exception` is only logged, as for all requests of a client."""
+
+    def __init__(self, observer: Observer, reports: Reports) -> None:
+        self._observer = observer
+        self._reports = reports
+
+    def started(self, exchange: Exchange, /) -> None:
+        self._call("started", exchange)
+
+    def ended(self, exchange: Exchange, /) -> None:
+        self._call("ended", exchange)
+
+    def retrying(self, retry: Retry, /) -> None:
+        self._call("retrying", retry)
+
+    def _call(self, method: str, event: Exchange | Retry) -> None:
+        try:
+            getattr(self._observer, method)(event)
+        except BaseException as error:
+            if isinstance(error, Exception) or self._reports.is_interruption(error):
+                raise
+            self._reports.add_failure(f"the observer's {method}", error)
+
+    def __repr__(self) -> str:
+        return repr(self._observer)
+
+
 def guard_callbacks(settings: Settings, reports: Reports) -> Settings:
-    """Return settings whose `token` and `on_retry` functions report their exceptions to the writer."""
+    """Return settings whose `token` and `on_retry` functions and observer report their exceptions to the writer."""
     token, on_retry = settings.token, settings.retry.on_retry
 
     async def await_token(awaitable: Awaitable[str]) -> str:
@@ -154,6 +187,7 @@ def guard_callbacks(settings: Settings, reports: Reports) -> Settings:
         settings,
         token=None if token is None else guarded_token,
         retry=settings.retry if on_retry is None else replace(settings.retry, on_retry=guarded_on_retry),
+        observer=None if settings.observer is None else _GuardedObserver(settings.observer, reports),
     )
 
 

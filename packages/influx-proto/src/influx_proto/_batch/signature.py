@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
-from .._encode.extra_tags import joined_tags
+from .._encode.extra_tags import joined_tags, missing_data_message
 from .._line_protocol.options import FieldType, ObjectColumns
 from .._write.operation import WriteOperation
 from .._write.write import write_batches
@@ -37,6 +37,8 @@ def with_arguments_of(
         create: Callable[..., WriteOperation] = build
 
         def take(writer: Any, args: Any, kwargs: Any) -> tuple[Key | None, BatchEncoding]:
+            if not args and "data" not in kwargs:
+                raise TypeError(missing_data_message(kwargs))
             key = key_of(args[1:], kwargs) if args else None
             encodings: BatchEncodings = writer._encodings  # noqa: SLF001 - this creates a method of the writer
             return key, encodings.take(key) or encodings.create(create(writer, *args, **kwargs))

@@ -1,4 +1,4 @@
-"""Order of the writes that wait for room in the buffer of a batch writer.
+"""Steps of operations that may have to wait, and the order of the writes that wait for room in the buffer.
 
 A large batch needs more room than a small one. Without an order, small writes would take all room that becomes free,
 and the large one would wait indefinitely.
@@ -7,6 +7,20 @@ and the large one would wait indefinitely.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
+
+from .._errors import BufferFullError
+
+#: Seconds to wait at most, None for no limit, 0 to let other calls begin; or a function that touches files.
+Step: TypeAlias = float | Callable[[], None] | None
+
+
+def cannot_wait() -> BufferFullError:
+    """Return the error for code that would wait for itself: delivery waits until it returns."""
+    return BufferFullError(
+        "a callback, token function, observer or log handler of the batch writer cannot wait for the writer: it would "
+        "deadlock"
+    )
 
 
 class WaitingWrites:

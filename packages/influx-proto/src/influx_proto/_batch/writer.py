@@ -14,17 +14,18 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Self
 
+from .._public_names import exported_by
 from .._runtime.flow import Attempt, execute, run
 from .._runtime.settings import Settings
-from .._runtime.transport import Threads, Transport
-from .base import BatchWriterBase, Step
+from .._runtime.transport import SpoolFiles, Threads, Transport
+from .base import BatchWriterBase
 from .batcher import Sealed
 from .calls import Call, get
 from .encoding import BatchEncoding
 from .options import BatchOptions
 from .receipt import OpenReceipt, Receipt
 from .signature import as_write_operation, with_arguments_of
-from .spool.log import SpoolFiles
+from .waiting import Step
 
 
 class _OpenSyncReceipt(OpenReceipt, Receipt):
@@ -36,13 +37,12 @@ class _OpenSyncReceipt(OpenReceipt, Receipt):
         self._writer._wait_for(self, timeout)  # noqa: SLF001 - the receipt is a part of the writer
 
 
+@exported_by("influx_proto")
 class BatchWriter(BatchWriterBase):
     """Writes in batches, in a background thread: `with client.batch_writer() as writer: ...`.
 
     Several threads may use it at the same time.
     """
-
-    __module__ = "influx_proto"  # exported lazily, so `set_public_module` does not see it
 
     #: A generator that is closed in the block can wait, unlike a coroutine.
     _DELIVERING = (Exception, SystemExit, GeneratorExit)
@@ -219,6 +219,10 @@ class BatchWriter(BatchWriterBase):
             self._start(self._deliver_batches)
         except BaseException:
             self._is_running_calls = False
+            if self._is_entered:  # there cannot be another thread
+                self._open = False
+                if self._spool is not None:
+                    self._spool.close()
             raise
 
     def _flush_steps(self, timeout: float | None, caller: object) -> Generator[Step]:
@@ -293,9 +297,12 @@ class BatchWriter(BatchWriterBase):
                 self._crash = error
                 self._wake()
 
+    def _is_sender(self) -> bool:
+        return self._threads.caller() is self._sender_thread
+
     def _is_interruption(self, error: BaseException) -> bool:
         # No signal handler raises in the sender.
-        return not isinstance(error, Exception) and self._threads.caller() is not self._sender_thread
+        return not (isinstance(error, Exception) or self._is_sender())
 
     def _execute_if_open(self, attempt: Attempt, transport: Transport) -> object:
         """Execute an attempt, or raise after exit: a late retry could replace newer values of the points."""

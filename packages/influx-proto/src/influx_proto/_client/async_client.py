@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Self, cast
 
 from .._http.timeout import TimeoutLike
 from .._runtime.flow import arun
-from .._runtime.op import Operation
+from .._runtime.op import ConcurrentOperation, Operation
 from .._runtime.settings import Settings
-from .._runtime.stream import StreamOp, aopen_stream
+from .._runtime.stream import AsyncStreamContext, StreamOp
 from .._runtime.transport import AsyncTransport
-from .._write.operation import WriteOperation
 from .base import BaseClient, SessionT, T
 from .binding import BoundAsyncClient
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 
     from .._batch.async_writer import AsyncBatchWriter
     from .._batch.options import BatchOptions
-    from .._batch.spool.log import SpoolFiles
-    from .._runtime.transport import AsyncSignal, Background, InThread
+    from .._runtime.transport import AsyncSignal, Background, InThread, SpoolFiles
 
 
 class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
@@ -44,12 +42,11 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
             timeout: overrides the client's timeout, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
-        if type(operation) is WriteOperation:  # may send several requests concurrently, and wait for its data
-            return cast("T", await self._write(operation, settings))
+        if isinstance(operation, ConcurrentOperation):  # it may also wait for its data
+            return cast("T", await self._run_concurrent(operation, settings))
         return await arun(operation.flow(settings, self._transport), self._transport)
 
-    async def _write(self, operation: WriteOperation, settings: Settings) -> bool:
-        """Execute a write."""
+    async def _run_concurrent(self, operation: ConcurrentOperation[T], settings: Settings) -> T:
         return await operation.arun(settings, self._transport, self._background)
 
     def stream(
@@ -61,7 +58,7 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
             op: the result of a builder of streams.
             timeout: overrides the client's timeout, unless the stream has its own.
         """
-        return aopen_stream(op, self._settings_for(timeout), self._transport)
+        return AsyncStreamContext(op, self._settings_for(timeout), self._transport)
 
     def _new_batch_writer(self, options: BatchOptions) -> AsyncBatchWriter:
         files = None if options.spool is None else self._spool_files(os.fspath(options.spool.directory))

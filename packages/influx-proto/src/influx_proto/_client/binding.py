@@ -34,7 +34,7 @@ AsyncT = TypeVar("AsyncT", bound=BoundAsyncClient)
 
 
 class ModuleOnFirstUse:
-    """Stands for a module of builders until one of its builders is used.
+    """Stands for a module of builders: its attributes are functions that import it and return a builder.
 
     Args:
         name: the name of the module in this package.
@@ -43,21 +43,9 @@ class ModuleOnFirstUse:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __getattr__(self, name: str) -> BuilderOnFirstUse:
-        return BuilderOnFirstUse(self._name, name)
-
-
-class BuilderOnFirstUse:
-    """Stands for a builder until `load` imports it."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self._module = module
-        self._name = name
-
-    def load(self) -> Any:
-        """Import and return the builder."""
+    def __getattr__(self, name: str) -> Callable[[], Any]:
         package = __name__.partition(".")[0]
-        return getattr(import_module(f"{package}.{self._module}"), self._name)
+        return lambda: getattr(import_module(f"{package}.{self._name}"), name)
 
 
 class _Binding(Generic[P, T]):
@@ -67,17 +55,18 @@ class _Binding(Generic[P, T]):
     have functions, as `help`, `inspect` and `unittest.mock.create_autospec` expect, and importing creates none.
 
     Args:
-        build: the builder, whose parameters and docstring the method has.
+        build: for type checkers the builder, whose parameters and docstring the method has; at run time a function that
+            returns it, see `ModuleOnFirstUse`.
     """
 
     def __init__(self, build: Callable[P, T]) -> None:
-        self._builder = build
+        self._load: Any = build
         self._name = ""
 
     @property
     def _build(self) -> Callable[P, T]:
-        builder = self._builder
-        return builder.load() if isinstance(builder, BuilderOnFirstUse) else builder
+        builder: Callable[P, T] = self._load()
+        return builder
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Self, cast
 
 from .._http.timeout import TimeoutLike
 from .._runtime.flow import run
-from .._runtime.op import Operation
+from .._runtime.op import ConcurrentOperation, Operation
 from .._runtime.settings import Settings
-from .._runtime.stream import StreamOp, open_stream
+from .._runtime.stream import StreamContext, StreamOp
 from .._runtime.transport import Transport
-from .._write.operation import WriteOperation
 from .base import BaseClient, SessionT, T
 from .binding import BoundClient
 
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .._batch.options import BatchOptions
-    from .._batch.spool.log import SpoolFiles
     from .._batch.writer import BatchWriter
-    from .._runtime.transport import Threads
+    from .._runtime.transport import SpoolFiles, Threads
 
 
 class Client(BaseClient[SessionT], BoundClient):
@@ -44,7 +42,7 @@ class Client(BaseClient[SessionT], BoundClient):
             timeout: overrides the client's timeout, unless the operation has its own.
         """
         settings = self._settings_for(timeout)
-        if type(operation) is WriteOperation:  # may send several requests concurrently
+        if isinstance(operation, ConcurrentOperation):
             return cast("T", operation.run(settings, self._transport, self._background))
         return run(operation.flow(settings, self._transport), self._transport)
 
@@ -55,7 +53,7 @@ class Client(BaseClient[SessionT], BoundClient):
             op: the result of a builder of streams.
             timeout: overrides the client's timeout, unless the stream has its own.
         """
-        return open_stream(op, self._settings_for(timeout), self._transport)
+        return StreamContext(op, self._settings_for(timeout), self._transport)
 
     def _new_batch_writer(self, options: BatchOptions) -> BatchWriter:
         from .._batch.writer import BatchWriter  # noqa: PLC0415 - imported only when it is needed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
+
+from .._encode.extra_tags import missing_data_message
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,10 +42,15 @@ _SAME: Final = {
 _INSTEAD: Final = {
     "auth_scheme": "pass the scheme with the token: token='Bearer ...'",
     "chunked": "use query_chunks",
+    "connection_pool_maxsize": "a client opens up to 100 connections, on demand",
     "debug": "pass observer=, or log the logger 'influx_proto' at DEBUG",
+    "language": "use query_sql or query_flux",
     "loop": "a client uses the running event loop",
     "mode": "influx_aiohttp and influx_trio have async clients, influx_requests has a sync one",
+    "method": "the client selects GET or POST",
     "output": "use query_dataframe for DataFrames",
+    "pool_size": "a client opens up to 100 connections, on demand",
+    "raise_errors": "errors are always raised",
     "url": "use from_url(url)",
     "use_udp": "UDP is not supported",
 }
@@ -74,6 +80,8 @@ def _explanation(function: Callable[..., object], positional: int, kwargs: Mappi
             if name not in parameters:
                 advice = _advice(name, parameters)
                 return f"{name}: unexpected keyword argument{f'; {advice}' if advice else ''}"
+    elif positional == 0 and "data" in parameters and "data" not in kwargs:
+        return missing_data_message(kwargs)
     accepted = [name for name, parameter in parameters.items() if parameter.kind < parameter.VAR_POSITIONAL]
     if inspect.Parameter.VAR_POSITIONAL not in kinds and positional > len(accepted) > 0:
         return f"pass the arguments after {accepted[-1]!r} by keyword"
@@ -84,5 +92,8 @@ def _advice(name: str, parameters: Mapping[str, object]) -> str | None:
     same = [parameter for parameter in _SAME.get(name, ()) if parameter in parameters]
     if not same and name in _INSTEAD:
         return _INSTEAD[name]
-    same = same or get_close_matches(name, parameters, 1, 0.75)
+    if not same:
+        from difflib import get_close_matches  # noqa: PLC0415 - only needed for this error
+
+        same = get_close_matches(name, parameters, 1, 0.75)
     return f"use {same[0]}=" if same else None

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._batch.options import BatchOptions
-from .._query import query as queries
-from .._write import write as writes
 from .binding import ModuleOnFirstUse, method, stream, writer
 
 if TYPE_CHECKING:
@@ -21,6 +18,9 @@ if TYPE_CHECKING:
         status,
         users,
     )
+    from .._batch import options
+    from .._query import query as queries
+    from .._write import write as writes
 else:  # most programs use few of these
     buckets = ModuleOnFirstUse("_admin.buckets")
     continuous_queries = ModuleOnFirstUse("_admin.continuous_queries")
@@ -31,6 +31,9 @@ else:  # most programs use few of these
     server = ModuleOnFirstUse("_admin.server")
     status = ModuleOnFirstUse("_admin.status")
     users = ModuleOnFirstUse("_admin.users")
+    options = ModuleOnFirstUse("_batch.options")
+    queries = ModuleOnFirstUse("_query.query")
+    writes = ModuleOnFirstUse("_write.write")
 
 
 class Operations:
@@ -41,7 +44,7 @@ class Operations:
     ready = method(status.ready)
     write = method(writes.write_batches)
     write_compressed = method(writes.write_compressed)
-    batch_writer = writer(BatchOptions)
+    batch_writer = writer(options.BatchOptions)
     query = method(queries.query)
     query_sql = method(queries.query_sql)
     query_flux = method(queries.query_flux)

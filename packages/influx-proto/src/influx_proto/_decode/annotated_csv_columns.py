@@ -19,11 +19,11 @@ import numpy as np
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
 from .annotated_csv_header import RESULT, TABLE, Header, read_boolean, read_float, read_integer, read_string, read_time
-from .msgpack_cells import read_present
+from .cells import read_present
 from .text_cells import FLOATS, TextCells, pack_floats
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Offsets
+    from .cells import Offsets
 
 _COMMA, _LF, _CR = b",\n\r"
 #: The dtypes of columns, by the readers of their cells.

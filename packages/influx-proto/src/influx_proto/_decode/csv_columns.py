@@ -15,13 +15,13 @@ import numpy as np
 from .._errors import ProtocolError
 from .._result.column import DictionaryStrings, Fragment, make_fragment
 from .._result.packed import PackedRows
+from .cells import read_present
 from .csv_cells import NUMBERS_DECODER, read_cell, read_column
 from .csv_records import split_cells
-from .msgpack_cells import read_present
 from .text_cells import TextCells, read_numbers
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Offsets
+    from .cells import Offsets
 
 #: Minimum number of rows; fewer rows are decoded faster row by row.
 _MIN_ROWS: Final = 100
@@ -48,7 +48,7 @@ def read_rows(data: bytes, width: int) -> list[tuple[tuple[str, str], PackedRows
     separators = np.flatnonzero(is_end | is_comma)
     if count < _MIN_ROWS or len(separators) != count * width or not is_end[-1] or b"\r" in data:
         return None
-    begins, ends = cells.spans(separators, width, begin=0, gap=0)
+    begins, ends = cells.spans(separators, width, gap=0)
     if not is_end[ends[-1]].all():
         return None
     if has_quotes and (quotes[ends] > quotes[begins])[cells.bytes[begins] != _QUOTE].any():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-
 from .._http.messages import CSV, JSON_LINES, MESSAGE_PACK, media_type
 from .document import DocumentDecoder
 
@@ -17,31 +14,26 @@ def decoder_for(content_type: str | None, *, packed: bool = False, annotated: bo
         packed: whether large numbers of rows may be decoded into columns, which is faster.
         annotated: whether CSV is annotated, as in responses to Flux; its media type is the same.
     """
-    decoder = _decoder_class(media_type(content_type), annotated)
-    return None if decoder is None else decoder(packed=packed)
-
-
-@lru_cache(maxsize=16)
-def _decoder_class(response_type: str, annotated: bool) -> Callable[..., DocumentDecoder] | None:
     # A decoder is imported at its first response, so that programs that only write import none of them.
+    response_type = media_type(content_type)
     if response_type in MESSAGE_PACK:
         from .msgpack import MessagePackDocuments  # noqa: PLC0415 - see above
 
-        return MessagePackDocuments
+        return MessagePackDocuments(packed=packed)
     if response_type == "application/json":
         from .json import JSONDocuments  # noqa: PLC0415 - see above
 
-        return JSONDocuments
+        return JSONDocuments(packed=packed)
     if response_type in JSON_LINES:
         from .json_lines import JSONLinesDocuments  # noqa: PLC0415 - see above
 
-        return JSONLinesDocuments
+        return JSONLinesDocuments(packed=packed)
     if response_type in CSV and annotated:
         from .annotated_csv import AnnotatedCSVDocuments  # noqa: PLC0415 - see above
 
-        return AnnotatedCSVDocuments
+        return AnnotatedCSVDocuments(packed=packed)
     if response_type in CSV:
         from .csv import CSVDocuments  # noqa: PLC0415 - see above
 
-        return CSVDocuments
+        return CSVDocuments(packed=packed)
     return None

@@ -18,7 +18,7 @@ from .._result.column import Fragment, make_fragment
 from .._result.packed import PackedRows
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Offsets
+    from .cells import Offsets
     from .text_cells import TextCells
 
 _VALUES: Final = b'"values":[['
@@ -64,7 +64,7 @@ def _read_spans(data: memoryview, width: int) -> list[Fragment] | None:
     """Return the columns of rows, separated by `],[`, or None if the commas do not locate the cells."""
     import numpy as np  # noqa: PLC0415 - only needed for DataFrames
 
-    from .msgpack_cells import read_present  # noqa: PLC0415 - see above
+    from .cells import read_present  # noqa: PLC0415 - see above
     from .text_cells import TextCells  # noqa: PLC0415 - see above
 
     cells = TextCells(data)
@@ -73,7 +73,7 @@ def _read_spans(data: memoryview, width: int) -> list[Fragment] | None:
     is_few = len(separators) < max(_MIN_ROWS, _MIN_ROWS_PER_COLUMN * width) * width
     if is_few or len(separators) % width or characters.min() < _SPACE or b"\\" in cells.padded:
         return None
-    begins, ends = cells.spans(separators, width, begin=0, gap=1)
+    begins, ends = cells.spans(separators, width, gap=1)
     ends[-1] -= 1  # the bracket before the comma
     if (characters[ends[-1, :-1]] != _CLOSE).any() or (characters[begins[0, 1:] - 1] != _OPEN).any():
         return None

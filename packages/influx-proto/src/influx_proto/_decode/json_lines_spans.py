@@ -20,7 +20,7 @@ from .text_cells import TextCells
 from .timestamps import read_timestamp
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Offsets
+    from .cells import Offsets
 
 #: A key, and its cell without nested arrays or objects.
 _MEMBER: Final = re.compile(rb'("([^"\\]*)":)(?:(")[^"\\]*"|[^",{}\[\]]+)([,}])')

@@ -26,11 +26,11 @@ import msgspec
 import numpy as np
 
 from .._result.packed import PackedRows
-from .msgpack_cells import CellSource
+from .msgpack_cells import MessagePackCells
 from .msgpack_format import decode_extension
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Offsets
+    from .cells import Offsets
 
 #: Minimum number of rows; fewer rows are decoded faster row by row.
 _MIN_ROWS: Final = 500
@@ -73,7 +73,7 @@ def decode_packed(data: bytes, ends: Sequence[int]) -> dict[int, dict[str, Any]]
         The documents that could be decoded by columns, by their ends, with `PackedRows` as `values`. The caller has to
         decode the others row by row.
     """
-    source = CellSource(data)
+    source = MessagePackCells(data)
     decoded: dict[int, dict[str, Any]] = {}
     documents = [_locate_rows(data, begin, end) for begin, end in pairwise([0, *ends])]
     for _, similar in groupby(documents, lambda document: document and document.key):
@@ -108,7 +108,9 @@ def _read_array_head(data: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(data[at + 1 : at + 1 + size], "big"), at + 1 + size
 
 
-def _decode_group(source: CellSource, data: bytes, group: list[_Document], decoded: dict[int, dict[str, Any]]) -> bool:
+def _decode_group(
+    source: MessagePackCells, data: bytes, group: list[_Document], decoded: dict[int, dict[str, Any]]
+) -> bool:
     """Decode documents with the same key into `decoded`; return False if decoding them separately may succeed."""
     counts = np.array([document.count for document in group])
     if counts.sum() < _MIN_ROWS:
@@ -137,7 +139,7 @@ def _decode_group(source: CellSource, data: bytes, group: list[_Document], decod
     return True
 
 
-def _find_row_starts(source: CellSource, data: bytes, group: list[_Document], counts: Offsets) -> Offsets | None:
+def _find_row_starts(source: MessagePackCells, data: bytes, group: list[_Document], counts: Offsets) -> Offsets | None:
     """Return the row starts of documents, as many as each declares, or None if they cannot be found."""
     head = group[0].head
     first_cell = group[0].rows + len(head)

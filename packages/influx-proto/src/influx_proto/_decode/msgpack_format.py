@@ -6,7 +6,7 @@ import struct
 from typing import Final
 
 from .._errors import ProtocolError
-from .._time import to_rfc3339
+from .._time import format_seconds
 
 
 def decode_extension(code: int, data: memoryview) -> str:
@@ -14,7 +14,7 @@ def decode_extension(code: int, data: memoryview) -> str:
     if code != 5 or len(data) != 12:
         raise ProtocolError(f"unsupported MessagePack extension {code} with {len(data)} bytes")
     seconds, nanoseconds = _TIME.unpack(data)
-    return to_rfc3339(seconds * 1_000_000_000 + nanoseconds)
+    return format_seconds(seconds, nanoseconds)
 
 
 _TIME: Final = struct.Struct(">qi")

@@ -14,11 +14,11 @@ import numpy as np
 
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
-from .msgpack_cells import CellSource
+from .cells import CellSource
 from .timestamps import read_spans
 
 if TYPE_CHECKING:
-    from .msgpack_cells import Flags, Offsets
+    from .cells import Flags, Offsets
 
 _COMMA, _SPACE, _MINUS, _POINT, _ZERO, _E = b", -.0e"
 #: `true`, and the first 4 bytes of `false`.
@@ -30,23 +30,9 @@ _MAX_NUMBER_SIZE: Final = 40
 class TextCells(CellSource):
     """The bytes of a response in a text format, from which cells are read."""
 
-    def decode(self, begin: int, end: int) -> str:
-        """Return a cell; bytes that are not UTF-8 become replacement characters."""
-        return self.padded[begin:end].decode("utf-8", "replace")
-
     def cells(self, begins: Offsets, lengths: Offsets) -> list[str]:
         """Return the cells at these offsets."""
         return list(map(self.decode, begins.tolist(), (begins + lengths).tolist()))
-
-    def are_at(self, literal: bytes, offsets: Offsets) -> bool:
-        """Return whether the literal is at each of the offsets."""
-        for begin in range(0, len(literal), 8):
-            part = literal[begin : begin + 8]
-            words: Any = np.ndarray((len(self.padded) - 7,), "<u8", self.padded, strides=(1,))[offsets + begin]
-            words &= np.uint64((1 << (8 * len(part))) - 1)
-            if (words != np.uint64(int.from_bytes(part, "little"))).any():
-                return False
-        return True
 
     def changes(self, begins: Offsets, lengths: Offsets) -> Flags:
         """Return for each cell but the first whether it differs from the cell before it."""
@@ -56,18 +42,17 @@ class TextCells(CellSource):
             found |= words[1:] != words[:-1]
         return found
 
-    def spans(self, separators: Offsets, width: int, begin: int, gap: int) -> tuple[Offsets, Offsets]:
+    def spans(self, separators: Offsets, width: int, gap: int) -> tuple[Offsets, Offsets]:
         """Return the begins and ends of the cells of each column.
 
         Args:
             separators: the offsets of the bytes after each cell, `width` for each row.
             width: the number of columns.
-            begin: the offset of the first cell.
             gap: the number of bytes between the separator after a row and the next row.
         """
         ends = np.ascontiguousarray(separators.reshape(-1, width).T)
         begins = np.empty_like(ends)
-        begins[0, 0] = begin
+        begins[0, 0] = 0
         begins[0, 1:] = ends[-1, :-1] + 1 + gap
         begins[1:] = ends[:-1] + 1
         return begins, ends

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from .._errors import SerializationError
 from .._time import in_range, to_nanoseconds
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Bytes: TypeAlias = NDArray[np.uint8]
-    Offsets: TypeAlias = NDArray[np.intp]
+    from .cells import Bytes, Offsets
 
 #: A timestamp, in UTC if it has no zone: date and time of day, digits of the fraction of a second, and zone.
 _TIMESTAMP: Final = re.compile(

@@ -315,7 +315,9 @@ class Encoder:
         """
         if self._not_for_lines is not None:
             raise SerializationError(self._not_for_lines)
-        if (found := incomplete_line(data)) is not None:
+        parts = list(blocks(data))
+        unknown = next((begin for begin, _, number in parts if not number), len(data))
+        if (found := incomplete_line(data, unknown)) is not None:
             begin, reason = found
             line = data[begin : begin + 1000].decode(errors="replace")
             msg = (
@@ -323,23 +325,23 @@ class Encoder:
                 "such as the whole text of a file or what split_lines yields"
             )
             raise SerializationError(msg)
-        self._add_raw_lines(data, self._raw_precision)
+        self._add_raw_lines(data, self._raw_precision, parts)
 
     def _add_batch(self, batch: Batch) -> None:
         """Add lines that are already encoded and counted."""
         if len(batch.data) <= self._max_bytes and batch.lines <= self._max_lines:
             self._add_chunk(batch.data, batch.lines, batch.precision, timed=batch.timed)
         else:
-            self._add_raw_lines(batch.data, batch.precision)
+            self._add_raw_lines(batch.data, batch.precision, blocks(batch.data))
 
-    def _add_raw_lines(self, data: bytes, precision: str) -> None:
-        """Add raw lines unchanged, split into batches."""
+    def _add_raw_lines(self, data: bytes, precision: str, parts: Iterable[tuple[int, int, int]]) -> None:
+        """Add raw lines unchanged, split into batches; `parts` are the `blocks` of the data."""
         if self._precision != precision:
             self._seal()
             self._precision = precision
         begin = end = count = 0
         timed = True
-        for first, last, number in blocks(data):
+        for first, last, number in parts:
             if number and self._has_room(last - (begin if count else first), count + number):
                 begin = begin if count else first
                 end = last

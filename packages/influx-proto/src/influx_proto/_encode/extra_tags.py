@@ -69,6 +69,9 @@ _REMEDIES: Final = {
     "default_tags": "the option is tags=",
 }
 
+#: The names of the data in other libraries.
+_NAMES_OF_DATA: Final = frozenset({"record", "points", "dataframe", "df"})
+
 #: The remedies for all names with a prefix.
 _PREFIX_REMEDIES: Final = {
     "data_frame_tag": "the option is tag_columns=",
@@ -149,7 +152,18 @@ def joined_tags(tags: Mapping[str, object] | None, extra_tags: Mapping[str, obje
     """
     if extra_tags:
         check_extra_tags(extra_tags)
-    return {**extra_tags} if tags is None else {**check_mapping("tags", tags), **extra_tags}
+    if tags is None:
+        return {**extra_tags}
+    if isinstance(tags, (list, tuple, str)):
+        msg = f"tags: must be a mapping, not {type(tags).__name__}; the columns that are tags are tag_columns="
+        raise TypeError(msg)
+    return {**check_mapping("tags", tags), **extra_tags}
+
+
+def missing_data_message(names: Iterable[str]) -> str:
+    """Return the error message for a write with these keywords and without data."""
+    other = next((f" instead of {name}=" for name in names if name in _NAMES_OF_DATA), "")
+    return f"data: missing; pass the points as the first argument{other}"
 
 
 def not_for_lines(measurement: object, tags: object, field_types: object) -> str | None:

@@ -10,6 +10,7 @@ from .._errors import SerializationError
 from .._line_protocol.options import FieldOptions, FieldType, ObjectColumns
 from .._time import wire_precision
 from .batch import BATCH_BYTES, BATCH_LINES
+from .encoder import Encoder
 from .extra_tags import joined_tags, not_for_lines
 
 
@@ -62,8 +63,6 @@ def serialize(
         ValueError: an argument is invalid.
         TypeError: a keyword is not accepted as a tag.
     """
-    from .encoder import Encoder  # noqa: PLC0415 - slow to import
-
     all_tags = joined_tags(tags, extra_tags)
     encoder = Encoder(
         measurement,
@@ -117,8 +116,6 @@ def serialize_batches(
         ValueError: an argument is invalid.
         TypeError: a keyword is not accepted as a tag.
     """
-    from .encoder import Encoder  # noqa: PLC0415 - slow to import
-
     all_tags = joined_tags(tags, extra_tags)
     encoder = Encoder(
         measurement,

@@ -10,7 +10,6 @@ import enum
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -122,7 +121,7 @@ class Request:
         return f"<Request {self.method} {self.target}, {size}>"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Response(Generic[BodyT]):
     """A response whose body has not been read yet; the `open` method of a transport yields it."""
 
@@ -143,21 +142,8 @@ def _quoted(part: str) -> str:
 
 def add_params(target: str, params: Iterable[tuple[str, str]]) -> str:
     """Return a request target with parameters appended."""
-    return _with_encoded(target, encode_params(params))
-
-
-def add_db(target: str, name: str) -> str:
-    """Return a request target with the database appended."""
-    return _with_encoded(target, _encoded_db(name))
-
-
-@lru_cache(maxsize=64)  # a client uses few databases, and every request names one
-def _encoded_db(name: str) -> str:
-    return encode_params([("db", name)])
-
-
-def _with_encoded(target: str, params: str) -> str:
-    return f"{target}{'&' if '?' in target else '?'}{params}" if params else target
+    encoded = encode_params(params)
+    return f"{target}{'&' if '?' in target else '?'}{encoded}" if encoded else target
 
 
 #: The media types of MessagePack, CSV and JSON Lines responses.
@@ -166,7 +152,6 @@ CSV: Final = frozenset({"text/csv", "application/csv"})
 JSON_LINES: Final = frozenset({"application/jsonl", "application/x-ndjson"})
 
 
-@lru_cache(maxsize=16)
 def media_type(content_type: str | None) -> str:
     """Return the media type of a `Content-Type` header, in lower case and without parameters."""
     return (content_type or "").partition(";")[0].strip().lower()

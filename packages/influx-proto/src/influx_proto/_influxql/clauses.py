@@ -36,6 +36,10 @@ def identifier(argument: str, name: str) -> str:
     return quoted(argument, quote_identifier, name)
 
 
+def name_on_db(name: str, db: str) -> str:
+    return f"{identifier('name', name)} ON {identifier('db', db)}"
+
+
 def string(argument: str, value: str) -> str:
     return quoted(argument, quote_string, value)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._errors import Place, SerializationError
 from .._time import unit
 from .scan import ScanError, scan_line
-from .split import end_of_line, lines
+from .split import complete_lines, end_of_line, lines
 
 if TYPE_CHECKING:
     from .parse_fast import Point
@@ -110,11 +110,8 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
         if len(rest) < min_size:
             continue
         at = 0
-        for begin, end in lines(rest):
-            if end == len(rest):  # the line may continue in the next chunk
-                break
-            yield rest[begin:end]
-            at = end + 1
+        for line, at in complete_lines(rest):  # noqa: B007 - the end of the last one is needed
+            yield line
         rest = rest[at:]
         min_size = 0 if at else 2 * len(rest)
     for begin, end in lines(rest):

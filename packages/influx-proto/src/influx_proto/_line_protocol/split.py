@@ -14,21 +14,34 @@ from typing import Final
 #: The bytes that determine the end of a line; all others are skipped.
 _MARK: Final = re.compile(rb'[\\ =,"\n]')
 
-#: A line with quotes only around field values, as clients write it.
-_PLAIN_LINE: Final = re.compile(
-    rb"""
-    [^\\" \n]*+ [ ]++                                    # measurement and tags
-    [^\\" =,\n]++ = (?: "(?:[^"\\]++|\\.)*+" | [^\\" =,\n]++ )
-    (?: , [^\\" =,\n]++ = (?: "(?:[^"\\]++|\\.)*+" | [^\\" =,\n]++ ) )*+
-    (?: [ ] [^\\"\n]*+ )?+                               # the time
-    (?= \n | \Z )
-    """,
-    re.VERBOSE | re.DOTALL,
+
+def _fields(string: bytes) -> bytes:
+    """Return the pattern of fields with quotes only around their values, as clients write them."""
+    field = rb'[^\\" =,\n]++ = (?: "%b" | [^\\" =,\n]++ )' % string
+    return rb"%b (?: , %b )*+" % (field, field)
+
+
+def _compile(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern, re.VERBOSE | re.DOTALL)
+
+
+_TIME: Final = rb'(?: [ ] [^\\"\n]*+ )?+'
+
+#: A line with quotes only around field values.
+_PLAIN_LINE: Final = _compile(
+    rb'[^\\" \n]*+ [ ]++ %b %b (?= \n | \Z )' % (_fields(rb'(?:[^"\\]++|\\.)*+'), _TIME),
 )
-
-
 #: Any number of complete lines that match `_PLAIN_LINE`, or have neither quotes nor backslashes.
-_PLAIN_LINES: Final = re.compile(rb"(?: (?: [^\"\\\n]*+ | %b ) \n )*+" % _PLAIN_LINE.pattern, re.VERBOSE | re.DOTALL)
+_PLAIN_LINES: Final = _compile(rb'(?: (?: [^"\\\n]*+ | %b ) \n )*+' % _PLAIN_LINE.pattern)
+
+#: Fields without an LF in strings.
+_ONE_LINE: Final = _fields(rb'(?:[^"\\\n]++|\\[^\n])*+')
+#: Any number of complete lines that have no LF in strings.
+_ONE_LINE_EACH: Final = _compile(rb'(?: (?: [^"\\\n]*+ | [^\\" \n]*+ [ ]++ %b %b ) \n )*+' % (_ONE_LINE, _TIME))
+#: Any number of such lines that are points with a timestamp.
+_ONE_POINT_EACH: Final = _compile(
+    rb'(?: [^\\" \n\#\t\0] [^\\" \n]*+ [ ]++ %b [ ] -?[0-9]++ \n )*+' % _ONE_LINE,
+)
 
 #: Reasons why a line is incomplete.
 UNCLOSED: Final = "a quoted string is not closed"
@@ -40,8 +53,12 @@ def end_of_line(data: bytes, start: int) -> int:
     return _scan_line(data, start)[0]
 
 
-def incomplete_line(data: bytes) -> tuple[int, str] | None:
+def incomplete_line(data: bytes, start: int = 0) -> tuple[int, str] | None:
     """Find a last line that would continue in the bytes after the data.
+
+    Args:
+        data: line protocol.
+        start: the index where a line begins; all lines before it are complete.
 
     Returns:
         The index at which the line begins and the reason why it is incomplete, or None if all lines are complete.
@@ -49,11 +66,9 @@ def incomplete_line(data: bytes) -> tuple[int, str] | None:
     if b'"' not in data and b"\\" not in data:
         return None
     size = len(data)
-    at = 0
+    at = start
     while True:
-        found = _PLAIN_LINES.match(data, at)
-        assert found is not None  # noqa: S101 - the pattern matches the empty string
-        at = found.end()
+        at = _end(_PLAIN_LINES, data, at, size)
         if at >= size:
             return None
         end, reason = _scan_line(data, at)
@@ -89,6 +104,30 @@ def _scan_line(data: bytes, start: int) -> tuple[int, str | None]:
     return size, UNCLOSED if is_quoted else None
 
 
+def complete_lines(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield each line that ends before the end of the data, without its LF, and the index after the LF."""
+    size = len(data)
+    at = 0
+    while True:
+        if (end := _end(_ONE_LINE_EACH, data, at, size)) > at:
+            for line in data[at : end - 1].split(b"\n"):
+                at += len(line) + 1
+                yield line, at
+        plain = _PLAIN_LINE.match(data, at)
+        end = plain.end() if plain else end_of_line(data, at)
+        if end >= size:
+            return
+        yield data[at:end], end + 1
+        at = end + 1
+
+
+def _end(pattern: re.Pattern[bytes], data: bytes, start: int, stop: int) -> int:
+    """Return the end of the match of a pattern that matches the empty string."""
+    found = pattern.match(data, start, stop)
+    assert found is not None  # noqa: S101 - for the type checker
+    return found.end()
+
+
 def lines(data: bytes, begin: int = 0, end: int | None = None) -> Iterable[tuple[int, int]]:
     """Return the begin and end of each line, without its LF, including blank lines.
 
@@ -120,13 +159,18 @@ def _iter_lines(data: bytes, begin: int, size: int) -> Iterator[tuple[int, int]]
 def blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield the begin, the end and the number of lines of blocks of lines, without the LF after each block.
 
-    The number is 0 if the lines have to be inspected individually. Otherwise all of them are points with a timestamp.
+    The number is 0 if the lines have to be inspected individually. Otherwise all of them are complete points with a
+    timestamp.
     """
     size = len(data)
-    if b'"' in data or b"\\" in data:
-        yield 0, size, 0
-        return
     at = 0
+    if b'"' in data or b"\\" in data:
+        while (end := _end(_ONE_POINT_EACH, data, at, at + _BLOCK_SIZE)) > at:
+            yield at, end - 1, data.count(b"\n", at, end)
+            at = end
+        if at < size:
+            yield at, size, 0
+        return
     while at < size:
         end = data.rfind(b"\n", at, at + _BLOCK_SIZE) if size - at > _BLOCK_SIZE else size
         if end < 0:

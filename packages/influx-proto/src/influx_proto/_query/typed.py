@@ -30,7 +30,7 @@ from itertools import repeat, takewhile
 from operator import itemgetter
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
-from .._encode.classes.schema import Attribute, Kind, Schema, schema_of
+from .._encode.classes.schema import PLAIN, Attribute, Kind, Schema, schema_of
 from .._errors import SchemaError, SerializationError
 from .._line_protocol.values import encode_float
 from .._repr import short_repr
@@ -205,8 +205,8 @@ class _CellError(SerializationError):
 _DEFAULT: Final = object()
 #: The types of values that are returned unchanged.
 _UNCHANGED: Final[dict[Kind, type]] = {
-    Kind.MEASUREMENT: str, Kind.TAG: str, Kind.BOOL: bool, Kind.INT: int, Kind.FLOAT: float, Kind.STR: str,
-}  # fmt: skip
+    kind: PLAIN[kind] for kind in (Kind.MEASUREMENT, Kind.TAG, Kind.BOOL, Kind.INT, Kind.FLOAT, Kind.STR)
+}
 #: Kinds of attributes for which an empty string means a missing value: group tags have no other representation of it.
 _NEVER_EMPTY: Final = {Kind.MEASUREMENT, Kind.TAG, Kind.TAGENUM}
 
@@ -312,13 +312,9 @@ def _type_checker(expected: type[T]) -> Callable[[object], T]:
 
 
 _READERS: Final[dict[Kind, Callable[[Any], object]]] = {
-    Kind.MEASUREMENT: _type_checker(str),
-    Kind.TAG: _type_checker(str),
-    Kind.BOOL: _type_checker(bool),
-    Kind.INT: _type_checker(int),
+    **{kind: _type_checker(expected) for kind, expected in _UNCHANGED.items()},
     Kind.DECIMAL: _read_decimal,
     Kind.FLOAT: _read_float,
-    Kind.STR: _type_checker(str),
 }
 
 _TIME_READERS: Final[dict[Kind, Callable[..., object]]] = {

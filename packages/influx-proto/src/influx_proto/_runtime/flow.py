@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(slots=True)  # treated as immutable; creating a frozen one takes several times as long
+@dataclass(slots=True, eq=False)  # treated as immutable; creating a frozen one takes several times as long
 class Attempt:
     """Instruction of a flow to its driver: wait, then execute this exchange once."""
 
@@ -129,11 +129,8 @@ def execute(attempt: Attempt, transport: Transport) -> Any:
 
 
 async def _aexchange(attempt: Attempt, transport: AsyncTransport) -> Any:
-    request = attempt.request
     with exchange_of(attempt, transport) as record:
-        if request.token is not None:
-            request = await aauthorized(request)
-        async with transport.open(request) as response:
+        async with transport.open(await aauthorized(attempt.request)) as response:
             record.status = response.status
             receiver = attempt.receiver(response.status, response.headers)
             async for data in response.body:

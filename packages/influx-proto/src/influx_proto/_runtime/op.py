@@ -17,6 +17,7 @@ from .transport import Clock
 
 if TYPE_CHECKING:
     from .settings import Settings
+    from .transport import AsyncSignal, AsyncTransport, Background, Threads, Transport
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -133,3 +134,25 @@ class Operation(Protocol[T_co]):
     def flow(self, settings: Settings, clock: Clock, /) -> Flow[T_co]:
         """Return the flow of this operation for a client with these settings and clocks."""
         ...
+
+
+class ConcurrentOperation(Generic[T]):
+    """An `Operation` that a client lets run itself, since it may send several requests at a time."""
+
+    def run(
+        self,
+        settings: Settings,
+        transport: Transport,
+        background: Callable[[], tuple[Threads, Callable[[Callable[[], None]], object]] | None],
+    ) -> T:
+        """Run the operation over a sync transport; `background` returns a function that starts threads, or None."""
+        raise NotImplementedError
+
+    async def arun(
+        self,
+        settings: Settings,
+        transport: AsyncTransport,
+        background: Callable[[], tuple[AsyncSignal, Background] | None],
+    ) -> T:
+        """Run the operation over an async transport; `background` returns a function that starts tasks, or None."""
+        raise NotImplementedError

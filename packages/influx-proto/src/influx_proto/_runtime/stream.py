@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 from .._http.auth import aauthorized, authorized
 from .._http.compression import split_compressed, with_decompression
 from .._http.formats import UnsupportedMessagePack, requests_messagepack
-from .._http.messages import MESSAGE_PACK, Headers, Request, media_type
+from .._http.messages import MESSAGE_PACK, BodyT, Headers, Request, media_type
 from .._http.observer import Exchange
 from .._http.timeout import Timeout
 from .._repr import counted
@@ -59,25 +59,13 @@ class StreamOp(Generic[T]):
         return replace(self, request=settings.with_timeout(self.timeout).complete(self.request))
 
 
-def open_stream(op: StreamOp[T], settings: Settings, transport: Transport) -> AbstractContextManager[Iterator[T]]:
-    """Return the context manager of a stream over a sync transport."""
-    return _StreamContext(_opened(op, settings, transport))
+class StreamContext(AbstractContextManager[Iterator[T]]):
+    """Context manager of a stream over a sync transport; iterating it without `with` raises `TypeError`."""
 
+    def __init__(self, op: StreamOp[T], settings: Settings, transport: Transport) -> None:
+        self._opening = _opened(op, settings, transport)
 
-def aopen_stream(
-    op: StreamOp[T], settings: Settings, transport: AsyncTransport
-) -> AbstractAsyncContextManager[AsyncIterator[T]]:
-    """Return the context manager of a stream over an async transport."""
-    return _AsyncStreamContext(_aopened(op, settings, transport))
-
-
-class _StreamContext(AbstractContextManager[T]):
-    """Context manager returned by stream methods; iterating it without `with` raises `TypeError`."""
-
-    def __init__(self, opening: AbstractContextManager[T]) -> None:
-        self._opening = opening
-
-    def __enter__(self) -> T:
+    def __enter__(self) -> Iterator[T]:
         return self._opening.__enter__()
 
     def __exit__(
@@ -90,13 +78,13 @@ class _StreamContext(AbstractContextManager[T]):
         raise TypeError(msg)
 
 
-class _AsyncStreamContext(AbstractAsyncContextManager[T]):
-    """Async counterpart of `_StreamContext`."""
+class AsyncStreamContext(AbstractAsyncContextManager[AsyncIterator[T]]):
+    """Async counterpart of `StreamContext`."""
 
-    def __init__(self, opening: AbstractAsyncContextManager[T]) -> None:
-        self._opening = opening
+    def __init__(self, op: StreamOp[T], settings: Settings, transport: AsyncTransport) -> None:
+        self._opening = _aopened(op, settings, transport)
 
-    async def __aenter__(self) -> T:
+    async def __aenter__(self) -> AsyncIterator[T]:
         return await self._opening.__aenter__()
 
     async def __aexit__(
@@ -175,14 +163,10 @@ def _first_bytes(headers: Headers) -> int:
     return _COMPRESSED_BYTES if "Content-Encoding" in headers else 1
 
 
-def _stream_repr(record: Exchange, *, has_ended: bool) -> str:
-    return f"<stream of a query: {counted(record.received, 'byte')} received{', ended' if has_ended else ''}>"
+class _ItemsBase(Generic[BodyT, T]):
+    """Items of a response, decoded as its chunks arrive."""
 
-
-class _Items(Generic[T]):
-    """Iterator over the items of a response, decoded as its chunks arrive."""
-
-    def __init__(self, body: Iterator[bytes], decoder: Decoder[T], record: Exchange) -> None:
+    def __init__(self, body: BodyT, decoder: Decoder[T], record: Exchange) -> None:
         self._body = body
         self._decoder = decoder
         self._record = record
@@ -191,7 +175,33 @@ class _Items(Generic[T]):
         self._ended = False
 
     def __repr__(self) -> str:
-        return _stream_repr(self._record, has_ended=self._ended)
+        received = counted(self._record.received, "byte")
+        return f"<stream of a query: {received} received{', ended' if self._ended else ''}>"
+
+    def _has_begun(self, headers: Headers) -> bool:
+        """Return whether the decoder has read the first bytes of the body."""
+        if self._ready or self._ended:
+            return True
+        return not self._portions and self._record.received >= _first_bytes(headers)
+
+    def _decode_portion(self) -> bool:
+        """Decode the next portion of the chunk that was received last; return False if there is none."""
+        if not self._portions:
+            return False
+        self._ready.extend(self._decoder.feed(self._portions.popleft()))
+        return True
+
+    def _receive(self, data: bytes) -> None:
+        self._record.received += len(data)
+        self._portions.extend(split_compressed(self._decoder, data))
+
+    def _finish(self) -> None:
+        self._ended = True
+        self._ready.extend(self._decoder.close())
+
+
+class _Items(_ItemsBase[Iterator[bytes], T]):
+    """Iterator over the items of a response."""
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -205,35 +215,21 @@ class _Items(Generic[T]):
 
     def begin(self, headers: Headers) -> None:
         """Decode the first bytes of the body, which raises if the server's MessagePack is unsupported."""
-        while not (self._ready or self._ended) and (self._portions or self._record.received < _first_bytes(headers)):
+        while not self._has_begun(headers):
             self._advance()
 
     def _advance(self) -> None:
         """Receive or decode the next portion of the body."""
-        if self._portions:
-            self._ready.extend(self._decoder.feed(self._portions.popleft()))
+        if self._decode_portion():
             return
         for data in self._body:
-            self._record.received += len(data)
-            self._portions.extend(split_compressed(self._decoder, data))
+            self._receive(data)
             return
-        self._ended = True
-        self._ready.extend(self._decoder.close())
+        self._finish()
 
 
-class _AsyncItems(Generic[T]):
-    """Async iterator over the items of a response, decoded as its chunks arrive."""
-
-    def __init__(self, body: AsyncIterator[bytes], decoder: Decoder[T], record: Exchange) -> None:
-        self._body = body
-        self._decoder = decoder
-        self._record = record
-        self._portions: deque[bytes] = deque()
-        self._ready: deque[T] = deque()
-        self._ended = False
-
-    def __repr__(self) -> str:
-        return _stream_repr(self._record, has_ended=self._ended)
+class _AsyncItems(_ItemsBase[AsyncIterator[bytes], T]):
+    """Async iterator over the items of a response."""
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
@@ -247,17 +243,14 @@ class _AsyncItems(Generic[T]):
 
     async def begin(self, headers: Headers) -> None:
         """Decode the first bytes of the body, which raises if the server's MessagePack is unsupported."""
-        while not (self._ready or self._ended) and (self._portions or self._record.received < _first_bytes(headers)):
+        while not self._has_begun(headers):
             await self._advance()
 
     async def _advance(self) -> None:
         """Receive or decode the next portion of the body."""
-        if self._portions:
-            self._ready.extend(self._decoder.feed(self._portions.popleft()))
+        if self._decode_portion():
             return
         async for data in self._body:
-            self._record.received += len(data)
-            self._portions.extend(split_compressed(self._decoder, data))
+            self._receive(data)
             return
-        self._ended = True
-        self._ready.extend(self._decoder.close())
+        self._finish()

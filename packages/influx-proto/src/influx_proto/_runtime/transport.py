@@ -1,8 +1,8 @@
-"""Protocols that adapters implement: transports, signals and background tasks."""
+"""Protocols that adapters implement: transports, signals, background tasks and the files of a spool."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -142,3 +142,43 @@ Background: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], Abst
 #: Runs a blocking function in a thread, and returns only after the function has. If the caller is cancelled, before or
 #: meanwhile, the function still runs to its end, and the cancellation is raised afterwards.
 InThread: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
+
+
+class SpoolFiles(Protocol):
+    """Files of a spool directory, by name. Every method may raise OSError."""
+
+    def lock(self) -> None:
+        """Create the directory if it does not exist, and lock it; raises BlockingIOError if it is already locked."""
+        ...
+
+    def unlock(self) -> None:
+        """Unlock the directory if it is locked; does not block."""
+        ...
+
+    def names(self) -> list[str]:
+        """Return the names of the files in the directory."""
+        ...
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the sizes of those of the files that exist, in bytes."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return the contents of a file."""
+        ...
+
+    def append(self, name: str, data: bytes, *, sync: bool) -> None:
+        """Append all bytes to a file, and create it if it does not exist; with `sync`, call `fsync`."""
+        ...
+
+    def truncate(self, name: str, size: int) -> None:
+        """Truncate a file to a size in bytes."""
+        ...
+
+    def rename(self, name: str, to: str) -> None:
+        """Rename a file."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        ...

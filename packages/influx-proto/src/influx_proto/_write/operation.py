@@ -6,21 +6,21 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, I
 from contextlib import AsyncExitStack, ExitStack, aclosing
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from .._encode.batch import Batch
+from .._encode.encoder import Encoder
 from .._errors import RejectedLine, SerializationError
 from .._http.compression import GZIP_MAGIC
 from .._http.timeout import Timeout
 from .._runtime.flow import Flow, arun, run
-from .._runtime.op import Op, Operation
+from .._runtime.op import ConcurrentOperation, Op
 from .._runtime.settings import Settings
 from .._runtime.transport import AsyncTransport, Clock, Transport
 from .delivery import deliver, deliver_accepted, partial_write
 from .request import Target, WriteReceiver, batch_request, write_flow
 
 if TYPE_CHECKING:
-    from .._encode.encoder import Encoder
     from .._runtime.transport import AsyncSignal, Background, Threads
 
 BackgroundT = TypeVar("BackgroundT")
@@ -38,8 +38,7 @@ class MakeEncoder(Protocol):
 _DEFAULTS = Settings()
 
 
-@final  # clients compare the type, since `isinstance` with a Protocol is slow
-class WriteOperation(Operation[bool]):
+class WriteOperation(ConcurrentOperation[bool]):
     """The requests of one write, created lazily. Iteration yields their `Op`s."""
 
     def __init__(

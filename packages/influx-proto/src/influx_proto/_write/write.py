@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from .._checks import check_bool, check_limit
 from .._encode.batch import BATCH_BYTES, BATCH_LINES
+from .._encode.encoder import Encoder
 from .._encode.extra_tags import joined_tags, not_for_lines
 from .._encode.frames.model import check_table_columns
 from .._errors import SerializationError
@@ -20,9 +20,6 @@ from .._runtime.settings import Settings
 from .._time import wire_precision
 from .operation import WriteOperation, check_not_compressed
 from .request import WriteReceiver, as_target, bucket_precision_error, write_request
-
-if TYPE_CHECKING:
-    from .._encode.encoder import Encoder
 
 
 def write_compressed(
@@ -226,7 +223,7 @@ def write_batches(
         problem = not_for_lines(measurement, all_tags, field_types)
         if precision is not None and (bucket is not None or (settings.bucket is not None and db is rp is None)):
             problem = problem or bucket_precision_error(wire_precision(precision))
-        return _encoder_class()(
+        return Encoder(
             measurement,
             precision="ns" if precision is None else precision,
             tag_columns=columns,
@@ -250,10 +247,3 @@ def write_batches(
         in_flight=check_limit("in_flight", in_flight) or 1,
         timeout=as_timeout(timeout),
     )
-
-
-@cache  # an import statement costs measurable time in each small write
-def _encoder_class() -> type[Encoder]:
-    from .._encode.encoder import Encoder  # noqa: PLC0415 - only needed for writes, and slow to import
-
-    return Encoder

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from influx_requests import __version__
 
@@ -21,6 +22,7 @@ from ._argument_types import (
 )
 from ._config import config_path
 from ._console import PROGRAM
+from ._parser import Parser, suggest
 
 _DESCRIPTION = "Query InfluxDB 1.x, write to it, and check line protocol."
 
@@ -107,20 +109,51 @@ _SHARED_DEFAULTS = {
 }
 
 
-class Parser(argparse.ArgumentParser):
-    """Parser that lists its options and commands, for the completion scripts."""
+class _Root(Parser):
+    """Parser of the whole command line."""
 
-    def __init__(self, **settings: Any) -> None:
-        #: The options and positional arguments.
-        self.arguments: list[argparse.Action] = []
-        self.commands: dict[str, Parser] = {}
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+    def __init__(self, words: Sequence[str], **settings: Any) -> None:
+        self._words = words
+        super().__init__(**settings)
 
-    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
-        """Add an argument."""
-        action = super().add_argument(*names, **settings)
-        self.arguments.append(action)
-        return action
+    def parse(self) -> argparse.Namespace:
+        """Return the options of the command, or exit with an error."""
+        self._check_dashes()
+        options, extra = self.parse_known_args(self._words)
+        if extra:
+            self.commands[options.command].reject(extra)
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """Print an error in one line and exit."""
+        super().error(self._describe_command() or message)
+
+    def _describe_command(self) -> str | None:
+        """Return the message for a command that is missing or unknown, or None."""
+        before = Parser(prog=PROGRAM, add_help=False)
+        _add_connection(before)
+        word = next((word for word in before.parse_known_args(self._words)[1] if word != "--"), None)
+        names = ", ".join(self.commands)
+        if word is None:
+            return f"a command is required: {names}"
+        if word in self.commands:
+            return None
+        if " " in word:
+            return f"unknown command {word!r}; did you mean {PROGRAM} query {word!r}?"
+        if not word.startswith("-"):
+            return f"unknown command {word!r}{suggest(word, self.commands) or f'; the commands are {names}'}"
+        if any(word.partition("=")[0] in command.option_names for command in self.commands.values()):
+            return f"{word} is an option of a command; pass it after the command"
+        return self.describe_option(word)
+
+    def _check_dashes(self) -> None:
+        """Reject `-database x`, the form of the client `influx`, which would mean `-d atabase`."""
+        known = {name for parser in (self, *self.commands.values()) for name in parser.option_names}
+        for word in self._words:
+            if word == "--":
+                return
+            if word.startswith("-") and f"-{word.partition('=')[0]}" in known:
+                self.exit_with(f"unknown option {word}; did you mean -{word}?")
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -129,23 +162,26 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     Args:
         arguments: the arguments; None for those of the process.
     """
-    options = create_parser().parse_args(arguments)
+    options = create_parser(sys.argv[1:] if arguments is None else arguments).parse()
     for name, value in _SHARED_DEFAULTS.items():
         if not hasattr(options, name):
             setattr(options, name, value)
     return options
 
 
-def create_parser() -> Parser:
-    """Return the parser; options that it shares with its commands have no defaults."""
-    root = Parser(
+def create_parser(words: Sequence[str] = ()) -> _Root:
+    """Return the parser of a command line; options that it shares with its commands have no defaults."""
+    root = _Root(
+        words,
         prog=PROGRAM,
         description=_DESCRIPTION,
         epilog=_EPILOG.format(config=str(config_path()).replace(str(Path.home()), "~")),
     )
     root.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     _add_connection(root)
-    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = root.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", required=True, parser_class=Parser
+    )
 
     def command(name: str, summary: str, epilog: str = "", run: str = "", *, connects: bool = True) -> Parser:
         added = commands.add_parser(
@@ -176,7 +212,7 @@ def create_parser() -> Parser:
     _add_precision(lint)
     _add_shell(command("shell", "run statements interactively", _SHELL_EPILOG))
     completion = command("completion", "print a script for completion in your shell", connects=False)
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish")
     return root
 
 

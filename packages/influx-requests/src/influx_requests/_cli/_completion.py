@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections.abc import Iterable
 
-from ._arguments import Parser, create_parser
+from ._arguments import create_parser
 from ._console import PROGRAM, Exit
+from ._parser import Parser
 
 _BASH = """\
 # Completion of {program} for bash. In ~/.bashrc: eval "$({program} completion bash)"

@@ -78,7 +78,7 @@ def load_config(profile: str | None) -> dict[str, Any]:
         msg = f"--profile {profile}: not found in {path}; the profiles are: {known}"
         raise CommandError(msg, Exit.USAGE)
     _check(settings, place)
-    if settings.keys() & _SECRETS:
+    if settings.keys() & _SECRETS or "@" in settings.get("url", ""):
         _check_permissions(path)
     return settings
 
@@ -91,7 +91,8 @@ def _check(settings: Mapping[str, Any], place: str) -> None:
             raise CommandError(msg, Exit.USAGE)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             expected = {str: "string", bool: "boolean"}.get(kind, "number") if isinstance(kind, type) else "number"
-            msg = f"{place}: {name} must be a {expected}, got {value!r}"
+            got = f"a value of type {type(value).__name__}" if name in _SECRETS else repr(value)
+            msg = f"{place}: {name} must be a {expected}, got {got}"
             raise CommandError(msg, Exit.USAGE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from influx_proto import RetryPolicy
 
 from influx_requests import InfluxDBClient
 
-from ._config import load_config
+from ._config import config_path, load_config
 from ._console import CommandError, Exit, print_stderr
 from ._errors import name_option
 
@@ -56,10 +57,26 @@ def create_client(options: argparse.Namespace, retry: RetryPolicy | None = None)
         try:
             client = InfluxDBClient.from_env(environ, **settings)
         except (ValueError, OSError) as error:
-            raise CommandError(name_option(str(error)), Exit.USAGE) from error
+            raise CommandError(name_option(str(error), _places(options, config)), Exit.USAGE) from error
     for warning in caught:
         print_stderr(f"warning: {warning.message}")
     return client
+
+
+def _places(options: argparse.Namespace, config: Mapping[str, Any]) -> dict[str, str]:
+    """Return where the settings come from, by the names of the client's arguments."""
+    places = {}
+    for name in ("url", "database", "username", "timeout", "ca"):
+        variable = f"INFLUXDB_{name.upper()}"
+        if getattr(options, name) is not None:
+            places[name] = f"--{name}"
+        elif name in config and (options.profile is not None or variable not in os.environ):
+            places[name] = f"{config_path()}: {name}"
+        elif os.environ.get(variable):
+            places[name] = variable
+    if "ca" in places:
+        places["verify"] = places["ca"]
+    return places
 
 
 def _url(options: argparse.Namespace) -> str | None:

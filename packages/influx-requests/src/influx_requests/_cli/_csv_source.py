@@ -41,7 +41,7 @@ class CSVSource:
                 msg = f"{name}: --types: field {column!r} not found; the columns are {', '.join(header)}"
                 raise CommandError(msg, Exit.USAGE)
         for each in self._types.values():
-            each.check_exact(name)
+            each.check(name)
         if before is not None and "time" in header and header[before.time] != "time":
             print_stderr(f"warning: {name}: the column 'time' is omitted, since InfluxDB has no field of that name")
 

@@ -16,7 +16,10 @@ from ._console import CommandError, Exit, format_count
 from ._csv_annotations import ANNOTATIONS, annotated_table
 from ._csv_roles import CSVOptions, Table
 from ._csv_types import ANY_INTEGER
+from ._files import not_utf8
 
+#: The line that Excel writes and reads before the header.
+_SEPARATOR: Final = re.compile(r"sep=([^\r\n\"])[\r\n]*")
 _DATE: Final = re.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -67,19 +70,26 @@ class TableReader:
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
         """Yield each row that is not blank, from the start of the file, with the number of its last line."""
-        self._file.seek(0)
-        reader = csv.reader(
-            self._file, strict=True, delimiter=self._options.separator, skipinitialspace=self._skips_blanks
-        )
+        line = 0
         try:
+            separator = self._options.separator
+            self._file.seek(0)
+            if mark := _SEPARATOR.fullmatch(self._file.readline()):
+                line = 1
+                separator = mark[1] if separator == "," else separator
+            else:
+                self._file.seek(0)
+            reader = csv.reader(self._file, strict=True, delimiter=separator, skipinitialspace=self._skips_blanks)
+            before = line
             for row in reader:
+                line = before + reader.line_num
                 if row:
-                    yield reader.line_num, row
+                    yield line, row
         except csv.Error as error:
-            msg = f"{self._name}:{reader.line_num}: malformed CSV: {error}"
+            msg = f"{self._name}:{before + reader.line_num}: malformed CSV: {error}"
             raise CommandError(msg) from None
         except UnicodeDecodeError as error:
-            msg = f"{self._name}: after line {reader.line_num}: not UTF-8: {error.reason}"
+            msg = f"{self._name}: after line {line}: {not_utf8(error.object)}"
             raise CommandError(msg) from None
 
     def _add_annotation(self, line: int, row: list[str], annotations: dict[str, list[str]]) -> None:

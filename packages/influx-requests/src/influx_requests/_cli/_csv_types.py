@@ -16,6 +16,10 @@ from ._console import CommandError
 
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FLOAT: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|-?\.[0-9]+(?:[eE][+-]?[0-9]+)?")
+#: Numbers with a decimal comma or with thousands separators.
+_FORMATTED: Final = re.compile(
+    r"-?(?:[0-9]*,[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?)"
+)
 _BOOLEANS: Final = {text: text.lower() == "true" for text in ("true", "True", "TRUE", "false", "False", "FALSE")}
 
 #: Values accepted for a type from `--types`.
@@ -41,6 +45,10 @@ class FieldType:
     decimal: str = "."
     #: For each type, the line and the cell where it was seen first.
     seen: dict[str, tuple[int, str]] = field(default_factory=dict)
+    #: The line and the cell of the first number with another decimal separator or with thousands separators.
+    formatted: tuple[int, str] | None = None
+    #: Whether a string is not such a number.
+    has_text: bool = False
     #: The line and the cell of the first integer that a float cannot represent.
     inexact: tuple[int, str] | None = None
 
@@ -66,6 +74,8 @@ class FieldType:
                 return None
             return f"{text!r} cannot be written as {self.forced}; correct the cell, or change --types"
         cell_type = _detect(cell)
+        if cell_type == "string":
+            self._note_text(line, text)
         if cell_type == "integer" and len(cell) > 15:
             if not _is_valid(cell, "integer"):
                 return f"{text!r} exceeds 64 bits; pass --types {self.name}=float or --types {self.name}=string"
@@ -82,12 +92,26 @@ class FieldType:
                 )
         return None
 
-    def check_exact(self, name: str) -> None:
-        """Check that a float can represent every integer of a float column.
+    def _note_text(self, line: int, text: str) -> None:
+        if _FORMATTED.fullmatch(text.strip()):
+            self.formatted = self.formatted or (line, text)
+        else:
+            self.has_text = True
+
+    def check(self, name: str) -> None:
+        """Check that the type represents all cells of the column.
 
         Raises:
-            CommandError: it cannot.
+            CommandError: a float cannot represent an integer, or a column of strings holds nothing but numbers.
         """
+        if self.formatted is not None and not self.has_text:
+            line, cell = self.formatted
+            option = "" if self.decimal == "," else "--decimal , or "
+            msg = (
+                f"{name}:{line}: column {self.name!r}: {cell!r} looks like a number; remove thousands separators, or "
+                f"pass {option}--types {self.name}=string"
+            )
+            raise CommandError(msg)
         if self.forced is None and self.type == "float" and self.inexact is not None:
             line, cell = self.inexact
             _, float_cell = self.seen["float"]

@@ -16,7 +16,7 @@ from ._bar import Bar
 from ._console import CommandError, to_printable
 from ._progress import Progress, ProgressFile
 from ._signals import InputInterrupted
-from ._sources import Chunk, Source
+from ._sources import Chunk, Source, time_warning
 
 #: Pending lines before reading of the source pauses: half of the writer's default `max_pending`.
 _MAX_PENDING = 50_000
@@ -39,6 +39,7 @@ class Delivery:
         max_delay: maximum number of seconds before a line is sent after it was read.
         progress_file: where the progress is saved; None if the source cannot be resumed.
         rejected: where rejected lines are collected.
+        has_precision: whether the user has specified the unit of the timestamps.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Delivery:
         max_delay: float,
         progress_file: ProgressFile | None,
         rejected: TextIO | None,
+        has_precision: bool,
     ) -> None:
         self._client = client
         self._source = source
@@ -58,6 +60,7 @@ class Delivery:
         self._max_delay = max_delay
         self._progress_file = progress_file
         self._rejected = rejected
+        self._has_precision = has_precision
         self._bar = Bar(source, start.position.offset)
         self._pending: deque[tuple[Receipt, Chunk]] = deque()
         #: The number of lines of an earlier run.
@@ -123,6 +126,10 @@ class Delivery:
             while writer.pending > _MAX_PENDING:  # so `write` never blocks, and errors end the loop
                 self._wait_for_change()
             self._check()
+            if not self._has_precision and chunk.data:
+                self._has_precision = True
+                if warning := time_warning(chunk):
+                    self._bar.write_line(f"warning: {self._source.name}: {warning}")
             for statement in chunk.statements:
                 self._client.query(statement)
             receipt = writer.write(chunk.data, db=chunk.database, rp=chunk.rp or self._rp, precision=chunk.precision)

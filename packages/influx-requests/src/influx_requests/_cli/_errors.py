@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from influx_proto import (
@@ -51,17 +53,35 @@ _OPTIONS: Final = {
 }
 _ARGUMENT: Final = re.compile(r"([a-z]+)(?=: )")
 
+#: InfluxDB's messages for a query and for a write without a database.
+_NO_DATABASE: Final = ("database name required", "database is required", "missing db")
+#: InfluxDB's message for a parameter without a value.
+_PARAMETER: Final = re.compile(r"missing parameter: (\w+)")
 
-def describe(error: Exception) -> tuple[str, Exit]:
-    """Return the message with a remedy, and the exit code."""
+
+def describe(error: Exception, *, in_shell: bool = False) -> tuple[str, Exit]:
+    """Return the message with a remedy, and the exit code.
+
+    Args:
+        error: the error.
+        in_shell: whether it is the error of a statement in the interactive shell, where no options can be passed.
+    """
     match error:
         case CommandError():
             return str(error), error.code
         case InfluxDBError():
             code, advice = next((code, advice) for kind, code, advice in _ADVICE if isinstance(error, kind))
-            # InfluxDB's messages for a query and for a write.
-            if str(error).startswith(("database name required", "database is required", "missing db")):
+            is_missing = str(error).startswith(_NO_DATABASE)
+            if in_shell and (is_missing or isinstance(error, DatabaseNotFound)):
+                advice = "select a database with USE; \\l lists them"
+            elif is_missing:
                 advice = "pass --database (or set INFLUXDB_DATABASE)"
+            elif str(error).startswith("TLS handshake"):
+                advice = "pass --ca FILE for a certificate of a private CA, or --url http://... for no TLS"
+            elif match := _PARAMETER.search(str(error)):
+                advice = f"pass --params '{{\"{match[1]}\": ...}}'"
+            elif str(error).startswith("retention policy not found"):
+                advice = "`SHOW RETENTION POLICIES` lists those of the database"
             return f"{error}; {advice}" if advice else str(error), code
         case OSError():
             return str(error), Exit.FAILED
@@ -69,8 +89,16 @@ def describe(error: Exception) -> tuple[str, Exit]:
             return f"internal error: {type(error).__name__}: {error}; pass -v for the traceback", Exit.INTERNAL
 
 
-def name_option(message: str) -> str:
-    """Replace the argument that a message of the client begins with by the option of the command line."""
-    if (match := _ARGUMENT.match(message)) and (option := _OPTIONS.get(match.group())):
-        message = f"{option}{message[match.end() :]}"
+def name_option(message: str, places: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Replace the argument that a message of the client begins with by the option of the command line.
+
+    Args:
+        message: the message.
+        places: where the settings come from, by argument, if that is known.
+    """
+    if match := _ARGUMENT.match(message):
+        argument = match.group()
+        message = f"{places.get(argument) or _OPTIONS.get(argument, argument)}{message[match.end() :]}"
+    if message.startswith("--url"):
+        message = message.replace("[user:password@]", "")  # the option accepts no password
     return message.replace("pass None for no default database", "omit it for no database")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import shutil
@@ -41,6 +42,15 @@ _FORMATS: Final = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+
+#: The marks at the beginning of UTF-16, which Windows programs write.
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def not_utf8(data: bytes) -> str:
+    """Return the problem with the beginning of data that is not UTF-8, and the remedy."""
+    encoding = "UTF-16" if data.startswith(_UTF_16) else "WINDOWS-1252"
+    return f"not UTF-8; convert it first, for example with `iconv -f {encoding} -t UTF-8`"
 
 
 def guess_format(path: str | Path) -> str | None:
@@ -88,12 +98,17 @@ class Input:
         """Yield the data from the current position: each block as soon as it is available.
 
         Raises:
-            CommandError: the compressed data is truncated or malformed.
+            CommandError: the compressed data is truncated or malformed, or the data is UTF-16.
             InputInterrupted: a signal ended a live input; all data that was read has been yielded.
         """
         with self._live.interruptible() if self._live is not None else nullcontext(), decompressing(self.name):
             # `read1` returns what one read of the operating system returns.
+            is_first = True
             while block := self.file.read1(_BLOCK_SIZE):  # type: ignore[attr-defined] # is buffered
+                if is_first and block.startswith(_UTF_16):
+                    msg = f"{self.name}: {not_utf8(block)}"
+                    raise CommandError(msg)
+                is_first = False
                 yield block
 
     def copy_to_temporary(self) -> IO[bytes]:

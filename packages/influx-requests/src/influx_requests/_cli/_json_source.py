@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ._console import CommandError
-from ._files import Input
+from ._files import Input, not_utf8
 from ._sources import Chunk, Position, chunk_of_points, line_groups
 
 _KEYS: Final = {"measurement", "tags", "fields", "time"}
+_ONE_POINT: Final = "each line holds one point, as `jq -c .` writes it, or `jq -c '.[]'` from an array"
 _TELEGRAF_KEYS: Final = {"name", "tags", "fields", "timestamp"}
 
 
@@ -52,8 +53,12 @@ class JSONLines:
     def _parse(self, number: int, text: bytes) -> list[dict[str, Any]]:
         try:
             value = json.loads(text, parse_constant=_reject_constant)
-        except ValueError as error:  # invalid JSON or invalid UTF-8
-            msg = f"{self.name}:{number}: invalid JSON: {error}"
+        except UnicodeDecodeError as error:
+            msg = f"{self.name}:{number}: {not_utf8(error.object)}"
+            raise CommandError(msg) from None
+        except ValueError as error:
+            hint = f"; {_ONE_POINT}" if text in {b"{", b"["} else ""
+            msg = f"{self.name}:{number}: invalid JSON: {error}{hint}"
             raise CommandError(msg) from None
         if isinstance(value, dict) and value.keys() == {"metrics"} and isinstance(value["metrics"], list):
             return [self._from_telegraf(number, metric) for metric in value["metrics"]]
@@ -78,7 +83,9 @@ class JSONLines:
 
     def _check(self, number: int, point: Any, keys: set[str]) -> None:
         if not isinstance(point, Mapping):
-            msg = f'{self.name}:{number}: expected a point, such as {{"measurement": "cpu", "fields": {{"load": 0.5}}}}'
+            hint = f"; {_ONE_POINT}" if isinstance(point, list) else ""
+            example = '{"measurement": "cpu", "fields": {"load": 0.5}}'
+            msg = f"{self.name}:{number}: expected a point, such as {example}{hint}"
             raise CommandError(msg)
         if unknown := point.keys() - keys:
             msg = f"{self.name}:{number}: unknown key {min(unknown)!r}; a point has {', '.join(sorted(keys))}"

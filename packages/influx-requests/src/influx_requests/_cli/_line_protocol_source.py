@@ -25,6 +25,16 @@ _MARKER: Final = re.compile(rb"# ?(?:(DDL|DML)\s*$|CONTEXT-(DATABASE|RETENTION-P
 #: Bytes that a block with markers contains.
 _MARKER_STARTS: Final = (b"# DDL", b"# DML", b"# CONTEXT-", b"#DDL", b"#DML", b"#CONTEXT-")
 
+#: Any number of points, each on one line: with quotes only around values, and without escapes.
+_POINTS: Final = re.compile(
+    rb"""
+    (?: [^\\"\ \n\#][^\\"\ \n]*+
+        (?: [ ,] [^\\"\ =,\n]++ = (?: "[^"\\\n]*+" | [^\\"\ =,\n]++ ) )++
+        (?: [ ] -?[0-9]++ )?+ \n )*+
+    """,
+    re.VERBOSE,
+)
+
 _MAX_JOINED_LINES: Final = 10 * CHUNK_LINES
 
 _STATEMENT: Final = re.compile(r"\s*CREATE\s", re.IGNORECASE)
@@ -147,11 +157,13 @@ class LineProtocol:
 def _split_complete(data: bytes) -> list[bytes]:
     """Split line protocol that ends with an LF into its lines and the rest, which is a line in a string or empty.
 
-    Lines without comments, strings and escapes remain joined, which is faster, if a chunk may have as many.
+    Lines without comments, escapes and LFs in strings remain joined, which is faster, if a chunk may have as many.
     """
+    has_comments = data.startswith((b"#", codecs.BOM_UTF8)) or b"\n#" in data
+    may_join = not has_comments and data.endswith(b"\n") and data.count(b"\n") <= _MAX_JOINED_LINES
     if b'"' not in data and b"\\" not in data:  # every LF ends a line
-        has_comments = data.startswith((b"#", codecs.BOM_UTF8)) or b"\n#" in data
-        is_small = data.endswith(b"\n") and data.count(b"\n") <= _MAX_JOINED_LINES
-        return data.split(b"\n") if has_comments or not is_small else [data[:-1], b""]
+        return [data[:-1], b""] if may_join else data.split(b"\n")
+    if may_join and _POINTS.fullmatch(data):
+        return [data[:-1], b""]
     *lines, last = split_lines(data + b"#")
     return [*lines, last[:-1]]

@@ -11,6 +11,7 @@ from influx_proto import Place, check_lines
 
 from ._console import PROGRAM, CommandError, Exit, format_count, print_stderr, width
 from ._files import Input, open_input
+from ._signals import InputInterrupted
 
 #: Characters of a line that are printed before and after the problem.
 _BEFORE, _AFTER = 70, 40
@@ -20,15 +21,21 @@ def run(options: argparse.Namespace) -> Exit:
     """Check line protocol files."""
     problems = 0
     files = options.files or ["-"]
-    for path in files:
-        with open_input(path) as source:
-            name = source.name
-            for error in check_lines(_read_blocks(source), precision=options.precision or "ns"):
-                problems += 1
-                if error.place is not None:
-                    sys.stdout.write(_format_problem(name, error.place))
+    interruption: BaseException | None = None
+    try:
+        for path in files:
+            with open_input(path) as source:
+                name = source.name
+                for error in check_lines(_read_blocks(source), precision=options.precision or "ns"):
+                    problems += 1
+                    if error.place is not None:
+                        sys.stdout.write(_format_problem(name, error.place))
+    except InputInterrupted as end:
+        interruption = end.interruption
     if problems:
         print_stderr(f"{format_count(problems, 'problem')} in {format_count(len(files), 'file')}")
+    if interruption is not None:
+        raise interruption
     return Exit.FAILED if problems else Exit.OK
 
 

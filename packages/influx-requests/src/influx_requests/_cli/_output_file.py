@@ -40,13 +40,17 @@ def replace_when_complete(path: Path) -> Generator[Path]:
 
 
 def _create_like(new: Path, old: Path) -> None:
-    """Create an empty file with the permissions of another one, if that exists."""
+    """Create an empty file with the permissions of another one, if that exists.
+
+    The name can be guessed, so another user may have created it as a link to a third file.
+    """
+    new.unlink(missing_ok=True)  # also left by a process with the same number that was killed
     try:
         status = old.stat()
     except FileNotFoundError:
-        new.touch()
+        new.touch(exist_ok=False)
         return
-    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     if hasattr(os, "chown"):
         with suppress(OSError):  # only root may change the owner
             os.chown(new, status.st_uid, status.st_gid)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import isfinite
 from typing import IO, Any, Final, Protocol
 
@@ -14,8 +13,10 @@ from influx_proto import QueryResult, Series, serialize
 from ._console import CommandError
 from ._table import Table, Vertical
 
-#: The types that `csv.writer` formats as this output does.
-_PLAIN_TYPES: Final = frozenset({str, int, float})
+_NUMBERS: Final = frozenset({int, float})
+_BOOLEANS: Final = {True: "true", False: "false"}
+#: The characters that a cell of CSV contains only in quotes. `csv.reader` reads a carriage return as the end of a row.
+_QUOTED: Final = ',"\r\n'
 
 
 class Output(Protocol):
@@ -55,12 +56,12 @@ class _CSV:
 
     For `SHOW` statements the server returns the name of the listed object as the measurement. So the first column is
     called `name` without timestamps, and is omitted if the only column is `name`.
+
+    It is written by columns, since most have cells of one type; `csv.writer` takes twice the time.
     """
 
     def __init__(self, file: IO[str], null: str) -> None:
-        self._plain = csv.writer(file, lineterminator="\n")
-        # The plain writer does not quote a carriage return, which `csv.reader` reads as the end of a row.
-        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        self._file = file
         self._null = null
         self._heading: tuple[int, list[str]] | None = None
 
@@ -71,38 +72,53 @@ class _CSV:
             labels += series.tags.items()
             self._write_heading(series.statement_id, _unique_names([*(name for name, _ in labels), *series.columns]))
             rows = series.values
-            # By columns, since most have cells of one type.
             columns = map(self._encode_column, zip(*rows, strict=True))
-            self._write([*([value] * len(rows) for _, value in labels), *columns])
+            self._write([*([_quote(value)] * len(rows) for _, value in labels), *columns])
 
     def _write_heading(self, statement: int, columns: list[str]) -> None:
         if self._heading is None:
             self._heading = statement, columns
-            self._write([[column] for column in columns])
+            self._write([[_quote(column)] for column in columns])
         elif self._heading != (statement, columns):
+            remedy = "pass" if self._heading[0] == statement else "run the statements separately, or pass"
             msg = (
-                f"csv holds one table, but the result has a second one with the columns {', '.join(columns)}; run the "
-                "statements separately, or pass --format json"
+                f"csv holds one table, but the result has a second one with the columns {', '.join(columns)}; {remedy} "
+                "--format table or json"
             )
             raise CommandError(msg)
 
-    def _write(self, columns: Sequence[Sequence[Any]]) -> None:
-        rows = zip(*columns, strict=True)
-        if any(map(_has_return, columns)):
-            for row in rows:
-                (self._quoting if _has_return(row) else self._plain).writerow(row)
-        else:
-            self._plain.writerows(rows)
+    def _write(self, columns: Sequence[Sequence[str]]) -> None:
+        if len(columns) == 1:  # an empty line is not a row
+            columns = [[cell or '""' for cell in columns[0]]]
+        if columns and columns[0]:
+            self._file.write("\n".join(map(",".join, zip(*columns, strict=True))) + "\n")
 
-    def _encode_column(self, cells: Sequence[Any]) -> Sequence[Any]:
-        return cells if _PLAIN_TYPES.issuperset(map(type, cells)) else list(map(self._encode_cell, cells))
+    def _encode_column(self, cells: Sequence[Any]) -> Sequence[str]:
+        types = set(map(type, cells))
+        if types <= _NUMBERS:
+            return list(map(repr, cells))
+        if types == {bool}:
+            return list(map(_BOOLEANS.__getitem__, cells))
+        texts: Sequence[str] = cells if types == {str} else list(map(self._encode_cell, cells))
+        joined = "".join(texts)
+        has_quoted = any(character in joined for character in _QUOTED)
+        return list(map(_quote, texts)) if has_quoted else texts
 
-    def _encode_cell(self, cell: Any) -> Any:
+    def _encode_cell(self, cell: Any) -> str:
         if cell is None:
             return self._null
         if isinstance(cell, bool):
-            return "true" if cell else "false"
-        return cell if isinstance(cell, (str, int, float)) else json.dumps(cell, ensure_ascii=False)
+            return _BOOLEANS[cell]
+        if isinstance(cell, (int, float)):
+            return repr(cell)
+        return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
+
+
+def _quote(cell: str) -> str:
+    """Return a cell of CSV, in quotes if necessary."""
+    if any(character in cell for character in _QUOTED):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
 
 
 class _JSON:
@@ -131,10 +147,6 @@ class _LineProtocol:
                 raise CommandError(msg)
             if lines := serialize(points(series, self._tag_columns)):
                 self._file.write(f"{lines.decode()}\n")
-
-
-def _has_return(cells: Iterable[object]) -> bool:
-    return any(isinstance(cell, str) and "\r" in cell for cell in cells)
 
 
 def encode_json(point: dict[str, Any], indent: int | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from influx_proto import InfluxDBError
@@ -13,8 +13,9 @@ from influx_proto.influxql import quote_identifier
 
 from influx_requests import InfluxDBClient
 
+from ._compression import compression_of_name, strip_suffix
 from ._connection import create_client
-from ._console import CommandError, Exit, print_stderr
+from ._console import PROGRAM, CommandError, Exit, print_stderr
 from ._errors import name_option
 from ._files import STDIN, guess_format, stdin
 from ._output_file import open_text, replace_when_complete
@@ -29,7 +30,9 @@ _TYPED_TIME_FORMATS = {"lp", "parquet", "plot"}
 def run(options: argparse.Namespace) -> Exit:
     """Run a query."""
     text = _read_query(options)
+    _check_statement(text)
     output_format = "plot" if options.plot else _choose_format(options)
+    _check_options(output_format, options)
     if options.epoch and output_format in _TYPED_TIME_FORMATS:
         name = "--plot" if output_format == "plot" else f"--format {output_format}"
         msg = f"--epoch does not apply to {name}; omit it"
@@ -53,7 +56,7 @@ def run(options: argparse.Namespace) -> Exit:
                 output.add(chunk)
                 if output_format == "lp":
                     exported |= {series.name for series in chunk.series}
-        if exported:
+        with suppress(InfluxDBError):  # the query may read another database, and the result is complete
             _warn_of_mixed_types(client, sorted(exported), options.rp)
         if not rows and sys.stderr.isatty():
             print_stderr("no rows")
@@ -92,23 +95,46 @@ def _read_query(options: argparse.Namespace) -> str:
         raise CommandError(msg, Exit.USAGE) from error
 
 
+def _check_statement(text: str) -> None:
+    """Reject the commands of the shell, which the server does not know."""
+    match text.split(maxsplit=1)[:1]:
+        case [word] if word.upper() == "INSERT":
+            msg = f"INSERT is a command of the shell; run {PROGRAM} write 'cpu,host=a load=1'"
+        case [word] if word.upper() == "USE":
+            msg = "USE is a command of the shell; pass --database NAME"
+        case _:
+            return
+    raise CommandError(msg, Exit.USAGE)
+
+
 def _choose_format(options: argparse.Namespace) -> str:
     if options.format is not None:
         output_format = str(options.format)
     elif options.output is not None:
         output_format = guess_format(options.output) or "csv"
+        if output_format == "csv" and strip_suffix(options.output).suffix.lower() not in {"", ".csv"}:
+            msg = f"{options.output}: unknown suffix; pass --format"
+            raise CommandError(msg, Exit.USAGE)
     else:
         output_format = "table" if sys.stdout.isatty() else "csv"
     if output_format == "parquet" and options.output is None:
         msg = "--format parquet requires --output FILE"
         raise CommandError(msg, Exit.USAGE)
-    if options.pretty and output_format != "json":
-        msg = f"--pretty requires --format json, not {output_format}"
-        raise CommandError(msg, Exit.USAGE)
-    if options.tag_columns and output_format not in {"json", "lp"}:
-        msg = f"--tag-columns requires --format json or lp, not {output_format}"
+    if output_format == "parquet" and compression_of_name(options.output):
+        msg = f"{options.output}: Parquet compresses its data itself; omit the last suffix"
         raise CommandError(msg, Exit.USAGE)
     return output_format
+
+
+def _check_options(output_format: str, options: argparse.Namespace) -> None:
+    for is_given, option, formats in (
+        (options.pretty, "--pretty", ["json"]),
+        (options.tag_columns, "--tag-columns", ["json", "lp"]),
+        (options.null, "--null", ["csv"]),
+    ):
+        if is_given and output_format not in formats:
+            msg = f"{option} requires --format {' or '.join(formats)}, not {output_format}"
+            raise CommandError(msg, Exit.USAGE)
 
 
 @contextmanager

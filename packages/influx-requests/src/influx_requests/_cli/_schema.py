@@ -25,7 +25,10 @@ def run_databases(options: argparse.Namespace) -> Exit:
 def run_measurements(options: argparse.Namespace) -> Exit:
     """Print the names of the measurements."""
     with create_client(options) as client:
-        _print_names(client.show_measurements())
+        found = client.show_measurements()
+        if not found.series:
+            client.query("SHOW TAG KEYS")  # unlike SHOW MEASUREMENTS, it fails if the database does not exist
+        _print_names(found)
     return Exit.OK
 
 

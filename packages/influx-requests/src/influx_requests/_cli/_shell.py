@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 import time
@@ -32,12 +33,31 @@ USE name               select a database
 \\use NAME              select a database
 \\format [NAME]         show or set the output format: table, vertical, csv, json or lp
 \\epoch [UNIT]          timestamps as integers (ns, us, ms, s), or as RFC 3339 without UNIT
-\\timing                show or hide the time of each statement
-\\pager                 use a pager for long output, or do not
+\\timing [on|off]       show or hide the time of each statement
+\\pager [on|off]        use a pager for long output, or do not
 \\q                     exit; so does Ctrl-D
 
 A statement continues on the next line while a quote or parenthesis is open, or after a backslash.
 """
+
+#: Commands that users of `influx` may type without a backslash.
+_WITHOUT_BACKSLASH: Final = {
+    "epoch": "epoch", "format": "format", "pager": "pager", "precision": "epoch", "timing": "timing",
+}  # fmt: skip
+
+_COMMAND: Final = re.compile(r"\s*\\\S")
+_INSERT: Final = re.compile(r"\s*INSERT\s", re.IGNORECASE)
+_QUOTE: Final = re.compile(r'(?<!\\)"')
+#: The parts of a statement that may contain quotes and parentheses, and parentheses.
+_TOKEN: Final = re.compile(
+    r"""
+    "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | --[^\n]* | /\*.*?\*/
+    | (?:[=!]~ | , | \b(?:SELECT|FROM|BY|MEASUREMENT)\b) \s* /(?:[^/\\\n]|\\.)+/    # a regular expression
+    | (?P<parenthesis>\( (?:\s* /(?:[^/\\\n]|\\.)+/)?) | \)
+    | (?P<open>["'] | /\*)
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
 
 
 class Session:
@@ -65,8 +85,8 @@ class Session:
             "use": self._use,
             "format": self._set_format,
             "epoch": self._set_epoch,
-            "timing": self._toggle_timing,
-            "pager": self._toggle_pager,
+            "timing": self._set_timing,
+            "pager": self._set_pager,
             "?": lambda _: self._write(_HELP),
             "help": lambda _: self._write(_HELP),
         }
@@ -85,18 +105,10 @@ class Session:
         text = text.strip().removesuffix(";").strip()
         if not text:
             return None
-        word = text.split(maxsplit=1)[0].lower()
         if text.lower() in {"exit", "quit", "\\q"}:
             return Exit.OK
         try:
-            if text.startswith("\\"):
-                self._run_command(text)
-            elif word == "use":
-                self._use(shlex.split(text)[1:])
-            elif word == "insert":
-                self._insert(text[len("insert") :].strip())
-            else:
-                self._query(text)
+            self._execute(text)
         except KeyboardInterrupt:
             if not self._is_interactive:
                 raise
@@ -104,10 +116,27 @@ class Session:
         except (InfluxDBError, CommandError, ValueError, TypeError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            message, code = (str(error), Exit.USAGE) if isinstance(error, (ValueError, TypeError)) else describe(error)
+            is_usage = isinstance(error, (ValueError, TypeError)) and not isinstance(error, InfluxDBError)
+            message, code = (str(error), Exit.USAGE) if is_usage else describe(error, in_shell=True)
             print_error(message, "error")
             return code
         return None
+
+    def _execute(self, text: str) -> None:
+        word = text.split(maxsplit=1)[0].lower()
+        if text.startswith("\\"):
+            self._run_command(text)
+        elif text.lower() in {"help", "?"}:
+            self._write(_HELP)
+        elif word == "use":
+            self._use(shlex.split(text)[1:])
+        elif word == "insert":
+            self._insert(text[len("insert") :].strip())
+        elif command := _WITHOUT_BACKSLASH.get(word):
+            msg = f"unknown statement {word!r}; did you mean \\{command}?"
+            raise CommandError(msg, Exit.USAGE)
+        else:
+            self._query(text)
 
     def _run_command(self, text: str) -> None:
         name, *arguments = shlex.split(text[1:]) or [""]
@@ -174,18 +203,25 @@ class Session:
 
     def _set_epoch(self, arguments: list[str]) -> None:
         if arguments and arguments[0] not in {"ns", "us", "ms", "s"}:
-            msg = f"unknown unit {arguments[0]!r}; the units are ns, us, ms and s"
+            msg = f"unknown unit {arguments[0]!r}; the units are ns, us, ms and s; omit it for RFC 3339"
             raise CommandError(msg, Exit.USAGE)
         self._epoch = arguments[0] if arguments else None
         self._note(f"timestamps: {self._epoch or 'RFC 3339'}")
 
-    def _toggle_timing(self, _: list[str]) -> None:
-        self._has_timing = not self._has_timing
-        self._note(f"timing: {'on' if self._has_timing else 'off'}")
+    def _set_timing(self, arguments: list[str]) -> None:
+        self._has_timing = self._switch("timing", arguments, is_on=self._has_timing)
 
-    def _toggle_pager(self, _: list[str]) -> None:
-        self._has_pager = not self._has_pager
-        self._note(f"pager: {'on' if self._has_pager else 'off'}")
+    def _set_pager(self, arguments: list[str]) -> None:
+        self._has_pager = self._switch("pager", arguments, is_on=self._has_pager)
+
+    def _switch(self, name: str, arguments: list[str], *, is_on: bool) -> bool:
+        """Return the new state of a setting: the other one, or that of the argument."""
+        if arguments not in ([], ["on"], ["off"]):
+            msg = f"\\{name}: got {' '.join(arguments)!r}; pass on or off, or nothing to switch"
+            raise CommandError(msg, Exit.USAGE)
+        is_on = arguments == ["on"] if arguments else not is_on
+        self._note(f"{name}: {'on' if is_on else 'off'}")
+        return is_on
 
     def _note(self, text: str) -> None:
         if self._is_interactive:
@@ -234,18 +270,15 @@ def without_continuations(text: str) -> str:
 
 def is_incomplete(text: str) -> bool:
     """Return whether a statement continues on the next line: an open quote or parenthesis, or a final backslash."""
+    if _COMMAND.match(text):
+        return False
     if text.rstrip(" \t").rstrip("\n").endswith("\\"):
         return True
-    quote, depth, is_escaped = "", 0, False
-    for character in text:
-        if is_escaped:
-            is_escaped = False
-        elif character == "\\" and quote:
-            is_escaped = True
-        elif quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        else:
-            depth += (character == "(") - (character == ")")
-    return bool(quote) or depth > 0
+    if _INSERT.match(text):  # line protocol, which has only one kind of quotes
+        return len(_QUOTE.findall(text)) % 2 == 1
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        if match["open"]:
+            return True
+        depth += bool(match["parenthesis"]) - (match.group() == ")")
+    return depth > 0

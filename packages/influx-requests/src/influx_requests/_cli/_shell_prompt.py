@@ -6,12 +6,13 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from influx_proto import InfluxDBError
 
-from ._console import Exit, file_error, import_optional
+from ._console import Exit, file_error, import_optional, print_stderr
 from ._schema import names_of
 from ._shell import FORMATS, Session, is_incomplete, without_continuations
 from ._terminal import has_color
@@ -114,6 +115,7 @@ def run_prompt(session: Session) -> Exit:
     sys.stdout.write(
         f"InfluxDB {session.client.ping().version or ''} at {session.client.settings.address}; \\? for help\n"
     )
+    _check_database(session)
     while True:
         try:
             text = prompt_session.prompt(lambda: session.prompt)
@@ -123,6 +125,14 @@ def run_prompt(session: Session) -> Exit:
             return Exit.OK
         if session.execute(without_continuations(text)) is Exit.OK:
             return Exit.OK
+
+
+def _check_database(session: Session) -> None:
+    """Warn of a database that does not exist: the server lists nothing in it without an error."""
+    database = session.client.db
+    with suppress(InfluxDBError):  # the user may have no privilege to list databases
+        if database and database not in names_of(session.client.show_databases()):
+            print_stderr(f"warning: database {database!r} not found; \\l lists the databases")
 
 
 def _create_prompt(session: Session) -> Any:

@@ -54,6 +54,16 @@ class Chunk:
     statements: tuple[str, ...] = ()
 
 
+def time_warning(chunk: Chunk) -> str | None:
+    """Return a warning if the first timestamp of a chunk is probably in a unit other than nanoseconds."""
+    time = chunk.data.partition(b"\n")[0].rpartition(b" ")[2]
+    if chunk.precision != "ns" or not time.isdigit() or not 9 <= len(time) <= 16:  # until April 1970
+        return None
+    unit = "s" if len(time) < 12 else "ms" if len(time) < 15 else "us"
+    moment = f"{int(time) / 10**9:.9g} s after the start of 1970"
+    return f"the first timestamp, {int(time)}, is {moment}; pass --precision {unit} if it is in {unit}"
+
+
 class Source(Protocol):
     """A file in one of the formats that `write` accepts."""
 

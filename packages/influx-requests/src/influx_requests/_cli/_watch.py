@@ -6,10 +6,13 @@ import argparse
 import re
 import sys
 import time
+from collections.abc import Sequence
 from typing import Final
 
-from influx_proto import QueryResult
+from influx_proto import InfluxDBError, QueryResult
 from influx_proto.influxql import quote_identifier
+
+from influx_requests import InfluxDBClient
 
 from ._connection import create_client
 from ._console import PROGRAM, CommandError, Exit, print_stderr
@@ -28,7 +31,10 @@ def run(options: argparse.Namespace) -> Exit:
         source = f"{quote_identifier(options.rp)}.{source}"
     where = f"({options.where}) AND " if options.where else ""
     select = f"SELECT * FROM {source} WHERE {where}"  # noqa: S608 - the user's own condition
-    output = create_output(sys.stdout, options.format or ("table" if sys.stdout.isatty() else "csv"), options)
+    output_format = options.format or ("table" if sys.stdout.isatty() else "csv")
+    output = create_output(sys.stdout, output_format, options)
+    if output_format == "csv":
+        output = _SameColumns(output)
     with create_client(options) as client:
         if not client.db:
             msg = "database required; pass --database (or set INFLUXDB_DATABASE)"
@@ -43,7 +49,46 @@ def run(options: argparse.Namespace) -> Exit:
             last = _print(found, output) or last
         while True:
             time.sleep(options.interval)
-            last = _print(client.query(f"{select}time > {last} ORDER BY time", epoch=None), output) or last
+            found = _query(client, f"{select}time > {last} ORDER BY time", options.interval)
+            last = _print(found, output) or last
+
+
+def _query(client: InfluxDBClient, query: str, interval: float) -> QueryResult:
+    """Run a query, and repeat it while the server is unreachable or overloaded."""
+    is_reported = False
+    while True:
+        try:
+            return client.query(query, epoch=None)
+        except InfluxDBError as error:
+            if not error.retryable:
+                raise
+            if not is_reported:
+                print_stderr(f"warning: {error}; retrying")
+            is_reported = True
+        time.sleep(interval)
+
+
+class _SameColumns:
+    """CSV output with the columns of the first result: those of `SELECT *` differ between shards."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._columns: Sequence[str] = ()
+        self._omitted: set[str] = set()
+
+    def add(self, chunk: QueryResult) -> None:
+        """Write a result with the columns of the first one; warn of others."""
+        for series in chunk.series:
+            self._columns = self._columns or series.columns
+            omitted = set(series.columns) - set(self._columns) - self._omitted
+            for name in sorted(omitted):
+                print_stderr(f"warning: the new column {name!r} is omitted; pass --format json, or start again")
+            self._omitted |= omitted
+            rows = [dict(zip(series.columns, row, strict=True)) for row in series.values]
+            values = [[row.get(name) for name in self._columns] for row in rows]
+            self._output.add(
+                QueryResult([{"series": [{"name": series.name, "columns": [*self._columns], "values": values}]}])
+            )
 
 
 def _print(found: QueryResult, output: Output) -> str | None:

@@ -68,6 +68,7 @@ def _write(job: _Job, client: InfluxDBClient, options: argparse.Namespace, rejec
         max_delay=options.max_delay,
         progress_file=job.progress_file,
         rejected=rejected_file,
+        has_precision=options.precision is not None,
     )
     try:
         delivery.run()
@@ -95,6 +96,9 @@ def _summary(progress: Progress) -> str:
 def _create_job(path: str, options: argparse.Namespace, client: InfluxDBClient, stack: ExitStack) -> _Job:
     input_format = options.format or ("lp" if path == STDIN or is_line(path) else guess_format(path))
     if input_format is None:
+        if not Path(path).exists():
+            msg = f"cannot read {path}: No such file or directory"
+            raise CommandError(msg, Exit.USAGE)
         msg = f"{path}: unknown suffix; pass --format lp, csv, json or parquet"
         raise CommandError(msg, Exit.USAGE)
     _check_options(input_format, options)

@@ -11,7 +11,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from typing import Final
 from weakref import WeakSet
+
+#: Permissions of new files: the lines may be confidential, so other users have none. The umask may remove more.
+_MODE: Final = 0o660
 
 
 class SpoolDirectory:
@@ -34,7 +38,7 @@ class SpoolDirectory:
         _instances.add(self)
 
     def lock(self) -> None:
-        """Create the directory if it does not exist, and lock it.
+        """Create the directory if it does not exist, not accessible to other users, and lock it.
 
         Raises:
             BlockingIOError: the directory is already locked.
@@ -42,7 +46,7 @@ class SpoolDirectory:
         import fcntl  # noqa: PLC0415 - does not exist on Windows, where only the spool is unavailable
 
         created = [folder for folder in (self._directory, *self._directory.parents) if not folder.exists()]
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(mode=_MODE | 0o110, parents=True, exist_ok=True)
         for folder in created:
             _sync_directory(folder.parent)
         self._descriptor = os.open(self._directory, os.O_RDONLY)
@@ -60,8 +64,9 @@ class SpoolDirectory:
             self._lock.close()
             self._lock = None
         if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+            # Forgotten first: after an interruption the number may belong to another file.
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
 
     def leave_to_parent(self) -> None:
         """Close the files in a forked process. The directory stays locked by the parent."""
@@ -124,7 +129,7 @@ class SpoolDirectory:
         os.unlink(name, dir_fd=self._descriptor)
 
     def _open(self, name: str, mode: str) -> FileIO:
-        return FileIO(name, mode, opener=lambda path, flags: os.open(path, flags, 0o666, dir_fd=self._descriptor))
+        return FileIO(name, mode, opener=lambda path, flags: os.open(path, flags, _MODE, dir_fd=self._descriptor))
 
     def _is_replaced(self) -> bool:
         """Return whether another directory has the path; the next writer would not find the files of this one."""

@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from ..._encode.batch import Batch
 from ..._errors import SpoolError
 from ..._repr import counted
 from ..._runtime.settings import Settings
+from ..._runtime.transport import SpoolFiles
 from ..._write.request import Target, resolve_target
 from ..options import Spool
 from .format import (
@@ -36,46 +37,6 @@ from .segments import Append, Cleanup, Segment, SegmentIndex
 #: Maximum size of a segment. In a small spool it is a share of `max_bytes`, so that space is freed in small steps.
 _SEGMENT_BYTES: Final = 16_000_000
 _SHARE: Final = 8
-
-
-class SpoolFiles(Protocol):
-    """Files of a spool directory, by name. Every method may raise OSError."""
-
-    def lock(self) -> None:
-        """Create the directory if it does not exist, and lock it; raises BlockingIOError if it is already locked."""
-        ...
-
-    def unlock(self) -> None:
-        """Unlock the directory if it is locked; does not block."""
-        ...
-
-    def names(self) -> list[str]:
-        """Return the names of the files in the directory."""
-        ...
-
-    def sizes(self, names: Iterable[str]) -> dict[str, int]:
-        """Return the sizes of those of the files that exist, in bytes."""
-        ...
-
-    def read(self, name: str) -> bytes:
-        """Return the contents of a file."""
-        ...
-
-    def append(self, name: str, data: bytes, *, sync: bool) -> None:
-        """Append all bytes to a file, and create it if it does not exist; with `sync`, call `fsync`."""
-        ...
-
-    def truncate(self, name: str, size: int) -> None:
-        """Truncate a file to a size in bytes."""
-        ...
-
-    def rename(self, name: str, to: str) -> None:
-        """Rename a file."""
-        ...
-
-    def delete(self, name: str) -> None:
-        """Delete a file."""
-        ...
 
 
 class QueuedBatch:
@@ -294,10 +255,13 @@ class SpoolLog:
 
     def _write_group(self, plan: Append, done: list[Append], group: Sequence[QueuedBatch], lost: list[Segment]) -> None:
         try:
-            self._write(plan, done, sync=self._spool.sync, lines=group[0].batch.lines)
-        except SpoolError:
+            self._append(plan, done, sync=self._spool.sync)
+        except OSError as error:
             if len(group) == 1:
-                raise
+                path, reason = f"{self.directory}/{plan.segment.name}", error.strerror or error
+                lines = counted(group[0].batch.lines, "line")
+                msg = f"cannot write to {path}: {reason}; the spool did not accept {lines}"
+                raise SpoolError(msg, retryable=True) from error
         finally:
             if not (done and plan.segment.size):  # a new segment, or a failure
                 self._find_lost(lost)
@@ -319,14 +283,6 @@ class SpoolLog:
                 f"another program deleted, moved or truncated {names} in the spool {self.directory}; its pending lines "
                 "are still delivered, but they do not survive the end of this process"
             )
-
-    def _write(self, plan: Append, done: list[Append], *, sync: bool, lines: int) -> None:
-        try:
-            self._append(plan, done, sync=sync)
-        except OSError as error:
-            path, reason = f"{self.directory}/{plan.segment.name}", error.strerror or error
-            msg = f"cannot write to {path}: {reason}; the spool did not accept {counted(lines, 'line')}"
-            raise SpoolError(msg, retryable=True) from error
 
     def _append(self, plan: Append, done: list[Append], *, sync: bool) -> None:
         """Append the bytes and add the plan to `done`, or undo a partial append and raise."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -94,15 +95,14 @@ class TableEncoder:
                 the cause. No line of the slice has been yielded.
         """
         table, rows = self._open(read)
-        encoder = point_encoder(self._name, self._tags, "ns", rows.field_options)
         slices = table.slices(self._slice(len(table.columns)), self._batch)
         for part, has_few in chain.from_iterable(map(_limit_size, slices)):
             count = part.stop - part.start
-            found = None if has_few else rows.by_columns(encoder, part)
+            found = None if has_few else rows.by_columns(part)
             if found is not None:
                 yield found, count
             else:
-                yield from self._encode_cells(encoder, rows, rows.convert_objects(part), first)
+                yield from self._encode_cells(rows, rows.convert_objects(part), first)
             first += count
 
     def _slice(self, columns: int) -> int:
@@ -112,12 +112,12 @@ class TableEncoder:
         batch = self._batch
         return most // batch * batch if batch < most else batch // -(-batch // most)
 
-    def _encode_cells(self, encoder: PointEncoder, rows: _Rows, part: Slice, first: int) -> Iterator[tuple[Lines, int]]:
+    def _encode_cells(self, rows: _Rows, part: Slice, first: int) -> Iterator[tuple[Lines, int]]:
         for start in range(part.start, part.stop, _ROWS):
             stop = min(start + _ROWS, part.stop)
             times = part.times.cells(start, stop)
             cells = [column.values(start, stop) for column in part.columns]
-            data = rows.encode_columnar(encoder, times, cells)
+            data = rows.encode_columnar(times, cells)
             if data is not None:
                 first += len(times)
                 yield Lines(data, len(times)), len(times)
@@ -125,8 +125,7 @@ class TableEncoder:
             lines: list[bytes] = []
             for number, (time, point) in enumerate(zip(times, rows.points(times, cells), strict=True), first):
                 try:
-                    rows.check(point)
-                    line = encoder.line(point)
+                    line = rows.encode(point)
                 except SerializationError as error:
                     msg = f"row {number}{_describe_time(time)}: {error}"
                     raise SerializationError(msg) from None
@@ -139,7 +138,7 @@ class TableEncoder:
         name = self._name
         try:
             table = read()
-            rows = _Rows(name, table.columns, self._tag_columns, self._field_options, infer=self._infer)
+            rows = _Rows(name, self._tags, table.columns, self._tag_columns, self._field_options, infer=self._infer)
         except SerializationError as error:
             if name is None:
                 raise
@@ -157,15 +156,12 @@ def _limit_size(part: Slice) -> Iterator[tuple[Slice, bool]]:
 
 
 class _Rows:
-    """Rows of a table, and their conversion to points.
-
-    Attributes:
-        field_options: how field values are encoded.
-    """
+    """Rows of a table, and their conversion to points."""
 
     def __init__(
         self,
         measurement: str | None,
+        common_tags: Mapping[str, object],
         columns: Sequence[Column],
         tag_columns: Sequence[str],
         field_options: FieldOptions,
@@ -173,6 +169,7 @@ class _Rows:
         infer: bool,
     ) -> None:
         self._measurement = measurement
+        self._common_tags = common_tags
         names = [column.name for column in columns]
         for name in tag_columns if columns else ():
             if name not in names:
@@ -191,7 +188,7 @@ class _Rows:
         self._inferred = [InferredColumn(at, names[at], field_options) for at in inferred]
         if field_options.unsigned and not field_options.integers_as_floats:
             types = {**{column.name: "unsigned" for column in columns if column.unsigned}, **types}
-        self.field_options = field_options.with_overrides(field_types=types) if types else field_options
+        self._field_options = field_options.with_overrides(field_types=types) if types else field_options
         self._tags = tags
         self._fields = fields
         self._tag_names = [names[at] for at in tags]
@@ -200,10 +197,14 @@ class _Rows:
         #: The column-wise encoder; None if the table is not eligible, False before the first slice.
         self._slice_encoder: SliceEncoder | Literal[False] | None = False
 
-    def by_columns(self, encoder: PointEncoder, part: Slice) -> Lines | None:
+    @cached_property
+    def _encoder(self) -> PointEncoder:
+        return point_encoder(self._measurement, self._common_tags, "ns", self._field_options)
+
+    def by_columns(self, part: Slice) -> Lines | None:
         """Return the lines of a slice, encoded column by column, or None if it is not eligible."""
         if self._slice_encoder is False:
-            self._slice_encoder = self._make_slice_encoder(encoder)
+            self._slice_encoder = self._make_slice_encoder()
         if self._slice_encoder is None:
             return None
         part = self.convert_objects(part)
@@ -217,7 +218,7 @@ class _Rows:
             columns[column.at] = reader
         return self._slice_encoder.encode(part._replace(columns=columns))
 
-    def _make_slice_encoder(self, encoder: PointEncoder) -> SliceEncoder | None:
+    def _make_slice_encoder(self) -> SliceEncoder | None:
         if self._measurement is None or not self._fields:
             return None
         try:
@@ -229,7 +230,7 @@ class _Rows:
         tags = dict(zip(self._tag_names, self._tags, strict=True))
         fields = dict(zip(self._field_names, self._fields, strict=True))
         try:
-            return encoder_class(encoder, self._measurement, tags, fields)
+            return encoder_class(self._encoder, self._measurement, tags, fields)
         except (NotColumnar, SerializationError):
             return None
 
@@ -242,9 +243,7 @@ class _Rows:
         ]
         return part._replace(columns=columns)
 
-    def encode_columnar(
-        self, encoder: PointEncoder, times: Sequence[Any], cells: Sequence[Sequence[Any]]
-    ) -> bytes | None:
+    def encode_columnar(self, times: Sequence[Any], cells: Sequence[Sequence[Any]]) -> bytes | None:
         """Return the lines of rows, or None if they must be encoded one at a time."""
         if self._measurement is None or type(None) in set(map(type, times)):
             return None
@@ -253,7 +252,7 @@ class _Rows:
         tags = list(zip(*[cells[at] for at in self._tags], strict=True)) if self._tags else None
         try:
             if self._shape is None:
-                self._shape = KeySetEncoder(encoder, self._measurement, self._tag_names, self._field_names, "ns")
+                self._shape = KeySetEncoder(self._encoder, self._measurement, self._tag_names, self._field_names, "ns")
             columns = self._shape.build_columns(tags, [cells[at] for at in self._fields], times)
         except (NotColumnar, SerializationError):
             return None
@@ -270,11 +269,12 @@ class _Rows:
                 "fields": dict(zip(self._field_names, fields, strict=True)),
             }
 
-    def check(self, point: Mapping[str, Any]) -> None:
-        """Check that a row has a timestamp, and that its inferred fields have the same types as in earlier rows.
+    def encode(self, point: Mapping[str, Any]) -> bytes | None:
+        """Return the line of a row, or None if no field has a value.
 
         Raises:
-            SerializationError: the row has no timestamp, or a field has another type.
+            SerializationError: the row cannot be encoded, has no timestamp, or a field has another type than in earlier
+                rows.
         """
         if point["time"] is None:
             # The server would assign the same timestamp to all such rows, and each would overwrite the previous one.
@@ -285,6 +285,7 @@ class _Rows:
             if problem is not None:
                 msg = f"measurement {short_repr(self._measurement)}, {problem}"
                 raise SerializationError(msg)
+        return self._encoder.line(point)
 
 
 def _find_encoder_class() -> type[SliceEncoder] | None:
