@@ -70,19 +70,21 @@ def annotated_csv(rows: int) -> bytes:
     return (head + "".join(lines()) + "\r\n").encode()
 
 
-def influxql(rows: int) -> tuple[bytes, bytes, bytes]:
-    """Return the same rows of 2 floats, an integer, a boolean and a string in MessagePack, JSON and CSV."""
+def influxql(rows: int, missing: float = 0) -> tuple[bytes, bytes, bytes]:
+    """Return the same rows of 2 floats, an integer, a boolean and a string in MessagePack, JSON and CSV.
+
+    Args:
+        rows: the number of rows.
+        missing: the fraction of cells without a value.
+    """
     rng = random.Random(1)
-    values = [
-        [
-            10**18 * 16 // 10 + number * 10**9,
-            rng.random(),
-            rng.gauss(20, 5),
-            rng.randrange(10**6),
-            number % 3 == 0,
-            f"h{number % 10}",
-        ]
+    cells = (
+        (rng.random(), rng.gauss(20, 5), rng.randrange(10**6), number % 3 == 0, f"h{number % 10}")
         for number in range(rows)
+    )
+    values = [
+        [10**18 * 16 // 10 + number * 10**9, *[None if missing > rng.random() else cell for cell in row]]
+        for number, row in enumerate(cells)
     ]
     packed, text = bytearray(), bytearray()
     for begin in range(0, rows, 10_000):
@@ -91,8 +93,15 @@ def influxql(rows: int) -> tuple[bytes, bytes, bytes]:
         document = {"results": [{"statement_id": 0, "series": [{**series, **partial_mark}], **partial_mark}]}
         packed += msgspec.msgpack.encode(document)
         text += msgspec.json.encode(document) + b"\n"
-    lines = (f"m,,{time},{a:.17f},{b:.14f},{n},{str(ok).lower()},{s}\n" for time, a, b, n, ok, s in values)
+    lines = (f"m,,{','.join(map(csv_cell, row))}\n" for row in values)
     return bytes(packed), bytes(text), ("name,tags,time,a,b,n,ok,s\n" + "".join(lines)).encode()
+
+
+def csv_cell(value: object) -> str:
+    """Return a cell as InfluxDB prints it, except for the number of digits."""
+    if value is None:
+        return ""
+    return f"{value:.15f}" if isinstance(value, float) else str(value).lower()
 
 
 def frame(data: bytes, content_type: str, *, annotated: bool = True) -> pd.DataFrame:
@@ -145,14 +154,15 @@ def main() -> None:
         "DataFrame": partial(frame, tables, "text/csv"),
         "influxdb-client": partial(peer_frame, few_tables),
     }, {"influxdb-client": part}, rows, options.rounds)  # fmt: skip
-    in_msgpack, in_json, in_csv = influxql(rows)
-    message_pack = {"MessagePack": partial(frame, in_msgpack, "application/x-msgpack")}
-    compare(
-        "JSON, per row", {"JSON": partial(frame, in_json, "application/json"), **message_pack}, {}, rows, options.rounds
-    )
-    compare("CSV, per row", {
-        "CSV": partial(frame, in_csv, "text/csv", annotated=False), **message_pack,
-    }, {}, rows, options.rounds)  # fmt: skip
+    for title, missing in (("", 0), (", 10 % missing", 0.1)):
+        in_msgpack, in_json, in_csv = influxql(rows, missing)
+        message_pack = {"MessagePack": partial(frame, in_msgpack, "application/x-msgpack")}
+        compare(f"JSON{title}, per row", {
+            "JSON": partial(frame, in_json, "application/json"), **message_pack,
+        }, {}, rows, options.rounds)  # fmt: skip
+        compare(f"CSV{title}, per row", {
+            "CSV": partial(frame, in_csv, "text/csv", annotated=False), **message_pack,
+        }, {}, rows, options.rounds)  # fmt: skip
 
 
 def compare(title: str, variants: dict[str, Variant], fewer: dict[str, int], rows: int, rounds: int) -> None:

@@ -81,9 +81,20 @@ def texts(length: int, rows: int, text: str = "x") -> Shape:
     return Shape(timed(pd.DataFrame({"s": [f"{text * (length // len(text) - 8)}{n:08}" for n in range(rows)]})))
 
 
-def distinct(dtype: Any) -> Shape:
-    hosts = pd.Series([f"host {n}, rack={n % 7}" for n in range(50_000)], dtype=dtype)
+def distinct(dtype: Any, missing: int = 0) -> Shape:
+    cells = [None if missing and n % missing == 0 else f"host {n}, rack={n % 7}" for n in range(50_000)]
+    hosts = pd.Series(cells, dtype=dtype)
     return Shape(timed(pd.DataFrame({"host": hosts, "load": RNG.random(len(hosts))})), ["host"])
+
+
+def few_of_many_categories() -> Shape:
+    hosts = pd.Categorical.from_codes(RNG.integers(0, 10**6, 100), [f"host{n}" for n in range(10**6)])
+    return Shape(timed(pd.DataFrame({"host": hosts, "load": RNG.random(100)})), ["host"])
+
+
+def decimals() -> Shape:
+    load = pa.array(range(50_000)).cast(pa.decimal128(19, 0)).cast(pa.decimal128(38, 3))
+    return Shape(pa.table({"time": pa.array(range(50_000), pa.timestamp("s")), "load": load}))
 
 
 def objects(values: Any) -> Shape:
@@ -116,6 +127,10 @@ SHAPES: dict[str, Callable[[], Shape]] = {
     "texts of 70 000 characters": lambda: texts(70_000, 250),
     "distinct tags with escapes, str": lambda: distinct("str"),
     "distinct tags with escapes, object": lambda: distinct(object),
+    "distinct tags with escapes, 10 % missing": lambda: distinct("str", 10),
+    "100 rows of 1 000 000 categories": few_of_many_categories,
+    "float32": lambda: Shape(timed(pd.DataFrame(RNG.random((20_000, 10), "f4"), columns=list("abcdefghij")))),
+    "Arrow decimals": decimals,
     "objects: floats": lambda: objects(RNG.random(20_000)),
     "objects: integers": lambda: objects(RNG.integers(0, 10**6, 20_000)),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -24,6 +25,8 @@ from tests.core.decode.conftest import OFFSETS, Documents, exact, feed_until_err
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_columns, "_MIN_SIZE", 0)
+    monkeypatch.setattr(json_columns, "_MIN_ROWS", 0)
+    monkeypatch.setattr(json_columns, "_MIN_ROWS_PER_COLUMN", 0)
     monkeypatch.setattr(csv_columns, "_MIN_ROWS", 2)
 
 
@@ -140,6 +143,9 @@ def test_usual_responses_are_packed() -> None:
     assert check(JSONDocuments, [DOCUMENT.replace(b'"b"', b"null")]) == 3
     assert check(CSVDocuments, [BLOCK], frames=True) == 5
     assert check(CSVDocuments, [BLOCK + b"\n" + BLOCK], frames=True) == 10
+    assert check(CSVDocuments, [BLOCK.replace(b"host=a", b'"host=a,b=""c"""')], frames=True) == 5
+    quoted = BLOCK.replace(b",x\n", b',"x, ""y""\n"\n').replace(b",a\n", b',"1"\n')
+    assert check(CSVDocuments, [quoted, quoted[:-3]]) == 5
 
 
 @pytest.mark.parametrize("split", [1, 100, 10_000])
@@ -174,16 +180,29 @@ def test_json_with_other_bytes(data: st.DataObject) -> None:
 CSV_CELLS = st.sampled_from([
     "", "a", "ä", "1", "-1", "1.5", "0.000001", "-0", "-0.5", "true", "false", "+Inf", "-Inf", " 1", "01", "1e5", ".5",
     "1600000000000000000", "9223372036854775807", "9223372036854775808", "99999999999999999999", "x y", "True", "5.",
+    '"a,b"', '"a""b"', '"\n\nname,tags,"', '""', '"1"', 'a"b"', '"a"b',
+    "-", "--1", "00", "-01", "null", "1E5", "-9223372036854775808", "1_0", "\u0661",
 ])  # fmt: skip
+#: Integers of every number of digits, with one sign or both.
+CSV_INTEGERS = st.sampled_from([(-1, 0), (0, 1), (-1, 1)]).flatmap(
+    lambda signs: st.integers(0, 65).flatmap(lambda bits: st.integers(signs[0] << bits, signs[1] << bits))
+)
 
 
 @given(st.data(), OFFSETS)
 def test_csv_rows(data: st.DataObject, offsets: list[int]) -> None:
-    columns = [data.draw(st.lists(CSV_CELLS, min_size=1, max_size=3).map(st.sampled_from)) for _ in range(3)]
+    kinds = st.sampled_from([CSV_CELLS, CSV_INTEGERS.map(str), CSV_INTEGERS.map(str) | st.just("")])
+    columns = [data.draw(st.lists(data.draw(kinds), min_size=1, max_size=3).map(st.sampled_from)) for _ in range(3)]
     columns[0] = data.draw(st.sampled_from([columns[0], st.integers(0, (1 << 63) - 1).map(str)]))
-    rows = data.draw(st.lists(st.tuples(st.sampled_from(["m,", "m,h=a", "n,h=a"]), *columns), min_size=1, max_size=12))
+    rows = data.draw(
+        st.lists(
+            st.tuples(st.sampled_from(["m,", "m,h=a", "n,h=a", 'm,"h=a,i=b"', '"m,n",', f"m,h={'a' * 40}"]), *columns),
+            min_size=1,
+            max_size=12,
+        )
+    )
     block = b"name,tags,time,x,y\n" + "".join(",".join(row) + "\n" for row in rows).encode()
-    are_times = all(row[1].isdigit() and row[1] != "01" and len(row[1]) < 19 for row in rows)
+    are_times = all(re.fullmatch("0|[1-9][0-9]{0,17}", row[1]) for row in rows)
     for chunks in ([block], split_at(block, offsets), [block, b"\n", block]):
         check(CSVDocuments, chunks, frames=are_times)
 

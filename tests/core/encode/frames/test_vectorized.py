@@ -20,6 +20,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, serialize_batches
 from influx_proto._encode.frames import encoder as _table
+from influx_proto._encode.frames import vectorized_arrow
+from influx_proto._encode.frames.line_builder import MAX_CHOICES
 from influx_proto._encode.frames.vectorized import SliceEncoder
 
 
@@ -221,9 +223,11 @@ def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 @settings(deadline=None)  # the first use imports libraries
-@given(frames())
-def test_same_bytes_and_errors_for_any_frame(case: tuple[pd.DataFrame, dict[str, Any]]) -> None:
-    encode_on_both_paths(*case)
+@given(frames(), st.sampled_from([1, MAX_CHOICES]))
+def test_same_bytes_and_errors_for_any_frame(case: tuple[pd.DataFrame, dict[str, Any]], choices: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vectorized_arrow, "MAX_CHOICES", choices)
+        encode_on_both_paths(*case)
 
 
 @settings(deadline=None)  # the first use imports libraries
@@ -566,6 +570,8 @@ def test_numbers_are_written_by_numpy_alone(data: pd.DataFrame) -> None:
     [
         frame(t=[f"host {n}" for n in range(1001)], v=range(1001)),
         frame(t=pd.Categorical([f"host {n}" for n in range(1001)]), v=range(1001)),
+        frame(t=[f"host{n}" if n % 7 else None for n in range(2000)], v=range(2000)),
+        frame(t=pd.Series([f"{n},=" for n in range(1001)] + ["", None], dtype="str").to_numpy(), v=range(1003)),
         frame(t=["a"], v=["text"]),
     ],
 )

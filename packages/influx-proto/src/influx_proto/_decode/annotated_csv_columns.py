@@ -7,11 +7,11 @@ row-by-row decoder reads these lines.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -19,12 +19,15 @@ import numpy as np
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
 from .annotated_csv_header import RESULT, TABLE, Header, read_boolean, read_float, read_integer, read_string, read_time
-from .text_cells import FLOATS, INTEGERS, NEGATIVE_ZERO, TextCells
+from .cells import read_present
+from .text_cells import FLOATS, TextCells, pack_floats
 
 if TYPE_CHECKING:
-    from .cells import Flags, Offsets
+    from .cells import Offsets
 
 _COMMA, _LF, _CR = b",\n\r"
+#: The dtypes of columns, by the readers of their cells.
+_DTYPES: Final[dict[Callable[[str], Any], str]] = {read_boolean: "bool", read_integer: "int"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,7 @@ class Lines:
         is_new = np.zeros(count, np.bool_)
         is_new[0] = True
         for at in (RESULT, TABLE):
-            _, codes = self._cells.decode_strings(begins[at], lengths[at])
-            is_new[1:] |= codes[1:] != codes[:-1]
+            is_new[1:] |= self._cells.changes(begins[at], lengths[at])
         block = []
         for at, read in header.cells:
             fragment = self._column(begins[at], lengths[at], read, header.defaults[at])
@@ -102,49 +104,37 @@ class Lines:
 
     def _column(self, begins: Offsets, lengths: Offsets, read: Callable[[str], Any], default: str) -> Fragment | None:
         """Return the cells of a column, or None if one does not match its datatype."""
-        is_missing: Flags | None = lengths == 0
-        if is_missing is not None and not is_missing.any():
-            is_missing = None
-        elif default:
+        is_missing = lengths == 0
+        if default and is_missing.any():
             return None
-        missing = None if is_missing is None else bytearray(is_missing.tobytes())
-        if missing is not None and 0 not in missing:
-            return Fragment(len(begins), None, None, missing)
-        if read is read_string:
-            return self._cells.strings(begins, lengths, is_missing)
-        present = slice(None) if is_missing is None else ~is_missing
-        found = self._values(begins[present], lengths[present], read)
-        if found is None:
-            try:
-                return make_fragment(list(map(read, self._cells.cells(begins, lengths))))
-            except (ValueError, KeyError):
-                return None
-        dtype, values = found
-        if is_missing is not None:
-            all_values: Any = np.full(len(begins), np.nan if dtype == "float" else 0, values.dtype)
-            all_values[present] = values
-            values = all_values
-        return Fragment(len(begins), dtype, memoryview(values), missing)
+        return read_present(begins, lengths, is_missing, partial(self._read, read=read))
 
-    def _values(self, begins: Offsets, lengths: Offsets, read: Callable[[str], Any]) -> tuple[Any, Any] | None:
-        """Return the dtype and values of cells that are not empty, or None if they have to be read one at a time."""
+    def _read(self, begins: Offsets, lengths: Offsets, read: Callable[[str], Any]) -> Fragment | None:
+        """Return cells that are not empty, or None if one does not match its datatype."""
+        if read is read_string:
+            return self._cells.strings(begins, lengths)
+        found = self._read_together(begins, lengths, read)
+        if found is None:
+            with suppress(ValueError, KeyError):
+                found = make_fragment(list(map(read, self._cells.cells(begins, lengths))))
+        return found
+
+    def _read_together(self, begins: Offsets, lengths: Offsets, read: Callable[[str], Any]) -> Fragment | None:
+        """Return cells of a type, or None if they have to be read one at a time."""
         if read is read_time:
             times = self._cells.times(begins, lengths)
-            return None if times is None else ("int", times)
-        if read is read_boolean:
-            booleans = self._cells.booleans(begins, lengths)
-            return None if booleans is None else ("bool", booleans)
+            return None if times is None else Fragment(len(begins), "int", memoryview(times), None)
+        if read is not read_float:
+            found = self._cells.integers_or_booleans(begins, lengths)
+            return found if found is not None and found.dtype == _DTYPES[read] else None
         numbers = self._cells.joined(begins, lengths)
-        if numbers is None or self._cells.have_spaces(numbers, lengths):
+        # A number in JSON is the same number in annotated CSV, apart from `-0`.
+        if (
+            numbers is None
+            or self._cells.have_spaces(numbers, lengths)
+            or self._cells.are(begins, lengths, b"-0").any()
+        ):
             return None
-        with suppress(msgspec.MsgspecError, OverflowError):  # NaN, infinity, integers beyond int64, malformed numbers
-            # With only these characters, a number in JSON is the same number in CSV, apart from `-0`.
-            if (
-                read is read_float
-                and not numbers.translate(None, b"0123456789.,-+eE []")
-                and not NEGATIVE_ZERO.search(numbers)
-            ):
-                return "float", np.frombuffer(array("d", gc_paused(FLOATS.decode, numbers)))
-            if read is read_integer and not numbers.translate(None, b"0123456789,- []"):
-                return "int", np.frombuffer(array("q", gc_paused(INTEGERS.decode, numbers)), np.int64)
+        with suppress(msgspec.MsgspecError):  # NaN, infinity, malformed numbers
+            return Fragment(len(begins), "float", pack_floats(gc_paused(FLOATS.decode, numbers)), None)
         return None

@@ -52,12 +52,12 @@ class CSVDocuments(CSVPushDecoder):
 
     def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
         self._documents = documents
-        if self._packed and b'"' not in self._buffer:
+        if self._packed:
             self._decode_blocks()
         super()._decode_complete(documents)
 
     def _decode_blocks(self) -> None:
-        """Decode complete lines without quotes, the rows of a block together."""
+        """Decode complete lines, the rows of a block together, up to a line that has to be decoded as a record."""
         from .csv_columns import read_rows  # noqa: PLC0415 - imports numpy and pandas, only if requested
 
         buffer = self._buffer
@@ -65,7 +65,9 @@ class CSVDocuments(CSVPushDecoder):
             rows = None
             if end > 1 and len(self._header) > 2:
                 end = buffer.find(_NEXT_BLOCK) + 1 or buffer.rfind(b"\n") + 1
-                rows = read_rows(bytes(buffer[:end]), len(self._header))
+                rows = read_rows(bytes(memoryview(buffer)[:end]), len(self._header))
+            if rows is None and buffer.find(b'"', 0, end) >= 0:  # a line feed may be part of a cell
+                break
             lines = buffer[: end - 1].decode("utf-8", "replace").split("\n") if rows is None else []
             del buffer[:end]
             for record in lines:
@@ -75,6 +77,7 @@ class CSVDocuments(CSVPushDecoder):
                 self._series = series
                 self._append_document(packed, is_partial=True, is_block_partial=True)
         self._searched = self._counted = 0
+        self._is_quoted = False
 
     def _finish_records(self) -> None:
         if self._header == ["error"]:
@@ -143,12 +146,13 @@ class CSVDocuments(CSVPushDecoder):
 
 def _read_tags(cell: str) -> dict[str, str]:
     tags: dict[str, str] = {}
+    is_plain = "\\" not in cell
     at = 0
     while at < len(cell):
         match = _TAG.match(cell, at)
         if match is None:
             raise ProtocolError(f"invalid tags in a CSV cell: {excerpt(cell.encode())}")
-        key, value = match.groups()
-        tags[_ESCAPED.sub(r"\1", key)] = _ESCAPED.sub(r"\1", value)
+        key, value = match.groups() if is_plain else (_ESCAPED.sub(r"\1", part) for part in match.groups())
+        tags[key] = value
         at = match.end()
     return tags

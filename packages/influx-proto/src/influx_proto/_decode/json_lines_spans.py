@@ -114,7 +114,7 @@ def _read_column(cells: TextCells, member: _Member, begins: Offsets, lengths: Of
         return cells.scalars(begins, lengths, _SCALARS) if lengths.min() > 0 else None
     begins, lengths = begins + 1, lengths - 2
     if member.name != "time":
-        return cells.strings(begins, lengths, None)
+        return cells.strings(begins, lengths)
     times = cells.times(begins, lengths)
     if times is None:
         return make_fragment([read_timestamp(cell) for cell in cells.cells(begins, lengths)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from .._result.column import Fragment, FragmentDType
-from .cells import CellSource
+from .cells import CellSource, read_present
 from .msgpack_format import SIZES
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class MessagePackCells(CellSource):
                 values = self._read_integers(offsets, tags, present)
                 return None if values is None else (_fragment(tags, "int", values, missing), sizes)
             case _:
-                return self._read_strings(offsets, tags, sizes, missing), sizes
+                strings = self._read_strings(offsets, tags, sizes)
+                return None if strings is None else (strings, sizes)
 
     def _sizes(self, offsets: Offsets, tags: Bytes) -> Offsets:
         sizes = _SIZES[tags]
@@ -104,11 +105,11 @@ class MessagePackCells(CellSource):
             return None
         return values
 
-    def _read_strings(self, offsets: Offsets, tags: Bytes, sizes: Offsets | int, missing: Flags | None) -> Fragment:
+    def _read_strings(self, offsets: Offsets, tags: Bytes, sizes: Offsets | int) -> Fragment | None:
         heads = np.ones(len(tags), np.intp)
         for tag, _, head in _LONG_STRINGS:
             heads[tags == tag] = head
-        return self.strings(offsets + heads, sizes - heads, missing)
+        return read_present(offsets + heads, sizes - heads, tags == _NIL, self.strings)
 
 
 def _fragment(tags: Bytes, dtype: FragmentDType | None, values: Any, missing: Flags | None) -> Fragment:

@@ -25,6 +25,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, starmap
+from operator import mul
+from struct import Struct
 from typing import Any, Final
 
 from .._errors import ProtocolError, SerializationError
@@ -176,28 +178,19 @@ class _StatementRows:
     def finish(self, *, measurement_column: bool | None) -> Table:
         self._unpack()
         columns = [cells.finish(name, self._rows) for name, cells in self._columns.items()]
-        keys = sorted({key for _, _, tags in self._series for key in tags})
+        keys = sorted(set(chain.from_iterable(tags for _, _, tags in self._series)))
         label = self._measurement_label(measurement_column)
         names = distinct([*keys, *label], self._columns.keys() | ({"time"} if self._has_times else set()))
-        labels = [
-            self._label(name, [tags.get(key) for _, _, tags in self._series])
-            for name, key in zip(names, keys, strict=False)
-        ]
+        series = [each for each in self._series if each[0]]
+        rows = [each[0] for each in series]
+        # All values in one list, since looking up one key in all series takes longer.
+        values = list(chain.from_iterable(map(tags.get, keys) for _, _, tags in series))
+        labels = [_label(name, rows, values[at :: len(keys)]) for at, name in enumerate(names[: len(keys)])]
         if label:
-            labels.insert(0, self._label(names[-1], [name for _, name, _ in self._series]))
+            labels.insert(0, _label(names[-1], rows, [name for _, name, _ in series]))
         # A statement without series is a SELECT without a result.
         times = None if self._has_times is False else self._times.finish()
         return Table(self._rows, times, labels, columns)
-
-    def _label(self, name: str, values: Sequence[str | None]) -> Label:
-        series_values = [(rows, value) for (rows, _, _), value in zip(self._series, values, strict=True) if rows]
-        categories = sorted({value for _, value in series_values if value is not None})
-        code = {value: array("i", [number]) for number, value in enumerate(categories)}
-        codes = array("i")
-        missing = array("i", [-1])
-        for rows, value in series_values:
-            codes += (missing if value is None else code[value]) * rows
-        return Label(name, categories, codes)
 
     def _measurement_label(self, measurement_column: bool | None) -> list[str]:
         """Return the name of the label with the names of the series; empty if the table has none."""
@@ -212,6 +205,18 @@ class _StatementRows:
         if "database" in columns or ("name" in columns and len(names) == 1):  # SHOW SHARDS; SHOW DATABASES
             return []
         return ["measurement"]
+
+
+def _label(name: str, rows: Sequence[int], values: Sequence[str | None]) -> Label:
+    """Return the label for the number of rows and the value of each series."""
+    categories = sorted({value for value in values if value is not None})
+    encoded = dict(zip(categories, map(_CODE.pack, range(len(categories))), strict=True)) | {None: _CODE.pack(-1)}
+    codes = array("i")
+    codes.frombytes(b"".join(map(mul, map(encoded.__getitem__, values), rows)))
+    return Label(name, categories, codes)
+
+
+_CODE: Final = Struct("i")
 
 
 def distinct(names: Sequence[str], taken: Iterable[str]) -> list[str]:

@@ -48,6 +48,7 @@ def encodes_like_rows(encoder_class: type[SliceEncoder], *, strings: bool) -> bo
     }
     if strings:
         fields["string"] = _cell_reader(_with_gaps(_STRINGS, 7))
+        fields["usual narrow"] = _array_reader((0.1, -0.0, 1e-4, 123.456, 16777216.0, 9.9e11), np.float32, 9)
         fields["narrow"] = _array_reader((0.1, 1e16, 1.5e-7, 3.4028235e38, 1e-45), np.float32, 8)
     points = PointEncoder("m", {}, "ns", FieldOptions())
     try:

@@ -210,12 +210,12 @@ class _Rows:
         part = self.convert_objects(part)
         if not self._inferred:
             return self._slice_encoder.encode(part)
-        columns = list(part.columns)
+        columns: list[Any] = list(part.columns)
         for column in self._inferred:
-            reader = columns[column.at]
-            if not column.are_uniform(reader.values(part.start, part.stop)):
+            reader = column.convert(columns[column.at].values(part.start, part.stop))
+            if reader is None:
                 return None
-            columns[column.at] = column.convert(reader)
+            columns[column.at] = reader
         return self._slice_encoder.encode(part._replace(columns=columns))
 
     def _make_slice_encoder(self) -> SliceEncoder | None:
@@ -247,7 +247,7 @@ class _Rows:
         """Return the lines of rows, or None if they must be encoded one at a time."""
         if self._measurement is None or type(None) in set(map(type, times)):
             return None
-        if not all(column.are_uniform(cells[column.at]) for column in self._inferred):
+        if any(column.classify(cells[column.at]) is None for column in self._inferred):
             return None
         tags = list(zip(*[cells[at] for at in self._tags], strict=True)) if self._tags else None
         try:

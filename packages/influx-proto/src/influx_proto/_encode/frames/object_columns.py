@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -63,6 +62,7 @@ _UNIFORM: Final[dict[type, tuple[str, object] | None]] = {
     bool: ("bool", False),
     str: None,
     Decimal: None,
+    type(None): None,
 }
 
 
@@ -100,44 +100,46 @@ class InferredColumn:
             f"{self._type}; convert the column, or set its type with field_types"
         )
 
-    def are_uniform(self, cells: Sequence[Any]) -> bool:
-        """Return whether all of the next cells have one class, and the type of the earlier cells."""
-        cls = _find_class(cells)
-        if cls not in _UNIFORM:
-            return cls is type(None)
-        if cls is int and max(cell for cell in cells if cell is not None) > LAST_INTEGER:
-            return False  # such integers may be unsigned, and others signed
+    def classify(self, cells: Sequence[Any]) -> tuple[type, bool] | None:
+        """Return the class of the next cells, and whether some are None.
+
+        Returns None if they have several classes, or not the type of the earlier cells.
+        """
+        classes = set(map(type, cells))
+        cls, *others = classes - {type(None)} or classes
+        if others or cls not in _UNIFORM:
+            return None
+        if cls is int and max(filter(None, cells), default=0) > LAST_INTEGER:
+            return None  # such integers may be unsigned, and others signed
         try:
             first = next((cell for cell in cells if self._encoder.encode(cell) is not None), None)
         except SerializationError:
-            return False
-        return self.find_problem(first) is None
+            return None
+        return (cls, len(classes) > 1) if self.find_problem(first) is None else None
 
-    def convert(self, column: Reader) -> Reader:
-        """Return the reader of the column with numpy arrays of its cells, which must have one class."""
+    def convert(self, cells: Sequence[Any]) -> Reader | None:
+        """Return a column with the next cells, with a numpy array of numbers and booleans.
 
-        def array(start: int, stop: int) -> Any:
+        Returns None if the cells have several classes, or not the type of the earlier cells.
+        """
+        found = self.classify(cells)
+        if found is None:
+            return None
+        cls, has_missing = found
+        uniform = _UNIFORM[cls]
+
+        def array(_start: int, _stop: int) -> Any:
             import numpy as np  # noqa: PLC0415 - already imported for the table
 
-            cells = column.cells(start, stop)
-            cls = _find_class(cells)
-            uniform = _UNIFORM.get(cls)
             if uniform is None:
                 return None
             dtype, placeholder = uniform
+            if not has_missing:
+                return np.array(cells, dtype)
             values = np.array([placeholder if cell is None else cell for cell in cells], dtype)
-            if cls is float or None not in cells:
-                return values
-            return np.ma.array(values, mask=[cell is None for cell in cells])
+            return values if cls is float else np.ma.array(values, mask=[cell is None for cell in cells])
 
-        return replace(column, array=array)
-
-
-def _find_class(cells: Sequence[Any]) -> type:
-    """Return the class of all cells that are not None; `object` if they have several."""
-    classes = set(map(type, cells))
-    found = classes - {type(None)} or classes
-    return found.pop() if len(found) == 1 else object
+        return Reader(lambda _start, _stop: cells, array, has_texts=cls is str)
 
 
 def _find_field_type(encoded: bytes) -> FieldType:

@@ -248,7 +248,7 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
     if isinstance(dtype, np.dtype):
         return _numpy_column(name, values.to_numpy())
     if isinstance(dtype, pd.CategoricalDtype):
-        return _categories(name, dtype, array)
+        return _categories(name, array)
     if isinstance(dtype, pd.ArrowDtype):
         column, convert = arrow_column(name, dtype.pyarrow_dtype)
         measure = arrow_size(dtype.pyarrow_dtype)
@@ -294,9 +294,11 @@ def _string_size(array: Any) -> Size:
     return size
 
 
-def _categories(name: str, dtype: Any, array: Any) -> tuple[Column, Reader]:
-    column, reader = _column(name, dtype.categories)
-    categories = [*reader.values(0, len(dtype.categories)), None]  # missing cells have the code -1
+def _categories(name: str, array: Any) -> tuple[Column, Reader]:
+    if len(array.categories) > len(array):  # as in a few rows of a large frame
+        array = array.remove_unused_categories()
+    column, reader = _column(name, array.categories)
+    categories = [*reader.values(0, len(array.categories)), None]  # missing cells have the code -1
 
     def cells(codes: Any) -> list[Any]:
         return [categories[code] for code in codes.tolist()]

@@ -16,6 +16,9 @@ SLICE_BYTES: Final = 8_000_000
 #: Strings up to this length are not measured individually.
 SHORT_TEXT: Final = 64
 
+#: The classes of objects that are short if encoded as strings.
+_NUMBERS: Final = {int, float, bool, type(None)}
+
 #: Number of objects that are converted to estimate the size of a column of other types.
 _SAMPLE: Final = 8
 
@@ -41,6 +44,9 @@ def _split(part: Slice, sizes: Sequence[Size]) -> Iterator[Slice]:
 
 def objects_size(cells: Any) -> int:
     """Return the size of a numpy array of objects encoded as strings; an estimate for cells that are not strings."""
+    cells = cells.tolist()
+    if _NUMBERS.issuperset(map(type, cells)):
+        return 0
     try:
         size = sum(map(len, cells))
     except Exception:  # noqa: BLE001 - a cell has no length, or its class raises; encoding the row reports an error

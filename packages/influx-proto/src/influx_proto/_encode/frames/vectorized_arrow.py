@@ -32,6 +32,10 @@ compute: Final[Any] = pc
 _BINARY: Final = pa.binary()
 _COMMA: Final = ord(",")
 
+#: Numbers from the first up to the second have the same format with 32 bits as with 64 bits.
+_FIRST_PLAIN: Final = 1e-4
+_END_PLAIN: Final = 1e12
+
 
 class ArrowLineBuilder(LineBuilder):
     """Builder of lines from Arrow arrays of fragments.
@@ -164,23 +168,37 @@ def _find_separators(data: Any, count: int) -> Any:
     return separators
 
 
-def widen_floats(values: Any) -> Any:
-    """Return the 64-bit floats that have the same shortest digits as the 32-bit floats."""
-    finite = np.isfinite(values)
-    wide = values.astype(np.float64)
-    wide[finite] = orjson.loads(orjson.dumps(values[finite], option=orjson.OPT_SERIALIZE_NUMPY))
-    return wide
+def _make_narrow_field(values: Any, encoder: FieldValueEncoder) -> EncodedField:
+    """Return the field for 32-bit floats, with NaN as missing values."""
+    present = NumberField.from_floats(values, encoder).present
+    encoded = _encode_numbers(values)
+    indices = np.arange(0, len(encoded), 2, dtype=np.int32)
+    sizes = np.abs(values)
+    others = np.flatnonzero(((sizes < _FIRST_PLAIN) & (sizes > 0) | (sizes >= _END_PLAIN)) & np.isfinite(values))
+    if len(others):
+        # The 64-bit floats with the same shortest digits, since 32-bit floats have another format with exponents.
+        wide = orjson.loads(orjson.dumps(values[others], option=orjson.OPT_SERIALIZE_NUMPY))
+        indices[others] = np.arange(len(encoded), len(encoded) + 2 * len(others), 2)
+        encoded = pa.concat_arrays([encoded, _encode_numbers(np.array(wide))])
+    return EncodedField(present, encoded, indices)
+
+
+def _make_decimal_field(decimals: Any, encoder: FieldValueEncoder) -> EncodedField:
+    """Return the field for decimals; null is missing."""
+    digits = to_binary(decimals.cast(pa.string()))
+    if _find_special(digits, "E"):  # the exponent is written only for very small or large decimals
+        return make_encoded_field([encoder[type(cell)](cell) for cell in decimals.to_pylist()])
+    return EncodedField(_find_present(decimals), digits)
 
 
 def make_string_field(strings: Any) -> EncodedField:
     """Return the field for strings as a binary array; null is missing."""
-    present = strings.is_valid().to_numpy(zero_copy_only=False) if strings.null_count else None
-    data = _read_bytes(strings)
-    escaped = strings
-    for character in STRING_ESCAPED:
-        if character.encode() in data:
-            escaped = compute.replace_substring(escaped, character, "\\" + character)
-    return EncodedField(present, escaped, quote=b'"')
+    return EncodedField(_find_present(strings), _escape(strings, _find_special(strings, STRING_ESCAPED)), quote=b'"')
+
+
+def _find_present(array: Any) -> Any:
+    """Return a boolean array with whether each cell is not null; None if no cell is null."""
+    return array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
 
 
 def make_coded_field(encoded: Sequence[bytes | None], indices: Any) -> Field:
@@ -195,26 +213,17 @@ def make_encoded_field(encoded: Sequence[bytes | None]) -> EncodedField:
     return EncodedField(present, pa.array(encoded, _BINARY))
 
 
-def is_plain(values: Any) -> bool:
-    """Return whether all tag values of a binary array are present and need no escaping."""
-    if values.null_count or not np.diff(_offsets(values)).all():
-        return False
-    data = _read_bytes(values)
-    return not any(character.encode() in data for character in TAG_UNCERTAIN + TAG_ESCAPED)
+def _find_special(strings: Any, characters: str) -> str:
+    """Return those characters that occur in a binary array."""
+    data = _read_bytes(strings)
+    return "".join(character for character in characters if character.encode() in data)
 
 
-def escape_tags(values: Any) -> Any | None:
-    """Return the escaped tag values of a binary array, or None if a value must be processed individually.
-
-    Empty values become null.
-    """
-    data = _read_bytes(values)
-    if any(character.encode() in data for character in TAG_UNCERTAIN):
-        return None
-    for character in TAG_ESCAPED:
-        if character.encode() in data:
-            values = compute.replace_substring(values, character, "\\" + character)
-    return compute.if_else(compute.equal(values, b""), None, values)
+def _escape(strings: Any, characters: str) -> Any:
+    """Return a binary array with a backslash before each of these characters, the first of which may be a backslash."""
+    for character in characters:
+        strings = compute.replace_substring(strings, character, "\\" + character)
+    return strings
 
 
 def to_binary(strings: Any) -> Any:
@@ -286,6 +295,10 @@ class ArrowSliceEncoder(SliceEncoder):
         if isinstance(column, pa.Array):
             if pa.types.is_binary(column.type):
                 return make_string_field(column)
+            if pa.types.is_decimal(column.type):
+                return _make_decimal_field(column, encoder)
+            if pa.types.is_float32(column.type):
+                return _make_narrow_field(column.to_numpy(zero_copy_only=False), encoder)
             column = _to_numpy(column)
         return make_array_field(column, encoder)
 
@@ -293,19 +306,35 @@ class ArrowSliceEncoder(SliceEncoder):
         return ArrowLineBuilder()
 
     def _add_tag(self, line: ArrowLineBuilder, column: Any, before: bytes, without: bytes) -> None:
-        if isinstance(column, pa.Array) and pa.types.is_binary(column.type) and is_plain(column):
-            line.add_constant(before)
-            line.add_fragments(column)
+        values: Any = column
+        indices: Any = None
+        if isinstance(column, Codes):
+            values, indices = find_distinct(column)
+        if isinstance(values, list) and len(values) > MAX_CHOICES and _TEXT.issuperset(map(type, values)):
+            values = to_binary(pa.array(values, pa.string()))
+        is_array = isinstance(values, pa.Array)
+        is_text = is_array and pa.types.is_binary(values.type)
+        special = _find_special(values, TAG_UNCERTAIN + TAG_ESCAPED) if is_text else None
+        if is_array and indices is None and special != "":
+            coded = compute.dictionary_encode(values, null_encoding="encode")  # process each distinct value once
+            values, indices = coded.dictionary, coded.indices.to_numpy()
+        if special == "" or (special is not None and len(values) > MAX_CHOICES and set(special) <= set(TAG_ESCAPED)):
+            present = np.diff(_offsets(values)) > 0  # an empty tag value is missing
+            if values.null_count:
+                present &= values.is_valid().to_numpy(zero_copy_only=False)
+            if present.all():
+                present = None
+                line.add_constant(before)
+            else:
+                present = present if indices is None else present[indices]
+                line.add_choice((without, before), present)
+            line.add_fragments(_escape(values, special), indices, present)
             return
-        values, indices = _find_distinct_cells(column)
-        escaped = escape_tags(_to_array(values)) if len(values) > MAX_CHOICES and _are_strings(values) else None
-        if escaped is not None:
-            tags = compute.fill_null(compute.binary_join_element_wise(before, escaped, b""), without)
-            line.add_fragments(tags, indices)
-            return
-        encoded = self._encode_tags(
-            values if isinstance(values, list) else values.cast(pa.string()).to_pylist(), before, without
-        )
+        if is_array:
+            values = (values.cast(pa.string()) if is_text else values).to_pylist()
+        encoded = self._encode_tags(values, before, without)
+        if indices is None:
+            indices = np.arange(len(encoded), dtype=np.int32)
         if len(encoded) <= MAX_CHOICES:
             line.add_choice(tuple(encoded), indices)
         else:
@@ -315,8 +344,7 @@ class ArrowSliceEncoder(SliceEncoder):
 def _to_numpy(column: Any) -> Any:
     """Return booleans, integers or floats as a numpy array for `make_array_field`."""
     if pa.types.is_floating(column.type):
-        values = column.to_numpy(zero_copy_only=False)  # null becomes NaN
-        return values if values.dtype.itemsize == 8 else widen_floats(values)
+        return column.to_numpy(zero_copy_only=False)  # null becomes NaN
     if not column.null_count:
         return column.to_numpy(zero_copy_only=False)
     missing = column.is_null().to_numpy(zero_copy_only=False)
@@ -333,25 +361,6 @@ def _is_encodable(dtype: Any, encoder: FieldValueEncoder | None) -> bool:
         return encoder is None or str in encoder.default_types
     if types.is_integer(dtype):
         return encoder is None or encoder.integer_type in {None, "float", "integer", "unsigned"}
-    if types.is_float32(dtype) or types.is_float64(dtype):
+    if types.is_float32(dtype) or types.is_float64(dtype) or types.is_decimal(dtype):
         return encoder is not None and float in encoder.default_types
     return False
-
-
-def _are_strings(values: Any) -> bool:
-    return not isinstance(values, list) or _TEXT.issuperset(map(type, values))
-
-
-def _to_array(values: Any) -> Any:
-    return to_binary(pa.array(values, pa.string())) if isinstance(values, list) else values
-
-
-def _find_distinct_cells(column: Any) -> tuple[Any, Any]:
-    """Return the distinct cells of a column, and for each row the index of its cell among them."""
-    if isinstance(column, list):
-        return column, np.arange(len(column), dtype=np.int32)
-    if isinstance(column, Codes):
-        return find_distinct(column)
-    encoded = compute.dictionary_encode(column, null_encoding="encode")
-    cells = encoded.dictionary
-    return cells if pa.types.is_binary(cells.type) else cells.to_pylist(), encoded.indices.to_numpy()
