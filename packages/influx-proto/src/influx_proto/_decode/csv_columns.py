@@ -39,8 +39,8 @@ def read_rows(data: bytes, width: int) -> list[tuple[tuple[str, str], PackedRows
     cells = TextCells(data)
     characters = cells.bytes[: len(data)]
     is_end, is_comma, is_quote = characters == _LF, characters == _COMMA, characters == _QUOTE
-    has_quotes = is_quote.any()
-    if has_quotes:
+    quotes: Any = None
+    if is_quote.any():
         quotes = np.append(0, np.cumsum(is_quote))  # the number of quotes before each byte
         is_bare = quotes[1:] % 2 == 0
         is_end, is_comma = is_end & is_bare, is_comma & is_bare
@@ -51,7 +51,7 @@ def read_rows(data: bytes, width: int) -> list[tuple[tuple[str, str], PackedRows
     begins, ends = cells.spans(separators, width, gap=0)
     if not is_end[ends[-1]].all():
         return None
-    if has_quotes and (quotes[ends] > quotes[begins])[cells.bytes[begins] != _QUOTE].any():
+    if quotes is not None and (quotes[ends] > quotes[begins])[cells.bytes[begins] != _QUOTE].any():
         return None
     lengths = ends - begins
     read = partial(_read_column, cells)

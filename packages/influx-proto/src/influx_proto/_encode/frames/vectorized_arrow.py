@@ -310,8 +310,7 @@ class ArrowSliceEncoder(SliceEncoder):
         indices: Any = None
         if isinstance(column, Codes):
             values, indices = find_distinct(column)
-        if isinstance(values, list) and len(values) > MAX_CHOICES and _TEXT.issuperset(map(type, values)):
-            values = to_binary(pa.array(values, pa.string()))
+        values = _many_texts_as_array(values)
         is_array = isinstance(values, pa.Array)
         is_text = is_array and pa.types.is_binary(values.type)
         special = _find_special(values, TAG_UNCERTAIN + TAG_ESCAPED) if is_text else None
@@ -339,6 +338,13 @@ class ArrowSliceEncoder(SliceEncoder):
             line.add_choice(tuple(encoded), indices)
         else:
             line.add_fragments(pa.array(encoded, _BINARY), indices)
+
+
+def _many_texts_as_array(values: Any) -> Any:
+    """Return a long list of strings, which may be None, as an Arrow array, and other values unchanged."""
+    if isinstance(values, list) and len(values) > MAX_CHOICES and _TEXT.issuperset(map(type, values)):
+        return to_binary(pa.array(values, pa.string()))
+    return values
 
 
 def _to_numpy(column: Any) -> Any:
