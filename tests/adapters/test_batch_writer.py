@@ -542,7 +542,9 @@ class Recorder(Observer):
 
 
 @pytest.mark.parametrize("place", ["observer", "token", "log handler"])
-def test_delivery_that_uses_the_full_writer(place: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_delivery_that_uses_the_full_writer(
+    place: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Delivery makes room, so code that it calls cannot wait for room."""
     errors: list[BaseException] = []
     is_written = threading.Event()
@@ -559,10 +561,11 @@ def test_delivery_that_uses_the_full_writer(place: str, caplog: pytest.LogCaptur
     options: dict[str, Any] = {"observer": Recorder(use)} if place == "observer" else {}
     if place == "token":
         options["token"] = use
+    filtered = logging.Filter()
     if place == "log handler":
         caplog.set_level(logging.DEBUG, "influx_proto")
-        caplog.handler.addFilter(lambda record: "/write" in record.getMessage() and bool(use()))
-    with ScriptedServer([reply(204)]) as server:
+        monkeypatch.setattr(filtered, "filter", lambda record: "/write" in record.getMessage() and bool(use()))
+    with ScriptedServer([reply(204)]) as server, caplog.filtering(filtered):
         with influx_requests.InfluxDBClient.from_url(server.url, database="db", retry=SOON, **options) as client:
             with client.batch_writer(max_pending=len(LINES), max_delay=LONG) as writer:
                 receipt = writer.write(LINES)
