@@ -25,6 +25,8 @@ from influx_proto import (
     TransportError,
     UndeliveredError,
 )
+from influx_proto._batch.spool.format import HEADER, encode_target, lines_record, segment_name
+from influx_proto._encode.batch import Batch
 
 from tests.conformance.drivers import Driver, run_concurrently
 from tests.servers.influxd import Influxd, Server
@@ -394,6 +396,22 @@ def test_rejected_lines_do_not_stay(connect: Callable[..., Any], client: Any, da
     assert [line for line, _ in caught.value.rejected] == ["m n=1.5 1"]
     assert segments(folder) == []
     assert stored(client) == [1, 2]
+
+
+def test_incomplete_lines_of_an_earlier_version(client: Any, database: str, folder: Path) -> None:
+    """An earlier version accepted them. They neither stop the writer nor lose other lines."""
+    kept = [b'm s="cut 1', line(1).encode(), b"m,path=C:\\", line(2).encode(), b'm s="x\nm n=3i 3\nm n=4i 4', b"#\n"]
+    records = [
+        lines_record(n, encode_target(((("db", database),), False), "ns"), Batch(data, 1, "ns", timed=True))
+        for n, data in enumerate([*kept, line(5).encode()])
+    ]
+    folder.mkdir(parents=True)
+    (folder / segment_name(1)).write_bytes(HEADER + b"".join(records))
+    with pytest.raises(PartialWriteError) as caught:
+        deliver(client, folder)
+    assert [one.line for one in caught.value.rejected] == ['m s="cut 1', "m,path=C:\\", 'm s="x']
+    assert stored(client) == [1, 2, 3, 4, 5]
+    assert segments(folder) == []
 
 
 def test_remaining_lines_of_a_dropped_database_stay(connect: Callable[..., Any], client: Any, folder: Path) -> None:

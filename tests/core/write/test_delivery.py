@@ -115,6 +115,22 @@ def test_lines_named_by_the_error_are_not_searched() -> None:
     assert (model.requests, model.stored) == (1, GOOD)
 
 
+@pytest.mark.parametrize("incomplete", [b'log msg="cut 1', b'log a="\\', b'log a="\nb=\\'])
+def test_incomplete_line_does_not_lose_others(incomplete: bytes) -> None:
+    """The server reads it up to the end of the request and rejects all lines in it."""
+    model = Model()
+
+    def send(batch: Batch) -> Flow[bool]:
+        for line in batch:
+            if line.startswith((b"log", b"b=")):
+                model.unparsable |= {line}
+        return (yield from model.send(batch))
+
+    rejected = run(deliver_accepted(batch_of(*GOOD[:50], incomplete, *GOOD[50:]), send))
+    assert [one.line.encode() for one in rejected] == incomplete.split(b"\n")
+    assert set(model.stored) == set(GOOD)
+
+
 def test_too_large_body_without_a_line() -> None:
     model = Model(max_body=10)
     [rejected] = run(deliver_accepted(Batch(b"# only a comment", 1, "ns", timed=True), model.send))

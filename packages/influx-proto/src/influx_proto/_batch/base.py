@@ -29,6 +29,7 @@ from .._runtime.settings import Settings
 from .._runtime.transport import Clock, SpoolFiles
 from .._write.delivery import partial_write
 from .._write.request import Target
+from .._write.search import ends_complete
 from .batcher import Batcher, Sealed
 from .counters import Counters
 from .encoding import BatchEncodings
@@ -207,7 +208,10 @@ class BatchWriterBase(Counters):
         receipt = OpenReceipt()
         self._receipts.begin(receipt, None)
         for spooled in found:
-            self._batcher.add(spooled.target, spooled.batch, receipt, self._clock.now(), spooled.number)
+            is_complete = ends_complete(spooled.batch.data)
+            self._batcher.add(
+                spooled.target, spooled.batch, receipt, self._clock.now(), spooled.number, is_complete=is_complete
+            )
         self._batcher.seal()
         self._complete_write(receipt)
         if found:

@@ -65,6 +65,7 @@ class _Added(NamedTuple):
     lines: int
     now: float
     record: int | None
+    is_complete: bool
 
 
 class Batcher:
@@ -141,7 +142,16 @@ class Batcher:
             and size - self._completed[1] + _size(batch) <= self._max_pending_bytes
         )
 
-    def add(self, target: Target, batch: Batch, receipt: OpenReceipt, now: float, record: int | None = None) -> None:
+    def add(
+        self,
+        target: Target,
+        batch: Batch,
+        receipt: OpenReceipt,
+        now: float,
+        record: int | None = None,
+        *,
+        is_complete: bool = True,
+    ) -> None:
         """Add the lines of a batch that does not exceed `max_lines` and `max_bytes`.
 
         Args:
@@ -150,11 +160,13 @@ class Batcher:
             receipt: counts the lines and their outcome.
             now: the current time.
             record: the number of the spool's record that holds these lines.
+            is_complete: whether the last line ends where the data ends. An incomplete line would continue into the
+                lines after it, so a batch with one is sealed by itself.
         """
         total, size = self._totals
         lines = receipt.lines + batch.lines
         total, size = total + batch.lines, size + _size(batch)
-        self._added.append(_Added(total, size, target, batch, receipt, lines, now, record))
+        self._added.append(_Added(total, size, target, batch, receipt, lines, now, record, is_complete))
         receipt.lines = lines
 
     def _collect(self) -> None:
@@ -180,7 +192,11 @@ class Batcher:
     def _put(self, entry: _Added) -> None:
         batch, receipt = entry.batch, entry.receipt
         key = (entry.target, batch.precision)
+        is_complete = entry.is_complete and not batch.data.endswith(b"\\")
         filling = self._open.get(key)
+        if filling is not None and not is_complete:
+            self._seal(key)
+            filling = None
         size = _size(batch)
         if filling is not None and (
             filling.lines + batch.lines > self._max_lines or filling.size + size > self._max_bytes + 1
@@ -201,7 +217,7 @@ class Batcher:
         if entry.record is not None:
             filling.records.append(entry.record)
         receipt.lines = max(receipt.lines, entry.lines)  # `add` may have been interrupted before it updated the receipt
-        if filling.lines >= self._max_lines or filling.size > self._max_bytes:
+        if filling.lines >= self._max_lines or filling.size > self._max_bytes or not is_complete:
             self._seal(key)
 
     def seal(self) -> list[Sealed]:
@@ -250,7 +266,8 @@ class Batcher:
         for receipt, count, _ in sealed.parts:
             receipt.complete_lines(count)
         self.rejected += len(rejected)
-        self.written += sealed.batch.lines - len(rejected)
+        # An incomplete line counts as one, and may be rejected as several.
+        self.written += max(0, sealed.batch.lines - len(rejected))
         self._complete(sealed)
 
     @property
@@ -373,3 +390,14 @@ def _attribute(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tup
             end += size
         if same := remaining.get(encoded.decode(errors="replace")):
             yield receipt, same.pop(0)
+    for line in (line for same in remaining.values() for line in same):  # fragments of an incomplete line
+        yield _receipt_at(sealed, max(sealed.batch.data.find(line.line.encode()), 0)), line
+
+
+def _receipt_at(sealed: Sealed, at: int) -> OpenReceipt:
+    """Return the receipt of the `write` that the byte at an index belongs to."""
+    for receipt, _, size in sealed.parts:
+        if at < size:
+            return receipt
+        at -= size
+    return sealed.parts[-1][0]

@@ -82,4 +82,6 @@ def _sort_like_batch(rejected: list[RejectedLine], batch: Batch) -> list[Rejecte
     found: dict[str, list[RejectedLine]] = {}
     for line, reason in rejected:
         found.setdefault(line, []).append(RejectedLine(line, reason))
-    return [left.pop(0) for line in batch if (left := found.get(line.decode(errors="replace")))]
+    in_order = [left.pop(0) for line in batch if (left := found.get(line.decode(errors="replace")))]
+    # The rest are parts of an incomplete line, which is one line of the batch.
+    return in_order + [rejected_line for left in found.values() for rejected_line in left]

@@ -28,6 +28,7 @@ from .._errors import (
     ServerUnavailable,
     WriteError,
 )
+from .._line_protocol.split import lines
 from .._repr import short_repr
 from .._runtime.flow import Flow
 from .rejections import NamedLines, all_rejected, conflicting_lines, locate_lines, reason_of
@@ -117,6 +118,9 @@ class Search:
 
     def _split_explained(self, batch: Batch, error: WriteError, *, is_rest: bool) -> Flow[Sequence[Batch]]:
         """Return the parts to send after an error that says that lines are the reason."""
+        separated = _split_incomplete(batch) if batch.timed else []
+        if separated:
+            return separated
         rejected = all_rejected(batch, error)
         if rejected is not None:
             self.rejected += rejected
@@ -294,6 +298,40 @@ def line_too_large(error: PayloadTooLarge, batch: Batch) -> PayloadTooLarge:
 
 def _only_line(batch: Batch) -> str:
     return _decode(next(iter(batch), batch.data))
+
+
+def ends_complete(data: bytes) -> bool:
+    """Return whether the last line is complete: it ends outside of a quoted string and of an escape sequence."""
+    if b'"' not in data and b"\\" not in data:
+        return True
+    end = 0
+    for _, end in lines(data + b"\n"):  # noqa: B007 - only the last value is used
+        pass
+    return end == len(data)
+
+
+def _split_incomplete(batch: Batch) -> list[Batch]:
+    """Split a batch so that its incomplete last line cannot absorb the lines after it. Empty if it is complete.
+
+    The server reads an incomplete line up to the end of the request. Its intended continuation is unknown, so it is
+    split at every LF. Each part that is incomplete itself becomes the end of a batch.
+    """
+    if ends_complete(batch.data):
+        return []
+    *_, (begin, _) = lines(batch.data)
+    groups: list[list[bytes]] = [[batch.data[:begin]]] if begin else []
+    is_open = bool(begin)
+    for line in batch.data[begin:].split(b"\n"):
+        is_complete = ends_complete(line)
+        if is_complete and is_open:
+            groups[-1].append(line)
+        elif line:
+            groups.append([line])
+        is_open = is_complete and bool(groups)
+    parts = [Batch(b"\n".join(group), 0, batch.precision, batch.timed) for group in groups]
+    for part in parts:
+        part.lines = sum(1 for _ in part)
+    return [part for part in parts if part.lines] if len(parts) > 1 else []
 
 
 def _sub_batch(batch: Batch, lines: Sequence[bytes]) -> Batch:
