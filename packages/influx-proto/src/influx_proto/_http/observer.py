@@ -21,7 +21,7 @@ class Exchange:
 
     Attributes:
         server: the server as error messages name it: host and port, or the path of a Unix socket.
-        method: `GET` or `POST`.
+        method: `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
         target: path and query string, percent-encoded.
         attempt: 1 for the first attempt at a request, 2 for the next.
         sent: length of the request's body in bytes; None for a streamed body.
@@ -55,7 +55,7 @@ class Exchange:
 
     @property
     def operation(self) -> str:
-        """The operation: `ping`, `write` or `query`."""
+        """The operation: `ping`, `write`, `query`, or the endpoint of another API, such as `query_sql` or `buckets`."""
         return operation(self.target)
 
     def __enter__(self) -> Self:
@@ -92,7 +92,7 @@ class Retry:
 
     #: The server as error messages name it: host and port, or the path of a Unix socket.
     server: str
-    #: `ping`, `write` or `query`.
+    #: The operation, as in `Exchange`.
     operation: str
     #: The error of the attempt that failed.
     error: InfluxDBError
@@ -138,8 +138,9 @@ class Watch:
 
 
 def operation(target: str) -> str:
-    """Return the operation of a request target: `ping`, `write` or `query`."""
-    return target.partition("?")[0].rpartition("/")[2]
+    """Return the operation of a request target: the last part of the path, but not the ID of a bucket."""
+    path, _, name = target.partition("?")[0].rpartition("/")
+    return "buckets" if path.endswith("/api/v2/buckets") else name
 
 
 def logger() -> Logger | None:
