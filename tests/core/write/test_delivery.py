@@ -344,6 +344,15 @@ def test_error_reports_the_conflicting_lines() -> None:
     assert caught.value.rejected == (RejectedLine('m v="x" 9', CONFLICT),)
 
 
+def test_error_for_lines_without_timestamps_says_that_the_search_needs_them() -> None:
+    model = Model(conflicting=frozenset({b'm v="x"'}))
+    batch = batch_of(b"m v=1", b'm v="x"', timed=False)
+    with pytest.raises(PartialWriteError) as caught:
+        run(deliver_accepted(batch, model.send))
+    [of_lines] = [note for note in caught.value.__notes__ if note.startswith("lines with this field")]
+    assert of_lines.endswith("find_rejected=True with timestamps (stamp=True adds them) finds all rejected lines")
+
+
 def test_lines_that_end_in_cr_lf() -> None:
     """The server quotes lines in its error without a visible CR."""
     lines = [b"m v=1 1\r", b"m v=2 2\r"]

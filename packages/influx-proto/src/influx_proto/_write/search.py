@@ -246,6 +246,7 @@ def add_details(error: WriteError, batch: Batch) -> None:
         error.add_note("some lines end in CR LF; InfluxDB reads the CR as part of the line")
     named = locate_lines(batch, error)
     rejected = all_rejected(batch, error)
+    remedy = "find_rejected=True" if batch.timed else "find_rejected=True with timestamps (stamp=True adds them)"
     if rejected is not None:
         error.rejected = tuple(rejected)
     elif named is not None:
@@ -254,10 +255,9 @@ def add_details(error: WriteError, batch: Batch) -> None:
         lines, _ = conflicting
         first = short_repr(_decode(lines[0]))
         found = f"lines with this field in this type: {len(lines)}, the first: {first}"
-        error.add_note(f"{found}; find_rejected=True finds all rejected lines")
+        error.add_note(f"{found}; {remedy} finds all rejected lines")
     if len(error.rejected) == batch.lines:
         return
-    remedy = "find_rejected=True" if batch.timed else "find_rejected=True with timestamps (stamp=True adds them)"
     if is_partial:
         error.add_note("all other lines of this request were stored")
     elif named is not None and not named.is_quoted:  # a cluster of InfluxDB 3 stores them, QuestDB does not
