@@ -24,7 +24,7 @@ from ._config import config_path
 from ._console import PROGRAM
 from ._parser import Parser, suggest
 
-_DESCRIPTION = "Query InfluxDB 1.x, write to it, and check line protocol."
+_DESCRIPTION = "Query InfluxDB in InfluxQL, write to it, and check line protocol."
 
 _EPILOG = """\
 examples:
@@ -39,11 +39,12 @@ configuration file:
   and tables [profiles.NAME] of these for --profile NAME
 
 environment:
-  INFLUXDB_URL, INFLUXDB_DATABASE, INFLUXDB_USERNAME, INFLUXDB_PASSWORD, INFLUXDB_TOKEN
+  INFLUXDB_URL, INFLUXDB_DATABASE, INFLUXDB_USERNAME, INFLUXDB_PASSWORD, INFLUXDB_TOKEN, INFLUXDB_BUCKET, INFLUXDB_ORG;
+  without INFLUXDB_URL also INFLUX_HOST, INFLUX_DATABASE, INFLUX_TOKEN, INFLUX_BUCKET, INFLUX_ORG
 
 exit codes:
   0 success; 1 invalid data or an error from the server; 2 usage error; 3 server unreachable;
-  4 access denied; 70 internal error; 130 interrupted; 141 broken pipe
+  4 access denied; 70 internal error; 129 and 143 ended by SIGHUP and SIGTERM; 130 interrupted; 141 broken pipe
 
 See `influxq COMMAND --help` for the options of a command.
 """
