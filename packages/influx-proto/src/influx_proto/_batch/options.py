@@ -61,7 +61,8 @@ class BatchOptions:
         max_bytes: maximum size of a batch in bytes, unless a single line is longer.
         max_delay: maximum number of seconds before a batch is sent after its first line.
         max_pending: maximum number of pending lines. The writer keeps up to as many undelivered lines, for which the
-            server rejects requests. Remove them from its `undelivered`, or `write` raises a `BufferFullError`.
+            server rejects requests. Remove them from its `undelivered`, or `write` raises a `BufferFullError`, or drops
+            the oldest if `when_full` is `drop_oldest`.
         max_pending_bytes: the same limit in bytes of line protocol. A larger batch is accepted if no lines are pending.
         when_full: what `write` does if the buffer is full: `wait`; `raise` a `BufferFullError`; or `drop_oldest` lines,
             which `on_error` receives in an `UndeliveredError`.

@@ -109,8 +109,8 @@ class BaseClient(Operations, Generic[SessionT]):
             headers: headers to send with every request.
             proxy: the URL of an HTTP proxy; empty for no proxy. By default the client reads `HTTP_PROXY`,
                 `HTTPS_PROXY` and `NO_PROXY`.
-            timeout: the timeouts of requests: a `Timeout`, a number of seconds for `connect` and `idle`, or a tuple of
-                both.
+            timeout: the timeouts of requests: a `Timeout`, a number of seconds for `connect`, `idle` and `pool`, or a
+                tuple `(connect, idle)`.
             retry: the policy for retries; a number is the maximum number of attempts.
             gzip: whether to compress write bodies of 1 KiB or more, and to request compressed responses.
             tags: tags added to all points, except in raw line protocol. This and the next four arguments are the

@@ -15,11 +15,12 @@ class Timeout:
     A response that keeps arriving may take any time unless `total` is set.
     """
 
-    #: For connecting: name resolution, TCP, the proxy's response to `CONNECT`, and TLS.
+    #: For connecting: name resolution, TCP, the proxy's response to `CONNECT`, and TLS. `influx_requests` applies it to
+    #: each address of the host, without name resolution.
     connect: float | None = 10.0
     #: For each wait for the server: before the first chunk of the response, and between two chunks.
     idle: float | None = 120.0
-    #: For one attempt, from connecting to the end of the response.
+    #: For one attempt, from the wait for a free connection to the end of the response.
     total: float | None = None
     #: For a free connection, if as many as a client may open are in use.
     pool: float | None = 120.0

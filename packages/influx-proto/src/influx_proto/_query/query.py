@@ -104,10 +104,10 @@ def query_flux(
 ) -> Op[QueryResult]:
     """Execute a query in Flux and return its result: one series for each table, one statement for each `yield`.
 
-    The strings of the group key are the tags of a series, and `_measurement` is its name. The column `_time` is called
-    `time` and is the first one, in integer nanoseconds since 1970. An empty string is None: Flux does not distinguish
-    them. `query_points`, `query_dataframe` and the other queries accept `language="flux"`. InfluxDB 2.x, or 1.8 and
-    later with `flux-enabled = true`.
+    The strings and timestamps of the group key are the tags of a series, and `_measurement` is its name. The column
+    `_time` is called `time` and is the first one, in integer nanoseconds since 1970. An empty string is None: Flux does
+    not distinguish them. `query_points`, `query_dataframe` and the other queries accept `language="flux"`. InfluxDB
+    2.x, or 1.8 and later with `flux-enabled = true`.
 
     Args:
         q: the Flux script.
