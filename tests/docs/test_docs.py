@@ -252,22 +252,6 @@ def test_examples_can_be_pasted(page: Path) -> None:
     assert bool(errors) <= bool(re.search(r"[Ss]ave [^.]*to a file", page.read_text())), errors
 
 
-def test_defaults_of_the_batch_writer() -> None:
-    page = (ROOT / "docs" / "batching.md").read_text()
-    options = inspect.signature(AsyncClient.batch_writer).parameters
-    for name, shown in {
-        "max_lines": "(default: 5000)",
-        "max_bytes": "(8 MB)",
-        "max_delay": "seconds (1)",
-        "max_pending": "lines (100 000)",
-        "max_pending_bytes": "(100 MB)",
-        "exit_timeout": "seconds (30)",
-    }.items():
-        digits = "".join(re.findall(r"\d", shown))
-        assert re.search(rf"`{name}`\s+{re.escape(shown)}", page), name
-        assert options[name].default == int(digits) * (1_000_000 if "MB" in shown else 1)
-
-
 def test_client_in_a_plain_function_is_not_converted() -> None:
     page = "```python\nclient = InfluxDBClient()\ndef f():\n    client.ping()\n```\n"
     with pytest.raises(ValueError, match="line 3 uses a client in a plain function"):
@@ -278,18 +262,6 @@ def test_first_example_is_in_the_readme() -> None:
     first = blocks_of(ROOT / "README.md")[0]
     assert "from influx_aiohttp import AsyncInfluxDBClient" in first
     assert "dict(time='2009-11-10T23:00:00Z', measurement='cpu_load_short'," in first
-
-
-def test_speed_in_the_comparison_is_that_of_the_benchmarks() -> None:
-    """The ratios in the README and the comparison are rounded; they may be older than the results, but not far off."""
-    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
-    table = results.partition("## DataFrame to line protocol")[2].partition("\n## ")[0]
-    measured = dict(re.findall(r"^\| ([\w -]+) \|.*\| ([\d.]+) \| \d+ \|$", table, re.MULTILINE))
-    for page in (ROOT / "README.md", ROOT / "docs" / "comparison.md"):
-        [row] = re.findall(r"^\| DataFrame to line protocol, [^|]*\|(.*)\|$", page.read_text(), re.MULTILINE)
-        shown = [float(number) for cell in row.split("|")[1:] for number in re.findall(r"^ ([\d.]+) ?$", cell)]
-        names = ("influxdb", "influxdb-client", "influxdb3-python", "questdb")
-        assert shown == pytest.approx([float(measured[name]) for name in names], rel=0.5)
 
 
 def test_bring_your_own_http(influxd: Server) -> None:
