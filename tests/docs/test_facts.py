@@ -70,7 +70,7 @@ FACTS: list[tuple[str, str, object]] = [
     ("types", "one field key together | {} bytes", escape.MAX_KEY_SIZE),
     ("types", "batches of at most {} lines", batch.BATCH_LINES),
     ("types", "lines and {} MB", batch.BATCH_BYTES // 1_000_000),
-    ("writing", "in slices of at most {} rows", constant(encoder, "_SLICE")),
+    ("dataframes", "in slices of at most {} rows", constant(encoder, "_SLICE")),
 ]
 
 

@@ -20,7 +20,8 @@ class Timeout:
     connect: float | None = 10.0
     #: For each wait for the server: before the first chunk of the response, and between two chunks.
     idle: float | None = 120.0
-    #: For one attempt, from the wait for a free connection to the end of the response.
+    #: For one attempt, from the wait for a free connection to the end of the response; with the time that the reader of
+    #: a stream spends on its items.
     total: float | None = None
     #: For a free connection, if as many as a client may open are in use.
     pool: float | None = 120.0

@@ -190,8 +190,8 @@ def write_batches(
             them, and InfluxDB 2, 3 and other servers store no line of a request with a rejected one.
         in_flight: the maximum number of concurrent requests, while the next batch is encoded. More are faster, but the
             server stores them in any order: of two values of one point, either may be stored last.
-        unsigned: whether the server supports unsigned integers, so that integers beyond int64 can be written. For this
-            and the following arguments, None means the setting of the client.
+        unsigned: whether the server supports unsigned integers: `numpy.uint64` and integers beyond int64 are then
+            written as such. For this and the following arguments, None means the setting of the client.
         nonfinite: how to write infinite floats: `raise` an error, or `omit` them like missing values.
         field_types: type overrides for fields: `{"temperature": "float"}` writes 21 as `21.0`. The types are `float`,
             `integer`, `unsigned`, `string` and `boolean`. The client's overrides apply to all other fields.
