@@ -7,7 +7,7 @@ import inspect
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from influx_aiohttp import _transport as aiohttp_transport
@@ -23,6 +23,8 @@ from influx_proto.adapter import MAX_CONNECTIONS, Client
 from influx_requests._cli._arguments import create_parser
 from influx_requests._cli._console import Exit
 from influx_trio import _pool as trio_pool
+
+from tests.conformance.drivers import Feature
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "packages" / "influx-proto" / "src" / "influx_proto"
@@ -120,6 +122,11 @@ def test_targets_of_make_and_modules_exist(page: Path) -> None:
     assert [name for name in map("".join, targets) if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
     modules = re.findall(r"`(_\w+/[\w/]+\.py)`", text)
     assert [name for name in modules if not (CORE / name).exists()] == []
+
+
+def test_features_of_adapters() -> None:
+    section = (ROOT / "docs" / "adapter.md").read_text().partition("| feature | meaning |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(get_args(Feature))
 
 
 #: A page, text of it with the value as `{}`, and the section, variant and column of the benchmarks that measure it.

@@ -116,7 +116,7 @@ class RateLimited(ResponseError):
 
 
 class ServerUnavailable(ResponseError):
-    """The server or a proxy is temporarily unavailable (408, 425, 502, 503, 504, and temporary errors with 500)."""
+    """The server or a proxy is temporarily unavailable (408, 425, and 5xx unless the error is permanent)."""
 
     retryable = True
 
@@ -195,7 +195,10 @@ class UndeliveredLines(NamedTuple):
 
 
 class UndeliveredError(InfluxDBError):
-    """A batch writer ended with undelivered lines; `__cause__` is the error that prevented their delivery."""
+    """Lines of a batch writer were not delivered: it ended before, or dropped them because its buffer was full.
+
+    For a writer that ended, `__cause__` is the error that prevented their delivery.
+    """
 
     #: The lines, in the order in which they were written.
     undelivered: Sequence[UndeliveredLines]
@@ -211,7 +214,7 @@ class UndeliveredError(InfluxDBError):
 
 
 class BufferFullError(InfluxDBError):
-    """The buffer of a batch writer is full, and its `when_full` option does not allow waiting."""
+    """The buffer of a batch writer is full, and `when_full` does not allow waiting, or waiting would not make room."""
 
     retryable = True
 
@@ -231,7 +234,8 @@ class SpoolError(InfluxDBError):
     """The spool directory of a batch writer is unusable, or lines could not be stored in it.
 
     `__cause__` is the error of the operating system, if there is one. Lines that were accepted earlier stay accepted.
-    The error is retryable if the directory is full or in use by another writer.
+    The error is retryable if lines could not be written, such as to a full disk, or if another writer uses the
+    directory.
     """
 
     def __init__(self, message: str, *, retryable: bool = False) -> None:

@@ -20,9 +20,9 @@ def _uniform() -> float:
 class RetryPolicy:
     """Policy for retrying idempotent requests after temporary failures; all durations are in seconds.
 
-    Reads, and points with timestamps, are retried after connection failures and after responses with status 429, 500
-    (unless the error is permanent), 502, 503 and 504. Points without timestamps are retried only if the server cannot
-    have stored them. Statements that change the server are never retried. `docs/failures.md` has the complete table.
+    Reads, and points with timestamps, are retried after connection failures and after responses with status 408, 425,
+    429 and 5xx (unless the error is permanent). Points without timestamps are retried only if the server cannot have
+    stored them. Statements that change the server are never retried. `docs/failures.md` has the complete table.
 
     The backoff before the n-th retry is random between 0 and `backoff * 2**(n-1)` ("full jitter"), at most
     `max_backoff`. A `Retry-After` header takes precedence, up to `max_retry_after`.
