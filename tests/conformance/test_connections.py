@@ -309,7 +309,7 @@ def test_closed_client_raises(client: Any) -> None:
             call()
 
 
-def test_close_waits_for_requests_in_flight(driver: Driver, connect: Callable[..., Any]) -> None:
+def test_requests_in_flight_finish_after_close(driver: Driver, connect: Callable[..., Any]) -> None:
     slow: Behavior = [Receive(), Stall(0.3), Send(respond(204)), Hold()]
     with ScriptedServer([slow]) as server:
         client = connect(server.url, retry=ONCE)

@@ -23,7 +23,7 @@ class QueryError(ResponseError):
 
     #: The index of the failed statement, counted from 0; None if the server rejected the whole query.
     statement_id: int | None = None
-    #: The results before the error; None for queries that return DataFrames or objects.
+    #: The results before the error; None for queries that return DataFrames or objects, and for streams.
     partial_result: QueryResult | None = None
 
     def __str__(self) -> str:
