@@ -258,6 +258,66 @@ def test_temporary_outage(begin: int, length: int) -> None:
     assert {one.line.encode() for one in rejected} <= {GOOD[40]}
 
 
+def error_naming(number: int) -> InfluxDBError:
+    """Return the error of QuestDB, which names the first line that it rejects, and stores none."""
+    message = f"failed to parse line protocol:errors encountered on line(s):\nerror in line {number}: no"
+    return bad_request(json.dumps({"message": message, "line": number}))
+
+
+def error_quoting(line: bytes) -> InfluxDBError:
+    return bad_request(json.dumps({"error": f"unable to parse '{line.decode()}': no"}))
+
+
+def bad_request(text: str) -> InfluxDBError:
+    return write_error(400, text.encode())
+
+
+#: Errors for a request with rejected lines, none of which is stored: from the lines and the index of the first bad one.
+REJECTIONS: dict[str, Callable[[list[bytes], int], InfluxDBError]] = {
+    "without a reason": lambda lines, bad: UNKNOWN,
+    "status 500": lambda lines, bad: BARE,
+    "about the request": lambda lines, bad: bad_request('{"error":"invalid precision"}'),
+    "names the first": lambda lines, bad: error_naming(bad + 1),
+    "names a wrong one": lambda lines, bad: error_naming((bad + 1) % len(lines) + 1),
+    "quotes the first": lambda lines, bad: error_quoting(lines[bad]),
+    "quotes a wrong one": lambda lines, bad: error_quoting(lines[bad - 1]),
+}
+
+
+@given(
+    points=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([False] * 4 + [True])), min_size=2, max_size=12),
+    reject=st.sampled_from(list(REJECTIONS)),
+    outages=st.sets(st.integers(1, 12), max_size=2),
+)
+def test_later_values_replace_earlier_ones(points: list[tuple[int, bool]], reject: str, outages: set[int]) -> None:
+    """Whatever is sent again, the stored values are those of the last accepted line of each series."""
+    lines = [b"%s,k=%d v=%d 1" % (b"bad" if bad else b"m", key, n) for n, (key, bad) in enumerate(points)]
+    stored: dict[bytes, bytes] = {}
+    requests = 0
+
+    def send(batch: Batch) -> Flow[bool]:
+        nonlocal requests
+        requests += 1
+        if requests in outages:
+            raise BARE
+        sent = list(batch)
+        bad = next((index for index, line in enumerate(sent) if line.startswith(b"bad")), None)
+        if bad is not None:
+            raise REJECTIONS[reject](sent, bad)
+        stored.update((line.split()[0], line) for line in sent)
+        return True
+        yield  # makes this a generator
+
+    try:
+        rejected = {one.line.encode() for one in run(deliver_accepted(batch_of(*lines), send))}
+    except WriteError:  # the batch is sent again later
+        return
+    assert rejected >= {line for line in lines if line.startswith(b"bad")}
+    assert stored == {line.split()[0]: line for line in lines if line not in rejected}
+    if not outages:
+        assert not any(line.startswith(b"m") for line in rejected)
+
+
 def test_failure_unrelated_to_lines_takes_few_requests() -> None:
     requests = []
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from .._encode.batch import Batch
 from .._errors import PartialWriteError, PayloadTooLarge, RejectedLine, WriteError
 from .._runtime.flow import Flow
-from .search import Search, Send, add_details, line_too_large
+from .search import Search, Send, WrongLineNamedError, add_details, line_too_large
 
 
 def deliver(batch: Batch, send: Send) -> Flow[None]:
@@ -50,10 +50,12 @@ def deliver_accepted(
         WriteError: the server rejects the request for a reason other than its lines. Or it rejects lines that the error
             does not identify, and the batch has lines without a timestamp, which must not be sent again.
     """
-    search = Search(send, once or send, probe)
-    yield from search.send(batch)
-    yield from search.finish()
-    return _sort_like_batch(search.rejected, batch)
+    once = once or send
+    try:
+        rejected = yield from Search(send, once, probe).run(batch)
+    except WrongLineNamedError:  # send all lines again, in order
+        rejected = yield from Search(send, once, probe, trusts_names=False).run(batch)
+    return _sort_like_batch(rejected, batch)
 
 
 def partial_write(rejected: Sequence[RejectedLine], omitted: int = 0) -> PartialWriteError:

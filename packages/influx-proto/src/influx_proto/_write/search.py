@@ -57,51 +57,79 @@ _MAX_SEARCH_REQUESTS: Final = 200
 _MAX_SUSPECTS: Final = 3
 
 
-class Search:
-    """Finds the lines that the server rejects."""
+class WrongLineNamedError(Exception):
+    """The server named a line that it accepts, which may have replaced a later value in the batch."""
 
-    def __init__(self, send: Send, once: Send, probe: Callable[[], Flow[bool]] | None) -> None:
+
+class Search:
+    """Finds the lines that the server rejects.
+
+    Args:
+        send: sends a batch, with retries.
+        once: sends a batch without retries.
+        probe: sends other lines, and returns whether the server accepts them.
+        trusts_names: whether the lines that an error names may be left out at first.
+    """
+
+    def __init__(
+        self, send: Send, once: Send, probe: Callable[[], Flow[bool]] | None, *, trusts_names: bool = True
+    ) -> None:
         self._send = send
         self._once = once
         self._probe = probe
+        self._trusts_names = trusts_names
         self._requests = 0
         self._has_unexplained_error = False
         #: The last part that the server accepted.
         self._accepted: Batch | None = None
         #: Single lines that failed after the last successful request.
         self._suspects: list[tuple[Batch, WriteError]] = []
-        self.rejected: list[RejectedLine] = []
+        self._rejected: list[RejectedLine] = []
 
-    def send(self, batch: Batch, *, is_rest: bool = False) -> Flow[bool]:
+    def run(self, batch: Batch) -> Flow[list[RejectedLine]]:
+        """Send a batch and return its rejected lines.
+
+        Raises:
+            WrongLineNamedError: some lines may be stored in another order than that of the batch.
+        """
+        yield from self._send_parts(batch)
+        if self._suspects:
+            yield from self._check_suspects()
+        return self._rejected
+
+    def _send_parts(self, batch: Batch, *, is_rest: bool = False) -> Flow[bool]:
         """Send a batch, or its parts if it fails. Return whether the server accepted it as a whole.
 
         Args:
             batch: the lines to send.
             is_rest: whether these are the remaining lines of a batch that failed with an error that named lines.
         """
+        failure = yield from self._try(batch)
+        if failure is not None:
+            yield from self._send_split(batch, failure, is_rest=is_rest)
+        return failure is None
+
+    def _try(self, batch: Batch) -> Flow[WriteError | None]:
+        """Send a batch and return the error."""
         try:
             yield from self._attempt(batch)
         except WriteError as error:
-            failure = error
-        else:
-            self._accepted = batch
-            yield from self._recheck_suspects()
-            return True
-        for part in (yield from self._split_failed(batch, failure, is_rest=is_rest)):
-            yield from self.send(part)
-        return False
+            return error
+        self._accepted = batch
+        yield from self._recheck_suspects()
+        return None
 
-    def finish(self) -> Flow[None]:
-        """Check the lines that failed after the last successful request."""
-        if self._suspects:
-            yield from self._check_suspects()
+    def _send_split(self, batch: Batch, error: WriteError, *, is_rest: bool) -> Flow[None]:
+        """Send the parts of a batch that failed."""
+        for part in (yield from self._split_failed(batch, error, is_rest=is_rest)):
+            yield from self._send_parts(part)
 
     def _split_failed(self, batch: Batch, error: WriteError, *, is_rest: bool) -> Flow[Sequence[Batch]]:
         """Return the parts to send after a batch failed. Raises the error if its lines are not the reason."""
         if isinstance(error, PayloadTooLarge):
             halves = batch.halves()
             if halves is None:
-                self.rejected.append(RejectedLine(_only_line(batch), line_too_large(error, batch).message))
+                self._rejected.append(RejectedLine(_only_line(batch), line_too_large(error, batch).message))
             return halves or ()
         if isinstance(error, PartialWriteError) or (_may_be_about_lines(error) and _names_lines(error)):
             return (yield from self._split_explained(batch, error, is_rest=is_rest))
@@ -123,28 +151,32 @@ class Search:
             return separated
         rejected = all_rejected(batch, error)
         if rejected is not None:
-            self.rejected += rejected
+            self._rejected += rejected
             return ()
         if not batch.timed:
             add_details(error, batch)
             raise error
         is_partial = isinstance(error, PartialWriteError)
         has_others = isinstance(error, PartialWriteError) and error.dropped > 0
-        named = None if has_others else locate_lines(batch, error)
+        named = None if has_others or not self._trusts_names else locate_lines(batch, error)
         if named is not None:
-            return (yield from self._send_rest(batch, named, is_rest=is_rest))
+            yield from self._send_rest(batch, named, is_rest=is_rest)
+            return ()
         if is_partial and self._requests >= _MAX_SEARCH_REQUESTS:
-            self.rejected += _possibly_rejected(batch, error)
+            self._rejected += _possibly_rejected(batch, error)
             return ()
         conflicting = conflicting_lines(batch, error)
         if conflicting is not None and (yield from self._send_without(batch, *conflicting)):
             return ()
         return batch.halves() or ()
 
-    def _send_rest(self, batch: Batch, named: NamedLines, *, is_rest: bool) -> Flow[Sequence[Batch]]:
-        """Send the lines that an error does not name. If they are accepted, reject the others, otherwise return them.
+    def _send_rest(self, batch: Batch, named: NamedLines, *, is_rest: bool) -> Flow[None]:
+        """Send the lines that an error does not name, and reject the named ones.
 
-        The server may have named a wrong line, so only that, or a request with a single line, is reliable.
+        The server may have named a wrong line. It is reliable that it accepts all others, or rejects a line alone.
+
+        Raises:
+            WrongLineNamedError: the server accepts a line that it named.
         """
         rest = _sub_batch(batch, [line for index, line in enumerate(batch) if index not in named.lines])
         parts: Sequence[Batch] = (rest,) if rest.lines else ()
@@ -152,34 +184,41 @@ class Search:
             parts = rest.halves() or parts
         is_accepted = True
         for part in parts:
-            is_accepted &= yield from self.send(part, is_rest=True)
+            failure = yield from self._try(part)
+            if failure is not None:
+                if is_accepted:
+                    yield from self._check_named(batch, named)
+                is_accepted = False
+                yield from self._send_split(part, failure, is_rest=True)
         if is_accepted:
-            self.rejected += named.lines.values()
-            return ()
-        return [_sub_batch(batch, [line]) for index, line in enumerate(batch) if index in named.lines]
+            self._rejected += named.lines.values()
+
+    def _check_named(self, batch: Batch, named: NamedLines) -> Flow[None]:
+        """Send each line that an error names alone, and reject it if the server does."""
+        for line in [line for index, line in enumerate(batch) if index in named.lines]:
+            if (yield from self._send_parts(_sub_batch(batch, [line]))):
+                raise WrongLineNamedError
 
     def _send_halves(self, batch: Batch, error: WriteError) -> Flow[Sequence[Batch]]:
-        """Send both halves of a batch, and return the failed one. Raises the error if both fail.
+        """Send both halves of a batch, and return the parts to send again. Raises the error if both fail.
 
-        If disjoint parts fail alike, the request is the reason, not a line.
+        If disjoint parts fail alike, the request is the reason, not a line. The second half is sent again after a first
+        one that failed, so that the server keeps the later of two values for the same time.
         """
-        failed: list[Batch] = []
-        for part in batch.halves() or ():
-            try:
-                yield from self._attempt(part)
-            except WriteError:
-                failed.append(part)
-            else:
-                self._accepted = part
+        halves = batch.halves() or ()
+        failed: list[int] = []
+        for index, part in enumerate(halves):
+            if (yield from self._try(part)) is not None:
+                failed.append(index)
         if self._accepted is None:
             raise error
-        return failed
+        return halves[failed[0] :] if failed else ()
 
     def _suspect(self, batch: Batch, error: WriteError) -> Flow[None]:
         """Record that a line failed alone, maybe for a reason other than the line."""
         if error.status < 500 and self._requests == 1:
             # No other line was sent, and 400 and 422 mean that the client sent invalid data.
-            self.rejected.append(RejectedLine(_only_line(batch), error.message))
+            self._rejected.append(RejectedLine(_only_line(batch), error.message))
             return
         self._suspects.append((batch, error))
         if len(self._suspects) >= _MAX_SUSPECTS:
@@ -210,7 +249,7 @@ class Search:
                         raise
                 else:
                     raise error  # the outage was temporary: the caller must send all lines again, in order
-            self.rejected.append(RejectedLine(_only_line(batch), error.message))
+            self._rejected.append(RejectedLine(_only_line(batch), error.message))
 
     def _send_without(self, batch: Batch, suspects: list[bytes], reason: str) -> Flow[bool]:
         """Return whether the server rejects exactly these lines, and if so, send the others.
@@ -227,9 +266,9 @@ class Search:
             pass
         if rejected_count != len(suspects):
             return False
-        self.rejected += [RejectedLine(_decode(line), reason) for line in suspects]
+        self._rejected += [RejectedLine(_decode(line), reason) for line in suspects]
         rejected_lines = set(suspects)
-        yield from self.send(_sub_batch(batch, [line for line in batch if line not in rejected_lines]))
+        yield from self._send_parts(_sub_batch(batch, [line for line in batch if line not in rejected_lines]))
         return True
 
     def _attempt(self, batch: Batch) -> Flow[bool]:
