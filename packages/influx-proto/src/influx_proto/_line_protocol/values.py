@@ -328,6 +328,11 @@ class FieldValueEncoder(_ValueEncoder):
         return encode_float(float(digits))
 
     def _decimal(self, value: Any) -> bytes | None:
+        if self._type_override is None or self._type_override == "float":
+            digits = Decimal.__str__(value)  # subclasses may override `__str__`
+            # Nearly all decimals have no exponent, and too few digits to exceed the range of floats.
+            if len(digits) < 300 and "E" not in digits and "e" not in digits and value.is_finite():
+                return digits.encode()
         if value.is_nan():
             return None
         if value.is_infinite():
