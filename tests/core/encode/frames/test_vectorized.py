@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import math
 import subprocess
 import sys
@@ -123,6 +124,20 @@ SMALL = st.integers(0, 100)
 SINGLES = st.floats(width=32)
 
 #: By dtype: the cells, and whether they may be missing.
+#: Values that pandas uses for missing cells.
+MARKERS = st.sampled_from([math.nan, pd.NA, pd.NaT])
+
+
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Letter(enum.StrEnum):
+    A = "alpha"
+    B = 'b"'
+
+
 CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("float64", FLOATS, True),
     ("float64", FINITE, False),
@@ -154,6 +169,17 @@ CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("object", st.booleans(), True),
     ("object", st.decimals(-(10**9), 10**9, places=4) | st.just(Decimal("NaN")), True),
     ("object", TEXTS | SMALL | st.floats() | st.just(pd.NaT) | st.just(pd.NA) | st.just(Decimal("NaN")), True),
+    ("object", TEXTS | MARKERS, True),
+    ("object", SMALL | INTS | MARKERS, True),
+    ("object", FLOATS | MARKERS, True),
+    ("object", st.booleans() | MARKERS, True),
+    ("object", FLOATS.map(np.float64) | MARKERS, True),
+    ("object", SINGLES.map(np.float32) | MARKERS, True),
+    ("object", SMALL.map(np.int8) | MARKERS, True),
+    ("object", INTS.map(np.int64) | MARKERS, True),
+    ("object", st.booleans().map(np.bool_) | MARKERS, True),
+    ("object", st.sampled_from(Color) | MARKERS, True),
+    ("object", st.sampled_from(Letter) | MARKERS, True),
     ("category", TEXTS, True),
     ("category", SMALL, True),
     ("category", FLOATS, False),
