@@ -273,6 +273,29 @@ def test_same_bytes_and_errors_for_polars_and_arrow(case: tuple[pd.DataFrame, di
     encode_on_both_paths(table, options)
 
 
+@pytest.mark.parametrize("width", [1, 200])  # 200 characters are measured individually
+@settings(deadline=None)
+@given(st.lists(st.none() | st.integers(0, 999), min_size=1, max_size=6))
+def test_few_of_many_distinct_values(width: int, codes: list[int | None]) -> None:
+    values = [f"host {n:0{width}}" for n in range(1000)]
+    hosts = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(values))
+    table = pa.table({"time": pa.array(range(len(codes)), pa.timestamp("ns")), "host": hosts, "v": codes})
+    options = {"tag_columns": ["host"]}
+    enum = pl.Series([None if code is None else values[code] for code in codes], dtype=pl.Enum(values))
+    expected = encode_on_both_paths(table, options)[0]
+    assert encode_on_both_paths(pl.DataFrame(table).with_columns(enum.alias("host")), options)[0] == expected
+    many = pa.Table.from_batches(table.to_batches(max_chunksize=1))  # all batches share a dictionary
+    assert encode_on_both_paths(many, options)[0] == expected
+
+
+def test_batches_with_a_dictionary_of_nulls() -> None:
+    nulls = pa.DictionaryArray.from_arrays(pa.array([0, 0], pa.int8()), pa.nulls(1))
+    table = pa.table({"time": pa.array([1, 2], pa.timestamp("ns")), "n": nulls, "v": [1, 2]})
+    assert (
+        encode_on_both_paths(pa.Table.from_batches(table.to_batches(max_chunksize=1)), {})[0] == b"m v=1i 1\nm v=2i 2"
+    )
+
+
 def array_of(kind: Any, cells: list[Any]) -> Any:
     """An array of a type, with values that nothing checks: text of invalid UTF-8, and any time that fits."""
     if kind in TEXT_OF:
