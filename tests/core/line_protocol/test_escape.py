@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -49,6 +51,13 @@ TEXTS = st.text(st.sampled_from('\\,= "#\t\0\n\rtime\ud800é') | st.characters(c
 def test_names(escape: object, plain: str, escaped: str) -> None:
     assert callable(escape)
     assert escape(plain) == escaped
+
+
+@pytest.mark.parametrize(("escape", "special"), [(escape_measurement, "[, ]"), (escape_tag_value, "[,= ]")])
+@given(text=st.text(st.sampled_from("\\,= ab"), min_size=1).map("{}x".format))
+def test_backslash_before_each_special_character(escape: Callable[[str], str], special: str, text: str) -> None:
+    with contextlib.suppress(SerializationError):
+        assert escape(text) == re.sub(special, lambda found: "\\" + found[0], text)
 
 
 @pytest.mark.parametrize("escape", NAMES)

@@ -7,7 +7,7 @@ import math
 import re
 import struct
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize
 from influx_proto._line_protocol.options import FieldOptions
@@ -276,6 +276,27 @@ def test_type_overrides_that_would_lose_data(type_override: str, value: object) 
 def test_decimal_beyond_the_range_of_float(value: Decimal) -> None:
     with pytest.raises(SerializationError, match="too large"):
         field(value)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+@example(Decimal("1" * 40))
+@example(Decimal("1" * 301))
+@example(Decimal("1" * 310))
+@example(Decimal("1E-6"))
+@example(Decimal("1E-7"))
+@example(Decimal("0E+3"))
+def test_decimal_digits(value: Decimal) -> None:
+    digits = f"{value:f}" if -20 <= value.adjusted() < 40 else str(value).lower().replace("e+", "e")
+    if math.isinf(float(value)) or (value and not float(value)):
+        with pytest.raises(SerializationError):
+            field(value)
+    else:
+        assert field(value) == digits.encode()
+
+
+def test_decimal_with_a_lowercase_exponent() -> None:
+    with localcontext(capitals=0):
+        assert field(Decimal("1.5E+5")) == b"150000"
 
 
 def test_longdouble_beyond_float_precision() -> None:

@@ -211,13 +211,13 @@ def _from_numpy(value: Any, _unit: int) -> int | None:
 def _iso_8601() -> re.Pattern[str]:
     return re.compile(
         r"""
-        (?P<month> \d{4} (?:-\d\d)? )
-        | (?P<date> \d{4}-\d\d-\d\d | \d{8} | \d{4}-W\d\d-\d | \d{4}W\d{3} )
+        (?P<date> \d{4}-\d\d-\d\d | \d{8} | \d{4}-W\d\d-\d | \d{4}W\d{3} )
         (?: [Tt ]
             (?P<hour>\d\d) (?: :(?P<minute>\d\d) (?: :(?P<second>\d\d) (?:[.,](?P<fraction>\d+))? )?
                              | (?P<minute_>\d\d) (?: (?P<second_>\d\d) (?:[.,](?P<fraction_>\d+))? )? )?
-            (?P<zone> [Zz] | (?P<sign>[+-]) (?P<zone_hour>\d\d) (?: :?(?P<zone_minute>\d\d) )? )?
+            (?: [Zz] | (?P<sign>[+-]) (?P<zone_hour>\d\d) (?: :?(?P<zone_minute>\d\d) )? )?
         )?
+        | (?P<month> \d{4} (?:-\d\d)? )
         """,
         re.VERBOSE | re.ASCII,
     )
@@ -227,23 +227,27 @@ def _from_string(value: str, unit: int) -> int:
     found = _iso_8601().fullmatch(value)
     if found is None:
         return _from_other_format(value, unit)
+    # Unpacking all groups at once takes half of the time of looking up each by name.
+    text, hour, minute, second, fraction, minute_, second_, fraction_, sign, zone_hour, zone_minute, month = (
+        found.groups()
+    )
     try:
-        day = date.fromisoformat(found["date"] or f"{found['month']}-01-01"[:10])
+        day = date.fromisoformat(text or f"{month}-01-01"[:10])
     except ValueError as error:
         msg = f"invalid timestamp {short_repr(value)}: {error}"
         raise SerializationError(msg) from None
-    hour, zone_hour, zone_minute = (int(found[name] or 0) for name in ("hour", "zone_hour", "zone_minute"))
-    minute, second = (int(found[name] or found[f"{name}_"] or 0) for name in ("minute", "second"))
-    if hour > 23 or minute > 59 or second > 59 or zone_hour > 23 or zone_minute > 59:
+    hours, zone_hours, zone_minutes = int(hour or 0), int(zone_hour or 0), int(zone_minute or 0)
+    minutes, seconds = int(minute or minute_ or 0), int(second or second_ or 0)
+    if hours > 23 or minutes > 59 or seconds > 59 or zone_hours > 23 or zone_minutes > 59:
         msg = f"invalid timestamp {short_repr(value)}: hour, minute or second is out of range"
         raise SerializationError(msg)
-    fraction = found["fraction"] or found["fraction_"] or "0"
+    fraction = fraction or fraction_ or "0"
     if fraction[9:].strip("0"):
         msg = f"timestamp {short_repr(value)} is finer than nanoseconds, the resolution of InfluxDB; round it"
         raise SerializationError(msg)
-    offset = zone_hour * 60 + zone_minute
-    minutes = hour * 60 + minute - (-offset if found["sign"] == "-" else offset)
-    seconds = minutes * 60 + second
+    offset = zone_hours * 60 + zone_minutes
+    minutes += hours * 60 - (-offset if sign == "-" else offset)
+    seconds += minutes * 60
     return _from_date(day, unit) + seconds * _SECOND + int(fraction[:9].ljust(9, "0"))
 
 

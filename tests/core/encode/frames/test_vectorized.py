@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import math
 import subprocess
 import sys
@@ -123,6 +124,20 @@ SMALL = st.integers(0, 100)
 SINGLES = st.floats(width=32)
 
 #: By dtype: the cells, and whether they may be missing.
+#: Values that pandas uses for missing cells.
+MARKERS = st.sampled_from([math.nan, pd.NA, pd.NaT])
+
+
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Letter(enum.StrEnum):
+    A = "alpha"
+    B = 'b"'
+
+
 CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("float64", FLOATS, True),
     ("float64", FINITE, False),
@@ -154,6 +169,17 @@ CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("object", st.booleans(), True),
     ("object", st.decimals(-(10**9), 10**9, places=4) | st.just(Decimal("NaN")), True),
     ("object", TEXTS | SMALL | st.floats() | st.just(pd.NaT) | st.just(pd.NA) | st.just(Decimal("NaN")), True),
+    ("object", TEXTS | MARKERS, True),
+    ("object", SMALL | INTS | MARKERS, True),
+    ("object", FLOATS | MARKERS, True),
+    ("object", st.booleans() | MARKERS, True),
+    ("object", FLOATS.map(np.float64) | MARKERS, True),
+    ("object", SINGLES.map(np.float32) | MARKERS, True),
+    ("object", SMALL.map(np.int8) | MARKERS, True),
+    ("object", INTS.map(np.int64) | MARKERS, True),
+    ("object", st.booleans().map(np.bool_) | MARKERS, True),
+    ("object", st.sampled_from(Color) | MARKERS, True),
+    ("object", st.sampled_from(Letter) | MARKERS, True),
     ("category", TEXTS, True),
     ("category", SMALL, True),
     ("category", FLOATS, False),
@@ -245,6 +271,29 @@ def test_same_bytes_and_errors_for_polars_and_arrow(case: tuple[pd.DataFrame, di
     ):  # polars and pyarrow cannot convert object columns with several types
         return
     encode_on_both_paths(table, options)
+
+
+@pytest.mark.parametrize("width", [1, 200])  # 200 characters are measured individually
+@settings(deadline=None)
+@given(st.lists(st.none() | st.integers(0, 999), min_size=1, max_size=6))
+def test_few_of_many_distinct_values(width: int, codes: list[int | None]) -> None:
+    values = [f"host {n:0{width}}" for n in range(1000)]
+    hosts = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(values))
+    table = pa.table({"time": pa.array(range(len(codes)), pa.timestamp("ns")), "host": hosts, "v": codes})
+    options = {"tag_columns": ["host"]}
+    enum = pl.Series([None if code is None else values[code] for code in codes], dtype=pl.Enum(values))
+    expected = encode_on_both_paths(table, options)[0]
+    assert encode_on_both_paths(pl.DataFrame(table).with_columns(enum.alias("host")), options)[0] == expected
+    many = pa.Table.from_batches(table.to_batches(max_chunksize=1))  # all batches share a dictionary
+    assert encode_on_both_paths(many, options)[0] == expected
+
+
+def test_batches_with_a_dictionary_of_nulls() -> None:
+    nulls = pa.DictionaryArray.from_arrays(pa.array([0, 0], pa.int8()), pa.nulls(1))
+    table = pa.table({"time": pa.array([1, 2], pa.timestamp("ns")), "n": nulls, "v": [1, 2]})
+    assert (
+        encode_on_both_paths(pa.Table.from_batches(table.to_batches(max_chunksize=1)), {})[0] == b"m v=1i 1\nm v=2i 2"
+    )
 
 
 def array_of(kind: Any, cells: list[Any]) -> Any:

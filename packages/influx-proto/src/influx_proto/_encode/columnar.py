@@ -234,7 +234,7 @@ def _encode_decimals(values: Sequence[Any]) -> list[bytes] | None:
     return [_encode_decimal(value) for value in values] if all(value.is_finite() for value in values) else None
 
 
-_encode_decimal: Final[Callable[[Any], Any]] = FieldValueEncoder(FieldOptions()).encode
+_encode_decimal: Final[Callable[[Any], Any]] = FieldValueEncoder(FieldOptions())[Decimal]
 
 #: The formats of fields without a type override, by the class of their values.
 FIELD_FORMATS: Final[Mapping[type, ColumnFormat]] = {

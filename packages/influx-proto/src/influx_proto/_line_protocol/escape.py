@@ -49,8 +49,6 @@ TAG_UNCERTAIN: Final = "\\\n\r"
 #: Characters that are escaped in the value of a string field; the backslash has to be the first.
 STRING_ESCAPED: Final = '\\"'
 
-_MEASUREMENT_SPECIAL: Final = re.compile(r"[, ]")
-_TAG_SPECIAL: Final = re.compile(rf"[{TAG_ESCAPED}]")
 _REMOVED_BACKSLASH: Final = re.compile(r'\\[,= "]')
 
 _SPACE: Final = re.compile(rb"(?<!\\) ")
@@ -65,14 +63,14 @@ def escape_measurement(name: object) -> str:
         raise SerializationError(msg)
     _check_start(plain, "measurement")
     _check_backslashes(plain, "measurement")
-    return _MEASUREMENT_SPECIAL.sub(r"\\\g<0>", plain)
+    return plain.replace(",", "\\,").replace(" ", "\\ ")
 
 
 def escape_tag_key(key: object) -> str:
     """Return the escaped tag key."""
     plain = _check_name(key, "tag key")
     _check_reserved(plain, "tag")
-    return _TAG_SPECIAL.sub(r"\\\g<0>", plain)
+    return _escape_tag(plain)
 
 
 def encode_tag_prefix(key: object) -> bytes:
@@ -82,7 +80,7 @@ def encode_tag_prefix(key: object) -> bytes:
 
 def escape_tag_value(value: str) -> str:
     """Return the escaped tag value."""
-    return _TAG_SPECIAL.sub(r"\\\g<0>", _check_name(value, "tag value"))
+    return _escape_tag(_check_name(value, "tag value"))
 
 
 def escape_field_key(key: object) -> str:
@@ -91,7 +89,12 @@ def escape_field_key(key: object) -> str:
     _check_reserved(plain, "field")
     _check_start(plain, "field key")
     _check_backslashes(plain, "field key")
-    return _TAG_SPECIAL.sub(r"\\\g<0>", plain)
+    return _escape_tag(plain)
+
+
+def _escape_tag(plain: str) -> str:
+    # Three calls of `replace` are ten times as fast as a regular expression.
+    return plain.replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
 
 
 def encode_string(value: str) -> bytes:

@@ -328,12 +328,13 @@ class FieldValueEncoder(_ValueEncoder):
         return encode_float(float(digits))
 
     def _decimal(self, value: Any) -> bytes | None:
-        if value.is_nan():
-            return None
-        if value.is_infinite():
-            return self._float(float(value))
+        if not value.is_finite():
+            return None if value.is_nan() else self._float(float(value))
         if self._type_override is not None and self._type_override != "float":
             return self._overridden_number(value)
+        digits = Decimal.__str__(value)  # subclasses may override `__str__`
+        if len(digits) < 300 and "e" not in digits.lower():
+            return digits.encode()  # without an exponent, and with too few digits to exceed the range of floats
         if math.isinf(float(value)):
             msg = f"the Decimal {value:.3e} is too large for a 64-bit float; scale the value"
             raise SerializationError(msg)

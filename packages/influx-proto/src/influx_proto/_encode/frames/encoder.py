@@ -247,7 +247,7 @@ class _Rows:
         """Return the lines of rows, or None if they must be encoded one at a time."""
         if self._measurement is None or type(None) in set(map(type, times)):
             return None
-        if any(column.classify(cells[column.at]) is None for column in self._inferred):
+        if any(column.unify(cells[column.at]) is None for column in self._inferred):
             return None
         tags = list(zip(*[cells[at] for at in self._tags], strict=True)) if self._tags else None
         try:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Final
 
 from ..._errors import SerializationError
 from ..._line_protocol.options import FieldOptions, FieldType
-from ..._line_protocol.values import LAST_INTEGER, FieldValueEncoder
+from ..._line_protocol.values import LAST_INTEGER, FieldValueEncoder, TagValueEncoder
 from ..._repr import short_repr
 from .model import Codes, Reader
 
@@ -42,28 +43,52 @@ def _to_str(cell: Any) -> str | None:
         return cell
     if isinstance(cell, str):  # also a member of a str `Enum`, which is encoded by its value
         return str.__str__(cell)
-    try:
-        if _DEFAULT_ENCODER.encode(cell) is None:
-            return None  # missing, and not "None", "nan" or "NaT"
-    except SerializationError:
-        pass  # not supported as a field value, but can be converted to a string
-    return str(cell)
+    return None if _is_missing(cell) else str(cell)  # a missing cell is not "None", "nan" or "NaT"
 
 
-#: Detects missing values.
-_DEFAULT_ENCODER: Final = FieldValueEncoder(FieldOptions())
+class _Presence(TagValueEncoder):
+    """Encoder of the values of all types as empty; only missing values are None."""
+
+    def encode_name(self, value: Enum) -> bytes | None:
+        """Return empty bytes."""
+        return self._reject(value)
+
+    def _reject(self, value: Any) -> bytes | None:  # noqa: ARG002 - see the base class
+        return b""
+
+    _bool = _int = _str = _reject
 
 
-#: Classes whose cells all have the same field type. For each the numpy dtype and a placeholder for missing cells, or
-#: None if the cells are encoded as objects.
-_UNIFORM: Final[dict[type, tuple[str, object] | None]] = {
+_PRESENCE: Final = _Presence()
+
+
+def _is_missing(value: object) -> bool:
+    """Return whether a value of any type is missing: None, NaN, `pandas.NA` or `NaT`."""
+    return _PRESENCE[type(value)](value) is None
+
+
+#: The numpy dtype of a class, and a placeholder for missing cells.
+_DTYPES: Final[dict[type, tuple[Any, object]]] = {
     float: ("float64", math.nan),
     int: ("int64", 0),
     bool: ("bool", False),
-    str: None,
-    Decimal: None,
-    type(None): None,
 }
+
+
+def _find_dtype(cls: type) -> tuple[Any, object] | None:
+    """Return the numpy dtype of a class, and a placeholder for missing cells; None if its cells are objects."""
+    import numpy as np  # noqa: PLC0415 - already imported for the table
+
+    if cls in {np.float64, np.float32}:
+        return cls, math.nan
+    if issubclass(cls, np.signedinteger) and not issubclass(cls, np.timedelta64):
+        return cls, 0
+    return _DTYPES.get(bool if cls is np.bool_ else cls)
+
+
+def _is_uniform(cls: type) -> bool:
+    """Return whether all values of a class, which has no dtype, have the same field type."""
+    return cls in {str, Decimal, type(None)} or (issubclass(cls, Enum) and not issubclass(cls, int))
 
 
 class InferredColumn:
@@ -100,46 +125,48 @@ class InferredColumn:
             f"{self._type}; convert the column, or set its type with field_types"
         )
 
-    def classify(self, cells: Sequence[Any]) -> tuple[type, bool] | None:
-        """Return the class of the next cells, and whether some are None.
+    def unify(self, cells: Sequence[Any]) -> tuple[type, Sequence[Any]] | None:
+        """Return the class of the next cells, and the cells with None for missing ones.
 
-        Returns None if they have several classes, or not the type of the earlier cells.
+        Returns None if the cells have several classes, or not the type of the earlier cells.
         """
         classes = set(map(type, cells))
-        cls, *others = classes - {type(None)} or classes
-        if others or cls not in _UNIFORM:
-            return None
-        if cls is int and max(filter(None, cells), default=0) > LAST_INTEGER:
-            return None  # such integers may be unsigned, and others signed
         try:
+            if len(classes) > 1:  # pandas marks missing cells of any class by NaN
+                cells = [None if _is_missing(cell) else cell for cell in cells]
+                classes = set(map(type, cells))
+            cls, *others = classes - {type(None)} or classes
+            if others or not (_is_uniform(cls) or _find_dtype(cls)):
+                return None
+            if cls is int and max(filter(None, cells), default=0) > LAST_INTEGER:
+                return None  # such integers may be unsigned, and others signed
             first = next((cell for cell in cells if self._encoder.encode(cell) is not None), None)
         except SerializationError:
             return None
-        return (cls, len(classes) > 1) if self.find_problem(first) is None else None
+        return (cls, cells) if self.find_problem(first) is None else None
 
     def convert(self, cells: Sequence[Any]) -> Reader | None:
         """Return a column with the next cells, with a numpy array of numbers and booleans.
 
         Returns None if the cells have several classes, or not the type of the earlier cells.
         """
-        found = self.classify(cells)
+        found = self.unify(cells)
         if found is None:
             return None
-        cls, has_missing = found
-        uniform = _UNIFORM[cls]
+        cls, unified = found
 
         def array(_start: int, _stop: int) -> Any:
             import numpy as np  # noqa: PLC0415 - already imported for the table
 
-            if uniform is None:
+            dtype = _find_dtype(cls)
+            if dtype is None:
                 return None
-            dtype, placeholder = uniform
-            if not has_missing:
-                return np.array(cells, dtype)
-            values = np.array([placeholder if cell is None else cell for cell in cells], dtype)
-            return values if cls is float else np.ma.array(values, mask=[cell is None for cell in cells])
+            if None not in unified:
+                return np.array(unified, dtype[0])
+            values = np.array([dtype[1] if cell is None else cell for cell in unified], dtype[0])
+            return values if values.dtype.kind == "f" else np.ma.array(values, mask=[cell is None for cell in unified])
 
-        return Reader(lambda _start, _stop: cells, array, has_texts=cls is str)
+        return Reader(lambda _start, _stop: unified, array, has_texts=cls is str)
 
 
 def _find_field_type(encoded: bytes) -> FieldType:

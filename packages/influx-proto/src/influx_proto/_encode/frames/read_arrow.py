@@ -103,9 +103,10 @@ def _combine(batches: Iterable[Any], rows: int) -> Iterator[Any]:
     """Yield record batches with up to a number of rows, each from consecutive smaller ones; encoding each is slower."""
     pending: list[Any] = []
     count = size = 0
+    dictionaries: set[int] = set()
     try:
         for batch in batches:
-            batch_size = _size(batch)
+            batch_size = _size(batch) - _shared_size(batch, dictionaries)
             if pending and (count + batch.num_rows > rows or size + batch_size > SLICE_BYTES):
                 yield from _concatenate(pending)
                 pending, count, size = [], 0, 0
@@ -124,6 +125,21 @@ def _size(batch: Any) -> int:
         return int(batch.nbytes)
     except _pyarrow().ArrowException:  # of string views, in some versions
         return int(batch.get_total_buffer_size())
+
+
+def _shared_size(batch: Any, dictionaries: set[int]) -> int:
+    """Return the size of the dictionaries of a batch that the batch before it has too.
+
+    Args:
+        batch: the batch.
+        dictionaries: the addresses of the dictionaries of the batch before; replaced by those of this one.
+    """
+    found = [column.dictionary for column in batch.columns if hasattr(column, "dictionary")]
+    sizes = {buffer.address: each.nbytes for each in found if (buffer := each.buffers()[-1]) is not None}
+    shared = sum(size for address, size in sizes.items() if address in dictionaries)
+    dictionaries.clear()
+    dictionaries.update(sizes)
+    return int(shared)
 
 
 def _concatenate(batches: list[Any]) -> list[Any]:
@@ -226,10 +242,12 @@ def _dictionary_size(array: Any) -> int:
     compute: Any = pc  # its functions are created when it is imported, so no type checker knows them
     size = 0
     for chunk in getattr(array, "chunks", [array]):
-        texts = chunk.dictionary
+        texts, indices = chunk.dictionary, chunk.indices
+        if len(texts) > len(indices):  # measure only the strings of these rows
+            texts, indices = compute.take(texts, indices), None
         lengths = compute.binary_length(texts.cast(pa.large_string()) if pa.types.is_string_view(texts.type) else texts)
         if (compute.max(lengths).as_py() or 0) > SHORT_TEXT:
-            size += compute.sum(compute.take(lengths, chunk.indices)).as_py() or 0
+            size += compute.sum(lengths if indices is None else compute.take(lengths, indices)).as_py() or 0
     return size
 
 
@@ -256,11 +274,19 @@ def _read_polars(frame: pl.DataFrame, precision: str, time_column: str) -> Table
     def slices(rows: int, _ahead: int) -> Iterator[Slice]:
         when = read_times(frame[time_column].to_physical(), ns)
         readers = [
-            _reader(column := frame[name], convert, _polars_size(column)) for name, (_, convert) in columns.items()
+            _reader(column := _polars_values(frame[name], schema[name]), convert, _polars_size(column))
+            for name, (_, convert) in columns.items()
         ]
         return (Slice(start, min(start + rows, count), when, readers) for start in range(0, count, rows))
 
     return Table([column for column, _ in columns.values()], slices)
+
+
+def _polars_values(column: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Return the column, as strings if it is an Enum with more categories than rows, all of which Arrow would copy."""
+    import polars as pl  # noqa: PLC0415 - an optional dependency
+
+    return column.cast(pl.String) if isinstance(dtype, pl.Enum) and len(dtype.categories) > len(column) else column
 
 
 def _polars_unit(name: str, dtype: pl.DataType, precision: str) -> int:

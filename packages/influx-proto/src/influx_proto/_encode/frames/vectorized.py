@@ -135,6 +135,9 @@ class SliceEncoder(ABC):
 def find_distinct(column: Codes) -> tuple[list[Any], Any]:
     """Return the distinct cells of a column, and for each row the index of its cell among them."""
     codes = column.codes.astype(np.intp)
+    if int(codes.max()) > 100 * len(codes):  # few of many values
+        used, indices = np.unique(codes, return_inverse=True)
+        return column.cells(used), indices.astype(np.int32)
     codes += 1  # bincount requires non-negative integers
     used = np.flatnonzero(np.bincount(codes))
     indices = np.zeros(int(used[-1]) + 1, np.int32)
