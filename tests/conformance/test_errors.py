@@ -26,9 +26,11 @@ from influx_proto import (
     ServerUnavailable,
     Timeout,
     TransportError,
+    UndeliveredError,
     WriteError,
 )
 
+from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd, Server
 from tests.servers.scripted import (
     Behavior,
@@ -402,6 +404,7 @@ EXTRA_CLASSES = {AuthenticationError, AuthorizationError, DatabaseNotFound, Rate
         (502, HTML, b"<html>Bad Gateway</html>", ServerUnavailable, "Bad Gateway"),
         (503, {"Content-Type": "text/plain"}, b"request throttled, queue full\n", ServerUnavailable, "queue full"),
         (301, {"Location": "https://elsewhere/write"}, b"", ResponseError, "redirects to https://elsewhere/write"),
+        (301, {**HTML, "Location": "https://elsewhere/"}, b"<html>", ResponseError, "redirects to https://elsewhere/"),
     ],
 )
 def test_statuses(
@@ -437,6 +440,33 @@ def test_redirects_are_not_followed(connect: Callable[..., Any]) -> None:
             with pytest.raises(ResponseError):
                 connect(server.url, username="u", password="p").write("m v=1 1", db="db")
         assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize(
+    ("location", "remedy"),
+    [
+        ("https://db.example/influx/write?db=db&precision=ns", "configure it with the URL https://db.example/influx"),
+        ("https://db.example:8086/write/", "configure it with the URL https://db.example:8086"),
+        ("/influx/write?db=db", "configure it with path='/influx'"),
+        ("https://db.example/login?next=%2Fwrite", "check the URL of the client"),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, HTML], ids=["no page", "page"])
+def test_redirect_names_the_setting(
+    driver: Driver, connect: Callable[..., Any], location: str, remedy: str, headers: dict[str, str]
+) -> None:
+    """Most proxies send an HTML page with a redirect. The lines are not rejected."""
+    with ScriptedServer([reply(308, {**headers, "Location": location}, b"<html>Moved</html>")]) as server:
+        client = connect(server.url, database="db", retry=ONCE)
+        with pytest.raises(ResponseError) as caught:
+            client.write("m v=1 1")
+        assert caught.value.message.endswith(f"; {remedy}")
+        assert location.partition("?")[0] in caught.value.message
+        assert "next=" not in caught.value.message
+        if "background" not in driver.lacks:
+            with pytest.raises(UndeliveredError) as undelivered, client.batch_writer(exit_timeout=0.1) as writer:
+                writer.write("m v=1 1")
+            assert [lines.data for lines in undelivered.value.undelivered] == [b"m v=1 1"]
 
 
 # Retries

@@ -43,6 +43,9 @@ _NO_DATABASE = re.compile(
     re.IGNORECASE,
 )
 
+#: The target of a redirect to the same endpoint elsewhere. Some proxies add a slash.
+_ENDPOINT = re.compile(r"(.*)/(?:write|query|ping|health|ready|api/v[23]/.+)/?", re.DOTALL)
+
 
 def not_influxdb(status: int, headers: Headers, body: bytes) -> ProtocolError:
     """Return the error for a response of another server; it quotes the content type and the start of the body."""
@@ -97,8 +100,7 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
     if is_web_page(headers) and len(message) > _QUOTED_LENGTH:
         message = f"{message[:_QUOTED_LENGTH]}..."
     if 300 <= status < 400:
-        location = headers.get("Location", "an unknown URL")
-        message = f"the server redirects to {location}; configure the client with that URL"
+        message = _redirect_message(headers.get("Location", "an unknown URL"))
     elif not message:
         message = f"the server responded with HTTP {status} without a message"
     if found is ServerUnavailable and _PERMANENT.search(message):
@@ -156,14 +158,25 @@ def _class_for_status(error_class: type[ResponseError], status: int, headers: He
             return ServerUnavailable
         case _ if status >= 500:  # also for an HTML page of a proxy
             return ServerUnavailable
+        case _ if 300 <= status < 400 and ("Location" in headers or not is_web_page(headers)):
+            return ResponseError  # also with the HTML page that most proxies add
         case _ if is_web_page(headers):
             return None
-        case _ if 300 <= status < 400:
-            return ResponseError
         case _ if status >= 400:
             return error_class
         case _:
             return None
+
+
+def _redirect_message(location: str) -> str:
+    """Return the message for a redirect, with the setting that makes it unnecessary. It omits the parameters."""
+    location = location.partition("?")[0]
+    message = f"the server redirects to {location}, and the client does not follow redirects"
+    found = _ENDPOINT.fullmatch(location)
+    if found is None:
+        return f"{message}; check the URL of the client"  # a login page, for example
+    setting = f"the URL {found[1]}" if "://" in location else f"path={found[1]!r}"
+    return f"{message}; configure it with {setting}"
 
 
 def is_web_page(headers: Mapping[str, str]) -> bool:
