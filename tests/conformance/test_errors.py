@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import pickle
 import re
@@ -432,6 +433,34 @@ def test_statuses(
             client.query("SHOW DATABASES")
         for cls in EXTRA_CLASSES & {*error.__mro__}:
             assert isinstance(asked.value, cls)
+
+
+@pytest.mark.parametrize("status", [401, 403, 407, 413, 429])
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}], ids=["plain", "gzip"])
+def test_status_is_known_if_the_body_is_truncated(
+    connect: Callable[..., Any], status: int, encoding: dict[str, str]
+) -> None:
+    """A proxy that rejects a request before it has read it resets the connection, which loses a part of the page."""
+    page = b"<html>" + b"x" * 1000
+    body = gzip.compress(page) if encoding else page
+    cut: Behavior = [Receive(), Send(respond(status, {**HTML, **encoding}, body)[:-10]), Close()]
+    lines = [f"m v={n} {n}" for n in range(2)]
+    with ScriptedServer([cut, reply(204)]) as server:
+        client = connect(server.url, database="db", retry=SOON if status in {413, 429} else ONCE)
+        if status in {413, 429}:
+            assert client.write(lines) is True
+            assert [request.body for request in server.requests[1:]] == [
+                *([b"m v=0 0", b"m v=1 1"] if status == 413 else [b"m v=0 0\nm v=1 1"])
+            ]
+        else:
+            with pytest.raises(AuthenticationError):
+                client.write(lines)
+    with ScriptedServer([cut]) as server:
+        client = connect(server.url, database="db", retry=ONCE)
+        for read in () if status == 413 else (client.query, lambda q: list(client.query_points(q).__enter__())):
+            with pytest.raises(QueryError) as caught:
+                read("SHOW DATABASES")
+            assert caught.value.status == status
 
 
 def test_redirects_are_not_followed(connect: Callable[..., Any]) -> None:

@@ -16,6 +16,7 @@ from .._errors import (
     RateLimited,
     ResponseError,
     ServerUnavailable,
+    TransportError,
     WriteError,
 )
 from .messages import CSV, MESSAGE_PACK, Headers, media_type
@@ -42,6 +43,8 @@ _NO_DATABASE = re.compile(
     r"|bucket not found)",
     re.IGNORECASE,
 )
+#: Statuses whose error does not depend on the body.
+_DECIDED_BY_STATUS = frozenset({401, 403, 407, 413, 429})
 
 #: The target of a redirect to the same endpoint elsewhere. Some proxies add a slash.
 _ENDPOINT = re.compile(r"(.*)/(?:write|query|ping|health|ready|api/v[23]/.+)/?", re.DOTALL)
@@ -77,6 +80,15 @@ class ErrorReceiver:
     def error(self) -> InfluxDBError:
         """Return the error that the response describes."""
         return error_from_response(self._error_class, self._status, self._headers, bytes(self._body))
+
+
+def is_decided(status: int, error: InfluxDBError) -> bool:
+    """Return whether the response with this status is known although an error interrupted its body.
+
+    A proxy that rejects a request before it has read all of it resets the connection, often before the client has read
+    the whole page.
+    """
+    return status in _DECIDED_BY_STATUS and isinstance(error, TransportError | ProtocolError)
 
 
 def error_from_response(error_class: type[ResponseError], status: int, headers: Headers, body: bytes) -> InfluxDBError:
