@@ -214,6 +214,18 @@ def test_early_response_is_read(
                 client.execute(_streamed(UPLOAD))
 
 
+@pytest.mark.parametrize("size", [200_000, 2_000_000])
+@pytest.mark.needs("early_answer")
+def test_early_response_before_a_reset(driver: Driver, connect: Callable[..., Any], size: int) -> None:
+    """The server closes the connection at once, so that a reset follows the response while the client sends."""
+    rejection = respond(413, {**JSON, "Connection": "close"}, b'{"error":"Request Entity Too Large"}\n')
+    with ScriptedServer([[Receive(body=False), Send(rejection), Close()]]) as server:
+        client = connect(server.url, retry=ONCE, timeout=5, gzip=False)
+        for _ in range(20):
+            with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):
+                client.write(f'm s="{"x" * size}" 1', db="db", max_bytes=None)
+
+
 def _streamed(size: int) -> Any:
     class Chunks:
         def __iter__(self) -> Iterator[bytes]:
