@@ -81,10 +81,12 @@ class RequestTracker:
             self.timeout_scope.reschedule(asyncio.get_running_loop().time() + self._idle)
 
     async def before_chunk(self) -> None:
-        """Restart the idle timeout, and receive the response if the connection broke."""
+        """Restart the idle timeout, and receive a response that has arrived, before sending to a closed connection."""
         self.restart_idle_timeout()
-        if self._receiver is not None and self._receiver.is_closing:
-            await asyncio.sleep(0)  # `connection_lost` runs before aiohttp fails to send the next chunk
+        receiver = self._receiver
+        if receiver is not None and (receiver.has_tls or receiver.is_closing):
+            await asyncio.sleep(0)  # runs `connection_lost`, or lets the event loop find the socket readable
+            await asyncio.sleep(0)  # reads from the socket
 
     def encode_body(self, body: Body) -> tuple[tuple[tuple[str, str], ...], bytes | AsyncIterator[bytes] | None]:
         """Return the headers that frame a body, and the body for aiohttp: sent with the head, or in chunks."""
@@ -101,6 +103,7 @@ class _Receiver(asyncio.Protocol):
     def __init__(self, protocol: asyncio.Protocol, transport: asyncio.BaseTransport) -> None:
         self._protocol = protocol
         self._transport = transport
+        self.has_tls = transport.get_extra_info("sslcontext") is not None
         #: How many times bytes were received: in total, and until the last exchange completed.
         self.received = 0
         self._expected = 0
@@ -138,16 +141,16 @@ class _Receiver(asyncio.Protocol):
         A server that rejects a request responds before it has read all of it, and then closes. If sending fails because
         of that, asyncio does not read the response, which says more than the broken connection.
         """
-        if exc is not None:
+        if exc is not None and not self.has_tls:  # what TLS has received is encrypted
             for data in _unread_data(self._transport):
                 self.data_received(data)
         self._protocol.connection_lost(exc)
 
 
 def _unread_data(transport: asyncio.BaseTransport) -> Iterator[bytes]:
-    """Yield the bytes that the socket of a transport has received, but not those of TLS, which are encrypted."""
+    """Yield the bytes that the socket of a transport has received."""
     shared = transport.get_extra_info("socket")
-    if shared is None or transport.get_extra_info("sslcontext") is not None:
+    if shared is None:
         return
     with contextlib.suppress(OSError), shared.dup() as sock:
         sock.setblocking(False)
