@@ -42,6 +42,10 @@ class NotConnectedError(OSError):
     """No connection could be opened; nothing was sent to the server."""
 
 
+class HandshakeError(ssl.SSLError):
+    """The TLS handshake failed; nothing was sent to the server."""
+
+
 class _Current(threading.local):
     """The request that a thread sends."""
 
@@ -77,8 +81,8 @@ class _Connection(HTTPConnection):
         """Connect, through a proxy and with TLS if configured."""
         try:
             super().connect()
-        except ssl.SSLError:
-            raise
+        except ssl.SSLError as error:
+            raise HandshakeError(*error.args) from error
         except (OSError, HTTPException) as error:
             raise NotConnectedError(str(error)) from error
 
