@@ -112,6 +112,26 @@ def test_connection_is_replaced_only_once(driver: Driver, connect: Callable[...,
         assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize(("end", "attempts"), [(Reset(), 1), (Stall(30), 2)], ids=["reset", "no response"])
+@pytest.mark.needs("keep_alive", "pool", "stale_pool")
+def test_other_idle_connections_are_not_used_after_a_failure(
+    driver: Driver, connect: Callable[..., Any], end: Step, attempts: int
+) -> None:
+    """After a restart of a proxy, a failover or a suspension all of them are broken, without the client's notice."""
+    opened = threading.Barrier(8)
+
+    class WaitForOthers:
+        def run(self, connection: Any) -> None:
+            opened.wait(10)
+
+    idle: Behavior = [Receive(), WaitForOthers(), Send(respond(204)), Receive(), end]
+    with ScriptedServer([*[idle] * 8, [Receive(), Send(respond(204))]]) as server:
+        client = connect(server.url, retry=RetryPolicy(attempts=attempts, backoff=0.01), timeout=5)
+        run_concurrently(*[client.ping] * 8)
+        assert client.write("m v=1 1", db="db", timeout=0.5) is True
+        assert (server.connections, len(server.requests)) == (9, 10)
+
+
 def test_failure_of_a_new_connection_counts_as_an_attempt(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(), Close()]]) as server:
         with pytest.raises(TransportError):

@@ -100,10 +100,12 @@ class RequestTracker:
 class _Receiver(asyncio.Protocol):
     """Protocol between a connection and aiohttp's own protocol that counts what is received."""
 
-    def __init__(self, protocol: asyncio.Protocol, transport: asyncio.BaseTransport) -> None:
+    def __init__(self, protocol: asyncio.Protocol, transport: asyncio.BaseTransport, generation: int) -> None:
         self._protocol = protocol
         self._transport = transport
         self.has_tls = transport.get_extra_info("sslcontext") is not None
+        #: The generation of connections that this one belongs to.
+        self.generation = generation
         #: How many times bytes were received: in total, and until the last exchange completed.
         self.received = 0
         self._expected = 0
@@ -166,6 +168,13 @@ class _TrackingConnector(aiohttp.BaseConnector):
     aiohttp's tracing reports it too, at ten times the cost.
     """
 
+    #: Connections of earlier generations are not used again.
+    _generation = 0
+
+    def replace_connections(self) -> None:
+        """Use no connection again that is open now."""
+        self._generation += 1
+
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
         """Return an idle connection or a new one."""
         tracker = RequestTracker.current.get()
@@ -176,26 +185,27 @@ class _TrackingConnector(aiohttp.BaseConnector):
             if transport is None:  # it was closed in this moment
                 connection.close()
                 raise aiohttp.ServerDisconnectedError
-            receiver = _receiver_of(transport)
+            receiver = _receiver_of(transport, self._generation)
             if receiver is None:
                 tracker.is_connecting = False
                 tracker.restart_idle_timeout()
                 return connection
             # Bytes that were not requested would be parsed as the response to the next request. An undocumented
             # attribute of aiohttp also reports bytes between the end of a response and the end of its exchange.
-            if not receiver.has_unrequested and not getattr(connection.protocol, "should_close", False):
+            is_broken = receiver.has_unrequested or receiver.generation < self._generation
+            if not is_broken and not getattr(connection.protocol, "should_close", False):
                 tracker.set_connection(receiver)
                 return connection
             connection.close()
 
 
-def _receiver_of(transport: asyncio.BaseTransport) -> _Receiver | None:
+def _receiver_of(transport: asyncio.BaseTransport, generation: int) -> _Receiver | None:
     """Return the receiver of a connection, inserted if it is new; None if the event loop does not support that."""
     try:
         protocol = transport.get_protocol()
         if isinstance(protocol, _Receiver):
             return protocol
-        receiver = _Receiver(cast("asyncio.Protocol", protocol), transport)
+        receiver = _Receiver(cast("asyncio.Protocol", protocol), transport, generation)
         transport.set_protocol(receiver)
         return receiver if transport.get_protocol() is receiver else None
     except (NotImplementedError, AttributeError):
