@@ -268,10 +268,15 @@ def test_web_page(connect: Callable[..., Any], do: Callable[[Any], Any], status:
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "data",
+    [b"SSH-2.0-OpenSSH_9.2p1\r\nnothing else\r\n\r\n", bytes.fromhex("000012040000000000000300000080000400010000")],
+    ids=["SSH", "HTTP/2"],
+)
 @EACH_OPERATION
-def test_response_that_is_not_http(connect: Callable[..., Any], do: Callable[[Any], Any]) -> None:
-    with ScriptedServer([[Receive(), Send(b"SSH-2.0-OpenSSH_9.2p1\r\nnothing else\r\n\r\n")]]) as server:
-        with pytest.raises((ProtocolError, TransportError), match=rf"127\.0\.0\.1:{server.port}"):
+def test_response_that_is_not_http(connect: Callable[..., Any], do: Callable[[Any], Any], data: bytes) -> None:
+    with ScriptedServer([[Receive(), Send(data)]]) as server:
+        with pytest.raises(ProtocolError, match=rf"127\.0\.0\.1:{server.port} is .*(?:not HTTP|BadStatusLine)"):
             do(connect(server.url, retry=ONCE))
 
 

@@ -146,6 +146,7 @@ def test_tls_with_a_plain_http_server(connect: Callable[..., Any], influxd: Serv
     with pytest.raises(TransportError) as caught:
         connect(influxd.url.replace("http:", "https:"), retry=ONCE).ping()
     assert caught.value.maybe_received is False
+    assert "pass ssl=False or an http:// URL" in caught.value.__notes__[0]
 
 
 def test_plain_http_with_a_tls_server(connect: Callable[..., Any], secure: Server) -> None:

@@ -18,6 +18,7 @@ from .._http.error_response import is_decided
 from .._http.formats import UnsupportedMessagePack, as_json, requests_messagepack
 from .._http.messages import Repeat
 from .._http.observer import Exchange, Retry, logger, operation
+from .._http.tls import tls_advice
 from .transport import AsyncTransport, Clock, Transport
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def attempts(
             wait = policy.wait(error, request.repeat, attempt, elapsed)
             if wait is None:
                 if isinstance(error, ResponseError) and (advice := authorization_advice(error, request)) is not None:
+                    error.add_note(advice)
+                if isinstance(error, TransportError) and (advice := tls_advice(error)) is not None:
                     error.add_note(advice)
                 if attempt > 1:
                     error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
