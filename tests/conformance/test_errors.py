@@ -520,6 +520,30 @@ def test_points_without_a_timestamp_are_retried_only_if_not_received(connect: Ca
         assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize(
+    ("body", "is_retried"),
+    [
+        (b"no healthy upstream", True),
+        (b"upstream connect error or disconnect/reset before headers. reset reason: connection failure", True),
+        (b"upstream connect error or disconnect/reset before headers. reset reason: connection termination", False),
+        (b"<html><head><title>503 Backend fetch failed</title></head></html>", False),
+        (b"<html><body><h1>503 Service Unavailable</h1>\nNo server is available</body></html>", True),
+    ],
+)
+def test_points_without_a_timestamp_after_a_503_of_a_proxy(
+    connect: Callable[..., Any], body: bytes, *, is_retried: bool
+) -> None:
+    """Envoy and Varnish also respond with 503 if the server received the request, and may have stored the points."""
+    with ScriptedServer([reply(503, {"Content-Type": "text/plain"}, body), reply(204)]) as server:
+        client = connect(server.url, retry=SOON)
+        if is_retried:
+            assert client.write("m v=1", db="db") is True
+        else:
+            with pytest.raises(ServerUnavailable):
+                client.write("m v=1", db="db")
+        assert len(server.requests) == 1 + is_retried
+
+
 @pytest.mark.parametrize("value", ["1700000000000", "86400"])
 def test_retry_after_is_capped(connect: Callable[..., Any], value: str) -> None:
     policy = RetryPolicy(attempts=2, max_total=None, max_retry_after=0.1)
