@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from influx_proto import QueryError
-from influx_requests import InfluxDBClient
+from influx_requests import InfluxDBClient, _connection
 
 from tests.servers.influxd import Server
-from tests.servers.scripted import ScriptedServer, reply
+from tests.servers.scripted import Behavior, Receive, ScriptedServer, Send, Stall, reply, respond
 
 
 def test_many_threads_share_a_client(influxd: Server, database: str) -> None:
@@ -83,3 +84,14 @@ def test_session_with_raise_for_status(influxd: Server, database: str) -> None:
             assert client.ping().version
             with pytest.raises(QueryError, match="found SELEC"):
                 client.query("SELEC")
+
+
+def test_connection_that_was_idle_for_long_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A firewall may have dropped it, of which the client would learn only after the idle timeout."""
+    behavior: Behavior = [Receive(), Send(respond(204)), Receive(), Stall(30)]
+    with ScriptedServer([behavior, reply(204)]) as server, InfluxDBClient(port=server.port) as client:
+        client.ping()
+        monkeypatch.setattr(_connection, "_KEEP_ALIVE", 0.05)
+        time.sleep(0.1)
+        client.ping(timeout=5)
+        assert (server.connections, len(server.requests)) == (2, 2)

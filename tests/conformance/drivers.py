@@ -38,6 +38,7 @@ Feature: TypeAlias = Literal[
     "proxy",
     "session",
     "spool",
+    "stale_pool",
     "total",
     "trailing_bytes",
     "unix_socket",

@@ -112,6 +112,26 @@ def test_connection_is_replaced_only_once(driver: Driver, connect: Callable[...,
         assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize(("end", "attempts"), [(Reset(), 1), (Stall(30), 2)], ids=["reset", "no response"])
+@pytest.mark.needs("keep_alive", "pool", "stale_pool")
+def test_other_idle_connections_are_not_used_after_a_failure(
+    driver: Driver, connect: Callable[..., Any], end: Step, attempts: int
+) -> None:
+    """After a restart of a proxy, a failover or a suspension all of them are broken, without the client's notice."""
+    opened = threading.Barrier(8)
+
+    class WaitForOthers:
+        def run(self, connection: Any) -> None:
+            opened.wait(10)
+
+    idle: Behavior = [Receive(), WaitForOthers(), Send(respond(204)), Receive(), end]
+    with ScriptedServer([*[idle] * 8, [Receive(), Send(respond(204))]]) as server:
+        client = connect(server.url, retry=RetryPolicy(attempts=attempts, backoff=0.01), timeout=5)
+        run_concurrently(*[client.ping] * 8)
+        assert client.write("m v=1 1", db="db", timeout=0.5) is True
+        assert (server.connections, len(server.requests)) == (9, 10)
+
+
 def test_failure_of_a_new_connection_counts_as_an_attempt(connect: Callable[..., Any]) -> None:
     with ScriptedServer([[Receive(), Close()]]) as server:
         with pytest.raises(TransportError):
@@ -212,6 +232,18 @@ def test_early_response_is_read(
                 client.write(f'm s="{"x" * UPLOAD}" 1', db="db", max_bytes=None)
             else:
                 client.execute(_streamed(UPLOAD))
+
+
+@pytest.mark.parametrize("size", [200_000, 2_000_000])
+@pytest.mark.needs("early_answer")
+def test_early_response_before_a_reset(driver: Driver, connect: Callable[..., Any], size: int) -> None:
+    """The server closes the connection at once, so that a reset follows the response while the client sends."""
+    rejection = respond(413, {**JSON, "Connection": "close"}, b'{"error":"Request Entity Too Large"}\n')
+    with ScriptedServer([[Receive(body=False), Send(rejection), Close()]]) as server:
+        client = connect(server.url, retry=ONCE, timeout=5, gzip=False)
+        for _ in range(20):
+            with pytest.raises(PayloadTooLarge, match="Request Entity Too Large"):
+                client.write(f'm s="{"x" * size}" 1', db="db", max_bytes=None)
 
 
 def _streamed(size: int) -> Any:

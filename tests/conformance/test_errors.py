@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import pickle
 import re
@@ -26,9 +27,11 @@ from influx_proto import (
     ServerUnavailable,
     Timeout,
     TransportError,
+    UndeliveredError,
     WriteError,
 )
 
+from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd, Server
 from tests.servers.scripted import (
     Behavior,
@@ -265,10 +268,15 @@ def test_web_page(connect: Callable[..., Any], do: Callable[[Any], Any], status:
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "data",
+    [b"SSH-2.0-OpenSSH_9.2p1\r\nnothing else\r\n\r\n", bytes.fromhex("000012040000000000000300000080000400010000")],
+    ids=["SSH", "HTTP/2"],
+)
 @EACH_OPERATION
-def test_response_that_is_not_http(connect: Callable[..., Any], do: Callable[[Any], Any]) -> None:
-    with ScriptedServer([[Receive(), Send(b"SSH-2.0-OpenSSH_9.2p1\r\nnothing else\r\n\r\n")]]) as server:
-        with pytest.raises((ProtocolError, TransportError), match=rf"127\.0\.0\.1:{server.port}"):
+def test_response_that_is_not_http(connect: Callable[..., Any], do: Callable[[Any], Any], data: bytes) -> None:
+    with ScriptedServer([[Receive(), Send(data)]]) as server:
+        with pytest.raises(ProtocolError, match=rf"127\.0\.0\.1:{server.port} is .*(?:not HTTP|BadStatusLine)"):
             do(connect(server.url, retry=ONCE))
 
 
@@ -402,6 +410,7 @@ EXTRA_CLASSES = {AuthenticationError, AuthorizationError, DatabaseNotFound, Rate
         (502, HTML, b"<html>Bad Gateway</html>", ServerUnavailable, "Bad Gateway"),
         (503, {"Content-Type": "text/plain"}, b"request throttled, queue full\n", ServerUnavailable, "queue full"),
         (301, {"Location": "https://elsewhere/write"}, b"", ResponseError, "redirects to https://elsewhere/write"),
+        (301, {**HTML, "Location": "https://elsewhere/"}, b"<html>", ResponseError, "redirects to https://elsewhere/"),
     ],
 )
 def test_statuses(
@@ -431,12 +440,67 @@ def test_statuses(
             assert isinstance(asked.value, cls)
 
 
+@pytest.mark.parametrize("status", [401, 403, 407, 413, 429])
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}], ids=["plain", "gzip"])
+def test_status_is_known_if_the_body_is_truncated(
+    connect: Callable[..., Any], status: int, encoding: dict[str, str]
+) -> None:
+    """A proxy that rejects a request before it has read it resets the connection, which loses a part of the page."""
+    page = b"<html>" + b"x" * 1000
+    body = gzip.compress(page) if encoding else page
+    cut: Behavior = [Receive(), Send(respond(status, {**HTML, **encoding}, body)[:-10]), Close()]
+    lines = [f"m v={n} {n}" for n in range(2)]
+    with ScriptedServer([cut, reply(204)]) as server:
+        client = connect(server.url, database="db", retry=SOON if status in {413, 429} else ONCE)
+        if status in {413, 429}:
+            assert client.write(lines) is True
+            assert [request.body for request in server.requests[1:]] == [
+                *([b"m v=0 0", b"m v=1 1"] if status == 413 else [b"m v=0 0\nm v=1 1"])
+            ]
+        else:
+            with pytest.raises(AuthenticationError):
+                client.write(lines)
+    with ScriptedServer([cut]) as server:
+        client = connect(server.url, database="db", retry=ONCE)
+        for read in () if status == 413 else (client.query, lambda q: list(client.query_points(q).__enter__())):
+            with pytest.raises(QueryError) as caught:
+                read("SHOW DATABASES")
+            assert caught.value.status == status
+
+
 def test_redirects_are_not_followed(connect: Callable[..., Any]) -> None:
     with ScriptedServer([reply(204)]) as elsewhere:
         with ScriptedServer([reply(307, {"Location": elsewhere.url + "/write"})]) as server:
             with pytest.raises(ResponseError):
                 connect(server.url, username="u", password="p").write("m v=1 1", db="db")
         assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize(
+    ("location", "remedy"),
+    [
+        ("https://db.example/influx/write?db=db&precision=ns", "configure it with the URL https://db.example/influx"),
+        ("https://db.example:8086/write/", "configure it with the URL https://db.example:8086"),
+        ("/influx/write?db=db", "configure it with path='/influx'"),
+        ("https://db.example/login?next=%2Fwrite", "check the URL of the client"),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, HTML], ids=["no page", "page"])
+def test_redirect_names_the_setting(
+    driver: Driver, connect: Callable[..., Any], location: str, remedy: str, headers: dict[str, str]
+) -> None:
+    """Most proxies send an HTML page with a redirect. The lines are not rejected."""
+    with ScriptedServer([reply(308, {**headers, "Location": location}, b"<html>Moved</html>")]) as server:
+        client = connect(server.url, database="db", retry=ONCE)
+        with pytest.raises(ResponseError) as caught:
+            client.write("m v=1 1")
+        assert caught.value.message.endswith(f"; {remedy}")
+        assert location.partition("?")[0] in caught.value.message
+        assert "next=" not in caught.value.message
+        if "background" not in driver.lacks:
+            with pytest.raises(UndeliveredError) as undelivered, client.batch_writer(exit_timeout=0.1) as writer:
+                writer.write("m v=1 1")
+            assert [lines.data for lines in undelivered.value.undelivered] == [b"m v=1 1"]
 
 
 # Retries
@@ -454,6 +518,30 @@ def test_points_without_a_timestamp_are_retried_only_if_not_received(connect: Ca
         with pytest.raises(ServerUnavailable):
             connect(server.url, retry=SOON).write("m v=1", db="db")
         assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "is_retried"),
+    [
+        (b"no healthy upstream", True),
+        (b"upstream connect error or disconnect/reset before headers. reset reason: connection failure", True),
+        (b"upstream connect error or disconnect/reset before headers. reset reason: connection termination", False),
+        (b"<html><head><title>503 Backend fetch failed</title></head></html>", False),
+        (b"<html><body><h1>503 Service Unavailable</h1>\nNo server is available</body></html>", True),
+    ],
+)
+def test_points_without_a_timestamp_after_a_503_of_a_proxy(
+    connect: Callable[..., Any], body: bytes, *, is_retried: bool
+) -> None:
+    """Envoy and Varnish also respond with 503 if the server received the request, and may have stored the points."""
+    with ScriptedServer([reply(503, {"Content-Type": "text/plain"}, body), reply(204)]) as server:
+        client = connect(server.url, retry=SOON)
+        if is_retried:
+            assert client.write("m v=1", db="db") is True
+        else:
+            with pytest.raises(ServerUnavailable):
+                client.write("m v=1", db="db")
+        assert len(server.requests) == 1 + is_retried
 
 
 @pytest.mark.parametrize("value", ["1700000000000", "86400"])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import ssl
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,12 +146,44 @@ def test_tls_with_a_plain_http_server(connect: Callable[..., Any], influxd: Serv
     with pytest.raises(TransportError) as caught:
         connect(influxd.url.replace("http:", "https:"), retry=ONCE).ping()
     assert caught.value.maybe_received is False
+    assert "pass ssl=False or an http:// URL" in caught.value.__notes__[0]
 
 
 def test_plain_http_with_a_tls_server(connect: Callable[..., Any], secure: Server) -> None:
     """Old InfluxDB versions close the connection, newer ones respond with a plain-text 400."""
     with pytest.raises(Exception, match=r"400|127\.0\.0\.1:\d+"):
         connect(secure.url.replace("https:", "http:"), retry=ONCE).ping()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b"\x17\x03\x03\x00\x20" + b"x" * 32, b"\x15\x03\x03\x00\x02\x02\x50", b"HTTP/1.1 502 Bad Gateway\r\n\r\n"],
+    ids=["malformed record", "unencrypted alert", "plain HTTP"],
+)
+def test_tls_that_fails_after_the_request(connect: Callable[..., Any], files: Files, record: bytes) -> None:
+    """The server may have stored the points, so those without a timestamp are not sent again."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files.server)
+    received: list[bytes] = []
+
+    def respond(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                with context.wrap_socket(listening.accept()[0], server_side=True) as secured:
+                    received.append(secured.recv(65536))
+                    with socket.socket(fileno=os.dup(secured.fileno())) as plain:
+                        plain.sendall(record)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+        pool.submit(respond, listening)
+        try:
+            client = connect(f"https://127.0.0.1:{listening.getsockname()[1]}", verify=files.ca)
+            with pytest.raises(TransportError, match=r"127\.0\.0\.1:\d+") as caught:
+                client.write("m v=1", db="db")
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)  # wakes `accept`
+        assert caught.value.maybe_received is True
+    assert len(received) == 1
 
 
 @pytest.mark.needs("open_to_all")

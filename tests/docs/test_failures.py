@@ -52,4 +52,4 @@ def test_row(status: str, text: str, write: str, query: str, repeated: str, unti
 
 
 def test_all_rows_are_read() -> None:
-    assert len(ROWS) == len(re.findall(r"^\| \d", PAGE.read_text(), re.MULTILINE)) == 22
+    assert len(ROWS) == len(re.findall(r"^\| \d", PAGE.read_text(), re.MULTILINE)) == 24

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, ClassVar, cast
 
@@ -13,6 +14,8 @@ from influx_proto.adapter import Body
 
 #: A body up to this size is sent together with its head; a larger one in chunks of this size.
 _SMALL = 64 * 1024
+#: How many chunks of this size are read from a broken connection.
+_MAX_UNREAD = 16
 #: The whole head of a response without a body, followed by the end of chunks that some proxies append.
 _NO_BODY = re.compile(rb"HTTP/1\.\d 204 (?:(?!\r\n\r\n).)*\r\n\r\n0\r\n\r\n", re.DOTALL)
 
@@ -77,29 +80,45 @@ class RequestTracker:
         if self._idle is not None:
             self.timeout_scope.reschedule(asyncio.get_running_loop().time() + self._idle)
 
+    async def before_chunk(self) -> None:
+        """Restart the idle timeout, and receive a response that has arrived, before sending to a closed connection."""
+        self.restart_idle_timeout()
+        receiver = self._receiver
+        if receiver is not None and (receiver.has_tls or receiver.is_closing):
+            await asyncio.sleep(0)  # runs `connection_lost`, or lets the event loop find the socket readable
+            await asyncio.sleep(0)  # reads from the socket
+
     def encode_body(self, body: Body) -> tuple[tuple[tuple[str, str], ...], bytes | AsyncIterator[bytes] | None]:
         """Return the headers that frame a body, and the body for aiohttp: sent with the head, or in chunks."""
         if not isinstance(body, bytes):
-            return (), _Chunks(body, self.restart_idle_timeout)
+            return (), _Chunks(body, self.before_chunk)
         if len(body) <= _SMALL:
             return (), body or None
-        return (("Content-Length", str(len(body))),), _Chunks(_split(body), self.restart_idle_timeout)
+        return (("Content-Length", str(len(body))),), _Chunks(_split(body), self.before_chunk)
 
 
 class _Receiver(asyncio.Protocol):
     """Protocol between a connection and aiohttp's own protocol that counts what is received."""
 
-    def __init__(self, protocol: asyncio.Protocol) -> None:
+    def __init__(self, protocol: asyncio.Protocol, transport: asyncio.BaseTransport, generation: int) -> None:
         self._protocol = protocol
+        self._transport = transport
+        self.has_tls = transport.get_extra_info("sslcontext") is not None
+        #: The generation of connections that this one belongs to.
+        self.generation = generation
         #: How many times bytes were received: in total, and until the last exchange completed.
         self.received = 0
         self._expected = 0
         self.is_used = False
         # Without its own method for each of these, asyncio calls aiohttp's protocol directly.
-        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]  # see above
         self.eof_received = protocol.eof_received  # type: ignore[method-assign]  # see above
         self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]  # see above
         self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]  # see above
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the connection is closed or about to be."""
+        return self._transport.is_closing()
 
     @property
     def has_unrequested(self) -> bool:
@@ -118,12 +137,43 @@ class _Receiver(asyncio.Protocol):
             data = data[: -len(b"0\r\n\r\n")]  # aiohttp would parse it as the next response
         self._protocol.data_received(data)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass the bytes that arrived before the connection broke, and then the error, to aiohttp.
+
+        A server that rejects a request responds before it has read all of it, and then closes. If sending fails because
+        of that, asyncio does not read the response, which says more than the broken connection.
+        """
+        if exc is not None and not self.has_tls:  # what TLS has received is encrypted
+            for data in _unread_data(self._transport):
+                self.data_received(data)
+        self._protocol.connection_lost(exc)
+
+
+def _unread_data(transport: asyncio.BaseTransport) -> Iterator[bytes]:
+    """Yield the bytes that the socket of a transport has received."""
+    shared = transport.get_extra_info("socket")
+    if shared is None:
+        return
+    with contextlib.suppress(OSError), shared.dup() as sock:
+        sock.setblocking(False)
+        for _ in range(_MAX_UNREAD):
+            if not (data := sock.recv(_SMALL)):
+                return
+            yield data
+
 
 class _TrackingConnector(aiohttp.BaseConnector):
     """Connector that reports a request's connection to its `RequestTracker`.
 
     aiohttp's tracing reports it too, at ten times the cost.
     """
+
+    #: Connections of earlier generations are not used again.
+    _generation = 0
+
+    def replace_connections(self) -> None:
+        """Use no connection again that is open now."""
+        self._generation += 1
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
         """Return an idle connection or a new one."""
@@ -135,26 +185,27 @@ class _TrackingConnector(aiohttp.BaseConnector):
             if transport is None:  # it was closed in this moment
                 connection.close()
                 raise aiohttp.ServerDisconnectedError
-            receiver = _receiver_of(transport)
+            receiver = _receiver_of(transport, self._generation)
             if receiver is None:
                 tracker.is_connecting = False
                 tracker.restart_idle_timeout()
                 return connection
             # Bytes that were not requested would be parsed as the response to the next request. An undocumented
             # attribute of aiohttp also reports bytes between the end of a response and the end of its exchange.
-            if not receiver.has_unrequested and not getattr(connection.protocol, "should_close", False):
+            is_broken = receiver.has_unrequested or receiver.generation < self._generation
+            if not is_broken and not getattr(connection.protocol, "should_close", False):
                 tracker.set_connection(receiver)
                 return connection
             connection.close()
 
 
-def _receiver_of(transport: asyncio.BaseTransport) -> _Receiver | None:
+def _receiver_of(transport: asyncio.BaseTransport, generation: int) -> _Receiver | None:
     """Return the receiver of a connection, inserted if it is new; None if the event loop does not support that."""
     try:
         protocol = transport.get_protocol()
         if isinstance(protocol, _Receiver):
             return protocol
-        receiver = _Receiver(cast("asyncio.Protocol", protocol))
+        receiver = _Receiver(cast("asyncio.Protocol", protocol), transport, generation)
         transport.set_protocol(receiver)
         return receiver if transport.get_protocol() is receiver else None
     except (NotImplementedError, AttributeError):
@@ -177,15 +228,15 @@ def _split(body: bytes) -> Iterator[bytes]:
 class _Chunks:
     """Iterator over the chunks of a body; asking for the next chunk shows that the one before was sent."""
 
-    def __init__(self, body: Iterable[bytes], sent: Callable[[], None]) -> None:
+    def __init__(self, body: Iterable[bytes], before_chunk: Callable[[], Awaitable[None]]) -> None:
         self._chunks = iter(body)
-        self._sent = sent
+        self._before_chunk = before_chunk
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        self._sent()
+        await self._before_chunk()
         for chunk in self._chunks:
             return chunk
         raise StopAsyncIteration

@@ -91,6 +91,9 @@ class AiohttpTransport:
             if self._has_waited_for_pool(error, timeout, began):
                 raise no_free_connection(self._settings.address, timeout, self._session_limit()) from error
             if isinstance(error, LIBRARY_ERRORS) or (isinstance(error, Exception) and is_parser_error(error)):
+                if tracker.was_idle and isinstance(session.connector, TCPConnector | UnixConnector):
+                    # After a restart of a proxy or a suspension of this machine, the others are broken, too.
+                    session.connector.replace_connections()
                 raise map_exception(error, self._settings, timeout, timeout_scope, tracker) from error
             raise
         finally:

@@ -16,6 +16,7 @@ import queue
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from http.client import HTTPException, IncompleteRead
@@ -32,6 +33,8 @@ from ._early_response import EarlyBytes, Source, remaining
 _log = logging.getLogger("influx_requests")
 
 _CHUNK = 64 * 1024
+#: Seconds after which the next request closes an idle connection: before most servers and firewalls close it.
+_KEEP_ALIVE = 60.0
 
 
 class IdleConnectionError(ConnectionError):
@@ -40,6 +43,10 @@ class IdleConnectionError(ConnectionError):
 
 class NotConnectedError(OSError):
     """No connection could be opened; nothing was sent to the server."""
+
+
+class HandshakeError(ssl.SSLError):
+    """The TLS handshake failed; nothing was sent to the server."""
 
 
 class _Current(threading.local):
@@ -77,8 +84,8 @@ class _Connection(HTTPConnection):
         """Connect, through a proxy and with TLS if configured."""
         try:
             super().connect()
-        except ssl.SSLError:
-            raise
+        except ssl.SSLError as error:
+            raise HandshakeError(*error.args) from error
         except (OSError, HTTPException) as error:
             raise NotConnectedError(str(error)) from error
 
@@ -142,18 +149,34 @@ class _IdleConnections:
     """
 
     def __init__(self, maxsize: int) -> None:
-        self._connections: deque[Any] = deque(maxlen=maxsize)
+        self._connections: deque[tuple[Any, float]] = deque(maxlen=maxsize)
 
     def get(self, block: bool = False, timeout: float | None = None) -> Any:  # noqa: ARG002 - as LifoQueue
-        """Return the connection that was put last."""
+        """Return the connection that was put last, unless it was idle for too long; the others were idle for longer."""
         try:
-            return self._connections.pop()
+            connection, idle_since = self._connections.pop()
         except IndexError:
             raise queue.Empty from None
+        if time.monotonic() - idle_since > _KEEP_ALIVE:
+            connection.close()
+            self._close_all()
+            raise queue.Empty
+        return connection
 
     def put(self, item: Any, block: bool = False, timeout: float | None = None) -> None:  # noqa: ARG002 - as LifoQueue
-        """Keep a connection for the next request."""
-        self._connections.append(item)
+        """Keep a connection for the next request. None stands for one that failed: then the others may be broken, too.
+
+        After a restart of a proxy or a suspension of this machine they are.
+        """
+        if item is None:
+            self._close_all()
+        else:
+            self._connections.append((item, time.monotonic()))
+
+    def _close_all(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._connections.pop()[0].close()
 
     def qsize(self) -> int:
         """Return the number of connections."""

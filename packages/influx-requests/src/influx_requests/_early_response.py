@@ -6,10 +6,11 @@ import io
 import math
 import re
 import time
-from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any
 
 _PROVISIONAL = re.compile(rb"HTTP/\d\.\d +1(?!01)\d\d\b")  # 101 is final: the server has left HTTP
+_HTTP = b"HTTP/"
 _END = re.compile(rb"\r?\n\r?\n")
 _BLANK = (b"\r\n", b"\n")
 
@@ -151,6 +152,8 @@ class _HeadReader(io.BufferedReader):
             if not line:
                 msg = "closed before the head of the response"
                 raise RemoteDisconnected(msg)
+            if not _HTTP.startswith(line[: len(_HTTP)]):
+                raise BadStatusLine(repr(line[:40]))
             if not _PROVISIONAL.match(self._checked(line, size)):
                 return line
             self._skip_headers(size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
 from http.client import BadStatusLine, HTTPException, IncompleteRead
@@ -11,7 +12,7 @@ from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 from urllib3.exceptions import ProtocolError as URLLibProtocolError
 
-from ._connection import IdleConnectionError, NotConnectedError
+from ._connection import HandshakeError, IdleConnectionError, NotConnectedError
 
 #: The exceptions that `map_exception` maps.
 LIBRARY_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
@@ -38,13 +39,15 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout, deadli
             message = f"cannot connect to {address}: timed out after {timeout.connect} s"
             return _timeout_error(message, address, timeout, timeout.connect, deadline, maybe_received=False)
         return TransportError(f"cannot connect to {address}: {reason}", maybe_received=False)
-    if has_cause(SSLError):
+    if has_cause(HandshakeError, ssl.SSLCertVerificationError):
         return TransportError(f"TLS handshake with {address} failed: {reason}", maybe_received=False)
     if has_cause(TimeoutError, requests.Timeout):
         return _timeout_error(
             f"{address} sent and accepted nothing for {timeout.idle} s", address, timeout, timeout.idle, deadline
         )
-    if has_cause(ConnectionError):  # includes http.client's for a connection that was closed before the response
+    if has_cause(
+        ConnectionError, SSLError
+    ):  # includes http.client's for a connection that was closed before the response
         return TransportError(f"the connection to {address} broke: {reason}", was_idle=has_cause(IdleConnectionError))
     if has_cause(IncompleteRead, requests.exceptions.ChunkedEncodingError):
         return ProtocolError(f"the response from {address} is truncated or malformed: {reason}", retryable=True)

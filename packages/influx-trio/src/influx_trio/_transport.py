@@ -66,6 +66,8 @@ class TrioTransport:
             try:
                 response = await connection.exchange(self._head(request), request, deadline)
             except LIBRARY_ERRORS as error:
+                if connection.was_used and not connection.received:
+                    self._pool.close_idle()  # after a restart of a proxy or a suspension, the others are broken, too
                 raise map_exception(error, settings, timeout, deadline, connection) from error
         except BaseException:
             self.release(connection)

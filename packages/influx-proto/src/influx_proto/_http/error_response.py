@@ -16,6 +16,7 @@ from .._errors import (
     RateLimited,
     ResponseError,
     ServerUnavailable,
+    TransportError,
     WriteError,
 )
 from .messages import CSV, MESSAGE_PACK, Headers, media_type
@@ -42,6 +43,11 @@ _NO_DATABASE = re.compile(
     r"|bucket not found)",
     re.IGNORECASE,
 )
+#: Statuses whose error does not depend on the body.
+_DECIDED_BY_STATUS = frozenset({401, 403, 407, 413, 429})
+
+#: The target of a redirect to the same endpoint elsewhere. Some proxies add a slash.
+_ENDPOINT = re.compile(r"(.*)/(?:write|query|ping|health|ready|api/v[23]/.+)/?", re.DOTALL)
 
 
 def not_influxdb(status: int, headers: Headers, body: bytes) -> ProtocolError:
@@ -76,6 +82,15 @@ class ErrorReceiver:
         return error_from_response(self._error_class, self._status, self._headers, bytes(self._body))
 
 
+def is_decided(status: int, error: InfluxDBError) -> bool:
+    """Return whether the response with this status is known although an error interrupted its body.
+
+    A proxy that rejects a request before it has read all of it resets the connection, often before the client has read
+    the whole page.
+    """
+    return status in _DECIDED_BY_STATUS and isinstance(error, TransportError | ProtocolError)
+
+
 def error_from_response(error_class: type[ResponseError], status: int, headers: Headers, body: bytes) -> InfluxDBError:
     """Return the error for a non-2xx response, by its status and message.
 
@@ -97,8 +112,7 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
     if is_web_page(headers) and len(message) > _QUOTED_LENGTH:
         message = f"{message[:_QUOTED_LENGTH]}..."
     if 300 <= status < 400:
-        location = headers.get("Location", "an unknown URL")
-        message = f"the server redirects to {location}; configure the client with that URL"
+        message = _redirect_message(headers.get("Location", "an unknown URL"))
     elif not message:
         message = f"the server responded with HTTP {status} without a message"
     if found is ServerUnavailable and _PERMANENT.search(message):
@@ -156,14 +170,25 @@ def _class_for_status(error_class: type[ResponseError], status: int, headers: He
             return ServerUnavailable
         case _ if status >= 500:  # also for an HTML page of a proxy
             return ServerUnavailable
+        case _ if 300 <= status < 400 and ("Location" in headers or not is_web_page(headers)):
+            return ResponseError  # also with the HTML page that most proxies add
         case _ if is_web_page(headers):
             return None
-        case _ if 300 <= status < 400:
-            return ResponseError
         case _ if status >= 400:
             return error_class
         case _:
             return None
+
+
+def _redirect_message(location: str) -> str:
+    """Return the message for a redirect, with the setting that makes it unnecessary. It omits the parameters."""
+    location = location.partition("?")[0]
+    message = f"the server redirects to {location}, and the client does not follow redirects"
+    found = _ENDPOINT.fullmatch(location)
+    if found is None:
+        return f"{message}; check the URL of the client"  # a login page, for example
+    setting = f"the URL {found[1]}" if "://" in location else f"path={found[1]!r}"
+    return f"{message}; configure it with {setting}"
 
 
 def is_web_page(headers: Mapping[str, str]) -> bool:

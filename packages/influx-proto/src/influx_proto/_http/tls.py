@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     import ssl
 
+    from .._errors import TransportError
+
 Path: TypeAlias = "str | os.PathLike[str]"
 #: A PEM file with certificate and key; or a file for each, and optionally the password of the key.
 Cert: TypeAlias = "Path | tuple[Path, Path] | tuple[Path, Path | None, str]"
@@ -74,3 +76,16 @@ def _cert_parts(cert: Cert) -> tuple[Path, Path | None, str]:
     if not isinstance(cert, tuple):
         return cert, None, ""
     return (cert[0], cert[1], cert[2]) if len(cert) == 3 else (*cert, "")
+
+
+#: What to do about failures of TLS, by the reason that OpenSSL reports.
+_ADVICE = {
+    "WRONG_VERSION_NUMBER": "the server does not use TLS on this port; pass ssl=False or an http:// URL",
+    "ALERT_CERTIFICATE_REQUIRED": "the server requires a client certificate; pass cert=",
+}
+
+
+def tls_advice(error: TransportError) -> str | None:
+    """Return what to do about a failure of TLS, or None if that is unknown."""
+    message = str(error)
+    return next((advice for reason, advice in _ADVICE.items() if reason in message), None)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from .._errors import InfluxDBError, ResponseError, TransportError
 from .._http.auth import aauthorized, authorization_advice, authorized
 from .._http.compression import with_decompression
+from .._http.error_response import is_decided
 from .._http.formats import UnsupportedMessagePack, as_json, requests_messagepack
 from .._http.messages import Repeat
 from .._http.observer import Exchange, Retry, logger, operation
+from .._http.tls import tls_advice
 from .transport import AsyncTransport, Clock, Transport
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ def attempts(
             wait = policy.wait(error, request.repeat, attempt, elapsed)
             if wait is None:
                 if isinstance(error, ResponseError) and (advice := authorization_advice(error, request)) is not None:
+                    error.add_note(advice)
+                if isinstance(error, TransportError) and (advice := tls_advice(error)) is not None:
                     error.add_note(advice)
                 if attempt > 1:
                     error.add_note(f"gave up after {attempt} attempts in {elapsed:.1f} s")
@@ -119,26 +123,36 @@ def execute(attempt: Attempt, transport: Transport) -> Any:
     """Execute one attempt and return the result for the flow."""
     with exchange_of(attempt, transport) as record, transport.open(authorized(attempt.request)) as response:
         record.status = response.status
-        receiver = attempt.receiver(response.status, response.headers)
-        for data in response.body:
-            if data and not record.received:
-                receiver = with_decompression(receiver, response.headers)
-            record.received += len(data)
-            receiver.feed(data)
-        return receiver.close()
+        receiver = reader = attempt.receiver(response.status, response.headers)
+        try:
+            for data in response.body:
+                if data and not record.received:
+                    reader = with_decompression(receiver, response.headers)
+                record.received += len(data)
+                reader.feed(data)
+        except InfluxDBError as error:
+            if is_decided(response.status, error):
+                receiver.close()  # raises the error of the response
+            raise
+        return reader.close()
 
 
 async def _aexchange(attempt: Attempt, transport: AsyncTransport) -> Any:
     with exchange_of(attempt, transport) as record:
         async with transport.open(await aauthorized(attempt.request)) as response:
             record.status = response.status
-            receiver = attempt.receiver(response.status, response.headers)
-            async for data in response.body:
-                if data and not record.received:
-                    receiver = with_decompression(receiver, response.headers)
-                record.received += len(data)
-                receiver.feed(data)
-            return receiver.close()
+            receiver = reader = attempt.receiver(response.status, response.headers)
+            try:
+                async for data in response.body:
+                    if data and not record.received:
+                        reader = with_decompression(receiver, response.headers)
+                    record.received += len(data)
+                    reader.feed(data)
+            except InfluxDBError as error:
+                if is_decided(response.status, error):
+                    receiver.close()  # raises the error of the response
+                raise
+            return reader.close()
 
 
 def run(flow: Flow[T], transport: Transport, exchange: Callable[[Attempt, Transport], object] = execute) -> T:

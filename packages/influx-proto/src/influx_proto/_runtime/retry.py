@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from .._checks import check_int, check_seconds
 from .._errors import InfluxDBError, RateLimited, ResponseError, ServerUnavailable, TransportError
 from .._http.messages import Repeat
+
+#: Messages of a 503 of Envoy and Varnish after the server broke the connection, maybe while it handled the request.
+_MAYBE_FORWARDED = re.compile(
+    rb"reset before headers(?!.{0,40}reset reason: (?:overflow|(?:remote |local )?connection failure))"
+    rb"|Backend fetch failed",
+    re.DOTALL,
+)
 
 
 def _uniform() -> float:
@@ -80,7 +88,9 @@ def _is_safe(error: InfluxDBError, repeat: Repeat) -> bool:
     if isinstance(error, TransportError):
         return not error.maybe_received
     # A server or proxy that asks for a later retry has not stored the points; after other failures it may have.
-    return isinstance(error, RateLimited) or (isinstance(error, ServerUnavailable) and error.status == 503)
+    if isinstance(error, ServerUnavailable) and error.status == 503:
+        return _MAYBE_FORWARDED.search(error.body) is None
+    return isinstance(error, RateLimited)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -19,8 +19,10 @@ from contextlib import (
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 
+from .._errors import InfluxDBError
 from .._http.auth import aauthorized, authorized
 from .._http.compression import split_compressed, with_decompression
+from .._http.error_response import is_decided
 from .._http.formats import UnsupportedMessagePack, requests_messagepack
 from .._http.messages import MESSAGE_PACK, BodyT, Headers, Request, media_type
 from .._http.observer import Exchange
@@ -110,11 +112,10 @@ def _opened(op: StreamOp[T], settings: Settings, transport: Transport) -> Genera
                 record = opening.enter_context(exchange_of(attempt, transport))
                 response = opening.enter_context(transport.open(authorized(attempt.request)))
                 record.status = response.status
-                decoder = with_decompression(op.decoder(response.status, response.headers), response.headers)
-                items = _Items(response.body, decoder, record)
+                decoder = op.decoder(response.status, response.headers)
+                items = _Items(response.body, with_decompression(decoder, response.headers), record)
                 if response.status != 200:
-                    for _ in items:  # the receiver of an error response raises at the end of the body
-                        pass
+                    items.read_error(response.status, decoder)
                 elif settings.formats.has_messagepack is None and requests_messagepack(attempt.request):
                     items.begin(response.headers)
                 stack.enter_context(opening.pop_all())  # the response stays open
@@ -138,11 +139,10 @@ async def _aopened(op: StreamOp[T], settings: Settings, transport: AsyncTranspor
                 record = opening.enter_context(exchange_of(attempt, transport))
                 response = await opening.enter_async_context(transport.open(await aauthorized(attempt.request)))
                 record.status = response.status
-                decoder = with_decompression(op.decoder(response.status, response.headers), response.headers)
-                items = _AsyncItems(response.body, decoder, record)
+                decoder = op.decoder(response.status, response.headers)
+                items = _AsyncItems(response.body, with_decompression(decoder, response.headers), record)
                 if response.status != 200:
-                    async for _ in items:  # the receiver of an error response raises at the end of the body
-                        pass
+                    await items.read_error(response.status, decoder)
                 elif settings.formats.has_messagepack is None and requests_messagepack(attempt.request):
                     await items.begin(response.headers)
                 await stack.enter_async_context(opening.pop_all())  # the response stays open
@@ -213,6 +213,16 @@ class _Items(_ItemsBase[Iterator[bytes], T]):
             self._advance()
         return self._ready.popleft()
 
+    def read_error(self, status: int, receiver: Decoder[T]) -> None:
+        """Read the body of an error response, whose receiver raises at its end."""
+        try:
+            for _ in self:
+                pass
+        except InfluxDBError as error:
+            if is_decided(status, error):
+                receiver.close()  # raises the error of the response
+            raise
+
     def begin(self, headers: Headers) -> None:
         """Decode the first bytes of the body, which raises if the server's MessagePack is unsupported."""
         while not self._has_begun(headers):
@@ -240,6 +250,16 @@ class _AsyncItems(_ItemsBase[AsyncIterator[bytes], T]):
                 raise StopAsyncIteration
             await self._advance()
         return self._ready.popleft()
+
+    async def read_error(self, status: int, receiver: Decoder[T]) -> None:
+        """Read the body of an error response, whose receiver raises at its end."""
+        try:
+            async for _ in self:
+                pass
+        except InfluxDBError as error:
+            if is_decided(status, error):
+                receiver.close()  # raises the error of the response
+            raise
 
     async def begin(self, headers: Headers) -> None:
         """Decode the first bytes of the body, which raises if the server's MessagePack is unsupported."""
