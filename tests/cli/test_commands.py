@@ -273,6 +273,14 @@ def test_interruption_while_modules_are_imported(module: str, tmp_path: Path) ->
     assert done.stderr == "influxq: interrupted\n"
 
 
+def test_entry_point_imports_nothing() -> None:
+    """Ctrl-C is handled as soon as the entry point is imported."""
+    code = "import sys; before = {*sys.modules}; import influx_requests._cli; print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    expected = {"__future__", "influx_requests", "influx_requests._cli", "influx_requests._version"}
+    assert {*done.stdout.split()} <= expected
+
+
 @pytest.mark.parametrize("arguments", ["--help", "qurey", "query x --fromat csv", "write --help"])
 def test_help_and_usage_errors_do_not_import_the_client(arguments: str) -> None:
     assert not {"requests", "influx_proto", "logging", "msgspec"} & imported_modules(arguments)
