@@ -1,4 +1,4 @@
-"""The small commands, options of the connection, profiles and completion."""
+"""The small commands, options of the connection and profiles."""
 
 from __future__ import annotations
 
@@ -225,36 +225,6 @@ def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
     assert run(env, "ping", "--profile", "far", code=2).stderr == message
     missing = {**environment(influxd.url), "INFLUXQ_CONFIG": str(tmp_path / "none.toml")}
     assert "INFLUXQ_CONFIG: " in run(missing, "ping", code=2).stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["influxq", "da"], {"databases"}),
-        (["influxq", "query", "--for"], {"--format"}),
-        (["influxq", "-d", "x", "query", "--format", "v"], {"vertical"}),
-        (["influxq", "write", "--precision", "m"], {"ms", "m"}),
-        (["influxq", "completion", "z"], {"zsh"}),
-        (["influxq", "write", "a"], set()),  # then bash completes file names
-    ],
-)
-def test_completion(words: list[str], expected: set[str]) -> None:
-    script = run(environment(None), "completion", "bash").stdout
-    line = " ".join(map(json.dumps, words))
-    script += f'\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _influxq; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    assert set(done.stdout.split()) == expected
-
-
-def test_completion_of_other_shells() -> None:
-    assert (
-        "complete -c influxq -n '__fish_seen_subcommand_from query'"
-        in run(environment(None), "completion", "fish").stdout
-    )
-    zsh = run(environment(None), "completion", "zsh").stdout
-    assert "bashcompinit" in zsh
-    assert "complete -o default -F _influxq influxq" in zsh
 
 
 def test_pretty_json(env: dict[str, str], client: InfluxDBClient) -> None:
