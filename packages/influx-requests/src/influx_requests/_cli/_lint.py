@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> Exit:
     interruption: BaseException | None = None
     try:
         for path in files:
-            with open_input(path) as source:
+            with open_input(path, "line protocol") as source:
                 name = source.name
                 for error in check_lines(_read_blocks(source), precision=options.precision or "ns"):
                     problems += 1

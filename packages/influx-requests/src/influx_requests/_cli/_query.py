@@ -17,7 +17,7 @@ from ._compression import compression_of_name, strip_suffix
 from ._connection import create_client
 from ._console import PROGRAM, CommandError, Exit, print_stderr
 from ._errors import name_option
-from ._files import STDIN, guess_format, stdin
+from ._files import STDIN, guess_format, read_stdin
 from ._output_file import open_text, replace_when_complete
 from ._outputs import Output, create_output
 from ._schema import field_types
@@ -88,7 +88,7 @@ def _read_query(options: argparse.Namespace) -> str:
         raise CommandError(msg, Exit.USAGE)
     name = "standard input" if options.file is None else options.file
     try:
-        data: bytes = stdin().read() if options.file is None else options.file.read_bytes()
+        data: bytes = read_stdin("the query") if options.file is None else options.file.read_bytes()
         return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"cannot read {name}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}"

@@ -17,7 +17,7 @@ from influx_requests import InfluxDBClient
 from ._connection import create_client
 from ._console import CommandError, Exit, format_count, print_error, print_stderr
 from ._errors import describe
-from ._files import stdin
+from ._files import read_stdin
 from ._outputs import create_output
 from ._schema import format_schema, names_of
 from ._terminal import columns, paged
@@ -245,7 +245,7 @@ def run(options: argparse.Namespace) -> Exit | int:
             from ._shell_prompt import run_prompt  # noqa: PLC0415 - optional dependency
 
             return run_prompt(session)
-        for statement in _statements(stdin().read().decode("utf-8-sig")):
+        for statement in _statements(read_stdin("statements").decode("utf-8-sig")):
             if (code := session.execute(statement)) is not None:
                 return code
     return Exit.OK
