@@ -28,6 +28,9 @@ from ._live_input import LiveInput
 
 STDIN: Final = "-"
 
+#: The names of standard output.
+STDOUT_PATHS: Final = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
+
 _STDIN_PATHS: Final = {STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
 
 _BLOCK_SIZE: Final = 1 << 18
@@ -181,18 +184,23 @@ def stdin() -> IO[bytes]:
     return sys.stdin.buffer
 
 
-def read_stdin(content: str) -> bytes:
-    """Read the whole standard input.
+def read_stdin(content: str) -> str:
+    """Read the text of standard input.
 
     Args:
         content: the kind of data, for a message at a terminal.
 
     Raises:
-        CommandError: it is closed.
+        CommandError: it is closed, or not UTF-8.
     """
     source = stdin()
     _announce_terminal(content)
-    return source.read()
+    data = source.read()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        msg = f"cannot read standard input: {not_utf8(data)}"
+        raise CommandError(msg, Exit.USAGE) from None
 
 
 def _announce_terminal(content: str) -> None:
