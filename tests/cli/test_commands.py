@@ -1,8 +1,11 @@
-"""The small commands, options of the connection, profiles and completion."""
+"""The small commands, options of the connection and profiles."""
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from influx_requests import InfluxDBClient
+from influx_requests._cli._arguments import parse_arguments
+from influx_requests._cli._connection import create_client
 
 from tests.cli.program import PROGRAM, environment, run
 from tests.servers.influxd import Influxd, Server
@@ -228,33 +233,69 @@ def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("config", "variables", "arguments", "expected", "warned"),
     [
-        (["influxq", "da"], {"databases"}),
-        (["influxq", "query", "--for"], {"--format"}),
-        (["influxq", "-d", "x", "query", "--format", "v"], {"vertical"}),
-        (["influxq", "write", "--precision", "m"], {"ms", "m"}),
-        (["influxq", "completion", "z"], {"zsh"}),
-        (["influxq", "write", "a"], set()),  # then bash completes file names
+        # One source names a server and its credentials, and an option, a profile or the environment another server.
+        ("", "URL=A USERNAME=u PASSWORD=p", "--url B", None, "INFLUXDB_USERNAME, INFLUXDB_PASSWORD not sent to B:"),
+        ("", "URL=A TOKEN=t", "--url B", None, "INFLUXDB_TOKEN not sent to B: INFLUXDB_URL is another server"),
+        (
+            'url="A" username="u" password="p"',
+            "",
+            "--url B",
+            None,
+            "influxq.toml: username, password not sent to B: url is",
+        ),
+        ('url="A" username="u" password="p"', "URL=B", "", None, "username, password not sent"),
+        ('url="A" token="t"', "URL=B", "", None, "token not sent"),
+        ('[profiles.b] url="B"', "URL=A TOKEN=t", "--profile b", None, "INFLUXDB_TOKEN not sent"),
+        ('url="A" password="p"', "", "--url B --username v", "v:", "password not sent"),
+        (
+            "",
+            "URL=A USERNAME=u PASSWORD=p TOKEN=t",
+            "--url B --username v",
+            "v:p",
+            "INFLUXDB_USERNAME, INFLUXDB_TOKEN not",
+        ),
+        ('[profiles.b] url="B" username="v"', "URL=A PASSWORD=p", "--profile b", "v:p", ""),
+        # They are sent to their own server, and to any if none is named beside them.
+        ("", "URL=A USERNAME=u PASSWORD=p", "--url A/", "u:p", ""),
+        ("", "URL=B USERNAME=u PASSWORD=p", "", "u:p", ""),
+        ("", "USERNAME=u PASSWORD=p", "--url B", "u:p", ""),
+        ('url="B"', "USERNAME=u PASSWORD=p", "", "u:p", ""),
+        ('username="u" password="p"', "URL=B", "", "u:p", ""),
+        ('url="B" username="u" password="p"', "", "", "u:p", ""),
+        ('[profiles.a] url="A" username="u" password="p"', "", "--profile a --url B", "u:p", ""),
     ],
 )
-def test_completion(words: list[str], expected: set[str]) -> None:
-    script = run(environment(None), "completion", "bash").stdout
-    line = " ".join(map(json.dumps, words))
-    script += f'\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _influxq; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    assert set(done.stdout.split()) == expected
+def test_credentials_belong_to_a_server(
+    config: str,
+    variables: str,
+    arguments: str,
+    expected: str | None,
+    warned: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def named(text: str) -> str:
+        return re.sub(r"\b[AB]\b", lambda match: f"http://{match[0].lower()}.example:8086", text)
 
-
-def test_completion_of_other_shells() -> None:
-    assert (
-        "complete -c influxq -n '__fish_seen_subcommand_from query'"
-        in run(environment(None), "completion", "fish").stdout
-    )
-    zsh = run(environment(None), "completion", "zsh").stdout
-    assert "bashcompinit" in zsh
-    assert "complete -o default -F _influxq influxq" in zsh
+    for name in [name for name in os.environ if name.startswith("INFLUX")]:
+        monkeypatch.delenv(name)
+    file = tmp_path / "influxq.toml"
+    file.write_text("\n".join(named(config).split()))
+    file.chmod(0o600)
+    monkeypatch.setenv("INFLUXQ_CONFIG", str(file))
+    for variable in named(variables).split():
+        name, _, value = variable.partition("=")
+        monkeypatch.setenv(f"INFLUXDB_{name}", value)
+    with create_client(parse_arguments([*named(arguments).split(), "ping"])) as client:
+        authorization = client.settings.server.authorization
+    basic = None if expected is None else f"Basic {base64.b64encode(expected.encode()).decode()}"
+    assert authorization == basic
+    stderr = capsys.readouterr().err
+    assert named(warned) in stderr
+    assert stderr.count("warning: ") == bool(warned)
 
 
 def test_pretty_json(env: dict[str, str], client: InfluxDBClient) -> None:
@@ -271,6 +312,14 @@ def test_interruption_while_modules_are_imported(module: str, tmp_path: Path) ->
     (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt")
     done = run(environment("http://localhost", PYTHONPATH=str(tmp_path)), "ping", code=130)
     assert done.stderr == "influxq: interrupted\n"
+
+
+def test_entry_point_imports_nothing() -> None:
+    """Ctrl-C is handled as soon as the entry point is imported."""
+    code = "import sys; before = {*sys.modules}; import influx_requests._cli; print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    expected = {"__future__", "influx_requests", "influx_requests._cli", "influx_requests._version"}
+    assert {*done.stdout.split()} <= expected
 
 
 @pytest.mark.parametrize("arguments", ["--help", "qurey", "query x --fromat csv", "write --help"])

@@ -47,5 +47,7 @@ def test_long_lines_are_truncated(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_standard_input_without_a_server(tmp_path: Path) -> None:
     env = environment("http://localhost:1")
-    assert run(env, "lint", stdin="m v=1 1\r\n", code=1).stdout.startswith("<stdin>:1:7: bad timestamp\n")
+    assert run(env, "lint", stdin="m v=1 1\r\n", code=1).stdout.startswith(
+        "<stdin>:1:7: bad timestamp; it ends in CRLF"
+    )
     assert run(env, "lint", "-", stdin="m v=1 1\n").stdout == ""

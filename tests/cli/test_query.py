@@ -72,6 +72,11 @@ cpu,b,1500000000000000,12.25,
     assert run(env, "query", text, "--epoch", "us").stdout == expected
     assert run(env, "query", "-", "--epoch", "us", stdin=text).stdout == expected
     (tmp_path / "q").write_text(text)
+    assert run(env, "query", text, "--epoch", "us", "-o", "-").stdout == expected
+    (tmp_path / "log").write_text("before\n")
+    command = f"{PROGRAM} query '{text}' --epoch us -o /dev/stdout >> log"
+    subprocess.run(["bash", "-c", command], env=env, cwd=tmp_path, check=True)
+    assert (tmp_path / "log").read_text() == f"before\n{expected}"
     run(env, "query", "--file", tmp_path / "q", "--epoch", "us", "-o", tmp_path / "out")
     assert (tmp_path / "out").read_text() == expected
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import io
 import os
 import pty
 import re
@@ -17,8 +18,9 @@ from pathlib import Path
 
 import pytest
 from influx_requests import InfluxDBClient
+from influx_requests._cli import main
 from influx_requests._cli._shell import Session, is_incomplete
-from influx_requests._cli._shell_prompt import Names, completions
+from influx_requests._cli._shell_prompt import Names, _prepare_history, completions
 
 from tests.cli.program import PROGRAM, environment, run
 from tests.servers.influxd import Server
@@ -195,11 +197,38 @@ def test_errors_end_a_script(env: dict[str, str], script: str, code: int, expect
         ("INSERT m,host=it's\\ ( v=1", False),
         ('INSERT m text="it\'s (\\"",v=1', False),
         ('INSERT m text="two', True),
+        ('INSERT m text="back\\\\" 1', False),
+        ('INSERT INTO rp m,host=q" text="two"', False),
+        ("SELECT v \\\r\n", True),
         ("\\use 'x", False),
     ],
 )
 def test_statements_of_several_lines(text: str, expected: bool) -> None:
     assert is_incomplete(text) is expected
+
+
+def test_script_keeps_strings(env: dict[str, str], client: InfluxDBClient) -> None:
+    """Also line separators other than LF, and a backslash at the end of a line."""
+    texts = ["a\u2028b", "a\x0b\x1cb", "a\r\nb\rc", "a\\\nb", "a;\nb", "back\\\\", "end"]
+    run(env, "shell", stdin="".join(f'INSERT m v="{text}" {n}\n' for n, text in enumerate(texts)))
+    found = [row["v"] for row in client.query("SELECT v FROM m").points()]
+    assert found == [text.replace("\\\\", "\\") for text in texts]
+
+
+def test_script_that_is_not_utf8(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in (["shell"], ["query", "-"]):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"SELECT '\xff'")))
+        assert main(command) == 2
+        assert capsys.readouterr().err.startswith("influxq: cannot read standard input: not UTF-8; convert it first")
+
+
+def test_unwritable_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert _prepare_history() is None
+    assert "influxq_history, so the history is not kept: " in capsys.readouterr().err
 
 
 def test_timing_on_and_off(env: dict[str, str], client: InfluxDBClient) -> None:

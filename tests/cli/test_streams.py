@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gzip
+import json
 import os
 import pty
 import signal
@@ -183,17 +184,26 @@ def test_lines_that_cannot_be_stored_on_interruption_are_counted() -> None:
 
 
 def test_one_ctrl_d_ends_the_input_at_a_terminal(env: dict[str, str], client: InfluxDBClient) -> None:
-    for command in (["write"], ["write", "-f", "csv", "--measurement", "m"]):
+    for command, data, content, expected in (
+        ("write", "m v=1 1", "line protocol", "<stdin>: 1 line stored\n"),
+        ("write -f csv --measurement m", "time,v\n2,2.0", "CSV", "<stdin>: 1 line stored\n"),
+        ("write /dev/stdin -f json", json.dumps({"measurement": "m", "fields": {"v": 3.0}, "time": 3}), "JSON lines",
+         "/dev/stdin: 1 line stored\n"),
+        ("query -", "SHOW MEASUREMENTS", "the query", ""),
+        ("lint", "m v=1 1", "line protocol", ""),
+        ("shell", "SHOW MEASUREMENTS", "statements", ""),
+    ):  # fmt: skip
         master, terminal = pty.openpty()
-        process = subprocess.Popen([PROGRAM, *command], env=env, stdin=terminal, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [PROGRAM, *command.split()], env=env, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         os.close(terminal)
-        os.write(master, b"time,v\n2,2.0\n\x04" if "csv" in command else b"m v=1 1\n\x04")
-        assert process.wait(60) == 0, command
+        os.write(master, f"{data}\n\x04".encode())
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 0, command
         os.close(master)
-        assert process.stderr is not None
-        assert process.stderr.read() == b"<stdin>: 1 line stored\n"
-        process.stderr.close()
-    assert values(client) == [1, 2]
+        assert stderr.decode() == f"reading {content} from the terminal; end with Ctrl-D\n{expected}"
+    assert values(client) == [1, 2, 3]
 
 
 def test_closed_standard_input(env: dict[str, str]) -> None:

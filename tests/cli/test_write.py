@@ -271,6 +271,12 @@ def test_reported_rejected_lines_are_limited(env: dict[str, str]) -> None:
                                 "<stdin>: 0 lines stored, 50 rejected\n")  # fmt: skip
 
 
+def test_rejected_lines_that_end_in_crlf(env: dict[str, str]) -> None:
+    hint = r"; it ends in CRLF: convert the file first, for example with `sed 's/\r$//'`"
+    assert run(env, "write", stdin="m v=1 1\r\n", code=1).stderr.startswith(f"<stdin>:1: bad timestamp{hint}\n")
+    assert run(env, "lint", stdin="m v=1 1\r\n", code=1).stdout.startswith(f"<stdin>:1:7: bad timestamp{hint}\n")
+
+
 def test_lines_without_a_timestamp_are_stamped_by_the_client(env: dict[str, str], client: InfluxDBClient) -> None:
     run(env, "write", stdin="m v=1\nm v=2\n")
     assert [row["v"] for row in rows(client)] == [1, 2]

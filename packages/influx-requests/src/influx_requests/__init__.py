@@ -1,10 +1,14 @@
 """InfluxDB client for plain scripts and notebooks, over requests."""
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 from ._version import __version__
 
+# Not the one of `typing`: the command line imports this module before it can handle Ctrl-C, so it imports nothing else.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._client import InfluxDBClient
 
 __all__ = ["InfluxDBClient", "__version__"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from influx_proto import RetryPolicy
 
@@ -17,26 +18,39 @@ from ._config import config_path, load_config
 from ._console import CommandError, Exit, print_stderr
 from ._errors import name_option
 
+_DEFAULT_URL: Final = "http://localhost:8086"
+_CREDENTIALS: Final = ("username", "password", "token")
+
 
 def create_client(options: argparse.Namespace, retry: RetryPolicy | None = None) -> InfluxDBClient:
     """Return a client configured by the options, the profile and the environment.
 
     Options take precedence over a profile that is named on the command line, then the environment variables, then the
-    settings of the configuration file outside of profiles.
+    settings of the configuration file outside of profiles. Credentials in the environment or outside of profiles are
+    not sent to another server than the one that is named beside them.
 
     Raises:
         CommandError: an option, an environment variable or a setting is invalid.
     """
     config = load_config(options.profile)
+    is_profile = options.profile is not None
     environ = dict(os.environ)
-    for name in ("url", "database", "username", "password", "token"):
+    given = _url(options)
+    url_of_config = config.get("url") if is_profile or "INFLUXDB_URL" not in environ else None
+    url = given or url_of_config or environ.get("INFLUXDB_URL") or environ.get("INFLUX_HOST") or _DEFAULT_URL
+    has_username = options.username is not None or "@" in (given or "") or (is_profile and "username" in config)
+    _bind(environ, "INFLUXDB_URL", [f"INFLUXDB_{name.upper()}" for name in _CREDENTIALS], url,
+          kept=["INFLUXDB_PASSWORD"] if has_username else [])  # fmt: skip
+    if not is_profile:
+        _bind(config, "url", _CREDENTIALS, url, place=f"{config_path()}: ")
+    for name in ("url", "database", *_CREDENTIALS):
         variable = f"INFLUXDB_{name.upper()}"
-        if name in config and (options.profile is not None or variable not in environ):
+        if name in config and (is_profile or variable not in environ):
             environ[variable] = config[name]
-    if options.profile is not None and "username" in config and "token" not in config:
+    if is_profile and "username" in config and "token" not in config:
         environ.pop("INFLUXDB_TOKEN", None)
-    if (url := _url(options)) is not None:
-        environ["INFLUXDB_URL"] = url
+    if given is not None:
+        environ["INFLUXDB_URL"] = given
     if options.username is not None:
         environ["INFLUXDB_USERNAME"] = options.username
         environ.pop("INFLUXDB_TOKEN", None)  # --username takes precedence over a token
@@ -61,6 +75,46 @@ def create_client(options: argparse.Namespace, retry: RetryPolicy | None = None)
     for warning in caught:
         print_stderr(f"warning: {warning.message}")
     return client
+
+
+def _bind(
+    settings: MutableMapping[str, Any],
+    url_name: str,
+    credentials: Sequence[str],
+    url: str,
+    *,
+    kept: Sequence[str] = (),
+    place: str = "",
+) -> None:
+    """Remove the credentials beside the URL of another server, and print a warning.
+
+    Args:
+        settings: the settings of one source.
+        url_name: the name of its URL.
+        credentials: the names of its credentials.
+        url: the URL of the server that the client uses.
+        kept: credentials that are not removed.
+        place: where the settings are, for the warning.
+    """
+    own = settings.get(url_name)
+    if not own or _origin(own) == _origin(url):
+        return
+    if removed := [name for name in credentials if settings.get(name) and name not in kept]:
+        names, server = ", ".join(removed), "://".join(_origin(url))
+        print_stderr(
+            f"warning: {place}{names} not sent to {server}: {url_name} is another server; "
+            "pass --username or --profile for the credentials of this server"
+        )
+    for name in removed:
+        del settings[name]
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Return the scheme, and the host and port of a URL, without credentials."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].lower()
+    has_port = host.rpartition("]")[2].rpartition(":")[2].isdecimal()
+    return parts.scheme, host if has_port else f"{host.removesuffix(':')}:{443 if parts.scheme == 'https' else 8086}"
 
 
 def _places(options: argparse.Namespace, config: Mapping[str, Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from ._bar import Bar
 from ._console import CommandError, to_printable
 from ._progress import Progress, ProgressFile
 from ._signals import InputInterrupted
-from ._sources import Chunk, Source, time_warning
+from ._sources import Chunk, Source, carriage_return_hint, time_warning
 
 #: Pending lines before reading of the source pauses: half of the writer's default `max_pending`.
 _MAX_PENDING = 50_000
@@ -201,6 +201,6 @@ class Delivery:
             return
         self._reported += 1
         if self._reported <= _MAX_REPORTED:
-            self._bar.write_line(f"{location}: {rejected.reason}")
+            self._bar.write_line(f"{location}: {rejected.reason}{carriage_return_hint(line)}")
         elif self._reported == _MAX_REPORTED + 1:
             self._bar.write_line("more lines were rejected; pass --rejected FILE to collect them")

@@ -23,10 +23,13 @@ from ._compression import (
     open_live,
     strip_suffix,
 )
-from ._console import CommandError, Exit, file_error
+from ._console import CommandError, Exit, file_error, print_stderr
 from ._live_input import LiveInput
 
 STDIN: Final = "-"
+
+#: The names of standard output.
+STDOUT_PATHS: Final = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 
 _STDIN_PATHS: Final = {STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
 
@@ -126,8 +129,12 @@ def is_line(path: str) -> bool:
 
 
 @contextmanager
-def open_input(path: str) -> Generator[Input]:
+def open_input(path: str, content: str) -> Generator[Input]:
     """Open a file or standard input for reading.
+
+    Args:
+        path: the file; `STDIN` for standard input.
+        content: the kind of data, for a message at a terminal.
 
     Raises:
         CommandError: the file cannot be opened or read.
@@ -145,6 +152,8 @@ def open_input(path: str) -> Generator[Input]:
             raise CommandError(msg, Exit.USAGE)
     except OSError as error:
         raise file_error(f"cannot read {path}", error) from error
+    if path in _STDIN_PATHS:
+        _announce_terminal(content)
     if stat.S_ISREG(status.st_mode):
         live = None
         raw: IO[bytes] = os.fdopen(descriptor, "rb")
@@ -173,6 +182,36 @@ def stdin() -> IO[bytes]:
         msg = "standard input is closed; pass a file"
         raise CommandError(msg, Exit.USAGE)
     return sys.stdin.buffer
+
+
+def read_stdin(content: str) -> str:
+    """Read the text of standard input.
+
+    Args:
+        content: the kind of data, for a message at a terminal.
+
+    Raises:
+        CommandError: it is closed, or not UTF-8.
+    """
+    source = stdin()
+    _announce_terminal(content)
+    data = source.read()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        msg = f"cannot read standard input: {not_utf8(data)}"
+        raise CommandError(msg, Exit.USAGE) from None
+
+
+def _announce_terminal(content: str) -> None:
+    """Print that the program waits for standard input, if that is a terminal.
+
+    Args:
+        content: the kind of data.
+    """
+    if sys.stdin.isatty():
+        end = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
+        print_stderr(f"reading {content} from the terminal; end with {end}")
 
 
 def is_same_file(path: Path, other: str) -> bool:

@@ -12,6 +12,7 @@ from influx_proto import Place, check_lines
 from ._console import PROGRAM, CommandError, Exit, format_count, print_stderr, width
 from ._files import Input, open_input
 from ._signals import InputInterrupted
+from ._sources import carriage_return_hint
 
 #: Characters of a line that are printed before and after the problem.
 _BEFORE, _AFTER = 70, 40
@@ -24,7 +25,7 @@ def run(options: argparse.Namespace) -> Exit:
     interruption: BaseException | None = None
     try:
         for path in files:
-            with open_input(path) as source:
+            with open_input(path, "line protocol") as source:
                 name = source.name
                 for error in check_lines(_read_blocks(source), precision=options.precision or "ns"):
                     problems += 1
@@ -58,7 +59,7 @@ def _format_problem(name: str, place: Place) -> str:
     lead = "..." if begin else ""
     trail = "..." if end < len(place.text) else ""
     return (
-        f"{name}:{place.line}:{place.column}: {_plain(place.reason)}\n"
+        f"{name}:{place.line}:{place.column}: {_plain(place.reason)}{carriage_return_hint(place.text)}\n"
         f"  {lead}{before}{after}{trail}\n"
         f"  {' ' * (len(lead) + width(before))}^\n"
     )

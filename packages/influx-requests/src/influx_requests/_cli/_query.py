@@ -15,9 +15,9 @@ from influx_requests import InfluxDBClient
 
 from ._compression import compression_of_name, strip_suffix
 from ._connection import create_client
-from ._console import PROGRAM, CommandError, Exit, print_stderr
+from ._console import PROGRAM, CommandError, Exit, file_error, print_stderr
 from ._errors import name_option
-from ._files import STDIN, guess_format, stdin
+from ._files import STDIN, STDOUT_PATHS, guess_format, not_utf8, read_stdin
 from ._output_file import open_text, replace_when_complete
 from ._outputs import Output, create_output
 from ._schema import field_types
@@ -29,6 +29,8 @@ _TYPED_TIME_FORMATS = {"lp", "parquet", "plot"}
 
 def run(options: argparse.Namespace) -> Exit:
     """Run a query."""
+    if options.output is not None and str(options.output) in STDOUT_PATHS:
+        options.output = None
     text = _read_query(options)
     _check_statement(text)
     output_format = "plot" if options.plot else _choose_format(options)
@@ -86,12 +88,16 @@ def _read_query(options: argparse.Namespace) -> str:
         hint = " (--plot reads the argument after it as an image name: pass it last)" if options.plot else ""
         msg = f"query required; pass QUERY, --file FILE, or - for standard input{hint}"
         raise CommandError(msg, Exit.USAGE)
-    name = "standard input" if options.file is None else options.file
+    if options.file is None:
+        return read_stdin("the query")
     try:
-        data: bytes = stdin().read() if options.file is None else options.file.read_bytes()
+        data: bytes = options.file.read_bytes()
+    except OSError as error:
+        raise file_error(f"cannot read {options.file}", error) from error
+    try:
         return data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot read {name}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}"
+    except UnicodeDecodeError as error:
+        msg = f"cannot read {options.file}: {not_utf8(data)}"
         raise CommandError(msg, Exit.USAGE) from error
 
 

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from influx_proto import InfluxDBError
+from influx_proto import InfluxDBError, split_lines
 
 from influx_requests import InfluxDBClient
 
 from ._connection import create_client
 from ._console import CommandError, Exit, format_count, print_error, print_stderr
 from ._errors import describe
-from ._files import stdin
+from ._files import read_stdin
 from ._outputs import create_output
 from ._schema import format_schema, names_of
 from ._terminal import columns, paged
@@ -46,8 +46,9 @@ _WITHOUT_BACKSLASH: Final = {
 }  # fmt: skip
 
 _COMMAND: Final = re.compile(r"\s*\\\S")
-_INSERT: Final = re.compile(r"\s*INSERT\s", re.IGNORECASE)
-_QUOTE: Final = re.compile(r'(?<!\\)"')
+_INSERT: Final = re.compile(r"\s*INSERT\s+(?:INTO\s+\S+\s+)?", re.IGNORECASE)
+#: A backslash at the end of a line, or a string or identifier, in which it has another meaning.
+_CONTINUATION: Final = re.compile(r"""(?P<continuation>\\\r?\n)|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 #: The parts of a statement that may contain quotes and parentheses, and parentheses.
 _TOKEN: Final = re.compile(
     r"""
@@ -245,7 +246,7 @@ def run(options: argparse.Namespace) -> Exit | int:
             from ._shell_prompt import run_prompt  # noqa: PLC0415 - optional dependency
 
             return run_prompt(session)
-        for statement in _statements(stdin().read().decode("utf-8-sig")):
+        for statement in _statements(read_stdin("statements")):
             if (code := session.execute(statement)) is not None:
                 return code
     return Exit.OK
@@ -254,8 +255,10 @@ def run(options: argparse.Namespace) -> Exit | int:
 def _statements(text: str) -> Iterable[str]:
     """Yield statements that may extend over several lines."""
     pending = ""
-    for line in text.splitlines():
-        pending += f"{line}\n"
+    for line in text.splitlines(keepends=True):
+        pending += line
+        if not line.endswith("\n"):  # Python also splits at characters that may be in strings
+            continue
         if not is_incomplete(pending):
             yield without_continuations(pending)
             pending = ""
@@ -264,18 +267,19 @@ def _statements(text: str) -> Iterable[str]:
 
 
 def without_continuations(text: str) -> str:
-    """Return the text without the backslashes at the ends of lines."""
-    return text.replace("\\\n", "\n")
+    """Return the text without the backslashes at the ends of lines, except in strings."""
+    return _CONTINUATION.sub(lambda match: "\n" if match["continuation"] else match.group(), text)
 
 
 def is_incomplete(text: str) -> bool:
     """Return whether a statement continues on the next line: an open quote or parenthesis, or a final backslash."""
     if _COMMAND.match(text):
         return False
-    if text.rstrip(" \t").rstrip("\n").endswith("\\"):
+    if text.rstrip(" \t").rstrip("\r\n").endswith("\\"):
         return True
-    if _INSERT.match(text):  # line protocol, which has only one kind of quotes
-        return len(_QUOTE.findall(text)) % 2 == 1
+    if match := _INSERT.match(text):
+        *_, last = split_lines(f"{text[match.end() :]}\n#".encode(errors="replace"))
+        return last != b"#"
     depth = 0
     for match in _TOKEN.finditer(text):
         if match["open"]:

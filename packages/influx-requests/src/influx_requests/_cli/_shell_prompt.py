@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from influx_proto import InfluxDBError
 
-from ._console import Exit, file_error, import_optional, print_stderr
+from ._console import Exit, import_optional, print_stderr
 from ._schema import names_of
 from ._shell import FORMATS, Session, is_incomplete, without_continuations
 from ._terminal import has_color
@@ -152,13 +152,14 @@ def _create_prompt(session: Session) -> Any:
     class History(history.FileHistory):  # type: ignore[misc, name-defined] # an optional library
         def store_string(self, string: str) -> None:
             if "password" not in string.lower():  # CREATE USER ... WITH PASSWORD
-                super().store_string(string)
+                with suppress(OSError):  # for example on a full disk
+                    super().store_string(string)
 
     prompt_session: Any = library.PromptSession(
         completer=Completer(),
         complete_in_thread=True,
         complete_while_typing=False,
-        history=History(str(_prepare_history())),
+        history=History(str(path)) if (path := _prepare_history()) else history.InMemoryHistory(),
         enable_history_search=True,
         multiline=filters.Condition(lambda: is_incomplete(prompt_session.default_buffer.text)),
         prompt_continuation=_continuation,
@@ -171,11 +172,13 @@ def _continuation(width: int, _line: int, _wraps: int) -> str:
     return "... ".rjust(width)
 
 
-def _prepare_history() -> Path:
+def _prepare_history() -> Path | None:
+    """Create the history file and return its path, or print a warning and return None if that is not possible."""
     path = history_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
     except OSError as error:
-        raise file_error(f"cannot write the history {path}", error) from error
+        print_stderr(f"warning: cannot write {path}, so the history is not kept: {error.strerror}")
+        return None
     return path

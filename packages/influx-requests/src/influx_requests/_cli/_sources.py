@@ -64,6 +64,11 @@ def time_warning(chunk: Chunk) -> str | None:
     return f"the first timestamp, {int(time)}, is {moment}; pass --precision {unit} if it is in {unit}"
 
 
+def carriage_return_hint(line: str) -> str:
+    """Return the remedy for a rejected line that ends in CRLF, or an empty string."""
+    return r"; it ends in CRLF: convert the file first, for example with `sed 's/\r$//'`" if line.endswith("\r") else ""
+
+
 class Source(Protocol):
     """A file in one of the formats that `write` accepts."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from influx_proto import RetryPolicy
 
@@ -25,6 +25,8 @@ from ._line_protocol_source import LineProtocol
 from ._parquet_source import ParquetSource
 from ._progress import Progress, ProgressFile
 from ._sources import Source
+
+_CONTENTS: Final = {"lp": "line protocol", "csv": "CSV", "json": "JSON lines", "parquet": "Parquet"}
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def _create_job(path: str, options: argparse.Namespace, client: InfluxDBClient, 
         msg = f"{path}: unknown suffix; pass --format lp, csv, json or parquet"
         raise CommandError(msg, Exit.USAGE)
     _check_options(input_format, options)
-    opened = stack.enter_context(open_input(path))
+    opened = stack.enter_context(open_input(path, _CONTENTS[input_format]))
     if options.resume and opened.path is None:
         msg = f"--resume requires files; {opened.name} cannot be read again"
         raise CommandError(msg, Exit.USAGE)
