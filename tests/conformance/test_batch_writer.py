@@ -106,6 +106,17 @@ def test_calls_with_different_arguments(client: Any) -> None:
     assert stored(client, "m WHERE extra='x'") == [0, 1, 2]
 
 
+def test_data_within_itself(client: Any) -> None:
+    data: list[Any] = [*points(3)]
+    data.append(data)
+    with pytest.raises(SerializationError, match="row 3: a list contains itself"):
+        client.write(data)
+    with client.batch_writer(max_delay=LONG) as writer, pytest.raises(SerializationError, match="itself") as raised:
+        writer.write(data)
+    assert raised.value.__notes__ == ["lines that were accepted before: 3"]
+    assert stored(client) == [0, 1, 2]
+
+
 def test_flush(client: Any) -> None:
     with client.batch_writer(max_delay=LONG) as writer:
         writer.flush()
