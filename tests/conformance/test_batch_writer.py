@@ -129,6 +129,14 @@ def test_flush(client: Any) -> None:
         assert stored(client) == list(range(15))
 
 
+def test_last_value_of_a_point_in_two_precisions(client: Any) -> None:
+    with client.batch_writer(max_delay=LONG) as writer:
+        writer.write("m,t=a n=1i 1000000000")
+        writer.write("m,t=a n=2i 1", precision="s")
+        writer.write({"measurement": "m", "tags": {"t": "a"}, "fields": {"n": 3}, "time": 1}, precision="s")
+    assert stored(client) == [3]
+
+
 def test_flush_by_age(client: Any) -> None:
     """No further write is needed."""
     with client.batch_writer(max_delay=0.05) as writer:
