@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import groupby
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from .._encode.batch import Batch
 from .._errors import InfluxDBError, RejectedLine
 from .._write.request import Target
+from .attribution import attribute
 from .options import BatchOptions
 from .ordering import have_same_points
 from .receipt import OpenReceipt
@@ -163,10 +164,15 @@ class Batcher:
             is_complete: whether the last line ends where the data ends. An incomplete line would continue into the
                 lines after it, so a batch with one is sealed by itself.
         """
-        total, size = self._totals
         lines = receipt.lines + batch.lines
-        total, size = total + batch.lines, size + _size(batch)
-        self._added.append(_Added(total, size, target, batch, receipt, lines, now, record, is_complete))
+        added, size = self._added, _size(batch)
+        entry = last = None
+        while entry is None or last is not (added[-1] if added else None):  # a signal handler may have added lines
+            last = added[-1] if added else None
+            before = self._totals
+            totals = before[0] + batch.lines, before[1] + size
+            entry = _Added(*totals, target, batch, receipt, lines, now, record, is_complete)
+        added.append(entry)
         receipt.lines = lines
 
     def _collect(self) -> None:
@@ -254,7 +260,7 @@ class Batcher:
         self._in_flight = None
         self._held.pop(sealed.target, None)
         sealed.completed = True
-        for receipt, one in _attribute(sealed, rejected):
+        for receipt, one in attribute(sealed.batch, sealed.parts, rejected):
             receipt.add_rejected(one)
         for receipt, count, _ in sealed.parts:
             receipt.complete_lines(count)
@@ -389,31 +395,3 @@ def _join(added: Sequence[_Added]) -> Sealed:
 def _size(batch: Batch) -> int:
     """Return the number of bytes of a batch, with an LF after each line."""
     return len(batch.data) + 1
-
-
-def _attribute(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tuple[OpenReceipt, RejectedLine]]:
-    """Yield each rejected line with the receipt of its `write`."""
-    if not rejected:
-        return
-    remaining: dict[str, list[RejectedLine]] = {}
-    for line in rejected:
-        remaining.setdefault(line.line, []).append(line)
-    parts = iter(sealed.parts)
-    receipt, _, end = next(parts)
-    for begin, encoded in sealed.batch.placed():
-        while begin >= end:
-            receipt, _, size = next(parts)
-            end += size
-        if same := remaining.get(encoded.decode(errors="replace")):
-            yield receipt, same.pop(0)
-    for line in (line for same in remaining.values() for line in same):  # fragments of an incomplete line
-        yield _receipt_at(sealed, max(sealed.batch.data.find(line.line.encode()), 0)), line
-
-
-def _receipt_at(sealed: Sealed, at: int) -> OpenReceipt:
-    """Return the receipt of the `write` that the byte at an index belongs to."""
-    for receipt, _, size in sealed.parts:
-        if at < size:
-            return receipt
-        at -= size
-    return sealed.parts[-1][0]
