@@ -107,6 +107,15 @@ class Threads:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self._condition = threading.Condition(self.lock)
+
+    def holds_lock(self) -> bool:
+        """Return whether the current thread holds the lock."""
+        try:
+            self._condition.notify()  # it raises otherwise
+        except RuntimeError:
+            return False
+        return True
 
     def caller(self) -> threading.Thread:
         """Return the current thread."""

@@ -69,6 +69,40 @@ def interrupt(number: int, function: Callable[[], object], *, without: tuple[str
     return left <= 0
 
 
+def call_within(number: int, function: Callable[[], object], call: Callable[[], object], *, within: str) -> bool:
+    """Call a function in a thread, and once another one within it, as a signal handler or the garbage collector does.
+
+    Args:
+        number: at which point, counted from 1: each call and return in files whose paths contain `within`, in any new
+            thread.
+        function: the function. An `AssertionError` is raised if it does not return within 10 seconds.
+        call: the other function, which must not raise.
+        within: a part of the paths of files.
+
+    Returns:
+        Whether there are so many points.
+    """
+    left = number
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal left
+        if event == "c_call" or within not in frame.f_code.co_filename:
+            return
+        left -= 1
+        if left == 0:
+            call()
+
+    thread = threading.Thread(target=function, daemon=True)
+    threading.setprofile(profile)
+    try:
+        thread.start()
+        thread.join(10)
+    finally:
+        threading.setprofile(None)
+    assert not thread.is_alive()
+    return left <= 0
+
+
 def interrupt_soon() -> None:
     """Send this process SIGINT in 0.2 seconds."""
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()

@@ -23,7 +23,7 @@ import influx_trio
 import pytest
 import trio
 import trio.testing
-from influx_proto import InfluxDBError, RetryPolicy, Spool, TransportError, UndeliveredError
+from influx_proto import BufferFullError, InfluxDBError, RetryPolicy, Spool, TransportError, UndeliveredError
 from influx_proto._batch.options import BatchOptions
 from influx_proto._batch.writer import BatchWriter
 from influx_proto._runtime.settings import Settings
@@ -31,6 +31,7 @@ from influx_proto.adapter import MAX_CONNECTIONS, Headers, Request, Response, Sp
 from influx_requests._background import Threads, background
 
 from tests.adapters.interrupting import (
+    call_within,
     cancel_asyncio,
     cancel_trio,
     interrupt,
@@ -214,6 +215,74 @@ def test_writers_in_threads(
             break
     record_property("points", number - 1)
     assert number > 200
+
+
+def test_write_in_a_signal_handler_or_finalizer() -> None:
+    """It is accepted, or raises if the buffer is full: waiting would deadlock, since it interrupts the writer."""
+    refused = 0
+    for number in count(1, 7):
+        server = Server()
+        writer = new_writer(server, max_lines=2, max_delay=20.0, max_pending=2)
+        accepted: list[str] = []
+
+        def write(line: str, writer: BatchWriter = writer, accepted: list[str] = accepted) -> None:
+            writer.write(line)
+            accepted.append(line)
+
+        def write_within(write: Callable[[str], None] = write) -> None:
+            nonlocal refused
+            try:
+                write("m n=0i 0")
+            except (BufferFullError, RuntimeError):
+                refused += 1
+
+        def use(writer: BatchWriter = writer, server: Server = server, write: Callable[[str], None] = write) -> None:
+            try:
+                with writer:
+                    for n in range(1, 5):
+                        write(f"m n={n}i {n}")
+                    writer.flush()
+                    assert writer.pending in {0, 1}
+            except UndeliveredError as error:  # accepted after all lines were stored
+                server.lines += lines_of(error)
+
+        is_reached = call_within(number, use, write_within, within="/_batch/")
+        assert sorted(server.lines) == sorted(accepted), f"point {number}"
+        assert writer.pending == 0
+        if not is_reached:
+            break
+    assert number > 300
+    assert refused > 10
+
+
+def test_exit_by_the_garbage_collector() -> None:
+    """A writer in a generator may be closed in one of its own threads."""
+    for number in count(1, 3):
+        server = Server()
+        writer = new_writer(server, max_lines=2, max_delay=20.0, exit_timeout=5)
+        generators: list[Iterator[None]] = []
+
+        def use(writer: BatchWriter = writer, generators: list[Iterator[None]] = generators) -> None:
+            generator = writing(writer)
+            next(generator)
+            generators.append(generator)
+            del generator
+            with suppress(RuntimeError):
+                writer.flush()
+
+        is_reached = call_within(number, use, generators.clear, within="/_batch/")
+        generators.clear()
+        assert until(partial(lambda writer: "closed" in repr(writer), writer)), f"point {number}"
+        assert sorted(server.lines) == ["m n=1i 1", "m n=2i 2"]
+        if not is_reached:
+            break
+    assert number > 30
+
+
+def writing(writer: BatchWriter) -> Iterator[None]:
+    with writer:
+        writer.write(["m n=1i 1", "m n=2i 2"])
+        yield
 
 
 class Handler(socketserver.StreamRequestHandler):

@@ -106,6 +106,17 @@ def test_calls_with_different_arguments(client: Any) -> None:
     assert stored(client, "m WHERE extra='x'") == [0, 1, 2]
 
 
+def test_data_within_itself(client: Any) -> None:
+    data: list[Any] = [*points(3)]
+    data.append(data)
+    with pytest.raises(SerializationError, match="row 3: a list contains itself"):
+        client.write(data)
+    with client.batch_writer(max_delay=LONG) as writer, pytest.raises(SerializationError, match="itself") as raised:
+        writer.write(data)
+    assert raised.value.__notes__ == ["lines that were accepted before: 3"]
+    assert stored(client) == [0, 1, 2]
+
+
 def test_flush(client: Any) -> None:
     with client.batch_writer(max_delay=LONG) as writer:
         writer.flush()
@@ -116,6 +127,14 @@ def test_flush(client: Any) -> None:
         writer.write(points(5, 10))  # the writer stays usable
         writer.flush(timeout=20)
         assert stored(client) == list(range(15))
+
+
+def test_last_value_of_a_point_in_two_precisions(client: Any) -> None:
+    with client.batch_writer(max_delay=LONG) as writer:
+        writer.write("m,t=a n=1i 1000000000")
+        writer.write("m,t=a n=2i 1", precision="s")
+        writer.write({"measurement": "m", "tags": {"t": "a"}, "fields": {"n": 3}, "time": 1}, precision="s")
+    assert stored(client) == [3]
 
 
 def test_flush_by_age(client: Any) -> None:

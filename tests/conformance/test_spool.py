@@ -202,8 +202,11 @@ def test_stored_lines_are_not_sent_again(connect: Callable[..., Any], folder: Pa
     assert b"\n".join(bodies).split(b"\n") == [line(n).encode() for n in range(20, 40)]
 
 
-def test_second_writer_is_rejected(client: Any, folder: Path) -> None:
+@pytest.mark.parametrize("is_lock_deleted", [False, True])
+def test_second_writer_is_rejected(client: Any, folder: Path, is_lock_deleted: bool) -> None:
     with client.batch_writer(spool=Spool(folder)) as writer:
+        if is_lock_deleted:
+            (folder / "lock").unlink()
         with pytest.raises(SpoolError, match=r"spool is used by another batch writer$"):
             with client.batch_writer(spool=Spool(folder)):
                 pass

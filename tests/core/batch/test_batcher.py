@@ -184,6 +184,83 @@ def test_a_batch_follows_the_older_ones_of_its_target() -> None:
     assert [numbers(sealed) for sealed in taken(batcher, 0.9)] == [[1], [2]]
 
 
+def add_line(batcher: Batcher, line: str, precision: str) -> OpenReceipt:
+    receipt = OpenReceipt()
+    batcher.add(HERE, Batch(line.encode(), 1, precision, timed=True), receipt, 0.0)
+    receipt.is_complete = True
+    return receipt
+
+
+def sent(batcher: Batcher) -> list[tuple[str, str]]:
+    batcher.seal()
+    return [(sealed.batch.precision, sealed.batch.data.decode()) for sealed in taken(batcher, 0.0)]
+
+
+def test_a_point_in_two_precisions_keeps_its_last_value() -> None:
+    batcher = make()
+    receipts = [
+        add_line(batcher, "m,b=1,a=2 v=0 1000000000", "ns"),
+        add_line(batcher, "m,a=2,b=1 v=1 1", "s"),
+        add_line(batcher, 'm,b=1,a=2 v=2,w="\n" 1000000000', "ns"),
+        add_line(batcher, "other v=3 3", "ns"),
+        add_line(batcher, "m,a=2,b=1 v=4 1000", "ms"),
+    ]
+    assert sent(batcher) == [
+        ("ns", "m,b=1,a=2 v=0 1000000000"),
+        ("s", "m,a=2,b=1 v=1 1"),
+        ("ns", 'm,b=1,a=2 v=2,w="\n" 1000000000\nother v=3 3'),
+        ("ms", "m,a=2,b=1 v=4 1000"),
+    ]
+    assert all(receipt.done for receipt in receipts)
+    assert batcher.pending == batcher.pending_bytes == 0
+
+
+def test_different_points_in_two_precisions_need_two_requests() -> None:
+    batcher = make(max_bytes=100_000)
+    for line, precision in [
+        ("m,a=1 v=0 1000000000", "ns"), ("m,a=2 v=1 1", "s"), ("m,a=1 v=2 1000000001", "ns"), ("m,a=1 v=3 2", "s"),
+        ("# m,a=2 v=4 1000000000", "ns"), ("m v=5 " + "9" * 5000, "s"), ("m v=6 x", "s"),
+    ]:  # fmt: skip
+        add_line(batcher, line, precision)
+    assert [precision for precision, _ in sent(batcher)] == ["ns", "s"]
+    add_line(batcher, "m v=1 0", "s")
+    add_line(batcher, "m v=2 0", "ns")
+    add_line(batcher, "m v=invalid 0", "s")  # it cannot be compared
+    assert [precision for precision, _ in sent(batcher)] == ["s", "ns", "s"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.sampled_from([("ns", 10**9), ("s", 1), ("ms", 1000)]))
+    ),
+    st.integers(1, 6),
+    st.lists(st.booleans(), max_size=30),
+)
+def test_last_value_of_each_point_is_sent_last(
+    lines: list[tuple[str, int, tuple[str, int]]], max_lines: int, takes: list[bool]
+) -> None:
+    batcher = make(max_lines=max_lines)
+    last_values: dict[tuple[str, int], int] = {}
+    found: dict[tuple[str, int], int] = {}
+
+    def receive() -> None:
+        for sealed in taken(batcher, 0.0):
+            factor = {"ns": 10**9, "s": 1, "ms": 1000}[sealed.batch.precision]
+            for line in sealed.batch.data.decode().split("\n"):
+                name, value, time = line.split(" ")
+                found[name, int(time) // factor] = int(value[2:])
+
+    for value, (name, time, (precision, factor)) in enumerate(lines):
+        add_line(batcher, f"{name} v={value} {time * factor}", precision)
+        last_values[name, time] = value
+        if value < len(takes) and takes[value]:
+            receive()
+    batcher.seal()
+    receive()
+    assert found == last_values
+    assert batcher.pending == 0
+
+
 def test_returned_batch_is_next_after_its_backoff() -> None:
     batcher = make()
     add(batcher, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import deque
+from collections import UserString, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -138,6 +138,40 @@ def test_nesting_beyond_the_recursion_limit() -> None:
     for _ in range(sys.getrecursionlimit() * 2):
         data = [data]
     assert serialize(data) == b"m v=1i 1"
+
+
+def itself_in_a_list() -> Any:
+    data: list[Any] = [point(1)]
+    data.append((data,))
+    return data
+
+
+def itself_in_a_generator() -> Any:
+    def generate() -> Iterator[Any]:
+        while True:
+            yield generator
+
+    generator = generate()
+    return generator
+
+
+def endless_generators() -> Iterator[Any]:
+    yield endless_generators()
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [(itself_in_a_list(), "row 1: a list contains itself; pass"), (itself_in_a_generator(), "a generator contains"),
+     (endless_generators(), "nested in more than"), (UserString("m v=1"), "UserString is nested in more than")],
+)  # fmt: skip
+def test_endless_nesting_is_rejected(data: object, problem: str) -> None:
+    with pytest.raises(SerializationError, match=problem):
+        serialize(data)
+
+
+def test_iterable_that_occurs_several_times() -> None:
+    data = [point(1)]
+    assert serialize([data, [data, data]]) == b"\n".join([b"m v=1i 1"] * 3)
 
 
 def test_batches_are_yielded_lazily() -> None:

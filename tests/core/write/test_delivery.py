@@ -318,6 +318,39 @@ def test_later_values_replace_earlier_ones(points: list[tuple[int, bool]], rejec
         assert not any(line.startswith(b"m") for line in rejected)
 
 
+@pytest.mark.parametrize("parity", [0, 1])
+def test_one_of_two_servers_fails(parity: int) -> None:
+    """A load balancer that alternates between them sends some lines only to the failing one."""
+    requests = 0
+
+    def send(_: Batch) -> Flow[bool]:
+        nonlocal requests
+        requests += 1
+        if requests % 2 == parity:
+            raise BARE
+        return True
+        yield  # makes this a generator
+
+    for size in range(1, 20):
+        with contextlib.suppress(ServerUnavailable):  # the batch is sent again later
+            assert run(deliver_accepted(batch_of(*GOOD[:size]), send, probe=lambda: send(batch_of(b"m v=1 1")))) == []
+
+
+def test_line_that_is_rejected_after_an_outage() -> None:
+    """The server fails on a line, then accepts others, and then identifies the line."""
+    rejection = write_error(400, b'{"error":"partial write: unable to parse \'bad\': invalid dropped=0"}')
+    failures = iter([BARE, rejection])
+
+    def send(batch: Batch) -> Flow[bool]:
+        if batch.data == b"bad":
+            raise next(failures)
+        return True
+        yield  # makes this a generator
+
+    rejected = run(deliver_accepted(batch_of(b"bad"), send, probe=lambda: send(batch_of(b"m v=1 1"))))
+    assert rejected == [RejectedLine("bad", "invalid")]
+
+
 def test_failure_unrelated_to_lines_takes_few_requests() -> None:
     requests = []
 

@@ -24,3 +24,9 @@ def short_repr(value: object) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number and its noun: `1 line`, `2 lines`. The noun does not change if it ends in `s`."""
     return f"{number} {noun if number == 1 or noun.endswith('s') else noun + 's'}"
+
+
+def describe_type(value: object) -> str:
+    """Return the name of the class of a value with its article: `a list`, `an int`."""
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

@@ -282,7 +282,7 @@ class BatchWriterBase(Counters):
             if (
                 rejected
                 and rejected.issuperset(sealed.target for sealed in pending)
-                and all(receipt.is_complete for receipt in self._receipts.open)
+                and all(receipt.is_complete for receipt in tuple(self._receipts.open))
             ):
                 return  # waiting does not help: the server rejects all requests, and the lines stay in the spool
             self._notify()

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
 from typing import NamedTuple
 
 from .._encode.batch import Batch
 from .._errors import InfluxDBError, RejectedLine
 from .._write.request import Target
+from .attribution import attribute
 from .options import BatchOptions
+from .ordering import have_same_points
 from .receipt import OpenReceipt
 
 
@@ -44,12 +48,9 @@ class _OpenBatch:
 
     #: When it is sealed at the latest.
     due: float
-    precision: str
-    chunks: list[bytes] = field(default_factory=list)
+    added: list[_Added] = field(default_factory=list["_Added"])
     lines: int = 0
     size: int = 0
-    parts: list[tuple[OpenReceipt, int, int]] = field(default_factory=list)
-    records: list[int] = field(default_factory=list)
 
 
 class _Added(NamedTuple):
@@ -163,10 +164,15 @@ class Batcher:
             is_complete: whether the last line ends where the data ends. An incomplete line would continue into the
                 lines after it, so a batch with one is sealed by itself.
         """
-        total, size = self._totals
         lines = receipt.lines + batch.lines
-        total, size = total + batch.lines, size + _size(batch)
-        self._added.append(_Added(total, size, target, batch, receipt, lines, now, record, is_complete))
+        added, size = self._added, _size(batch)
+        entry = last = None
+        while entry is None or last is not (added[-1] if added else None):  # a signal handler may have added lines
+            last = added[-1] if added else None
+            before = self._totals
+            totals = before[0] + batch.lines, before[1] + size
+            entry = _Added(*totals, target, batch, receipt, lines, now, record, is_complete)
+        added.append(entry)
         receipt.lines = lines
 
     def _collect(self) -> None:
@@ -205,17 +211,10 @@ class Batcher:
             filling = None
         if filling is None:
             due = entry.now + self._max_delay * (1 - self._random() / 10)
-            filling = self._open[key] = _OpenBatch(due, batch.precision)
-        filling.chunks.append(batch.data)
+            filling = self._open[key] = _OpenBatch(due)
+        filling.added.append(entry)
         filling.lines += batch.lines
         filling.size += size
-        if filling.parts and filling.parts[-1][0] is receipt:
-            _, lines, before = filling.parts[-1]
-            filling.parts[-1] = (receipt, lines + batch.lines, before + size)
-        else:
-            filling.parts.append((receipt, batch.lines, size))
-        if entry.record is not None:
-            filling.records.append(entry.record)
         receipt.lines = max(receipt.lines, entry.lines)  # `add` may have been interrupted before it updated the receipt
         if filling.lines >= self._max_lines or filling.size > self._max_bytes or not is_complete:
             self._seal(key)
@@ -261,7 +260,7 @@ class Batcher:
         self._in_flight = None
         self._held.pop(sealed.target, None)
         sealed.completed = True
-        for receipt, one in _attribute(sealed, rejected):
+        for receipt, one in attribute(sealed.batch, sealed.parts, rejected):
             receipt.add_rejected(one)
         for receipt, count, _ in sealed.parts:
             receipt.complete_lines(count)
@@ -276,8 +275,9 @@ class Batcher:
         self._collect()
         for sealed in self._sealed:
             return sealed.target, sealed.batch
-        for (target, precision), filling in self._open.items():
-            return target, Batch(b"\n".join(filling.chunks), filling.lines, precision, timed=True)
+        for filling in self._open.values():
+            sealed = _join(filling.added)
+            return sealed.target, sealed.batch
         return None
 
     def put_back(self, sealed: Sealed, not_before: float) -> None:
@@ -356,48 +356,42 @@ class Batcher:
 
     def _seal_all(self) -> None:
         for key in list(self._open):
-            self._seal(key)
+            if key in self._open:
+                self._seal(key)
 
     def _seal(self, key: tuple[Target, str]) -> None:
-        """Seal a batch after the older ones of its target, of whose points it may have later values."""
-        for older in tuple(self._open):
-            if older[0] == key[0]:
-                filling = self._open[older]
-                batch = Batch(b"\n".join(filling.chunks), filling.lines, filling.precision, timed=True)
-                self._sealed.append(Sealed(older[0], batch, filling.parts, filling.records))
-                del self._open[older]
-            if older == key:
-                return
+        """Seal a batch after the older ones of its target, of whose points it may have later values.
+
+        If a point has lines in several precisions, the batches overlap: they are split where the precision changes.
+        """
+        same = [each for each in self._open if each[0] == key[0]]
+        if len(same) > 1 and have_same_points([_join(self._open[each].added).batch for each in same]):
+            in_order = merge(*(self._open[each].added for each in same), key=lambda entry: entry.total)
+            self._sealed += [_join(list(run)) for _, run in groupby(in_order, lambda entry: entry.batch.precision)]
+        else:
+            same = same[: same.index(key) + 1]
+            self._sealed += [_join(self._open[each].added) for each in same]
+        for each in same:
+            del self._open[each]
+
+
+def _join(added: Sequence[_Added]) -> Sealed:
+    """Return a batch with the lines of several `add`, which have the same target and precision."""
+    parts: list[tuple[OpenReceipt, int, int]] = []
+    last: OpenReceipt | None = None
+    for entry in added:
+        lines, size = entry.batch.lines, _size(entry.batch)
+        if entry.receipt is last:
+            _, before, size_before = parts.pop()
+            lines, size = before + lines, size_before + size
+        last = entry.receipt
+        parts.append((last, lines, size))
+    data = b"\n".join([entry.batch.data for entry in added])
+    count = sum(lines for _, lines, _ in parts)
+    records = [entry.record for entry in added if entry.record is not None]
+    return Sealed(added[0].target, Batch(data, count, added[0].batch.precision, timed=True), parts, records)
 
 
 def _size(batch: Batch) -> int:
     """Return the number of bytes of a batch, with an LF after each line."""
     return len(batch.data) + 1
-
-
-def _attribute(sealed: Sealed, rejected: Sequence[RejectedLine]) -> Iterator[tuple[OpenReceipt, RejectedLine]]:
-    """Yield each rejected line with the receipt of its `write`."""
-    if not rejected:
-        return
-    remaining: dict[str, list[RejectedLine]] = {}
-    for line in rejected:
-        remaining.setdefault(line.line, []).append(line)
-    parts = iter(sealed.parts)
-    receipt, _, end = next(parts)
-    for begin, encoded in sealed.batch.placed():
-        while begin >= end:
-            receipt, _, size = next(parts)
-            end += size
-        if same := remaining.get(encoded.decode(errors="replace")):
-            yield receipt, same.pop(0)
-    for line in (line for same in remaining.values() for line in same):  # fragments of an incomplete line
-        yield _receipt_at(sealed, max(sealed.batch.data.find(line.line.encode()), 0)), line
-
-
-def _receipt_at(sealed: Sealed, at: int) -> OpenReceipt:
-    """Return the receipt of the `write` that the byte at an index belongs to."""
-    for receipt, _, size in sealed.parts:
-        if at < size:
-            return receipt
-        at -= size
-    return sealed.parts[-1][0]

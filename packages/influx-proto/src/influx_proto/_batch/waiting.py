@@ -16,10 +16,10 @@ Step: TypeAlias = float | Callable[[], None] | None
 
 
 def cannot_wait() -> BufferFullError:
-    """Return the error for code that would wait for itself: delivery waits until it returns."""
+    """Return the error for code that would wait for itself: the batch writer waits until it returns."""
     return BufferFullError(
-        "a callback, token function, observer or log handler of the batch writer cannot wait for the writer: it would "
-        "deadlock"
+        "a callback, token function, observer or log handler of the batch writer, or a signal handler or `__del__` "
+        "that interrupts it, cannot wait for the writer: it would deadlock"
     )
 
 

@@ -25,7 +25,7 @@ from .encoding import BatchEncoding
 from .options import BatchOptions
 from .receipt import OpenReceipt, Receipt
 from .signature import as_write_operation, with_arguments_of
-from .waiting import Step
+from .waiting import Step, cannot_wait
 
 
 class _OpenSyncReceipt(OpenReceipt, Receipt):
@@ -61,8 +61,9 @@ class BatchWriter(BatchWriterBase):
         self._threads = threads
         self._start = start
         self._crash: BaseException | None = None
-        #: The thread that delivers batches.
+        #: The thread that delivers batches, and the one that runs calls.
         self._sender_thread: object = None
+        self._call_thread: object = None
         #: Calls for the call thread; None makes it check its waiting calls again.
         self._calls: SimpleQueue[Call | None] = SimpleQueue()  # replaced by `__enter__`
         self._is_running_calls = False
@@ -95,7 +96,7 @@ class BatchWriter(BatchWriterBase):
             raise
         finally:
             receipt.is_complete = True  # first in `finally`, so that no signal handler can prevent it
-            if self._has_waiting_calls:
+            if self._has_waiting_calls or self._is_draining:
                 self._calls.put(None)  # a thread may wait for this in `__exit__`
             if receipt.done:
                 self._calls.put(Call(self._check_receipt(receipt)))
@@ -151,18 +152,27 @@ class BatchWriter(BatchWriterBase):
             raise
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        is_left_to_thread = False
         try:
-            if not self._is_forked:  # in a fork, the lines and the spool belong to the parent
+            if (
+                self._interrupts_writer() or self._is_sender()
+            ):  # the garbage collector closes a generator with the block
+                self._start(partial(self.__exit__, _type, error, _traceback))
+                is_left_to_thread = True
+            elif not self._is_forked:  # in a fork, the lines and the spool belong to the parent
                 self._call(self._exit_steps(error))
         finally:
-            self._calls.put(self._abort_call)  # in case of an interruption before the call was queued
-            if not self._is_forked:
-                if self._is_running_calls and self._abort_call is not None:
-                    self._abort_call.outcome.get()
-                self._reports.make_calls()
+            if not is_left_to_thread:
+                self._calls.put(self._abort_call)  # in case of an interruption before the call was queued
+                if not self._is_forked:
+                    if self._is_running_calls and self._abort_call is not None:
+                        self._abort_call.outcome.get()
+                    self._reports.make_calls()
 
     def _call(self, steps: Generator[Step]) -> None:
         """Run steps in the call thread and wait for their end; an interruption of the caller also ends them."""
+        if self._interrupts_writer():
+            raise cannot_wait()
         call = Call(steps, may_wait=not self._reports.is_in_callback)
         try:
             if not self._queue_call(call):
@@ -179,6 +189,10 @@ class BatchWriter(BatchWriterBase):
             finally:
                 del error, call  # break the reference cycle with the traceback
 
+    def _interrupts_writer(self) -> bool:
+        """Return whether the current code is a signal handler or `__del__` for which the call thread waits."""
+        return self._threads.caller() is self._call_thread or self._threads.holds_lock()
+
     def _queue_call(self, call: Call) -> bool:
         with self._lock:
             if self._is_running_calls:
@@ -187,6 +201,7 @@ class BatchWriter(BatchWriterBase):
 
     def _run_calls(self, queue: SimpleQueue[Call | None]) -> None:
         """Run the steps of queued calls until the writer is closed."""
+        self._call_thread = self._threads.caller()
         calls: dict[Call, None] = {}
         while self._is_running_calls:
             due = min((call.due for call in calls), default=math.inf)

@@ -14,7 +14,7 @@ from .._errors import SerializationError
 from .._line_protocol.escape import encode_utf8
 from .._line_protocol.options import DEFAULT, FieldOptions, ObjectColumns
 from .._line_protocol.split import SKIPPED, blocks, incomplete_line, points
-from .._repr import short_repr
+from .._repr import describe_type, short_repr
 from .._time import wire_precision
 from .batch import Batch
 from .classes.decorator import ObjectEncoder, object_encoder
@@ -23,6 +23,7 @@ from .frames.encoder import TableEncoder
 from .frames.model import Table, check_table_columns
 from .frames.split import split_table_lines
 from .grouping import EncodedGroup, Flush, GroupEncoder, group_values, with_flushes
+from .nesting import nesting_problem
 from .points import PointEncoder, point_encoder
 from .points_columnar import PointColumns
 
@@ -119,7 +120,7 @@ class Encoder:
         return object_encoder(cls, self._measurement, self._tags, self._integer_precision, self._field_options)
 
     def add(self, item: object, *, bulk: bool = False) -> Iterable[Batch]:
-        """Add a value, or each value of an iterable, nested to any depth.
+        """Add a value, or each value of an iterable, which may be nested.
 
         A single value is added immediately. An iterable is read only while the caller iterates over the result, so the
         input stays lazy and memory use stays constant.
@@ -163,12 +164,16 @@ class Encoder:
     def _walk(self, item: object) -> Iterator[Batch]:
         # An explicit stack, so that the recursion limit does not restrict the nesting of the input.
         stack = [self._iterators[type(item)](self, item)]
+        outer: dict[int, object] = {id(item): item}
         while stack:
             for value in stack[-1]:
                 cls = type(value)
                 add = self._adders.get(cls)
                 if add is None:
                     if cls in self._iterators or not self._register_class(cls):
+                        if (problem := nesting_problem(value, outer)) is not None:
+                            raise self._locate(SerializationError(problem))
+                        outer[id(value)] = value
                         stack.append(self._iterators[cls](self, value))
                         break
                     add = self._adders[cls]
@@ -182,6 +187,7 @@ class Encoder:
                     yield from self._pop_full()
             else:
                 stack.pop()
+                outer.popitem()
 
     def _close_on_error(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         try:
@@ -391,15 +397,13 @@ class Encoder:
         return full
 
     def _reject_async(self, value: object) -> NoReturn:
-        msg = (
-            f"cannot write {_describe_type(value)} here; pass an async iterable to an async client, "
-            "or write each of its items"
-        )
+        remedy = "pass an async iterable to an async client, or write each of its items"
+        msg = f"cannot write {describe_type(value)} here; {remedy}"
         raise SerializationError(msg)
 
     def _reject(self, value: object) -> NoReturn:
         msg = (
-            f"cannot write {_describe_type(value)} ({short_repr(value)}); pass raw line protocol, "
+            f"cannot write {describe_type(value)} ({short_repr(value)}); pass raw line protocol, "
             "a mapping with 'fields', an object of a @lineprotocol class, a DataFrame, Series or Arrow table, "
             "or an iterable of these"
         )
@@ -413,8 +417,3 @@ class Encoder:
         EncodedGroup: _add_group,
         Flush: _flush,
     }
-
-
-def _describe_type(value: object) -> str:
-    name = type(value).__name__
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

@@ -36,7 +36,7 @@ def serialize(
             and `fields`; an object of a `@lineprotocol` class; a pandas DataFrame with a DatetimeIndex, each row a
             point; a pandas Series with a DatetimeIndex, whose name is the field key; a table of polars, pyarrow or any
             other library with Arrow's C stream interface, with a column `time` of timestamps, dates or integers; an
-            iterable or generator of these, nested to any depth. In tables, the columns in `tag_columns` are tags, and
+            iterable or generator of these, which may be nested. In tables, the columns in `tag_columns` are tags, and
             all others are fields; missing cells are omitted.
         measurement: the measurement of points without one.
         precision: the unit of integer timestamps and of the timestamps in raw line protocol. Raw line protocol keeps

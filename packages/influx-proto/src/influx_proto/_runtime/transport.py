@@ -88,6 +88,10 @@ class Threads(Protocol):
         """A reentrant lock that a `with` statement acquires and releases in C, such as a `threading.RLock`."""
         ...
 
+    def holds_lock(self) -> bool:
+        """Return whether the current thread holds the lock."""
+        ...
+
     def caller(self) -> object:
         """Return the current thread, as an object that supports weak references."""
         ...

@@ -53,6 +53,10 @@ _QUOTED: Final = re.compile("'.*'|\".*\"", re.DOTALL)
 #: partial write count as rejected; the accepted ones are stored anyway.
 _MAX_SEARCH_REQUESTS: Final = 200
 
+#: How often a line that failed alone with a 5xx is sent again after other lines were accepted. Of two servers behind a
+#: load balancer, one may be failing; two consecutive requests reach both.
+_RECHECKS: Final = 2
+
 #: The number of consecutive lines that may fail alone before a check that the server accepts other lines.
 _MAX_SUSPECTS: Final = 3
 
@@ -241,15 +245,19 @@ class Search:
         """Reject the suspects, which failed before other lines were accepted, if they fail again now."""
         suspects, self._suspects = self._suspects, []
         for batch, error in suspects:
-            if error.status >= 500:
+            reason = error.message
+            for _ in range(_RECHECKS if error.status >= 500 else 0):
                 try:
                     yield from self._attempt(batch)
                 except WriteError as again:
+                    if again.status < 500 and _may_be_about_lines(again):  # now the server identifies the problem
+                        reason = reason_of(again)
+                        break
                     if (again.status, again.message) != (error.status, error.message):
                         raise
                 else:
                     raise error  # the outage was temporary: the caller must send all lines again, in order
-            self._rejected.append(RejectedLine(_only_line(batch), error.message))
+            self._rejected.append(RejectedLine(_only_line(batch), reason))
 
     def _send_without(self, batch: Batch, suspects: list[bytes], reason: str) -> Flow[bool]:
         """Return whether the server rejects exactly these lines, and if so, send the others.

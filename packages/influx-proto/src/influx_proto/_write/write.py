@@ -162,7 +162,7 @@ def write_batches(
             `tags` and `fields`; an object of a `@lineprotocol` class; a pandas DataFrame with a `DatetimeIndex`; a
             pandas Series with such an index, whose name is the field key; a table that supports the Arrow C stream
             interface (polars, pyarrow, duckdb) and has a column `time`, or the one that `time_column` names; or an
-            iterable of these, nested to any depth. Iterables are read lazily, while earlier batches are sent. An async
+            iterable of these, which may be nested. Iterables are read lazily, while earlier batches are sent. An async
             client also accepts an async iterable.
         measurement: the measurement of points without one.
         db: the database; None for the client's database.

@@ -19,7 +19,7 @@ _MODE: Final = 0o660
 
 
 class SpoolDirectory:
-    """A `SpoolFiles` that uses a directory, and locks it with an `flock` on the file `lock`.
+    """A `SpoolFiles` that uses a directory, and locks it with an `flock` on it and on the file `lock`.
 
     The directory stays open while it is locked. If it is moved meanwhile, its files are still used.
 
@@ -53,6 +53,12 @@ class SpoolDirectory:
         try:
             self._lock = self._open("lock", "a")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:  # also the directory, since another program may delete the file
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise
+            except OSError:  # network file systems only lock files
+                pass
         except BaseException:
             self.unlock()
             raise
