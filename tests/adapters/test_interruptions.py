@@ -256,7 +256,7 @@ def test_write_in_a_signal_handler_or_finalizer() -> None:
 
 
 def test_exit_by_the_garbage_collector() -> None:
-    """A writer in a generator may be closed in one of its own threads."""
+    """A writer in a generator may be closed in one of the threads of this writer."""
     for number in count(1, 3):
         server = Server()
         writer = new_writer(server, max_lines=2, max_delay=20.0, exit_timeout=5)

@@ -72,7 +72,7 @@ class Search:
         send: sends a batch, with retries.
         once: sends a batch without retries.
         probe: sends other lines, and returns whether the server accepts them.
-        trusts_names: whether the lines that an error names may be left out at first.
+        trusts_names: whether the lines that an error names may be omitted at first.
     """
 
     def __init__(
