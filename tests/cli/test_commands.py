@@ -257,6 +257,8 @@ def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
             "INFLUXDB_USERNAME, INFLUXDB_TOKEN not",
         ),
         ('[profiles.b] url="B" username="v"', "URL=A PASSWORD=p", "--profile b", "v:p", ""),
+        ("", "URL=http://[ TOKEN=t", "--url B", None, "INFLUXDB_TOKEN not sent to B: INFLUXDB_URL is another server"),
+        ("", "URL=http://[::1] TOKEN=t", "--url B", None, "INFLUXDB_TOKEN not sent to B: INFLUXDB_URL is another"),
         # They are sent to their own server, and to any if none is named beside them.
         ("", "URL=A USERNAME=u PASSWORD=p", "--url A/", "u:p", ""),
         ("", "URL=B USERNAME=u PASSWORD=p", "", "u:p", ""),

@@ -96,25 +96,27 @@ def _bind(
         kept: credentials that are not removed.
         place: where the settings are, for the warning.
     """
-    own = settings.get(url_name)
-    if not own or _origin(own) == _origin(url):
+    own, server = settings.get(url_name), _origin(url)
+    if not own or server is None or _origin(own) == server:
         return
     if removed := [name for name in credentials if settings.get(name) and name not in kept]:
-        names, server = ", ".join(removed), "://".join(_origin(url))
         print_stderr(
-            f"warning: {place}{names} not sent to {server}: {url_name} is another server; "
+            f"warning: {place}{', '.join(removed)} not sent to {server}: {url_name} is another server; "
             "pass --username or --profile for the credentials of this server"
         )
     for name in removed:
         del settings[name]
 
 
-def _origin(url: str) -> tuple[str, str]:
-    """Return the scheme, and the host and port of a URL, without credentials."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2].lower()
-    has_port = host.rpartition("]")[2].rpartition(":")[2].isdecimal()
-    return parts.scheme, host if has_port else f"{host.removesuffix(':')}:{443 if parts.scheme == 'https' else 8086}"
+def _origin(url: str) -> str | None:
+    """Return scheme, host and port of a URL, without credentials; None if it is invalid, which the client reports."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 8086)
+    except ValueError:
+        return None
+    host = parts.hostname or ""
+    return f"{parts.scheme}://[{host}]:{port}" if ":" in host else f"{parts.scheme}://{host}:{port}"
 
 
 def _places(options: argparse.Namespace, config: Mapping[str, Any]) -> dict[str, str]:

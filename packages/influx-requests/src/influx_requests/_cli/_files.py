@@ -195,11 +195,19 @@ def read_stdin(content: str) -> str:
     """
     source = stdin()
     _announce_terminal(content)
-    data = source.read()
+    return decode(source.read(), "standard input")
+
+
+def decode(data: bytes, name: str) -> str:
+    """Return the text of a file or of standard input.
+
+    Raises:
+        CommandError: it is not UTF-8.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        msg = f"cannot read standard input: {not_utf8(data)}"
+        msg = f"cannot read {name}: {not_utf8(data)}"
         raise CommandError(msg, Exit.USAGE) from None
 
 

@@ -17,7 +17,7 @@ from ._compression import compression_of_name, strip_suffix
 from ._connection import create_client
 from ._console import PROGRAM, CommandError, Exit, file_error, print_stderr
 from ._errors import name_option
-from ._files import STDIN, STDOUT_PATHS, guess_format, not_utf8, read_stdin
+from ._files import STDIN, STDOUT_PATHS, decode, guess_format, read_stdin
 from ._output_file import open_text, replace_when_complete
 from ._outputs import Output, create_output
 from ._schema import field_types
@@ -94,11 +94,7 @@ def _read_query(options: argparse.Namespace) -> str:
         data: bytes = options.file.read_bytes()
     except OSError as error:
         raise file_error(f"cannot read {options.file}", error) from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        msg = f"cannot read {options.file}: {not_utf8(data)}"
-        raise CommandError(msg, Exit.USAGE) from error
+    return decode(data, options.file)
 
 
 def _check_statement(text: str) -> None:
