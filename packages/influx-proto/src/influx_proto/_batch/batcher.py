@@ -166,12 +166,13 @@ class Batcher:
         """
         lines = receipt.lines + batch.lines
         added, size = self._added, _size(batch)
-        entry = last = None
-        while entry is None or last is not (added[-1] if added else None):  # a signal handler may have added lines
+        while True:
             last = added[-1] if added else None
-            before = self._totals
-            totals = before[0] + batch.lines, before[1] + size
+            total, total_size = self._totals
+            totals = total + batch.lines, total_size + size
             entry = _Added(*totals, target, batch, receipt, lines, now, record, is_complete)
+            if last is (added[-1] if added else None):  # otherwise a signal handler has added lines
+                break
         added.append(entry)
         receipt.lines = lines
 

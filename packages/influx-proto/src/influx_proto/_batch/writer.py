@@ -154,9 +154,8 @@ class BatchWriter(BatchWriterBase):
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         is_left_to_thread = False
         try:
-            if (
-                self._interrupts_writer() or self._is_sender()
-            ):  # the garbage collector closes a generator with the block
+            # The garbage collector may close a generator with the block in any thread.
+            if self._interrupts_writer() or self._is_sender():
                 self._start(partial(self.__exit__, _type, error, _traceback))
                 is_left_to_thread = True
             elif not self._is_forked:  # in a fork, the lines and the spool belong to the parent

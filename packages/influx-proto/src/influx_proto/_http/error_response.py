@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._errors import (
@@ -82,13 +82,19 @@ class ErrorReceiver:
         return error_from_response(self._error_class, self._status, self._headers, bytes(self._body))
 
 
-def is_decided(status: int, error: InfluxDBError) -> bool:
-    """Return whether the response with this status is known although an error interrupted its body.
+def raise_if_decided(status: int, close: Callable[[], object], error: InfluxDBError) -> None:
+    """Raise the error of a response whose status decides it, although another error interrupted the body.
 
     A proxy that rejects a request before it has read all of it resets the connection, often before the client has read
     the whole page.
+
+    Args:
+        status: the status of the response.
+        close: ends the response; it raises the error of a response with such a status.
+        error: the error that interrupted the body.
     """
-    return status in _DECIDED_BY_STATUS and isinstance(error, TransportError | ProtocolError)
+    if status in _DECIDED_BY_STATUS and isinstance(error, TransportError | ProtocolError):
+        close()
 
 
 def error_from_response(error_class: type[ResponseError], status: int, headers: Headers, body: bytes) -> InfluxDBError:

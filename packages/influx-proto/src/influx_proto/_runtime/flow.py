@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from .._errors import InfluxDBError, ResponseError, TransportError
 from .._http.auth import aauthorized, authorization_advice, authorized
 from .._http.compression import with_decompression
-from .._http.error_response import is_decided
+from .._http.error_response import raise_if_decided
 from .._http.formats import UnsupportedMessagePack, as_json, requests_messagepack
 from .._http.messages import Repeat
 from .._http.observer import Exchange, Retry, logger, operation
@@ -131,8 +131,7 @@ def execute(attempt: Attempt, transport: Transport) -> Any:
                 record.received += len(data)
                 reader.feed(data)
         except InfluxDBError as error:
-            if is_decided(response.status, error):
-                receiver.close()  # raises the error of the response
+            raise_if_decided(response.status, receiver.close, error)
             raise
         return reader.close()
 
@@ -149,8 +148,7 @@ async def _aexchange(attempt: Attempt, transport: AsyncTransport) -> Any:
                     record.received += len(data)
                     reader.feed(data)
             except InfluxDBError as error:
-                if is_decided(response.status, error):
-                    receiver.close()  # raises the error of the response
+                raise_if_decided(response.status, receiver.close, error)
                 raise
             return reader.close()
 

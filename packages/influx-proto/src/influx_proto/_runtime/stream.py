@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 from .._errors import InfluxDBError
 from .._http.auth import aauthorized, authorized
 from .._http.compression import split_compressed, with_decompression
-from .._http.error_response import is_decided
+from .._http.error_response import raise_if_decided
 from .._http.formats import UnsupportedMessagePack, requests_messagepack
 from .._http.messages import MESSAGE_PACK, BodyT, Headers, Request, media_type
 from .._http.observer import Exchange
@@ -219,8 +219,7 @@ class _Items(_ItemsBase[Iterator[bytes], T]):
             for _ in self:
                 pass
         except InfluxDBError as error:
-            if is_decided(status, error):
-                receiver.close()  # raises the error of the response
+            raise_if_decided(status, receiver.close, error)
             raise
 
     def begin(self, headers: Headers) -> None:
@@ -257,8 +256,7 @@ class _AsyncItems(_ItemsBase[AsyncIterator[bytes], T]):
             async for _ in self:
                 pass
         except InfluxDBError as error:
-            if is_decided(status, error):
-                receiver.close()  # raises the error of the response
+            raise_if_decided(status, receiver.close, error)
             raise
 
     async def begin(self, headers: Headers) -> None:
