@@ -173,7 +173,8 @@ class TestInfluxDBPython:
         for key in ours.list_field_keys():
             keys.setdefault(key.measurement, {})[key.key] = key.type
         assert keys["theirs"] == keys["inferred"] == {"n": "integer", "b": "boolean"}
-        assert keys["ours"] == keys["lines"] == {"n": "string", "b": "string"}
+        assert keys["ours"] == {"n": "string", "b": "string"}
+        assert keys["lines"] == keys["theirs" if int(pd.__version__.partition(".")[0]) < 3 else "ours"]
 
     def test_params_are_parameters_of_the_url_there(self, ours: InfluxDBClient, theirs: Any) -> None:
         ours.write("cpu,host=a v=1 1500000000000000000")
