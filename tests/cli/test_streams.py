@@ -8,20 +8,25 @@ import gzip
 import json
 import os
 import pty
+import select
 import signal
 import socket
 import subprocess
 import sys
 import termios
+import threading
 import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 import pytest
 from influx_requests import InfluxDBClient
+from influx_requests._cli._live_input import LiveInput
+from influx_requests._cli._signals import InputInterrupted
 
 from tests.cli.program import PROGRAM, environment, run
 
@@ -57,8 +62,10 @@ def writing(env: dict[str, str], *arguments: str, command: str = "write") -> Ite
     finally:
         signal.signal(signal.SIGINT, before)
     with process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()  # a failure would wait for it for ever
 
 
 def feed(process: subprocess.Popen[str], text: str) -> None:
@@ -181,6 +188,40 @@ def test_lines_that_cannot_be_stored_on_interruption_are_counted() -> None:
         process.send_signal(signal.SIGINT)  # ends the retries
         assert process.wait(60) == 130
         assert stderr(process) == "<stdin>: 0 lines stored, 2 not stored\ninfluxq: interrupted\n"
+
+
+def test_signal_that_does_not_interrupt_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It arrives just before the wait begins, or in another thread, as here."""
+    reading, writing = os.pipe()
+    begins = threading.Event()
+    wait = select.select
+
+    def select_(*arguments: Any) -> Any:
+        begins.set()
+        return wait(*arguments)
+
+    def interrupt() -> None:
+        begins.wait()
+        signal.pthread_kill(threading.get_ident(), signal.SIGWINCH)  # does not end the input
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    monkeypatch.setattr(select, "select", select_)
+    thread = threading.Thread(target=interrupt)
+    end = threading.Timer(10, os.write, (writing, b"the wait was not interrupted"))
+    source = LiveInput(reading)
+    before = signal.signal(signal.SIGWINCH, lambda *_: None)
+    try:
+        thread.start()
+        end.start()
+        with pytest.raises(InputInterrupted), source.interruptible():
+            source.readinto(bytearray(100))
+        assert end.is_alive()
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+        end.cancel()
+        thread.join()
+        source.close()
+        os.close(writing)
 
 
 def test_one_ctrl_d_ends_the_input_at_a_terminal(env: dict[str, str], client: InfluxDBClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import select
+import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ class LiveInput(io.RawIOBase):
         self._has_ended = False
         self._is_waiting = False
         self._signal: int | None = None
+        #: A descriptor that is readable after a signal.
+        self._woken: int | None = None
 
     def readable(self) -> bool:
         """Return True."""
@@ -62,17 +65,19 @@ class LiveInput(io.RawIOBase):
 
         The input ends when the program waits for data, so that no data is lost that was read.
         """
-        with handlers(self._handle_signal, ENDING):
+        with handlers(self._handle_signal, ENDING), _wakeup() as self._woken:
             yield
 
     def _wait(self) -> None:
         if sys.platform == "win32":  # `select` accepts only sockets
             return
+        woken = [] if self._woken is None else [self._woken]
         self._is_waiting = True
         try:
             if self._signal is not None:
                 raise InputInterrupted(interruption_of(self._signal))
-            select.select([self._descriptor], [], [])
+            while self._descriptor not in (ready := select.select([self._descriptor, *woken], [], [])[0]):
+                os.read(ready[0], 4096)  # the signal did not end the input: a change of the window's size, for example
         finally:
             self._is_waiting = False
 
@@ -83,3 +88,29 @@ class LiveInput(io.RawIOBase):
         if self._signal is not None:
             raise interruption
         self._signal = number
+
+
+@contextmanager
+def _wakeup() -> Generator[int | None]:
+    """Return a descriptor that is readable after a signal, so that `select` also ends if it arrived just before.
+
+    Returns None outside the main thread, which receives all signals, and on Windows, where nothing is awaited.
+    """
+    if sys.platform == "win32":
+        yield None
+        return
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    try:
+        try:
+            previous = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+        except ValueError:
+            yield None
+            return
+        try:
+            yield readable
+        finally:
+            signal.set_wakeup_fd(previous)
+    finally:
+        os.close(readable)
+        os.close(writable)
