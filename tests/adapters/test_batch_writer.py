@@ -43,7 +43,7 @@ from influx_proto._errors import WriteErrorServerUnavailable
 from tests.adapters.cancelling import cancelled_when_received
 from tests.adapters.interrupting import interrupt_soon
 from tests.servers.influxd import Server
-from tests.servers.scripted import Receive, ScriptedServer, Stall, refused_port, reply
+from tests.servers.scripted import Connection, Receive, ScriptedServer, Stall, refused_port, reply
 
 SOON = RetryPolicy(attempts=2, backoff=0.01, max_backoff=0.05)
 LINES = [f"m n={n}i {n}" for n in range(30)]
@@ -257,8 +257,14 @@ def test_async_writer_in_another_event_loop(backend: str, client_class: Any) -> 
 def test_cancelled_writes_do_not_change_the_order_of_others(
     backend: str, client_class: Any, spooled: bool, tmp_path: Path
 ) -> None:
+    cancelled = threading.Event()
+
+    class WaitForCancellations:
+        def run(self, connection: Connection) -> None:
+            cancelled.wait(20)
+
     async def main() -> None:
-        with ScriptedServer([[Receive(), Stall(0.5), *reply(204)[1:]], reply(204)]) as server:
+        with ScriptedServer([[Receive(), WaitForCancellations(), *reply(204)[1:]], reply(204)]) as server:
             async with client_class.from_url(server.url, database="db") as client:
                 spool = Spool(tmp_path) if spooled else None
                 async with (
@@ -278,6 +284,8 @@ def test_cancelled_writes_do_not_change_the_order_of_others(
                         await anyio.wait_all_tasks_blocked()
                     for n in (0, 3, 4, 19):
                         scopes[n].cancel()
+                    await anyio.wait_all_tasks_blocked()
+                    cancelled.set()
             stored = [int(line.split()[-1]) for request in server.requests for line in request.body.split(b"\n")]
             assert stored == [n for n in range(25) if n not in {5, 8, 9, 24}]
 

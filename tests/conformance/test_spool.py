@@ -319,7 +319,7 @@ def test_lines_stay_until_the_server_stores_or_rejects_them(
                 writer.write(line(3))
         assert (writer.pending, writer.undelivered, receipt.done) == (3, [], False)
         assert errors
-    deliver(client, folder)
+    assert deliver(client, folder).written == 3
     assert stored(client) == [1, 2, 3]
     assert segments(folder) == []
 

@@ -119,12 +119,12 @@ def _combine(batches: Iterable[Any], rows: int) -> Iterator[Any]:
     yield from _concatenate(pending)
 
 
-def _size(batch: Any) -> int:
-    """Return the size of a batch, or more if it shares its strings with other batches."""
+def _size(data: Any) -> int:
+    """Return the size of a batch or an array, or more if it shares its strings with others."""
     try:
-        return int(batch.nbytes)
+        return int(data.nbytes)
     except _pyarrow().ArrowException:  # of string views, in some versions
-        return int(batch.get_total_buffer_size())
+        return int(data.get_total_buffer_size())
 
 
 def _shared_size(batch: Any, dictionaries: set[int]) -> int:
@@ -135,11 +135,11 @@ def _shared_size(batch: Any, dictionaries: set[int]) -> int:
         dictionaries: the addresses of the dictionaries of the batch before; replaced by those of this one.
     """
     found = [column.dictionary for column in batch.columns if hasattr(column, "dictionary")]
-    sizes = {buffer.address: each.nbytes for each in found if (buffer := each.buffers()[-1]) is not None}
+    sizes = {buffer.address: _size(each) for each in found if (buffer := each.buffers()[-1]) is not None}
     shared = sum(size for address, size in sizes.items() if address in dictionaries)
     dictionaries.clear()
     dictionaries.update(sizes)
-    return int(shared)
+    return shared
 
 
 def _concatenate(batches: list[Any]) -> list[Any]:
