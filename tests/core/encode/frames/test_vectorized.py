@@ -63,8 +63,9 @@ def outcome(data: object, options: dict[str, Any]) -> bytes | str:
 def encode_on_all_paths(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool, bool]:
     """Encode on all paths; return the outcome, and whether pyarrow and numpy each encoded all of it."""
     with without_modules("vectorized_arrow", "vectorized_numpy") as patch:
+        patch.setattr(_table, "_MIN_COLUMNAR", 1)
         many_at_a_time = outcome(data, options)
-        patch.setattr(_table._Rows, "encode_columnar", lambda *_: None)
+        patch.setattr(_table, "_MIN_COLUMNAR", 1000)
         expected = outcome(data, options)
     assert many_at_a_time == expected
     with watch_slices() as by_arrow:
