@@ -169,6 +169,8 @@ CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("object", FLOATS, True),
     ("object", st.booleans(), True),
     ("object", st.decimals(-(10**9), 10**9, places=4) | st.just(Decimal("NaN")), True),
+    ("object", st.decimals(allow_infinity=False) | st.just(Decimal("-" + "1" * 301)), True),
+    ("object", st.tuples(SMALL) | st.dates() | MARKERS, True),
     ("object", TEXTS | SMALL | st.floats() | st.just(pd.NaT) | st.just(pd.NA) | st.just(Decimal("NaN")), True),
     ("object", TEXTS | MARKERS, True),
     ("object", SMALL | INTS | MARKERS, True),
@@ -424,6 +426,7 @@ INFERRED: list[list[Any]] = [
     [True, None, False],
     ["a", None, 'b "c"\n'],
     [Decimal("1.50"), None, Decimal("NaN")],
+    [Decimal("1.50"), None, Decimal("1E+2")],
     [None, None, None],
 ]
 
