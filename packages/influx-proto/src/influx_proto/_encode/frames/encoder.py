@@ -41,7 +41,7 @@ _ROWS: Final = 1000
 #: Limits of rows and cells in a slice: large enough to amortize the cost of a slice, and small enough for the caches of
 #: the processor.
 _SLICE: Final = 10_000
-_SLICE_CELLS: Final = 100_000
+_SLICE_CELLS: Final = 400_000
 
 #: Limit of cells in slices of wide tables, which have more cells to amortize the cost of each column.
 _MAX_CELLS: Final = 1_000_000
