@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, serialize_batches
 from influx_proto._encode.frames import encoder as _table
-from influx_proto._encode.frames import vectorized_arrow
+from influx_proto._encode.frames import read_pandas, vectorized_arrow
 from influx_proto._encode.frames.line_builder import MAX_CHOICES
 from influx_proto._encode.frames.vectorized import SliceEncoder
 
@@ -287,6 +287,13 @@ def test_few_of_many_distinct_values(width: int, codes: list[int | None]) -> Non
     enum = pl.Series([None if code is None else values[code] for code in codes], dtype=pl.Enum(values))
     expected = encode_on_both_paths(table, options)[0]
     assert encode_on_both_paths(pl.DataFrame(table).with_columns(enum.alias("host")), options)[0] == expected
+    categories = pd.Categorical.from_codes([-1 if code is None else code for code in codes], pd.Index(values))
+    index = pd.DatetimeIndex(np.arange(len(codes)).view("M8[ns]"))
+    for limit in (500, 2000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(read_pandas, "_FEW_CATEGORIES", limit)
+            data = frame(index, host=categories, v=pd.array(codes, "Int64"))
+            assert encode_on_both_paths(data, options)[0] == expected
     many = pa.Table.from_batches(table.to_batches(max_chunksize=1))  # all batches share a dictionary
     assert encode_on_both_paths(many, options)[0] == expected
 

@@ -34,6 +34,9 @@ _NUMBERS: Final = ("b", "i", "u", "f")
 #: The fewest adjacent columns of one type that are read as a block; selecting a single column takes 40 us.
 _MIN_BLOCK: Final = 8
 
+#: Up to this number categories are read faster than unused ones are removed.
+_FEW_CATEGORIES: Final = 500
+
 
 def is_frame(cls: type) -> bool:
     """Return whether a class is a pandas DataFrame; always false if pandas is not imported."""
@@ -305,7 +308,7 @@ def _string_size(array: Any) -> Size:
 
 
 def _categories(name: str, array: Any) -> tuple[Column, Reader]:
-    if len(array.categories) > len(array):  # as in a few rows of a large frame
+    if len(array.categories) > max(len(array), _FEW_CATEGORIES):  # as in a few rows of a large frame
         array = array.remove_unused_categories()
     column, reader = _column(name, array.categories)
     categories = [*reader.values(0, len(array.categories)), None]  # missing cells have the code -1
