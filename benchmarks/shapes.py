@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -77,6 +78,11 @@ def wide(columns: int, rows: int, missing: float = 0) -> Shape:
     return Shape(timed(pd.DataFrame(values, columns=[f"v{n}" for n in range(columns)])))
 
 
+def columns_of(dtype: Any) -> Shape:
+    values = RNG.integers(0, 10**6, (5000, 100))
+    return Shape(timed(pd.DataFrame(values, columns=[f"v{n}" for n in range(100)]).astype(dtype)))
+
+
 def texts(length: int, rows: int, text: str = "x") -> Shape:
     return Shape(timed(pd.DataFrame({"s": [f"{text * (length // len(text) - 8)}{n:08}" for n in range(rows)]})))
 
@@ -107,6 +113,8 @@ SHAPES: dict[str, Callable[[], Shape]] = {
     "usual, batches of 700 lines": lambda: usual(max_lines=700),
     "usual, batches of 1 MB": lambda: usual(max_bytes=1_000_000),
     "nullable dtypes": lambda: typed(NULLABLE),
+    "nullable dtypes: 100 Float64": lambda: columns_of("Float64"),
+    "nullable dtypes: 100 Int64": lambda: columns_of("Int64"),
     "Arrow dtypes": lambda: typed(ARROW),
     "polars": lambda: Shape(pl.from_pandas(usual().data.reset_index(names="time")), TAGS),
     "pyarrow": lambda: arrow(50_000),
@@ -114,6 +122,7 @@ SHAPES: dict[str, Callable[[], Shape]] = {
     "duckdb": lambda: Shape(duckdb.from_arrow(arrow(50_000).data), TAGS),
     "narrow: 1 float": lambda: wide(1, 100_000),
     "wide: 100 floats": lambda: wide(100, 5000),
+    "wide: 100 floats, 1 row": lambda: wide(100, 1),
     "wide: 1 000 floats": lambda: wide(1000, 1000),
     "wide: 1 000 floats, 10 % missing": lambda: wide(1000, 1000, 0.1),
     "wide: 5 000 floats": lambda: wide(5000, 500),
@@ -133,6 +142,8 @@ SHAPES: dict[str, Callable[[], Shape]] = {
     "Arrow decimals": decimals,
     "objects: floats": lambda: objects(RNG.random(20_000)),
     "objects: integers": lambda: objects(RNG.integers(0, 10**6, 20_000)),
+    "objects: decimals": lambda: objects([Decimal(n) / 1000 for n in range(20_000)]),
+    "objects: dictionaries as strings": lambda: Shape(objects([{"n": n} for n in range(20_000)]).data),
 }  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from influx_proto._encode.frames.vectorized_numpy import _JsonLineBuilder
 CELLS: dict[str, st.SearchStrategy[Any]] = {
     "float64": st.floats(allow_infinity=False),
     "float32": st.floats(width=32, allow_infinity=False),
+    "Float64": st.none() | st.floats(),
+    "double[pyarrow]": st.none() | st.floats(),
     ">f8": st.floats(),
     "int64": st.integers(-(2**63), 2**63 - 1),
     "int8": st.integers(-128, 127),
@@ -69,7 +71,7 @@ def encode(data: pd.DataFrame, options: dict[str, Any]) -> bytes | str:
 def test_same_bytes_and_errors(without_extra: bool, case: tuple[pd.DataFrame, dict[str, Any]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(read_pandas, "_MIN_BLOCK", 1000)
-        patch.setattr(_table._Rows, "encode_columnar", lambda *_: None)
+        patch.setattr(_table, "_MIN_COLUMNAR", 1000)
         expected = encode(*case)
         patch.setattr(read_pandas, "_MIN_BLOCK", 2)
         assert encode(*case) == expected
@@ -100,6 +102,6 @@ def test_wide_frames_are_encoded_in_blocks(builder: Any, missing: int, monkeypat
     data.index = pd.DatetimeIndex(np.arange(1, 401).view("M8[ns]"))
     found = serialize(data, "m", tag_columns=["host"])
     assert sizes == [(400, 600), (400, 600), (400, 20)]
-    monkeypatch.setattr(_table, "_FEW", 1000)
-    monkeypatch.setattr(_table._Rows, "encode_columnar", lambda *_: None)
+    monkeypatch.setattr(_table, "_FEW", 100_000)
+    monkeypatch.setattr(_table, "_MIN_COLUMNAR", 1000)
     assert serialize(data, "m", tag_columns=["host"]) == found

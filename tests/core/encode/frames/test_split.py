@@ -38,8 +38,7 @@ def test_batches_are_full_and_equal_on_all_paths(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_table.TableEncoder, "_slice", lambda *_: slice_rows)
         patch.setattr(_table, "_FEW", 1 if path == "columns" else 100)
-        if path == "rows":
-            patch.setattr(_table._Rows, "encode_columnar", lambda *_: None)
+        patch.setattr(_table, "_MIN_COLUMNAR", 100 if path == "rows" else 1)
         found = list(serialize_batches(data, "m", **limits))
         patch.setattr(_encoder, "split_table_lines", lambda lines, *_: [lines[:2]] if lines.number else [])
         expected = list(serialize_batches(data, "m", **limits))

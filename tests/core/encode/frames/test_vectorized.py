@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from influx_proto import SerializationError, serialize, serialize_batches
 from influx_proto._encode.frames import encoder as _table
-from influx_proto._encode.frames import vectorized_arrow
+from influx_proto._encode.frames import read_pandas, vectorized_arrow
 from influx_proto._encode.frames.line_builder import MAX_CHOICES
 from influx_proto._encode.frames.vectorized import SliceEncoder
 
@@ -63,8 +63,9 @@ def outcome(data: object, options: dict[str, Any]) -> bytes | str:
 def encode_on_all_paths(data: Any, options: dict[str, Any]) -> tuple[bytes | str, bool, bool]:
     """Encode on all paths; return the outcome, and whether pyarrow and numpy each encoded all of it."""
     with without_modules("vectorized_arrow", "vectorized_numpy") as patch:
+        patch.setattr(_table, "_MIN_COLUMNAR", 1)
         many_at_a_time = outcome(data, options)
-        patch.setattr(_table._Rows, "encode_columnar", lambda *_: None)
+        patch.setattr(_table, "_MIN_COLUMNAR", 1000)
         expected = outcome(data, options)
     assert many_at_a_time == expected
     with watch_slices() as by_arrow:
@@ -168,6 +169,8 @@ CELL_TYPES: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
     ("object", FLOATS, True),
     ("object", st.booleans(), True),
     ("object", st.decimals(-(10**9), 10**9, places=4) | st.just(Decimal("NaN")), True),
+    ("object", st.decimals(allow_infinity=False) | st.just(Decimal("-" + "1" * 301)), True),
+    ("object", st.tuples(SMALL) | st.dates() | MARKERS, True),
     ("object", TEXTS | SMALL | st.floats() | st.just(pd.NaT) | st.just(pd.NA) | st.just(Decimal("NaN")), True),
     ("object", TEXTS | MARKERS, True),
     ("object", SMALL | INTS | MARKERS, True),
@@ -284,6 +287,13 @@ def test_few_of_many_distinct_values(width: int, codes: list[int | None]) -> Non
     enum = pl.Series([None if code is None else values[code] for code in codes], dtype=pl.Enum(values))
     expected = encode_on_both_paths(table, options)[0]
     assert encode_on_both_paths(pl.DataFrame(table).with_columns(enum.alias("host")), options)[0] == expected
+    categories = pd.Categorical.from_codes([-1 if code is None else code for code in codes], pd.Index(values))
+    index = pd.DatetimeIndex(np.arange(len(codes)).view("M8[ns]"))
+    for limit in (500, 2000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(read_pandas, "_FEW_CATEGORIES", limit)
+            data = frame(index, host=categories, v=pd.array(codes, "Int64"))
+            assert encode_on_both_paths(data, options)[0] == expected
     many = pa.Table.from_batches(table.to_batches(max_chunksize=1))  # all batches share a dictionary
     assert encode_on_both_paths(many, options)[0] == expected
 
@@ -423,6 +433,7 @@ INFERRED: list[list[Any]] = [
     [True, None, False],
     ["a", None, 'b "c"\n'],
     [Decimal("1.50"), None, Decimal("NaN")],
+    [Decimal("1.50"), None, Decimal("1E+2")],
     [None, None, None],
 ]
 

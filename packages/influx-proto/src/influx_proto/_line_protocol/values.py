@@ -27,7 +27,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from .._errors import SerializationError
@@ -260,7 +260,7 @@ class FieldValueEncoder(_ValueEncoder):
         """Whether infinite floats are omitted; otherwise they raise `SerializationError`."""
         return self._omit
 
-    @property
+    @cached_property
     def default_types(self) -> set[type]:
         """The classes whose finite values are encoded with their default field type."""
         if self._type_override is not None:

@@ -6,7 +6,8 @@ depend on the number of rows or the length of their strings.
 
 This module selects the fastest encoder for each slice. The first choice encodes column by column, with pyarrow and
 orjson if they are installed (`vectorized_arrow`), otherwise with numpy (`vectorized_numpy`). Other slices are encoded
-like lists of points (`points_columnar`). The last choice encodes row by row, and raises all errors.
+like lists of points (`points_columnar`). The last choice encodes row by row, and raises all errors; it is also the
+fastest for a few rows.
 """
 
 from __future__ import annotations
@@ -40,13 +41,19 @@ _ROWS: Final = 1000
 #: Limits of rows and cells in a slice: large enough to amortize the cost of a slice, and small enough for the caches of
 #: the processor.
 _SLICE: Final = 10_000
-_SLICE_CELLS: Final = 100_000
+_SLICE_CELLS: Final = 400_000
 
 #: Limit of cells in slices of wide tables, which have more cells to amortize the cost of each column.
 _MAX_CELLS: Final = 1_000_000
 
-#: Slices with fewer rows are encoded faster from Python objects.
-_FEW: Final = 100
+#: The fewest rows in a slice of a very wide table.
+_MIN_SLICE: Final = 100
+
+#: Slices with fewer rows are encoded faster from Python objects; a twentieth of it if most columns are in a block.
+_FEW: Final = 200
+
+#: Slices with fewer rows are encoded faster row by row.
+_MIN_COLUMNAR: Final = 10
 
 
 class TableEncoder:
@@ -108,7 +115,7 @@ class TableEncoder:
     def _slice(self, columns: int) -> int:
         """Return the number of rows in a slice, which consists of complete batches or is a part of one."""
         columns = max(columns, 1)
-        most = max(min(_SLICE, _SLICE_CELLS // columns), min(_ROWS, _MAX_CELLS // columns), _FEW)
+        most = max(min(_SLICE, _SLICE_CELLS // columns), min(_ROWS, _MAX_CELLS // columns), _MIN_SLICE)
         batch = self._batch
         return most // batch * batch if batch < most else batch // -(-batch // most)
 
@@ -117,7 +124,7 @@ class TableEncoder:
             stop = min(start + _ROWS, part.stop)
             times = part.times.cells(start, stop)
             cells = [column.values(start, stop) for column in part.columns]
-            data = rows.encode_columnar(times, cells)
+            data = rows.encode_columnar(times, cells) if len(times) >= _MIN_COLUMNAR else None
             if data is not None:
                 first += len(times)
                 yield Lines(data, len(times)), len(times)
@@ -152,7 +159,9 @@ class TableEncoder:
 
 def _limit_size(part: Slice) -> Iterator[tuple[Slice, bool]]:
     """Split a slice into slices of limited size, each with whether it has few and short rows."""
-    return zip(limit_size(part), repeat(part.stop - part.start < _FEW))
+    blocks = sum(column.block is not None for column in part.columns)
+    few = _FEW // 20 if 2 * blocks > len(part.columns) else _FEW
+    return zip(limit_size(part), repeat(part.stop - part.start < few))
 
 
 class _Rows:

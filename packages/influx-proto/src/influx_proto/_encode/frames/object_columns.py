@@ -7,7 +7,7 @@ all of them must have the same field type. If they also have the same class, the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
@@ -24,39 +24,35 @@ _TEXT: Final = {str, type(None)}
 def convert_to_strings(column: Reader) -> Reader:
     """Return the reader of an object column with its cells converted to strings."""
 
-    def texts(start: int, stop: int) -> Sequence[Any]:
-        cells = column.cells(start, stop)
-        return cells if _TEXT.issuperset(map(type, cells)) else [_to_str(cell) for cell in cells]
-
     def array(start: int, stop: int) -> Codes | None:
         coded: Codes | None = column.array(start, stop)
-        if coded is None:
-            return None
-        cells = coded.cells
-        return Codes(coded.codes, lambda codes: [_to_str(cell) for cell in cells(codes)])
+        return None if coded is None else Codes(coded.codes, lambda codes: _to_strings(coded.cells(codes)))
 
-    return Reader(texts, array, column.size, has_texts=True)
+    return Reader(lambda start, stop: _to_strings(column.cells(start, stop)), array, column.size, has_texts=True)
 
 
-def _to_str(cell: Any) -> str | None:
-    if type(cell) is str:
-        return cell
-    if isinstance(cell, str):  # also a member of a str `Enum`, which is encoded by its value
-        return str.__str__(cell)
-    return None if _is_missing(cell) else str(cell)  # a missing cell is not "None", "nan" or "NaT"
+def _to_strings(cells: Sequence[Any]) -> list[str | None]:
+    """Return the cells as strings, with None for missing ones, which are not "None", "nan" or "NaT"."""
+    functions = {cls: _find_conversion(cls) for cls in set(map(type, cells))}
+    return [functions[type(cell)](cell) for cell in cells] if functions.keys() - _TEXT else list(cells)
+
+
+def _find_conversion(cls: type) -> Callable[[Any], str | None]:
+    if issubclass(cls, str):  # also that of a str `Enum`, whose members are encoded by their values
+        return str.__str__
+    if _PRESENCE[cls] == _PRESENCE.mark:  # no value of the class is missing
+        return str
+    return lambda cell: None if _is_missing(cell) else str(cell)
 
 
 class _Presence(TagValueEncoder):
     """Encoder of the values of all types as empty; only missing values are None."""
 
-    def encode_name(self, value: Enum) -> bytes | None:
+    def mark(self, value: Any) -> bytes | None:  # noqa: ARG002 - see the base class
         """Return empty bytes."""
-        return self._reject(value)
-
-    def _reject(self, value: Any) -> bytes | None:  # noqa: ARG002 - see the base class
         return b""
 
-    _bool = _int = _str = _reject
+    encode_name = _bool = _int = _str = _reject = mark
 
 
 _PRESENCE: Final = _Presence()

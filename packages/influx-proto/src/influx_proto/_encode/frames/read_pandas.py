@@ -10,6 +10,7 @@ these, or objects. The frame is never modified, and is read one slice of rows at
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -32,6 +33,9 @@ _NUMBERS: Final = ("b", "i", "u", "f")
 
 #: The fewest adjacent columns of one type that are read as a block; selecting a single column takes 40 us.
 _MIN_BLOCK: Final = 8
+
+#: Up to this number categories are read faster than unused ones are removed.
+_FEW_CATEGORIES: Final = 500
 
 
 def is_frame(cls: type) -> bool:
@@ -92,34 +96,43 @@ def read_pandas(frame: pd.DataFrame, precision: str, time_column: str | None) ->
 
 
 def _read_columns(frame: pd.DataFrame, names: Sequence[str], time: int | None) -> Iterator[tuple[Column, Reader]]:
-    """Yield how to read each column but the time column; adjacent columns of one numpy dtype are read as a block."""
+    """Yield how to read each column but the time column; adjacent columns of numbers are read as a block."""
     import numpy as np  # noqa: PLC0415 - already imported for the frame
 
     if len(names) < _MIN_BLOCK:
         # Iteration takes half of the time of `iloc`.
         yield from [_column(names[at], series) for at, (_, series) in enumerate(frame.items()) if at != time]
         return
-    dtypes: list[Any] = list(frame.dtypes)
-    # The dtypes as strings, since a numpy dtype can be equal to None. Some versions of pandas cannot select several
-    # columns of the other byte order.
-    types = [
-        dtype.str if isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS and dtype.isnative and at != time else None
-        for at, dtype in enumerate(dtypes)
-    ]
+    types = [None if at == time else _find_block_type(dtype) for at, dtype in enumerate(frame.dtypes)]
     for found, places in groupby(range(len(names)), types.__getitem__):
         block = list(places)
         if found is not None and len(block) >= _MIN_BLOCK:
-            yield from _read_block(frame.iloc[:, block[0] : block[-1] + 1], dtypes[block[0]])
+            columns = slice(block[0], block[-1] + 1)
+            yield from _read_block(names[columns], frame.iloc[:, columns], np.dtype(found))
         else:
             yield from [_column(names[at], frame.iloc[:, at]) for at in block if at != time]
 
 
-def _read_block(frame: pd.DataFrame, dtype: Any) -> Iterator[tuple[Column, Reader]]:
-    """Yield how to read each column of a frame with one numpy dtype."""
+def _find_block_type(dtype: Any) -> str | None:
+    """Return the numpy dtype in which adjacent columns of a dtype are read as a block; None if they are not."""
+    import numpy as np  # noqa: PLC0415 - already imported for the frame
+    import pandas as pd  # noqa: PLC0415 - already imported for the frame
+
+    if isinstance(dtype, np.dtype):
+        # As a string, since a numpy dtype can be equal to None. Some versions of pandas cannot select several columns
+        # of the other byte order.
+        return dtype.str if dtype.kind in _NUMBERS and dtype.isnative else None
+    is_arrow_double = isinstance(dtype, pd.ArrowDtype) and str(dtype.pyarrow_dtype) == "double"
+    return "float64" if is_arrow_double or isinstance(dtype, pd.Float64Dtype) else None
+
+
+def _read_block(names: Sequence[str], frame: pd.DataFrame, dtype: Any) -> Iterator[tuple[Column, Reader]]:
+    """Yield how to read each column of a frame, whose cells have one numpy dtype or are nullable floats."""
+    options: dict[str, Any] = {"dtype": dtype, "na_value": math.nan} if dtype == "float64" else {}
 
     @lru_cache(maxsize=1)  # the columns of a slice are read one after the other
     def block(start: int, stop: int) -> Any:
-        return frame.iloc[start:stop].to_numpy()
+        return frame.iloc[start:stop].to_numpy(**options)
 
     def read_cells(at: int, start: int, stop: int) -> Sequence[Any]:
         return _numpy_cells(block(start, stop)[:, at])
@@ -128,7 +141,7 @@ def _read_block(frame: pd.DataFrame, dtype: Any) -> Iterator[tuple[Column, Reade
         return block(start, stop)[:, at]
 
     numbers = block if dtype.kind in {"i", "u"} or dtype == "float64" else None
-    for at, name in enumerate(frame.columns):
+    for at, name in enumerate(names):
         reader = Reader(partial(read_cells, at), partial(read_array, at), block=numbers, index=at)
         yield _numpy_properties(name, dtype), reader
 
@@ -240,13 +253,13 @@ def _column(name: str, values: pd.Series[Any] | pd.Index[Any]) -> tuple[Column, 
     import pandas as pd  # noqa: PLC0415 - already imported for the frame
 
     dtype: Any = values.dtype
+    if isinstance(dtype, np.dtype):
+        return _numpy_column(name, values.to_numpy())
     array: Any = values.array
 
     def arrow(start: int, stop: int) -> Any:
         return _to_arrow(array[start:stop])
 
-    if isinstance(dtype, np.dtype):
-        return _numpy_column(name, values.to_numpy())
     if isinstance(dtype, pd.CategoricalDtype):
         return _categories(name, array)
     if isinstance(dtype, pd.ArrowDtype):
@@ -295,7 +308,7 @@ def _string_size(array: Any) -> Size:
 
 
 def _categories(name: str, array: Any) -> tuple[Column, Reader]:
-    if len(array.categories) > len(array):  # as in a few rows of a large frame
+    if len(array.categories) > max(len(array), _FEW_CATEGORIES):  # as in a few rows of a large frame
         array = array.remove_unused_categories()
     column, reader = _column(name, array.categories)
     categories = [*reader.values(0, len(array.categories)), None]  # missing cells have the code -1

@@ -7,8 +7,9 @@ format is that of `number_encoder`, except for a `+` before exponents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Final
@@ -31,6 +32,9 @@ compute: Final[Any] = pc
 
 _BINARY: Final = pa.binary()
 _COMMA: Final = ord(",")
+
+#: Decimals with at least this many digits may exceed the range of floats.
+_MAX_DIGITS: Final = 300
 
 #: Numbers from the first up to the second have the same format with 32 bits as with 64 bits.
 _FIRST_PLAIN: Final = 1e-4
@@ -183,12 +187,13 @@ def _make_narrow_field(values: Any, encoder: FieldValueEncoder) -> EncodedField:
     return EncodedField(present, encoded, indices)
 
 
-def _make_decimal_field(decimals: Any, encoder: FieldValueEncoder) -> EncodedField:
-    """Return the field for decimals; null is missing."""
-    digits = to_binary(decimals.cast(pa.string()))
-    if _find_special(digits, "E"):  # the exponent is written only for very small or large decimals
-        return make_encoded_field([encoder[type(cell)](cell) for cell in decimals.to_pylist()])
-    return EncodedField(_find_present(decimals), digits)
+def _make_decimal_field(digits: Any, read_cells: Callable[[], list[Any]], encoder: FieldValueEncoder) -> EncodedField:
+    """Return the field for decimals as strings; null is missing. `read_cells` returns the decimals."""
+    digits = to_binary(digits)
+    # The exponent is written only for very small or large decimals; decimals of Python can also be NaN or infinite.
+    if _find_special(digits, "EeIN") or int(np.diff(_offsets(digits)).max()) >= _MAX_DIGITS:
+        return make_encoded_field([encoder[type(cell)](cell) for cell in read_cells()])
+    return EncodedField(_find_present(digits), digits)
 
 
 def make_string_field(strings: Any) -> EncodedField:
@@ -264,6 +269,7 @@ def _offsets(fragments: Any) -> Any:
 
 
 _TEXT: Final = {str, type(None)}
+_DECIMALS: Final = {Decimal, type(None)}
 
 
 class ArrowSliceEncoder(SliceEncoder):
@@ -288,7 +294,10 @@ class ArrowSliceEncoder(SliceEncoder):
 
     def _make_field(self, column: Any, encoder: FieldValueEncoder) -> Field:
         if isinstance(column, list):
-            return make_encoded_field([encoder[type(cell)](cell) for cell in column])
+            if not _DECIMALS.issuperset(map(type, column)) or Decimal not in encoder.default_types:
+                return make_encoded_field([encoder[type(cell)](cell) for cell in column])
+            digits = [None if cell is None else str(cell) for cell in column]
+            return _make_decimal_field(pa.array(digits, pa.string()), lambda: column, encoder)
         if isinstance(column, Codes):
             cells, indices = find_distinct(column)
             return make_coded_field([encoder[type(cell)](cell) for cell in cells], indices)
@@ -296,7 +305,7 @@ class ArrowSliceEncoder(SliceEncoder):
             if pa.types.is_binary(column.type):
                 return make_string_field(column)
             if pa.types.is_decimal(column.type):
-                return _make_decimal_field(column, encoder)
+                return _make_decimal_field(column.cast(pa.string()), column.to_pylist, encoder)
             if pa.types.is_float32(column.type):
                 return _make_narrow_field(column.to_numpy(zero_copy_only=False), encoder)
             column = _to_numpy(column)
