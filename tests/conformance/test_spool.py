@@ -134,9 +134,10 @@ def test_next_writer_delivers_remaining_lines(
     assert [(one.levelno, one.message.partition(":")[0]) for one in left] == [
         (logging.WARNING, f"the spool {folder} keeps 26 lines")
     ]
+    with unreachable.batch_writer(spool=Spool(folder), exit_timeout=0) as writer:
+        assert writer.pending == 26
     client.db = None  # the lines keep their database, whatever the next client's database is
     with client.batch_writer(spool=Spool(folder), max_delay=LONG) as writer:
-        assert writer.pending == 26
         writer.write("m n=26i 26", db=database)
         writer.flush()
     client.db = database
