@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
-from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
+from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError, proxy_rejected
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from ._tracking import RequestTracker
@@ -41,6 +41,8 @@ def map_exception(
     if isinstance(error, aiohttp.ClientResponseError):
         _remove_headers(error)
     address = settings.address
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return proxy_rejected(address, error.status, error.message)
     reason = _connect_error(error, address, timeout, tracker)
     if reason is not None:
         return TransportError(reason, maybe_received=False)
@@ -72,8 +74,6 @@ def _connect_error(error: Exception, address: str, timeout: Timeout, tracker: Re
         return f"TLS handshake with {address} failed: {_one_line(error.__cause__ or error.__context__ or error)}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"cannot connect to {address}: {error.os_error}"
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"cannot connect to {address}: the proxy responded with HTTP {error.status} {error.message}"
     if tracker is None or not tracker.is_connecting:
         return None
     if isinstance(error, TimeoutError):

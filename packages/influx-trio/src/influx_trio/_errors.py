@@ -6,15 +6,15 @@ import ssl
 
 import h11
 import trio
-from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
+from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError, proxy_rejected
 
-from ._connect import ProxyRejectedError
+from ._connect import ProxyClosedError, ProxyRejectedError
 from ._connection import Connection
 
 #: The exceptions that `map_exception` maps.
 LIBRARY_ERRORS = (
     trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError, OSError, h11.ProtocolError,
-    ProxyRejectedError,
+    ProxyClosedError, ProxyRejectedError,
 )  # fmt: skip
 
 
@@ -51,6 +51,8 @@ def first_exception(group: BaseExceptionGroup) -> BaseException:
 
 def _connect_error(error: Exception, address: str, timeout: Timeout) -> InfluxDBError:
     cause = error.__cause__ or error
+    if isinstance(error, ProxyRejectedError):
+        return proxy_rejected(address, error.status, error.reason)
     if isinstance(error, trio.TooSlowError):
         msg = f"cannot connect to {address}: timed out after {timeout.connect} s"
     elif isinstance(cause, ssl.SSLError):

@@ -36,6 +36,23 @@ def no_free_connection(address: str, timeout: Timeout, limit: int = MAX_CONNECTI
     return TransportError(msg, maybe_received=False)
 
 
+#: The 4xx statuses of a proxy that may be temporary.
+_TEMPORARY = frozenset({408, 425, 429})
+
+
+def proxy_rejected(address: str, status: int, reason: str) -> TransportError:
+    """Return the error for a proxy that rejects a `CONNECT`; a retry cannot succeed after most of the 4xx.
+
+    Args:
+        address: `settings.address`.
+        status: the status of the proxy's response.
+        reason: its reason phrase.
+    """
+    msg = f"cannot connect to {address}: the proxy responded with HTTP {status} {reason}".rstrip()
+    is_temporary = not 400 <= status < 500 or status in _TEMPORARY
+    return TransportError(msg, maybe_received=False, retryable=is_temporary)
+
+
 class Clock(Protocol):
     """The clocks of an adapter; every transport implements them."""
 
