@@ -280,6 +280,16 @@ def test_response_that_is_not_http(connect: Callable[..., Any], do: Callable[[An
             do(connect(server.url, retry=ONCE))
 
 
+@pytest.mark.needs("cut_head", "malformed_head")
+def test_contradictory_lengths(connect: Callable[..., Any]) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\nContent-Length: 33\r\n\r\n"
+    with ScriptedServer([[Receive(), Send(head + GOOD)]]) as server:
+        with pytest.raises(ProtocolError, match=r"is not HTTP: .*Content-Length") as caught:
+            connect(server.url, retry=SOON).query("SHOW DATABASES")
+        assert len(server.requests) == 1
+        assert "SHOW" not in str(caught.value)  # the URL of the request
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "text"),
     [

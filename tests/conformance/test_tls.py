@@ -27,6 +27,7 @@ from influx_proto import AuthenticationError, PayloadTooLarge, RetryPolicy, Time
 from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd, Server
 from tests.servers.nginx import Nginx
+from tests.servers.scripted import Close, ScriptedServer
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -148,6 +149,13 @@ def test_tls_with_a_plain_http_server(connect: Callable[..., Any], influxd: Serv
         connect(influxd.url.replace("http:", "https:"), retry=ONCE).ping()
     assert caught.value.maybe_received is False
     assert "pass ssl=False or an http:// URL" in caught.value.__notes__[0]
+
+
+def test_failed_handshake_has_a_reason(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([[Close()]]) as server:
+        with pytest.raises(TransportError, match=rf"127\.0\.0\.1:{server.port}( failed)?: \S") as caught:
+            connect(server.url.replace("http:", "https:"), retry=ONCE).ping()
+        assert caught.value.maybe_received is False
 
 
 @pytest.mark.needs("early_answer")

@@ -10,7 +10,7 @@ from http.client import BadStatusLine, HTTPException, IncompleteRead
 
 import requests
 from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError, proxy_rejected
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NewConnectionError, ProxyError, SSLError
 from urllib3.exceptions import ProtocolError as URLLibProtocolError
 
 from ._connection import HandshakeError, IdleConnectionError, NotConnectedError
@@ -57,7 +57,7 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout, deadli
         return TransportError(f"the connection to {address} broke: {reason}", was_idle=has_cause(IdleConnectionError))
     if has_cause(IncompleteRead, requests.exceptions.ChunkedEncodingError):
         return ProtocolError(f"the response from {address} is truncated or malformed: {reason}", retryable=True)
-    if has_cause(BadStatusLine, HTTPException, URLLibProtocolError):
+    if has_cause(BadStatusLine, HTTPException, InvalidHeader, URLLibProtocolError):
         return ProtocolError(f"the response from {address} is not HTTP: {reason}")
     return TransportError(f"{address}: {reason}")
 
