@@ -9,6 +9,7 @@ halfway: a `with` statement of a lock implemented in C, `SimpleQueue`, and the f
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Generator
 from functools import partial
 from queue import SimpleQueue
@@ -152,6 +153,7 @@ class BatchWriter(BatchWriterBase):
             raise
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        _check_threads_run()
         is_left_to_thread = False
         try:
             # The garbage collector may close a generator with the block in any thread.
@@ -170,6 +172,7 @@ class BatchWriter(BatchWriterBase):
 
     def _call(self, steps: Generator[Step]) -> None:
         """Run steps in the call thread and wait for their end; an interruption of the caller also ends them."""
+        _check_threads_run()
         if self._interrupts_writer():
             raise cannot_wait()
         call = Call(steps, may_wait=not self._reports.is_in_callback)
@@ -344,3 +347,10 @@ class BatchWriter(BatchWriterBase):
             self._make_reports()  # the thread that had to make them may have been interrupted
             get(self._wakeups, self._sender_due - now)
         return sealed
+
+
+def _check_threads_run() -> None:
+    """Raise an error if the interpreter is shutting down: other threads do not run any more, and a wait would hang."""
+    if sys.is_finalizing():
+        msg = "the interpreter is shutting down, so pending lines cannot be delivered; exit the batch writer before"
+        raise RuntimeError(msg)
