@@ -15,6 +15,8 @@ from influx_proto.adapter import Body
 _SMALL = 64 * 1024
 #: How many chunks of this size are read from a broken connection.
 _MAX_UNREAD = 16
+#: Seconds after an idle timeout in which the event loop receives what has arrived: it may have been blocked until then.
+_GRACE = 0.01
 #: The start of a response without a body.
 _NO_CONTENT = (b"HTTP/1.1 204", b"HTTP/1.0 204")
 _HEAD_END = b"\r\n\r\n"
@@ -47,6 +49,7 @@ class RequestTracker:
         #: None once the head of the response has arrived: an expired timer keeps the context of its task, and with it
         #: this object, alive.
         self.timeout_scope: asyncio.Timeout | None = timeout_scope
+        self._timer: asyncio.TimerHandle | None = None
         #: Whether the connector is opening a connection.
         self.is_connecting = False
         self._receiver: _Receiver | None = None
@@ -80,7 +83,20 @@ class RequestTracker:
             msg = "the response has arrived"  # the rest of the body need not be sent
             raise RuntimeError(msg)
         if self._idle is not None:
-            self.timeout_scope.reschedule(asyncio.get_running_loop().time() + self._idle)
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(self._idle, self._expire)
+
+    def stop_idle_timeout(self) -> None:
+        """Stop the idle timeout when the head of the response has arrived."""
+        self.timeout_scope = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        if self.timeout_scope is not None:
+            self.timeout_scope.reschedule(asyncio.get_running_loop().time() + _GRACE)
 
     async def before_chunk(self) -> None:
         """Restart the idle timeout, and receive a response that has arrived, before sending to a closed connection."""
