@@ -610,9 +610,9 @@ def test_message_of_a_web_page_is_its_text(connect: Callable[..., Any], name: st
     page, message = PAGES[name]
     with ScriptedServer([reply(502, HTML, page)] * 2) as server:
         client = connect(server.url, retry=ONCE)
-        for do in (lambda: client.write("m v=1 1", db="db"), lambda: client.query("SHOW DATABASES")):
+        for call, argument in ((client.write, "m v=1 1"), (client.query, "SHOW DATABASES")):
             with pytest.raises(ServerUnavailable) as caught:
-                do()
+                call(argument, db="db")
             assert str(caught.value) == message
             assert caught.value.body == page
 
