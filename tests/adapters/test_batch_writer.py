@@ -8,6 +8,7 @@ import inspect
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -307,6 +308,38 @@ def test_generator_that_is_closed_in_the_block() -> None:
         next(generator)
         generator.close()
         assert [request.body for request in server.requests] == [LINES[0].encode()]
+
+
+AT_EXIT = """
+import sys
+import influx_requests
+
+class Keeper:
+    def __init__(self, last):
+        self.client = influx_requests.InfluxDBClient.from_url(sys.argv[1], database="db", retry=1)
+        self.writer = self.client.batch_writer(max_delay=60).__enter__()
+        self.last = last
+
+    def __del__(self):
+        self.writer.write("m v=1 1")
+        self.last(self.writer)
+
+def generate():
+    with influx_requests.InfluxDBClient.from_url(sys.argv[1], database="db").batch_writer() as writer:
+        yield writer.write("m v=1 1")
+
+flushing, closing, generator = Keeper(lambda w: w.flush()), Keeper(lambda w: w.__exit__(None, None, None)), generate()
+next(generator)
+"""
+
+
+def test_interpreter_shutdown_ends_no_wait() -> None:
+    """Code that runs after the last thread, such as `__del__` of a global object, raises instead of waiting for it."""
+    with ScriptedServer([[Receive(), Stall(60)]]) as server:
+        ended = subprocess.run(
+            [sys.executable, "-c", AT_EXIT, server.url], capture_output=True, text=True, timeout=30, check=False
+        )
+    assert ended.stderr.count("RuntimeError: the interpreter is shutting down") == 3
 
 
 def test_interrupted_in_a_thread() -> None:

@@ -36,6 +36,7 @@ Feature: TypeAlias = Literal[
     "pool",
     "provisional",
     "proxy",
+    "proxy_status",
     "session",
     "spool",
     "stale_pool",

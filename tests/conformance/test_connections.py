@@ -179,6 +179,19 @@ def test_chunked_response_without_a_body(connect: Callable[..., Any], steps: lis
         assert len(server.requests) == 3
 
 
+@pytest.mark.needs("trailing_bytes")
+@pytest.mark.parametrize("body", [b"null", b"2\r\n{}\r\n0\r\n\r\n", respond(400, JSON, b'{"error":"no"}')])
+def test_body_of_a_response_that_has_none(connect: Callable[..., Any], body: bytes) -> None:
+    """The write was stored and is acknowledged; the connection is not used again."""
+    good: Behavior = [Receive(), Send(respond(204))]
+    head = respond(204, {"Content-Length": str(len(body))})
+    with ScriptedServer([[Receive(), Send(head + body), *good], good]) as server:
+        client = connect(server.url, retry=ONCE)
+        for _ in range(2):
+            assert client.write("m v=1 1", db="db") is True
+        assert len(server.requests) == 2
+
+
 UNREQUESTED = {
     "whole": respond(204),
     "two": respond(204) * 2,

@@ -280,6 +280,16 @@ def test_response_that_is_not_http(connect: Callable[..., Any], do: Callable[[An
             do(connect(server.url, retry=ONCE))
 
 
+@pytest.mark.needs("cut_head", "malformed_head")
+def test_contradictory_lengths(connect: Callable[..., Any]) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\nContent-Length: 33\r\n\r\n"
+    with ScriptedServer([[Receive(), Send(head + GOOD)]]) as server:
+        with pytest.raises(ProtocolError, match=r"is not HTTP: .*Content-Length") as caught:
+            connect(server.url, retry=SOON).query("SHOW DATABASES")
+        assert len(server.requests) == 1
+        assert "SHOW" not in str(caught.value)  # the URL of the request
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "text"),
     [
@@ -399,7 +409,7 @@ EXTRA_CLASSES = {AuthenticationError, AuthorizationError, DatabaseNotFound, Rate
         (400, {**JSON, "X-Influxdb-Error": "nope"}, b'{"err', WriteError, "nope"),
         (400, {"Content-Type": "text/plain"}, b"nope\n", WriteError, "nope"),
         (400, {}, b"", WriteError, "HTTP 400"),
-        (401, HTML, b"<html>", AuthenticationError, "<html>"),
+        (401, HTML, b"<html>", AuthenticationError, "HTTP 401"),
         (403, JSON, b'{"error":"nope"}', AuthorizationError, "nope"),
         (407, HTML, b"<html>Squid</html>", AuthenticationError, "Squid"),
         (404, JSON, b'{"error":"database not found: \\"x\\""}', DatabaseNotFound, "database not found"),
@@ -440,8 +450,10 @@ def test_statuses(
             assert isinstance(asked.value, cls)
 
 
-@pytest.mark.parametrize("status", [401, 403, 407, 413, 429])
-@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}], ids=["plain", "gzip"])
+@pytest.mark.parametrize("status", [401, 403, 407, 408, 413, 429])
+@pytest.mark.parametrize(
+    "encoding", [{}, {"Content-Encoding": "gzip"}, {"Content-Encoding": "br"}], ids=["plain", "gzip", "not requested"]
+)
 def test_status_is_known_if_the_body_is_truncated(
     connect: Callable[..., Any], status: int, encoding: dict[str, str]
 ) -> None:
@@ -451,8 +463,8 @@ def test_status_is_known_if_the_body_is_truncated(
     cut: Behavior = [Receive(), Send(respond(status, {**HTML, **encoding}, body)[:-10]), Close()]
     lines = [f"m v={n} {n}" for n in range(2)]
     with ScriptedServer([cut, reply(204)]) as server:
-        client = connect(server.url, database="db", retry=SOON if status in {413, 429} else ONCE)
-        if status in {413, 429}:
+        client = connect(server.url, database="db", retry=SOON if status in {408, 413, 429} else ONCE)
+        if status in {408, 413, 429}:
             assert client.write(lines) is True
             assert [request.body for request in server.requests[1:]] == [
                 *([b"m v=0 0", b"m v=1 1"] if status == 413 else [b"m v=0 0\nm v=1 1"])
@@ -560,6 +572,68 @@ def test_web_page_with_a_5xx_is_retried(connect: Callable[..., Any], status: int
         with pytest.raises(ServerUnavailable) as caught:
             connect(server.url, retry=ONCE).write("m v=1 1", db="db")
     assert len(str(caught.value)) < 250
+
+
+#: Error pages of proxies.
+PAGES = {
+    "nginx": (
+        b"""<html>\r
+<head><title>502 Bad Gateway</title></head>\r
+<body>\r
+<center><h1>502 Bad Gateway</h1></center>\r
+<hr><center>nginx/1.24.0</center>\r
+</body>\r
+</html>\r
+<!-- a padding to disable MSIE and Chrome friendly error page -->\r
+""",
+        "502 Bad Gateway nginx/1.24.0 (HTTP 502)",
+    ),
+    "HAProxy": (
+        b"<html><body><h1>502 Bad Gateway</h1>\nThe server returned an invalid response.\n</body></html>\n",
+        "502 Bad Gateway The server returned an invalid response. (HTTP 502)",
+    ),
+    "Cloudflare": (
+        b"""<!DOCTYPE html>
+<!--[if lt IE 7]> <html class="no-js ie6 oldie" lang="en-US"> <![endif]-->
+<head><title>db | 521: Web server is down</title>
+<style>h1 > b { color: red }</style><SCRIPT>if (a<b) { f('<p>no') }</SCRIPT></head>
+<body><h1>Error&nbsp;code 521</h1> &lt;b&gt;
+""",
+        "db | 521: Web server is down Error code 521 <b> (HTTP 502)",
+    ),
+    "no text": (b"<html><style>body {}", "the server responded with HTTP 502 without a message (HTTP 502)"),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_message_of_a_web_page_is_its_text(connect: Callable[..., Any], name: str) -> None:
+    page, message = PAGES[name]
+    with ScriptedServer([reply(502, HTML, page)] * 2) as server:
+        client = connect(server.url, retry=ONCE)
+        for call, argument in ((client.write, "m v=1 1"), (client.query, "SHOW DATABASES")):
+            with pytest.raises(ServerUnavailable) as caught:
+                call(argument, db="db")
+            assert str(caught.value) == message
+            assert caught.value.body == page
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [("br", b"\x0b\x02\x80<p>\x03"), ("gzip", b"<html>"), ("gzip", gzip.compress(bytes(50_000_000)))],
+    ids=["not requested", "not gzip", "a gzip bomb"],
+)
+def test_unreadable_page_with_a_5xx_is_retried(connect: Callable[..., Any], encoding: str, body: bytes) -> None:
+    failure = reply(503, {**HTML, "Content-Encoding": encoding}, body)
+    good = reply(200, JSON, GOOD)
+    with ScriptedServer([failure, reply(204), failure, good, failure, good]) as server:
+        client = connect(server.url, retry=SOON)
+        assert client.write("m v=1 1", db="db")
+        assert client.query("SHOW DATABASES").series == []
+        with client.query_points("SHOW DATABASES") as points:
+            assert list(points) == []
+    with ScriptedServer([failure]) as server, pytest.raises(InfluxDBError) as caught:
+        connect(server.url, retry=ONCE).write("m v=1 1", db="db")
+    assert caught.value.retryable is True
 
 
 def test_error_in_deep_json(connect: Callable[..., Any]) -> None:

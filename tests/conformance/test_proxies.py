@@ -16,7 +16,7 @@ from tests.conformance.conftest import use
 from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd, Server
 from tests.servers.proxy import Proxy
-from tests.servers.scripted import Close, Receive, Reset, ScriptedServer, Send, Stall, refused_port, reply
+from tests.servers.scripted import Close, Receive, Reset, ScriptedServer, Send, Stall, refused_port, reply, respond
 
 ONCE = RetryPolicy(attempts=1)
 CREDENTIALS = f"Basic {base64.b64encode('us er:p@ß'.encode()).decode()}"
@@ -113,6 +113,18 @@ def test_proxy_that_fails(driver: Driver, connect: Callable[..., Any], end: Any)
         with pytest.raises(TransportError, match=r"db\.example:8086 \(through the proxy .*\)") as caught:
             connect("https://db.example:8086", proxy=proxy.url, retry=ONCE, timeout=0.2).ping()
         assert caught.value.maybe_received is False
+
+
+@pytest.mark.needs("proxy", "proxy_status")
+@pytest.mark.parametrize(("status", "requests"), [(302, 2), (403, 1), (407, 1), (429, 2), (502, 2)])
+def test_proxy_that_rejects_a_tunnel(connect: Callable[..., Any], status: int, requests: int) -> None:
+    """Wrong credentials for the proxy are not retried."""
+    with ScriptedServer([[Receive(), Send(respond(status, {"Location": "http://login.example/"}))]]) as proxy:
+        client = connect("https://db.example:8086", proxy=proxy.url, retry=RetryPolicy(attempts=2, backoff=0.001))
+        with pytest.raises(TransportError, match=f"the proxy responded with HTTP {status} ") as caught:
+            client.write("m v=1 1", db="db")
+        assert (caught.value.retryable, caught.value.maybe_received) == (requests > 1, False)
+        assert len(proxy.requests) == requests
 
 
 @pytest.mark.needs("proxy")

@@ -257,11 +257,17 @@ def test_server_that_never_starts_the_tls_handshake(connect: Callable[..., Any])
         assert caught.value.maybe_received is False
 
 
-def test_server_that_never_responds_over_tls(connect: Callable[..., Any], tmp_path: Path) -> None:
+def _server_context(files: Path) -> ssl.SSLContext:
+    """Return the context of a server for TLS; the file `ca.pem` has its CA."""
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.cert_pem.write_to_path(files / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def test_server_that_never_responds_over_tls(connect: Callable[..., Any], tmp_path: Path) -> None:
+    context = _server_context(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
 
         def shake_hands() -> None:
@@ -280,6 +286,38 @@ def test_server_that_never_responds_over_tls(connect: Callable[..., Any], tmp_pa
             client.ping()
         with suppress(OSError):  # do not wait for close_notify
             ended.result(30)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_steady_upload_is_not_cut_off(connect: Callable[..., Any], tmp_path: Path, scheme: str) -> None:
+    """The upload takes longer than the timeout for connecting, which does not apply any more."""
+    context = _server_context(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+
+        def receive_slowly() -> None:
+            with ExitStack() as stack:
+                accepted = stack.enter_context(listening.accept()[0])
+                if scheme == "https":
+                    accepted = stack.enter_context(context.wrap_socket(accepted, server_side=True))
+                end = b""
+                while not end.endswith(b'" 1'):
+                    if not (data := accepted.recv(64 * 1024)):
+                        return
+                    end = (end + data)[-3:]
+                    time.sleep(0.01)
+                accepted.sendall(respond(204, {"Connection": "close"}))
+
+        ended = pool.submit(receive_slowly)
+        client = connect(
+            f"{scheme}://127.0.0.1:{listening.getsockname()[1]}",
+            retry=ONCE,
+            gzip=False,
+            verify=tmp_path / "ca.pem",
+            timeout=Timeout(connect=0.5, idle=20),
+        )
+        assert client.write(f'm s="{"x" * 5_000_000}" 1', db="db", max_bytes=None) is True
+        ended.result(30)
 
 
 def test_stalled_upload(connect: Callable[..., Any]) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import ssl
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from influx_proto import PayloadTooLarge, RetryPolicy, TransportError
+from influx_proto import AuthenticationError, PayloadTooLarge, RetryPolicy, Timeout, TransportError
 
 from tests.conformance.drivers import Driver
 from tests.servers.influxd import Influxd, Server
 from tests.servers.nginx import Nginx
+from tests.servers.scripted import Close, ScriptedServer
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -147,6 +149,38 @@ def test_tls_with_a_plain_http_server(connect: Callable[..., Any], influxd: Serv
         connect(influxd.url.replace("http:", "https:"), retry=ONCE).ping()
     assert caught.value.maybe_received is False
     assert "pass ssl=False or an http:// URL" in caught.value.__notes__[0]
+
+
+def test_failed_handshake_has_a_reason(connect: Callable[..., Any]) -> None:
+    with ScriptedServer([[Close()]]) as server:
+        with pytest.raises(TransportError, match=rf"127\.0\.0\.1:{server.port}( failed)?: \S") as caught:
+            connect(server.url.replace("http:", "https:"), retry=ONCE).ping()
+        assert caught.value.maybe_received is False
+
+
+@pytest.mark.needs("early_answer")
+def test_early_response_over_tls(connect: Callable[..., Any], files: Files) -> None:
+    """The server rejects an upload and does not read the rest of it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files.server)
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+
+        def reject() -> None:
+            with context.wrap_socket(listening.accept()[0], server_side=True) as secured:
+                secured.recv(1024)
+                secured.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+                secured.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 5\r\n\r\nhello")
+                ended.wait(30)
+
+        ended = threading.Event()
+        pool.submit(reject)
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        client = connect(url, verify=files.ca, gzip=False, retry=ONCE, timeout=Timeout(idle=20))
+        try:
+            with pytest.raises(AuthenticationError, match="hello"):
+                client.write(f'm s="{"x" * 8_000_000}" 1', db="db", max_bytes=None)
+        finally:
+            ended.set()
 
 
 def test_plain_http_with_a_tls_server(connect: Callable[..., Any], secure: Server) -> None:

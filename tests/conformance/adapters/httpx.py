@@ -8,6 +8,7 @@ LACKS: frozenset[Feature] = frozenset({
     "ipv6_zone",
     "malformed_head",  # httpx raises the same exception for a response that is not HTTP and for a closed connection
     "partial_head",
+    "proxy_status",  # httpx reports the status as text
     "session",
     "spool",
     "stale_pool",  # httpx does not let its pool close the idle connections

@@ -131,7 +131,7 @@ def test_health(status: int, fields: dict[str, str], body: str, expected: Health
             "^the server has no /health; InfluxDB 1.8 or later, .* ping",
         ),
         (401, {}, b'{"error": "the request was not authenticated"}', AuthenticationError, "not authenticated"),
-        (503, {"Content-Type": "text/html"}, b"<html>", ServerUnavailable, "html"),
+        (503, {"Content-Type": "text/html"}, b"<html><p>Busy", ServerUnavailable, "^Busy"),
         (503, {}, b"", ServerUnavailable, "503"),
         (503, JSON, b'{"status":5}', ServerUnavailable, "503"),
         (200, {"Content-Type": "text/html"}, b"<html>", ProtocolError, "not from InfluxDB"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -67,3 +68,11 @@ def test_search_takes_linear_time(part: str) -> None:
 def test_deep_nesting_does_not_hide_the_error(content_type: str, body: bytes) -> None:
     headers = Headers([("Content-Type", content_type), ("X-Influxdb-Error", "no")])
     assert error_message(headers, body) == "no"
+
+
+@pytest.mark.parametrize("part", ["<script", "<", "&", "&#1", "<style></style", "<!--", "<p>x", "<a>y</a>&amp"])
+def test_text_of_a_hostile_page_is_bounded(part: str) -> None:
+    page = b"<p>begin</p>" + part.encode() * 100_000
+    began = time.process_time()
+    assert len(error_message(Headers([("Content-Type", "text/html")]), page)) <= 203
+    assert time.process_time() - began < 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
-from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
+from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError, proxy_rejected
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from ._tracking import RequestTracker
@@ -41,6 +41,8 @@ def map_exception(
     if isinstance(error, aiohttp.ClientResponseError):
         _remove_headers(error)
     address = settings.address
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return proxy_rejected(address, error.status, error.message)
     reason = _connect_error(error, address, timeout, tracker)
     if reason is not None:
         return TransportError(reason, maybe_received=False)
@@ -71,9 +73,7 @@ def _connect_error(error: Exception, address: str, timeout: Timeout, tracker: Re
     if isinstance(error, aiohttp.ClientSSLError):
         return f"TLS handshake with {address} failed: {_one_line(error.__cause__ or error.__context__ or error)}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect to {address}: {error.os_error}"
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"cannot connect to {address}: the proxy responded with HTTP {error.status} {error.message}"
+        return f"cannot connect to {address}: {_one_line(error.os_error)}"
     if tracker is None or not tracker.is_connecting:
         return None
     if isinstance(error, TimeoutError):
@@ -84,4 +84,8 @@ def _connect_error(error: Exception, address: str, timeout: Timeout, tracker: Re
 def _one_line(error: BaseException) -> str:
     if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
         return "the head of the response is truncated"  # the exception quotes all that came, which may be megabytes
-    return " ".join(str(error).split()) or repr(error)
+    if isinstance(error, ConnectionError) and not str(error):
+        return "the server closed it"
+    # The text of a response error adds the URL, and a status that the server did not send.
+    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return " ".join(text.split()) or repr(error)

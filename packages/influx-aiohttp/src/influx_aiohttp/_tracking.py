@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, ClassVar, cast
@@ -16,8 +15,13 @@ from influx_proto.adapter import Body
 _SMALL = 64 * 1024
 #: How many chunks of this size are read from a broken connection.
 _MAX_UNREAD = 16
-#: The whole head of a response without a body, followed by the end of chunks that some proxies append.
-_NO_BODY = re.compile(rb"HTTP/1\.\d 204 (?:(?!\r\n\r\n).)*\r\n\r\n0\r\n\r\n", re.DOTALL)
+#: Seconds after an idle timeout in which the event loop receives what has arrived: it may have been blocked until then.
+_GRACE = 0.01
+#: The start of a response without a body.
+_NO_CONTENT = (b"HTTP/1.1 204", b"HTTP/1.0 204")
+_HEAD_END = b"\r\n\r\n"
+#: The end of a chunked body, which some proxies append to such a response.
+_CHUNKS_END = b"0\r\n\r\n"
 
 
 def is_small(body: Body) -> bool:
@@ -45,6 +49,7 @@ class RequestTracker:
         #: None once the head of the response has arrived: an expired timer keeps the context of its task, and with it
         #: this object, alive.
         self.timeout_scope: asyncio.Timeout | None = timeout_scope
+        self._timer: asyncio.TimerHandle | None = None
         #: Whether the connector is opening a connection.
         self.is_connecting = False
         self._receiver: _Receiver | None = None
@@ -78,7 +83,20 @@ class RequestTracker:
             msg = "the response has arrived"  # the rest of the body need not be sent
             raise RuntimeError(msg)
         if self._idle is not None:
-            self.timeout_scope.reschedule(asyncio.get_running_loop().time() + self._idle)
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(self._idle, self._expire)
+
+    def stop_idle_timeout(self) -> None:
+        """Stop the idle timeout when the head of the response has arrived."""
+        self.timeout_scope = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        if self.timeout_scope is not None:
+            self.timeout_scope.reschedule(asyncio.get_running_loop().time() + _GRACE)
 
     async def before_chunk(self) -> None:
         """Restart the idle timeout, and receive a response that has arrived, before sending to a closed connection."""
@@ -109,6 +127,7 @@ class _Receiver(asyncio.Protocol):
         #: How many times bytes were received: in total, and until the last exchange completed.
         self.received = 0
         self._expected = 0
+        self._has_trailing = False
         self.is_used = False
         # Without its own method for each of these, asyncio calls aiohttp's protocol directly.
         self.eof_received = protocol.eof_received  # type: ignore[method-assign]  # see above
@@ -122,8 +141,8 @@ class _Receiver(asyncio.Protocol):
 
     @property
     def has_unrequested(self) -> bool:
-        """Whether bytes were received after the last exchange."""
-        return self.received != self._expected
+        """Whether bytes were received after the last exchange, or after a response without a body."""
+        return self.received != self._expected or self._has_trailing
 
     def complete(self) -> None:
         """Mark the exchange as completed."""
@@ -131,10 +150,13 @@ class _Receiver(asyncio.Protocol):
         self._expected = self.received
 
     def data_received(self, data: bytes) -> None:
-        """Pass bytes to aiohttp, except an end of chunks that follows a response without a body."""
+        """Pass bytes to aiohttp, except those after a response without a body: it would parse them as the next one."""
         self.received += 1
-        if data.endswith(b"\r\n\r\n0\r\n\r\n") and _NO_BODY.fullmatch(data):
-            data = data[: -len(b"0\r\n\r\n")]  # aiohttp would parse it as the next response
+        if data.startswith(_NO_CONTENT) and self.received == self._expected + 1:
+            end = data.find(_HEAD_END) + len(_HEAD_END)
+            if len(_HEAD_END) <= end < len(data):
+                self._has_trailing = data[end:] != _CHUNKS_END
+                data = data[:end]
         self._protocol.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:

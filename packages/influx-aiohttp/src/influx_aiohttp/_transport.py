@@ -97,7 +97,7 @@ class AiohttpTransport:
                 raise map_exception(error, self._settings, timeout, timeout_scope, tracker) from error
             raise
         finally:
-            tracker.timeout_scope = None
+            tracker.stop_idle_timeout()
         if not self._is_tracking and self._is_own:
             self._check_tracking(tracker)
         return response, tracker
@@ -267,6 +267,11 @@ class _Body:
                 async with asyncio.timeout(self._timeout.idle) as timeout_scope:
                     chunk = await content.readany()
         except Exception as error:
+            # If the program was suspended or blocked, the timeout expires together with the arrival of a chunk.
+            is_late = timeout_scope is not None and timeout_scope.expired()
+            chunk = content.read_nowait() if is_late and content.exception() is None else b""
+            if chunk:
+                return chunk
             if isinstance(error, LIBRARY_ERRORS) or is_parser_error(error):
                 raise map_exception(error, self._settings, self._timeout, timeout_scope) from error
             raise

@@ -46,6 +46,7 @@ class SchemaError(InfluxDBError, TypeError):
 class TransportError(InfluxDBError):
     """The server is unreachable or the connection failed; `__cause__` is the exception of the HTTP library."""
 
+    #: False if a proxy rejects the connection for a reason that lasts, such as wrong credentials.
     retryable = True
     #: Whether the server may have received and processed the request.
     maybe_received: bool
@@ -53,8 +54,11 @@ class TransportError(InfluxDBError):
     #: idle connection while a request is in flight.
     was_idle: bool
 
-    def __init__(self, message: str, *, maybe_received: bool = True, was_idle: bool = False) -> None:
+    def __init__(
+        self, message: str, *, maybe_received: bool = True, was_idle: bool = False, retryable: bool = True
+    ) -> None:
         super().__init__(message)
+        self.retryable = retryable
         self.maybe_received = maybe_received
         self.was_idle = was_idle
 

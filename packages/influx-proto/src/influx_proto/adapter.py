@@ -57,6 +57,7 @@ contains `settings.address`, and the seconds of the timeout that expired or the 
 
 - `TransportError(message, maybe_received=False)` for a failure before the connection was open: DNS, TCP, TLS, the
   proxy, `connect`.
+- The error that `proxy_rejected(settings.address, status, reason)` returns for a proxy that rejects a `CONNECT`.
 - `TransportError(message, was_idle=True)` if a reused connection ended before the first byte of the response. The core
   repeats such a request once, immediately, if it is idempotent. If the library does not report that, omit it: the
   request then counts as an attempt, which `RetryPolicy` may repeat. Never set it for a new connection.
@@ -116,6 +117,7 @@ from ._runtime.transport import (
     Transport,
     no_free_connection,
     pool_wait,
+    proxy_rejected,
 )
 
 __all__ = [
@@ -144,6 +146,7 @@ __all__ = [
     "arun",
     "no_free_connection",
     "pool_wait",
+    "proxy_rejected",
     "run",
 ]
 

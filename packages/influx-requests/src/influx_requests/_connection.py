@@ -33,6 +33,8 @@ from ._early_response import EarlyBytes, Source, remaining
 _log = logging.getLogger("influx_requests")
 
 _CHUNK = 64 * 1024
+#: Raised by a non-blocking socket; by that of TLS also before it has a whole record.
+_NOT_READY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 #: Seconds after which the next request closes an idle connection: before most servers and firewalls close it.
 _KEEP_ALIVE = 60.0
 
@@ -54,6 +56,8 @@ class _Current(threading.local):
 
     #: When the exchange must be complete, on the monotonic clock; urllib3 has no timeout for all of it.
     deadline = math.inf
+    #: The seconds without progress after which sending times out. urllib3 sends with the timeout for connecting.
+    idle: float | None = None
 
 
 current = _Current()
@@ -92,27 +96,39 @@ class _Connection(HTTPConnection):
     def send(self, data: Any) -> None:
         """Send a body and receive meanwhile: a server that rejects it responds before it has read all of it."""
         try:
-            if isinstance(self.sock, socket.socket) and not isinstance(self.sock, ssl.SSLSocket):
+            if isinstance(self.sock, socket.socket):
                 self._send_and_receive(self.sock, memoryview(data))
-            else:  # not connected yet, or TLS, whose records need not be part of a response
+            else:  # not connected yet
                 super().send(data)
         except (ConnectionError, ssl.SSLEOFError) as error:
             self._is_cut_off = True
             raise BrokenPipeError from error  # urllib3 then reads the response
 
     def _send_and_receive(self, sock: socket.socket, data: memoryview) -> None:
-        with DefaultSelector() as selector:
-            selector.register(sock, EVENT_READ | EVENT_WRITE)
-            while data:
-                events = selector.select(remaining(current.deadline, sock.gettimeout()))
-                if not events:
-                    raise TimeoutError
-                if events[0][1] & EVENT_READ:
-                    received = sock.recv(_CHUNK)
-                    if self._early.feed(received) or not received:
-                        raise ConnectionAbortedError
-                if events[0][1] & EVENT_WRITE:
-                    data = data[sock.send(data) :]
+        timeout = sock.gettimeout()
+        sock.settimeout(0)  # with another timeout, OpenSSL waits until all bytes of a call are sent
+        try:
+            with DefaultSelector() as selector:
+                selector.register(sock, EVENT_READ | EVENT_WRITE)
+                while data:
+                    events = selector.select(remaining(current.deadline, current.idle))
+                    if not events:
+                        raise TimeoutError
+                    if events[0][1] & EVENT_READ:
+                        self._receive_early(sock)
+                    if events[0][1] & EVENT_WRITE:
+                        with contextlib.suppress(*_NOT_READY):
+                            data = data[sock.send(data[:_CHUNK]) :]
+        finally:
+            sock.settimeout(timeout)
+
+    def _receive_early(self, sock: socket.socket) -> None:
+        """Receive what has arrived; raise `ConnectionAbortedError` if a response has begun or the server has closed."""
+        with contextlib.suppress(*_NOT_READY):
+            while True:
+                received = sock.recv(_CHUNK)
+                if self._early.feed(received) or not received:
+                    raise ConnectionAbortedError
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
         """Wait for the head of a response."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Iterator
 from http.client import BadStatusLine, HTTPException, IncompleteRead
 
 import requests
-from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError, proxy_rejected
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NewConnectionError, ProxyError, SSLError
 from urllib3.exceptions import ProtocolError as URLLibProtocolError
 
 from ._connection import HandshakeError, IdleConnectionError, NotConnectedError
 
 #: The exceptions that `map_exception` maps.
 LIBRARY_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
+
+#: How http.client reports the response of a proxy that rejects a tunnel.
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}) ?(.*)", re.DOTALL)
 
 
 def map_exception(error: Exception, settings: Settings, timeout: Timeout, deadline: float) -> InfluxDBError:
@@ -38,6 +42,8 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout, deadli
         if has_cause(TimeoutError) or not has_cause(OSError):
             message = f"cannot connect to {address}: timed out after {timeout.connect} s"
             return _timeout_error(message, address, timeout, timeout.connect, deadline, maybe_received=False)
+        if (rejected := _TUNNEL.fullmatch(reason)) is not None:
+            return proxy_rejected(address, int(rejected[1]), rejected[2])
         return TransportError(f"cannot connect to {address}: {reason}", maybe_received=False)
     if has_cause(HandshakeError, ssl.SSLCertVerificationError):
         return TransportError(f"TLS handshake with {address} failed: {reason}", maybe_received=False)
@@ -51,7 +57,7 @@ def map_exception(error: Exception, settings: Settings, timeout: Timeout, deadli
         return TransportError(f"the connection to {address} broke: {reason}", was_idle=has_cause(IdleConnectionError))
     if has_cause(IncompleteRead, requests.exceptions.ChunkedEncodingError):
         return ProtocolError(f"the response from {address} is truncated or malformed: {reason}", retryable=True)
-    if has_cause(BadStatusLine, HTTPException, URLLibProtocolError):
+    if has_cause(BadStatusLine, HTTPException, InvalidHeader, URLLibProtocolError):
         return ProtocolError(f"the response from {address} is not HTTP: {reason}")
     return TransportError(f"{address}: {reason}")
 

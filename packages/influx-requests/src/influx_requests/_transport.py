@@ -78,7 +78,7 @@ class RequestsTransport:
             raise no_free_connection(self._settings.address, timeout) from error
 
     def _response(self, session: requests.Session, request: Request, deadline: float) -> requests.Response:
-        current.deadline = deadline
+        current.deadline, current.idle = deadline, request.timeout.idle
         try:
             return self._send(session, request)
         except LIBRARY_ERRORS as error:

@@ -14,7 +14,21 @@ from ._watchdog import Watchdog
 
 
 class ProxyRejectedError(Exception):
-    """A proxy rejected the connection; the message has the reason."""
+    """A proxy rejected the connection.
+
+    Args:
+        status: the status of its response.
+        reason: the reason phrase.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+
+class ProxyClosedError(Exception):
+    """A proxy closed the connection."""
 
 
 async def connect(settings: Settings, context: ssl.SSLContext | None, watchdog: Watchdog) -> Connection:
@@ -52,9 +66,8 @@ async def _tunnel(stream: trio.abc.Stream, target: str, proxy: Proxy) -> None:
             http.receive_data(bytes(await stream.receive_some()))
         elif isinstance(event, h11.Response):
             if event.status_code >= 300:
-                msg = f"the proxy responded with HTTP {event.status_code} {event.reason.decode(errors='replace')}"
-                raise ProxyRejectedError(msg)
+                raise ProxyRejectedError(event.status_code, event.reason.decode(errors="replace"))
             return
         elif not isinstance(event, h11.InformationalResponse):
             msg = "the proxy closed the connection"
-            raise ProxyRejectedError(msg)
+            raise ProxyClosedError(msg)

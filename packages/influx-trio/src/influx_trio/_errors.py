@@ -6,15 +6,15 @@ import ssl
 
 import h11
 import trio
-from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError
+from influx_proto.adapter import InfluxDBError, ProtocolError, Settings, Timeout, TransportError, proxy_rejected
 
-from ._connect import ProxyRejectedError
+from ._connect import ProxyClosedError, ProxyRejectedError
 from ._connection import Connection
 
 #: The exceptions that `map_exception` maps.
 LIBRARY_ERRORS = (
     trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError, OSError, h11.ProtocolError,
-    ProxyRejectedError,
+    ProxyClosedError, ProxyRejectedError,
 )  # fmt: skip
 
 
@@ -51,6 +51,8 @@ def first_exception(group: BaseExceptionGroup) -> BaseException:
 
 def _connect_error(error: Exception, address: str, timeout: Timeout) -> InfluxDBError:
     cause = error.__cause__ or error
+    if isinstance(error, ProxyRejectedError):
+        return proxy_rejected(address, error.status, error.reason)
     if isinstance(error, trio.TooSlowError):
         msg = f"cannot connect to {address}: timed out after {timeout.connect} s"
     elif isinstance(cause, ssl.SSLError):
@@ -62,15 +64,25 @@ def _connect_error(error: Exception, address: str, timeout: Timeout) -> InfluxDB
     return TransportError(msg, maybe_received=False)
 
 
+def _reason(error: BaseException) -> str:
+    """Return the text of the first exception in a chain of causes that has one; those of trio often have none."""
+    cause: BaseException | None = error.__cause__ or error
+    while cause is not None:
+        if text := str(cause):
+            return text
+        cause = cause.__cause__
+    return "the server closed it"
+
+
 def _exchange_error(error: Exception, address: str, timeout: Timeout, connection: Connection) -> InfluxDBError:
     if connection.is_expired:
         return TransportError(f"{address} sent and accepted nothing for {timeout.idle} s")
     if not connection.received:
-        reason = "the server closed it" if isinstance(error, h11.ProtocolError) else error.__cause__ or error
+        reason = "the server closed it" if isinstance(error, h11.ProtocolError) else _reason(error)
         msg = f"the connection to {address} broke: {reason}"
         return TransportError(msg, was_idle=connection.was_used)
     if not isinstance(error, h11.ProtocolError):
-        return TransportError(f"the connection to {address} broke: {error.__cause__ or error}")
+        return TransportError(f"the connection to {address} broke: {_reason(error)}")
     if connection.has_head:
         return ProtocolError(f"the response from {address} is truncated or malformed: {error}", retryable=True)
     return ProtocolError(f"the response from {address} is not HTTP: {error}", retryable=connection.is_truncated)

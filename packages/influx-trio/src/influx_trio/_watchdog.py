@@ -81,6 +81,8 @@ class Watchdog:
             while self._until:
                 with self._sleep:
                     await trio.sleep_forever()
+                if self._until:  # after a suspension, the tasks first receive what has arrived meanwhile
+                    await trio.lowlevel.checkpoint()
                 now = trio.current_time()
                 for connection in [connection for connection, until in self._until.items() if until <= now]:
                     self.disarm(connection)

@@ -17,7 +17,7 @@ from typing import Any, Self
 from .._public_names import exported_by
 from .._runtime.flow import Attempt, execute, run
 from .._runtime.settings import Settings
-from .._runtime.transport import SpoolFiles, Threads, Transport
+from .._runtime.transport import SpoolFiles, Threads, Transport, have_threads_ended
 from .base import BatchWriterBase
 from .batcher import Sealed
 from .calls import Call, get
@@ -152,8 +152,11 @@ class BatchWriter(BatchWriterBase):
             raise
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        is_left_to_thread = False
+        is_left_to_thread = is_shutdown = False
         try:
+            is_shutdown = have_threads_ended()
+            if is_shutdown:
+                raise _interpreter_shutdown()
             # The garbage collector may close a generator with the block in any thread.
             if self._interrupts_writer() or self._is_sender():
                 self._start(partial(self.__exit__, _type, error, _traceback))
@@ -161,7 +164,7 @@ class BatchWriter(BatchWriterBase):
             elif not self._is_forked:  # in a fork, the lines and the spool belong to the parent
                 self._call(self._exit_steps(error))
         finally:
-            if not is_left_to_thread:
+            if not is_left_to_thread and not is_shutdown:
                 self._calls.put(self._abort_call)  # in case of an interruption before the call was queued
                 if not self._is_forked:
                     if self._is_running_calls and self._abort_call is not None:
@@ -170,6 +173,8 @@ class BatchWriter(BatchWriterBase):
 
     def _call(self, steps: Generator[Step]) -> None:
         """Run steps in the call thread and wait for their end; an interruption of the caller also ends them."""
+        if have_threads_ended():
+            raise _interpreter_shutdown()
         if self._interrupts_writer():
             raise cannot_wait()
         call = Call(steps, may_wait=not self._reports.is_in_callback)
@@ -344,3 +349,10 @@ class BatchWriter(BatchWriterBase):
             self._make_reports()  # the thread that had to make them may have been interrupted
             get(self._wakeups, self._sender_due - now)
         return sealed
+
+
+def _interpreter_shutdown() -> RuntimeError:
+    """Return the error for a wait while the interpreter shuts down: other threads do not run any more."""
+    return RuntimeError(
+        "the interpreter is shutting down, so pending lines cannot be delivered; exit the batch writer before"
+    )

@@ -93,10 +93,8 @@ class _DecompressingReader(Generic[ReaderT]):
     """Decompresses a response body and passes it to another reader."""
 
     def __init__(self, reader: ReaderT, content_encoding: str) -> None:
-        if content_encoding not in {"gzip", "x-gzip", "deflate"}:
-            msg = f"the response has a content encoding that was not requested: {content_encoding[:100]}"
-            raise ProtocolError(msg)
         self._reader = reader
+        self._content_encoding = content_encoding
         self._is_gzip = content_encoding != "deflate"
         self._inflater: _Inflater | None = None
         # Number of bytes received, and bytes passed to the reader, since the last item that it returned.
@@ -126,6 +124,9 @@ class _DecompressingReader(Generic[ReaderT]):
         return self._reader.close()
 
     def _new_inflater_for(self, data: bytes) -> _Inflater:
+        if self._content_encoding not in {"gzip", "x-gzip", "deflate"}:
+            msg = f"the response has a content encoding that was not requested: {self._content_encoding[:100]}"
+            raise ProtocolError(msg)
         if self._is_gzip:
             return _new_inflater(_GZIP)
         # HTTP's "deflate" begins with a zlib header, whose low bits are 8, but some servers omit the header.

@@ -24,6 +24,8 @@ from .messages import CSV, MESSAGE_PACK, Headers, media_type
 #: Number of bytes of an error response's body that are kept; the longest messages of a server quote a line of 64 KiB.
 BODY_LIMIT = 4 * 1024 * 1024
 _QUOTED_LENGTH = 200
+#: Number of bytes of a web page that are searched for its text.
+_PAGE_LENGTH = 16 * 1024
 #: Maximum number of characters of a message. A server may quote all lines of a batch.
 _MESSAGE_LENGTH = 2000
 
@@ -44,7 +46,7 @@ _NO_DATABASE = re.compile(
     re.IGNORECASE,
 )
 #: Statuses whose error does not depend on the body.
-_DECIDED_BY_STATUS = frozenset({401, 403, 407, 413, 429})
+_DECIDED_BY_STATUS = frozenset({401, 403, 407, 408, 413, 425, 429})
 
 #: The target of a redirect to the same endpoint elsewhere. Some proxies add a slash.
 _ENDPOINT = re.compile(r"(.*)/(?:write|query|ping|health|ready|api/v[23]/.+)/?", re.DOTALL)
@@ -86,14 +88,17 @@ def raise_if_decided(status: int, close: Callable[[], object], error: InfluxDBEr
     """Raise the error of a response whose status decides it, although another error interrupted the body.
 
     A proxy that rejects a request before it has read all of it resets the connection, often before the client has read
-    the whole page.
+    the whole page. The page of a proxy may also have a content encoding that the client did not request.
 
     Args:
         status: the status of the response.
         close: ends the response; it raises the error of a response with such a status.
         error: the error that interrupted the body.
     """
-    if status in _DECIDED_BY_STATUS and isinstance(error, TransportError | ProtocolError):
+    if isinstance(error, TransportError | ProtocolError) and (
+        status in _DECIDED_BY_STATUS
+        or (status >= 500 and not error.retryable)  # the body is unreadable: the server may still recover
+    ):
         close()
 
 
@@ -115,8 +120,6 @@ def error_from_response(error_class: type[ResponseError], status: int, headers: 
         msg = "InfluxDB not found at this URL (HTTP 404, page not found): `path` is the prefix of /write and /query"
         return ProtocolError(f"{msg}; pass the name of a database as `database`")
     message = error_message(headers, body)
-    if is_web_page(headers) and len(message) > _QUOTED_LENGTH:
-        message = f"{message[:_QUOTED_LENGTH]}..."
     if 300 <= status < 400:
         message = _redirect_message(headers.get("Location", "an unknown URL"))
     elif not message:
@@ -219,7 +222,10 @@ def error_fields(headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
 
 
 def error_message(headers: Mapping[str, str], body: bytes) -> str:
-    """Return the server's message: from a JSON, MessagePack or CSV body, else `X-Influxdb-Error`, else the body."""
+    """Return the server's message: from a JSON, MessagePack or CSV body, else `X-Influxdb-Error`, else the body.
+
+    Of a web page, it is the start of the text.
+    """
     found = error_fields(headers, body)
     for key in ("error", "message"):
         if isinstance(found.get(key), str) and found[key]:
@@ -229,7 +235,28 @@ def error_message(headers: Mapping[str, str], body: bytes) -> str:
         header, _, text = text.partition("\n")
         if header == "error" and text:
             return text.strip('"').replace('""', '"')
-    return headers.get("X-Influxdb-Error") or text
+    return headers.get("X-Influxdb-Error") or (_page_text(body) if is_web_page(headers) else text)
+
+
+def _page_text(body: bytes) -> str:
+    """Return the start of the text of a web page in one line; a heading that repeats the title is omitted."""
+    import html  # noqa: PLC0415 - few errors need it
+
+    texts: dict[str, None] = {}  # in their order
+    hidden = ""
+    for part in f">{body[:_PAGE_LENGTH].decode('utf-8', 'replace')}".split("<"):
+        tag, _, text = part.partition(">")
+        name = tag.lower()
+        if hidden:
+            if name.startswith(f"/{hidden}"):
+                hidden = ""
+            else:
+                continue
+        hidden = next((element for element in ("script", "style") if name.startswith(element)), "")
+        if not hidden and (words := " ".join(html.unescape(text).split())):
+            texts[words] = None
+    message = " ".join(texts)
+    return message if len(message) <= _QUOTED_LENGTH else f"{message[:_QUOTED_LENGTH]}..."
 
 
 def _string(item: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeAlias
@@ -34,6 +35,23 @@ def no_free_connection(address: str, timeout: Timeout, limit: int = MAX_CONNECTI
         f"exit streams before other calls, make fewer calls at a time, or increase Timeout.{name}"
     )
     return TransportError(msg, maybe_received=False)
+
+
+#: The 4xx statuses of a proxy that may be temporary.
+_TEMPORARY = frozenset({408, 425, 429})
+
+
+def proxy_rejected(address: str, status: int, reason: str) -> TransportError:
+    """Return the error for a proxy that rejects a `CONNECT`; a retry cannot succeed after most of the 4xx.
+
+    Args:
+        address: `settings.address`.
+        status: the status of the proxy's response.
+        reason: its reason phrase.
+    """
+    msg = f"cannot connect to {address}: the proxy responded with HTTP {status} {reason}".rstrip()
+    is_temporary = not 400 <= status < 500 or status in _TEMPORARY
+    return TransportError(msg, maybe_received=False, retryable=is_temporary)
 
 
 class Clock(Protocol):
@@ -186,3 +204,8 @@ class SpoolFiles(Protocol):
     def delete(self, name: str) -> None:
         """Delete a file."""
         ...
+
+
+def have_threads_ended() -> bool:
+    """Return whether the interpreter is shutting down: then no other thread runs any more, and a wait would not end."""
+    return sys.is_finalizing()
