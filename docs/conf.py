@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from importlib import import_module
@@ -22,6 +23,10 @@ from sphinx.util.logging import getLogger
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
+
+# Documents are trees of nodes that refer to their parents. With the default thresholds the garbage collector traverses
+# them thousands of times, which takes a quarter of the CPU time of a build. These need 8 MB more memory, of 350.
+gc.set_threshold(50_000, 20, 20)
 
 project = "InfluxDB clients for Python"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_inline_tabs"]

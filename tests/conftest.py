@@ -20,7 +20,7 @@ from tests.servers.influxd import Server
 from tests.servers.running import running_server, use_build
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # Cache bytecode even where the environment disables it. Each worker of pytest-xdist imports all tests, and hundreds of
 # tests start a process that imports our packages.
@@ -93,10 +93,19 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def pytest_collection_finish() -> None:
-    """Exclude the collected tests, which live as long as the session, from every later garbage collection."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Disable garbage collection meanwhile, and exclude what was imported and collected from every later one.
+
+    It lives as long as the session. Traversing it repeatedly would take a tenth of the CPU time of each worker's start.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_sessionstart() -> None:

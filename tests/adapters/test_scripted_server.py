@@ -228,3 +228,20 @@ def test_script_is_any_sequence_of_behaviors() -> None:
     script: Sequence[Behavior] = ((Receive(), Send(b"one")), reply(200))
     with ScriptedServer(script) as server:
         assert exchange(server, GET) == b"one"
+
+
+def test_connections_in_sequence() -> None:
+    """A connection is accepted after the previous one was closed. One that sends nothing does not block the exit."""
+    with ScriptedServer([[Receive(), Send(b"one")], [Receive(), Send(b"two")]], concurrent=False) as server:
+        first, second = connect(server), connect(server)
+        with first, second:
+            second.sendall(GET)
+            assert server.requests == []
+            first.sendall(GET)
+            assert read_all(first) == b"one"
+            assert read_all(second) == b"two"
+        with connect(server):
+            pass
+        silent = connect(server)
+    silent.close()
+    assert [request.connection for request in server.requests] == [1, 2]

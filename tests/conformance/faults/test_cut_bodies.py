@@ -133,11 +133,13 @@ def outcomes(
     behaviors: Sequence[Behavior],
     *,
     keep_alive: bool = False,
+    concurrent: bool = True,
     **settings: Any,
 ) -> list[Any]:
     """Return the result, or the exception, of each behavior.
 
-    With `keep_alive` a connection plays any number of behaviors, otherwise one.
+    With `keep_alive` a connection plays any number of behaviors, otherwise one. The requests are concurrent. The server
+    plays the behaviors concurrently as well, or with `concurrent=False`, for those that do not wait, in sequence.
     """
 
     def outcome(number: int) -> Any:
@@ -147,7 +149,8 @@ def outcomes(
             return error
 
     exchange: list[Step] = [Receive(), Play(behaviors)]
-    with ScriptedServer([exchange * (len(behaviors) if keep_alive else 1)]) as server, ThreadPoolExecutor(48) as pool:
+    script = [exchange * (len(behaviors) if keep_alive else 1)]
+    with ScriptedServer(script, concurrent=concurrent) as server, ThreadPoolExecutor(48) as pool:
         client = connect(server.url, retry=ONCE, **settings)
         return list(pool.map(outcome, range(len(behaviors))))
 
@@ -181,7 +184,8 @@ def test_cut_at_every_byte(connect_plain: Callable[..., Any], driver: Driver, re
     # A reset may discard response data that was sent before it.
     first = response.head if "cut_head" in driver.lacks else 0
     sizes = positions(driver, range(first, len(response.data) + (end == Close())))
-    found = outcomes(connect_plain, response.do, [(Send(response.data[:size]), end) for size in sizes], timeout=20)
+    behaviors = [(Send(response.data[:size]), end) for size in sizes]
+    found = outcomes(connect_plain, response.do, behaviors, concurrent=False, timeout=20)
     check(response, sizes, found)
 
 
@@ -218,7 +222,7 @@ def test_malformed_at_every_byte(connect_plain: Callable[..., Any], driver: Driv
     data = response.data
     places = positions(driver, range(len(data)))
     behaviors = [(Send(data[:at] + byte + data[at + 1 :]), Close()) for at in places]
-    found = outcomes(connect_plain, response.do, behaviors, timeout=20)
+    found = outcomes(connect_plain, response.do, behaviors, concurrent=False, timeout=20)
     wrong = [
         (behavior[0], outcome)
         for behavior, outcome in zip(behaviors, found, strict=True)
