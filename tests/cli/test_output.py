@@ -202,6 +202,16 @@ def test_terminal_layouts(env: dict[str, str], client: InfluxDBClient, tmp_path:
     assert at_terminal(env, *query, TERM="xterm", PAGER="head -c 3") == "m\nt"
 
 
+def test_output_on_a_full_disk(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    client.write(f"m v={n} {n}" for n in range(5000))
+    command = f"ulimit -f 8; exec {PROGRAM} query 'SELECT * FROM m' -o {tmp_path}/out.csv"
+    limited = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=False)
+    assert (limited.returncode, limited.stderr) == (1, f"influxq: cannot write {tmp_path}/out.csv: File too large\n")
+    assert not [*tmp_path.iterdir()]
+    full = run(env, "query", "SELECT * FROM m", "-o", "/dev/full", "-f", "lp", code=1).stderr
+    assert full == "influxq: cannot write /dev/full: No space left on device\n"
+
+
 def test_colour_of_plots(env: dict[str, str], client: InfluxDBClient) -> None:
     client.write("m v=1 1\nm v=2 2")
     query = ("query", "SELECT v FROM m", "--plot")
