@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from math import isfinite
 from typing import IO, Any, Final, Protocol
@@ -17,6 +19,8 @@ _NUMBERS: Final = frozenset({int, float})
 _BOOLEANS: Final = {True: "true", False: "false"}
 #: The characters that a cell of CSV contains only in quotes. `csv.reader` reads a carriage return as the end of a row.
 _QUOTED: Final = ',"\r\n'
+#: Characters that change how a terminal shows other text. A tab and an LF are part of the formats.
+_EXECUTED: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Output(Protocol):
@@ -38,6 +42,8 @@ def create_output(
         options: the options of the command.
         max_width: the width in characters above which a table is written vertically; None: unlimited.
     """
+    if file.isatty() and output_format in {"csv", "json", "lp"}:
+        file = _Terminal(file)
     match output_format:
         case "csv":
             return _CSV(file, options.null)
@@ -49,6 +55,21 @@ def create_output(
             return Vertical(file)
         case _:
             return Table(file, max_width)
+
+
+class _Terminal(io.TextIOBase):
+    """A terminal, to which control characters and bidirectional ones are written as JSON escapes them.
+
+    A terminal executes the escape sequences in data: they change its title, its colours and the text on the screen.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        super().__init__()
+        self._file = file
+
+    def write(self, text: str, /) -> int:
+        """Write the text."""
+        return self._file.write(_EXECUTED.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
 
 
 class _CSV:

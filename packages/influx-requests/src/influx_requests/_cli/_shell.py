@@ -15,7 +15,7 @@ from influx_proto import InfluxDBError, split_lines
 from influx_requests import InfluxDBClient
 
 from ._connection import create_client
-from ._console import CommandError, Exit, format_count, print_error, print_stderr
+from ._console import CommandError, Exit, format_count, print_error, print_stderr, to_printable
 from ._errors import describe
 from ._files import read_stdin
 from ._outputs import create_output
@@ -229,7 +229,7 @@ class Session:
             self._write(f"{text}\n")
 
     def _write_names(self, names: Iterable[str]) -> None:
-        self._write("".join(f"{name}\n" for name in names))
+        self._write("".join(f"{to_printable(name)}\n" for name in names))
 
     @staticmethod
     def _write(text: str) -> None:
