@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -24,6 +25,7 @@ from influx_requests._cli._shell_prompt import Names, _prepare_history, completi
 
 from tests.cli.program import PROGRAM, environment, run
 from tests.servers.influxd import Server
+from tests.servers.scripted import Hold, Receive, ScriptedServer, Send, respond
 
 LINES = "cpu,host=a load=0.5,cores=8i 1500000000000000001\nmem\\ x,rack=r free=1 1"
 
@@ -107,6 +109,24 @@ def test_session(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) ->
     history = (tmp_path / "influxq_history").read_text()
     assert "SELECT cores FROM cpu" in history
     assert "s3cret" not in history
+
+
+def test_interrupted_query_starts_no_pager(tmp_path: Path) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\necho paged; cat\n")
+    pager.chmod(0o755)
+    pong = Send(respond(204, {"X-Influxdb-Version": "1.8"}))
+    with ScriptedServer([[Receive(), pong, Receive(), Hold()]]) as server:
+        env = environment(server.url, XDG_STATE_HOME=str(tmp_path), PAGER=str(pager))
+        terminal = Terminal(env)
+        terminal.expect("(no database)>")
+        terminal.send("SELECT v FROM m\r")
+        server.wait_for(2, timeout=60)
+        terminal.process.send_signal(signal.SIGINT)
+        assert "paged" not in terminal.expect("interrupted")
+        terminal.expect(">")
+        terminal.send("\x04")
+        assert terminal.close() == 0
 
 
 def test_script(influxd: Server, client: InfluxDBClient) -> None:
