@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from influx_proto import InfluxDBError
 
+from ._config import home_path
 from ._console import Exit, import_optional, print_stderr
 from ._schema import names_of
 from ._shell import FORMATS, Session, is_incomplete, without_continuations
@@ -99,9 +100,9 @@ def completions(text: str, names: Names) -> Iterator[tuple[str, int, str]]:
 def history_path() -> Path:
     """Return the path of the history file, in the directory of the operating system for such data."""
     if sys.platform == "win32":
-        folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        folder = Path(os.environ.get("LOCALAPPDATA") or home_path() / "AppData" / "Local")
     else:
-        folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        folder = Path(os.environ.get("XDG_STATE_HOME") or home_path() / ".local" / "state")
     return folder / "influxq_history"
 
 
