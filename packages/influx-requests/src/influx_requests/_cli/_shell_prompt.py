@@ -162,6 +162,7 @@ def _create_prompt(session: Session) -> Any:
         complete_while_typing=False,
         history=History(str(path)) if (path := _prepare_history()) else history.InMemoryHistory(),
         enable_history_search=True,
+        enable_suspend=True,
         multiline=filters.Condition(lambda: is_incomplete(prompt_session.default_buffer.text)),
         prompt_continuation=_continuation,
         color_depth=None if has_color(sys.stdout) else output.ColorDepth.DEPTH_1_BIT,
