@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from influx_requests import InfluxDBClient
 from influx_requests._cli import main
-from influx_requests._cli._shell import Session, is_incomplete
+from influx_requests._cli._shell import Session, is_incomplete, split_pasted
 from influx_requests._cli._shell_prompt import Names, _prepare_history, completions
 
 from tests.cli.program import PROGRAM, environment, run
@@ -103,6 +103,11 @@ def test_session(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) ->
     terminal.send("CREATE USER u WITH PASSWORD 's3cret'\r")
     terminal.expect("(0 rows")
     terminal.expect(">")
+    pasted = "\n".join(f"INSERT pasted v={n} {n}" for n in range(100))
+    terminal.send(f"\x1b[200~{pasted}\nUSE none\nINSERT pasted v=1 1000\x1b[201~\r")
+    terminal.expect("database 'none' not found")
+    terminal.expect("1 statement after it not executed")
+    assert client.query("SELECT count(v) FROM pasted").series[0].values[0][1] == 100
     terminal.send("\x04")
     assert terminal.close() == 0
     client.query("DROP USER u")
@@ -225,6 +230,20 @@ def test_errors_end_a_script(env: dict[str, str], script: str, code: int, expect
 )
 def test_statements_of_several_lines(text: str, expected: bool) -> None:
     assert is_incomplete(text) is expected
+
+
+def test_pasted_statements() -> None:
+    text = 'USE a\nINSERT m v=1\nn v=2\n\\d m\nSELECT v\nFROM m\n\ninsert m s="\nINSERT x v=1"\n \\q'
+    assert [statement.strip() for statement in split_pasted(text)] == [
+        "USE a",
+        "INSERT m v=1\nn v=2",
+        "\\d m",
+        "SELECT v\nFROM m",
+        'insert m s="\nINSERT x v=1"',
+        "\\q",
+    ]
+    assert split_pasted("SELECT (\nv\n)\nFROM \\\nm") == ["SELECT (\nv\n)\nFROM \nm"]
+    assert split_pasted(" \n") == []
 
 
 def test_script_keeps_strings(env: dict[str, str], client: InfluxDBClient) -> None:

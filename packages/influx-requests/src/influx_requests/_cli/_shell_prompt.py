@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from influx_proto import InfluxDBError
 
 from ._config import home_path
-from ._console import Exit, import_optional, print_stderr
+from ._console import Exit, format_count, import_optional, print_stderr
 from ._schema import names_of
-from ._shell import FORMATS, Session, is_incomplete, without_continuations
+from ._shell import FORMATS, Session, is_incomplete, split_pasted
 from ._terminal import has_color
 
 if TYPE_CHECKING:
@@ -124,8 +124,14 @@ def run_prompt(session: Session) -> Exit:
             continue
         except EOFError:  # Ctrl-D
             return Exit.OK
-        if session.execute(without_continuations(text)) is Exit.OK:
-            return Exit.OK
+        statements = split_pasted(text)
+        for number, statement in enumerate(statements, 1):
+            if (code := session.execute(statement)) is Exit.OK:
+                return Exit.OK
+            if code is not None:
+                if remaining := len(statements) - number:
+                    print_stderr(f"{format_count(remaining, 'statement')} after it not executed")
+                break
 
 
 def _check_database(session: Session) -> None:
