@@ -201,6 +201,14 @@ def test_terminal_layouts(env: dict[str, str], client: InfluxDBClient, tmp_path:
     paged = at_terminal(env, *query, COLUMNS="40", TERM="xterm", PAGER=str(pager))
     assert paged.startswith("| m\n| time  s")  # the pager scrolls
     assert at_terminal(env, *query, TERM="xterm", PAGER="head -c 3") == "m\nt"
+    master, terminal = pty.openpty()
+    env |= narrow
+    with subprocess.Popen([PROGRAM, "watch", "m"], env=env, stdin=subprocess.DEVNULL, stdout=terminal) as watch:
+        os.close(terminal)
+        with os.fdopen(master) as lines:
+            shown = "".join(next(lines) for _ in range(4))
+        watch.kill()
+    assert shown == vertical.replace("1\n", "1970-01-01T00:00:00.000000001Z\n", 1)
 
 
 class Screen(io.StringIO):
