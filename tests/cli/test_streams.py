@@ -29,6 +29,7 @@ from influx_requests._cli._live_input import LiveInput
 from influx_requests._cli._signals import InputInterrupted
 
 from tests.cli.program import PROGRAM, environment, run
+from tests.servers.scripted import ScriptedServer, reply
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -179,12 +180,12 @@ def test_lines_that_were_read_are_stored_on_interruption(
 
 
 def test_lines_that_cannot_be_stored_on_interruption_are_counted() -> None:
-    with writing(environment("http://127.0.0.1:1", "db"), "--retry-for", "1000") as process:
+    arguments = ["--max-delay", "1000", "--retry-for", "1000"]
+    with ScriptedServer([reply(503)]) as server, writing(environment(server.url, "db"), *arguments) as process:
         feed(process, "m v=1 1\nm v=2 2\n")
         wait_until_read(process)
-        process.send_signal(signal.SIGINT)  # ends the input
-        time.sleep(1)
-        assert process.poll() is None
+        process.send_signal(signal.SIGINT)  # ends the input, so that its lines are sent
+        assert server.wait_for(1, timeout=60).body == b"m v=1 1\nm v=2 2"
         process.send_signal(signal.SIGINT)  # ends the retries
         assert process.wait(60) == 130
         assert stderr(process) == "<stdin>: 0 lines stored, 2 not stored\ninfluxq: interrupted\n"
