@@ -107,6 +107,7 @@ def test_session(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) ->
     terminal.send(f"\x1b[200~{pasted}\nUSE none\nINSERT pasted v=1 1000\x1b[201~\r")
     terminal.expect("database 'none' not found")
     terminal.expect("1 statement after it not executed")
+    terminal.expect(">")
     assert client.query("SELECT count(v) FROM pasted").series[0].values[0][1] == 100
     terminal.send("\x04")
     assert terminal.close() == 0
