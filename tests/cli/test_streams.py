@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gzip
+import io
 import json
 import os
 import pty
@@ -25,6 +26,9 @@ import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 import pytest
 from influx_requests import InfluxDBClient
+from influx_requests._cli._bar import Bar
+from influx_requests._cli._files import Input
+from influx_requests._cli._line_protocol_source import LineProtocol
 from influx_requests._cli._live_input import LiveInput
 from influx_requests._cli._signals import InputInterrupted
 
@@ -246,6 +250,21 @@ def test_one_ctrl_d_ends_the_input_at_a_terminal(env: dict[str, str], client: In
         os.close(master)
         assert stderr.decode() == f"reading {content} from the terminal; end with Ctrl-D\n{expected}"
     assert values(client) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("name", "is_shown"), [("<stdin>", False), ("/dev/stdin", False), ("fifo", True)])
+def test_progress_bar_does_not_overwrite_typed_lines(
+    monkeypatch: pytest.MonkeyPatch, name: str, is_shown: bool
+) -> None:
+    screen = io.StringIO()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", screen)
+    monkeypatch.setattr(sys, "stderr", screen)
+    bar = Bar(LineProtocol(Input(name, io.BytesIO(), None, None), "ns", lambda *_: None), 0)
+    bar.update(9, 1, 0)
+    bar.close()
+    assert bool(screen.getvalue()) == is_shown
 
 
 def test_closed_standard_input(env: dict[str, str]) -> None:
