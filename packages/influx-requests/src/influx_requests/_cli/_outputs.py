@@ -8,12 +8,13 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from math import isfinite
-from typing import IO, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from influx_proto import QueryResult, Series, serialize
 
 from ._console import CommandError
 from ._table import Table, Vertical
+from ._terminal import TextOutput
 
 _NUMBERS: Final = frozenset({int, float})
 _BOOLEANS: Final = {True: "true", False: "false"}
@@ -32,7 +33,7 @@ class Output(Protocol):
 
 
 def create_output(
-    file: IO[str], output_format: str, options: argparse.Namespace, *, max_width: int | None = None
+    file: TextOutput, output_format: str, options: argparse.Namespace, *, max_width: int | None = None
 ) -> Output:
     """Return the output of a format.
 
@@ -63,7 +64,7 @@ class _Terminal(io.TextIOBase):
     A terminal executes the escape sequences in data: they change its title, its colours and the text on the screen.
     """
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: TextOutput) -> None:
         super().__init__()
         self._file = file
 
@@ -81,7 +82,7 @@ class _CSV:
     It is written by columns, since most have cells of one type; `csv.writer` takes twice the time.
     """
 
-    def __init__(self, file: IO[str], null: str) -> None:
+    def __init__(self, file: TextOutput, null: str) -> None:
         self._file = file
         self._null = null
         self._heading: tuple[int, list[str]] | None = None
@@ -145,7 +146,7 @@ def _quote(cell: str) -> str:
 class _JSON:
     """One point per line, in the form that `write` accepts."""
 
-    def __init__(self, file: IO[str], tag_columns: Collection[str], indent: int | None) -> None:
+    def __init__(self, file: TextOutput, tag_columns: Collection[str], indent: int | None) -> None:
         self._file = file
         self._tag_columns = tag_columns
         self._indent = indent
@@ -157,7 +158,7 @@ class _JSON:
 
 
 class _LineProtocol:
-    def __init__(self, file: IO[str], tag_columns: Collection[str]) -> None:
+    def __init__(self, file: TextOutput, tag_columns: Collection[str]) -> None:
         self._file = file
         self._tag_columns = tag_columns
 

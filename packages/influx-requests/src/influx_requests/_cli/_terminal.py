@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ._signals import handlers
 
@@ -21,7 +21,19 @@ BOLD: Final = ("\x1b[1m", "\x1b[0m")
 RED: Final = ("\x1b[31m", "\x1b[0m")
 
 
-def has_color(stream: IO[str]) -> bool:
+class TextOutput(Protocol):
+    """A file for text output."""
+
+    def write(self, text: str, /) -> int:
+        """Write the text."""
+        ...
+
+    def isatty(self) -> bool:
+        """Return whether the file is a terminal."""
+        ...
+
+
+def has_color(stream: TextOutput) -> bool:
     """Return whether colour and cursor movement may be used: at a terminal, without `NO_COLOR` or `TERM=dumb`."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and is_capable()
 
@@ -37,7 +49,7 @@ def columns() -> int:
 
 
 @contextmanager
-def paged(*, is_enabled: bool) -> Generator[tuple[IO[str], bool]]:
+def paged(*, is_enabled: bool) -> Generator[tuple[TextOutput, bool]]:
     """Yield a file for output and whether it is a pager; otherwise it is stdout.
 
     The pager is `$PAGER`, or `less`. Quitting it ends the output without an error.
