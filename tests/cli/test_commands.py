@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 from influx_requests import InfluxDBClient
+from influx_requests._cli import main
 from influx_requests._cli._arguments import parse_arguments
+from influx_requests._cli._config import config_path
 from influx_requests._cli._connection import create_client
+from influx_requests._cli._shell_prompt import history_path
 
 from tests.cli.program import PROGRAM, environment, run
 from tests.servers.influxd import Influxd, Server
@@ -225,11 +228,40 @@ def test_profiles(influxd: Server, database: str, tmp_path: Path) -> None:
     ):
         config.write_text(text)
         assert expected in run(env, "ping", *arguments, code=2).stderr
+    config.write_bytes(f'\ufeffurl = "{influxd.url}"\r\n'.encode())  # as editors on Windows save it
+    run(env, "ping")
+    config.write_text('database = "t"', encoding="utf-16")
+    assert f"cannot read {config}: not UTF-8; convert it first" in run(env, "ping", code=2).stderr
     config.unlink()
+    config.mkdir()  # a file that cannot be read
+    warned = run({**env, "INFLUXDB_URL": influxd.url}, "ping").stderr
+    assert warned == f"warning: cannot read {config}, so its settings are not used: Is a directory\n"
+    config.rmdir()
     message = f"influxq: --profile far: {config} does not exist; create it with the settings\n"
     assert run(env, "ping", "--profile", "far", code=2).stderr == message
     missing = {**environment(influxd.url), "INFLUXQ_CONFIG": str(tmp_path / "none.toml")}
     assert "INFLUXQ_CONFIG: " in run(missing, "ping", code=2).stderr
+
+
+def test_home_directory(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user of a container may have no account, and `/` as the home directory."""
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "INFLUXQ_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 1 << 30)
+    for home in ("/", None):
+        monkeypatch.delenv("HOME", raising=False)
+        if home is not None:
+            monkeypatch.setenv("HOME", home)
+        assert config_path() == Path("/.config/influxq.toml")
+        assert history_path() == Path("/.local/state/influxq_history")
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        assert "~/.config/influxq.toml" in capsys.readouterr().out
+    monkeypatch.setenv("HOME", "/home/user")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/etc")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert " /etc/influxq.toml" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

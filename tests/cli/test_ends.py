@@ -17,7 +17,7 @@ from influx_requests._cli import main
 
 from tests.cli.program import PROGRAM, environment, run
 from tests.servers.influxd import Influxd, Server
-from tests.servers.scripted import ScriptedServer, reply
+from tests.servers.scripted import ScriptedServer, chunked, reply
 
 SECRET = "s3cr3t-p4ss"
 
@@ -198,6 +198,15 @@ def test_server_that_is_not_influxdb() -> None:
     with ScriptedServer([reply(200, {"Content-Type": "text/html"}, b"<html>")]) as server:
         done = run(environment(server.url), "ping", code=3)
     assert "address of InfluxDB" in done.stderr
+
+
+def test_server_that_restarts_in_a_response() -> None:
+    headers = {"Content-Type": "application/json", "X-Influxdb-Version": "1.8", "Transfer-Encoding": "chunked"}
+    with ScriptedServer([reply(200, headers, chunked(b'{"res', end=False))]) as server:
+        done = run(environment(server.url), "query", "SELECT v FROM d..m", code=3)
+    assert done.stdout == ""
+    assert "truncated" in done.stderr
+    assert "; retry, and check --url (or INFLUXDB_URL) if it fails again\n" in done.stderr
 
 
 def test_error_responses(env: dict[str, str], influxd: Server) -> None:

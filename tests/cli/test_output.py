@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -200,6 +201,58 @@ def test_terminal_layouts(env: dict[str, str], client: InfluxDBClient, tmp_path:
     paged = at_terminal(env, *query, COLUMNS="40", TERM="xterm", PAGER=str(pager))
     assert paged.startswith("| m\n| time  s")  # the pager scrolls
     assert at_terminal(env, *query, TERM="xterm", PAGER="head -c 3") == "m\nt"
+    master, terminal = pty.openpty()
+    env |= narrow
+    with subprocess.Popen([PROGRAM, "watch", "m"], env=env, stdin=subprocess.DEVNULL, stdout=terminal) as watch:
+        os.close(terminal)
+        with os.fdopen(master) as lines:
+            shown = "".join(next(lines) for _ in range(4))
+        watch.kill()
+    assert shown == vertical.replace("1\n", "1970-01-01T00:00:00.000000001Z\n", 1)
+
+
+class Screen(io.StringIO):
+    """A file that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_terminals_receive_no_control_characters(
+    env: dict[str, str], client: InfluxDBClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An escape sequence in data would change the title, the colours or the text of the terminal."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = "\x1b]0;x\x07\x7f\x9b31m\u202e\u2066\r|\t|\n|\u00e4\u65e5"
+    client.write({"measurement": "m\x1b[2J", "tags": {"t\x9b": "a\x1b[31m"}, "fields": {"f": text}, "time": -1})
+    result = client.query("SELECT f FROM /m/ GROUP BY *")
+    options = argparse.Namespace(null="", tag_columns=(), pretty=False)
+    executed = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]")
+    for output_format in ("csv", "json", "lp", "table", "vertical"):
+        screen, file = Screen(), io.StringIO()
+        create_output(screen, output_format, options).add(result)
+        create_output(file, output_format, options).add(result)
+        shown = screen.getvalue()
+        assert not executed.search(shown)
+        assert "\\u202e\\u2066" in shown
+        assert "|\u00e4\u65e5" in shown
+        if output_format in {"csv", "json", "lp"}:
+            assert "\u202e\u2066" in file.getvalue()
+        if output_format == "json":
+            assert json.loads(shown)["fields"] == {"f": text}
+    shown = at_terminal(env, "query", "SELECT f FROM /m/ GROUP BY *", "-f", "csv")
+    assert shown.startswith("measurement,t\\u009b,time,f\nm\\u001b[2J,a\\u001b[31m,")
+    assert run(env, "shell", stdin="\\d").stdout == "m\\x1b[2J\n"
+
+
+def test_output_on_a_full_disk(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) -> None:
+    client.write(f"m v={n} {n}" for n in range(5000))
+    command = f"ulimit -f 8; exec {PROGRAM} query 'SELECT * FROM m' -o {tmp_path}/out.csv"
+    limited = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=False)
+    assert (limited.returncode, limited.stderr) == (1, f"influxq: cannot write {tmp_path}/out.csv: File too large\n")
+    assert not [*tmp_path.iterdir()]
+    full = run(env, "query", "SELECT * FROM m", "-o", "/dev/full", "-f", "lp", code=1).stderr
+    assert full == "influxq: cannot write /dev/full: No space left on device\n"
 
 
 def test_colour_of_plots(env: dict[str, str], client: InfluxDBClient) -> None:

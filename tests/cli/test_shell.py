@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -19,11 +20,12 @@ from pathlib import Path
 import pytest
 from influx_requests import InfluxDBClient
 from influx_requests._cli import main
-from influx_requests._cli._shell import Session, is_incomplete
+from influx_requests._cli._shell import Session, is_incomplete, split_pasted
 from influx_requests._cli._shell_prompt import Names, _prepare_history, completions
 
 from tests.cli.program import PROGRAM, environment, run
 from tests.servers.influxd import Server
+from tests.servers.scripted import Hold, Receive, ScriptedServer, Send, respond
 
 LINES = "cpu,host=a load=0.5,cores=8i 1500000000000000001\nmem\\ x,rack=r free=1 1"
 
@@ -101,12 +103,36 @@ def test_session(env: dict[str, str], client: InfluxDBClient, tmp_path: Path) ->
     terminal.send("CREATE USER u WITH PASSWORD 's3cret'\r")
     terminal.expect("(0 rows")
     terminal.expect(">")
+    pasted = "\n".join(f"INSERT pasted v={n} {n}" for n in range(100))
+    terminal.send(f"\x1b[200~{pasted}\nUSE none\nINSERT pasted v=1 1000\x1b[201~\r")
+    terminal.expect("database 'none' not found")
+    terminal.expect("1 statement after it not executed")
+    terminal.expect(">")
+    assert client.query("SELECT count(v) FROM pasted").series[0].values[0][1] == 100
     terminal.send("\x04")
     assert terminal.close() == 0
     client.query("DROP USER u")
     history = (tmp_path / "influxq_history").read_text()
     assert "SELECT cores FROM cpu" in history
     assert "s3cret" not in history
+
+
+def test_interrupted_query_starts_no_pager(tmp_path: Path) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\necho paged; cat\n")
+    pager.chmod(0o755)
+    pong = Send(respond(204, {"X-Influxdb-Version": "1.8"}))
+    with ScriptedServer([[Receive(), pong, Receive(), Hold()]]) as server:
+        env = environment(server.url, XDG_STATE_HOME=str(tmp_path), PAGER=str(pager))
+        terminal = Terminal(env)
+        terminal.expect("(no database)>")
+        terminal.send("SELECT v FROM m\r")
+        server.wait_for(2, timeout=60)
+        terminal.process.send_signal(signal.SIGINT)
+        assert "paged" not in terminal.expect("interrupted")
+        terminal.expect(">")
+        terminal.send("\x04")
+        assert terminal.close() == 0
 
 
 def test_script(influxd: Server, client: InfluxDBClient) -> None:
@@ -205,6 +231,20 @@ def test_errors_end_a_script(env: dict[str, str], script: str, code: int, expect
 )
 def test_statements_of_several_lines(text: str, expected: bool) -> None:
     assert is_incomplete(text) is expected
+
+
+def test_pasted_statements() -> None:
+    text = 'USE a\nINSERT m v=1\nn v=2\n\\d m\nSELECT v\nFROM m\n\ninsert m s="\nINSERT x v=1"\n \\q'
+    assert [statement.strip() for statement in split_pasted(text)] == [
+        "USE a",
+        "INSERT m v=1\nn v=2",
+        "\\d m",
+        "SELECT v\nFROM m",
+        'insert m s="\nINSERT x v=1"',
+        "\\q",
+    ]
+    assert split_pasted("SELECT (\nv\n)\nFROM \\\nm") == ["SELECT (\nv\n)\nFROM \nm"]
+    assert split_pasted(" \n") == []
 
 
 def test_script_keeps_strings(env: dict[str, str], client: InfluxDBClient) -> None:

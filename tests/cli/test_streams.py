@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gzip
+import io
 import json
 import os
 import pty
@@ -25,10 +26,14 @@ import pyarrow as pa  # type: ignore[import-untyped]  # no type hints
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no type hints
 import pytest
 from influx_requests import InfluxDBClient
+from influx_requests._cli._bar import Bar
+from influx_requests._cli._files import Input
+from influx_requests._cli._line_protocol_source import LineProtocol
 from influx_requests._cli._live_input import LiveInput
 from influx_requests._cli._signals import InputInterrupted
 
 from tests.cli.program import PROGRAM, environment, run
+from tests.servers.scripted import ScriptedServer, reply
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -179,12 +184,12 @@ def test_lines_that_were_read_are_stored_on_interruption(
 
 
 def test_lines_that_cannot_be_stored_on_interruption_are_counted() -> None:
-    with writing(environment("http://127.0.0.1:1", "db"), "--retry-for", "1000") as process:
+    arguments = ["--max-delay", "1000", "--retry-for", "1000"]
+    with ScriptedServer([reply(503)]) as server, writing(environment(server.url, "db"), *arguments) as process:
         feed(process, "m v=1 1\nm v=2 2\n")
         wait_until_read(process)
-        process.send_signal(signal.SIGINT)  # ends the input
-        time.sleep(1)
-        assert process.poll() is None
+        process.send_signal(signal.SIGINT)  # ends the input, so that its lines are sent
+        assert server.wait_for(1, timeout=60).body == b"m v=1 1\nm v=2 2"
         process.send_signal(signal.SIGINT)  # ends the retries
         assert process.wait(60) == 130
         assert stderr(process) == "<stdin>: 0 lines stored, 2 not stored\ninfluxq: interrupted\n"
@@ -245,6 +250,21 @@ def test_one_ctrl_d_ends_the_input_at_a_terminal(env: dict[str, str], client: In
         os.close(master)
         assert stderr.decode() == f"reading {content} from the terminal; end with Ctrl-D\n{expected}"
     assert values(client) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("name", "is_shown"), [("<stdin>", False), ("/dev/stdin", False), ("fifo", True)])
+def test_progress_bar_does_not_overwrite_typed_lines(
+    monkeypatch: pytest.MonkeyPatch, name: str, is_shown: bool
+) -> None:
+    screen = io.StringIO()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", screen)
+    monkeypatch.setattr(sys, "stderr", screen)
+    bar = Bar(LineProtocol(Input(name, io.BytesIO(), None, None), "ns", lambda *_: None), 0)
+    bar.update(9, 1, 0)
+    bar.close()
+    assert bool(screen.getvalue()) == is_shown
 
 
 def test_closed_standard_input(env: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ from ._argument_types import (
     parse_types,
     split_names,
 )
-from ._config import config_path
+from ._config import config_path, home_path
 from ._console import PROGRAM
 from ._parser import Parser, suggest
 
@@ -172,11 +172,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 def create_parser(words: Sequence[str] = ()) -> _Root:
     """Return the parser of a command line; options that it shares with its commands have no defaults."""
+    path, home = config_path(), home_path()
     root = _Root(
         words,
         prog=PROGRAM,
         description=_DESCRIPTION,
-        epilog=_EPILOG.format(config=str(config_path()).replace(str(Path.home()), "~")),
+        epilog=_EPILOG.format(config=Path("~") / path.relative_to(home) if path.is_relative_to(home) else path),
     )
     root.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     _add_connection(root)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from ._console import to_printable
+from ._files import is_typed
 from ._sources import Source
 from ._terminal import is_capable
 
@@ -18,7 +19,9 @@ class Bar:
     def __init__(self, source: Source, done: int) -> None:
         self._bar: Any = None
         self._start = time.monotonic()
-        if not (sys.stderr.isatty() and is_capable()):
+        if not (sys.stderr.isatty() and is_capable()) or is_typed(
+            source.name
+        ):  # it would overwrite what the user types
             return
         try:
             tqdm = import_module("tqdm").tqdm

@@ -25,14 +25,22 @@ _SETTINGS: Final[Mapping[str, type | tuple[type, ...]]] = {
 _SECRETS: Final = {"password", "token"}
 
 
+def home_path() -> Path:
+    """Return the user's home directory, or `/` for a user without an account, as in a container."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
 def config_path() -> Path:
     """Return the path of the configuration file: `INFLUXQ_CONFIG`, or in the directory of the operating system."""
     if given := os.environ.get("INFLUXQ_CONFIG"):
         return Path(given)
     if sys.platform == "win32":
-        folder = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+        folder = Path(os.environ.get("APPDATA") or home_path() / "AppData" / "Roaming")
     else:
-        folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        folder = Path(os.environ.get("XDG_CONFIG_HOME") or home_path() / ".config")
     return folder / "influxq.toml"
 
 
@@ -46,25 +54,21 @@ def load_config(profile: str | None) -> dict[str, Any]:
         CommandError: the file is malformed, or has no such profile.
     """
     path = config_path()
+    is_optional = profile is None and "INFLUXQ_CONFIG" not in os.environ
     try:
-        text = path.read_bytes()
+        config = _read(path)
     except FileNotFoundError:
-        if profile is None and "INFLUXQ_CONFIG" not in os.environ:
+        if is_optional:
             return {}
         option = "INFLUXQ_CONFIG" if profile is None else f"--profile {profile}"
         msg = f"{option}: {path} does not exist; create it with the settings"
         raise CommandError(msg, Exit.USAGE) from None
     except OSError as error:
-        if profile is None and "INFLUXQ_CONFIG" not in os.environ:
-            return {}
-        raise file_error(f"cannot read {path}", error) from error
-    import tomllib  # noqa: PLC0415 - few users have a configuration file
-
-    try:
-        config = tomllib.loads(text.decode())
-    except ValueError as error:  # invalid TOML or invalid UTF-8
-        msg = f"{path}: {error}"
-        raise CommandError(msg, Exit.USAGE) from error
+        if not is_optional:
+            raise file_error(f"cannot read {path}", error) from error
+        if os.access(path.parent, os.X_OK):  # not the directory of another user, as after `sudo`
+            print_stderr(f"warning: cannot read {path}, so its settings are not used: {error.strerror}")
+        return {}
     profiles = config.pop("profiles", {})
     if not isinstance(profiles, dict):
         msg = f"{path}: profiles must be tables, such as [profiles.production]"
@@ -81,6 +85,19 @@ def load_config(profile: str | None) -> dict[str, Any]:
     if settings.keys() & _SECRETS or "@" in settings.get("url", ""):
         _check_permissions(path)
     return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    import tomllib  # noqa: PLC0415 - few users have a configuration file
+
+    from ._files import decode  # noqa: PLC0415 - as above
+
+    try:
+        return tomllib.loads(decode(data, str(path)))
+    except ValueError as error:
+        msg = f"{path}: {error}"
+        raise CommandError(msg, Exit.USAGE) from error
 
 
 def _check(settings: Mapping[str, Any], place: str) -> None:

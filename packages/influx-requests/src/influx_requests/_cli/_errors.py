@@ -74,6 +74,8 @@ def describe(error: Exception, *, in_shell: bool = False) -> tuple[str, Exit]:
             is_missing = str(error).startswith(_NO_DATABASE)
             if in_shell and (is_missing or isinstance(error, DatabaseNotFound)):
                 advice = "select a database with USE; \\l lists them"
+            elif isinstance(error, ProtocolError) and error.retryable:  # the server or a proxy closed the connection
+                advice = "retry, and check --url (or INFLUXDB_URL) if it fails again"
             elif is_missing:
                 advice = "pass --database (or set INFLUXDB_DATABASE)"
             elif str(error).startswith("TLS handshake"):

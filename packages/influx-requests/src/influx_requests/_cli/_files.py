@@ -222,6 +222,11 @@ def _announce_terminal(content: str) -> None:
         print_stderr(f"reading {content} from the terminal; end with {end}")
 
 
+def is_typed(name: str) -> bool:
+    """Return whether an input of this name is standard input, and that is a terminal."""
+    return name in {"<stdin>", *_STDIN_PATHS} and sys.stdin is not None and sys.stdin.isatty()
+
+
 def is_same_file(path: Path, other: str) -> bool:
     """Return whether a path is the same file as an input, which may be standard input."""
     try:

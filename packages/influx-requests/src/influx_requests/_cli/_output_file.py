@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from ._compression import compression_of_name, open_compressed
-from ._console import file_error
+from ._console import CommandError, file_error
+
+#: Errors of a write to a full disk, beyond a quota or a size limit, and to a disk that is damaged. They name no file.
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 @contextmanager
@@ -20,23 +24,27 @@ def replace_when_complete(path: Path) -> Generator[Path]:
     A symbolic link stays, and its target is replaced. The new file has the permissions and the owner of the old one.
 
     Raises:
-        CommandError: the temporary file cannot be created.
+        CommandError: the temporary file cannot be created, or the disk is full.
     """
-    if path.exists() and not path.is_file():
-        yield path
-        return
+    is_device = path.exists() and not path.is_file()
     target = path.resolve()
     new = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        _create_like(new, target)
-        yield new
-        new.replace(target)
+        if is_device:
+            yield path
+        else:
+            _create_like(new, target)
+            yield new
+            new.replace(target)
     except OSError as error:
+        if error.errno in _FULL and error.filename is None:
+            raise CommandError(f"cannot write {path}: {os.strerror(error.errno)}") from error
         if error.filename != str(new):
             raise
         raise file_error(f"cannot write {path}", error) from error
     finally:
-        new.unlink(missing_ok=True)
+        if not is_device:
+            new.unlink(missing_ok=True)
 
 
 def _create_like(new: Path, old: Path) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from math import isfinite
-from typing import IO, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from influx_proto import QueryResult, Series, serialize
 
 from ._console import CommandError
 from ._table import Table, Vertical
+from ._terminal import TextOutput
 
 _NUMBERS: Final = frozenset({int, float})
 _BOOLEANS: Final = {True: "true", False: "false"}
 #: The characters that a cell of CSV contains only in quotes. `csv.reader` reads a carriage return as the end of a row.
 _QUOTED: Final = ',"\r\n'
+#: Characters that change how a terminal shows other text. A tab and an LF are part of the formats.
+_EXECUTED: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Output(Protocol):
@@ -28,7 +33,7 @@ class Output(Protocol):
 
 
 def create_output(
-    file: IO[str], output_format: str, options: argparse.Namespace, *, max_width: int | None = None
+    file: TextOutput, output_format: str, options: argparse.Namespace, *, max_width: int | None = None
 ) -> Output:
     """Return the output of a format.
 
@@ -38,6 +43,8 @@ def create_output(
         options: the options of the command.
         max_width: the width in characters above which a table is written vertically; None: unlimited.
     """
+    if file.isatty() and output_format in {"csv", "json", "lp"}:
+        file = _Terminal(file)
     match output_format:
         case "csv":
             return _CSV(file, options.null)
@@ -51,6 +58,21 @@ def create_output(
             return Table(file, max_width)
 
 
+class _Terminal(io.TextIOBase):
+    """A terminal, to which control characters and bidirectional ones are written as JSON escapes them.
+
+    A terminal executes the escape sequences in data: they change its title, its colours and the text on the screen.
+    """
+
+    def __init__(self, file: TextOutput) -> None:
+        super().__init__()
+        self._file = file
+
+    def write(self, text: str, /) -> int:
+        """Write the text."""
+        return self._file.write(_EXECUTED.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
+
+
 class _CSV:
     """One table with the measurement, the tags of GROUP BY and the columns.
 
@@ -60,7 +82,7 @@ class _CSV:
     It is written by columns, since most have cells of one type; `csv.writer` takes twice the time.
     """
 
-    def __init__(self, file: IO[str], null: str) -> None:
+    def __init__(self, file: TextOutput, null: str) -> None:
         self._file = file
         self._null = null
         self._heading: tuple[int, list[str]] | None = None
@@ -124,7 +146,7 @@ def _quote(cell: str) -> str:
 class _JSON:
     """One point per line, in the form that `write` accepts."""
 
-    def __init__(self, file: IO[str], tag_columns: Collection[str], indent: int | None) -> None:
+    def __init__(self, file: TextOutput, tag_columns: Collection[str], indent: int | None) -> None:
         self._file = file
         self._tag_columns = tag_columns
         self._indent = indent
@@ -136,7 +158,7 @@ class _JSON:
 
 
 class _LineProtocol:
-    def __init__(self, file: IO[str], tag_columns: Collection[str]) -> None:
+    def __init__(self, file: TextOutput, tag_columns: Collection[str]) -> None:
         self._file = file
         self._tag_columns = tag_columns
 

@@ -12,7 +12,7 @@ from influx_proto.influxql import quote_identifier
 from influx_requests import InfluxDBClient
 
 from ._connection import create_client
-from ._console import CommandError, Exit, to_printable
+from ._console import CommandError, Exit, to_printable, width
 
 
 def run_databases(options: argparse.Namespace) -> Exit:
@@ -55,8 +55,9 @@ def format_schema(client: InfluxDBClient, measurements: Iterable[str] = ()) -> s
         lines = [to_printable(name)]
         rows = [(key, "tag") for key in tags.get(name, ())]
         rows += [(field, ", ".join(found)) for field, found in types.items()]
-        wide = max(len(to_printable(key)) for key, _ in rows)
-        lines += [f"  {to_printable(key):<{wide}}  {kind}" for key, kind in rows]
+        keys = [to_printable(key) for key, _ in rows]
+        wide = max(map(width, keys))
+        lines += [f"  {key}{' ' * (wide - width(key))}  {kind}" for key, (_, kind) in zip(keys, rows, strict=True)]
         blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
 

@@ -15,7 +15,7 @@ from influx_proto import InfluxDBError, split_lines
 from influx_requests import InfluxDBClient
 
 from ._connection import create_client
-from ._console import CommandError, Exit, format_count, print_error, print_stderr
+from ._console import CommandError, Exit, format_count, print_error, print_stderr, to_printable
 from ._errors import describe
 from ._files import read_stdin
 from ._outputs import create_output
@@ -46,6 +46,8 @@ _WITHOUT_BACKSLASH: Final = {
 }  # fmt: skip
 
 _COMMAND: Final = re.compile(r"\s*\\\S")
+#: A command of the shell that ends with its line.
+_ONE_LINE: Final = re.compile(r"\s*(?:\\\S|USE\s)", re.IGNORECASE)
 _INSERT: Final = re.compile(r"\s*INSERT\s+(?:INTO\s+\S+\s+)?", re.IGNORECASE)
 #: A backslash at the end of a line, or a string or identifier, in which it has another meaning.
 _CONTINUATION: Final = re.compile(r"""(?P<continuation>\\\r?\n)|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
@@ -114,6 +116,7 @@ class Session:
             if not self._is_interactive:
                 raise
             print_stderr("interrupted")
+            return Exit.INTERRUPTED
         except (InfluxDBError, CommandError, ValueError, TypeError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
@@ -229,7 +232,7 @@ class Session:
             self._write(f"{text}\n")
 
     def _write_names(self, names: Iterable[str]) -> None:
-        self._write("".join(f"{name}\n" for name in names))
+        self._write("".join(f"{to_printable(name)}\n" for name in names))
 
     @staticmethod
     def _write(text: str) -> None:
@@ -264,6 +267,20 @@ def _statements(text: str) -> Iterable[str]:
             pending = ""
     if pending:
         yield pending
+
+
+def split_pasted(text: str) -> list[str]:
+    r"""Split typed or pasted text before each line with INSERT, and around each line with USE or a `\` command.
+
+    The other lines remain together, since a pasted statement may extend over several lines.
+    """
+    statements = [""]
+    for line in text.splitlines(keepends=True):
+        is_boundary = _ONE_LINE.match(line) or _INSERT.match(line) or _ONE_LINE.match(statements[-1])
+        if is_boundary and not is_incomplete(statements[-1]):
+            statements.append("")
+        statements[-1] += line
+    return [without_continuations(statement) for statement in statements if statement.strip()]
 
 
 def without_continuations(text: str) -> str:

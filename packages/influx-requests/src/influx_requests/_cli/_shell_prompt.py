@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from influx_proto import InfluxDBError
 
-from ._console import Exit, import_optional, print_stderr
+from ._config import home_path
+from ._console import Exit, format_count, import_optional, print_stderr
 from ._schema import names_of
-from ._shell import FORMATS, Session, is_incomplete, without_continuations
+from ._shell import FORMATS, Session, is_incomplete, split_pasted
 from ._terminal import has_color
 
 if TYPE_CHECKING:
@@ -99,9 +100,9 @@ def completions(text: str, names: Names) -> Iterator[tuple[str, int, str]]:
 def history_path() -> Path:
     """Return the path of the history file, in the directory of the operating system for such data."""
     if sys.platform == "win32":
-        folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        folder = Path(os.environ.get("LOCALAPPDATA") or home_path() / "AppData" / "Local")
     else:
-        folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        folder = Path(os.environ.get("XDG_STATE_HOME") or home_path() / ".local" / "state")
     return folder / "influxq_history"
 
 
@@ -123,8 +124,14 @@ def run_prompt(session: Session) -> Exit:
             continue
         except EOFError:  # Ctrl-D
             return Exit.OK
-        if session.execute(without_continuations(text)) is Exit.OK:
-            return Exit.OK
+        statements = split_pasted(text)
+        for number, statement in enumerate(statements, 1):
+            if (code := session.execute(statement)) is Exit.OK:
+                return Exit.OK
+            if code is not None:
+                if remaining := len(statements) - number:
+                    print_stderr(f"{format_count(remaining, 'statement')} after it not executed")
+                break
 
 
 def _check_database(session: Session) -> None:
@@ -161,6 +168,7 @@ def _create_prompt(session: Session) -> Any:
         complete_while_typing=False,
         history=History(str(path)) if (path := _prepare_history()) else history.InMemoryHistory(),
         enable_history_search=True,
+        enable_suspend=True,
         multiline=filters.Condition(lambda: is_incomplete(prompt_session.default_buffer.text)),
         prompt_continuation=_continuation,
         color_depth=None if has_color(sys.stdout) else output.ColorDepth.DEPTH_1_BIT,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import Any
 
 from influx_proto import QueryResult, Series
 
 from ._console import to_printable, width
-from ._terminal import BOLD, has_color
+from ._terminal import BOLD, TextOutput, has_color
 
 
 class Table:
@@ -20,7 +20,7 @@ class Table:
         max_width: the width in characters above which the rows are written vertically; None: unlimited.
     """
 
-    def __init__(self, file: IO[str], max_width: int | None = None) -> None:
+    def __init__(self, file: TextOutput, max_width: int | None = None) -> None:
         self._file = file
         self._max_width = max_width
         self._bold = BOLD if has_color(file) else ("", "")
@@ -66,7 +66,7 @@ class Vertical:
         is_first: whether nothing was written before.
     """
 
-    def __init__(self, file: IO[str], *, is_first: bool = True) -> None:
+    def __init__(self, file: TextOutput, *, is_first: bool = True) -> None:
         self._file = file
         self._is_first = is_first
 

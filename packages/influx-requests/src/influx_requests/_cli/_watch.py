@@ -17,6 +17,7 @@ from influx_requests import InfluxDBClient
 from ._connection import create_client
 from ._console import PROGRAM, CommandError, Exit, print_stderr
 from ._outputs import Output, create_output
+from ._terminal import columns
 
 _QUERY: Final = re.compile(r"\s*(SELECT|SHOW)\s", re.IGNORECASE)
 
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> Exit:
     where = f"({options.where}) AND " if options.where else ""
     select = f"SELECT * FROM {source} WHERE {where}"  # noqa: S608 - the user's own condition
     output_format = options.format or ("table" if sys.stdout.isatty() else "csv")
-    output = create_output(sys.stdout, output_format, options)
+    output = create_output(sys.stdout, output_format, options, max_width=columns() if sys.stdout.isatty() else None)
     if output_format == "csv":
         output = _SameColumns(output)
     with create_client(options) as client:
