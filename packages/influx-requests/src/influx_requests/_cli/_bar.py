@@ -19,9 +19,9 @@ class Bar:
     def __init__(self, source: Source, done: int) -> None:
         self._bar: Any = None
         self._start = time.monotonic()
-        if not (sys.stderr.isatty() and is_capable()) or is_typed(
-            source.name
-        ):  # it would overwrite what the user types
+        if is_typed(source.name):
+            return  # a bar would overwrite what the user types
+        if not (sys.stderr.isatty() and is_capable()):
             return
         try:
             tqdm = import_module("tqdm").tqdm
