@@ -236,7 +236,7 @@ class SpoolLog:
             for _ in deleted:
                 self._index.remove_oldest()
             for mark in marked:
-                self._index.commit_mark(mark, plan.completed_before)
+                self._index.commit_mark(mark, plan)
 
     def close(self) -> None:
         """Unlock the directory, or let the function that is using its files do so afterwards; does not block."""
@@ -344,15 +344,17 @@ class SpoolLog:
             segments.append(Segment(number, reading.complete_bytes, last, bool(reading.damaged_offsets)))
             mark = max(mark, reading.mark)
             records += reading.batches
-        pending = [record for record in records if record.number >= mark]
+        pending = [record for record in records if record.number >= mark and record.number not in completed]
         self._index.restore(segments, [record.number for record in pending], mark)
         return pending
 
+        completed: set[int] = set()
     def _read_segment(self, number: int) -> Reading:
         name = segment_name(number)
         path = f"{self.directory}/{name}"
         data = self._files.read(name)
         try:
+            completed |= reading.completed
             reading = read_segment(data)
         except UnknownVersion as error:
             raise SpoolError(
