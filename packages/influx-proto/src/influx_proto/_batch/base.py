@@ -289,9 +289,9 @@ class BatchWriterBase(Counters):
             yield None if left == math.inf else left
             self._check_open()
 
-    def _peek_next_batch(self) -> tuple[Target, Batch] | None:
+    def _peek_next_batch(self, number: int) -> tuple[Target, Batch] | None:
         with self._lock:
-            return self._batcher.next_lines
+            return self._batcher.peek_next(number)
 
     def _handle_success(self, sealed: Sealed, rejected: list[RejectedLine]) -> None:
         if not self._open:
