@@ -129,7 +129,7 @@ class Loop:
         """Implement `InThread`."""
         await _Pause(self.time + self.random.choice([0.0, 0.0, 0.3]), is_shielded=True)
         error: Exception | None = None
-        lock = next(iter(getattr(function, "args", ())), None)
+        lock: Any = next(iter(getattr(function, "args", ())), None)
         while hasattr(lock, "locked") and lock.locked():  # the function would block the whole loop
             await _Pause(self.time + 0.1, is_shielded=True)
         try:
