@@ -296,6 +296,21 @@ def test_receipts_report_the_outcome_of_their_lines() -> None:
     assert "rejected" in repr(receipts[0])
 
 
+def test_lines_for_probes() -> None:
+    batcher = make()
+    add(batcher, 1)
+    assert numbers(batcher.seal()[0]) == [1]
+    assert batcher.take(0.0) is not None
+    assert batcher.peek_next(0) is None
+    add(batcher, 2, 3, target=THERE)
+    batcher.seal()
+    add(batcher, 4)
+    found = [batcher.peek_next(number) for number in range(5)]
+    assert [each and (each[0], [bytes(line) for line in each[1]]) for each in found] == [
+        (THERE, list(batch(2, 3))), (THERE, list(batch(2))), (THERE, list(batch(3))), (HERE, list(batch(4))), None
+    ]  # fmt: skip
+
+
 def test_incomplete_line_gets_its_own_batch() -> None:
     batcher = make()
     add(batcher, 1)

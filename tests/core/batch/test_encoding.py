@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from influx_proto import SerializationError
-from influx_proto._batch.encoding import BatchEncodings, Key, key_of
+from influx_proto._batch.encoding import BatchEncoding, BatchEncodings, Key, key_of
 from influx_proto._runtime.settings import Settings
 from influx_proto._write.write import write_batches
 
@@ -83,3 +83,13 @@ def test_rows_of_an_error_are_counted_in_each_call() -> None:
         assert [batch.data for batch in encoding.batches([POINT, POINT])] == [b"m v=1i 1\nm v=1i 1"]
     with pytest.raises(SerializationError, match="row 1: "):
         list(encoding.batches([POINT, {"measurement": "m", "fields": {"v": object()}}]))
+
+
+def test_a_retention_policy_has_one_target() -> None:
+    """Its lines stay in order, whether a call or the client names the database."""
+    settings = Settings(database="db")
+    targets = {
+        BatchEncoding(write_batches(None, rp="rp", **arguments), settings, FakeClock()).target
+        for arguments in ({}, {"db": "db"})
+    }
+    assert len(targets) == 1

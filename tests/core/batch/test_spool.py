@@ -21,7 +21,7 @@ from influx_proto._batch.spool.format import (
     segment_name,
     segment_number,
 )
-from influx_proto._batch.spool.segments import Segment, SegmentIndex
+from influx_proto._batch.spool.segments import Append, Segment, SegmentIndex
 from influx_proto._encode.batch import Batch
 
 TARGETS: st.SearchStrategy[Any] = st.tuples(
@@ -139,7 +139,7 @@ def clean_up(ledger: SegmentIndex) -> tuple[list[int], int | None]:
     for _ in plan.obsolete:
         ledger.remove_oldest()
     if plan.mark is not None:
-        ledger.commit_mark(plan.mark, plan.completed_before)
+        ledger.commit_mark(plan.mark, plan)
     return [segment.number for segment in plan.obsolete], None if plan.mark is None else plan.completed_before
 
 
@@ -148,14 +148,15 @@ def test_segments_are_deleted_in_order() -> None:
     numbers = [keep(ledger) for _ in range(4)]
     assert [segment.number for segment in ledger.segments] == [0, 1, 2, 3]
     ledger.mark_completed([numbers[1], numbers[2]])
+    assert clean_up(ledger) == ([], 0)  # the mark contains both
     assert clean_up(ledger) == ([], None)
     ledger.mark_completed([numbers[0]])
     assert clean_up(ledger) == ([0, 1, 2], None)  # no mark: the next segment begins where it would point
     ledger.mark_completed([numbers[3]])
-    assert clean_up(ledger) == ([3], None)
+    assert clean_up(ledger) == ([3, 4], None)  # the last one has the mark
     assert ledger.size == 0
     assert keep(ledger) == 4
-    assert [segment.number for segment in ledger.segments] == [4]
+    assert [segment.number for segment in ledger.segments] == [5]
 
 
 def test_marks() -> None:
@@ -187,13 +188,24 @@ def test_segment_with_a_failed_rollback_is_not_appended_to() -> None:
     ledger = SegmentIndex(10_000, 1000)
     keep(ledger)
     ledger.note_failed_append(ledger.plan_append(b"x", 1))
-    keep(ledger)
-    ledger.note_failed_append(SegmentIndex(1, 1).plan_append(b"x", 1))
+    assert keep(ledger) == 2
     assert [segment.number for segment in ledger.segments] == [0, 1]
-    other = SegmentIndex(10_000, 1000)
-    other.note_failed_append(other.plan_append(b"x", 0))
-    keep(other)
-    assert [segment.number for segment in other.segments] == [1]
+    ledger.note_failed_append(Append(Segment(2, 0), b"x", 3, 2))
+    assert keep(ledger) == 5
+    assert [segment.number for segment in ledger.segments] == [0, 1, 2, 3]
+
+
+def test_records_with_a_failed_rollback_are_completed() -> None:
+    """The next writer may find them in the file, but their `write` has raised."""
+    ledger = SegmentIndex(10_000, 1000)
+    keep(ledger)
+    ledger.note_failed_append(ledger.plan_append(b"x", 1, 2))
+    plan = ledger.plan_cleanup()
+    assert plan is not None
+    assert plan.mark is not None
+    assert read_segment(plan.mark.data).completed == {1, 2}
+    ledger.mark_completed([0])
+    assert clean_up(ledger) == ([0], None)
 
 
 def test_segments_of_an_earlier_process() -> None:
@@ -203,7 +215,7 @@ def test_segments_of_an_earlier_process() -> None:
     assert keep(ledger) == 6
     assert [segment.number for segment in ledger.segments] == [7, 8, 9]
     ledger.mark_completed([5])
-    assert clean_up(ledger) == ([], None)
+    assert clean_up(ledger) == ([], 3)
     ledger.mark_completed([3])
     assert clean_up(ledger) == ([7, 8], None)
 
@@ -219,17 +231,17 @@ def test_completed_segments_of_an_earlier_process() -> None:
         st.one_of(st.tuples(st.just("append"), st.integers(1, 300)), st.tuples(st.just("complete"), st.integers(0)))
     )
 )
-def test_remaining_records_are_a_suffix(actions: list[tuple[str, int]]) -> None:
-    """The files hold all incomplete batches, in order, and all that were written after the first of these."""
+def test_next_writer_finds_the_pending_records(actions: list[tuple[str, int]]) -> None:
+    """The files hold all incomplete batches, in order, and marks of the completed ones."""
     ledger = SegmentIndex(100_000, 400)
-    files: dict[int, list[tuple[int, int | None]]] = {}  # number of each record, or value of a mark
+    files: dict[int, list[tuple[int, bytes]]] = {}  # number of each record, or -1 and a mark
     pending: list[int] = []
     count = 0
     for action, value in actions:
         if action == "append":
             plan = ledger.plan_append(b"x" * value, count)
             ledger.commit_append(plan)
-            files.setdefault(plan.segment.number, []).append((count, None))
+            files.setdefault(plan.segment.number, []).append((count, b""))
             pending.append(count)
             count += 1
         elif pending:
@@ -242,9 +254,11 @@ def test_remaining_records_are_a_suffix(actions: list[tuple[str, int]]) -> None:
                     del files[segment.number]
                     ledger.remove_oldest()
                 if todo.mark is not None:
-                    files.setdefault(todo.mark.segment.number, []).append((-1, todo.completed_before))
-                    ledger.commit_mark(todo.mark, todo.completed_before)
+                    files.setdefault(todo.mark.segment.number, []).append((-1, todo.mark.data))
+                    ledger.commit_mark(todo.mark, todo)
         records = [one for number in sorted(files) for one in files[number]]
-        mark = max((mark for _, mark in records if mark is not None), default=0)
-        left = [number for number, _ in records if number >= mark and number >= 0]
-        assert left == list(range(min(pending), count)) if pending else not left
+        marks = [read_segment(HEADER + data.removeprefix(HEADER)) for number, data in records if number < 0]
+        before = max((mark.mark for mark in marks), default=0)
+        completed = {number for mark in marks for number in mark.completed}
+        left = [number for number, _ in records if number >= before and number not in completed]
+        assert left == sorted(pending)

@@ -351,6 +351,41 @@ def test_line_that_is_rejected_after_an_outage() -> None:
     assert rejected == [RejectedLine("bad", "invalid")]
 
 
+def test_failing_line_that_is_then_too_large() -> None:
+    """A proxy rejects the size of a line after the server failed on it; only this line is affected."""
+    failures = iter([BARE, write_error(413, b'{"error":"Request Entity Too Large"}')])
+
+    def send(batch: Batch) -> Flow[bool]:
+        if b"bad" in batch.data:
+            raise BARE if batch.lines > 1 else next(failures)
+        return True
+        yield  # makes this a generator
+
+    [rejected] = run(deliver_accepted(batch_of(b"m v=1 1", b"bad"), send))
+    assert rejected.line == "bad"
+    assert "a single line of 3 bytes is too large" in rejected.reason
+
+
+@pytest.mark.parametrize("message", [b"invalid", b"precision"])
+def test_temporary_failure_after_a_rejection_is_retryable(message: bytes) -> None:
+    """The batch is sent again after the outage, instead of being returned as undelivered."""
+    requests: list[bytes] = []
+    outage = write_error(503, b'{"error":"unavailable"}')
+
+    def send(batch: Batch) -> Flow[bool]:
+        requests.append(batch.data)
+        if requests.count(b"m v=1 1") > (1 if message == b"invalid" else 0) and batch.data == b"m v=1 1":
+            raise outage
+        if b"bad" in batch.data:
+            raise write_error(400, b'{"error":"%s"}' % message)
+        return True
+        yield  # makes this a generator
+
+    with pytest.raises(ServerUnavailable) as caught:
+        run(deliver_accepted(batch_of(b"m v=1 1", b"bad"), send))
+    assert caught.value.retryable
+
+
 def test_failure_unrelated_to_lines_takes_few_requests() -> None:
     requests = []
 

@@ -208,13 +208,23 @@ class AsyncBatchWriter(BatchWriterBase):
                 await self._run_steps(steps())
 
     async def _run_steps(self, steps: Generator[Step]) -> None:
+        error: BaseException | None = None
         try:
-            for step in steps:
-                if callable(step) and self._in_thread is not None:
-                    await self._in_thread(step)
-                elif not callable(step) and step != 0:  # other calls begin while one waits for a thread
-                    await self._wait(step)
+            while True:
+                try:
+                    step = next(steps) if error is None else steps.throw(error)
+                except StopIteration:
+                    return
+                error = None
+                try:
+                    if callable(step) and self._in_thread is not None:
+                        await self._in_thread(step)
+                    elif not callable(step) and step != 0:  # other calls begin while one waits for a thread
+                        await self._wait(step)
+                except BaseException as raised:  # noqa: BLE001 - raised in the steps, which may still touch files
+                    error = raised
         finally:
+            error = None  # break the reference cycle with the traceback
             steps.close()
 
     async def _deliver_batches(self) -> None:

@@ -139,6 +139,10 @@ class BatchWriterBase(Counters):
                 finally:
                     self._report_lost(spool)
                     self._notify()  # threads or tasks may wait for the files
+        except BaseException:
+            if queued.wait_until_written is not None:  # another task writes these lines; the caller needs the outcome
+                yield queued.wait_until_written
+            raise
         finally:
             spool.withdraw(queued)
             self._waiting.remove(place)
@@ -194,14 +198,13 @@ class BatchWriterBase(Counters):
         if self._is_entered:
             msg = "this batch writer was already entered"
             raise RuntimeError(msg)
-        spool = self._spool
-        if spool is None:
+        if (spool := self._spool) is None:
             self._is_entered = True
             return
         found: list[SpooledBatch] = []
         try:
             yield lambda: found.extend(spool.open())
-        except GeneratorExit:  # the caller was cancelled, or opening the spool failed
+        except BaseException:  # the caller was cancelled, or opening the spool failed
             spool.close()
             raise
         self._is_entered = True
@@ -226,8 +229,7 @@ class BatchWriterBase(Counters):
         return self._use_spool(SpoolLog.check)
 
     def _use_spool(self, steps: Callable[[SpoolLog], Generator[Step]]) -> Generator[Step]:
-        spool = self._spool
-        if spool is not None and spool.is_open:
+        if (spool := self._spool) is not None and spool.is_open:
             while spool.is_busy:
                 yield None
             try:
@@ -289,9 +291,9 @@ class BatchWriterBase(Counters):
             yield None if left == math.inf else left
             self._check_open()
 
-    def _peek_next_batch(self) -> tuple[Target, Batch] | None:
+    def _peek_next_batch(self, number: int) -> tuple[Target, Batch] | None:
         with self._lock:
-            return self._batcher.next_lines
+            return self._batcher.peek_next(number)
 
     def _handle_success(self, sealed: Sealed, rejected: list[RejectedLine]) -> None:
         if not self._open:
@@ -403,10 +405,8 @@ class BatchWriterBase(Counters):
 
     def _check_process(self) -> None:
         if self._is_forked:
-            msg = (
-                f"this batch writer was created in process {self._process}, before a fork; "
-                "create one in each process, after the fork"
-            )
+            problem = f"this batch writer was created in process {self._process}, before a fork"
+            msg = f"{problem}; create one in each process, after the fork"
             raise RuntimeError(msg)
 
     def _check_entered(self) -> None:

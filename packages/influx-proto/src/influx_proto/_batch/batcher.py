@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from .._encode.batch import Batch
@@ -270,15 +270,24 @@ class Batcher:
         self.written += max(0, sealed.batch.lines - len(rejected))
         self._complete(sealed)
 
-    @property
-    def next_lines(self) -> tuple[Target, Batch] | None:
-        """The oldest lines that are not in flight; they remain in the buffer."""
+    def peek_next(self, number: int) -> tuple[Target, Batch] | None:
+        """Return lines that are not in flight; they remain in the buffer.
+
+        Args:
+            number: 0 for the first batch, n for the n-th line of all batches.
+
+        Returns:
+            The target and the lines; None if there are not as many.
+        """
         self._collect()
-        for sealed in self._sealed:
-            return sealed.target, sealed.batch
-        for filling in self._open.values():
-            sealed = _join(filling.added)
-            return sealed.target, sealed.batch
+        for sealed in (*self._sealed, *(_join(filling.added) for filling in self._open.values())):
+            batch = sealed.batch
+            if not number:
+                return sealed.target, batch
+            if number <= batch.lines:
+                line = next(islice(batch, number - 1, None), b"")
+                return sealed.target, Batch(line, 1, batch.precision, batch.timed)
+            number -= batch.lines
         return None
 
     def put_back(self, sealed: Sealed, not_before: float) -> None:

@@ -21,15 +21,19 @@ class BatchSender:
     Args:
         settings: settings of the client.
         clock: clock of the client.
-        peek_next: returns the lines after those in flight, or None.
+        peek_next: returns the batch after the one in flight for 0, the n-th line after it for n, or None.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, peek_next: Callable[[], tuple[Target, Batch] | None]) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, peek_next: Callable[[int], tuple[Target, Batch] | None]
+    ) -> None:
         self._settings = settings
         #: The same settings, without retries.
         self._settings_once = replace(settings, retry=replace(settings.retry, attempts=1))
         self._clock = clock
         self._peek_next = peek_next
+        #: How many probes have failed since the last one that was accepted, or since all lines were tried.
+        self._failed_probes = 0
 
     def deliver(self, sealed: Sealed) -> Flow[list[RejectedLine]]:
         """Send a batch, and return the lines that the server rejected."""
@@ -46,14 +50,22 @@ class BatchSender:
         return write_flow(batch, target, settings, self._clock)
 
     def _probe(self) -> Flow[bool]:
-        """Send the lines after those in flight, which are sent again later; return whether they were stored."""
-        next_lines = self._peek_next()
+        """Send lines after those in flight, which are sent again later; return whether they were stored.
+
+        The server may fail on these lines as well. So after a failure, the next probes send other ones, one at a time.
+        """
+        next_lines = self._peek_next(self._failed_probes) or self._peek_next(0)
         if next_lines is None:
             return False
         try:
-            return (yield from self._send(*next_lines, self._settings_once))
-        except InfluxDBError as error:
-            return isinstance(error, PartialWriteError)
+            yield from self._send(*next_lines, self._settings_once)
+        except PartialWriteError:
+            pass
+        except InfluxDBError:
+            self._failed_probes = self._failed_probes + 1 if self._peek_next(self._failed_probes + 1) else 0
+            return False
+        self._failed_probes = 0
+        return True
 
     def backoff(self, error: InfluxDBError | None = None) -> float:
         """Return the seconds before the next attempt: those that the server requests in the error, or random ones."""

@@ -57,7 +57,10 @@ def as_target(db: str | None, rp: str | None, consistency: str | None, bucket: s
 
 
 def resolve_target(target: Target, settings: Settings) -> Target:
-    """Return the target with the database, or the bucket and organization, that a client adds to it."""
+    """Return the target with the database, or the bucket and organization, that a client adds to it.
+
+    The parameters are in alphabetical order, so that the same ones are the same target, whoever adds them.
+    """
     params, wants_db = target
     names = {name for name, _ in params}
     if wants_db and settings.bucket is not None and "rp" not in names:
@@ -66,7 +69,7 @@ def resolve_target(target: Target, settings: Settings) -> Target:
         params += tuple(given_params(db=settings.default_db))
     elif "bucket" in names and "org" not in names:
         params += tuple(given_params(org=settings.org))
-    return params, False
+    return tuple(sorted(params)), False
 
 
 def write_request(

@@ -212,8 +212,10 @@ class Search:
         halves = batch.halves() or ()
         failed: list[int] = []
         for index, part in enumerate(halves):
-            if (yield from self._try(part)) is not None:
+            failure = yield from self._try(part)
+            if failure is not None:
                 failed.append(index)
+                error = failure if failure.retryable and not error.retryable else error
         if self._accepted is None:
             raise error
         return halves[failed[0] :] if failed else ()
@@ -235,8 +237,8 @@ class Search:
             try:
                 # It was accepted last, so sending it again does not replace later values.
                 yield from self._attempt(self._accepted)
-            except WriteError:
-                raise error from None
+            except WriteError as failure:
+                raise (failure if failure.retryable else error) from None
         elif self._probe is None or not (yield from self._probe()):
             raise error
         yield from self._recheck_suspects()
@@ -249,6 +251,9 @@ class Search:
             for _ in range(_RECHECKS if error.status >= 500 else 0):
                 try:
                     yield from self._attempt(batch)
+                except PayloadTooLarge as too_large:  # of a proxy, which may respond before the server does
+                    reason = line_too_large(too_large, batch).message
+                    break
                 except WriteError as again:
                     if again.status < 500 and _may_be_about_lines(again):  # now the server identifies the problem
                         reason = reason_of(again)

@@ -3,7 +3,8 @@
 A file, called a segment, is a header followed by records. New ones are appended. A record is a length, checksums, and
 
 - lines: a record number, which increases by one from record to record, the target, and the lines; or
-- a mark: a record number. The lines of all records with a lower number are completed and need not be sent again.
+- a mark: a record number. The lines of all records with a lower number are completed and need not be sent again. The
+  numbers of other completed records follow. The mark of a record is never in an older segment than the record.
 
 All integers are big-endian. The length has a separate checksum. If it matches, the records after a damaged one are
 still read. If it does not, the rest of the file is skipped, because lines may contain bytes that look like a record.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -34,6 +35,7 @@ HEADER: Final = _HEADER.pack(_MAGIC, _VERSION, crc32(_MAGIC + bytes([_VERSION]))
 _RECORD_HEADER: Final = struct.Struct(">III")
 _TYPE: Final = struct.Struct(">BQ")
 _COUNTS: Final = struct.Struct(">II")
+_NUMBER: Final = struct.Struct(">Q")
 _LINES: Final = 1
 _MARK: Final = 2
 
@@ -60,6 +62,8 @@ class Reading:
     batches: list[SpooledBatch] = field(default_factory=list[SpooledBatch])
     #: A record number; the lines of all records with a lower number are completed.
     mark: int = 0
+    #: Numbers of other records whose lines are completed.
+    completed: set[int] = field(default_factory=set[int])
     #: Number of bytes before a truncated record, or in the whole file.
     complete_bytes: int = 0
     #: Offsets of damaged records.
@@ -95,9 +99,9 @@ def lines_record(number: int, encoded_target: bytes, batch: Batch) -> bytes:
     )
 
 
-def mark_record(number: int) -> bytes:
-    """Return a mark: the lines of all records with a lower number are completed."""
-    return _encode_record(_TYPE.pack(_MARK, number), b"")
+def mark_record(number: int, others: Iterable[int] = ()) -> bytes:
+    """Return a mark: the lines of all records with a lower number are completed, and those of the others."""
+    return _encode_record(_TYPE.pack(_MARK, number), b"".join(map(_NUMBER.pack, others)))
 
 
 def read_segment(data: bytes) -> Reading:
@@ -148,6 +152,7 @@ def _read_record(payload: bytes, reading: Reading) -> bool:
     record_type, number = _TYPE.unpack_from(payload)
     if record_type == _MARK:
         reading.mark = max(reading.mark, number)
+        reading.completed.update(*_NUMBER.iter_unpack(payload[_TYPE.size :]))
     elif record_type == _LINES:
         count, length = _COUNTS.unpack_from(payload, _TYPE.size)
         begin = _TYPE.size + _COUNTS.size

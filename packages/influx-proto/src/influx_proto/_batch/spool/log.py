@@ -8,9 +8,10 @@ can call it in a thread.
 from __future__ import annotations
 
 import logging
+from _thread import allocate_lock  # noqa: PLC2701 - as functools does, without the whole of `threading`
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Final
 
@@ -59,6 +60,8 @@ class QueuedBatch:
         self.is_separate = False
         #: Whether its caller no longer waits for it.
         self.is_withdrawn = False
+        #: Blocks until the write in which it is included has ended; None if it is not being written.
+        self.wait_until_written: Callable[[], None] | None = None
 
 
 class SpoolLog:
@@ -161,10 +164,16 @@ class SpoolLog:
         done: list[Append] = []
         lost: list[Segment] = []
         self.is_busy = True
+        lock = allocate_lock()
+        lock.acquire()
+        for each in group:
+            each.wait_until_written = partial(_wait_for, lock)
         try:
             yield partial(self._write_group, plan, done, group, lost)
         finally:
             self.is_busy = False
+            for each in group:
+                each.wait_until_written = None
             self._unlock_if_closed()
             self._note_lost(lost)
             if done:
@@ -176,6 +185,7 @@ class SpoolLog:
                 for each in group:
                     each.is_separate = True
                 self._queue.extendleft(each for each in reversed(group) if not each.is_withdrawn)
+            lock.release()
 
     def _take_group(self, first: QueuedBatch, has_room: Callable[[Batch, Sequence[Batch]], bool]) -> list[QueuedBatch]:
         """Remove batches from the queue that are written together."""
@@ -236,7 +246,7 @@ class SpoolLog:
             for _ in deleted:
                 self._index.remove_oldest()
             for mark in marked:
-                self._index.commit_mark(mark, plan.completed_before)
+                self._index.commit_mark(mark, plan)
 
     def close(self) -> None:
         """Unlock the directory, or let the function that is using its files do so afterwards; does not block."""
@@ -338,13 +348,15 @@ class SpoolLog:
         segments: list[Segment] = []
         records: list[SpooledBatch] = []
         mark = 0
+        completed: set[int] = set()
         for number in sorted(number for number in numbers if segment_name(number) in names):
             reading = self._read_segment(number)
             last = reading.batches[-1].number if reading.batches else -1
             segments.append(Segment(number, reading.complete_bytes, last, bool(reading.damaged_offsets)))
             mark = max(mark, reading.mark)
+            completed |= reading.completed
             records += reading.batches
-        pending = [record for record in records if record.number >= mark]
+        pending = [record for record in records if record.number >= mark and record.number not in completed]
         self._index.restore(segments, [record.number for record in pending], mark)
         return pending
 
@@ -373,3 +385,9 @@ class SpoolLog:
             )
             self._files.truncate(name, reading.complete_bytes)
         return reading
+
+
+def _wait_for(lock: AbstractContextManager[object]) -> None:
+    """Wait until a lock is released."""
+    with lock:
+        pass

@@ -1,8 +1,9 @@
 """Segment index of a spool: plans appends and deletions, without touching files.
 
-Segments are deleted in order, and only if their lines and those of all older segments are completed. So the spool
-always contains the last records written, in order. Sending them again never replaces a newer value of a point with an
-older one.
+Segments are deleted in order, and only if their lines and those of all older segments are completed. A mark notes the
+completed records among the others, so that the next writer does not send or report them again. After a crash, the last
+marks may be missing. Then the next writer sends the records that were completed last again, in order, which never
+replaces a newer value of a point with an older one.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Cleanup:
     #: A mark that all records before `completed_before` are completed.
     mark: Append | None
     completed_before: int
+    #: Numbers of the other records that the mark contains.
+    marked: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -72,6 +75,8 @@ class SegmentIndex:
     #: Numbers of the pending records, in order; may include some that are also in `_completed`.
     _pending: deque[int] = field(default_factory=deque[int])
     _completed: set[int] = field(default_factory=set[int])
+    #: Numbers of completed records that no mark contains yet.
+    _unmarked: set[int] = field(default_factory=set[int])
     _last_mark: int = 0
 
     @property
@@ -134,15 +139,24 @@ class SegmentIndex:
             self._pending.extend(range(done.number, self.next_number))
 
     def note_failed_append(self, failed: Append) -> None:
-        """Update the index after an append that could not be undone; its file is not appended to any more."""
-        if failed.segment.size:
-            self._appendable = False
-        else:
-            self.next_segment = failed.segment.number + 1
+        """Update the index after an append that could not be undone.
+
+        Its file is not appended to any more. Its records may be in the file, so they count as completed.
+        """
+        segment = failed.segment
+        self._appendable = False
+        if not segment.size:
+            self.segments.append(segment)
+            self.next_segment = segment.number + 1
+        if failed.count:
+            self.next_number = failed.number + failed.count
+            segment.last_record = self.next_number - 1
+            self._unmarked.update(range(failed.number, self.next_number))
 
     def mark_completed(self, numbers: Iterable[int]) -> None:
         """Note that the lines of these records are completed: stored, rejected or dropped."""
         self._completed.update(numbers)
+        self._unmarked.update(numbers)
         while self._pending and self._pending[0] in self._completed:
             self._completed.remove(self._pending.popleft())
 
@@ -155,11 +169,14 @@ class SegmentIndex:
                 break
             obsolete.append(segment)
         mark = None
-        if self._pending and before > self._last_mark and before > self._first_remaining(len(obsolete)):
-            mark = self.plan_append(mark_record(before))
+        self._unmarked = {number for number in self._unmarked if number > before} if self._pending else set()
+        is_ahead = before > self._last_mark and before > self._first_remaining(len(obsolete))
+        marked = sorted(self._unmarked)
+        if self._pending and (is_ahead or marked):
+            mark = self.plan_append(mark_record(before, marked))
             if self.size - sum(segment.size for segment in obsolete) + len(mark.data) > self.max_bytes:
                 mark = None  # a mark is optional: it only avoids sending lines twice
-        return Cleanup(obsolete, mark, before) if obsolete or mark else None
+        return Cleanup(obsolete, mark, before, marked) if obsolete or mark else None
 
     def remove_oldest(self) -> None:
         """Remove the oldest segment from the index."""
@@ -174,10 +191,11 @@ class SegmentIndex:
         del self.segments[at]
         return range(max(first, self.completed_before), segment.last_record + 1)
 
-    def commit_mark(self, mark: Append, completed_before: int) -> None:
-        """Update the index after a mark was appended."""
+    def commit_mark(self, mark: Append, plan: Cleanup) -> None:
+        """Update the index after the mark of a plan was appended."""
         self.commit_append(mark)
-        self._last_mark = completed_before
+        self._last_mark = plan.completed_before
+        self._unmarked.difference_update(plan.marked)
 
     def _first_remaining(self, obsolete: int) -> int:
         """Return the lowest record number that remains after deletions; records before it need no mark."""
