@@ -65,16 +65,15 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
         self._is_in_error = False  # whether the next record is the row of an error table
         self._is_complete = True  # whether the response may end here
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
+    def _decode_complete(self) -> None:
         complete = self._buffer.rfind(b"\n", self._searched) + 1
         if self._packed and not self._is_quoted and complete and self._buffer.find(b'"', 0, complete) < 0:
             data = bytes(self._buffer[:complete])
             del self._buffer[:complete]
             self._searched = self._counted = 0
-            self._documents = documents
             self._add_lines(data)
         else:
-            super()._decode_complete(documents)
+            super()._decode_complete()
 
     def _add_lines(self, data: bytes) -> None:
         """Add complete lines without quotes, most rows of them as columns."""

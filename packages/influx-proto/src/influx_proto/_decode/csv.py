@@ -50,11 +50,10 @@ class CSVDocuments(CSVPushDecoder):
         self._series: tuple[str, str] | None = None  # name and tags cell of the rows in `_rows`
         self._rows: list[list[str]] = []
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
+    def _decode_complete(self) -> None:
         if self._packed:
             self._decode_blocks()
-        super()._decode_complete(documents)
+        super()._decode_complete()
 
     def _decode_blocks(self) -> None:
         """Decode complete lines, the rows of a block together, up to a line that has to be decoded as a record."""

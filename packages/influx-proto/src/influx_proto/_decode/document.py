@@ -26,6 +26,7 @@ class DocumentDecoder:
 
     def __init__(self) -> None:
         self._buffer: bytearray = bytearray()  # begins with the first incomplete document
+        self._documents: list[dict[str, Any]] = []  # complete, not returned yet
         self._is_empty = True  # whether no document was returned so far
         self._error: ProtocolError | None = None
 
@@ -39,15 +40,14 @@ class DocumentDecoder:
         if self._error is not None:
             raise self._error
         self._buffer += data
-        documents: list[dict[str, Any]] = []
         try:
-            self._decode_complete(documents)
+            self._decode_complete()
         except ProtocolError as error:
             self._error = error
-            if not documents:
+            if not self._documents:
                 raise
-        self._is_empty = self._is_empty and not documents
-        return documents
+        self._is_empty = self._is_empty and not self._documents
+        return self._pop_documents()
 
     def close(self) -> list[dict[str, Any]]:
         """Return the documents that are known to be complete only at the end of the response.
@@ -57,17 +57,20 @@ class DocumentDecoder:
         """
         if self._error is not None:
             raise self._error
-        documents: list[dict[str, Any]] = []
-        self._finish(documents)
+        self._finish()
+        return self._pop_documents()
+
+    def _pop_documents(self) -> list[dict[str, Any]]:
+        documents, self._documents = self._documents, []  # not kept in memory until the next call
         return documents
 
     @abstractmethod
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
-        """Remove the complete documents from the buffer and append them to the list."""
+    def _decode_complete(self) -> None:
+        """Move the complete documents from the buffer to `_documents`."""
 
     @abstractmethod
-    def _finish(self, documents: list[dict[str, Any]]) -> None:
-        """Append the documents that the rest of the buffer contains to the list."""
+    def _finish(self) -> None:
+        """Append the documents that the rest of the buffer contains to `_documents`."""
 
 
 def excerpt(data: bytes | bytearray, size: int = 200) -> str:

@@ -53,10 +53,8 @@ class JSONLinesDocuments(DocumentDecoder):
         self._searched = 0  # end of the part searched for line feeds
         self._columns: dict[str, None] = {}
         self._rows: list[dict[str, Any]] = []  # not yet in a document
-        self._documents: list[dict[str, Any]] = []
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
+    def _decode_complete(self) -> None:
         complete = self._buffer.rfind(b"\n", self._searched) + 1
         if complete:
             data = self._buffer[:complete]
@@ -65,8 +63,7 @@ class JSONLinesDocuments(DocumentDecoder):
                 self._add_lines(data)
         self._searched = len(self._buffer)
 
-    def _finish(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
+    def _finish(self) -> None:
         if self._buffer.strip():
             try:
                 row = _decode_line(self._buffer)
