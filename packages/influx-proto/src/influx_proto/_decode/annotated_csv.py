@@ -17,7 +17,7 @@ from .._errors import ProtocolError
 from .._result.packed import PackedRows
 from .annotated_csv_header import FIRST, RESULT, TABLE, Header, read_columns
 from .csv_records import CSVPushDecoder, split_cells
-from .document import MAX_ROWS, excerpt
+from .document import MAX_ROWS, excerpt, series_document
 
 if TYPE_CHECKING:
     from .annotated_csv_columns import Rows
@@ -179,18 +179,12 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
 
     def _append_document(self, rows: Sequence[list[Any]], *, is_partial: bool) -> None:
         self._is_returned = True
-        series = dict(self._series or {})
-        if rows:
-            series["values"] = rows
-        if is_partial:
-            series["partial"] = True
         result: dict[str, Any] = {"statement_id": self._statement}
         if self._result != _UNNAMED:
             result["result"] = self._result
-        result["series"] = [series]
-        if is_partial:
-            result["partial"] = True
-        self._documents.append({"results": [result]})
+        self._documents.append(
+            series_document(result, self._series or {}, rows, is_partial=is_partial, is_result_partial=is_partial)
+        )
 
     def _finish_block(self) -> None:
         """Append the rows of the last table under the current header, or the table without rows."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from .._errors import ProtocolError
 from .._repr import short_repr
 
+T = TypeVar("T")
+
 #: Reason why a document cannot be decoded if it exceeds the interpreter's recursion limit.
 TOO_DEEP: Final = "the response nests arrays or maps too deeply; InfluxDB nests 7 levels"
-
 
 #: Maximum number of rows in a document of a format without chunks; InfluxDB's default chunk size.
 MAX_ROWS: Final = 10_000
@@ -76,6 +78,48 @@ class DocumentDecoder:
 def excerpt(data: bytes | bytearray, size: int = 200) -> str:
     """Return the beginning of an invalid response in a text format, for an error message."""
     return repr(data[:size].decode("utf-8", "replace"))
+
+
+def decode_text(decode: Callable[[str], T], data: bytes | bytearray, format_name: str, size: int = 200) -> T:
+    """Decode data with bytes that are not UTF-8, or raise the error for malformed data.
+
+    Args:
+        decode: decodes the data as a str, in which these bytes are replacement characters.
+        data: the data.
+        format_name: the name of the format.
+        size: the number of bytes that an error message quotes.
+
+    Raises:
+        ProtocolError: the data is malformed.
+    """
+    try:
+        return decode(data.decode("utf-8", "replace"))
+    except RecursionError:
+        raise ProtocolError(f"{TOO_DEEP}: {excerpt(data, size)}") from None
+    except Exception as error:
+        raise ProtocolError(f"the response is not {format_name} ({error}): {excerpt(data, size)}") from error
+
+
+def series_document(
+    result: Mapping[str, Any],
+    series: Mapping[str, Any],
+    rows: Sequence[Any],
+    *,
+    is_partial: bool,
+    is_result_partial: bool,
+) -> dict[str, Any]:
+    """Return a document with rows of one series.
+
+    Args:
+        result: the keys of the result before its series.
+        series: the keys of the series before its values.
+        rows: the rows.
+        is_partial: whether the series continues in the next document.
+        is_result_partial: whether the result does.
+    """
+    values = {"values": rows} if rows else {}
+    mark, result_mark = ({"partial": True} if is_set else {} for is_set in (is_partial, is_result_partial))
+    return {"results": [{**result, "series": [{**series, **values, **mark}], **result_mark}]}
 
 
 def normalize_document(document: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import msgspec
 
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
-from .document import TOO_DEEP, DocumentDecoder, excerpt, normalize_document
+from .document import DocumentDecoder, decode_text, excerpt, normalize_document
 from .json_columns import decode_packed
 
 #: Number of bytes of an invalid response that an error message quotes.
@@ -179,13 +179,13 @@ def _decode(data: bytearray) -> dict[str, Any]:
     try:
         document = _DECODER.decode(data)
     except Exception:  # noqa: BLE001 - the class of msgspec's error for invalid UTF-8 depends on its version
-        try:
-            document = _convert_huge_integers(msgspec.json.decode(data.decode("utf-8", "replace")))
-        except RecursionError:
-            raise ProtocolError(f"{TOO_DEEP}: {excerpt(data, _EXCERPT_SIZE)}") from None
-        except Exception as error:
-            raise ProtocolError(f"the response is not JSON ({error}): {excerpt(data, _EXCERPT_SIZE)}") from error
+        document = decode_text(_decode_huge_integers, data, "JSON", _EXCERPT_SIZE)
     return normalize_document(document)
+
+
+def _decode_huge_integers(text: str) -> object:
+    """Decode a document in which integers beyond int64 and uint64 are floats."""
+    return _convert_huge_integers(msgspec.json.decode(text))
 
 
 def _convert_huge_integers(value: object) -> object:
