@@ -57,7 +57,7 @@ class CellSource:
 
     def strings(self, begins: Offsets, lengths: Offsets) -> Fragment:
         """Return the strings at these offsets."""
-        distinct, codes = self.decode_strings(begins, lengths)
+        distinct, codes = self._decode_strings(begins, lengths)
         strings = DictionaryStrings([(distinct, memoryview(codes))])
         # A dictionary does not pay off if strings rarely repeat.
         return Fragment(len(begins), "str", strings if 2 * len(distinct) <= len(begins) else list(strings), None)
@@ -69,7 +69,7 @@ class CellSource:
             found &= self.bytes[begins + at] == byte
         return found
 
-    def decode_strings(self, begins: Offsets, lengths: Offsets) -> tuple[list[str | None], Any]:
+    def _decode_strings(self, begins: Offsets, lengths: Offsets) -> tuple[list[str | None], Any]:
         """Decode strings, each distinct string only once if all are short enough to be compared as numbers.
 
         Returns:

@@ -70,12 +70,7 @@ def _series_begins(cells: TextCells, begins: Offsets, lengths: Offsets) -> list[
     """Return the first row of each series."""
     if cells.are_at(cells.bytes[: begins[2, 0]].tobytes(), begins[0]):
         return [0]
-    is_new = np.zeros(len(begins[0]), np.bool_)
-    is_new[0] = True
-    for at in (0, 1):
-        is_new[1:] |= cells.changes(begins[at], lengths[at])
-    found: list[int] = np.flatnonzero(is_new).tolist()
-    return found
+    return cells.group_begins(*zip(begins[:2], lengths[:2], strict=True))
 
 
 def _read_column(cells: TextCells, begins: Offsets, lengths: Offsets) -> Fragment:

@@ -19,7 +19,8 @@ from msgspec.structs import astuple
 
 from .._gc_pause import gc_paused
 from .._result.column import DictionaryStrings, Fragment, make_fragment
-from .timestamps import read_strings, read_timestamp
+from .timestamp_columns import read_strings
+from .timestamps import read_timestamp
 
 
 class ColumnDecoder:

@@ -115,7 +115,4 @@ def _read_column(cells: TextCells, member: _Member, begins: Offsets, lengths: Of
     begins, lengths = begins + 1, lengths - 2
     if member.name != "time":
         return cells.strings(begins, lengths)
-    times = cells.times(begins, lengths)
-    if times is None:
-        return make_fragment([read_timestamp(cell) for cell in cells.cells(begins, lengths)])
-    return Fragment(len(begins), "int", memoryview(times), None)
+    return cells.times(begins, lengths) or make_fragment(list(map(read_timestamp, cells.cells(begins, lengths))))
