@@ -236,36 +236,27 @@ class FieldValueEncoder(_ValueEncoder):
         super().__init__()
         self._type_override = type_override
         self._unsigned = field_options.unsigned
-        self._omit = field_options.nonfinite == "omit"
+        #: Whether infinite floats are omitted; otherwise they raise `SerializationError`.
+        self.omits_infinite = field_options.nonfinite == "omit"
+        #: The field type of integers; None if it depends on their class and size.
+        self.integer_type = type_override
         if type_override is None and field_options.integers_as_floats:
-            self._integer_type: FieldType | None = "float"
-        else:
-            self._integer_type = type_override
+            self.integer_type = "float"
         self.update({bool: self._bool, int: self._int, float: self._float, str: self._str, Decimal: self._decimal})
         if type_override is None:  # the fastest functions for the common types
             self[str] = encode_string
             self[bool] = _BOOLEANS.__getitem__
-            if not self._omit:
+            if not self.omits_infinite:
                 self[float] = encode_float
-            if self._integer_type is None:
+            if self.integer_type is None:
                 self[int] = self._default_int
-
-    @property
-    def integer_type(self) -> FieldType | None:
-        """The field type of integers; None if it depends on their class and size."""
-        return self._integer_type
-
-    @property
-    def omits_infinite(self) -> bool:
-        """Whether infinite floats are omitted; otherwise they raise `SerializationError`."""
-        return self._omit
 
     @property
     def default_types(self) -> set[type]:
         """The classes whose finite values are encoded with their default field type."""
         if self._type_override is not None:
             return {cls for cls, default_type in _DEFAULT_TYPES.items() if default_type == self._type_override}
-        return {cls for cls in _DEFAULT_TYPES if self._integer_type is None or cls is not int}
+        return {cls for cls in _DEFAULT_TYPES if self.integer_type is None or cls is not int}
 
     def _bool(self, value: Any) -> bytes | None:
         if self._type_override is None or self._type_override == "boolean":
@@ -282,7 +273,7 @@ class FieldValueEncoder(_ValueEncoder):
 
     def _int(self, value: Any) -> bytes | None:
         number = int(value)
-        match self._integer_type:
+        match self.integer_type:
             case None:
                 if FIRST_INTEGER <= number <= LAST_INTEGER:
                     return b"%di" % number
@@ -300,12 +291,12 @@ class FieldValueEncoder(_ValueEncoder):
 
     def _uint64(self, value: Any) -> bytes | None:
         # The class decides, and not the size, so that all values of a field have one type.
-        if self._unsigned and self._integer_type is None:
+        if self._unsigned and self.integer_type is None:
             return b"%du" % int(value)
         return self._int(value)
 
     def _float(self, value: Any) -> bytes | None:
-        if math.isinf(value) and self._omit:
+        if math.isinf(value) and self.omits_infinite:
             return None
         encoded = encode_float(float(value))
         if encoded is None or self._type_override is None or self._type_override == "float":
@@ -360,9 +351,9 @@ class FieldValueEncoder(_ValueEncoder):
         return b'"%b"' % encoded if self._type_override == "string" else self._reject(value)
 
     def _overflow(self, number: Any) -> NoReturn:
-        type_name = "unsigned integer" if self._integer_type == "unsigned" else "integer"
+        type_name = "unsigned integer" if self.integer_type == "unsigned" else "integer"
         hint = ""
-        if self._integer_type is None and not self._unsigned and 0 <= number <= LAST_UNSIGNED:
+        if self.integer_type is None and not self._unsigned and 0 <= number <= LAST_UNSIGNED:
             hint = "; pass unsigned=True if the server supports unsigned integers"
         msg = f"{short_repr(number)} does not fit into a 64-bit {type_name}{hint}"
         raise SerializationError(msg)
