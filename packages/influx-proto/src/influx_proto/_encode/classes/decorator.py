@@ -26,10 +26,6 @@ T = TypeVar("T")
 
 
 @overload
-def lineprotocol(cls: type[T], /) -> type[T]: ...
-
-
-@overload
 def lineprotocol(
     cls: type[T],
     /,
