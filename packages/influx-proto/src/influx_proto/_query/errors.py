@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from .._errors import InfluxDBError, ProtocolError
 from .._http.error_response import ErrorReceiver, error_fields, is_web_page, not_influxdb
@@ -68,32 +68,20 @@ class QueryErrorReceiver(ErrorReceiver):
         return error
 
 
-class NotInfluxDB:
-    """Receives a response that is not from InfluxDB, and raises an error that quotes its start.
-
-    Args:
-        language: the language of the query.
-        status: the status of the response.
-        headers: the headers of the response.
-    """
-
-    def __init__(self, language: Language, status: int, headers: Headers) -> None:
-        self._language: Language = language
-        self._status = status
-        self._headers = headers
-        self._body_start = b""
+class NotInfluxDB(QueryErrorReceiver):
+    """Receives a response that is not from InfluxDB, and raises an error that quotes its start."""
 
     def feed(self, data: bytes) -> tuple[()]:
-        """Receive body bytes; raise the error once there are enough of them."""
-        self._body_start += data[:1024]
-        if len(self._body_start) > 1024:
+        """Append a chunk of the body; raise the error once there are enough bytes."""
+        super().feed(data)
+        if len(self._body) > 1024:
             self.close()
         return ()
 
-    def close(self) -> Any:
-        """Raise the error."""
-        error = not_influxdb(self._status, self._headers, self._body_start)
+    def error(self) -> InfluxDBError:
+        """Return the error that the response describes."""
+        error = not_influxdb(self._status, self._headers, bytes(self._body))
         if self._language != "influxql" and is_web_page(self._headers):
             # InfluxDB 2.x responds to unknown paths with the page of its web interface.
-            error = ProtocolError(f"{error}. {_SERVERS[self._language]}")
-        raise error
+            return ProtocolError(f"{error}. {_SERVERS[self._language]}")
+        return error

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -37,7 +36,7 @@ from .._repr import short_repr
 from .._result.result import QueryResult
 from .._result.series import Series
 from .._result.shape import malformed_row
-from .._time import FIRST, LAST, to_datetime, to_nanoseconds, to_rfc3339
+from .._time import FIRST, LAST, point_nanoseconds, to_datetime, to_rfc3339
 
 T = TypeVar("T")
 
@@ -277,20 +276,6 @@ def _member_reader(enum: type[Enum]) -> Callable[[Any], object]:
     return read
 
 
-def _nanoseconds(value: object, precision: str) -> int:
-    ns = to_nanoseconds(value, precision)
-    assert ns is not None  # noqa: S101 - for type checkers: readers are never called with None
-    return ns
-
-
-def _read_datetime(value: object, precision: str) -> datetime:
-    return to_datetime(_nanoseconds(value, precision))
-
-
-def _read_time_text(value: object, precision: str) -> str:
-    return to_rfc3339(_nanoseconds(value, precision))
-
-
 def _read_float(value: object) -> float:
     # JSON does not distinguish integers and floats, so a whole float may arrive as an integer.
     return float(value) if type(value) is int else _type_checker(float)(value)
@@ -318,7 +303,7 @@ _READERS: Final[dict[Kind, Callable[[Any], object]]] = {
 }
 
 _TIME_READERS: Final[dict[Kind, Callable[..., object]]] = {
-    Kind.TIMEINT: _nanoseconds,
-    Kind.TIMESTR: _read_time_text,
-    Kind.TIMEDT: _read_datetime,
+    Kind.TIMEINT: point_nanoseconds,
+    Kind.TIMESTR: lambda value, precision: to_rfc3339(point_nanoseconds(value, precision)),
+    Kind.TIMEDT: lambda value, precision: to_datetime(point_nanoseconds(value, precision)),
 }
