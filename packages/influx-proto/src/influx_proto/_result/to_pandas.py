@@ -1,18 +1,18 @@
-"""Conversion of query results to pandas DataFrames."""
+"""Conversion of query results to pandas DataFrames. Imports numpy and pandas, so it is imported on first use."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from .column import Column, DictionaryStrings, StableDType
 from .shape import Chunk, same_statement
 from .table import Label, Table, Tables, only_table, tables
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def to_pandas(result: Chunk, *, measurement_column: bool | None = None) -> pd.DataFrame:
@@ -73,9 +73,6 @@ class FrameCollector:
 
 
 def _frame(table: Table, *, nullable: bool = False) -> pd.DataFrame:
-    import numpy as np  # noqa: PLC0415 - only needed for DataFrames
-    import pandas as pd  # noqa: PLC0415 - see above
-
     index: pd.Index[Any] = pd.RangeIndex(table.rows)
     if table.times is not None:
         index = pd.DatetimeIndex(np.frombuffer(table.times, "M8[ns]"), name="time").tz_localize("UTC")
@@ -85,18 +82,12 @@ def _frame(table: Table, *, nullable: bool = False) -> pd.DataFrame:
 
 
 def _categorical(label: Label) -> Any:
-    import numpy as np  # noqa: PLC0415 - see above
-    import pandas as pd  # noqa: PLC0415 - see above
-
     # Add and remove a string, so that an index without categories has the string dtype too.
     categories = pd.Index([*label.categories, ""])[:-1]
     return pd.Categorical.from_codes(np.frombuffer(label.codes, np.intc), categories=categories)
 
 
 def _array(column: Column, *, nullable: bool) -> Any:
-    import numpy as np  # noqa: PLC0415 - see above
-    import pandas as pd  # noqa: PLC0415 - see above
-
     match column.dtype:
         case "str":
             return _strings(column.values)
@@ -115,14 +106,9 @@ def _array(column: Column, *, nullable: bool) -> Any:
 
 
 def _strings(values: list[str | None] | DictionaryStrings) -> Any:
-    import numpy as np  # noqa: PLC0415 - see above
-    import pandas as pd  # noqa: PLC0415 - see above
-
     # Set the dtype explicitly, since pandas cannot infer it for a column without any value.
     dtype: Any = pd.Index([""]).dtype
-    if isinstance(dtype, np.dtype) or not isinstance(
-        values, DictionaryStrings
-    ):  # object up to pandas 2, which keeps None
+    if isinstance(dtype, np.dtype) or not isinstance(values, DictionaryStrings):  # object up to pandas 2, keeps None
         cells: list[Any] = list(values)
         return pd.array(cells, dtype=dtype)
     codes: dict[str | None, int] = {None: -1}
