@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from influx_proto import QueryResult, SerializationError
 from influx_proto._decode.formats import decoder_for
 from influx_proto._decode.json_lines import JSONLinesDocuments
-from influx_proto._decode.json_lines_spans import decode_spans
+from influx_proto._decode.json_lines_columns import decode_spans
 from influx_proto._decode.timestamp_columns import read_strings
 from influx_proto._decode.timestamps import read_timestamp
 from influx_proto._result.packed import PackedRows
-from influx_proto._result.to_pandas import FrameCollector
+from influx_proto._result.table import Tables
+from influx_proto._result.to_pandas import to_frame
 from influx_proto._time import to_nanoseconds
 
 from tests.core.decode.conftest import OFFSETS, Documents, byte_by_byte, exact, feed_until_error, split_at
@@ -74,10 +75,10 @@ def test_columns_of_every_type() -> None:
     assert is_packed(documents) == [True]
     frames = []
     for make in (JSONLinesDocuments, PACKED):
-        collector = FrameCollector()
+        collector = Tables()
         for document in feed_until_error(make, [data])[0]:
             collector.add(QueryResult(document["results"]))
-        frames += collector.finish()
+        frames += map(to_frame, collector.finish())
     pd.testing.assert_frame_equal(frames[0], frames[1])
     assert [str(dtype) for dtype in frames[0].dtypes] == [
         "str" if pd.__version__ >= "3" else "object", "str" if pd.__version__ >= "3" else "object",

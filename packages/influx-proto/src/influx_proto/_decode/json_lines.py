@@ -78,8 +78,7 @@ class JSONLinesDocuments(DocumentDecoder):
 
     def _add_packed_lines(self, data: bytes) -> bool:
         """Add lines as columns; return False if they have to be decoded row by row."""
-        from .json_lines_columns import ColumnDecoder  # noqa: PLC0415 - only needed for DataFrames
-        from .json_lines_spans import decode_spans  # noqa: PLC0415 - see above
+        from .json_lines_columns import ColumnDecoder, decode_spans  # noqa: PLC0415 - only needed for DataFrames
 
         if not self._columns:  # begin with those of the first row
             try:
