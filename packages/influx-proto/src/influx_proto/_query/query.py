@@ -313,11 +313,12 @@ def _frame_receiver(
     status: int,
     headers: Headers,
 ) -> ChunkCollector[T]:
-    from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - only needed for DataFrames
+    from .._result.table import Tables  # noqa: PLC0415 - only needed for DataFrames
+    from .._result.to_pandas import to_frame  # noqa: PLC0415 - see above
 
-    frames = FrameCollector(measurement_column=measurement_column)
+    tables = Tables(measurement_column=measurement_column)
     decoder = chunk_decoder(expected, status, headers, packed=True, buffered=True)
-    return ChunkCollector(decoder, frames.add, lambda: finish(frames.finish()))
+    return ChunkCollector(decoder, tables.add, lambda: finish(list(map(to_frame, tables.finish()))))
 
 
 def _check_pandas() -> None:

@@ -22,12 +22,12 @@ def to_pandas(result: Chunk, *, measurement_column: bool | None = None) -> pd.Da
     empty `DatetimeIndex`, and with the columns that the server reports. In JSON, which is only used if a server does
     not support MessagePack, whole floats look like integers, so a column with only whole floats is `int64`.
     """
-    return _frame(only_table(result, measurement_column=measurement_column))
+    return to_frame(only_table(result, measurement_column=measurement_column))
 
 
 def to_pandas_list(result: Chunk, *, measurement_column: bool | None = None) -> list[pd.DataFrame]:
     """Return a DataFrame for each statement of a result; see `to_pandas`."""
-    return [_frame(table) for table in tables(result, measurement_column=measurement_column)]
+    return [to_frame(table) for table in tables(result, measurement_column=measurement_column)]
 
 
 class ChunkFrames:
@@ -54,25 +54,11 @@ class ChunkFrames:
             [table] = collector.finish()
             if table.rows:
                 columns = [self._dtypes[column.name].unify(column) for column in table.columns]
-                yield _frame(replace(table, columns=columns), nullable=True)
+                yield to_frame(replace(table, columns=columns), nullable=True)
 
 
-class FrameCollector:
-    """Collects the chunks of a response, without keeping its rows as Python objects, and returns DataFrames."""
-
-    def __init__(self, *, measurement_column: bool | None = None) -> None:
-        self._tables = Tables(measurement_column=measurement_column)
-
-    def add(self, chunk: Chunk) -> None:
-        """Add a chunk."""
-        self._tables.add(chunk)
-
-    def finish(self) -> list[pd.DataFrame]:
-        """Return a frame for each statement, like `to_pandas_list` for the whole result."""
-        return [_frame(table) for table in self._tables.finish()]
-
-
-def _frame(table: Table, *, nullable: bool = False) -> pd.DataFrame:
+def to_frame(table: Table, *, nullable: bool = False) -> pd.DataFrame:
+    """Return a table as a DataFrame; with `nullable`, integers and booleans always have nullable dtypes."""
     index: pd.Index[Any] = pd.RangeIndex(table.rows)
     if table.times is not None:
         index = pd.DatetimeIndex(np.frombuffer(table.times, "M8[ns]"), name="time").tz_localize("UTC")
