@@ -288,8 +288,7 @@ def _series_key(text: str) -> SeriesKey:
     except UnicodeEncodeError:
         raise invalid_value("key", text) from None
     except ScanError as error:
-        msg = f"invalid series key {short_repr(text)} in the response: {error.reason}"
-        raise ProtocolError(msg) from None
+        raise ProtocolError(f"invalid series key {short_repr(text)} in the response: {error.reason}") from None
     return SeriesKey(measurement, tags)
 
 

@@ -77,8 +77,7 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
 
     def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
         """Return the files of a spool directory, without opening them, and a function that runs code in a thread."""
-        msg = f"{type(self).__name__} does not support a spool (directory {directory}); remove spool="
-        raise TypeError(msg)
+        raise TypeError(f"{type(self).__name__} does not support a spool (directory {directory}); remove spool=")
 
     async def aclose(self) -> None:
         """Close the connections; afterwards every operation raises `RuntimeError`. Further calls have no effect."""

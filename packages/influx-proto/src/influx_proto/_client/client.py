@@ -68,8 +68,7 @@ class Client(BaseClient[SessionT], BoundClient):
 
     def _spool_files(self, directory: str) -> SpoolFiles:
         """Return the files of a spool directory, without opening them."""
-        msg = f"{type(self).__name__} does not support a spool (directory {directory}); remove spool="
-        raise TypeError(msg)
+        raise TypeError(f"{type(self).__name__} does not support a spool (directory {directory}); remove spool=")
 
     def close(self) -> None:
         """Close the connections; afterwards every operation raises `RuntimeError`. Further calls have no effect."""

@@ -27,8 +27,7 @@ class CSVPushDecoder(DocumentDecoder):
 
     def _finish(self) -> None:
         if self._buffer:
-            msg = f"the response is truncated inside a CSV line: {excerpt(self._buffer)}"
-            raise ProtocolError(msg, retryable=True)
+            raise ProtocolError(f"the response is truncated inside a CSV line: {excerpt(self._buffer)}", retryable=True)
         self._finish_records()
 
     @abstractmethod

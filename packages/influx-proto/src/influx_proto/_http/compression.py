@@ -94,8 +94,7 @@ class _DecompressingReader(Generic[ReaderT]):
 
     def __init__(self, reader: ReaderT, content_encoding: str) -> None:
         if content_encoding not in {"gzip", "x-gzip", "deflate"}:
-            msg = f"the response has a content encoding that was not requested: {content_encoding[:100]}"
-            raise ProtocolError(msg)
+            raise ProtocolError(f"the response has a content encoding that was not requested: {content_encoding[:100]}")
         self._reader = reader
         self._is_gzip = content_encoding != "deflate"
         self._inflater: _Inflater | None = None
@@ -121,8 +120,7 @@ class _DecompressingReader(Generic[ReaderT]):
     def close(self) -> object:
         """Close the reader at the end of the response and return its result."""
         if self._inflater is not None and not self._inflater.eof:
-            msg = "the response is truncated: it ends inside the compressed data"
-            raise ProtocolError(msg, retryable=True)
+            raise ProtocolError("the response is truncated: it ends inside the compressed data", retryable=True)
         return self._reader.close()
 
     def _new_inflater_for(self, data: bytes) -> _Inflater:
@@ -136,8 +134,7 @@ class _DecompressingReader(Generic[ReaderT]):
             try:
                 chunk = inflater.decompress(data, _OUTPUT_CHUNK)
             except zlib.error as error:
-                msg = f"the response is malformed: {error}"
-                raise ProtocolError(msg, retryable=True) from error
+                raise ProtocolError(f"the response is malformed: {error}", retryable=True) from error
             self._received += len(data) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
             self._passed += len(chunk)
             if self._passed > max(_UNLIMITED_SIZE, self._received * _MAX_GROWTH):

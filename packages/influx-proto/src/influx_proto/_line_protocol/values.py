@@ -82,8 +82,7 @@ def _encode_numbers(value: object) -> bytes:
     if isinstance(value, int):
         return b"%d" % value
     if not isinstance(value, float):
-        msg = f"cannot encode a {type(value).__name__} as a number"
-        raise TypeError(msg)
+        raise TypeError(f"cannot encode a {type(value).__name__} as a number")
     mantissa, _, exponent = float.__repr__(value).partition("e")
     if not math.isfinite(value):
         return b"null"
@@ -327,8 +326,7 @@ class FieldValueEncoder(_ValueEncoder):
         if len(digits) < 300 and "e" not in digits.lower():
             return digits.encode()  # without an exponent, and with too few digits to exceed the range of floats
         if math.isinf(float(value)):
-            msg = f"the Decimal {value:.3e} is too large for a 64-bit float; scale the value"
-            raise SerializationError(msg)
+            raise SerializationError(f"the Decimal {value:.3e} is too large for a 64-bit float; scale the value")
         if value and not float(value):
             msg = f"the Decimal {value:.3e} is too small for a 64-bit float and would be stored as 0; scale the value"
             raise SerializationError(msg)
@@ -355,8 +353,7 @@ class FieldValueEncoder(_ValueEncoder):
         hint = ""
         if self.integer_type is None and not self._unsigned and 0 <= number <= LAST_UNSIGNED:
             hint = "; pass unsigned=True if the server supports unsigned integers"
-        msg = f"{short_repr(number)} does not fit into a 64-bit {type_name}{hint}"
-        raise SerializationError(msg)
+        raise SerializationError(f"{short_repr(number)} does not fit into a 64-bit {type_name}{hint}")
 
     def _reject(self, value: Any) -> bytes | None:
         type_name = type(value).__name__
@@ -406,6 +403,5 @@ def _integer_as_float(number: int) -> bytes | None:
 def _digits(number: int) -> bytes:
     # Python raises ValueError when it prints integers with several thousand digits.
     if number.bit_length() > 1024:
-        msg = f"{short_repr(number)} is too long; write an integer of at most 1024 bits"
-        raise SerializationError(msg)
+        raise SerializationError(f"{short_repr(number)} is too long; write an integer of at most 1024 bits")
     return b"%d" % number

@@ -326,8 +326,7 @@ def _check_pandas() -> None:
     try:
         import_module("pandas")
     except ImportError as error:
-        msg = "DataFrames need pandas; install pandas"
-        raise ImportError(msg) from error
+        raise ImportError("DataFrames need pandas; install pandas") from error
 
 
 def _only_frame(frames: list[DataFrame]) -> DataFrame:
@@ -337,8 +336,7 @@ def _only_frame(frames: list[DataFrame]) -> DataFrame:
 
 def _check_single_statement(count: int) -> None:
     if count != 1:
-        msg = f"q: must be one statement, not {count}; use query_dataframes for several"
-        raise ValueError(msg)
+        raise ValueError(f"q: must be one statement, not {count}; use query_dataframes for several")
 
 
 def _chunk_frame_decoder(

@@ -76,8 +76,7 @@ class _RowReader(Generic[T]):
         schema = schema_of(cls)
         if schema is None:
             name = cls.__name__ if isinstance(cls, type) else short_repr(cls)
-            msg = f"{name} is not decorated with @lineprotocol; only rows of decorated classes can be read"
-            raise SchemaError(msg)
+            raise SchemaError(f"{name} is not decorated with @lineprotocol; only rows of decorated classes can be read")
         self._cls = cls
         self._schema = schema
         self._epoch = epoch
@@ -269,8 +268,7 @@ def _member_reader(enum: type[Enum]) -> Callable[[Any], object]:
     def read(value: object) -> object:
         found = members.get(value) if isinstance(value, str) else None
         if found is None:
-            msg = f"is {short_repr(value)}, which is not the name of a member of {enum.__name__}"
-            raise SerializationError(msg)
+            raise SerializationError(f"is {short_repr(value)}, which is not the name of a member of {enum.__name__}")
         return found
 
     return read
@@ -289,8 +287,7 @@ def _read_decimal(value: object) -> Decimal:
 def _type_checker(expected: type[T]) -> Callable[[object], T]:
     def read(value: object) -> T:
         if type(value) is not expected:
-            msg = f"is {short_repr(value)}, expected {expected.__name__}"
-            raise SerializationError(msg)
+            raise SerializationError(f"is {short_repr(value)}, expected {expected.__name__}")
         return value
 
     return read

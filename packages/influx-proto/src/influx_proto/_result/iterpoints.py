@@ -55,13 +55,11 @@ def iterpoints(result: Result | Iterable[Result], parser: Callable[..., Any] | N
 
 def _series(result: Result) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
     if not isinstance(result, Mapping) or (result and "results" not in result):
-        msg = f"result: must be a mapping with the key 'results', not {short_repr(result)}"
-        raise ValueError(msg)
+        raise ValueError(f"result: must be a mapping with the key 'results', not {short_repr(result)}")
     for position, statement in enumerate(result.get("results", ())):
         number = statement.get("statement_id", position)
         if "error" in statement:
-            msg = f"statement {number} failed: {statement['error']}"
-            raise ValueError(msg)
+            raise ValueError(f"statement {number} failed: {statement['error']}")
         for series in statement.get("series", ()):
             yield (
                 series,

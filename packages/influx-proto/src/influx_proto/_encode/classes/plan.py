@@ -162,8 +162,7 @@ class Fragment:
         if not self._accepts(type(value)):
             if self.attribute.kind not in _MAY_LACK or not _is_missing(value):
                 expected = self.attribute.kind.name if self.attribute.enum is None else self.attribute.enum.__name__
-                msg = f"expected {expected}, got {type(value).__name__} ({short_repr(value)})"
-                raise SerializationError(msg)
+                raise SerializationError(f"expected {expected}, got {type(value).__name__} ({short_repr(value)})")
             value = None
         encoded = self._encode(value)
         return self._without if encoded is None else self.before + encoded
@@ -174,13 +173,11 @@ class Fragment:
         try:
             value = getattr(point, name)
         except AttributeError as error:
-            msg = f"attribute {name!r} of {self._cls}: {error}"
-            raise SerializationError(msg) from error
+            raise SerializationError(f"attribute {name!r} of {self._cls}: {error}") from error
         try:
             return self(value)
         except SerializationError as error:
-            msg = f"attribute {name!r} of {self._cls}: {error}"
-            raise SerializationError(msg) from None
+            raise SerializationError(f"attribute {name!r} of {self._cls}: {error}") from None
 
 
 def _accepts(attribute: Attribute, cls: type) -> bool:
