@@ -95,7 +95,7 @@ def test_columns_of_every_type() -> None:
         documents = check(chunks)
     documents = check([data])
     assert packed_rows(documents) == 200
-    frames = []
+    frames: list[pd.DataFrame] = []
     for make in (AnnotatedCSVDocuments, PACKED):
         collector = Tables()
         for document in feed_until_error(make, [data])[0]:

@@ -73,7 +73,7 @@ def test_columns_of_every_type() -> None:
     ))  # fmt: skip
     documents = check([data])
     assert is_packed(documents) == [True]
-    frames = []
+    frames: list[pd.DataFrame] = []
     for make in (JSONLinesDocuments, PACKED):
         collector = Tables()
         for document in feed_until_error(make, [data])[0]:
