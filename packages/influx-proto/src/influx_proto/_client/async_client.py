@@ -18,8 +18,6 @@ from .base import BaseClient, SessionT, T
 from .binding import BoundAsyncClient
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .._batch.async_writer import AsyncBatchWriter
     from .._batch.options import BatchOptions
     from .._runtime.transport import AsyncSignal, Background, InThread, SpoolFiles
@@ -89,7 +87,5 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
         self._settings_for(None)
         return self
 
-    async def __aexit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.aclose()

@@ -18,8 +18,6 @@ from .base import BaseClient, SessionT, T
 from .binding import BoundClient
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .._batch.options import BatchOptions
     from .._batch.writer import BatchWriter
     from .._runtime.transport import SpoolFiles, Threads
@@ -80,7 +78,5 @@ class Client(BaseClient[SessionT], BoundClient):
         self._settings_for(None)
         return self
 
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()

@@ -146,7 +146,7 @@ class Fragment:
         self._without = without
         self._cls = plan.schema.cls.__name__
         self._needed = not (plan.schema.rm_none or attribute.optional)
-        self._accepts = lru_cache(_CACHE_SIZE)(partial(_accepts, attribute))
+        self._accepts: Callable[[type], bool] = lru_cache(_CACHE_SIZE)(partial(_accepts, attribute))
         #: Whether the fragment is empty if the value is None.
         self.may_lack = not (self._needed or without or attribute.kind is Kind.MEASUREMENT)
 

@@ -145,11 +145,10 @@ def schema_of(cls: type) -> Schema | None:
         if ATTRIBUTE in vars(base):
             break
         if inspect.get_annotations(base):
-            msg = (
+            raise SchemaError(
                 f"{base.__name__} adds annotations that the schema inherited from {schema.cls.__name__} does not "
                 "include; decorate it with @lineprotocol as well"
             )
-            raise SchemaError(msg)
     return schema
 
 
