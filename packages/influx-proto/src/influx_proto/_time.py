@@ -257,11 +257,10 @@ def _from_other_format(value: str, unit: int) -> int:
     try:
         timestamp = formats.parse_date(value)
     except ImportError:
-        msg = (
+        raise SerializationError(
             f"timestamp {short_repr(value)} is not ISO 8601 (2009-11-10T23:00:00Z); "
             "install pandas to parse other formats"
-        )
-        raise SerializationError(msg) from None
+        ) from None
     if timestamp is None:
         raise SerializationError(f"invalid timestamp {short_repr(value)}; use ISO 8601: 2009-11-10T23:00:00Z")
     ns = _from_pandas(timestamp, unit)

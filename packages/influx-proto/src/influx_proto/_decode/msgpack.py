@@ -183,8 +183,6 @@ def _decode(data: bytearray) -> Any:
         return _DECODER.decode(data)
     except ProtocolError:
         raise
-    except RecursionError:
-        raise ProtocolError(f"{TOO_DEEP}: {_excerpt(data)}") from None
     except Exception as error:
         try:
             return _decode_item(data, 0)[0]

@@ -138,11 +138,10 @@ class _DecompressingReader(Generic[ReaderT]):
             self._received += len(data) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
             self._passed += len(chunk)
             if self._passed > max(_UNLIMITED_SIZE, self._received * _MAX_GROWTH):
-                msg = (
+                raise ProtocolError(
                     f"the response grew from {self._received} to over {self._passed} bytes when decompressed; "
                     "if the server is trusted, pass gzip=False or read the result as a stream"
                 )
-                raise ProtocolError(msg)
             if chunk and (new := self._reader.feed(chunk)):
                 items.extend(new)
                 self._received = self._passed = 0

@@ -76,11 +76,10 @@ def _encode_value(value: object) -> str:
         return f'{{"regex":{_encode_str(regex_text(value))}}}'
     if isinstance(value, float | Decimal) or is_numpy(value, "floating"):
         return _encode_float(value)
-    msg = (
+    raise TypeError(
         f"unsupported type {type(value).__name__!r}; bind a str, bool, number, Enum member, time, timedelta or "
         "re.Pattern"
     )
-    raise TypeError(msg)
 
 
 def _to_builtin(value: Any) -> Any:

@@ -358,11 +358,10 @@ class FieldValueEncoder(_ValueEncoder):
     def _reject(self, value: Any) -> bytes | None:
         type_name = type(value).__name__
         if self._type_override is not None:
-            msg = (
+            raise SerializationError(
                 f"a {type_name} ({short_repr(value)}) cannot be written as {self._type_override}, "
                 "the type of the field, without loss; convert it or change the type"
             )
-            raise SerializationError(msg)
         msg = f"unsupported field type {type_name} ({short_repr(value)}); convert it to str, int, float or bool"
         raise SerializationError(msg)
 

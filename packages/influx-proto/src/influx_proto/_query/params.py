@@ -84,11 +84,10 @@ def _flux_expression(value: object) -> dict[str, object]:
         return {"type": "RegexpLiteral", "value": regex_text(value)}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return {"type": "ArrayExpression", "elements": [_flux_expression(item) for item in value]}
-    msg = (
+    raise TypeError(
         f"unsupported type {type(value).__name__!r}; bind a str, bool, number, Enum member, time, timedelta, "
         "re.Pattern, or a list of them"
     )
-    raise TypeError(msg)
 
 
 def _signed(literal: str, value: int) -> dict[str, object]:

@@ -213,11 +213,10 @@ class _ChunkDecoder:
                     self._fail(_text(result["error"]), statement)
                     break
                 if not all(map(_is_series, result.get("series", ()))):
-                    msg = (
+                    raise ProtocolError(
                         f"not an InfluxDB response: statement {statement} has a series without columns, or with "
                         "columns, tags or rows of the wrong type"
                     )
-                    raise ProtocolError(msg)
                 self._track_statement(statement, result)
                 if self._epoch is None:
                     _format_times(result)

@@ -86,11 +86,10 @@ class _RowReader(Generic[T]):
         self._readers: dict[Attribute, Callable[[Any], object]] = {}
         for attribute in schema.attributes:
             if attribute.kind in {Kind.TAGENUM, Kind.ENUM} and attribute.enum is None:
-                msg = (
+                raise SchemaError(
                     f"{cls.__name__}: attribute {attribute.name!r} has no Enum class; annotate it as "
                     f"Annotated[Color, {attribute.kind.name}]"
                 )
-                raise SchemaError(msg)
             if attribute is schema.time:
                 self._readers[attribute] = partial(_TIME_READERS[attribute.kind], precision=epoch or "ns")
             else:
@@ -176,11 +175,10 @@ class _RowReader(Generic[T]):
         return len(columns) - 1 - columns[::-1].index(name) if name in columns else None
 
     def _fail(self, attribute: Attribute, series: Series, number: int, problem: str) -> NoReturn:
-        msg = (
+        raise SerializationError(
             f"cannot create {self._cls.__name__} from row {number} of measurement {short_repr(series.name)}: "
             f"attribute {attribute.name!r} {problem}"
-        )
-        raise SerializationError(msg) from None
+        ) from None
 
 
 def _column_name(attribute: Attribute, schema: Schema) -> str:
@@ -239,11 +237,10 @@ def _constructor(
             if has_default:
                 defaults.add(parameter.name)
         elif not has_default and parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
-            msg = (
+            raise SchemaError(
                 f"cannot create {cls.__name__} from a row: its constructor requires {parameter.name!r}, which is not "
                 "an attribute of the point"
             )
-            raise SchemaError(msg)
     if has_var_keyword:
         names |= {attribute: name for name, attribute in attributes.items() if attribute not in names}
     positional = tuple(

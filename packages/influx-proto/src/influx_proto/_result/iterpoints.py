@@ -33,11 +33,10 @@ def iterpoints(result: Result | Iterable[Result], parser: Callable[..., Any] | N
         ValueError: a result does not have the structure of InfluxDB's JSON, or reports an error.
     """
     if isinstance(result, AsyncIterable):
-        msg = (
+        raise TypeError(
             "result: must not be an async iterable; use "
             "`async for chunk in chunks: for point in iterpoints(chunk): ...`"
         )
-        raise TypeError(msg)
     results = cast("Iterable[Result]", (result,) if isinstance(result, Mapping) else result)
     accepts_meta = parser is not None and _accepts_meta(parser)
     for part in results:

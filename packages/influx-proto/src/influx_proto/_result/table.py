@@ -73,11 +73,10 @@ def only_table(result: Chunk, *, measurement_column: bool | None = None) -> Tabl
         ValueError: the result does not have exactly one statement.
     """
     if len(result["results"]) != 1:
-        msg = (
+        raise ValueError(
             f"the result must have one statement, not {len(result['results'])}; "
             "use query_dataframes or to_pandas_list for several"
         )
-        raise ValueError(msg)
     return tables(result, measurement_column=measurement_column)[0]
 
 

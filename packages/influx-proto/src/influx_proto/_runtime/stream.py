@@ -94,11 +94,10 @@ class AsyncStreamContext(AbstractAsyncContextManager[AsyncIterator[T]]):
         return await self._opening.__aexit__(error_type, error, traceback)
 
     def __aiter__(self) -> NoReturn:
-        msg = (
+        raise TypeError(
             "open a stream by `async with`: "
             "async with client.query_points(...) as points: async for point in points: ..."
         )
-        raise TypeError(msg)
 
 
 @contextmanager
