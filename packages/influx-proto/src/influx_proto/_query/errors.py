@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .._errors import InfluxDBError, ProtocolError
+from .._errors import DatabaseNotFound, InfluxDBError, ProtocolError
 from .._http.error_response import ErrorReceiver, error_fields, is_web_page, not_influxdb
 from .._http.formats import UnsupportedMessagePack
 from .._http.messages import Headers
-from .._result.errors import QueryError, QueryErrorDatabaseNotFound
+from .._result.errors import QueryError
 from .request import Language
 
 #: The response of InfluxDB 3 up to 3.6 to a request for MessagePack.
@@ -60,7 +60,7 @@ class QueryErrorReceiver(ErrorReceiver):
             return QueryError(status, f"{_SERVERS[self._language]} (the server responded: {text!r})", headers, body)
         if self._language == "flux" and isinstance(error, QueryError):
             if _NO_BUCKET.search(error.message):
-                return QueryErrorDatabaseNotFound(status, error.message, headers, body)
+                return QueryError.combined[DatabaseNotFound](status, error.message, headers, body)
             # The Flux engine of 1.x reports every error with status 500, without the `code` of 2.x.
             is_permanent = status == 500 and ("error" in fields or "X-Influxdb-Error" in headers)
             if is_permanent or (status == 403 and error.message.startswith(_FLUX_DISABLED)):
