@@ -13,14 +13,13 @@ from .._runtime.flow import arun
 from .._runtime.op import ConcurrentOperation, Operation
 from .._runtime.settings import Settings
 from .._runtime.stream import AsyncStreamContext, StreamOp
-from .._runtime.transport import AsyncTransport
+from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread, SpoolFiles
 from .base import BaseClient, SessionT, T
 from .binding import BoundAsyncClient
 
 if TYPE_CHECKING:
     from .._batch.async_writer import AsyncBatchWriter
     from .._batch.options import BatchOptions
-    from .._runtime.transport import AsyncSignal, Background, InThread, SpoolFiles
 
 
 class AsyncClient(BaseClient[SessionT], BoundAsyncClient):

@@ -13,14 +13,13 @@ from .._runtime.flow import run
 from .._runtime.op import ConcurrentOperation, Operation
 from .._runtime.settings import Settings
 from .._runtime.stream import StreamContext, StreamOp
-from .._runtime.transport import Transport
+from .._runtime.transport import SpoolFiles, Threads, Transport
 from .base import BaseClient, SessionT, T
 from .binding import BoundClient
 
 if TYPE_CHECKING:
     from .._batch.options import BatchOptions
     from .._batch.writer import BatchWriter
-    from .._runtime.transport import SpoolFiles, Threads
 
 
 class Client(BaseClient[SessionT], BoundClient):

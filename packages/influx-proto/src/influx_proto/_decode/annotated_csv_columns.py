@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -19,11 +19,8 @@ import numpy as np
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
 from .annotated_csv_header import RESULT, TABLE, Header, read_boolean, read_float, read_integer, read_string, read_time
-from .cells import read_present
+from .cells import Offsets, read_present
 from .text_cells import FLOATS, TextCells, pack_floats
-
-if TYPE_CHECKING:
-    from .cells import Offsets
 
 _COMMA, _LF, _CR = b",\n\r"
 #: The dtypes of columns, by the readers of their cells.

@@ -6,19 +6,17 @@ Values of the same size are gathered through a view of the bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .._result.column import DictionaryStrings, Fragment, make_fragment
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Offsets: TypeAlias = NDArray[np.intp]
-    Bytes: TypeAlias = NDArray[np.uint8]
-    Flags: TypeAlias = NDArray[np.bool_]
+Offsets: TypeAlias = NDArray[np.intp]
+Bytes: TypeAlias = NDArray[np.uint8]
+Flags: TypeAlias = NDArray[np.bool_]
 
 #: Added to the bytes, since views read up to this many bytes beyond a cell.
 _PADDING: Final = bytes(64)

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from .._errors import ProtocolError
 from .._result.column import DictionaryStrings, Fragment, make_fragment
 from .._result.packed import PackedRows
-from .cells import read_present
+from .cells import Offsets, read_present
 from .csv_cells import NUMBERS_DECODER, read_cell, read_column
 from .csv_records import split_cells
 from .text_cells import TextCells, read_numbers
-
-if TYPE_CHECKING:
-    from .cells import Offsets
 
 #: Minimum number of rows; fewer rows are decoded faster row by row.
 _MIN_ROWS: Final = 100

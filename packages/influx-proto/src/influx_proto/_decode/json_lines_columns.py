@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
 from operator import is_
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -26,12 +26,10 @@ from msgspec.structs import astuple
 
 from .._gc_pause import gc_paused
 from .._result.column import DictionaryStrings, Fragment, make_fragment
+from .cells import Offsets
 from .text_cells import TextCells
 from .timestamp_columns import read_strings
 from .timestamps import read_timestamp
-
-if TYPE_CHECKING:
-    from .cells import Offsets
 
 #: A key, and its cell without nested arrays or objects.
 _MEMBER: Final = re.compile(rb'("([^"\\]*)":)(?:(")[^"\\]*"|[^",{}\[\]]+)([,}])')

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import struct
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
-from .cells import CellSource
+from .cells import CellSource, Flags, Offsets
 from .timestamp_columns import read_spans
-
-if TYPE_CHECKING:
-    from .cells import Flags, Offsets
 
 _COMMA, _SPACE, _MINUS, _POINT, _ZERO, _E = b", -.0e"
 #: `true`, and the first 4 bytes of `false`.

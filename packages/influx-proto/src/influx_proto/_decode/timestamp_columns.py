@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .cells import Bytes, Offsets
+from .cells import Bytes, Offsets
 
 #: Length of a timestamp without a fraction or zone.
 _SECONDS_SIZE: Final = 19

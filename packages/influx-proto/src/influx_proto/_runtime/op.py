@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from .._http.messages import Headers, Request
 from .._http.timeout import Timeout
 from .flow import Flow, request_flow
-from .transport import Clock
-
-if TYPE_CHECKING:
-    from .settings import Settings
-    from .transport import AsyncSignal, AsyncTransport, Background, Threads, Transport
+from .settings import Settings
+from .transport import AsyncSignal, AsyncTransport, Background, Clock, Threads, Transport
 
 S = TypeVar("S")
 T = TypeVar("T")
