@@ -22,7 +22,8 @@ import orjson
 import pandas as pd
 from influx_proto import QueryResult
 from influx_proto._decode.formats import decoder_for  # noqa: PLC2701 - the same bytes, without a server
-from influx_proto._result.to_pandas import FrameCollector  # noqa: PLC2701 - see above
+from influx_proto._result.table import Tables  # noqa: PLC2701 - see above
+from influx_proto._result.to_pandas import to_frame  # noqa: PLC2701 - see above
 from influxdb_client.client.flux_csv_parser import FluxCsvParser, FluxSerializationMode
 
 from benchmarks.timing import Variant, describe_machine, describe_versions, measure_interleaved, ratio
@@ -108,13 +109,13 @@ def frame(data: bytes, content_type: str, *, annotated: bool = True) -> pd.DataF
     """Decode a response as `query_dataframe` does."""
     documents = decoder_for(content_type, packed=True, annotated=annotated)
     assert documents is not None
-    frames = FrameCollector()
+    tables = Tables()
     for begin in range(0, len(data), CHUNK):
         for document in documents.feed(data[begin : begin + CHUNK]):
-            frames.add(QueryResult(document["results"]))
+            tables.add(QueryResult(document["results"]))
     for document in documents.close():
-        frames.add(QueryResult(document["results"]))
-    return frames.finish()[0]
+        tables.add(QueryResult(document["results"]))
+    return to_frame(tables.finish()[0])
 
 
 def loads(data: bytes) -> None:

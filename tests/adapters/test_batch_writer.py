@@ -33,13 +33,14 @@ from influx_proto import (
     Observer,
     PartialWriteError,
     RetryPolicy,
+    ServerUnavailable,
     Spool,
     SpoolError,
     TransportError,
     UndeliveredError,
+    WriteError,
 )
 from influx_proto._batch.receipt import OpenReceipt
-from influx_proto._errors import WriteErrorServerUnavailable
 
 from tests.adapters.cancelling import cancelled_when_received
 from tests.adapters.interrupting import interrupt_soon
@@ -518,7 +519,7 @@ def test_callback_that_acquires_a_lock_of_the_program() -> None:
                     writer.write(LINES)  # while a callback waits for the lock
                     with pytest.raises(TransportError):
                         writer.flush(timeout=0.5)
-    assert [type(one) for one in called] == [WriteErrorServerUnavailable, *[type(None)] * (len(called) - 1)]
+    assert [type(one) for one in called] == [WriteError.combined[ServerUnavailable], *[type(None)] * (len(called) - 1)]
     assert writer.written == 60
 
 

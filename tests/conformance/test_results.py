@@ -11,7 +11,8 @@ import pandas as pd
 import polars as pl
 import pytest
 from influx_proto import QueryError, iterpoints, ops
-from influx_proto._result.to_pandas import ChunkFrames, FrameCollector
+from influx_proto._result.table import Tables
+from influx_proto._result.to_pandas import ChunkFrames, to_frame
 
 MAX, MIN = (1 << 63) - 1, -(1 << 63)
 STR = pd.Series(["a"]).dtype
@@ -185,13 +186,13 @@ def test_several_statements(filled: Any) -> None:
 
 def test_chunks(filled: Any) -> None:
     q = "SELECT n, f FROM cpu GROUP BY host; SELECT n FROM nothing; SHOW TAG KEYS"
-    collector, each = FrameCollector(), ChunkFrames()
+    collector, each = Tables(), ChunkFrames()
     frames: list[pd.DataFrame] = []
     with filled.query_chunks(q, chunk_size=1) as chunks:
         for chunk in chunks:
             collector.add(chunk)
             frames += each.add(chunk)
-    for frame, expected in zip(collector.finish(), filled.query(q).to_pandas_list(), strict=True):
+    for frame, expected in zip(map(to_frame, collector.finish()), filled.query(q).to_pandas_list(), strict=True):
         pd.testing.assert_frame_equal(frame, expected)
     assert [len(frame) for frame in frames] == [1, 1, 1, 2, 1]
 

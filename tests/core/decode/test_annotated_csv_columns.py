@@ -15,7 +15,8 @@ from influx_proto._decode import annotated_csv
 from influx_proto._decode.annotated_csv import AnnotatedCSVDocuments
 from influx_proto._decode.formats import decoder_for
 from influx_proto._result.packed import PackedRows
-from influx_proto._result.to_pandas import FrameCollector
+from influx_proto._result.table import Tables
+from influx_proto._result.to_pandas import to_frame
 
 from tests.core.decode.conftest import OFFSETS, Documents, byte_by_byte, exact, feed_until_error, split_at
 from tests.core.decode.test_annotated_csv import ERROR, TABLES, block
@@ -94,12 +95,12 @@ def test_columns_of_every_type() -> None:
         documents = check(chunks)
     documents = check([data])
     assert packed_rows(documents) == 200
-    frames = []
+    frames: list[pd.DataFrame] = []
     for make in (AnnotatedCSVDocuments, PACKED):
-        collector = FrameCollector()
+        collector = Tables()
         for document in feed_until_error(make, [data])[0]:
             collector.add(QueryResult(document["results"]))
-        frames += collector.finish()
+        frames += map(to_frame, collector.finish())
     pd.testing.assert_frame_equal(frames[0], frames[1])
     assert [str(dtype) for dtype in frames[0].dtypes[:5]] == ["category", "float64", "int64", "uint64", "bool"]
     assert frames[0]["host"].tolist() == [f"h{number // 4}" for number in range(200)]

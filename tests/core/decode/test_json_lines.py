@@ -12,7 +12,8 @@ from influx_proto._decode.formats import decoder_for
 from influx_proto._decode.json_lines import JSONLinesDocuments
 from influx_proto._errors import ProtocolError
 from influx_proto._result.result import join
-from influx_proto._result.to_pandas import FrameCollector
+from influx_proto._result.table import Tables
+from influx_proto._result.to_pandas import to_frame
 
 from tests.core.decode.conftest import (
     OFFSETS,
@@ -118,10 +119,10 @@ def test_documents_have_a_bounded_number_of_rows() -> None:
         "columns": ["a", "time", "b"],
         "values": [[1, None, None], [2, None, None], [3, 0, None], [4, None, None], [None, None, 5]],
     }
-    collector = FrameCollector()
+    collector = Tables()
     for document in documents:
         collector.add(QueryResult(document["results"]))
-    [frame] = collector.finish()
+    [frame] = map(to_frame, collector.finish())
     assert frame["a"].tolist()[:4] == [1, 2, 3, 4]
     assert list(frame.columns) == ["a", "time", "b"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
@@ -12,14 +13,16 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influx_proto import QueryResult
-from influx_proto._decode import timestamps
+from influx_proto import QueryResult, SerializationError
 from influx_proto._decode.formats import decoder_for
 from influx_proto._decode.json_lines import JSONLinesDocuments
-from influx_proto._decode.json_lines_spans import decode_spans
-from influx_proto._decode.timestamps import read_strings, read_timestamp
+from influx_proto._decode.json_lines_columns import decode_spans
+from influx_proto._decode.timestamp_columns import read_strings
+from influx_proto._decode.timestamps import read_timestamp
 from influx_proto._result.packed import PackedRows
-from influx_proto._result.to_pandas import FrameCollector
+from influx_proto._result.table import Tables
+from influx_proto._result.to_pandas import to_frame
+from influx_proto._time import to_nanoseconds
 
 from tests.core.decode.conftest import OFFSETS, Documents, byte_by_byte, exact, feed_until_error, split_at
 
@@ -70,12 +73,12 @@ def test_columns_of_every_type() -> None:
     ))  # fmt: skip
     documents = check([data])
     assert is_packed(documents) == [True]
-    frames = []
+    frames: list[pd.DataFrame] = []
     for make in (JSONLinesDocuments, PACKED):
-        collector = FrameCollector()
+        collector = Tables()
         for document in feed_until_error(make, [data])[0]:
             collector.add(QueryResult(document["results"]))
-        frames += collector.finish()
+        frames += map(to_frame, collector.finish())
     pd.testing.assert_frame_equal(frames[0], frames[1])
     assert [str(dtype) for dtype in frames[0].dtypes] == [
         "str" if pd.__version__ >= "3" else "object", "str" if pd.__version__ >= "3" else "object",
@@ -220,10 +223,20 @@ def test_timestamps(times: list[str]) -> None:
     assert found is None or found.tolist() == expected
 
 
+PRINTED = re.compile("[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?")
+
+
+def converted(value: str) -> int | str | None:
+    try:
+        return to_nanoseconds(value) if PRINTED.fullmatch(value) else value
+    except SerializationError:
+        return value
+
+
 @given(TIMES, st.integers(0, 40), st.text(max_size=2) | st.sampled_from([*"+-:TZ.0W", "+01:00"]))
 def test_one_timestamp(time: str, at: int, text: str) -> None:
     for value in (time, time[:at] + text + time[at + 1 :]):
-        assert exact(read_timestamp(value)) == exact(timestamps._read_any_timestamp(value))
+        assert exact(read_timestamp(value)) == exact(converted(value))
 
 
 def test_timestamps_of_different_lengths() -> None:

@@ -17,7 +17,8 @@ from influx_proto._decode import csv_columns, json_columns
 from influx_proto._decode.csv import CSVDocuments
 from influx_proto._decode.json import JSONDocuments
 from influx_proto._result.packed import PackedRows
-from influx_proto._result.to_pandas import FrameCollector
+from influx_proto._result.table import Tables
+from influx_proto._result.to_pandas import to_frame
 
 from tests.core.decode.conftest import OFFSETS, Documents, exact, feed_until_error, split_at
 
@@ -47,10 +48,10 @@ def tables_of(documents: Documents) -> list[Any]:
 
 
 def frames_of(documents: Documents) -> list[pd.DataFrame]:
-    collector = FrameCollector()
+    collector = Tables()
     for document in documents:
         collector.add(QueryResult(document["results"]))
-    return collector.finish()
+    return list(map(to_frame, collector.finish()))
 
 
 def check(make: Callable[..., Any], chunks: Iterable[bytes], *, frames: bool = False) -> int:

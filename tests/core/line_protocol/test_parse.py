@@ -206,9 +206,9 @@ def test_points_do_not_share_tags() -> None:
     assert second["tags"] == {"a": "b"}
 
 
-def test_many_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influx_proto._line_protocol.parse_fast._CACHE_SIZE", 3)
-    assert [point["tags"]["a"] for point in parse("".join(f"m,a={n} v=1\n" for n in range(10)))] == list("0123456789")
+def test_more_series_than_the_cache_holds() -> None:
+    names = [str(number) for number in range(10_000)]
+    assert [point["tags"]["a"] for point in parse("".join(f"m,a={name} v=1\n" for name in names))] == names
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])

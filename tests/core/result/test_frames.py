@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influx_proto import Headers, ProtocolError, QueryError, QueryResult, ops
 from influx_proto._result.column import Cells
-from influx_proto._result.table import distinct
-from influx_proto._result.to_pandas import ChunkFrames, FrameCollector, to_pandas, to_pandas_list
+from influx_proto._result.table import Tables, distinct
+from influx_proto._result.to_pandas import ChunkFrames, to_frame, to_pandas, to_pandas_list
 from influx_proto._time import to_nanoseconds, unit
 
 from tests.core.result.conftest import one, result, select_results
@@ -372,10 +372,10 @@ def frames_of_chunks(whole: QueryResult, size: int, *, measurement_column: bool 
 
 @given(select_results(), st.integers(1, 3))
 def test_joined_chunks_equal_the_whole_frame(whole: QueryResult, size: int) -> None:
-    collector = FrameCollector()
+    collector = Tables()
     for chunk in chunks_of(whole, size):
         collector.add(chunk)
-    [frame] = collector.finish()
+    [frame] = map(to_frame, collector.finish())
     pd.testing.assert_frame_equal(frame, to_pandas(whole), check_exact=True)
 
 
@@ -505,20 +505,20 @@ def test_statements_do_not_share_the_types_of_chunks() -> None:
 
 
 def test_chunks_of_several_statements() -> None:
-    collector = FrameCollector()
+    collector = Tables()
     for chunk in chunks_of(TWO, 1):
         collector.add(chunk)
-    for frame, expected in zip(collector.finish(), to_pandas_list(TWO), strict=True):
+    for frame, expected in zip(map(to_frame, collector.finish()), to_pandas_list(TWO), strict=True):
         pd.testing.assert_frame_equal(frame, expected)
     assert [len(frame) for frame in frames_of_chunks(TWO, 1)] == [1, 1]
 
 
 def test_several_entries_for_one_statement() -> None:
     """SHOW TAG KEYS returns such a result."""
-    collector = FrameCollector()
+    collector = Tables()
     for name in ("m", "n"):
         collector.add(result(one("tagKey", ["a"], name=name)))
-    [frame] = collector.finish()
+    [frame] = map(to_frame, collector.finish())
     assert frame["measurement"].tolist() == ["m", "n"]
 
 

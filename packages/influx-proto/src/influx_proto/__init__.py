@@ -173,8 +173,7 @@ def __getattr__(name: str) -> Any:
             globals().update({each: getattr(module, each) for each in names})
             set_public_module(__name__, globals())
             return globals()[name]
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -20,8 +20,7 @@ def check_str(name: str, value: object) -> str:
         value.encode()
     except UnicodeEncodeError:
         # The argument may be a URL with a password, so the message does not quote it.
-        msg = f"{name}: contains a lone surrogate, which UTF-8 cannot encode"
-        raise ValueError(msg) from None
+        raise ValueError(f"{name}: contains a lone surrogate, which UTF-8 cannot encode") from None
     return value
 
 
@@ -39,15 +38,13 @@ def check_bool(name: str, value: object) -> bool:
     """Return the argument if it is a bool; other values are rejected, since `"no"` is true in Python."""
     if isinstance(value, bool):
         return value
-    msg = f"{name}: must be True or False, not {value!r}"
-    raise TypeError(msg)
+    raise TypeError(f"{name}: must be True or False, not {value!r}")
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise an error unless the argument is one of the choices."""
     if value not in (known := tuple(choices)):
-        msg = f"{name}: must be one of {', '.join(known)}, not {value!r}"
-        raise ValueError(msg)
+        raise ValueError(f"{name}: must be one of {', '.join(known)}, not {value!r}")
 
 
 def check_int(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -57,8 +54,7 @@ def check_int(name: str, value: object, least: int, most: int | None = None) -> 
     if value >= least and (most is None or value <= most):
         return value
     limits = f"at least {least}" if most is None else f"from {least} to {most}"
-    msg = f"{name}: must be {limits}, not {value!r}"
-    raise ValueError(msg)
+    raise ValueError(f"{name}: must be {limits}, not {value!r}")
 
 
 def check_limit(name: str, value: object) -> int | None:
@@ -72,8 +68,7 @@ def check_seconds(name: str, value: object, *, is_positive: bool = False) -> flo
         raise _wrong_type(name, "a number of seconds", value)
     if value > 0 or (value == 0 and not is_positive):
         return value
-    msg = f"{name}: must be {'more than' if is_positive else 'at least'} 0 seconds, not {value!r}"
-    raise ValueError(msg)
+    raise ValueError(f"{name}: must be {'more than' if is_positive else 'at least'} 0 seconds, not {value!r}")
 
 
 def check_mapping(name: str, value: object) -> Mapping[Any, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 
 class InfluxDBError(Exception):
@@ -251,33 +251,20 @@ class PayloadTooLarge(WriteError):
     """The body is larger than the server accepts (413); no point was stored."""
 
 
-# Every error response to a write is also a `WriteError`.
+def define_combined(operation: type[ResponseError], names: dict[str, object]) -> None:
+    """Define the errors of an operation that are also another error, such as `WriteErrorDatabaseNotFound`.
+
+    Args:
+        operation: the class of the errors of the operation.
+        names: `globals()` of its module, in which `pickle` finds the classes by their names.
+    """
+    others = (AuthenticationError, AuthorizationError, DatabaseNotFound, RateLimited, ServerUnavailable)
+    combined: dict[type[ResponseError], Any] = {}
+    for other in others:
+        name = f"{operation.__name__}{other.__name__}"
+        members = {"__doc__": other.__doc__, "__module__": operation.__module__}
+        combined[other] = names[name] = type(name, (operation, other), members)
+    operation.combined = combined
 
 
-class WriteErrorAuthenticationError(WriteError, AuthenticationError):
-    """A write failed: the credentials are missing or wrong."""
-
-
-class WriteErrorAuthorizationError(WriteError, AuthorizationError):
-    """A write failed: the credentials do not allow it."""
-
-
-class WriteErrorDatabaseNotFound(WriteError, DatabaseNotFound):
-    """A write failed: the database does not exist."""
-
-
-class WriteErrorRateLimited(WriteError, RateLimited):
-    """A write failed: the server asks for fewer requests."""
-
-
-class WriteErrorServerUnavailable(WriteError, ServerUnavailable):
-    """A write failed: the server is unavailable."""
-
-
-WriteError.combined = {
-    AuthenticationError: WriteErrorAuthenticationError,
-    AuthorizationError: WriteErrorAuthorizationError,
-    DatabaseNotFound: WriteErrorDatabaseNotFound,
-    RateLimited: WriteErrorRateLimited,
-    ServerUnavailable: WriteErrorServerUnavailable,
-}
+define_combined(WriteError, globals())

@@ -82,8 +82,7 @@ def unit(precision: object, argument: str = "precision") -> int:
 def _precision(precision: object, argument: str) -> tuple[str, int]:
     known = _PRECISIONS.get(precision) if isinstance(precision, str) else None
     if known is None:
-        msg = f"{argument}: must be one of ns, u, ms, s, m, h, not {precision!r}"
-        raise ValueError(msg)
+        raise ValueError(f"{argument}: must be one of ns, u, ms, s, m, h, not {precision!r}")
     return known
 
 
@@ -115,8 +114,7 @@ def point_nanoseconds(time: object, precision: str) -> int:
     ns = to_nanoseconds(time, precision)
     if ns is None:
         # Without a timestamp the point would silently be stored with the time of the server.
-        msg = "the time is NaT; use None for a point that the server stamps"
-        raise SerializationError(msg)
+        raise SerializationError("the time is NaT; use None for a point that the server stamps")
     return ns
 
 
@@ -201,8 +199,7 @@ def _from_numpy(value: Any, _unit: int) -> int | None:
     if name in {"Y", "M"}:
         value, name, count = value.astype("datetime64[D]"), "D", 1
     if name not in _NUMPY_UNITS:
-        msg = f"timestamp {short_repr(value)} has no unit; convert it to datetime64[ns]"
-        raise SerializationError(msg)
+        raise SerializationError(f"timestamp {short_repr(value)} has no unit; convert it to datetime64[ns]")
     numerator, denominator = _NUMPY_UNITS[name]
     return int(value.astype("int64")) * int(count) * numerator // denominator
 
@@ -234,13 +231,11 @@ def _from_string(value: str, unit: int) -> int:
     try:
         day = date.fromisoformat(text or f"{month}-01-01"[:10])
     except ValueError as error:
-        msg = f"invalid timestamp {short_repr(value)}: {error}"
-        raise SerializationError(msg) from None
+        raise SerializationError(f"invalid timestamp {short_repr(value)}: {error}") from None
     hours, zone_hours, zone_minutes = int(hour or 0), int(zone_hour or 0), int(zone_minute or 0)
     minutes, seconds = int(minute or minute_ or 0), int(second or second_ or 0)
     if hours > 23 or minutes > 59 or seconds > 59 or zone_hours > 23 or zone_minutes > 59:
-        msg = f"invalid timestamp {short_repr(value)}: hour, minute or second is out of range"
-        raise SerializationError(msg)
+        raise SerializationError(f"invalid timestamp {short_repr(value)}: hour, minute or second is out of range")
     fraction = fraction or fraction_ or "0"
     if fraction[9:].strip("0"):
         msg = f"timestamp {short_repr(value)} is finer than nanoseconds, the resolution of InfluxDB; round it"
@@ -253,8 +248,7 @@ def _from_string(value: str, unit: int) -> int:
 
 def _from_other_format(value: str, unit: int) -> int:
     if len(value) > _LONGEST_TEXT:
-        msg = f"invalid timestamp {short_repr(value)} of {len(value)} characters; use ISO 8601"
-        raise SerializationError(msg)
+        raise SerializationError(f"invalid timestamp {short_repr(value)} of {len(value)} characters; use ISO 8601")
     from . import _date_formats as formats  # noqa: PLC0415 - has many patterns, and most dates are ISO 8601
 
     if (ambiguity := formats.find_ambiguity(value)) is not None:
@@ -263,14 +257,12 @@ def _from_other_format(value: str, unit: int) -> int:
     try:
         timestamp = formats.parse_date(value)
     except ImportError:
-        msg = (
+        raise SerializationError(
             f"timestamp {short_repr(value)} is not ISO 8601 (2009-11-10T23:00:00Z); "
             "install pandas to parse other formats"
-        )
-        raise SerializationError(msg) from None
+        ) from None
     if timestamp is None:
-        msg = f"invalid timestamp {short_repr(value)}; use ISO 8601: 2009-11-10T23:00:00Z"
-        raise SerializationError(msg)
+        raise SerializationError(f"invalid timestamp {short_repr(value)}; use ISO 8601: 2009-11-10T23:00:00Z")
     ns = _from_pandas(timestamp, unit)
     if not formats.has_fraction(value, ns % _SECOND):
         msg = f"timestamp {short_repr(value)} is finer than pandas parses; use ISO 8601: 2009-11-10T23:00:00Z"

@@ -171,8 +171,7 @@ def update_bucket(
     check_str("name", name)
     check_optional_str("org", org)
     if retention is None and shard_duration is None and check_optional_str("description", description) is None:
-        msg = "update_bucket: no changes; pass retention, shard_duration or description"
-        raise ValueError(msg)
+        raise ValueError("update_bucket: no changes; pass retention, shard_duration or description")
     retention_seconds = None if retention is None else whole_seconds("retention", retention)
     shard_seconds = None if shard_duration is None else _shard_seconds(shard_duration)
 
@@ -224,8 +223,7 @@ def _find_bucket(name: str, org: str | None, settings: Settings, clock: Clock) -
     if not found:
         raise DatabaseNotFound(404, f"bucket {name!r} not found")
     if len(found) > 1:
-        msg = f"org: {len(found)} organizations have a bucket {name!r}; pass the organization"
-        raise ValueError(msg)
+        raise ValueError(f"org: {len(found)} organizations have a bucket {name!r}; pass the organization")
     return found[0]
 
 
@@ -270,8 +268,7 @@ def _path_of(bucket: Bucket) -> str:
 def _shard_seconds(duration: Duration) -> int:
     seconds = whole_seconds("shard_duration", duration)
     if not seconds:
-        msg = "shard_duration: must be finite"
-        raise ValueError(msg)
+        raise ValueError("shard_duration: must be finite")
     return seconds
 
 

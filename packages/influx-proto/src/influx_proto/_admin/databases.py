@@ -134,11 +134,10 @@ def alter_retention_policy(
     settings = policy_settings(duration, replication, shard_duration)
     options = settings, words_if("default", default, "DEFAULT"), write_limits(future_write_limit, past_write_limit)
     if not any(options):
-        msg = (
+        raise ValueError(
             "alter_retention_policy: no changes; pass duration, replication, shard_duration, default, "
             "future_write_limit or past_write_limit"
         )
-        raise ValueError(msg)
     return execute("ALTER RETENTION POLICY", name_on_db(name, db), *options, timeout=timeout)
 
 

@@ -150,8 +150,7 @@ def _comparison(argument: str, name: str, value: object) -> str:
         msg = f"{argument}: a bucket supports only equality with a str; pass db to delete with InfluxQL"
         raise ValueError(msg)  # noqa: TRY004 - a database supports the type
     if argument != "measurement" and (meaning := _RESERVED_NAMES.get(name)) is not None:
-        msg = f"{argument} means {meaning} in a bucket; pass db to delete with InfluxQL"
-        raise ValueError(msg)
+        raise ValueError(f"{argument} means {meaning} in a bucket; pass db to delete with InfluxQL")
     if not value:  # InfluxDB 2 would delete nothing, without an error
         msg = f"{argument}: a bucket cannot be searched for points without the tag; pass db to delete with InfluxQL"
         raise ValueError(msg)

@@ -75,8 +75,7 @@ class APIReceiver(Generic[T]):
         """Return the result at the end of the response, or raise the error that the response describes."""
         body = bytes(self._body)
         if is_unknown_path(self._path, self._status, self._headers, body):
-            msg = f"the server has no {self._path}; {self._servers}"
-            raise ResponseError(self._status, msg, self._headers, body)
+            raise ResponseError(self._status, f"the server has no {self._path}; {self._servers}", self._headers, body)
         if self._status not in {200, 201, 204}:
             raise error_from_response(ResponseError, self._status, self._headers, body)
         if is_web_page(self._headers):
@@ -131,8 +130,7 @@ def whole_seconds(argument: str, duration: Duration) -> int:
     ns = quoted(argument, lambda value: str(duration_ns(value)), duration)
     seconds, rest = divmod(int(ns), _SECOND)
     if rest or not seconds:
-        msg = f"{argument}: must be a positive number of whole seconds, not {short_repr(duration)}"
-        raise ValueError(msg)
+        raise ValueError(f"{argument}: must be a positive number of whole seconds, not {short_repr(duration)}")
     return seconds
 
 
@@ -142,8 +140,7 @@ def read_seconds(value: object) -> timedelta | None:
     try:
         return timedelta(seconds=seconds) if seconds else None
     except OverflowError:
-        msg = f"invalid number of seconds {short_repr(value)} in the response"
-        raise ProtocolError(msg) from None
+        raise ProtocolError(f"invalid number of seconds {short_repr(value)} in the response") from None
 
 
 def read_timestamp(value: object) -> datetime | None:
@@ -153,6 +150,5 @@ def read_timestamp(value: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(expect(value, str, "a time"))
     except ValueError:
-        msg = f"invalid time {short_repr(value)} in the response"
-        raise ProtocolError(msg) from None
+        raise ProtocolError(f"invalid time {short_repr(value)} in the response") from None
     return None if found.year == 1 else found

@@ -22,8 +22,7 @@ class Row(dict[str, Any]):
     """A row, by column. Raises `ProtocolError` for a missing column."""
 
     def __missing__(self, column: str) -> Any:
-        msg = f"the response has no column {column!r}; it has {', '.join(self)}"
-        raise ProtocolError(msg)
+        raise ProtocolError(f"the response has no column {column!r}; it has {', '.join(self)}")
 
     def text(self, column: str) -> str:
         """Return a string of the row. Raises `ProtocolError` if it is not a string."""
@@ -43,8 +42,7 @@ def rows(result: QueryResult) -> Iterator[tuple[Series, Row]]:
     for series in result.series:
         for values in series.values:
             if len(values) != len(series.columns):
-                msg = f"the response has a row of {len(values)} values for {len(series.columns)} columns"
-                raise ProtocolError(msg)
+                raise ProtocolError(f"the response has a row of {len(values)} values for {len(series.columns)} columns")
             yield series, Row(zip(series.columns, values, strict=True))
 
 

@@ -108,19 +108,8 @@ def list_tag_values(
 ) -> Op[list[TagValue]]:
     """Return the values of tags, by measurement. The docstring of `influx_proto.admin` describes the other arguments.
 
-    `start` and `end` select whole shards. A server with an in-memory index of series ignores them.
-
-    Args:
-        key: a tag key, several tag keys, a pattern that tag keys must match, or `Not(...)` of a tag key or pattern to
-            exclude.
-        measurement: see `influx_proto.admin`.
-        db: see `influx_proto.admin`.
-        tags: see `influx_proto.admin`.
-        start: see `influx_proto.admin`.
-        end: see `influx_proto.admin`.
-        limit: see `influx_proto.admin`.
-        offset: see `influx_proto.admin`.
-        timeout: replaces the client's timeout for this call, in seconds, as `(connect, idle)` or as a `Timeout`.
+    `key` is a tag key, several tag keys, a pattern that tag keys must match, or `Not(...)` of a tag key or pattern to
+    exclude. `start` and `end` select whole shards. A server with an in-memory index of series ignores them.
     """
     clauses = from_clause(measurement), key_clause(key), where_clause(tags, start, end), paging_clause(limit, offset)
     return statement_op("SHOW TAG VALUES", *clauses, db=db, timeout=timeout).map(
@@ -299,8 +288,7 @@ def _series_key(text: str) -> SeriesKey:
     except UnicodeEncodeError:
         raise invalid_value("key", text) from None
     except ScanError as error:
-        msg = f"invalid series key {short_repr(text)} in the response: {error.reason}"
-        raise ProtocolError(msg) from None
+        raise ProtocolError(f"invalid series key {short_repr(text)} in the response: {error.reason}") from None
     return SeriesKey(measurement, tags)
 
 

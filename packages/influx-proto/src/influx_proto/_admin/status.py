@@ -246,8 +246,7 @@ def _read_readiness(body: bytes) -> Readiness:
     try:
         duration = timedelta(microseconds=go_duration_ns(up) // 1_000) if up else None
     except (ValueError, OverflowError):
-        msg = f"invalid duration {up[:40]!r} in the response"
-        raise ProtocolError(msg) from None
+        raise ProtocolError(f"invalid duration {up[:40]!r} in the response") from None
     return Readiness(
         status=expect(fields.get("status"), str, "a status"),
         started=read_timestamp(fields.get("started")),

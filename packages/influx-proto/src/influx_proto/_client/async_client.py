@@ -13,16 +13,13 @@ from .._runtime.flow import arun
 from .._runtime.op import ConcurrentOperation, Operation
 from .._runtime.settings import Settings
 from .._runtime.stream import AsyncStreamContext, StreamOp
-from .._runtime.transport import AsyncTransport
+from .._runtime.transport import AsyncSignal, AsyncTransport, Background, InThread, SpoolFiles
 from .base import BaseClient, SessionT, T
 from .binding import BoundAsyncClient
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .._batch.async_writer import AsyncBatchWriter
     from .._batch.options import BatchOptions
-    from .._runtime.transport import AsyncSignal, Background, InThread, SpoolFiles
 
 
 class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
@@ -77,8 +74,7 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
 
     def _spool_files(self, directory: str) -> tuple[SpoolFiles, InThread]:
         """Return the files of a spool directory, without opening them, and a function that runs code in a thread."""
-        msg = f"{type(self).__name__} does not support a spool (directory {directory}); remove spool="
-        raise TypeError(msg)
+        raise TypeError(f"{type(self).__name__} does not support a spool (directory {directory}); remove spool=")
 
     async def aclose(self) -> None:
         """Close the connections; afterwards every operation raises `RuntimeError`. Further calls have no effect."""
@@ -90,7 +86,5 @@ class AsyncClient(BaseClient[SessionT], BoundAsyncClient):
         self._settings_for(None)
         return self
 
-    async def __aexit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.aclose()

@@ -135,8 +135,7 @@ class BaseClient(Operations, Generic[SessionT]):
             check_optional_str(name, value)
         for name, value in (("bucket", bucket), ("org", org)):
             if value == "":
-                msg = f"{name}: must not be empty; pass None for no {name}"
-                raise ValueError(msg)
+                raise ValueError(f"{name}: must not be empty; pass None for no {name}")
         check_bool("ssl", ssl)
         check_bool("gzip", gzip)
         headers = {} if headers is None else check_mapping("headers", headers)
@@ -159,17 +158,13 @@ class BaseClient(Operations, Generic[SessionT]):
             ),
         )
         if "authorization" in header_names and (server.authorization is not None or token_function is not None):
-            msg = "headers: Authorization conflicts with username or token; pass one of them"
-            raise ValueError(msg)
+            raise ValueError("headers: Authorization conflicts with username or token; pass one of them")
         if unix_socket is not None and (ssl or proxy):
-            msg = "unix_socket: cannot be combined with ssl or proxy; remove them"
-            raise ValueError(msg)
+            raise ValueError("unix_socket: cannot be combined with ssl or proxy; remove them")
         if session is not None and (unix_socket is not None or proxy or cert is not None or verify is not True):
-            msg = "session: has its own connections; set verify, cert, proxy and unix_socket there"
-            raise ValueError(msg)
+            raise ValueError("session: has its own connections; set verify, cert, proxy and unix_socket there")
         if cert is not None and not ssl and session is None:
-            msg = "cert: requires TLS; pass ssl=True or use an https:// URL"
-            raise ValueError(msg)
+            raise ValueError("cert: requires TLS; pass ssl=True or use an https:// URL")
         if verify is False and ssl:
             msg = "verify=False: certificates are not verified; anyone on the network path can read and alter all data"
             warnings.warn(msg, stacklevel=_caller_stacklevel())
@@ -241,8 +236,7 @@ class BaseClient(Operations, Generic[SessionT]):
     @db.setter
     def db(self, name: str | None) -> None:
         if check_optional_str("database", name) == "":
-            msg = "database: must not be empty; pass None for no default database"
-            raise ValueError(msg)
+            raise ValueError("database: must not be empty; pass None for no default database")
         self.settings = replace(self.settings, database=name)
 
     def __reduce__(self) -> NoReturn:
@@ -258,12 +252,10 @@ class BaseClient(Operations, Generic[SessionT]):
     def _settings_for(self, timeout: TimeoutLike | None) -> Settings:
         """Return the settings of one call."""
         if self._closed:
-            msg = f"{self!r} is closed; create a new client"
-            raise RuntimeError(msg)
+            raise RuntimeError(f"{self!r} is closed; create a new client")
         return self.settings if timeout is None else self.settings.with_timeout(as_timeout(timeout))
 
     def _required(self, background: T | None) -> T:
         if background is None:
-            msg = f"{type(self).__name__} does not support batch writers; use write()"
-            raise TypeError(msg)
+            raise TypeError(f"{type(self).__name__} does not support batch writers; use write()")
         return background

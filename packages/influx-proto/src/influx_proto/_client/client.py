@@ -13,16 +13,13 @@ from .._runtime.flow import run
 from .._runtime.op import ConcurrentOperation, Operation
 from .._runtime.settings import Settings
 from .._runtime.stream import StreamContext, StreamOp
-from .._runtime.transport import Transport
+from .._runtime.transport import SpoolFiles, Threads, Transport
 from .base import BaseClient, SessionT, T
 from .binding import BoundClient
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .._batch.options import BatchOptions
     from .._batch.writer import BatchWriter
-    from .._runtime.transport import SpoolFiles, Threads
 
 
 class Client(BaseClient[SessionT], BoundClient):
@@ -68,8 +65,7 @@ class Client(BaseClient[SessionT], BoundClient):
 
     def _spool_files(self, directory: str) -> SpoolFiles:
         """Return the files of a spool directory, without opening them."""
-        msg = f"{type(self).__name__} does not support a spool (directory {directory}); remove spool="
-        raise TypeError(msg)
+        raise TypeError(f"{type(self).__name__} does not support a spool (directory {directory}); remove spool=")
 
     def close(self) -> None:
         """Close the connections; afterwards every operation raises `RuntimeError`. Further calls have no effect."""
@@ -81,7 +77,5 @@ class Client(BaseClient[SessionT], BoundClient):
         self._settings_for(None)
         return self
 
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()

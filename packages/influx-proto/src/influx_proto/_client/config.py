@@ -47,8 +47,7 @@ def settings_from_url(url: str, name: str = "url") -> dict[str, Any]:
         settings["password"] = unquote(parts.password or "")
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
         if key not in _URL_SETTINGS:
-            msg = f"{name}: unknown parameter {key!r}; use {' or '.join(_URL_SETTINGS)}"
-            raise ValueError(msg)
+            raise ValueError(f"{name}: unknown parameter {key!r}; use {' or '.join(_URL_SETTINGS)}")
         settings[_URL_SETTINGS[key]] = value
     return settings
 

@@ -17,7 +17,7 @@ from .._errors import ProtocolError
 from .._result.packed import PackedRows
 from .annotated_csv_header import FIRST, RESULT, TABLE, Header, read_columns
 from .csv_records import CSVPushDecoder, split_cells
-from .document import MAX_ROWS, excerpt
+from .document import MAX_ROWS, excerpt, series_document
 
 if TYPE_CHECKING:
     from .annotated_csv_columns import Rows
@@ -65,16 +65,15 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
         self._is_in_error = False  # whether the next record is the row of an error table
         self._is_complete = True  # whether the response may end here
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
+    def _decode_complete(self) -> None:
         complete = self._buffer.rfind(b"\n", self._searched) + 1
         if self._packed and not self._is_quoted and complete and self._buffer.find(b'"', 0, complete) < 0:
             data = bytes(self._buffer[:complete])
             del self._buffer[:complete]
             self._searched = self._counted = 0
-            self._documents = documents
             self._add_lines(data)
         else:
-            super()._decode_complete(documents)
+            super()._decode_complete()
 
     def _add_lines(self, data: bytes) -> None:
         """Add complete lines without quotes, most rows of them as columns."""
@@ -180,18 +179,12 @@ class AnnotatedCSVDocuments(CSVPushDecoder):
 
     def _append_document(self, rows: Sequence[list[Any]], *, is_partial: bool) -> None:
         self._is_returned = True
-        series = dict(self._series or {})
-        if rows:
-            series["values"] = rows
-        if is_partial:
-            series["partial"] = True
         result: dict[str, Any] = {"statement_id": self._statement}
         if self._result != _UNNAMED:
             result["result"] = self._result
-        result["series"] = [series]
-        if is_partial:
-            result["partial"] = True
-        self._documents.append({"results": [result]})
+        self._documents.append(
+            series_document(result, self._series or {}, rows, is_partial=is_partial, is_result_partial=is_partial)
+        )
 
     def _finish_block(self) -> None:
         """Append the rows of the last table under the current header, or the table without rows."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -19,11 +19,8 @@ import numpy as np
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
 from .annotated_csv_header import RESULT, TABLE, Header, read_boolean, read_float, read_integer, read_string, read_time
-from .cells import read_present
+from .cells import Offsets, read_present
 from .text_cells import FLOATS, TextCells, pack_floats
-
-if TYPE_CHECKING:
-    from .cells import Offsets
 
 _COMMA, _LF, _CR = b",\n\r"
 #: The dtypes of columns, by the readers of their cells.
@@ -82,17 +79,13 @@ class Lines:
             return None
         ends[-1] -= self._bytes[ends[-1] - 1] == _CR
         lengths = ends - begins
-        is_new = np.zeros(count, np.bool_)
-        is_new[0] = True
-        for at in (RESULT, TABLE):
-            is_new[1:] |= self._cells.changes(begins[at], lengths[at])
         block = []
         for at, read in header.cells:
             fragment = self._column(begins[at], lengths[at], read, header.defaults[at])
             if fragment is None:
                 return None
             block.append(fragment)
-        tables = np.flatnonzero(is_new).tolist()
+        tables = self._cells.group_begins(*((begins[at], lengths[at]) for at in (RESULT, TABLE)))
         cells = [
             [
                 self._data[begin:end].decode("utf-8", "replace")
@@ -122,8 +115,7 @@ class Lines:
     def _read_together(self, begins: Offsets, lengths: Offsets, read: Callable[[str], Any]) -> Fragment | None:
         """Return cells of a type, or None if they have to be read one at a time."""
         if read is read_time:
-            times = self._cells.times(begins, lengths)
-            return None if times is None else Fragment(len(begins), "int", memoryview(times), None)
+            return self._cells.times(begins, lengths)
         if read is not read_float:
             found = self._cells.integers_or_booleans(begins, lengths)
             return found if found is not None and found.dtype == _DTYPES[read] else None

@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import compress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from .._result.table import distinct
 from .timestamps import read_timestamp
 
+T = TypeVar("T")
+
 #: Columns before those of the table: the annotation, the name of the result, and the number of the table in it.
 RESULT, TABLE, FIRST = 1, 2, 3
 
-_INTEGER: Final = re.compile(r"-?[0-9]+")
-_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|Inf|NaN)")
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
@@ -74,22 +74,17 @@ def read_time(cell: str) -> int | None:
     return None
 
 
-def read_integer(cell: str) -> int | None:
-    """Return the value of a cell, None if it is empty."""
-    if not cell:
-        return None
-    if not _INTEGER.fullmatch(cell):
-        raise ValueError
-    return int(cell)
+def _number_reader(pattern: re.Pattern[str], convert: Callable[[str], T]) -> Callable[[str], T | None]:
+    def read(cell: str) -> T | None:
+        if cell and not pattern.fullmatch(cell):
+            raise ValueError
+        return convert(cell) if cell else None
+
+    return read
 
 
-def read_float(cell: str) -> float | None:
-    """Return the value of a cell, None if it is empty."""
-    if not cell:
-        return None
-    if not _FLOAT.fullmatch(cell):
-        raise ValueError
-    return float(cell)
+read_integer: Final = _number_reader(re.compile(r"-?[0-9]+"), int)
+read_float: Final = _number_reader(re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|Inf|NaN)"), float)
 
 
 def read_boolean(cell: str) -> bool | None:

@@ -6,19 +6,17 @@ Values of the same size are gathered through a view of the bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .._result.column import DictionaryStrings, Fragment, make_fragment
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Offsets: TypeAlias = NDArray[np.intp]
-    Bytes: TypeAlias = NDArray[np.uint8]
-    Flags: TypeAlias = NDArray[np.bool_]
+Offsets: TypeAlias = NDArray[np.intp]
+Bytes: TypeAlias = NDArray[np.uint8]
+Flags: TypeAlias = NDArray[np.bool_]
 
 #: Added to the bytes, since views read up to this many bytes beyond a cell.
 _PADDING: Final = bytes(64)
@@ -57,7 +55,7 @@ class CellSource:
 
     def strings(self, begins: Offsets, lengths: Offsets) -> Fragment:
         """Return the strings at these offsets."""
-        distinct, codes = self.decode_strings(begins, lengths)
+        distinct, codes = self._decode_strings(begins, lengths)
         strings = DictionaryStrings([(distinct, memoryview(codes))])
         # A dictionary does not pay off if strings rarely repeat.
         return Fragment(len(begins), "str", strings if 2 * len(distinct) <= len(begins) else list(strings), None)
@@ -69,7 +67,7 @@ class CellSource:
             found &= self.bytes[begins + at] == byte
         return found
 
-    def decode_strings(self, begins: Offsets, lengths: Offsets) -> tuple[list[str | None], Any]:
+    def _decode_strings(self, begins: Offsets, lengths: Offsets) -> tuple[list[str | None], Any]:
         """Decode strings, each distinct string only once if all are short enough to be compared as numbers.
 
         Returns:

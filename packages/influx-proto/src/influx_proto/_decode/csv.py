@@ -15,7 +15,7 @@ from typing import Any, Final
 from .._errors import ProtocolError
 from .csv_cells import read_column
 from .csv_records import CSVPushDecoder, split_cells
-from .document import MAX_ROWS, excerpt
+from .document import MAX_ROWS, excerpt, series_document
 
 #: The end of a block and the begin of the next header. Python finds it in a third of the time of two line feeds.
 _NEXT_BLOCK: Final = b"\n\nname,tags,"
@@ -50,11 +50,10 @@ class CSVDocuments(CSVPushDecoder):
         self._series: tuple[str, str] | None = None  # name and tags cell of the rows in `_rows`
         self._rows: list[list[str]] = []
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
+    def _decode_complete(self) -> None:
         if self._packed:
             self._decode_blocks()
-        super()._decode_complete(documents)
+        super()._decode_complete()
 
     def _decode_blocks(self) -> None:
         """Decode complete lines, the rows of a block together, up to a line that has to be decoded as a record."""
@@ -126,14 +125,10 @@ class CSVDocuments(CSVPushDecoder):
         if tags:
             series["tags"] = _read_tags(tags)
         series["columns"] = self._header[2:]
-        if rows:
-            series["values"] = rows
-        if is_partial:
-            series["partial"] = True
-        result: dict[str, Any] = {"statement_id": self._block, "series": [series]}
-        if is_block_partial:
-            result["partial"] = True
-        self._documents.append({"results": [result]})
+        result = {"statement_id": self._block}
+        self._documents.append(
+            series_document(result, series, rows, is_partial=is_partial, is_result_partial=is_block_partial)
+        )
 
     def _finish_block(self) -> None:
         if self._header and self._series is None:  # columns without rows

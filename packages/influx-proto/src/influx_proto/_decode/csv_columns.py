@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from .._errors import ProtocolError
 from .._result.column import DictionaryStrings, Fragment, make_fragment
 from .._result.packed import PackedRows
-from .cells import read_present
+from .cells import Offsets, read_present
 from .csv_cells import NUMBERS_DECODER, read_cell, read_column
 from .csv_records import split_cells
 from .text_cells import TextCells, read_numbers
-
-if TYPE_CHECKING:
-    from .cells import Offsets
 
 #: Minimum number of rows; fewer rows are decoded faster row by row.
 _MIN_ROWS: Final = 100
@@ -70,12 +67,7 @@ def _series_begins(cells: TextCells, begins: Offsets, lengths: Offsets) -> list[
     """Return the first row of each series."""
     if cells.are_at(cells.bytes[: begins[2, 0]].tobytes(), begins[0]):
         return [0]
-    is_new = np.zeros(len(begins[0]), np.bool_)
-    is_new[0] = True
-    for at in (0, 1):
-        is_new[1:] |= cells.changes(begins[at], lengths[at])
-    found: list[int] = np.flatnonzero(is_new).tolist()
-    return found
+    return cells.group_begins(*zip(begins[:2], lengths[:2], strict=True))
 
 
 def _read_column(cells: TextCells, begins: Offsets, lengths: Offsets) -> Fragment:

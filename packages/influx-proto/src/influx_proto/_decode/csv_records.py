@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import Any, Final
+from typing import Final
 
 from .._errors import ProtocolError
 from .document import DocumentDecoder, excerpt
@@ -20,18 +20,14 @@ class CSVPushDecoder(DocumentDecoder):
         self._searched = 0  # end of the part searched for line feeds
         self._counted = 0  # end of the part whose quotes were counted
         self._is_quoted = False  # whether the counted part ends inside a quoted cell
-        self._documents: list[dict[str, Any]] = []
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
+    def _decode_complete(self) -> None:
         for record in self._pop_records():
             self._read_record(record.removesuffix("\r"))  # InfluxDB 1.x quotes a cell that ends with CR
 
-    def _finish(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
+    def _finish(self) -> None:
         if self._buffer:
-            msg = f"the response is truncated inside a CSV line: {excerpt(self._buffer)}"
-            raise ProtocolError(msg, retryable=True)
+            raise ProtocolError(f"the response is truncated inside a CSV line: {excerpt(self._buffer)}", retryable=True)
         self._finish_records()
 
     @abstractmethod

@@ -19,7 +19,7 @@ import msgspec
 
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
-from .document import TOO_DEEP, DocumentDecoder, excerpt, normalize_document
+from .document import DocumentDecoder, decode_text, excerpt, normalize_document
 from .json_columns import decode_packed
 
 #: Number of bytes of an invalid response that an error message quotes.
@@ -64,30 +64,30 @@ class JSONDocuments(DocumentDecoder):
         self._depth = 0  # nesting of braces at the scanner's position
         self._is_in_string = False
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
+    def _decode_complete(self) -> None:
         if self._is_by_line:
-            self._decode_lines(documents)
+            self._decode_lines()
         if not self._is_by_line:
-            self._scan(documents)
+            self._scan()
 
-    def _finish(self, documents: list[dict[str, Any]]) -> None:
+    def _finish(self) -> None:
         # The last document may end without a line feed; an added one does not change an incomplete document.
         self._buffer += b"\n"
-        self._decode_complete(documents)
+        self._decode_complete()
         if self._buffer.strip():
             msg = f"the response is truncated inside a JSON document: {excerpt(self._buffer, _EXCERPT_SIZE)}"
             raise ProtocolError(msg, retryable=True)
-        if self._is_empty and not documents:
+        if self._is_empty and not self._documents:
             raise ProtocolError("the response is empty; its Content-Type announces JSON", retryable=True)
 
-    def _decode_lines(self, documents: list[dict[str, Any]]) -> None:
+    def _decode_lines(self) -> None:
         buffer = self._buffer
         complete = buffer.rfind(b"\n", self._scanned) + 1
         if complete:
             try:
-                documents += list(map(normalize_document, self._decode_together(_lines(buffer, complete))))
+                self._documents += list(map(normalize_document, self._decode_together(_lines(buffer, complete))))
             except Exception:  # noqa: BLE001 - `_decode` decodes this line, or raises the error
-                complete = self._decode_each_line(documents)
+                complete = self._decode_each_line()
         if self._is_by_line:
             # A `}{` is between documents or inside a string; only the scanner can distinguish them.
             self._is_by_line = buffer.find(b"}{", max(self._scanned - 1, complete)) < 0
@@ -108,21 +108,21 @@ class JSONDocuments(DocumentDecoder):
             documents.insert(number, document)
         return documents
 
-    def _decode_each_line(self, documents: list[dict[str, Any]]) -> int:
+    def _decode_each_line(self) -> int:
         """Decode the lines individually until one is not a document, and return where the rest begins."""
         begin = 0
         while (end := self._buffer.find(b"\n", max(begin, self._scanned))) >= 0:
             line = self._buffer[begin:end]
             if line and not line.isspace():
                 try:
-                    documents.append(_decode(line))
+                    self._documents.append(_decode(line))
                 except ProtocolError:  # a document over several lines, or an error that the scanner reports
                     self._is_by_line = False
                     break
             begin = end + 1
         return begin
 
-    def _scan(self, documents: list[dict[str, Any]]) -> None:
+    def _scan(self) -> None:
         buffer = self._buffer
         begin, at = 0, self._scanned
         while at < len(buffer):
@@ -139,7 +139,7 @@ class JSONDocuments(DocumentDecoder):
                 if buffer[at] != _OPEN:
                     del buffer[:begin]
                     begin = at = self._scanned = 0
-                    if not self._decode_error(documents):
+                    if not self._decode_error():
                         return
                     continue
                 self._depth = 1
@@ -152,12 +152,12 @@ class JSONDocuments(DocumentDecoder):
                 self._depth += (buffer[at] == _OPEN) - (buffer[at] == _CLOSE)
                 at += 1
                 if self._depth == 0:
-                    documents.append(_decode(buffer[begin:at]))
+                    self._documents.append(_decode(buffer[begin:at]))
                     begin = at
         del buffer[:begin]
         self._scanned = at - begin
 
-    def _decode_error(self, documents: list[dict[str, Any]]) -> bool:
+    def _decode_error(self) -> bool:
         """Decode a line of text that replaces a document with an infinite number; raise ProtocolError for other text.
 
         Returns False until enough bytes were received to quote them.
@@ -168,7 +168,7 @@ class JSONDocuments(DocumentDecoder):
         if line.startswith(b"json: "):
             text = line.decode("utf-8", "replace").strip()
             remedy = "JSON has no infinite numbers; request MessagePack (format='msgpack')"
-            documents.append({"error": f"{text}; {remedy}"})
+            self._documents.append({"error": f"{text}; {remedy}"})
             del self._buffer[: len(line)]
             return True
         raise ProtocolError(f"the response is not JSON: {excerpt(self._buffer, _EXCERPT_SIZE)}")
@@ -179,13 +179,13 @@ def _decode(data: bytearray) -> dict[str, Any]:
     try:
         document = _DECODER.decode(data)
     except Exception:  # noqa: BLE001 - the class of msgspec's error for invalid UTF-8 depends on its version
-        try:
-            document = _convert_huge_integers(msgspec.json.decode(data.decode("utf-8", "replace")))
-        except RecursionError:
-            raise ProtocolError(f"{TOO_DEEP}: {excerpt(data, _EXCERPT_SIZE)}") from None
-        except Exception as error:
-            raise ProtocolError(f"the response is not JSON ({error}): {excerpt(data, _EXCERPT_SIZE)}") from error
+        document = decode_text(_decode_huge_integers, data, "JSON", _EXCERPT_SIZE)
     return normalize_document(document)
+
+
+def _decode_huge_integers(text: str) -> object:
+    """Decode a document in which integers beyond int64 and uint64 are floats."""
+    return _convert_huge_integers(msgspec.json.decode(text))
 
 
 def _convert_huge_integers(value: object) -> object:

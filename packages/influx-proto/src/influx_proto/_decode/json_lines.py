@@ -16,7 +16,7 @@ import msgspec
 from .._errors import ProtocolError
 from .._gc_pause import gc_paused
 from .._result.packed import PackedRows
-from .document import MAX_ROWS, TOO_DEEP, DocumentDecoder, excerpt
+from .document import MAX_ROWS, DocumentDecoder, decode_text, excerpt, series_document
 from .timestamps import read_timestamp
 
 if TYPE_CHECKING:
@@ -53,10 +53,8 @@ class JSONLinesDocuments(DocumentDecoder):
         self._searched = 0  # end of the part searched for line feeds
         self._columns: dict[str, None] = {}
         self._rows: list[dict[str, Any]] = []  # not yet in a document
-        self._documents: list[dict[str, Any]] = []
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
+    def _decode_complete(self) -> None:
         complete = self._buffer.rfind(b"\n", self._searched) + 1
         if complete:
             data = self._buffer[:complete]
@@ -65,8 +63,7 @@ class JSONLinesDocuments(DocumentDecoder):
                 self._add_lines(data)
         self._searched = len(self._buffer)
 
-    def _finish(self, documents: list[dict[str, Any]]) -> None:
-        self._documents = documents
+    def _finish(self) -> None:
         if self._buffer.strip():
             try:
                 row = _decode_line(self._buffer)
@@ -81,8 +78,7 @@ class JSONLinesDocuments(DocumentDecoder):
 
     def _add_packed_lines(self, data: bytes) -> bool:
         """Add lines as columns; return False if they have to be decoded row by row."""
-        from .json_lines_columns import ColumnDecoder  # noqa: PLC0415 - only needed for DataFrames
-        from .json_lines_spans import decode_spans  # noqa: PLC0415 - see above
+        from .json_lines_columns import ColumnDecoder, decode_spans  # noqa: PLC0415 - only needed for DataFrames
 
         if not self._columns:  # begin with those of the first row
             try:
@@ -102,12 +98,7 @@ class JSONLinesDocuments(DocumentDecoder):
             return False
         if self._rows:
             self._finish_rows(is_partial=True)
-        series = {
-            "columns": list(self._columns),
-            "values": PackedRows(columns, 0, columns[0].rows),
-            "partial": True,
-        }
-        self._documents.append({"results": [{"statement_id": 0, "series": [series], "partial": True}]})
+        self._append_document(PackedRows(columns, 0, columns[0].rows), is_partial=True)
         return True
 
     def _add_columns(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -149,21 +140,21 @@ class JSONLinesDocuments(DocumentDecoder):
 
     def _finish_rows(self, *, is_partial: bool) -> None:
         """Append a document with the collected rows."""
-        result: dict[str, Any] = {"statement_id": 0}
         if self._columns:
             columns = list(self._columns)
-            series: dict[str, Any] = {"columns": columns}
-            if self._rows:
-                series["values"] = [list(map(row.get, columns)) for row in self._rows]
-                if "time" in self._columns:
-                    _convert_times(series["values"], columns.index("time"))
-            if is_partial:
-                series["partial"] = True
-            result["series"] = [series]
-        if is_partial:
-            result["partial"] = True
-        self._documents.append({"results": [result]})
+            rows = [list(map(row.get, columns)) for row in self._rows]
+            if "time" in self._columns:
+                _convert_times(rows, columns.index("time"))
+            self._append_document(rows, is_partial=is_partial)
+        else:
+            self._documents.append({"results": [{"statement_id": 0} | ({"partial": True} if is_partial else {})]})
         self._rows = []
+
+    def _append_document(self, rows: Sequence[list[Any]], *, is_partial: bool) -> None:
+        series = {"columns": list(self._columns)}
+        self._documents.append(
+            series_document({"statement_id": 0}, series, rows, is_partial=is_partial, is_result_partial=is_partial)
+        )
 
 
 def _decode_line(line: bytes | bytearray) -> dict[str, Any]:
@@ -171,12 +162,7 @@ def _decode_line(line: bytes | bytearray) -> dict[str, Any]:
     try:
         return _DECODER.decode(line)
     except Exception:  # noqa: BLE001 - the class of msgspec's error for invalid UTF-8 depends on its version
-        try:
-            return _DECODER.decode(line.decode("utf-8", "replace"))
-        except RecursionError:
-            raise ProtocolError(f"{TOO_DEEP}: {excerpt(line)}") from None
-        except Exception as error:
-            raise ProtocolError(f"the response is not JSON Lines ({error}): {excerpt(line)}") from error
+        return decode_text(_DECODER.decode, line, "JSON Lines")
 
 
 def _is_error(row: dict[str, Any]) -> bool:

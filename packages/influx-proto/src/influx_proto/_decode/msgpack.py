@@ -58,25 +58,25 @@ class MessagePackDocuments(DocumentDecoder):
         self._attempts = _MAX_ATTEMPTS
         self._walker: ItemWalker | None = None  # over the items of the first document, after a wrong guess
 
-    def _finish(self, documents: list[dict[str, Any]]) -> None:
-        while self._buffer and not self._try_whole_buffer(documents):
-            count = len(documents)
+    def _finish(self) -> None:
+        while self._buffer and not self._try_whole_buffer():
+            count = len(self._documents)
             self._walker = self._walker or ItemWalker()
-            self._decode_complete(documents)
-            if len(documents) == count:
+            self._decode_complete()
+            if len(self._documents) == count:
                 msg = f"the response is truncated inside a MessagePack document: {_excerpt(self._buffer)}"
                 raise ProtocolError(msg, retryable=True)
-        if self._is_empty and not documents:
+        if self._is_empty and not self._documents:
             raise ProtocolError("the response is empty; its Content-Type announces MessagePack", retryable=True)
 
-    def _decode_complete(self, documents: list[dict[str, Any]]) -> None:
+    def _decode_complete(self) -> None:
         buffer = self._buffer
         begin = 0
         ends = self._guess_ends()
         decoded = self._decode_together(ends)
         try:
             if decoded and len(decoded) == len(ends) and buffer.startswith(_RESULTS):
-                documents.extend(map(normalize_document, map(decoded.__getitem__, ends)))
+                self._documents.extend(map(normalize_document, map(decoded.__getitem__, ends)))
                 begin = self._searched = ends[-1]
                 self._attempts = _MAX_ATTEMPTS
             while begin < len(buffer):
@@ -99,7 +99,7 @@ class MessagePackDocuments(DocumentDecoder):
                     end = self._walker.at
                     document = _decode(buffer[begin:end])
                     self._walker = None
-                documents.append(normalize_document(document))
+                self._documents.append(normalize_document(document))
                 begin = self._searched = end
                 self._attempts = _MAX_ATTEMPTS
         finally:
@@ -109,7 +109,7 @@ class MessagePackDocuments(DocumentDecoder):
             self._searched = max(len(buffer) - len(_RESULTS) + 1, 0)
         if self._attempts and buffer.endswith(_CONTINUED):
             self._attempts -= 1
-            self._try_whole_buffer(documents)
+            self._try_whole_buffer()
 
     def _guess_ends(self) -> list[int]:
         """Return where documents begin after the first, unless a guess about that one was wrong."""
@@ -141,7 +141,7 @@ class MessagePackDocuments(DocumentDecoder):
                 decoded = dict(zip(ends, documents, strict=True))
         return decoded
 
-    def _try_whole_buffer(self, documents: list[dict[str, Any]]) -> bool:
+    def _try_whole_buffer(self) -> bool:
         """Decode the buffer as one document; return False if it is not exactly one."""
         end = len(self._buffer)
         try:
@@ -150,7 +150,7 @@ class MessagePackDocuments(DocumentDecoder):
             raise
         except Exception:  # noqa: BLE001 - as above
             return False
-        documents.append(normalize_document(document))
+        self._documents.append(normalize_document(document))
         self._buffer.clear()
         self._searched = 0
         self._attempts = _MAX_ATTEMPTS
@@ -183,8 +183,6 @@ def _decode(data: bytearray) -> Any:
         return _DECODER.decode(data)
     except ProtocolError:
         raise
-    except RecursionError:
-        raise ProtocolError(f"{TOO_DEEP}: {_excerpt(data)}") from None
     except Exception as error:
         try:
             return _decode_item(data, 0)[0]

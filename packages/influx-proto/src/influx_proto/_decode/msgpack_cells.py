@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from .._result.column import Fragment, FragmentDType
-from .cells import CellSource, read_present
+from .cells import Bytes, CellSource, Flags, Offsets, read_present
 from .msgpack_format import SIZES
-
-if TYPE_CHECKING:
-    from .cells import Bytes, Flags, Offsets
 
 _NIL, _FALSE, _TRUE, _FLOAT64, _UINT64 = 0xC0, 0xC2, 0xC3, 0xCB, 0xCF
 

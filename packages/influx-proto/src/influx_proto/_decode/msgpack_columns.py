@@ -20,17 +20,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from .._result.packed import PackedRows
+from .cells import Offsets
 from .msgpack_cells import MessagePackCells
 from .msgpack_format import decode_extension
-
-if TYPE_CHECKING:
-    from .cells import Offsets
 
 #: Minimum number of rows; fewer rows are decoded faster row by row.
 _MIN_ROWS: Final = 500

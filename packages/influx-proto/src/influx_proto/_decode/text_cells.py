@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import struct
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from .._gc_pause import gc_paused
 from .._result.column import Fragment, make_fragment
-from .cells import CellSource
-from .timestamps import read_spans
-
-if TYPE_CHECKING:
-    from .cells import Flags, Offsets
+from .cells import CellSource, Flags, Offsets
+from .timestamp_columns import read_spans
 
 _COMMA, _SPACE, _MINUS, _POINT, _ZERO, _E = b", -.0e"
 #: `true`, and the first 4 bytes of `false`.
@@ -34,12 +31,25 @@ class TextCells(CellSource):
         """Return the cells at these offsets."""
         return list(map(self.decode, begins.tolist(), (begins + lengths).tolist()))
 
-    def changes(self, begins: Offsets, lengths: Offsets) -> Flags:
+    def _changes(self, begins: Offsets, lengths: Offsets) -> Flags:
         """Return for each cell but the first whether it differs from the cell before it."""
         found: Flags = lengths[1:] != lengths[:-1]
         for at in range(0, int(lengths.max()), 8):
             words = self.words(np.minimum(begins + at, self.size), lengths - at)
             found |= words[1:] != words[:-1]
+        return found
+
+    def group_begins(self, *columns: tuple[Offsets, Offsets]) -> list[int]:
+        """Return the first of each group of consecutive rows that have the same cells in these columns.
+
+        Args:
+            columns: the offsets and the lengths of the cells of each column.
+        """
+        is_new = np.zeros(len(columns[0][0]), np.bool_)
+        is_new[0] = True
+        for begins, lengths in columns:
+            is_new[1:] |= self._changes(begins, lengths)
+        found: list[int] = np.flatnonzero(is_new).tolist()
         return found
 
     def spans(self, separators: Offsets, width: int, gap: int) -> tuple[Offsets, Offsets]:
@@ -57,13 +67,14 @@ class TextCells(CellSource):
         begins[1:] = ends[:-1] + 1
         return begins, ends
 
-    def times(self, begins: Offsets, lengths: Offsets) -> Any:
+    def times(self, begins: Offsets, lengths: Offsets) -> Fragment | None:
         """Return the nanoseconds of timestamps since 1970, or None if they have to be read one at a time."""
-        return read_spans(self.bytes, begins, lengths)
+        times: Any = read_spans(self.bytes, begins, lengths)
+        return None if times is None else Fragment(len(begins), "int", memoryview(times), None)
 
     def booleans(self, begins: Offsets, lengths: Offsets) -> Any:
         """Return the values, 0 or 1, of cells `true` and `false`, or None if there are others."""
-        words: Any = np.ndarray((len(self.padded) - 3,), "<u4", self.padded, strides=(1,))[begins]
+        words = self.gather("<u4", begins)
         is_true = (words == _TRUE) & (lengths == 4)
         is_false = (words == _FALS) & (lengths == 5) & (self.bytes[begins + 4] == _E)
         return is_true.view(np.uint8) if (is_true | is_false).all() else None
@@ -105,7 +116,7 @@ class TextCells(CellSource):
         values = np.zeros(len(begins), np.uint64)
         for at in range(0, size, 8):
             count = np.clip(digits - at, 0, 8)
-            words: Any = np.ndarray((len(self.padded) - 7,), "<u8", self.padded, strides=(1,))[begins + at]
+            words = self.gather("<u8", begins + at)
             words ^= _ZEROS
             words *= _SHIFTS[count]  # without the bytes after the integer, and with zeros before it
             if ((words | (words + _SIXES)) & _HIGH).any():

@@ -105,11 +105,10 @@ def check_extra_tags(names: Iterable[str]) -> None:
     for name in names:
         advice = find_advice(name)
         if advice is not None:
-            msg = (
+            raise TypeError(
                 f"{name}: not accepted as a tag by keyword, {advice}; "
                 f"for a tag of that name pass tags={{{name!r}: ...}}"
             )
-            raise TypeError(msg)
 
 
 @lru_cache(maxsize=1024)

@@ -76,11 +76,10 @@ def serialize(
     )
     batches = list(encoder.encode(data))
     if len(batches) > 1:
-        msg = (
+        raise SerializationError(
             f"precision: raw line protocol in {wire_precision(precision)!r} and points in 'ns' cannot share one body; "
             "use serialize_batches"
         )
-        raise SerializationError(msg)
     return batches[0].data if batches else b""
 
 

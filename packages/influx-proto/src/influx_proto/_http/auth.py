@@ -27,20 +27,17 @@ def authorization(username: str | None, password: str | None, token: str | Calla
     """
     if token is not None:
         if username is not None or password is not None:
-            msg = "token: pass either a token or a username and password, not both"
-            raise ValueError(msg)
+            raise ValueError("token: pass either a token or a username and password, not both")
         if callable(token):
             return None
         if not token or not HEADER_VALUE.fullmatch(token):
-            msg = "token: must be non-empty printable ASCII without leading or trailing spaces; strip() it"
-            raise ValueError(msg)
+            raise ValueError("token: must be non-empty printable ASCII without leading or trailing spaces; strip() it")
         if (found := _SCHEMED_TOKEN.fullmatch(token)) is not None:
             return f"{found[1].capitalize()} {found[2]}"
         return f"{'Bearer' if _JWT.fullmatch(token) else 'Token'} {token}"
     if username is None:
         if password is not None:
-            msg = "password: requires a username; pass username= too"
-            raise ValueError(msg)
+            raise ValueError("password: requires a username; pass username= too")
         return None
     if ":" in username:
         # The username may contain a password ("user:password"), so the message does not quote it.
@@ -58,8 +55,7 @@ def basic(username: str, password: str) -> str:
     try:
         credentials = f"{username}:{password}".encode()
     except UnicodeEncodeError:  # its message would quote the credentials
-        msg = "username, password: contain a lone surrogate, which UTF-8 cannot encode"
-        raise ValueError(msg) from None
+        raise ValueError("username, password: contain a lone surrogate, which UTF-8 cannot encode") from None
     return f"Basic {base64.b64encode(credentials).decode('ascii')}"
 
 
@@ -126,7 +122,6 @@ def _with_token(request: Request, token: object) -> Request:
     if isinstance(token, Coroutine):
         token.close()  # otherwise Python warns that it was never awaited
     if not isinstance(token, str):
-        msg = f"token: the function must return a str, not {type(token).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"token: the function must return a str, not {type(token).__name__}")
     header = ("Authorization", authorization(None, None, token) or "")
     return replace(request, headers=(*request.headers, header), token=None)

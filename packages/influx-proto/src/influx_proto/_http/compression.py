@@ -119,14 +119,12 @@ class _DecompressingReader(Generic[ReaderT]):
     def close(self) -> object:
         """Close the reader at the end of the response and return its result."""
         if self._inflater is not None and not self._inflater.eof:
-            msg = "the response is truncated: it ends inside the compressed data"
-            raise ProtocolError(msg, retryable=True)
+            raise ProtocolError("the response is truncated: it ends inside the compressed data", retryable=True)
         return self._reader.close()
 
     def _new_inflater_for(self, data: bytes) -> _Inflater:
         if self._content_encoding not in {"gzip", "x-gzip", "deflate"}:
-            msg = f"the response has a content encoding that was not requested: {self._content_encoding[:100]}"
-            raise ProtocolError(msg)
+            raise ProtocolError(f"the response has an unrequested content encoding: {self._content_encoding[:100]}")
         if self._is_gzip:
             return _new_inflater(_GZIP)
         # HTTP's "deflate" begins with a zlib header, whose low bits are 8, but some servers omit the header.
@@ -137,16 +135,14 @@ class _DecompressingReader(Generic[ReaderT]):
             try:
                 chunk = inflater.decompress(data, _OUTPUT_CHUNK)
             except zlib.error as error:
-                msg = f"the response is malformed: {error}"
-                raise ProtocolError(msg, retryable=True) from error
+                raise ProtocolError(f"the response is malformed: {error}", retryable=True) from error
             self._received += len(data) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
             self._passed += len(chunk)
             if self._passed > max(_UNLIMITED_SIZE, self._received * _MAX_GROWTH):
-                msg = (
+                raise ProtocolError(
                     f"the response grew from {self._received} to over {self._passed} bytes when decompressed; "
                     "if the server is trusted, pass gzip=False or read the result as a stream"
                 )
-                raise ProtocolError(msg)
             if chunk and (new := self._reader.feed(chunk)):
                 items.extend(new)
                 self._received = self._passed = 0

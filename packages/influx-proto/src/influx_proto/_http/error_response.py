@@ -175,9 +175,7 @@ def _class_for_status(error_class: type[ResponseError], status: int, headers: He
             return PayloadTooLarge
         case 429:
             return RateLimited
-        case 408 | 425 | 502 | 503 | 504:
-            return ServerUnavailable
-        case _ if status >= 500:  # also for an HTML page of a proxy
+        case _ if status in {408, 425} or status >= 500:  # also for an HTML page of a proxy
             return ServerUnavailable
         case _ if 300 <= status < 400 and ("Location" in headers or not is_web_page(headers)):
             return ResponseError  # also with the HTML page that most proxies add

@@ -73,8 +73,7 @@ def _parsed(name: str, url: str) -> Proxy:
         try:
             authorization = basic(unquote(parts.username), unquote(parts.password or ""))
         except ValueError as error:
-            msg = f"{name}: {error}"
-            raise ValueError(msg) from None
+            raise ValueError(f"{name}: {error}") from None
     return Proxy(url_host(parts), 80 if port is None else port, authorization)
 
 

@@ -89,15 +89,13 @@ class Server:
         object.__setattr__(self, "path", path)
         for name, value in self.headers:
             if not _FIELD_NAME.fullmatch(check_str(f"headers: name {name!r}", name)):
-                msg = f"headers: {name!r} is not a valid header name"
-                raise ValueError(msg)
+                raise ValueError(f"headers: {name!r} is not a valid header name")
             # The value may be a secret, so the message does not quote it.
             if not HEADER_VALUE.fullmatch(check_str(f"headers: value of {name}", value)):
                 msg = f"headers: value of {name}: must be printable ASCII without leading or trailing spaces"
                 raise ValueError(msg)
             if name.lower() in _RESERVED_HEADERS:
-                msg = f"headers: {name} is set by the HTTP library; remove it"
-                raise ValueError(msg)
+                raise ValueError(f"headers: {name} is set by the HTTP library; remove it")
 
     @property
     def netloc(self) -> str:

@@ -49,8 +49,7 @@ def as_timeout(timeout: TimeoutLike | None) -> Timeout | None:
         return timeout
     if isinstance(timeout, tuple):
         if len(timeout) != 2:
-            msg = f"timeout: a tuple must be (connect, idle), not {len(timeout)} values"
-            raise ValueError(msg)
+            raise ValueError(f"timeout: a tuple must be (connect, idle), not {len(timeout)} values")
         return Timeout(connect=timeout[0], idle=timeout[1])
     value = check_seconds("timeout", timeout, is_positive=True)
     return Timeout(connect=value, idle=value, pool=value)

@@ -38,8 +38,7 @@ class TLS:
             msg = "cert: cannot be combined with an ssl.SSLContext as verify; call load_cert_chain() of the context"
             raise ValueError(msg)
         if isinstance(self.cert, tuple) and len(self.cert) not in {2, 3}:
-            msg = "cert: must be a path, (certificate, key), or (certificate, key or None, password)"
-            raise ValueError(msg)
+            raise ValueError("cert: must be a path, (certificate, key), or (certificate, key or None, password)")
 
     def context(self, create_default_context: Callable[..., ssl.SSLContext]) -> ssl.SSLContext:
         """Return the context for connections; a context passed as `verify` is returned unchanged.
@@ -55,8 +54,7 @@ class TLS:
         try:
             context = create_default_context(cafile=None if isinstance(self.verify, bool) else self.verify)
         except OSError as error:
-            msg = f"verify: cannot use {self.verify}: {error}"
-            raise ValueError(msg) from error
+            raise ValueError(f"verify: cannot use {self.verify}: {error}") from error
         if self.verify is False:
             context.check_hostname = False
             context.verify_mode = type(context.verify_mode)(0)  # ssl.CERT_NONE
@@ -66,8 +64,7 @@ class TLS:
                 # Without a password `ssl` would prompt at the terminal; an empty one raises.
                 context.load_cert_chain(certificate, key, password)
             except (OSError, ValueError) as error:
-                msg = f"cert: cannot use {certificate}: {error}"
-                raise ValueError(msg) from error
+                raise ValueError(f"cert: cannot use {certificate}: {error}") from error
         return context
 
 

@@ -50,8 +50,7 @@ def named_values(params: Mapping[str, object]) -> list[tuple[str, object]]:
     pairs = list(check_mapping("params", params).items())
     for name, _ in pairs:
         if not isinstance(name, str):
-            msg = f"params: names must be str, not {type(name).__name__}"
-            raise TypeError(msg)
+            raise TypeError(f"params: names must be str, not {type(name).__name__}")
     return pairs
 
 
@@ -69,8 +68,7 @@ def _encode_value(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         if not -INT64_MAX - 1 <= value <= INT64_MAX:
-            msg = f"{short_repr(value)} does not fit into 64 bits"
-            raise ValueError(msg)
+            raise ValueError(f"{short_repr(value)} does not fit into 64 bits")
         return str(int(value))
     if isinstance(value, timedelta):
         return f'{{"duration":{duration_ns(value)}}}'
@@ -78,11 +76,10 @@ def _encode_value(value: object) -> str:
         return f'{{"regex":{_encode_str(regex_text(value))}}}'
     if isinstance(value, float | Decimal) or is_numpy(value, "floating"):
         return _encode_float(value)
-    msg = (
+    raise TypeError(
         f"unsupported type {type(value).__name__!r}; bind a str, bool, number, Enum member, time, timedelta or "
         "re.Pattern"
     )
-    raise TypeError(msg)
 
 
 def _to_builtin(value: Any) -> Any:
@@ -106,7 +103,6 @@ def _encode_float(value: Any) -> str:
     """Return a float in line protocol, with a decimal point, without which the server would read an integer."""
     encoded = _FLOATS[type(value)](value) if math.isfinite(value) else None
     if encoded is None:
-        msg = f"InfluxQL cannot express {value}; bind a finite number"
-        raise ValueError(msg)
+        raise ValueError(f"InfluxQL cannot express {value}; bind a finite number")
     mantissa, exponent, power = encoded.decode().partition("e")
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}{exponent}{power}"

@@ -79,8 +79,7 @@ def one_statement(q: str) -> str:
         ValueError: the query has several statements.
     """
     if statement_count(check_str("q", q)) > 1:
-        msg = "q: must be one statement; the server would execute the others separately"
-        raise ValueError(msg)
+        raise ValueError("q: must be one statement; the server would execute the others separately")
     return q
 
 

@@ -55,8 +55,7 @@ def duration_clause(words: str, argument: str, duration: Duration | None) -> str
 def policy_settings(duration: Duration | None, replication: int | None, shard_duration: Duration | None) -> str:
     shards = duration_clause("SHARD DURATION", "shard_duration", shard_duration)
     if shards.endswith("INF"):  # CREATE DATABASE would ignore it
-        msg = "shard_duration: must be finite"
-        raise ValueError(msg)
+        raise ValueError("shard_duration: must be finite")
     return statement(
         duration_clause("DURATION", "duration", duration),
         "" if replication is None else f"REPLICATION {number('replication', replication, 1)}",
@@ -80,12 +79,10 @@ def as_list(argument: str, values: str | Iterable[str]) -> list[str]:
     if isinstance(values, str):
         return [values]
     if not isinstance(values, Iterable):
-        msg = f"{argument}: must be a str or an iterable of str, not {type(values).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"{argument}: must be a str or an iterable of str, not {type(values).__name__}")
     found = list(values)
     if not found:
-        msg = f"{argument}: must not be empty"
-        raise ValueError(msg)
+        raise ValueError(f"{argument}: must not be empty")
     return found
 
 
@@ -125,8 +122,7 @@ def _tag_condition(key: str, value: Name | Not) -> str:
     name = identifier("tags", key)
     # DELETE would compare `time` with the timestamp, and for `_name` delete a whole measurement.
     if (meaning := _RESERVED_NAMES.get("time" if key.lower() == "time" else key)) is not None:
-        msg = f"tags: {key!r} means {meaning} in InfluxQL, even quoted, so the tag cannot be selected"
-        raise ValueError(msg)
+        raise ValueError(f"tags: {key!r} means {meaning} in InfluxQL, even quoted, so the tag cannot be selected")
     # `::tag` is required if a field has the same name: without it the condition would compare the field.
     return f"{name}::tag {comparison(f'tags: {key!r}', value, quote_string)}"
 
@@ -134,8 +130,7 @@ def _tag_condition(key: str, value: Name | Not) -> str:
 def delete_conditions(operation: str, measurement: Name | None, *conditions: Any) -> tuple[str, str]:
     clauses = from_clause(measurement), where_clause(*conditions)
     if not any(clauses):
-        msg = f"{operation}: no condition; to delete everything, pass measurement=re.compile('')"
-        raise ValueError(msg)
+        raise ValueError(f"{operation}: no condition; to delete everything, pass measurement=re.compile('')")
     return clauses
 
 

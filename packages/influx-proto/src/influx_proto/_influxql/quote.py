@@ -55,8 +55,7 @@ def quote_identifier(name: str) -> str:
     """
     checked = _checked(name, "an InfluxQL identifier")
     if not checked:
-        msg = "an InfluxQL identifier must not be empty"
-        raise ValueError(msg)
+        raise ValueError("an InfluxQL identifier must not be empty")
     return f'"{_escape(checked, quote=chr(34))}"'
 
 
@@ -87,8 +86,7 @@ def quote_regex(pattern: str | re.Pattern[str]) -> str:
     """
     expression = regex_text(pattern)
     if expression.startswith("*"):  # `/*` would begin a comment
-        msg = "an InfluxQL regular expression must not begin with '*', which would have no operand"
-        raise ValueError(msg)
+        raise ValueError("an InfluxQL regular expression must not begin with '*', which would have no operand")
     quoted_pattern = _IN_REGEX.sub(_escape_in_regex, expression)
     # InfluxDB reads a backslash before the closing slash as its escape, even after another backslash, so an empty group
     # separates the two.
@@ -126,8 +124,7 @@ def quote_time(time: object, precision: str = "ns") -> str:
     """
     ns = to_nanoseconds(time, precision)
     if ns is None:
-        msg = f"{short_repr(time)} is not a time"
-        raise SerializationError(msg)
+        raise SerializationError(f"{short_repr(time)} is not a time")
     return str(ns)
 
 
@@ -137,20 +134,17 @@ def quoted(argument: str, quote: Callable[[ValueT], T], value: ValueT) -> T:
         return quote(value)
     except (TypeError, ValueError) as error:
         error_class = ValueError if isinstance(error, ValueError) else TypeError
-        msg = f"{argument}: {error}"
-        raise error_class(msg) from None
+        raise error_class(f"{argument}: {error}") from None
 
 
 def _checked(text: object, what: str) -> str:
     # The messages do not quote the text: it may be a password.
     if not isinstance(text, str):
-        msg = f"{what} must be a str, not {type(text).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"{what} must be a str, not {type(text).__name__}")
     for index, character in enumerate(text):
         # InfluxDB's scanner ends the query at NUL, and reads CR as LF, which quotes must not contain.
         if character in "\0\r" or "\ud800" <= character <= "\udfff":
-            msg = f"{what} must not contain {character!a}, found at index {index}"
-            raise ValueError(msg)
+            raise ValueError(f"{what} must not contain {character!a}, found at index {index}")
     return str.__str__(text)  # a subclass may override __str__
 
 
@@ -165,21 +159,18 @@ def regex_text(pattern: object) -> str:
         expression, flags = pattern, ""
     elif isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
         if pattern.flags & re.VERBOSE:
-            msg = "InfluxQL does not support re.VERBOSE; compile the pattern without it"
-            raise ValueError(msg)
+            raise ValueError("InfluxQL does not support re.VERBOSE; compile the pattern without it")
         expression = pattern.pattern
         flags = "".join(letter for flag, letter in _REGEX_FLAGS.items() if pattern.flags & flag)
     else:
         found = "a pattern of bytes" if isinstance(pattern, re.Pattern) else type(pattern).__name__
-        msg = f"an InfluxQL regular expression must be a str or a pattern of re, not {found}"
-        raise TypeError(msg)
+        raise TypeError(f"an InfluxQL regular expression must be a str or a pattern of re, not {found}")
     return f"(?{flags}){check_encodable(expression)}" if flags else check_encodable(expression)
 
 
 def _escape_in_regex(found: re.Match[str]) -> str:
     if found[0] == "\\":
-        msg = "an InfluxQL regular expression must not end in a lone backslash"
-        raise ValueError(msg)
+        raise ValueError("an InfluxQL regular expression must not end in a lone backslash")
     # The character may already be escaped: `re.escape` escapes LF, for example.
     return _REGEX_ESCAPES.get(found[1] or found[0], found[0])
 
@@ -203,11 +194,9 @@ def duration_ns(duration: object) -> int:
     elif isinstance(duration, str):
         ns = _parse_duration(_DURATION, duration)
     else:
-        msg = f"a duration must be a timedelta, an int of seconds or a str, not {type(duration).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"a duration must be a timedelta, an int of seconds or a str, not {type(duration).__name__}")
     if not 0 <= ns <= INT64_MAX:
-        msg = f"the duration {short_repr(duration)} is {'negative' if ns < 0 else 'longer than 292 years'}"
-        raise ValueError(msg)
+        raise ValueError(f"the duration {short_repr(duration)} is {'negative' if ns < 0 else 'longer than 292 years'}")
     return ns
 
 
@@ -222,8 +211,7 @@ def go_duration_ns(text: str) -> int:
 
 def _parse_duration(component: re.Pattern[str], text: str) -> int:
     if re.fullmatch(f"(?:{component.pattern})++", text) is None:
-        msg = f"{short_repr(text)} is not a duration; write integers with units, such as 1h30m"
-        raise ValueError(msg)
+        raise ValueError(f"{short_repr(text)} is not a duration; write integers with units, such as 1h30m")
     ns = 0
     for number, unit in component.findall(text):
         whole, _, fraction = number.partition(".")

@@ -144,12 +144,10 @@ def _check_key_size(line: bytes) -> None:
 def _check_name(name: object, role: str) -> str:
     """Check the rules for all names, and return the name as a `str`."""
     if not isinstance(name, str):
-        msg = f"a {role} must be a str, not {type(name).__name__} ({short_repr(name)})"
-        raise SerializationError(msg)
+        raise SerializationError(f"a {role} must be a str, not {type(name).__name__} ({short_repr(name)})")
     plain = str.__str__(name)  # subclasses may override `__str__`
     if not plain:
-        msg = f"the {role} is empty"
-        raise SerializationError(msg)
+        raise SerializationError(f"the {role} is empty")
     if "\n" in plain or "\r" in plain:
         character = "a line feed" if "\n" in plain else "a carriage return"
         msg = f"the {role} {short_repr(plain)} contains {character}, which line protocol allows only in string fields"
@@ -165,8 +163,7 @@ def _check_name(name: object, role: str) -> str:
 def _check_start(name: str, role: str) -> None:
     if name[0] in "\t\0":
         character = "a tab" if name[0] == "\t" else "NUL"
-        msg = f"the {role} {short_repr(name)} begins with {character}, which InfluxDB skips"
-        raise SerializationError(msg)
+        raise SerializationError(f"the {role} {short_repr(name)} begins with {character}, which InfluxDB skips")
 
 
 def _check_backslashes(name: str, role: str) -> None:
@@ -177,8 +174,7 @@ def _check_backslashes(name: str, role: str) -> None:
 
 def _check_reserved(key: str, role: str) -> None:
     if key == "time":
-        msg = f"a {role} cannot be called 'time', the name of the timestamp column; rename it"
-        raise SerializationError(msg)
+        raise SerializationError(f"a {role} cannot be called 'time', the name of the timestamp column; rename it")
 
 
 def encode_utf8(value: str, role: str) -> bytes:

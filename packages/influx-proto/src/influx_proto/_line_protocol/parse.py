@@ -6,13 +6,13 @@ There are two parsers. `parse_fast` parses many lines at a time, if all of them 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from .._errors import Place, SerializationError
 from .._time import unit
 from .scan import ScanError, scan_line
-from .split import complete_lines, end_of_line, lines
+from .split import end_of_line, split_buffer
 
 if TYPE_CHECKING:
     from .parse_fast import Point
@@ -48,7 +48,7 @@ def parse_lines(
             no query finds their points.
         ValueError: the precision is invalid.
     """
-    return _parse(_iter_chunks(data), _Reader(unit(precision), unsigned=unsigned))
+    return _read(_iter_chunks(data), _Reader(unit(precision), unsigned=unsigned).read)
 
 
 def check_lines(
@@ -69,7 +69,7 @@ def check_lines(
         ValueError: the precision is invalid.
     """
     reader = _Reader(unit(precision), unsigned=unsigned, raises=False)
-    return (item for item in _parse(_iter_chunks(data), reader) if isinstance(item, SerializationError))
+    return (item for item in _read(_iter_chunks(data), reader.read) if isinstance(item, SerializationError))
 
 
 def split_lines(data: bytes | str | Iterable[bytes]) -> Iterator[bytes]:
@@ -84,7 +84,7 @@ def split_lines(data: bytes | str | Iterable[bytes]) -> Iterator[bytes]:
     Raises:
         SerializationError: `data` is a `str` that contains a lone surrogate.
     """
-    return _split(_iter_chunks(data))
+    return _read(_iter_chunks(data), split_buffer)
 
 
 def _iter_chunks(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
@@ -102,33 +102,24 @@ def _iter_chunks(data: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
     return data
 
 
-def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _read(chunks: Iterable[bytes], read: Callable[[bytes, bool], Generator[Any, None, int]]) -> Iterator[Any]:
+    """Yield the items of all lines.
+
+    Args:
+        chunks: the line protocol.
+        read: yields the items of the complete lines of a buffer, or of all lines if it is the last one; returns the
+            number of bytes of these lines.
+    """
     rest = b""
     min_size = 0  # avoids that a line over many chunks is searched again for each chunk
     for chunk in chunks:
         rest += chunk
         if len(rest) < min_size:
             continue
-        at = 0
-        for line, at in complete_lines(rest):  # noqa: B007 - the end of the last one is needed
-            yield line
+        at = yield from read(rest, False)
         rest = rest[at:]
         min_size = 0 if at else 2 * len(rest)
-    for begin, end in lines(rest):
-        yield rest[begin:end]
-
-
-def _parse(chunks: Iterable[bytes], reader: _Reader) -> Iterator[Any]:
-    rest = b""
-    min_size = 0  # as in `_split`
-    for chunk in chunks:
-        rest += chunk
-        if len(rest) < min_size:
-            continue
-        at = yield from reader.read(rest, is_last=False)
-        rest = rest[at:]
-        min_size = 0 if at else 2 * len(rest)
-    yield from reader.read(rest, is_last=True)
+    yield from read(rest, True)
 
 
 class _Reader:
@@ -149,7 +140,7 @@ class _Reader:
         self._fast_reader = FastReader(unit)
         self._lines_before = 0
 
-    def read(self, data: bytes, *, is_last: bool) -> Generator[Point | SerializationError, None, int]:
+    def read(self, data: bytes, is_last: bool) -> Generator[Point | SerializationError, None, int]:
         """Yield the points, or errors, of all complete lines; return the number of bytes of these lines."""
         size = len(data)
         end = size if is_last else data.rfind(b"\n")  # -1 if no line is complete

@@ -20,8 +20,7 @@ BOOLEANS: Final = {word: word in {"t", "T", "true", "True", "TRUE"} for word in 
 )}  # fmt: skip
 
 _END_OF_MEASUREMENT: Final = re.compile(rb"(?<!\\)[, ]")
-_END_OF_TAG_KEY: Final = re.compile(rb"(?<!\\)[=, ]")
-_END_OF_TAG_VALUE: Final = re.compile(rb"(?<!\\)[=, ]")
+_END_OF_TAG_PART: Final = re.compile(rb"(?<!\\)[=, ]")
 _END_OF_FIELD_KEY: Final = re.compile(rb"(?<!\\)=")
 _NOT_BLANK: Final = re.compile(rb"[^ \t\0]")
 
@@ -140,7 +139,7 @@ def scan_series(line: bytes, begin: int) -> Series:
         at = found.end()
         if line[at : at + 1] in {b"", b" ", b",", b"="}:
             raise ScanError("missing tag key", at)
-        found = _END_OF_TAG_KEY.search(line, at + 1)
+        found = _END_OF_TAG_PART.search(line, at + 1)
         if found is None or found[0] != b"=":
             raise ScanError("missing tag value", found.start() if found else len(line))
         key = _decode(_ESCAPED_IN_TAG.sub(rb"\1", line[at : found.start()]), at)
@@ -148,7 +147,7 @@ def scan_series(line: bytes, begin: int) -> Series:
         if line[at : at + 1] in {b"", b" ", b","}:
             raise ScanError("missing tag value", at)
         # The first byte may be any other character: `t==` is a tag with the value `=`.
-        found = _END_OF_TAG_VALUE.search(line, at + 1)
+        found = _END_OF_TAG_PART.search(line, at + 1)
         if found is None:
             raise ScanError("missing fields", len(line))
         if found[0] == b"=":

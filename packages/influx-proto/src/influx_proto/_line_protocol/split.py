@@ -8,7 +8,7 @@ ends the line. `end_of_line` repeats these steps byte by byte; `lines` is faster
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Final
 
 #: The bytes that determine the end of a line; all others are skipped.
@@ -104,21 +104,27 @@ def _scan_line(data: bytes, start: int) -> tuple[int, str | None]:
     return size, UNCLOSED if is_quoted else None
 
 
-def complete_lines(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield each line that ends before the end of the data, without its LF, and the index after the LF."""
+def split_buffer(data: bytes, is_last: bool) -> Generator[bytes, None, int]:
+    """Yield each line without its LF; the last one only if it is complete, or if no data follows.
+
+    Returns:
+        The number of bytes of these lines, with their LFs.
+    """
     size = len(data)
     at = 0
     while True:
         if (end := _end(_ONE_LINE_EACH, data, at, size)) > at:
-            for line in data[at : end - 1].split(b"\n"):
-                at += len(line) + 1
-                yield line, at
+            yield from data[at : end - 1].split(b"\n")
+            at = end
         plain = _PLAIN_LINE.match(data, at)
         end = plain.end() if plain else end_of_line(data, at)
         if end >= size:
-            return
-        yield data[at:end], end + 1
+            break
+        yield data[at:end]
         at = end + 1
+    if is_last and at < size:
+        yield data[at:]
+    return at
 
 
 def _end(pattern: re.Pattern[bytes], data: bytes, start: int, stop: int) -> int:

@@ -82,8 +82,7 @@ def _encode_numbers(value: object) -> bytes:
     if isinstance(value, int):
         return b"%d" % value
     if not isinstance(value, float):
-        msg = f"cannot encode a {type(value).__name__} as a number"
-        raise TypeError(msg)
+        raise TypeError(f"cannot encode a {type(value).__name__} as a number")
     mantissa, _, exponent = float.__repr__(value).partition("e")
     if not math.isfinite(value):
         return b"null"
@@ -236,36 +235,27 @@ class FieldValueEncoder(_ValueEncoder):
         super().__init__()
         self._type_override = type_override
         self._unsigned = field_options.unsigned
-        self._omit = field_options.nonfinite == "omit"
+        #: Whether infinite floats are omitted; otherwise they raise `SerializationError`.
+        self.omits_infinite = field_options.nonfinite == "omit"
+        #: The field type of integers; None if it depends on their class and size.
+        self.integer_type = type_override
         if type_override is None and field_options.integers_as_floats:
-            self._integer_type: FieldType | None = "float"
-        else:
-            self._integer_type = type_override
+            self.integer_type = "float"
         self.update({bool: self._bool, int: self._int, float: self._float, str: self._str, Decimal: self._decimal})
         if type_override is None:  # the fastest functions for the common types
             self[str] = encode_string
             self[bool] = _BOOLEANS.__getitem__
-            if not self._omit:
+            if not self.omits_infinite:
                 self[float] = encode_float
-            if self._integer_type is None:
+            if self.integer_type is None:
                 self[int] = self._default_int
-
-    @property
-    def integer_type(self) -> FieldType | None:
-        """The field type of integers; None if it depends on their class and size."""
-        return self._integer_type
-
-    @property
-    def omits_infinite(self) -> bool:
-        """Whether infinite floats are omitted; otherwise they raise `SerializationError`."""
-        return self._omit
 
     @cached_property
     def default_types(self) -> set[type]:
         """The classes whose finite values are encoded with their default field type."""
         if self._type_override is not None:
             return {cls for cls, default_type in _DEFAULT_TYPES.items() if default_type == self._type_override}
-        return {cls for cls in _DEFAULT_TYPES if self._integer_type is None or cls is not int}
+        return {cls for cls in _DEFAULT_TYPES if self.integer_type is None or cls is not int}
 
     def _bool(self, value: Any) -> bytes | None:
         if self._type_override is None or self._type_override == "boolean":
@@ -282,7 +272,7 @@ class FieldValueEncoder(_ValueEncoder):
 
     def _int(self, value: Any) -> bytes | None:
         number = int(value)
-        match self._integer_type:
+        match self.integer_type:
             case None:
                 if FIRST_INTEGER <= number <= LAST_INTEGER:
                     return b"%di" % number
@@ -300,12 +290,12 @@ class FieldValueEncoder(_ValueEncoder):
 
     def _uint64(self, value: Any) -> bytes | None:
         # The class decides, and not the size, so that all values of a field have one type.
-        if self._unsigned and self._integer_type is None:
+        if self._unsigned and self.integer_type is None:
             return b"%du" % int(value)
         return self._int(value)
 
     def _float(self, value: Any) -> bytes | None:
-        if math.isinf(value) and self._omit:
+        if math.isinf(value) and self.omits_infinite:
             return None
         encoded = encode_float(float(value))
         if encoded is None or self._type_override is None or self._type_override == "float":
@@ -336,8 +326,7 @@ class FieldValueEncoder(_ValueEncoder):
         if len(digits) < 300 and "e" not in digits.lower():
             return digits.encode()  # without an exponent, and with too few digits to exceed the range of floats
         if math.isinf(float(value)):
-            msg = f"the Decimal {value:.3e} is too large for a 64-bit float; scale the value"
-            raise SerializationError(msg)
+            raise SerializationError(f"the Decimal {value:.3e} is too large for a 64-bit float; scale the value")
         if value and not float(value):
             msg = f"the Decimal {value:.3e} is too small for a 64-bit float and would be stored as 0; scale the value"
             raise SerializationError(msg)
@@ -360,21 +349,19 @@ class FieldValueEncoder(_ValueEncoder):
         return b'"%b"' % encoded if self._type_override == "string" else self._reject(value)
 
     def _overflow(self, number: Any) -> NoReturn:
-        type_name = "unsigned integer" if self._integer_type == "unsigned" else "integer"
+        type_name = "unsigned integer" if self.integer_type == "unsigned" else "integer"
         hint = ""
-        if self._integer_type is None and not self._unsigned and 0 <= number <= LAST_UNSIGNED:
+        if self.integer_type is None and not self._unsigned and 0 <= number <= LAST_UNSIGNED:
             hint = "; pass unsigned=True if the server supports unsigned integers"
-        msg = f"{short_repr(number)} does not fit into a 64-bit {type_name}{hint}"
-        raise SerializationError(msg)
+        raise SerializationError(f"{short_repr(number)} does not fit into a 64-bit {type_name}{hint}")
 
     def _reject(self, value: Any) -> bytes | None:
         type_name = type(value).__name__
         if self._type_override is not None:
-            msg = (
+            raise SerializationError(
                 f"a {type_name} ({short_repr(value)}) cannot be written as {self._type_override}, "
                 "the type of the field, without loss; convert it or change the type"
             )
-            raise SerializationError(msg)
         msg = f"unsupported field type {type_name} ({short_repr(value)}); convert it to str, int, float or bool"
         raise SerializationError(msg)
 
@@ -415,6 +402,5 @@ def _integer_as_float(number: int) -> bytes | None:
 def _digits(number: int) -> bytes:
     # Python raises ValueError when it prints integers with several thousand digits.
     if number.bit_length() > 1024:
-        msg = f"{short_repr(number)} is too long; write an integer of at most 1024 bits"
-        raise SerializationError(msg)
+        raise SerializationError(f"{short_repr(number)} is too long; write an integer of at most 1024 bits")
     return b"%d" % number

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
-from .._errors import InfluxDBError, ProtocolError
+from .._errors import DatabaseNotFound, InfluxDBError, ProtocolError
 from .._http.error_response import ErrorReceiver, error_fields, is_web_page, not_influxdb
 from .._http.formats import UnsupportedMessagePack
 from .._http.messages import Headers
-from .._result.errors import QueryError, QueryErrorDatabaseNotFound
+from .._result.errors import QueryError
 from .request import Language
 
 #: The response of InfluxDB 3 up to 3.6 to a request for MessagePack.
@@ -60,7 +60,7 @@ class QueryErrorReceiver(ErrorReceiver):
             return QueryError(status, f"{_SERVERS[self._language]} (the server responded: {text!r})", headers, body)
         if self._language == "flux" and isinstance(error, QueryError):
             if _NO_BUCKET.search(error.message):
-                return QueryErrorDatabaseNotFound(status, error.message, headers, body)
+                return QueryError.combined[DatabaseNotFound](status, error.message, headers, body)
             # The Flux engine of 1.x reports every error with status 500, without the `code` of 2.x.
             is_permanent = status == 500 and ("error" in fields or "X-Influxdb-Error" in headers)
             if is_permanent or (status == 403 and error.message.startswith(_FLUX_DISABLED)):
@@ -68,32 +68,20 @@ class QueryErrorReceiver(ErrorReceiver):
         return error
 
 
-class NotInfluxDB:
-    """Receives a response that is not from InfluxDB, and raises an error that quotes its start.
-
-    Args:
-        language: the language of the query.
-        status: the status of the response.
-        headers: the headers of the response.
-    """
-
-    def __init__(self, language: Language, status: int, headers: Headers) -> None:
-        self._language: Language = language
-        self._status = status
-        self._headers = headers
-        self._body_start = b""
+class NotInfluxDB(QueryErrorReceiver):
+    """Receives a response that is not from InfluxDB, and raises an error that quotes its start."""
 
     def feed(self, data: bytes) -> tuple[()]:
-        """Receive body bytes; raise the error once there are enough of them."""
-        self._body_start += data[:1024]
-        if len(self._body_start) > 1024:
+        """Append a chunk of the body; raise the error once there are enough bytes."""
+        super().feed(data)
+        if len(self._body) > 1024:
             self.close()
         return ()
 
-    def close(self) -> Any:
-        """Raise the error."""
-        error = not_influxdb(self._status, self._headers, self._body_start)
+    def error(self) -> InfluxDBError:
+        """Return the error that the response describes."""
+        error = not_influxdb(self._status, self._headers, bytes(self._body))
         if self._language != "influxql" and is_web_page(self._headers):
             # InfluxDB 2.x responds to unknown paths with the page of its web interface.
-            error = ProtocolError(f"{error}. {_SERVERS[self._language]}")
-        raise error
+            return ProtocolError(f"{error}. {_SERVERS[self._language]}")
+        return error

@@ -52,8 +52,7 @@ def _checked(params: Mapping[str, object]) -> list[tuple[str, object]]:
     pairs = named_values(params)
     for name, _ in pairs:
         if not _NAME.fullmatch(name):
-            msg = f"params: {name!r} is not a name; use ASCII letters, digits and underscores"
-            raise ValueError(msg)
+            raise ValueError(f"params: {name!r} is not a name; use ASCII letters, digits and underscores")
     return pairs
 
 
@@ -63,8 +62,7 @@ def _sql_value(value: object) -> object:
         return value
     if (time := _time(value)) is not None:
         return time
-    msg = f"unsupported type {type(value).__name__!r}; bind None, a str, bool, number, Enum member or time"
-    raise TypeError(msg)
+    raise TypeError(f"unsupported type {type(value).__name__!r}; bind None, a str, bool, number, Enum member or time")
 
 
 def _flux_expression(value: object) -> dict[str, object]:
@@ -86,11 +84,10 @@ def _flux_expression(value: object) -> dict[str, object]:
         return {"type": "RegexpLiteral", "value": regex_text(value)}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return {"type": "ArrayExpression", "elements": [_flux_expression(item) for item in value]}
-    msg = (
+    raise TypeError(
         f"unsupported type {type(value).__name__!r}; bind a str, bool, number, Enum member, time, timedelta, "
         "re.Pattern, or a list of them"
     )
-    raise TypeError(msg)
 
 
 def _signed(literal: str, value: int) -> dict[str, object]:
@@ -123,13 +120,11 @@ def _plain(value: Any) -> Any:
         return check_str("value", str.__str__(value))
     if isinstance(value, int) and not isinstance(value, bool):
         if not -INT64_MAX - 1 <= value <= 2 * INT64_MAX + 1:
-            msg = f"{short_repr(value)} does not fit into 64 bits"
-            raise ValueError(msg)
+            raise ValueError(f"{short_repr(value)} does not fit into 64 bits")
         return int(value)
     if isinstance(value, float | Decimal):
         if not math.isfinite(value):
-            msg = f"JSON cannot express {value}; bind a finite number"
-            raise ValueError(msg)
+            raise ValueError(f"JSON cannot express {value}; bind a finite number")
         return float(value)
     return value
 

@@ -313,11 +313,12 @@ def _frame_receiver(
     status: int,
     headers: Headers,
 ) -> ChunkCollector[T]:
-    from .._result.to_pandas import FrameCollector  # noqa: PLC0415 - only needed for DataFrames
+    from .._result.table import Tables  # noqa: PLC0415 - only needed for DataFrames
+    from .._result.to_pandas import to_frame  # noqa: PLC0415 - see above
 
-    frames = FrameCollector(measurement_column=measurement_column)
+    tables = Tables(measurement_column=measurement_column)
     decoder = chunk_decoder(expected, status, headers, packed=True, buffered=True)
-    return ChunkCollector(decoder, frames.add, lambda: finish(frames.finish()))
+    return ChunkCollector(decoder, tables.add, lambda: finish(list(map(to_frame, tables.finish()))))
 
 
 def _check_pandas() -> None:
@@ -325,8 +326,7 @@ def _check_pandas() -> None:
     try:
         import_module("pandas")
     except ImportError as error:
-        msg = "DataFrames need pandas; install pandas"
-        raise ImportError(msg) from error
+        raise ImportError("DataFrames need pandas; install pandas") from error
 
 
 def _only_frame(frames: list[DataFrame]) -> DataFrame:
@@ -336,8 +336,7 @@ def _only_frame(frames: list[DataFrame]) -> DataFrame:
 
 def _check_single_statement(count: int) -> None:
     if count != 1:
-        msg = f"q: must be one statement, not {count}; use query_dataframes for several"
-        raise ValueError(msg)
+        raise ValueError(f"q: must be one statement, not {count}; use query_dataframes for several")
 
 
 def _chunk_frame_decoder(

@@ -62,13 +62,11 @@ def query_request(
     check_limit("chunk_size", chunk_size)
     for name, is_given in (("rp", rp is not None), ("epoch", epoch != "ns"), ("format", response_format != "msgpack")):
         if is_given:
-            msg = f"{name}: only InfluxQL has it; remove it, or pass language='influxql'"
-            raise ValueError(msg)
+            raise ValueError(f"{name}: only InfluxQL has it; remove it, or pass language='influxql'")
     if language == "sql":
         return sql_request(q, db=db, params=params)
     if db is not None:
-        msg = 'db: a Flux query names its bucket itself, as in from(bucket: "b"); remove it'
-        raise ValueError(msg)
+        raise ValueError('db: a Flux query names its bucket itself, as in from(bucket: "b"); remove it')
     return flux_request(q, org=None, params=params)
 
 
@@ -84,8 +82,7 @@ def _influxql_request(
 ) -> Request:
     check_choice("format", response_format, _ACCEPT)
     if is_empty(check_str("q", q)):
-        msg = "q: the query is empty"
-        raise ValueError(msg)
+        raise ValueError("q: the query is empty")
     # Always request chunks: influxd streams them much faster than it builds one document, and marks the end of each
     # statement.
     url_params = [("chunked", "true"), ("chunk_size", str(check_limit("chunk_size", chunk_size) or _CHUNK_ROWS))]
@@ -127,11 +124,9 @@ def sql_request(q: str, *, db: str | None, params: Mapping[str, object] | None) 
     import msgspec  # noqa: PLC0415 - slow to import
 
     if not check_str("q", q).strip("; \t\r\n"):
-        msg = "q: the query is empty"
-        raise ValueError(msg)
+        raise ValueError("q: the query is empty")
     if check_optional_str("db", db) == "":
-        msg = "db: must not be empty; pass None for the client's database"
-        raise ValueError(msg)
+        raise ValueError("db: must not be empty; pass None for the client's database")
     body: dict[str, object] = {"q": q, "format": "jsonl"}
     if db is not None:
         body["db"] = db
@@ -148,8 +143,7 @@ def flux_request(q: str, *, org: str | None, params: Mapping[str, object] | None
     import msgspec  # noqa: PLC0415 - slow to import
 
     if not check_str("q", q).strip():
-        msg = "q: the query is empty"
-        raise ValueError(msg)
+        raise ValueError("q: the query is empty")
     body: dict[str, object] = {"query": q, "type": "flux", "dialect": _DIALECT}
     if params:
         from .params import flux_params  # noqa: PLC0415 - only needed with parameters

@@ -193,8 +193,7 @@ class _ChunkDecoder:
             raise ProtocolError(msg, retryable=True)
         if self._next_statement < self._statements > 1:  # InfluxDB responds `{}` to some single statements
             found = f"{self._next_statement} of {self._statements} statements"
-            msg = f"the response is truncated: it has the results of {found}"
-            raise ProtocolError(msg, retryable=True)
+            raise ProtocolError(f"the response is truncated: it has the results of {found}", retryable=True)
         return chunks
 
     def _chunks(self, documents: Sequence[dict[str, Any]]) -> list[QueryResult]:
@@ -214,11 +213,10 @@ class _ChunkDecoder:
                     self._fail(_text(result["error"]), statement)
                     break
                 if not all(map(_is_series, result.get("series", ()))):
-                    msg = (
+                    raise ProtocolError(
                         f"not an InfluxDB response: statement {statement} has a series without columns, or with "
                         "columns, tags or rows of the wrong type"
                     )
-                    raise ProtocolError(msg)
                 self._track_statement(statement, result)
                 if self._epoch is None:
                     _format_times(result)
@@ -234,8 +232,7 @@ class _ChunkDecoder:
         if not is_partial and any(series.get("partial") for series in result.get("series", ())):
             # Only a response without chunks has this, if the server stopped at its max-row-limit. InfluxDB up to 1.6
             # also sets it on complete responses, which is why this client always requests chunks.
-            msg = f"the server truncated the result of statement {statement} (max-row-limit); use LIMIT"
-            raise ProtocolError(msg)
+            raise ProtocolError(f"the server truncated the result of statement {statement} (max-row-limit); use LIMIT")
 
     def _fail(self, message: str, statement: int | None) -> None:
         found = class_for_message(QueryError, message)

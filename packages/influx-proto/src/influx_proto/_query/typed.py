@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -37,7 +36,7 @@ from .._repr import short_repr
 from .._result.result import QueryResult
 from .._result.series import Series
 from .._result.shape import malformed_row
-from .._time import FIRST, LAST, to_datetime, to_nanoseconds, to_rfc3339
+from .._time import FIRST, LAST, point_nanoseconds, to_datetime, to_rfc3339
 
 T = TypeVar("T")
 
@@ -77,8 +76,7 @@ class _RowReader(Generic[T]):
         schema = schema_of(cls)
         if schema is None:
             name = cls.__name__ if isinstance(cls, type) else short_repr(cls)
-            msg = f"{name} is not decorated with @lineprotocol; only rows of decorated classes can be read"
-            raise SchemaError(msg)
+            raise SchemaError(f"{name} is not decorated with @lineprotocol; only rows of decorated classes can be read")
         self._cls = cls
         self._schema = schema
         self._epoch = epoch
@@ -88,11 +86,10 @@ class _RowReader(Generic[T]):
         self._readers: dict[Attribute, Callable[[Any], object]] = {}
         for attribute in schema.attributes:
             if attribute.kind in {Kind.TAGENUM, Kind.ENUM} and attribute.enum is None:
-                msg = (
+                raise SchemaError(
                     f"{cls.__name__}: attribute {attribute.name!r} has no Enum class; annotate it as "
                     f"Annotated[Color, {attribute.kind.name}]"
                 )
-                raise SchemaError(msg)
             if attribute is schema.time:
                 self._readers[attribute] = partial(_TIME_READERS[attribute.kind], precision=epoch or "ns")
             else:
@@ -178,11 +175,10 @@ class _RowReader(Generic[T]):
         return len(columns) - 1 - columns[::-1].index(name) if name in columns else None
 
     def _fail(self, attribute: Attribute, series: Series, number: int, problem: str) -> NoReturn:
-        msg = (
+        raise SerializationError(
             f"cannot create {self._cls.__name__} from row {number} of measurement {short_repr(series.name)}: "
             f"attribute {attribute.name!r} {problem}"
-        )
-        raise SerializationError(msg) from None
+        ) from None
 
 
 def _column_name(attribute: Attribute, schema: Schema) -> str:
@@ -241,11 +237,10 @@ def _constructor(
             if has_default:
                 defaults.add(parameter.name)
         elif not has_default and parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
-            msg = (
+            raise SchemaError(
                 f"cannot create {cls.__name__} from a row: its constructor requires {parameter.name!r}, which is not "
                 "an attribute of the point"
             )
-            raise SchemaError(msg)
     if has_var_keyword:
         names |= {attribute: name for name, attribute in attributes.items() if attribute not in names}
     positional = tuple(
@@ -270,25 +265,10 @@ def _member_reader(enum: type[Enum]) -> Callable[[Any], object]:
     def read(value: object) -> object:
         found = members.get(value) if isinstance(value, str) else None
         if found is None:
-            msg = f"is {short_repr(value)}, which is not the name of a member of {enum.__name__}"
-            raise SerializationError(msg)
+            raise SerializationError(f"is {short_repr(value)}, which is not the name of a member of {enum.__name__}")
         return found
 
     return read
-
-
-def _nanoseconds(value: object, precision: str) -> int:
-    ns = to_nanoseconds(value, precision)
-    assert ns is not None  # noqa: S101 - for type checkers: readers are never called with None
-    return ns
-
-
-def _read_datetime(value: object, precision: str) -> datetime:
-    return to_datetime(_nanoseconds(value, precision))
-
-
-def _read_time_text(value: object, precision: str) -> str:
-    return to_rfc3339(_nanoseconds(value, precision))
 
 
 def _read_float(value: object) -> float:
@@ -304,8 +284,7 @@ def _read_decimal(value: object) -> Decimal:
 def _type_checker(expected: type[T]) -> Callable[[object], T]:
     def read(value: object) -> T:
         if type(value) is not expected:
-            msg = f"is {short_repr(value)}, expected {expected.__name__}"
-            raise SerializationError(msg)
+            raise SerializationError(f"is {short_repr(value)}, expected {expected.__name__}")
         return value
 
     return read
@@ -318,7 +297,7 @@ _READERS: Final[dict[Kind, Callable[[Any], object]]] = {
 }
 
 _TIME_READERS: Final[dict[Kind, Callable[..., object]]] = {
-    Kind.TIMEINT: _nanoseconds,
-    Kind.TIMESTR: _read_time_text,
-    Kind.TIMEDT: _read_datetime,
+    Kind.TIMEINT: point_nanoseconds,
+    Kind.TIMESTR: lambda value, precision: to_rfc3339(point_nanoseconds(value, precision)),
+    Kind.TIMEDT: lambda value, precision: to_datetime(point_nanoseconds(value, precision)),
 }

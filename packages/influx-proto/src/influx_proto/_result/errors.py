@@ -5,14 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .._errors import (
-    AuthenticationError,
-    AuthorizationError,
-    DatabaseNotFound,
-    RateLimited,
-    ResponseError,
-    ServerUnavailable,
-)
+from .._errors import ResponseError, define_combined
 
 if TYPE_CHECKING:
     from .result import QueryResult
@@ -37,37 +30,7 @@ class QueryTooLarge(QueryError):
     """The query reads more files or partitions than the server allows; query a shorter time range."""
 
 
-# Every error response to a query is also a `QueryError`.
-
-
-class QueryErrorAuthenticationError(QueryError, AuthenticationError):
-    """A query failed: the credentials are missing or invalid."""
-
-
-class QueryErrorAuthorizationError(QueryError, AuthorizationError):
-    """A query failed: the credentials do not permit it."""
-
-
-class QueryErrorDatabaseNotFound(QueryError, DatabaseNotFound):
-    """A query failed: the database does not exist."""
-
-
-class QueryErrorRateLimited(QueryError, RateLimited):
-    """A query failed: the server limits the rate of requests."""
-
-
-class QueryErrorServerUnavailable(QueryError, ServerUnavailable):
-    """A query failed: the server is unavailable."""
-
-
-QueryError.combined = {
-    AuthenticationError: QueryErrorAuthenticationError,
-    AuthorizationError: QueryErrorAuthorizationError,
-    DatabaseNotFound: QueryErrorDatabaseNotFound,
-    RateLimited: QueryErrorRateLimited,
-    ServerUnavailable: QueryErrorServerUnavailable,
-}
-
+define_combined(QueryError, globals())
 QueryError.by_message = (
     (re.compile(r"exceed(?:ing)?(?: the)? file limit|would process more than \d+ partitions"), QueryTooLarge),
 )

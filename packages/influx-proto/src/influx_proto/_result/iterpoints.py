@@ -33,11 +33,10 @@ def iterpoints(result: Result | Iterable[Result], parser: Callable[..., Any] | N
         ValueError: a result does not have the structure of InfluxDB's JSON, or reports an error.
     """
     if isinstance(result, AsyncIterable):
-        msg = (
+        raise TypeError(
             "result: must not be an async iterable; use "
             "`async for chunk in chunks: for point in iterpoints(chunk): ...`"
         )
-        raise TypeError(msg)
     results = cast("Iterable[Result]", (result,) if isinstance(result, Mapping) else result)
     accepts_meta = parser is not None and _accepts_meta(parser)
     for part in results:
@@ -55,13 +54,11 @@ def iterpoints(result: Result | Iterable[Result], parser: Callable[..., Any] | N
 
 def _series(result: Result) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
     if not isinstance(result, Mapping) or (result and "results" not in result):
-        msg = f"result: must be a mapping with the key 'results', not {short_repr(result)}"
-        raise ValueError(msg)
+        raise ValueError(f"result: must be a mapping with the key 'results', not {short_repr(result)}")
     for position, statement in enumerate(result.get("results", ())):
         number = statement.get("statement_id", position)
         if "error" in statement:
-            msg = f"statement {number} failed: {statement['error']}"
-            raise ValueError(msg)
+            raise ValueError(f"statement {number} failed: {statement['error']}")
         for series in statement.get("series", ()):
             yield (
                 series,

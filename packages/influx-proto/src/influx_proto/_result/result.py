@@ -150,8 +150,7 @@ class QueryResult(Mapping[str, Any]):
         try:
             nanoseconds = to_nanoseconds(time, self.epoch or "ns")
         except SerializationError as error:
-            msg = f"invalid timestamp in the column time: {error}"
-            raise ProtocolError(msg) from None
+            raise ProtocolError(f"invalid timestamp in the column time: {error}") from None
         return None if nanoseconds is None else to_datetime(nanoseconds)
 
     def to_pandas(self, *, measurement_column: bool | None = None) -> pd.DataFrame:

@@ -43,6 +43,5 @@ class SeriesList(list[Series]):
         found = SeriesList(series for series in self if series.name == index)
         if not found:
             names = ", ".join(map(repr, dict.fromkeys(series.name for series in self))) or "none"
-            msg = f"no series of measurement {index!r}; measurements of the result: {names}"
-            raise KeyError(msg)
+            raise KeyError(f"no series of measurement {index!r}; measurements of the result: {names}")
         return found

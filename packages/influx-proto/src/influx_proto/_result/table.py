@@ -73,11 +73,10 @@ def only_table(result: Chunk, *, measurement_column: bool | None = None) -> Tabl
         ValueError: the result does not have exactly one statement.
     """
     if len(result["results"]) != 1:
-        msg = (
+        raise ValueError(
             f"the result must have one statement, not {len(result['results'])}; "
             "use query_dataframes or to_pandas_list for several"
         )
-        raise ValueError(msg)
     return tables(result, measurement_column=measurement_column)[0]
 
 
@@ -168,8 +167,7 @@ class _StatementRows:
         if self._has_times is None:
             self._has_times = has_times
         elif self._has_times and not has_times:
-            msg = f"a statement has series with and without a column time: {header!r}"
-            raise ProtocolError(msg)
+            raise ProtocolError(f"a statement has series with and without a column time: {header!r}")
         self._header = header
         names = distinct(header[1:], {"time"}) if self._has_times else distinct(header, ())
         cells = [self._columns.setdefault(name, Cells()) for name in names]
@@ -285,12 +283,10 @@ class _Times:
             try:
                 times = [time * self._unit if isinstance(time, int) else to_nanoseconds(time) for time in cells]
             except SerializationError as error:
-                msg = f"invalid timestamp in the column time: {error}"
-                raise ProtocolError(msg) from None
+                raise ProtocolError(f"invalid timestamp in the column time: {error}") from None
         else:
             names = ", ".join(sorted(cell_type.__name__ for cell_type in types - {int, str}))
-            msg = f"invalid timestamp in the column time: value of type {names}"
-            raise ProtocolError(msg)
+            raise ProtocolError(f"invalid timestamp in the column time: value of type {names}")
         try:
             self._nanoseconds.fromlist(times)
         except OverflowError:

@@ -90,11 +90,10 @@ def _list_cells(column: Column, library: str) -> list[Any]:
     types = {type(cell) for cell in column.values if cell is not None}
     if types != {list}:
         names = sorted(cell_type.__name__ for cell_type in types)
-        msg = (
+        raise ValueError(
             f"column {column.name!r} has values of types {' and '.join(names)}, which have no common type in "
             f"{library}; use to_pandas, which keeps them as objects"
         )
-        raise ValueError(msg)
     return list(column.values)
 
 

@@ -1,18 +1,18 @@
-"""Conversion of query results to pandas DataFrames."""
+"""Conversion of query results to pandas DataFrames. Imports numpy and pandas, so it is imported on first use."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from .column import Column, DictionaryStrings, StableDType
 from .shape import Chunk, same_statement
 from .table import Label, Table, Tables, only_table, tables
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def to_pandas(result: Chunk, *, measurement_column: bool | None = None) -> pd.DataFrame:
@@ -22,12 +22,12 @@ def to_pandas(result: Chunk, *, measurement_column: bool | None = None) -> pd.Da
     empty `DatetimeIndex`, and with the columns that the server reports. In JSON, which is only used if a server does
     not support MessagePack, whole floats look like integers, so a column with only whole floats is `int64`.
     """
-    return _frame(only_table(result, measurement_column=measurement_column))
+    return to_frame(only_table(result, measurement_column=measurement_column))
 
 
 def to_pandas_list(result: Chunk, *, measurement_column: bool | None = None) -> list[pd.DataFrame]:
     """Return a DataFrame for each statement of a result; see `to_pandas`."""
-    return [_frame(table) for table in tables(result, measurement_column=measurement_column)]
+    return [to_frame(table) for table in tables(result, measurement_column=measurement_column)]
 
 
 class ChunkFrames:
@@ -54,28 +54,11 @@ class ChunkFrames:
             [table] = collector.finish()
             if table.rows:
                 columns = [self._dtypes[column.name].unify(column) for column in table.columns]
-                yield _frame(replace(table, columns=columns), nullable=True)
+                yield to_frame(replace(table, columns=columns), nullable=True)
 
 
-class FrameCollector:
-    """Collects the chunks of a response, without keeping its rows as Python objects, and returns DataFrames."""
-
-    def __init__(self, *, measurement_column: bool | None = None) -> None:
-        self._tables = Tables(measurement_column=measurement_column)
-
-    def add(self, chunk: Chunk) -> None:
-        """Add a chunk."""
-        self._tables.add(chunk)
-
-    def finish(self) -> list[pd.DataFrame]:
-        """Return a frame for each statement, like `to_pandas_list` for the whole result."""
-        return [_frame(table) for table in self._tables.finish()]
-
-
-def _frame(table: Table, *, nullable: bool = False) -> pd.DataFrame:
-    import numpy as np  # noqa: PLC0415 - only needed for DataFrames
-    import pandas as pd  # noqa: PLC0415 - see above
-
+def to_frame(table: Table, *, nullable: bool = False) -> pd.DataFrame:
+    """Return a table as a DataFrame; with `nullable`, integers and booleans always have nullable dtypes."""
     index: pd.Index[Any] = pd.RangeIndex(table.rows)
     if table.times is not None:
         index = pd.DatetimeIndex(np.frombuffer(table.times, "M8[ns]"), name="time").tz_localize("UTC")
@@ -85,18 +68,12 @@ def _frame(table: Table, *, nullable: bool = False) -> pd.DataFrame:
 
 
 def _categorical(label: Label) -> Any:
-    import numpy as np  # noqa: PLC0415 - see above
-    import pandas as pd  # noqa: PLC0415 - see above
-
     # Add and remove a string, so that an index without categories has the string dtype too.
     categories = pd.Index([*label.categories, ""])[:-1]
     return pd.Categorical.from_codes(np.frombuffer(label.codes, np.intc), categories=categories)
 
 
 def _array(column: Column, *, nullable: bool) -> Any:
-    import numpy as np  # noqa: PLC0415 - see above
-    import pandas as pd  # noqa: PLC0415 - see above
-
     match column.dtype:
         case "str":
             return _strings(column.values)
@@ -115,14 +92,9 @@ def _array(column: Column, *, nullable: bool) -> Any:
 
 
 def _strings(values: list[str | None] | DictionaryStrings) -> Any:
-    import numpy as np  # noqa: PLC0415 - see above
-    import pandas as pd  # noqa: PLC0415 - see above
-
     # Set the dtype explicitly, since pandas cannot infer it for a column without any value.
     dtype: Any = pd.Index([""]).dtype
-    if isinstance(dtype, np.dtype) or not isinstance(
-        values, DictionaryStrings
-    ):  # object up to pandas 2, which keeps None
+    if isinstance(dtype, np.dtype) or not isinstance(values, DictionaryStrings):  # object up to pandas 2, keeps None
         cells: list[Any] = list(values)
         return pd.array(cells, dtype=dtype)
     codes: dict[str | None, int] = {None: -1}

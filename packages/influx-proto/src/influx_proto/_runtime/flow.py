@@ -9,22 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from .._errors import InfluxDBError, ResponseError, TransportError
 from .._http.auth import aauthorized, authorization_advice, authorized
 from .._http.compression import with_decompression
 from .._http.error_response import raise_if_decided
 from .._http.formats import UnsupportedMessagePack, as_json, requests_messagepack
-from .._http.messages import Repeat
+from .._http.messages import Headers, Repeat, Request
 from .._http.observer import Exchange, Retry, logger, operation
 from .._http.tls import tls_advice
+from .retry import RetryPolicy
+from .settings import Settings
 from .transport import AsyncTransport, Clock, Transport
-
-if TYPE_CHECKING:
-    from .._http.messages import Headers, Request
-    from .retry import RetryPolicy
-    from .settings import Settings
 
 T = TypeVar("T")
 

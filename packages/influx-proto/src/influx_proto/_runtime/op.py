@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from .._http.messages import Headers, Request
 from .._http.timeout import Timeout
 from .flow import Flow, request_flow
-from .transport import Clock
-
-if TYPE_CHECKING:
-    from .settings import Settings
-    from .transport import AsyncSignal, AsyncTransport, Background, Threads, Transport
+from .settings import Settings
+from .transport import AsyncSignal, AsyncTransport, Background, Clock, Threads, Transport
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -30,11 +27,9 @@ class Decoder(Protocol[T_co]):
 
     def feed(self, data: bytes, /) -> Sequence[T_co]:
         """Return the items that are complete with this chunk."""
-        ...
 
     def close(self) -> Sequence[T_co]:
         """Return the last items at the end of the response; raise if it is truncated."""
-        ...
 
 
 class Receiver(Protocol[T_co]):
@@ -42,11 +37,9 @@ class Receiver(Protocol[T_co]):
 
     def feed(self, data: bytes, /) -> None:
         """Decode a chunk."""
-        ...
 
     def close(self) -> T_co:
         """Return the result at the end of the response, or raise the error that the response describes."""
-        ...
 
 
 class _Mapped(Generic[S, T]):
@@ -133,7 +126,6 @@ class Operation(Protocol[T_co]):
 
     def flow(self, settings: Settings, clock: Clock, /) -> Flow[T_co]:
         """Return the flow of this operation for a client with these settings and clocks."""
-        ...
 
 
 class ConcurrentOperation(Generic[T]):

@@ -99,8 +99,7 @@ class Settings:
             request = self._with_bucket(request)
         db = self.database
         if request.wants_db_in_body and (db := db or self.bucket) is None:
-            msg = "db: the query needs a database; pass db= here, or database= to the client"
-            raise ValueError(msg)
+            raise ValueError("db: the query needs a database; pass db= here, or database= to the client")
         request = self.server.complete(request, db=db, timeout=self.timeout, token=self.token, watch=watch)
         return compress_request(request) if self.gzip and request.compressible else request
 

@@ -76,8 +76,7 @@ class StreamContext(AbstractContextManager[Iterator[T]]):
         return self._opening.__exit__(error_type, error, traceback)
 
     def __iter__(self) -> NoReturn:
-        msg = "open a stream by `with`: with client.query_points(...) as points: for point in points: ..."
-        raise TypeError(msg)
+        raise TypeError("open a stream by `with`: with client.query_points(...) as points: for point in points: ...")
 
 
 class AsyncStreamContext(AbstractAsyncContextManager[AsyncIterator[T]]):
@@ -95,11 +94,10 @@ class AsyncStreamContext(AbstractAsyncContextManager[AsyncIterator[T]]):
         return await self._opening.__aexit__(error_type, error, traceback)
 
     def __aiter__(self) -> NoReturn:
-        msg = (
+        raise TypeError(
             "open a stream by `async with`: "
             "async with client.query_points(...) as points: async for point in points: ..."
         )
-        raise TypeError(msg)
 
 
 @contextmanager

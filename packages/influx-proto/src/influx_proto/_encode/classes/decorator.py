@@ -26,10 +26,6 @@ T = TypeVar("T")
 
 
 @overload
-def lineprotocol(cls: type[T], /) -> type[T]: ...
-
-
-@overload
 def lineprotocol(
     cls: type[T],
     /,
@@ -96,12 +92,10 @@ def lineprotocol(
 
     def decorate(cls: type[Any]) -> type[Any]:
         if not isinstance(cls, type):
-            msg = f"@lineprotocol decorates classes, got {short_repr(cls)}"
-            raise SchemaError(msg)
+            raise SchemaError(f"@lineprotocol decorates classes, got {short_repr(cls)}")
         for name, given in (("schema", schema), ("extra_tags", extra_tags)):
             if given is not None and not isinstance(given, Mapping):
-                msg = f"{name}: must be a mapping, not {type(given).__name__}"
-                raise SchemaError(msg)
+                raise SchemaError(f"{name}: must be a mapping, not {type(given).__name__}")
         found = read_schema(cls, schema, extra_tags or {}, placeholder=placeholder, rm_none=rm_none)
         encode = _compiled(found, None, (), "ns", DEFAULT).line
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from ..._bounded_cache import BoundedCache
@@ -145,7 +146,7 @@ class Fragment:
         self._without = without
         self._cls = plan.schema.cls.__name__
         self._needed = not (plan.schema.rm_none or attribute.optional)
-        self._accepts = _Accepted(attribute)
+        self._accepts: Callable[[type], bool] = lru_cache(_CACHE_SIZE)(partial(_accepts, attribute))
         #: Whether the fragment is empty if the value is None.
         self.may_lack = not (self._needed or without or attribute.kind is Kind.MEASUREMENT)
 
@@ -158,10 +159,10 @@ class Fragment:
         if value is None and self._needed:
             msg = f"None is not allowed by its annotation ({self.attribute.kind.name}); add `| None` or set a value"
             raise SerializationError(msg)
-        if not self._accepts[type(value)]:
+        if not self._accepts(type(value)):
             if self.attribute.kind not in _MAY_LACK or not _is_missing(value):
-                msg = f"expected {self._accepts.name}, got {type(value).__name__} ({short_repr(value)})"
-                raise SerializationError(msg)
+                expected = self.attribute.kind.name if self.attribute.enum is None else self.attribute.enum.__name__
+                raise SerializationError(f"expected {expected}, got {type(value).__name__} ({short_repr(value)})")
             value = None
         encoded = self._encode(value)
         return self._without if encoded is None else self.before + encoded
@@ -172,37 +173,21 @@ class Fragment:
         try:
             value = getattr(point, name)
         except AttributeError as error:
-            msg = f"attribute {name!r} of {self._cls}: {error}"
-            raise SerializationError(msg) from error
+            raise SerializationError(f"attribute {name!r} of {self._cls}: {error}") from error
         try:
             return self(value)
         except SerializationError as error:
-            msg = f"attribute {name!r} of {self._cls}: {error}"
-            raise SerializationError(msg) from None
+            raise SerializationError(f"attribute {name!r} of {self._cls}: {error}") from None
 
 
-class _Accepted(BoundedCache[type, bool]):
-    """Cache of whether an attribute accepts values of a class."""
-
-    def __init__(self, attribute: Attribute) -> None:
-        super().__init__(_CACHE_SIZE)
-        self._kind = attribute.kind
-        self._enum = attribute.enum or Enum
-        #: The expected type.
-        self.name = attribute.kind.name if attribute.enum is None else attribute.enum.__name__
-
-    def __missing__(self, kind: type) -> bool:
-        return self.remember(kind, self._find(kind))
-
-    def _find(self, kind: type) -> bool:
-        if kind is type(None):
-            return True
-        if self._kind is Kind.TAG:
-            return True  # the tag encoder checks it
-        if self._kind in {Kind.TAGENUM, Kind.ENUM}:
-            return issubclass(kind, self._enum)
-        accepted, rejected = _CLASSES[self._kind]
-        return _is_subclass(kind, accepted) and not _is_subclass(kind, rejected)
+def _accepts(attribute: Attribute, cls: type) -> bool:
+    """Return whether an attribute accepts values of a class."""
+    if cls is type(None) or attribute.kind is Kind.TAG:  # the tag encoder checks it
+        return True
+    if attribute.kind in {Kind.TAGENUM, Kind.ENUM}:
+        return issubclass(cls, attribute.enum or Enum)
+    accepted, rejected = _CLASSES[attribute.kind]
+    return _is_subclass(cls, accepted) and not _is_subclass(cls, rejected)
 
 
 #: The classes that an annotation accepts, and their subclasses that it rejects; those of numpy by name.

@@ -145,11 +145,10 @@ def schema_of(cls: type) -> Schema | None:
         if ATTRIBUTE in vars(base):
             break
         if inspect.get_annotations(base):
-            msg = (
+            raise SchemaError(
                 f"{base.__name__} adds annotations that the schema inherited from {schema.cls.__name__} does not "
                 "include; decorate it with @lineprotocol as well"
             )
-            raise SchemaError(msg)
     return schema
 
 
@@ -184,14 +183,12 @@ def read_schema(
     for what, found in (("measurement", measurements), ("time", times)):
         if len(found) > 1:
             names = " and ".join(repr(attribute.name) for attribute in found)
-            msg = f"{class_name} has more than one {what}: {names}"
-            raise SchemaError(msg)
+            raise SchemaError(f"{class_name} has more than one {what}: {names}")
     tags = tuple(attribute for attribute in attributes if attribute.kind in _TAGS)
     rest = {*measurements, *times, *tags}
     fields = tuple(attribute for attribute in attributes if attribute not in rest)
     if not fields and not placeholder:
-        msg = f"{class_name} has no field; annotate an attribute as BOOL, INT, DECIMAL, FLOAT, STR or ENUM"
-        raise SchemaError(msg)
+        raise SchemaError(f"{class_name} has no field; annotate an attribute as BOOL, INT, DECIMAL, FLOAT, STR or ENUM")
     try:
         escape_measurement(cls.__name__)
         for attribute in tags:
@@ -201,8 +198,7 @@ def read_schema(
         encoder = TagValueEncoder()
         constant = {_plain_key(key): encoder.encode(value) for key, value in extra_tags.items()}
     except SerializationError as error:
-        msg = f"{class_name}: {error}"
-        raise SchemaError(msg) from None
+        raise SchemaError(f"{class_name}: {error}") from None
     return Schema(
         cls,
         next(iter(measurements), None),
@@ -234,11 +230,9 @@ def _annotations(cls: type, schema: Mapping[str, object] | None) -> Mapping[str,
         for name in found:
             _check_name(class_name, name)
             if known is not None and name not in known and not hasattr(cls, name):
-                msg = f"{class_name} has no attribute {name!r}; remove it from schema="
-                raise SchemaError(msg)
+                raise SchemaError(f"{class_name} has no attribute {name!r}; remove it from schema=")
     if not found:
-        msg = f"{class_name} has no annotations; add some, or pass schema="
-        raise SchemaError(msg)
+        raise SchemaError(f"{class_name} has no annotations; add some, or pass schema=")
     return found
 
 
@@ -250,8 +244,7 @@ def _check_name(class_name: str, name: object) -> None:
         or keyword.iskeyword(name)
         or unicodedata.normalize("NFKC", name) != name
     ):
-        msg = f"{class_name}: {short_repr(name)} in schema= is not a valid attribute name"
-        raise SchemaError(msg)
+        raise SchemaError(f"{class_name}: {short_repr(name)} in schema= is not a valid attribute name")
 
 
 def _attribute(class_name: str, name: str, annotation: Any) -> Attribute | None:
@@ -267,8 +260,7 @@ def _attribute(class_name: str, name: str, annotation: Any) -> Attribute | None:
             kinds = {kind for note in notes for kind in _kinds(note)}
             if len(kinds) > 1:
                 names = " and ".join(sorted(kind.name for kind in kinds))
-                msg = f"{class_name}: attribute {name!r} is annotated as {names}; keep one of them"
-                raise SchemaError(msg)
+                raise SchemaError(f"{class_name}: attribute {name!r} is annotated as {names}; keep one of them")
             if kinds:
                 without = _without_none(plain)
                 [kind] = kinds
@@ -307,11 +299,9 @@ def _checked_class(class_name: str, name: str, kind: Kind, plain: object) -> typ
         expected = PLAIN[kind]
         found = f"{class_name}: attribute {name!r} is annotated as {plain.__name__}, but {kind.name} requires"
         if kind not in _ENUMS and plain is not expected:
-            msg = f"{found} {expected.__name__}"
-            raise SchemaError(msg)
+            raise SchemaError(f"{found} {expected.__name__}")
         if kind in _ENUMS:
             if not issubclass(plain, Enum):
-                msg = f"{found} an Enum class"
-                raise SchemaError(msg)
+                raise SchemaError(f"{found} an Enum class")
             return None if plain is Enum else plain
     return None
