@@ -220,6 +220,24 @@ def test_segments_of_an_earlier_process() -> None:
     assert clean_up(ledger) == ([7, 8], None)
 
 
+def test_marks_of_an_earlier_process_are_repeated() -> None:
+    """After a power failure, a new mark may exist without the older ones."""
+    ledger = SegmentIndex(10_000, 1000, next_segment=9)
+    ledger.restore([Segment(7, 100, last_record=6)], [4, 6], 4, {5})
+    plan = ledger.plan_cleanup()
+    assert plan is not None
+    assert plan.mark is not None
+    assert plan.mark.segment.number == 9
+    assert read_segment(plan.mark.data).completed == {5}
+
+
+def test_numbers_of_marked_records_are_not_used_again() -> None:
+    """A record that could not be written has a mark; another one of its number would count as completed."""
+    ledger = SegmentIndex(10_000, 1000)
+    ledger.restore([Segment(0, 100, last_record=6), Segment(1, 100)], [4, 5, 6], 4, {7})
+    assert keep(ledger) == 8
+
+
 def test_completed_segments_of_an_earlier_process() -> None:
     ledger = SegmentIndex(10_000, 1000, next_segment=9)
     ledger.restore([Segment(7, 100, last_record=3), Segment(8, 100)], [], 4)

@@ -104,6 +104,9 @@ class SpoolDirectory:
             FileNotFoundError: with `sync`, if the file was deleted after an earlier append.
         """
         if self._file is None or self._name != name:
+            if self._file is not None:
+                with suppress(OSError):  # its lines were synced before
+                    os.fsync(self._file)  # after a power failure, a mark must not exist without the marks before it
             self._close()
             if self._is_replaced():
                 raise OSError(errno.ESTALE, "the directory was replaced by another one")

@@ -357,7 +357,7 @@ class SpoolLog:
             completed |= reading.completed
             records += reading.batches
         pending = [record for record in records if record.number >= mark and record.number not in completed]
-        self._index.restore(segments, [record.number for record in pending], mark)
+        self._index.restore(segments, [record.number for record in pending], mark, completed)
         return pending
 
     def _read_segment(self, number: int) -> Reading:

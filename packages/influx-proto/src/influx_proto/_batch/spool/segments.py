@@ -103,12 +103,24 @@ class SegmentIndex:
         """
         return not (self._pending or others) or self.size + len(HEADER) + others + size <= self.max_bytes
 
-    def restore(self, segments: Iterable[Segment], numbers: Iterable[int], mark: int) -> None:
-        """Add the segments of an earlier writer, the numbers of their pending records, and the last mark."""
+    def restore(
+        self, segments: Iterable[Segment], numbers: Iterable[int], mark: int, completed: Iterable[int] = ()
+    ) -> None:
+        """Add the segments of an earlier writer.
+
+        Args:
+            segments: the segments, in order.
+            numbers: the numbers of their pending records.
+            mark: the highest record number of a mark; all records before it are completed.
+            completed: the numbers of other completed records. The next mark repeats them: after a power failure, it
+                may exist without those of the earlier writer.
+        """
         self.segments.extend(segments)
         self._pending.extend(numbers)
+        self._unmarked.update(completed)
         self._last_mark = mark
         last_record = max((segment.last_record for segment in self.segments), default=-1)
+        last_record = max(last_record, *self._unmarked)  # one that could not be written has a mark but no segment
         self.next_number = max(self.next_number, last_record + 1, mark)
 
     def plan_append(self, record: bytes, number: int = -1, count: int = 1) -> Append:
