@@ -130,11 +130,10 @@ class WriteOperation(ConcurrentOperation[bool]):
         if isinstance(batches, list):
             return run(self._flow(batches, settings, transport), transport)
         concurrency = self._check_concurrency(background())
-        with WriteOutcome() as outcome, ExitStack() as stack:
-            deliver = self._deliverer(outcome, settings, transport)
+        with _Delivery(self.options, settings, transport) as delivery, ExitStack() as stack:
 
             def send(batch: Batch) -> None:
-                run(deliver(batch), transport)
+                run(delivery.deliver(batch), transport)
 
             put = send
             if concurrency is not None:
@@ -160,11 +159,10 @@ class WriteOperation(ConcurrentOperation[bool]):
                 return await arun(self._flow(batches, settings, transport), transport)
             async_batches = _as_async(batches)
         concurrency = self._check_concurrency(background())
-        with WriteOutcome() as outcome:
-            deliver = self._deliverer(outcome, settings, transport)
+        with _Delivery(self.options, settings, transport) as delivery:
 
             async def send(batch: Batch) -> None:
-                await arun(deliver(batch), transport)
+                await arun(delivery.deliver(batch), transport)
 
             async with aclosing(async_batches), AsyncExitStack() as stack:
                 put = send
@@ -194,10 +192,9 @@ class WriteOperation(ConcurrentOperation[bool]):
         return batches
 
     def _flow(self, batches: Iterable[Batch], settings: Settings, clock: Clock) -> Flow[bool]:
-        with WriteOutcome() as outcome:
-            deliver = self._deliverer(outcome, settings, clock)
+        with _Delivery(self.options, settings, clock) as delivery:
             for batch in batches:
-                yield from deliver(batch)
+                yield from delivery.deliver(batch)
         return True
 
     def _check_concurrency(self, background: BackgroundT | None) -> BackgroundT | None:
@@ -205,20 +202,6 @@ class WriteOperation(ConcurrentOperation[bool]):
             msg = "in_flight: must be 1, since this client cannot send batches concurrently"
             raise ValueError(msg)
         return background
-
-    def _deliverer(self, outcome: WriteOutcome, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
-        settings = settings.with_timeout(self.options.timeout)
-
-        # Several threads may deliver batches concurrently: the changes of the outcome below are atomic.
-        def send(batch: Batch) -> Flow[bool]:
-            yield from write_flow(batch, self.options.target, settings, clock)
-            outcome.stored.append(batch.lines)
-            return True
-
-        def deliver_and_collect(batch: Batch) -> Flow[None]:
-            outcome.rejected += yield from deliver_accepted(batch, send)
-
-        return deliver_and_collect if self.options.find_rejected else partial(deliver, send=send)
 
     def _op(self, batch: Batch) -> Op[bool]:
         return Op(batch_request(batch, self.options.target), WriteReceiver, self.options.timeout)
@@ -274,25 +257,44 @@ async def encode_async(encoder: Encoder, data: AsyncIterable[object], *, eager: 
         yield batch
 
 
-class WriteOutcome:
-    """Adds notes about stored and rejected lines to an error; without one, raises an error for rejected lines."""
+class _Delivery:
+    """Delivers the batches of one write, from several threads if it is concurrent: all its changes are atomic.
 
-    def __init__(self) -> None:
+    On exit, it adds notes about stored and rejected lines to an error; without one, it raises an error for rejected
+    lines.
+    """
+
+    def __init__(self, options: WriteOptions, settings: Settings, clock: Clock) -> None:
+        self._options = options
+        self._settings = settings.with_timeout(options.timeout)
+        self._clock = clock
         #: The number of lines of each successful request.
-        self.stored: list[int] = []
-        self.rejected: list[RejectedLine] = []
+        self._stored: list[int] = []
+        self._rejected: list[RejectedLine] = []
+
+    def deliver(self, batch: Batch) -> Flow[None]:
+        """Return the flow that delivers a batch."""
+        return self._deliver_accepted(batch) if self._options.find_rejected else deliver(batch, self._send)
+
+    def _deliver_accepted(self, batch: Batch) -> Flow[None]:
+        self._rejected += yield from deliver_accepted(batch, self._send)
+
+    def _send(self, batch: Batch) -> Flow[bool]:
+        yield from write_flow(batch, self._options.target, self._settings, self._clock)
+        self._stored.append(batch.lines)
+        return True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, Exception):  # also one that the iterable or token() of the caller raised
-            if self.stored:
-                error.add_note(f"{_other_lines(sum(self.stored))} stored")
-            if self.rejected:
-                error.add_note(f"{_other_lines(len(self.rejected))} rejected, the first: {self.rejected[0]}")
-        elif error is None and self.rejected:
-            raise partial_write(self.rejected)
+            if self._stored:
+                error.add_note(f"{_other_lines(sum(self._stored))} stored")
+            if self._rejected:
+                error.add_note(f"{_other_lines(len(self._rejected))} rejected, the first: {self._rejected[0]}")
+        elif error is None and self._rejected:
+            raise partial_write(self._rejected)
 
 
 def _other_lines(count: int) -> str:
