@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from influx_proto import SerializationError
-from influx_proto._batch.encoding import BatchEncoding, BatchEncodings, Key, key_of
+from influx_proto._batch.encoding import BatchEncoding, BatchEncodings
 from influx_proto._runtime.settings import Settings
+from influx_proto._write.keys import Key, key_of
 from influx_proto._write.write import write_batches
 
 POINT = {"measurement": "m", "fields": {"v": 1}, "time": 1}

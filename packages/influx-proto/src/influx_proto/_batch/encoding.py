@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from typing import Final
 
 from .._bounded_cache import BoundedCache
 from .._encode.batch import Batch
 from .._runtime.settings import Settings
 from .._runtime.transport import Clock
+from .._write.keys import Key
 from .._write.operation import WriteOperation, check_not_compressed, encode_async
 from .._write.request import resolve_target
-
-#: Arguments of `write`, if equal ones are encoded in the same way: None, bool, str, and collections of str.
-Key: TypeAlias = tuple[object, ...]
 
 #: How many encoders are kept.
 _CAPACITY: Final = 64
@@ -31,7 +29,7 @@ class BatchEncoding:
     def __init__(self, writes: WriteOperation, settings: Settings, clock: Clock) -> None:
         #: The target of the lines, with the client's database or bucket. A database has one target, whether a call or
         #: the client names it, so that its lines stay in order.
-        self.target = resolve_target(writes.target, settings)
+        self.target = resolve_target(writes.options.target, settings)
         self._encoder = writes.create_encoder(settings, clock, eager=True)
 
     def batches(self, data: object) -> Iterator[Batch]:
@@ -68,30 +66,3 @@ class BatchEncodings:
         """Keep an encoder for further calls with the same arguments."""
         if key is not None:
             self._unused.remember(key, encoding)
-
-
-def key_of(positional: tuple[object, ...], named: Mapping[str, object]) -> Key | None:
-    """Return a key for the arguments of `write` except the data, or None if equal ones may be encoded differently."""
-    if not positional and not named:
-        return ()
-    if not all(_is_plain(value) for value in positional):
-        return None
-    key: list[object] = [*positional]
-    for name, value in named.items():
-        if _is_plain(value):
-            key.append((name, value))
-        elif type(value) is dict and all(type(each) is type(tag) is str for tag, each in value.items()):
-            key.append((name, dict, *value.items()))
-        elif (type(value) is list or type(value) is tuple) and all(type(each) is str for each in value):
-            key.append((name, list, *value))
-        else:
-            return None
-    return tuple(key)
-
-
-_PLAIN: Final = (str, bool, type(None))
-
-
-def _is_plain(value: object) -> bool:
-    """Return whether only equal values of the same class are equal to a value."""
-    return type(value) in _PLAIN

@@ -9,9 +9,10 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 from .._encode.extra_tags import joined_tags, missing_data_message
 from .._line_protocol.options import FieldType, ObjectColumns
+from .._write.keys import Key, key_of
 from .._write.operation import WriteOperation
 from .._write.write import write_batches
-from .encoding import BatchEncoding, BatchEncodings, Key, key_of
+from .encoding import BatchEncoding, BatchEncodings
 from .options import BatchOptions
 
 P = ParamSpec("P")

@@ -23,6 +23,7 @@ from .._line_protocol.escape import (
     escape_tag_key,
 )
 from .._line_protocol.options import FieldOptions
+from .._line_protocol.split import BACKSLASH
 from .._line_protocol.values import FieldValueEncoder, TagValueEncoder, number_encoder
 from .._repr import short_repr
 from .._time import FIRST, LAST, point_nanoseconds, unit
@@ -108,7 +109,7 @@ class PointEncoder:
             if type(time) is not int or not FIRST <= (ns := time * self._unit) <= LAST:
                 ns = self._read_time(time, name)
             line = b" ".join((series, field_set, self._encode_number(ns)))
-        if len(line) > SHORT_LINE or SUSPICIOUS in line:
+        if len(line) > SHORT_LINE or (BACKSLASH in line and SUSPICIOUS in line):
             try:
                 check_line(line)
             except SerializationError as error:

@@ -10,6 +10,7 @@ import enum
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -144,6 +145,12 @@ def add_params(target: str, params: Iterable[tuple[str, str]]) -> str:
     """Return a request target with parameters appended."""
     encoded = encode_params(params)
     return f"{target}{'&' if '?' in target else '?'}{encoded}" if encoded else target
+
+
+@lru_cache(maxsize=64)
+def add_db(target: str, db: str) -> str:
+    """Return a request target with the database appended; programs repeat their targets."""
+    return add_params(target, [("db", db)])
 
 
 #: The media types of MessagePack, CSV and JSON Lines responses.

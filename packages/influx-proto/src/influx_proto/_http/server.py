@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, quote, urlsplit
 
 from .._checks import check_int, check_str
-from .messages import HEADER_VALUE, Body, Request, add_params
+from .messages import HEADER_VALUE, Body, Request, add_db
 from .observer import Watch
 from .timeout import Timeout
 
@@ -124,7 +124,7 @@ class Server:
         """Return the request with path prefix, credentials and headers, and with `db` if it wants a database."""
         target = self.path + request.target
         if db is not None and request.wants_db:
-            target = add_params(target, [("db", db)])
+            target = add_db(target, db)
         body = request.body
         if db is not None and request.wants_db_in_body:
             body = _with_db(body, db)

@@ -11,6 +11,10 @@ import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import Final
 
+#: The characters that may hide an LF, as ints: Python finds an int in bytes several times faster than bytes.
+QUOTE: Final = ord('"')
+BACKSLASH: Final = ord("\\")
+
 #: The bytes that determine the end of a line; all others are skipped.
 _MARK: Final = re.compile(rb'[\\ =,"\n]')
 
@@ -63,7 +67,7 @@ def incomplete_line(data: bytes, start: int = 0) -> tuple[int, str] | None:
     Returns:
         The index at which the line begins and the reason why it is incomplete, or None if all lines are complete.
     """
-    if b'"' not in data and b"\\" not in data:
+    if QUOTE not in data and BACKSLASH not in data:
         return None
     size = len(data)
     at = start
@@ -170,7 +174,7 @@ def blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
     """
     size = len(data)
     at = 0
-    if b'"' in data or b"\\" in data:
+    if QUOTE in data or BACKSLASH in data:
         while (end := _end(_ONE_POINT_EACH, data, at, at + _BLOCK_SIZE)) > at:
             yield at, end - 1, data.count(b"\n", at, end)
             at = end

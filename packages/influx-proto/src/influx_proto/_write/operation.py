@@ -36,38 +36,66 @@ class MakeEncoder(Protocol):
 
 #: The settings of a client without configuration.
 _DEFAULTS = Settings()
+#: Types of data after which an encoder is used again: it refers to no class of the program.
+_SINGLE = (dict, bytes, str)
 
 
-class WriteOperation(ConcurrentOperation[bool]):
-    """The requests of one write, created lazily. Iteration yields their `Op`s."""
+class WriteOptions:
+    """The arguments of a write except its data, already checked.
+
+    Args:
+        make_encoder: creates an encoder.
+        target: the parameters of the requests, and whether the client adds its database or bucket to them.
+        stamp: whether points and lines without a timestamp receive that of the client.
+        find_rejected: whether to store all lines that the server accepts.
+        in_flight: the maximum number of concurrent requests.
+        timeout: the timeout of each request; None for that of the client.
+    """
 
     def __init__(
         self,
-        data: object,
         make_encoder: MakeEncoder,
         target: Target,
         *,
         stamp: bool,
         find_rejected: bool,
         in_flight: int,
-        timeout: Timeout | None = None,
+        timeout: Timeout | None,
     ) -> None:
-        # Create an encoder now, so that invalid options raise immediately. The write uses it if no setting differs.
-        self._default_encoder: Encoder | None = make_encoder(_DEFAULTS)
-        self._data: Any = data
-        self._make_encoder = make_encoder
-        #: The parameters of the requests, and whether the client adds its database or bucket to them.
+        self.make_encoder = make_encoder
         self.target = target
-        self._stamp = stamp
-        self._find_rejected = find_rejected
-        self._senders = in_flight
-        self._timeout = timeout
+        self.stamp = stamp
+        self.find_rejected = find_rejected
+        self.in_flight = in_flight
+        self.timeout = timeout
+        # Create an encoder now, so that invalid options raise immediately. The write uses it if no setting differs.
+        self._encoders = [make_encoder(_DEFAULTS)]
+
+    def take_encoder(self) -> Encoder | None:
+        """Return an unused encoder without settings of a client, or None if there is none."""
+        try:
+            return self._encoders.pop()
+        except IndexError:
+            return None
+
+    def put_back(self, encoder: Encoder) -> None:
+        """Keep an encoder, which must be empty, for the next write."""
+        if not self._encoders:
+            self._encoders.append(encoder)
+
+
+class WriteOperation(ConcurrentOperation[bool]):
+    """The requests of one write, created lazily. Iteration yields their `Op`s."""
+
+    def __init__(self, data: object, options: WriteOptions) -> None:
+        self._data: Any = data
+        self.options = options
 
     def __iter__(self) -> Iterator[Op[bool]]:
-        if self._stamp:
+        if self.options.stamp:
             msg = "stamp: requires the clock of a client; call write of a client"
             raise ValueError(msg)
-        return map(self._op, self._make_encoder(_DEFAULTS).encode(self._data))
+        return map(self._op, self.options.make_encoder(_DEFAULTS).encode(self._data))
 
     def single_op(self) -> Op[bool]:
         """Return the request of a write that has only one.
@@ -102,17 +130,16 @@ class WriteOperation(ConcurrentOperation[bool]):
         if isinstance(batches, list):
             return run(self._flow(batches, settings, transport), transport)
         concurrency = self._check_concurrency(background())
-        with WriteOutcome() as outcome, ExitStack() as stack:
-            deliver = self._deliverer(outcome, settings, transport)
+        with _Delivery(self.options, settings, transport) as delivery, ExitStack() as stack:
 
             def send(batch: Batch) -> None:
-                run(deliver(batch), transport)
+                run(delivery.deliver(batch), transport)
 
             put = send
             if concurrency is not None:
                 from .concurrent import ConcurrentSender  # noqa: PLC0415 - only needed for large writes
 
-                put = stack.enter_context(ConcurrentSender(self._senders, send, concurrency[1])).put
+                put = stack.enter_context(ConcurrentSender(self.options.in_flight, send, concurrency[1])).put
             for batch in batches:
                 put(batch)
         return True
@@ -132,18 +159,17 @@ class WriteOperation(ConcurrentOperation[bool]):
                 return await arun(self._flow(batches, settings, transport), transport)
             async_batches = _as_async(batches)
         concurrency = self._check_concurrency(background())
-        with WriteOutcome() as outcome:
-            deliver = self._deliverer(outcome, settings, transport)
+        with _Delivery(self.options, settings, transport) as delivery:
 
             async def send(batch: Batch) -> None:
-                await arun(deliver(batch), transport)
+                await arun(delivery.deliver(batch), transport)
 
             async with aclosing(async_batches), AsyncExitStack() as stack:
                 put = send
                 if concurrency is not None:
                     from .concurrent import AsyncConcurrentSender  # noqa: PLC0415 - see above
 
-                    sender = AsyncConcurrentSender(self._senders, send, *concurrency)
+                    sender = AsyncConcurrentSender(self.options.in_flight, send, *concurrency)
                     put = (await stack.enter_async_context(sender)).put
                 async for batch in async_batches:
                     await put(batch)
@@ -158,37 +184,27 @@ class WriteOperation(ConcurrentOperation[bool]):
         encoder = self.create_encoder(settings, clock)
         full = iter(encoder.add(self._data))
         first = next(full, None)
-        return encoder.close() if first is None else chain((first,), full, _close(encoder))
+        if first is not None:
+            return chain((first,), full, _close(encoder))
+        batches = encoder.close()
+        if type(self._data) in _SINGLE and self._has_defaults(settings):
+            self.options.put_back(encoder)
+        return batches
 
     def _flow(self, batches: Iterable[Batch], settings: Settings, clock: Clock) -> Flow[bool]:
-        with WriteOutcome() as outcome:
-            deliver = self._deliverer(outcome, settings, clock)
+        with _Delivery(self.options, settings, clock) as delivery:
             for batch in batches:
-                yield from deliver(batch)
+                yield from delivery.deliver(batch)
         return True
 
     def _check_concurrency(self, background: BackgroundT | None) -> BackgroundT | None:
-        if background is None and self._senders > 1:
+        if background is None and self.options.in_flight > 1:
             msg = "in_flight: must be 1, since this client cannot send batches concurrently"
             raise ValueError(msg)
         return background
 
-    def _deliverer(self, outcome: WriteOutcome, settings: Settings, clock: Clock) -> Callable[[Batch], Flow[None]]:
-        settings = settings.with_timeout(self._timeout)
-
-        # Several threads may deliver batches concurrently: the changes of the outcome below are atomic.
-        def send(batch: Batch) -> Flow[bool]:
-            yield from write_flow(batch, self.target, settings, clock)
-            outcome.stored.append(batch.lines)
-            return True
-
-        def deliver_and_collect(batch: Batch) -> Flow[None]:
-            outcome.rejected += yield from deliver_accepted(batch, send)
-
-        return deliver_and_collect if self._find_rejected else partial(deliver, send=send)
-
     def _op(self, batch: Batch) -> Op[bool]:
-        return Op(batch_request(batch, self.target), WriteReceiver, self._timeout)
+        return Op(batch_request(batch, self.options.target), WriteReceiver, self.options.timeout)
 
     def create_encoder(self, settings: Settings, clock: Clock, *, eager: bool = False) -> Encoder:
         """Return an encoder for the data.
@@ -198,13 +214,15 @@ class WriteOperation(ConcurrentOperation[bool]):
             clock: the clock of the client.
             eager: return each item of a lazy source, such as a generator, in a batch before the next item is requested.
         """
-        encoder, self._default_encoder = self._default_encoder, None
-        is_default = not (eager or self._stamp or settings.tags or settings.bucket)
-        is_default = is_default and settings.types is _DEFAULTS.types
-        if encoder is not None and is_default:
+        if not eager and self._has_defaults(settings) and (encoder := self.options.take_encoder()) is not None:
             return encoder
-        stamp = partial(settings.stamps.next, clock.time_ns) if self._stamp else None
-        return self._make_encoder(settings, stamp=stamp, eager=eager)
+        stamp = partial(settings.stamps.next, clock.time_ns) if self.options.stamp else None
+        return self.options.make_encoder(settings, stamp=stamp, eager=eager)
+
+    def _has_defaults(self, settings: Settings) -> bool:
+        """Return whether the encoder depends on no setting of the client."""
+        is_default = not (self.options.stamp or settings.tags or settings.bucket)
+        return is_default and settings.types is _DEFAULTS.types
 
 
 def check_not_compressed(data: object) -> None:
@@ -239,25 +257,44 @@ async def encode_async(encoder: Encoder, data: AsyncIterable[object], *, eager: 
         yield batch
 
 
-class WriteOutcome:
-    """Adds notes about stored and rejected lines to an error; without one, raises an error for rejected lines."""
+class _Delivery:
+    """Delivers the batches of one write, from several threads if it is concurrent: all its changes are atomic.
 
-    def __init__(self) -> None:
+    On exit, it adds notes about stored and rejected lines to an error; without one, it raises an error for rejected
+    lines.
+    """
+
+    def __init__(self, options: WriteOptions, settings: Settings, clock: Clock) -> None:
+        self._options = options
+        self._settings = settings.with_timeout(options.timeout)
+        self._clock = clock
         #: The number of lines of each successful request.
-        self.stored: list[int] = []
-        self.rejected: list[RejectedLine] = []
+        self._stored: list[int] = []
+        self._rejected: list[RejectedLine] = []
+
+    def deliver(self, batch: Batch) -> Flow[None]:
+        """Return the flow that delivers a batch."""
+        return self._deliver_accepted(batch) if self._options.find_rejected else deliver(batch, self._send)
+
+    def _deliver_accepted(self, batch: Batch) -> Flow[None]:
+        self._rejected += yield from deliver_accepted(batch, self._send)
+
+    def _send(self, batch: Batch) -> Flow[bool]:
+        yield from write_flow(batch, self._options.target, self._settings, self._clock)
+        self._stored.append(batch.lines)
+        return True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, Exception):  # also one that the iterable or token() of the caller raised
-            if self.stored:
-                error.add_note(f"{_other_lines(sum(self.stored))} stored")
-            if self.rejected:
-                error.add_note(f"{_other_lines(len(self.rejected))} rejected, the first: {self.rejected[0]}")
-        elif error is None and self.rejected:
-            raise partial_write(self.rejected)
+            if self._stored:
+                error.add_note(f"{_other_lines(sum(self._stored))} stored")
+            if self._rejected:
+                error.add_note(f"{_other_lines(len(self._rejected))} rejected, the first: {self._rejected[0]}")
+        elif error is None and self._rejected:
+            raise partial_write(self._rejected)
 
 
 def _other_lines(count: int) -> str:

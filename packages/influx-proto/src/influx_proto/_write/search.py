@@ -28,7 +28,7 @@ from .._errors import (
     ServerUnavailable,
     WriteError,
 )
-from .._line_protocol.split import lines
+from .._line_protocol.split import BACKSLASH, QUOTE, lines
 from .._repr import short_repr
 from .._runtime.flow import Flow
 from .rejections import NamedLines, all_rejected, conflicting_lines, locate_lines, reason_of
@@ -354,7 +354,7 @@ def _only_line(batch: Batch) -> str:
 
 def ends_complete(data: bytes) -> bool:
     """Return whether the last line is complete: it ends outside of a quoted string and of an escape sequence."""
-    if b'"' not in data and b"\\" not in data:
+    if QUOTE not in data and BACKSLASH not in data:
         return True
     end = 0
     for _, end in lines(data + b"\n"):  # noqa: B007 - only the last value is used

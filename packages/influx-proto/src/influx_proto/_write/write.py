@@ -18,7 +18,8 @@ from .._line_protocol.options import FieldType, ObjectColumns
 from .._runtime.op import Op
 from .._runtime.settings import Settings
 from .._time import wire_precision
-from .operation import WriteOperation, check_not_compressed
+from .keys import keeps_options
+from .operation import WriteOperation, WriteOptions, check_not_compressed
 from .request import WriteReceiver, as_target, bucket_precision_error, write_request
 
 
@@ -129,6 +130,7 @@ def write(
     return operation.single_op()
 
 
+@keeps_options
 def write_batches(
     data: object,
     measurement: str | None = None,
@@ -216,6 +218,7 @@ def write_batches(
     target = as_target(db, rp, consistency, bucket, org)
     # Copies, so that later changes by the caller do not affect a pending write.
     all_tags = joined_tags(tags, extra_tags)
+    field_types = {**field_types} if isinstance(field_types, Mapping) else field_types  # others raise below
     columns, time_column = check_table_columns(tag_columns, time_column)  # the encoder rejects a str
     max_lines, max_bytes = check_limit("max_lines", max_lines), check_limit("max_bytes", max_bytes)
 
@@ -238,8 +241,7 @@ def write_batches(
             eager=eager,
         )
 
-    return WriteOperation(
-        data,
+    options = WriteOptions(
         make_encoder,
         target,
         stamp=stamp is not False and check_bool("stamp", stamp),
@@ -247,3 +249,4 @@ def write_batches(
         in_flight=check_limit("in_flight", in_flight) or 1,
         timeout=as_timeout(timeout),
     )
+    return WriteOperation(data, options)

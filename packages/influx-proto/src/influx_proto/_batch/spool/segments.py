@@ -120,7 +120,7 @@ class SegmentIndex:
         self._unmarked.update(completed)
         self._last_mark = mark
         last_record = max((segment.last_record for segment in self.segments), default=-1)
-        last_record = max(last_record, *self._unmarked)  # one that could not be written has a mark but no segment
+        last_record = max({last_record, *self._unmarked})  # one that could not be written has a mark but no segment
         self.next_number = max(self.next_number, last_record + 1, mark)
 
     def plan_append(self, record: bytes, number: int = -1, count: int = 1) -> Append:

@@ -23,6 +23,7 @@ from typing import Any, Final
 from ..._errors import SerializationError
 from ..._line_protocol.escape import SHORT_LINE, SUSPICIOUS, encode_string
 from ..._line_protocol.options import FieldOptions
+from ..._line_protocol.split import BACKSLASH
 from ..._line_protocol.values import FIRST_INTEGER, LAST_INTEGER, FieldValueEncoder, number_encoder
 from ..._time import FIRST, LAST, to_nanoseconds, unit
 from .plan import FIELD_TYPES, Fragment, Plan
@@ -119,7 +120,7 @@ class _Source:
             *statements,
             f"if {' and '.join(self._conditions) or 'True'}:",
             f"    line = {self._constant(self._format)} % ({''.join(one + ', ' for one in self._arguments)})",
-            f"    if len(line) <= {SHORT_LINE} and SUSPICIOUS not in line:",
+            f"    if len(line) <= {SHORT_LINE} and ({BACKSLASH} not in line or SUSPICIOUS not in line):",
             "        return line",
         ]
         body = "".join(f"        {line}\n" for line in lines)
