@@ -14,9 +14,11 @@ class Chunk(Protocol):
     @property
     def epoch(self) -> str | None:
         """The unit of integer timestamps; None if timestamps are strings in RFC 3339 format."""
+        ...
 
     def __getitem__(self, key: str, /) -> Any:
         """Return `results`, a list with an entry for each statement."""
+        ...
 
 
 def same_statement(before: Mapping[str, Any], part: Mapping[str, Any]) -> bool:

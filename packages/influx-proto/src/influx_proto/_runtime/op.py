@@ -27,9 +27,11 @@ class Decoder(Protocol[T_co]):
 
     def feed(self, data: bytes, /) -> Sequence[T_co]:
         """Return the items that are complete with this chunk."""
+        ...
 
     def close(self) -> Sequence[T_co]:
         """Return the last items at the end of the response; raise if it is truncated."""
+        ...
 
 
 class Receiver(Protocol[T_co]):
@@ -37,9 +39,11 @@ class Receiver(Protocol[T_co]):
 
     def feed(self, data: bytes, /) -> None:
         """Decode a chunk."""
+        ...
 
     def close(self) -> T_co:
         """Return the result at the end of the response, or raise the error that the response describes."""
+        ...
 
 
 class _Mapped(Generic[S, T]):
@@ -126,6 +130,7 @@ class Operation(Protocol[T_co]):
 
     def flow(self, settings: Settings, clock: Clock, /) -> Flow[T_co]:
         """Return the flow of this operation for a client with these settings and clocks."""
+        ...
 
 
 class ConcurrentOperation(Generic[T]):

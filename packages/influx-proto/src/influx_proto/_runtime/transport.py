@@ -59,9 +59,11 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Return the time of a monotonic clock, in seconds."""
+        ...
 
     def time_ns(self) -> int:
         """Return the time of day, in nanoseconds since 1970 in UTC."""
+        ...
 
 
 class Transport(Clock, Protocol):
@@ -69,12 +71,15 @@ class Transport(Clock, Protocol):
 
     def open(self, request: Request, /) -> AbstractContextManager[Response[Iterator[bytes]]]:
         """Return a context manager that sends the request, yields the response, and releases the connection on exit."""
+        ...
 
     def sleep(self, seconds: float, /) -> None:
         """Wait for a number of seconds."""
+        ...
 
     def close(self) -> None:
         """Close the connections; afterwards `open` raises `RuntimeError`."""
+        ...
 
 
 class AsyncTransport(Clock, Protocol):
@@ -82,12 +87,15 @@ class AsyncTransport(Clock, Protocol):
 
     def open(self, request: Request, /) -> AbstractAsyncContextManager[Response[AsyncIterator[bytes]]]:
         """Return a context manager that sends the request, yields the response, and releases the connection on exit."""
+        ...
 
     async def sleep(self, seconds: float, /) -> None:
         """Wait for a number of seconds."""
+        ...
 
     async def aclose(self) -> None:
         """Close the connections; afterwards `open` raises `RuntimeError`."""
+        ...
 
 
 class Threads(Protocol):
@@ -96,15 +104,19 @@ class Threads(Protocol):
     @property
     def lock(self) -> AbstractContextManager[object]:
         """A reentrant lock that a `with` statement acquires and releases in C, such as a `threading.RLock`."""
+        ...
 
     def holds_lock(self) -> bool:
         """Return whether the current thread holds the lock."""
+        ...
 
     def caller(self) -> object:
         """Return the current thread, as an object that supports weak references."""
+        ...
 
     def has_ended(self, caller: object, /) -> bool:
         """Return whether a thread has ended."""
+        ...
 
 
 class AsyncSignal(Protocol):
@@ -112,21 +124,27 @@ class AsyncSignal(Protocol):
 
     def notify(self) -> None:
         """Wake all waiting tasks."""
+        ...
 
     async def wait(self, seconds: float | None) -> None:
         """Wait until `notify` is called or the seconds have passed."""
+        ...
 
     def caller(self) -> object:
         """Return the current task, as an object that supports weak references."""
+        ...
 
     def has_ended(self, caller: object, /) -> bool:
         """Return whether a task has ended."""
+        ...
 
     def is_cancelled(self) -> bool:
         """Return whether the current task is being cancelled."""
+        ...
 
     def loop(self) -> object:
         """Return the running event loop."""
+        ...
 
 
 def is_interruption(error: BaseException, signal: AsyncSignal) -> bool:
@@ -153,30 +171,39 @@ class SpoolFiles(Protocol):
 
     def lock(self) -> None:
         """Create the directory if it does not exist, and lock it; raises BlockingIOError if it is already locked."""
+        ...
 
     def unlock(self) -> None:
         """Unlock the directory if it is locked; does not block."""
+        ...
 
     def names(self) -> list[str]:
         """Return the names of the files in the directory."""
+        ...
 
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
         """Return the sizes of those of the files that exist, in bytes."""
+        ...
 
     def read(self, name: str) -> bytes:
         """Return the contents of a file."""
+        ...
 
     def append(self, name: str, data: bytes, *, sync: bool) -> None:
         """Append all bytes to a file, and create it if it does not exist; with `sync`, call `fsync`."""
+        ...
 
     def truncate(self, name: str, size: int) -> None:
         """Truncate a file to a size in bytes."""
+        ...
 
     def rename(self, name: str, to: str) -> None:
         """Rename a file."""
+        ...
 
     def delete(self, name: str) -> None:
         """Delete a file."""
+        ...
 
 
 def have_threads_ended() -> bool:
