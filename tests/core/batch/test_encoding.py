@@ -89,8 +89,5 @@ def test_rows_of_an_error_are_counted_in_each_call() -> None:
 def test_a_retention_policy_has_one_target() -> None:
     """Its lines stay in order, whether a call or the client names the database."""
     settings = Settings(database="db")
-    targets = {
-        BatchEncoding(write_batches(None, rp="rp", **arguments), settings, FakeClock()).target
-        for arguments in ({}, {"db": "db"})
-    }
+    targets = {BatchEncoding(write_batches(None, rp="rp", db=db), settings, FakeClock()).target for db in (None, "db")}
     assert len(targets) == 1

@@ -202,7 +202,7 @@ class Life:
         world, random = self.world, self.world.random
         db, rp = random.choice(["db0", "db0", "db1"]), random.choice(["", "", "r"])
         precision = random.choice(["s", "ms", "ns", "ns"])
-        arguments = {"precision": precision} if precision != "ns" or random.random() < 0.5 else {}
+        arguments: Any = {"precision": precision} if precision != "ns" or random.random() < 0.5 else {}
         if db != "db0" or random.random() < 0.3:
             arguments["db"] = db
         if rp:
@@ -332,7 +332,7 @@ class Life:
             return
         self.is_stopped = True
         world.files = dict(self.files.files)
-        leftover = [task for task in self.loop.tasks if "use" in task.coroutine.__qualname__]
+        leftover = [task for task in self.loop.tasks if "use" in getattr(task.coroutine, "__qualname__", "")]
         self.loop.stop()
         world.unknown |= self.in_progress
         if self.failing:  # marks that cannot be written have the effect of those that a killed process has not written

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -296,8 +297,17 @@ _READERS: Final[dict[Kind, Callable[[Any], object]]] = {
     Kind.FLOAT: _read_float,
 }
 
+
+def _read_time_string(value: Any, precision: str) -> str:
+    return to_rfc3339(point_nanoseconds(value, precision))
+
+
+def _read_datetime(value: Any, precision: str) -> datetime:
+    return to_datetime(point_nanoseconds(value, precision))
+
+
 _TIME_READERS: Final[dict[Kind, Callable[..., object]]] = {
     Kind.TIMEINT: point_nanoseconds,
-    Kind.TIMESTR: lambda value, precision: to_rfc3339(point_nanoseconds(value, precision)),
-    Kind.TIMEDT: lambda value, precision: to_datetime(point_nanoseconds(value, precision)),
+    Kind.TIMESTR: _read_time_string,
+    Kind.TIMEDT: _read_datetime,
 }

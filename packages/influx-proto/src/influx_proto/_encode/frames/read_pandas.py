@@ -58,8 +58,7 @@ def read_series(series: pd.Series[Any], precision: str, time_column: str | None)
         msg = f"time_column: the timestamps of a Series are in its index; omit time_column={short_repr(time_column)}"
         raise SerializationError(msg)
     if series.name is None:
-        msg = "the Series has no name, which is the field key; pass series.rename('...')"
-        raise SerializationError(msg)
+        raise SerializationError("the Series has no name, which is the field key; pass series.rename('...')")
     return read_pandas(series.to_frame(), precision, None)
 
 
@@ -128,7 +127,8 @@ def _find_block_type(dtype: Any) -> str | None:
 
 def _read_block(names: Sequence[str], frame: pd.DataFrame, dtype: Any) -> Iterator[tuple[Column, Reader]]:
     """Yield how to read each column of a frame, whose cells have one numpy dtype or are nullable floats."""
-    options: dict[str, Any] = {"dtype": dtype, "na_value": math.nan} if dtype == "float64" else {}
+    is_double = bool(dtype == "float64")
+    options: dict[str, Any] = {"dtype": dtype, "na_value": math.nan} if is_double else {}
 
     @lru_cache(maxsize=1)  # the columns of a slice are read one after the other
     def block(start: int, stop: int) -> Any:
@@ -140,7 +140,7 @@ def _read_block(names: Sequence[str], frame: pd.DataFrame, dtype: Any) -> Iterat
     def read_array(at: int, start: int, stop: int) -> Any:
         return block(start, stop)[:, at]
 
-    numbers = block if dtype.kind in {"i", "u"} or dtype == "float64" else None
+    numbers = block if is_double or dtype.kind in {"i", "u"} else None
     for at, name in enumerate(names):
         reader = Reader(partial(read_cells, at), partial(read_array, at), block=numbers, index=at)
         yield _numpy_properties(name, dtype), reader
@@ -357,5 +357,4 @@ def _dtype_error(name: str, dtype: Any) -> SerializationError:
         advice = "numbers (.dt.total_seconds())"
     else:
         advice = "numbers, booleans or strings (.astype(...))"
-    msg = f"column {short_repr(name)}: unsupported dtype {dtype}; convert it to {advice}"
-    return SerializationError(msg)
+    return SerializationError(f"column {short_repr(name)}: unsupported dtype {dtype}; convert it to {advice}")

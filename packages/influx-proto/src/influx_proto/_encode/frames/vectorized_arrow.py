@@ -294,13 +294,14 @@ class ArrowSliceEncoder(SliceEncoder):
 
     def _make_field(self, column: Any, encoder: FieldValueEncoder) -> Field:
         if isinstance(column, list):
-            if not _DECIMALS.issuperset(map(type, column)) or Decimal not in encoder.default_types:
-                return make_encoded_field([encoder[type(cell)](cell) for cell in column])
-            digits = [None if cell is None else str(cell) for cell in column]
-            return _make_decimal_field(pa.array(digits, pa.string()), lambda: column, encoder)
+            cells: list[Any] = column
+            if not _DECIMALS.issuperset(map(type, cells)) or Decimal not in encoder.default_types:
+                return make_encoded_field([encoder[type(cell)](cell) for cell in cells])
+            digits = [None if cell is None else str(cell) for cell in cells]
+            return _make_decimal_field(pa.array(digits, pa.string()), lambda: cells, encoder)
         if isinstance(column, Codes):
-            cells, indices = find_distinct(column)
-            return make_coded_field([encoder[type(cell)](cell) for cell in cells], indices)
+            distinct, indices = find_distinct(column)
+            return make_coded_field([encoder[type(cell)](cell) for cell in distinct], indices)
         if isinstance(column, pa.Array):
             if pa.types.is_binary(column.type):
                 return make_string_field(column)
