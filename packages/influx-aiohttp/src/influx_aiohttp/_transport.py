@@ -180,14 +180,12 @@ class AiohttpTransport:
 
     def _usable_session(self) -> aiohttp.ClientSession:
         if self._closed:
-            msg = "this client is closed; create a new one"
-            raise RuntimeError(msg)
+            raise RuntimeError("this client is closed; create a new one")
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
-            msg = "this client was first used in another event loop; create one client for each loop"
-            raise RuntimeError(msg)
+            raise RuntimeError("this client was first used in another event loop; create one client for each loop")
         if self._session is None:
             self._session = self._create_session()
             _log.debug("opened a session for %s", self._settings.address)

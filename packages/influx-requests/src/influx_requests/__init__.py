@@ -21,8 +21,7 @@ def __getattr__(name: str) -> Any:
 
         globals()[name] = InfluxDBClient
         return InfluxDBClient
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -150,22 +150,19 @@ class _HeadReader(io.BufferedReader):
         for _ in range(_MAX_PROVISIONAL + 1):
             line = super().readline(size)
             if not line:
-                msg = "closed before the head of the response"
-                raise RemoteDisconnected(msg)
+                raise RemoteDisconnected("closed before the head of the response")
             if not _HTTP.startswith(line[: len(_HTTP)]):
                 raise BadStatusLine(repr(line[:40]))
             if not _PROVISIONAL.match(self._checked(line, size)):
                 return line
             self._skip_headers(size)
-        msg = f"more than {_MAX_PROVISIONAL} provisional responses"
-        raise HTTPException(msg)
+        raise HTTPException(f"more than {_MAX_PROVISIONAL} provisional responses")
 
     def _skip_headers(self, size: int | None) -> None:
         for _ in range(_MAX_HEADERS + 1):
             if self._read_complete_line(size) in _BLANK:
                 return
-        msg = f"more than {_MAX_HEADERS} headers in a provisional response"
-        raise HTTPException(msg)
+        raise HTTPException(f"more than {_MAX_HEADERS} headers in a provisional response")
 
     def _read_complete_line(self, size: int | None) -> bytes:
         return self._checked(super().readline(size), size)

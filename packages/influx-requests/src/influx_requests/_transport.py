@@ -108,12 +108,10 @@ class RequestsTransport:
 
     def _usable_session(self) -> requests.Session:
         if self._closed:
-            msg = "this client is closed; create a new one"
-            raise RuntimeError(msg)
+            raise RuntimeError("this client is closed; create a new one")
         if self._process != os.getpid():
             if not self._is_own:
-                msg = "the session of this client is from before a fork; create one for each process"
-                raise RuntimeError(msg)
+                raise RuntimeError("the session of this client is from before a fork; create one for each process")
             self._process = os.getpid()
             self._slots = _new_slots()
             self._session = self._create_session()  # the parent still uses the connections of the other session

@@ -27,8 +27,7 @@ class AsyncInfluxDBClient(AsyncClient[None]):
 
     def _make_transport(self, settings: Settings, session: None) -> TrioTransport:
         if session is not None:
-            msg = "session: this client has its own connections; remove the argument"
-            raise TypeError(msg)
+            raise TypeError("session: this client has its own connections; remove the argument")
         return TrioTransport(settings)
 
     #: Starts and ends nurseries of senders, which an interruption would end in the wrong order.

@@ -69,5 +69,4 @@ async def _tunnel(stream: trio.abc.Stream, target: str, proxy: Proxy) -> None:
                 raise ProxyRejectedError(event.status_code, event.reason.decode(errors="replace"))
             return
         elif not isinstance(event, h11.InformationalResponse):
-            msg = "the proxy closed the connection"
-            raise ProxyClosedError(msg)
+            raise ProxyClosedError("the proxy closed the connection")

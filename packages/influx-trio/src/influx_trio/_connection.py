@@ -184,8 +184,7 @@ class Connection:
                 self.has_head = True
                 return event
             if not isinstance(event, h11.InformationalResponse):
-                msg = f"not a response but {event!r}"
-                raise h11.RemoteProtocolError(msg)
+                raise h11.RemoteProtocolError(f"not a response but {event!r}")
 
     async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
         while (event := self._http.next_event()) is h11.NEED_DATA:

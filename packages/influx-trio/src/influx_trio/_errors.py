@@ -79,8 +79,7 @@ def _exchange_error(error: Exception, address: str, timeout: Timeout, connection
         return TransportError(f"{address} sent and accepted nothing for {timeout.idle} s")
     if not connection.received:
         reason = "the server closed it" if isinstance(error, h11.ProtocolError) else _reason(error)
-        msg = f"the connection to {address} broke: {reason}"
-        return TransportError(msg, was_idle=connection.was_used)
+        return TransportError(f"the connection to {address} broke: {reason}", was_idle=connection.was_used)
     if not isinstance(error, h11.ProtocolError):
         return TransportError(f"the connection to {address} broke: {_reason(error)}")
     if connection.has_head:

@@ -65,8 +65,7 @@ class Pool:
 
     def _idle_connection(self) -> Connection | None:
         if self._closed:
-            msg = "this client is closed; create a new one"
-            raise RuntimeError(msg)
+            raise RuntimeError("this client is closed; create a new one")
         if self._process != os.getpid():
             # In a fork the parent still uses the sockets, which are only closed here.
             self._process = os.getpid()

@@ -45,8 +45,7 @@ class Watchdog:
             return False
         process = os.getpid()
         if self._is_watching and self._process == process:
-            msg = "this client is in use in another run of trio; create one client for each run"
-            raise RuntimeError(msg)
+            raise RuntimeError("this client is in use in another run of trio; create one client for each run")
         self._run, self._process = run, process
         self._is_watching = False  # after a fork the task belongs to the parent
         return True

@@ -145,8 +145,7 @@ class AsyncBatchWriter(BatchWriterBase):
     def _check_loop(self) -> None:
         """Raise in another event loop, whose tasks this one cannot wake."""
         if self._is_entered and self._loop is not self._signal.loop():
-            msg = "this batch writer was entered in another event loop; create one in each event loop"
-            raise RuntimeError(msg)
+            raise RuntimeError("this batch writer was entered in another event loop; create one in each event loop")
 
     async def __aenter__(self) -> Self:
         self._check_process()

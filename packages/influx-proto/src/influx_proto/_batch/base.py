@@ -196,8 +196,7 @@ class BatchWriterBase(Counters):
         """Start accepting lines, after adding the lines that an earlier writer left in the spool."""
         self._check_open()
         if self._is_entered:
-            msg = "this batch writer was already entered"
-            raise RuntimeError(msg)
+            raise RuntimeError("this batch writer was already entered")
         if (spool := self._spool) is None:
             self._is_entered = True
             return
@@ -395,8 +394,7 @@ class BatchWriterBase(Counters):
 
     def _check_open(self) -> None:
         if not self._open:
-            msg = "this batch writer is closed"
-            raise RuntimeError(msg)
+            raise RuntimeError("this batch writer is closed")
 
     @property
     def _is_forked(self) -> bool:
@@ -406,8 +404,7 @@ class BatchWriterBase(Counters):
     def _check_process(self) -> None:
         if self._is_forked:
             problem = f"this batch writer was created in process {self._process}, before a fork"
-            msg = f"{problem}; create one in each process, after the fork"
-            raise RuntimeError(msg)
+            raise RuntimeError(f"{problem}; create one in each process, after the fork")
 
     def _check_entered(self) -> None:
         self._check_open()

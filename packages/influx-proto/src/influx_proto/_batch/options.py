@@ -42,8 +42,7 @@ class Spool:
 
     def __post_init__(self) -> None:
         if not check_path("directory", self.directory):
-            msg = "directory: must not be empty"
-            raise ValueError(msg)
+            raise ValueError("directory: must not be empty")
         check_int("max_bytes", self.max_bytes, 1)
 
 
@@ -99,8 +98,7 @@ class BatchOptions:
         for name in ("on_error", "on_progress"):
             function = getattr(self, name)
             if function is not None and not callable(function):
-                msg = f"{name}: must be a function, not {function!r}"
-                raise TypeError(msg)
+                raise TypeError(f"{name}: must be a function, not {function!r}")
         if self.spool is not None:
             check_instance("spool", self.spool, Spool)
         check_choice("when_full", self.when_full, get_args(WhenFull))

@@ -136,8 +136,7 @@ class BatchWriter(BatchWriterBase):
         self._check_process()
         self._check_open()
         if self._is_running_calls or self._is_entered:
-            msg = "this batch writer was already entered"
-            raise RuntimeError(msg)
+            raise RuntimeError("this batch writer was already entered")
         try:
             self._abort_call = Call(self._exit_steps(KeyboardInterrupt()))
             self._calls = SimpleQueue()

@@ -243,8 +243,7 @@ class Encoder:
             self._add_line(line, timed=point.get("time") is not None)
         elif not self._bulk:
             name = point.get("measurement", self._measurement)
-            msg = f"measurement {short_repr(name)}: the point has no field with a value"
-            raise SerializationError(msg)
+            raise SerializationError(f"measurement {short_repr(name)}: the point has no field with a value")
 
     def _add_object(self, value: object, *, encoder: ObjectEncoder) -> None:
         """Add an object of a decorated class."""
@@ -398,8 +397,7 @@ class Encoder:
 
     def _reject_async(self, value: object) -> NoReturn:
         remedy = "pass an async iterable to an async client, or write each of its items"
-        msg = f"cannot write {describe_type(value)} here; {remedy}"
-        raise SerializationError(msg)
+        raise SerializationError(f"cannot write {describe_type(value)} here; {remedy}")
 
     def _reject(self, value: object) -> NoReturn:
         msg = (

@@ -77,8 +77,7 @@ class PointEncoder:
                 if encoded is not None:
                     self._common_tags[key] = encode_tag_prefix(key) + encoded
             except SerializationError as error:
-                msg = f"tag {short_repr(key)} for all points: {error}"
-                raise SerializationError(msg) from None
+                raise SerializationError(f"tag {short_repr(key)} for all points: {error}") from None
         #: Series by measurement, tag keys and tag values, if all of these are str.
         self._series: BoundedCache[tuple[str, ...], bytes] = BoundedCache(_CACHE_SIZE)
         #: Templates by measurement and tag keys.
@@ -234,8 +233,7 @@ class PointEncoder:
             raise SerializationError(msg)
         if isinstance(name, str):
             return str.__str__(name)
-        msg = f"measurement must be a str, not {type(name).__name__} ({short_repr(name)})"
-        raise SerializationError(msg)
+        raise SerializationError(f"measurement must be a str, not {type(name).__name__} ({short_repr(name)})")
 
     def _reject_fields(self, point: Mapping[str, Any], fields: object, name: object) -> NoReturn:
         if fields is not None:

@@ -93,8 +93,7 @@ class WriteOperation(ConcurrentOperation[bool]):
 
     def __iter__(self) -> Iterator[Op[bool]]:
         if self.options.stamp:
-            msg = "stamp: requires the clock of a client; call write of a client"
-            raise ValueError(msg)
+            raise ValueError("stamp: requires the clock of a client; call write of a client")
         return map(self._op, self.options.make_encoder(_DEFAULTS).encode(self._data))
 
     def single_op(self) -> Op[bool]:
@@ -199,8 +198,7 @@ class WriteOperation(ConcurrentOperation[bool]):
 
     def _check_concurrency(self, background: BackgroundT | None) -> BackgroundT | None:
         if background is None and self.options.in_flight > 1:
-            msg = "in_flight: must be 1, since this client cannot send batches concurrently"
-            raise ValueError(msg)
+            raise ValueError("in_flight: must be 1, since this client cannot send batches concurrently")
         return background
 
     def _op(self, batch: Batch) -> Op[bool]:
@@ -228,8 +226,7 @@ class WriteOperation(ConcurrentOperation[bool]):
 def check_not_compressed(data: object) -> None:
     """Raise `SerializationError` for data that is compressed with gzip."""
     if isinstance(data, (bytes, bytearray, memoryview)) and bytes(data[:2]) == GZIP_MAGIC:
-        msg = "data: is compressed with gzip; use write_compressed"
-        raise SerializationError(msg)
+        raise SerializationError("data: is compressed with gzip; use write_compressed")
 
 
 def _close(encoder: Encoder) -> Iterator[Batch]:

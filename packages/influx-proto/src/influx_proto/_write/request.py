@@ -44,14 +44,11 @@ def as_target(db: str | None, rp: str | None, consistency: str | None, bucket: s
     if consistency is not None:
         check_choice("consistency", consistency, ("any", "one", "quorum", "all"))
     if bucket is not None and not (db is rp is None):
-        msg = "bucket: cannot be combined with db or rp; pass either bucket= and org=, or db= and rp="
-        raise ValueError(msg)
+        raise ValueError("bucket: cannot be combined with db or rp; pass either bucket= and org=, or db= and rp=")
     if bucket is None and org is not None:
-        msg = "org: requires a bucket; pass bucket= too"
-        raise ValueError(msg)
+        raise ValueError("org: requires a bucket; pass bucket= too")
     if "" in {bucket, org}:
-        msg = f"{'org' if bucket else 'bucket'}: must not be empty"
-        raise ValueError(msg)
+        raise ValueError(f"{'org' if bucket else 'bucket'}: must not be empty")
     params = given_params(db=db, rp=rp, consistency=consistency, bucket=bucket, org=org)
     return tuple(params), db is bucket is None
 

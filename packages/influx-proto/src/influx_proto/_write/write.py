@@ -59,12 +59,10 @@ def write_compressed(
         WriteError: the server rejects points.
     """
     if not isinstance(data, (bytes, bytearray, memoryview)):
-        msg = f"data: must be bytes, not {type(data).__name__}"
-        raise SerializationError(msg)
+        raise SerializationError(f"data: must be bytes, not {type(data).__name__}")
     body = bytes(data)
     if not body.startswith(GZIP_MAGIC):
-        msg = "data: must be compressed with gzip; use write for uncompressed data"
-        raise SerializationError(msg)
+        raise SerializationError("data: must be compressed with gzip; use write for uncompressed data")
     unit = wire_precision("ns" if precision is None else precision)
     headers = (("Content-Encoding", "gzip"),)
     target = as_target(db, rp, consistency, bucket, org)

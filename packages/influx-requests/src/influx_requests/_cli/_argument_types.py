@@ -18,8 +18,7 @@ def parse_separator(text: str) -> str:
     """Return the separator of columns; `tab` is one."""
     separator = {"\\t": "\t", "tab": "\t"}.get(text, text)
     if len(separator) != 1 or separator in '"\r\n':
-        msg = f"got {text!r}; pass one character, or tab"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError(f"got {text!r}; pass one character, or tab")
     return separator
 
 
@@ -44,8 +43,7 @@ def parse_seconds(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < 1e9:
-        msg = f"got {text!r}; pass a number of seconds, 0 or more"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError(f"got {text!r}; pass a number of seconds, 0 or more")
     return seconds
 
 
@@ -56,25 +54,21 @@ def parse_json_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        msg = f"invalid JSON: {error}"
-        raise argparse.ArgumentTypeError(msg) from None
+        raise argparse.ArgumentTypeError(f"invalid JSON: {error}") from None
     if not isinstance(value, dict):
-        msg = 'must be a JSON object, such as {"host": "a"}'
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError('must be a JSON object, such as {"host": "a"}')
     return value
 
 
 def parse_count(text: str) -> int:
     """Parse a whole number, 0 or more."""
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        msg = f"got {text!r}; pass a whole number, 0 or more"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError(f"got {text!r}; pass a whole number, 0 or more")
     return int(text)
 
 
 def parse_port(text: str) -> int:
     """Parse the number of a port."""
     if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 65536:
-        msg = f"got {text!r}; pass a port between 1 and 65535"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError(f"got {text!r}; pass a port between 1 and 65535")
     return int(text)

@@ -108,8 +108,7 @@ class _LiveDecompression(io.RawIOBase):
         while not self._data:
             if not (compressed := self._compressed or self._file.read1(_LIVE_BLOCK_SIZE)):
                 if self._decompressor is not None:
-                    msg = "the stream ends before its end-of-stream marker"
-                    raise EOFError(msg)
+                    raise EOFError("the stream ends before its end-of-stream marker")
                 return 0
             self._data = memoryview(self._decompress(compressed))
         view = memoryview(buffer).cast("B")
@@ -138,8 +137,7 @@ def decompressing(name: str) -> Generator[None]:
     try:
         yield
     except _decompression_errors() as error:
-        msg = f"{name}: the compressed data is truncated or malformed: {error}"
-        raise CommandError(msg) from error
+        raise CommandError(f"{name}: the compressed data is truncated or malformed: {error}") from error
 
 
 def _decompression_errors() -> tuple[type[Exception], ...]:

@@ -61,8 +61,7 @@ def load_config(profile: str | None) -> dict[str, Any]:
         if is_optional:
             return {}
         option = "INFLUXQ_CONFIG" if profile is None else f"--profile {profile}"
-        msg = f"{option}: {path} does not exist; create it with the settings"
-        raise CommandError(msg, Exit.USAGE) from None
+        raise CommandError(f"{option}: {path} does not exist; create it with the settings", Exit.USAGE) from None
     except OSError as error:
         if not is_optional:
             raise file_error(f"cannot read {path}", error) from error
@@ -71,16 +70,14 @@ def load_config(profile: str | None) -> dict[str, Any]:
         return {}
     profiles = config.pop("profiles", {})
     if not isinstance(profiles, dict):
-        msg = f"{path}: profiles must be tables, such as [profiles.production]"
-        raise CommandError(msg, Exit.USAGE)
+        raise CommandError(f"{path}: profiles must be tables, such as [profiles.production]", Exit.USAGE)
     if profile is None:
         settings, place = config, str(path)
     elif profile in profiles and isinstance(profiles[profile], dict):
         settings, place = profiles[profile], f"{path}: profile {profile!r}"
     else:
         known = ", ".join(profiles) or "none"
-        msg = f"--profile {profile}: not found in {path}; the profiles are: {known}"
-        raise CommandError(msg, Exit.USAGE)
+        raise CommandError(f"--profile {profile}: not found in {path}; the profiles are: {known}", Exit.USAGE)
     _check(settings, place)
     if settings.keys() & _SECRETS or "@" in settings.get("url", ""):
         _check_permissions(path)
@@ -96,8 +93,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(decode(data, str(path)))
     except ValueError as error:
-        msg = f"{path}: {error}"
-        raise CommandError(msg, Exit.USAGE) from error
+        raise CommandError(f"{path}: {error}", Exit.USAGE) from error
 
 
 def _check(settings: Mapping[str, Any], place: str) -> None:
@@ -109,8 +105,7 @@ def _check(settings: Mapping[str, Any], place: str) -> None:
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             expected = {str: "string", bool: "boolean"}.get(kind, "number") if isinstance(kind, type) else "number"
             got = f"a value of type {type(value).__name__}" if name in _SECRETS else repr(value)
-            msg = f"{place}: {name} must be a {expected}, got {got}"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError(f"{place}: {name} must be a {expected}, got {got}", Exit.USAGE)
 
 
 def _check_permissions(path: Path) -> None:

@@ -139,8 +139,7 @@ def _url(options: argparse.Namespace) -> str | None:
     """Return the URL of the server from the options, or None if there is none."""
     if options.url is not None:
         if options.host is not None or options.port is not None:
-            msg = "pass --url, or --host and --port, not both"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError("pass --url, or --host and --port, not both", Exit.USAGE)
         if ":" in options.url.partition("//")[2].rpartition("@")[0]:
             msg = "--url: a password in the URL is visible in the process list; set INFLUXDB_PASSWORD instead"
             raise CommandError(msg, Exit.USAGE)
@@ -149,8 +148,7 @@ def _url(options: argparse.Namespace) -> str | None:
         return None
     host = options.host or "localhost"
     if "/" in host or ("]" not in host and host.count(":") == 1):
-        msg = f"--host: got {host!r}; pass the name without a scheme and a port, or use --url"
-        raise CommandError(msg, Exit.USAGE)
+        raise CommandError(f"--host: got {host!r}; pass the name without a scheme and a port, or use --url", Exit.USAGE)
     if ":" in host and not host.startswith("["):  # an IPv6 address
         host = f"[{host}]"
     return f"http://{host}:{options.port or 8086}"

@@ -96,5 +96,4 @@ def import_optional(module: str, feature: str, install: str | None = None) -> An
         return import_module(module)
     except ImportError:
         package = install or module.partition(".")[0]
-        msg = f"{feature} needs {package}; install {package}"
-        raise CommandError(msg, Exit.USAGE) from None
+        raise CommandError(f"{feature} needs {package}; install {package}", Exit.USAGE) from None

@@ -40,12 +40,10 @@ def annotated_table(
     """
     if "error" in header and "reference" in header:
         reason = dict(zip(header, row, strict=False)).get("error", "")
-        msg = f"{place}: the file is the error response of a query: {reason}"
-        raise CommandError(msg)
+        raise CommandError(f"{place}: the file is the error response of a query: {reason}")
     datatypes = annotations.get("#datatype", [])
     if len(datatypes) != len(header):
-        msg = f"{place}: the header has {len(header)} columns, but #datatype has {len(datatypes)}"
-        raise CommandError(msg)
+        raise CommandError(f"{place}: the header has {len(header)} columns, but #datatype has {len(datatypes)}")
     groups = annotations.get("#group", [])
     has_values = "_field" in header and "_value" in header
     roles: dict[str, list[int]] = {}
@@ -55,8 +53,7 @@ def annotated_table(
     is_constant = options.measurement is not None
     for role in ["time"] if is_constant else ["time", "measurement"]:
         if len(roles.get(role, ())) != 1:
-            msg = f"{place}: the annotated table needs one column of the type {role}, or _{role}"
-            raise CommandError(msg)
+            raise CommandError(f"{place}: the annotated table needs one column of the type {role}, or _{role}")
     defaults = annotations.get("#default", [])
     return Table(
         header,

@@ -75,13 +75,11 @@ class CSVSource:
     def _inspect(self, line: int, table: Table, row: list[str]) -> None:
         null = self._options.null
         if row[table.time] in null:
-            msg = f"{self.name}:{line}: column {table.header[table.time]!r}: the timestamp is missing"
-            raise CommandError(msg)
+            raise CommandError(f"{self.name}:{line}: column {table.header[table.time]!r}: the timestamp is missing")
         for index, name in table.fields:
             cell = row[index]
             if cell not in null and name in self._types and (problem := self._types[name].inspect(line, cell)):
-                msg = f"{self.name}:{line}: column {name!r}: {problem}"
-                raise CommandError(msg)
+                raise CommandError(f"{self.name}:{line}: column {name!r}: {problem}")
             if cell not in null and name not in self._types:
                 self._check_annotated(line, name, cell, table.types[index])
         if table.field_name is not None and row[table.value] not in null:

@@ -64,8 +64,7 @@ class TableReader:
                     raise CommandError(msg)
                 yield line, table, row if not table.defaults else self._with_defaults(row, table.defaults)
         if header is None:
-            msg = f"{self._name}: the file is empty; the first line must name the columns"
-            raise CommandError(msg)
+            raise CommandError(f"{self._name}: the file is empty; the first line must name the columns")
         if table is None:
             self._create_table(1, header, [], annotations)  # checks the header
 
@@ -87,18 +86,15 @@ class TableReader:
                 if row:
                     yield line, row
         except csv.Error as error:
-            msg = f"{self._name}:{before + reader.line_num}: malformed CSV: {error}"
-            raise CommandError(msg) from None
+            raise CommandError(f"{self._name}:{before + reader.line_num}: malformed CSV: {error}") from None
         except UnicodeDecodeError as error:
-            msg = f"{self._name}: after line {line}: {not_utf8(error.object)}"
-            raise CommandError(msg) from None
+            raise CommandError(f"{self._name}: after line {line}: {not_utf8(error.object)}") from None
 
     def _add_annotation(self, line: int, row: list[str], annotations: dict[str, list[str]]) -> None:
         """Add an annotation; that of the first column may follow the name: `#datatype measurement`."""
         name, _, first = row[0].partition(" ")
         if name not in ANNOTATIONS:
-            msg = f"{self._name}:{line}: the annotation {name} is not supported; add a column instead"
-            raise CommandError(msg)
+            raise CommandError(f"{self._name}:{line}: the annotation {name} is not supported; add a column instead")
         annotations[name] = [first, *row[1:]]
 
     @staticmethod
@@ -113,8 +109,7 @@ class TableReader:
         for index, column in enumerate(header):
             if (not column and index) or column in header[:index]:
                 problem = f"is a second {column!r}" if column else "has no name"
-                msg = f"{self._name}:1: column {index + 1} {problem}"
-                raise CommandError(msg)
+                raise CommandError(f"{self._name}:1: column {index + 1} {problem}")
         time = self._find_time(header, row)
         tag_set = None
         if options.measurement is not None:

@@ -109,8 +109,7 @@ class Input:
             is_first = True
             while block := self.file.read1(_BLOCK_SIZE):  # type: ignore[attr-defined] # is buffered
                 if is_first and block.startswith(_UTF_16):
-                    msg = f"{self.name}: {not_utf8(block)}"
-                    raise CommandError(msg)
+                    raise CommandError(f"{self.name}: {not_utf8(block)}")
                 is_first = False
                 yield block
 
@@ -148,8 +147,7 @@ def open_input(path: str, content: str) -> Generator[Input]:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             os.close(descriptor)
-            msg = f"cannot read {path}: Is a directory"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError(f"cannot read {path}: Is a directory", Exit.USAGE)
     except OSError as error:
         raise file_error(f"cannot read {path}", error) from error
     if path in _STDIN_PATHS:
@@ -179,8 +177,7 @@ def stdin() -> IO[bytes]:
         CommandError: it is closed.
     """
     if sys.stdin is None:  # as after `<&-`
-        msg = "standard input is closed; pass a file"
-        raise CommandError(msg, Exit.USAGE)
+        raise CommandError("standard input is closed; pass a file", Exit.USAGE)
     return sys.stdin.buffer
 
 
@@ -207,8 +204,7 @@ def decode(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        msg = f"cannot read {name}: {not_utf8(data)}"
-        raise CommandError(msg, Exit.USAGE) from None
+        raise CommandError(f"cannot read {name}: {not_utf8(data)}", Exit.USAGE) from None
 
 
 def _announce_terminal(content: str) -> None:

@@ -54,12 +54,10 @@ class JSONLines:
         try:
             value = json.loads(text, parse_constant=_reject_constant)
         except UnicodeDecodeError as error:
-            msg = f"{self.name}:{number}: {not_utf8(error.object)}"
-            raise CommandError(msg) from None
+            raise CommandError(f"{self.name}:{number}: {not_utf8(error.object)}") from None
         except ValueError as error:
             hint = f"; {_ONE_POINT}" if text in {b"{", b"["} else ""
-            msg = f"{self.name}:{number}: invalid JSON: {error}{hint}"
-            raise CommandError(msg) from None
+            raise CommandError(f"{self.name}:{number}: invalid JSON: {error}{hint}") from None
         if isinstance(value, dict) and value.keys() == {"metrics"} and isinstance(value["metrics"], list):
             return [self._from_telegraf(number, metric) for metric in value["metrics"]]
         if isinstance(value, dict) and ("timestamp" in value or ("name" in value and "measurement" not in value)):
@@ -70,8 +68,7 @@ class JSONLines:
     def _from_telegraf(self, number: int, metric: Any) -> dict[str, Any]:
         self._check(number, metric, _TELEGRAF_KEYS)
         if "timestamp" not in metric:
-            msg = f"{self.name}:{number}: the metric has no timestamp"
-            raise CommandError(msg)
+            raise CommandError(f"{self.name}:{number}: the metric has no timestamp")
         point: dict[str, Any] = dict(metric)
         time = point.pop("timestamp")
         if self._precision is None and isinstance(time, int):
@@ -85,13 +82,11 @@ class JSONLines:
         if not isinstance(point, Mapping):
             hint = f"; {_ONE_POINT}" if isinstance(point, list) else ""
             example = '{"measurement": "cpu", "fields": {"load": 0.5}}'
-            msg = f"{self.name}:{number}: expected a point, such as {example}{hint}"
-            raise CommandError(msg)
+            raise CommandError(f"{self.name}:{number}: expected a point, such as {example}{hint}")
         if unknown := point.keys() - keys:
             msg = f"{self.name}:{number}: unknown key {min(unknown)!r}; a point has {', '.join(sorted(keys))}"
             raise CommandError(msg)
 
 
 def _reject_constant(constant: str) -> float:
-    msg = f"{constant} is not a JSON number"
-    raise ValueError(msg)
+    raise ValueError(f"{constant} is not a JSON number")

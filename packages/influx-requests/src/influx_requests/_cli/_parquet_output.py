@@ -26,8 +26,7 @@ class ParquetOutput:
         """Write a chunk, or buffer it while the type of a column is unknown."""
         for series in chunk.series:
             if series.statement_id != self._statement and self._types:
-                msg = "parquet holds the result of one statement; run the statements separately"
-                raise CommandError(msg)
+                raise CommandError("parquet holds the result of one statement; run the statements separately")
             self._statement = series.statement_id
         if not chunk.series:
             return
@@ -47,8 +46,7 @@ class ParquetOutput:
     def close(self) -> None:
         """Write the buffered chunks and the end of the file."""
         if not self._types:
-            msg = "parquet needs the types of the columns, but the result has no rows; pass --format csv"
-            raise CommandError(msg)
+            raise CommandError("parquet needs the types of the columns, but the result has no rows; pass --format csv")
         self._write()
         self._writer.close()
 

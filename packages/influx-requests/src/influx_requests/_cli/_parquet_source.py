@@ -38,8 +38,7 @@ class ParquetSource:
             self._file = parquet.ParquetFile(file)
             names = self._file.schema_arrow.names
         except (OSError, ValueError) as error:  # the bases of pyarrow's exceptions
-            msg = f"{name}: not a Parquet file: {error}"
-            raise CommandError(msg) from error
+            raise CommandError(f"{name}: not a Parquet file: {error}") from error
         self.total: int | None = self._file.metadata.num_rows
         self._measurement = measurement
         self._tag_columns = tuple(tag_columns)
@@ -79,8 +78,7 @@ class ParquetSource:
                 try:
                     self._to_lines(table.slice(at, 1))
                 except SerializationError as error:
-                    msg = f"{self.name}: row {first + at + 1}: {error}"
-                    raise CommandError(msg) from error
+                    raise CommandError(f"{self.name}: row {first + at + 1}: {error}") from error
             raise
         end = first + len(table)
         return Chunk(data, "ns", Position(end, end), numbered)
@@ -98,15 +96,13 @@ class ParquetSource:
             raise SerializationError(msg) from None
         for name in names:
             if not isinstance(name, str):
-                msg = f"column 'measurement' must be text, not {name!r}"
-                raise SerializationError(msg)
+                raise SerializationError(f"column 'measurement' must be text, not {name!r}")
             parts.append(self._serialize(rest.filter(self._compute.equal(column, name)), name))
         return b"\n".join(filter(None, parts))
 
     def _serialize(self, table: Any, measurement: str) -> bytes:
         if table.column(self._time_column).null_count:
-            msg = f"measurement {measurement!r}: a row has no timestamp"
-            raise SerializationError(msg)
+            raise SerializationError(f"measurement {measurement!r}: a row has no timestamp")
         return serialize(
             table,
             measurement,

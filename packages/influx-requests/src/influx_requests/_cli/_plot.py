@@ -48,8 +48,7 @@ class Plot:
         """Collect the numbers of a chunk."""
         for series in chunk.series:
             if series.columns[:1] != ("time",):
-                msg = "--plot: the result has no timestamps; plot the result of a SELECT"
-                raise CommandError(msg)
+                raise CommandError("--plot: the result has no timestamps; plot the result of a SELECT")
             for index, name in enumerate(series.columns[1:], 1):
                 self._add_column(series, index, name)
 
@@ -68,8 +67,7 @@ class Plot:
     def close(self) -> None:
         """Draw the plot."""
         if not self._fields:
-            msg = "--plot: the result has no numbers; select a numeric field"
-            raise CommandError(msg)
+            raise CommandError("--plot: the result has no numbers; select a numeric field")
         if len(self._fields) > _MAX_FIELDS:
             msg = f"--plot: the result has {len(self._fields)} numeric fields; select at most {_MAX_FIELDS}"
             raise CommandError(msg)

@@ -62,8 +62,7 @@ class ProgressFile:
             metadata = {key: saved[key] for key in self._metadata}
             offset, lines, stored, rejected = (int(saved[key]) for key in ("offset", "lines", "stored", "rejected"))
         except (ValueError, TypeError, KeyError) as error:
-            msg = f"{self.path} is malformed; omit --resume to write the file from its start"
-            raise CommandError(msg) from error
+            raise CommandError(f"{self.path} is malformed; omit --resume to write the file from its start") from error
         if metadata["file"] != self._metadata["file"]:
             reason = f"{self._file} has changed"
         elif metadata["to"] != self._metadata["to"]:
@@ -72,8 +71,7 @@ class ProgressFile:
             reason = f"{self._file} was being written with other options ({metadata['how']})"
         else:
             return Progress(Position(offset, lines), stored, rejected)
-        msg = f"cannot resume: {reason}; omit --resume to write it from its start"
-        raise CommandError(msg)
+        raise CommandError(f"cannot resume: {reason}; omit --resume to write it from its start")
 
     def save(self, progress: Progress) -> None:
         """Save the progress; if the file cannot be written, print one warning and continue."""

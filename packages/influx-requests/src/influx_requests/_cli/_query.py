@@ -37,8 +37,7 @@ def run(options: argparse.Namespace) -> Exit:
     _check_options(output_format, options)
     if options.epoch and output_format in _TYPED_TIME_FORMATS:
         name = "--plot" if output_format == "plot" else f"--format {output_format}"
-        msg = f"--epoch does not apply to {name}; omit it"
-        raise CommandError(msg, Exit.USAGE)
+        raise CommandError(f"--epoch does not apply to {name}; omit it", Exit.USAGE)
     epoch = "ns" if output_format in _TYPED_TIME_FORMATS else options.epoch
     with create_client(options) as client:
         try:
@@ -80,14 +79,12 @@ def _warn_of_mixed_types(client: InfluxDBClient, measurements: list[str], rp: st
 
 def _read_query(options: argparse.Namespace) -> str:
     if options.query is not None and options.file is not None:
-        msg = "pass the query or --file, not both"
-        raise CommandError(msg, Exit.USAGE)
+        raise CommandError("pass the query or --file, not both", Exit.USAGE)
     if options.query is not None and options.query != STDIN:
         return str(options.query)
     if options.query is None and options.file is None:
         hint = " (--plot reads the argument after it as an image name: pass it last)" if options.plot else ""
-        msg = f"query required; pass QUERY, --file FILE, or - for standard input{hint}"
-        raise CommandError(msg, Exit.USAGE)
+        raise CommandError(f"query required; pass QUERY, --file FILE, or - for standard input{hint}", Exit.USAGE)
     if options.file is None:
         return read_stdin("the query")
     try:
@@ -115,14 +112,12 @@ def _choose_format(options: argparse.Namespace) -> str:
     elif options.output is not None:
         output_format = guess_format(options.output) or "csv"
         if output_format == "csv" and strip_suffix(options.output).suffix.lower() not in {"", ".csv"}:
-            msg = f"{options.output}: unknown suffix; pass --format"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError(f"{options.output}: unknown suffix; pass --format", Exit.USAGE)
     else:
         output_format = "table" if sys.stdout.isatty() else "csv"
     if output_format == "parquet":
         if options.output is None:
-            msg = "--format parquet requires --output FILE"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError("--format parquet requires --output FILE", Exit.USAGE)
         if compression_of_name(options.output):
             msg = f"{options.output}: Parquet compresses its data itself; omit the last suffix"
             raise CommandError(msg, Exit.USAGE)
@@ -136,8 +131,7 @@ def _check_options(output_format: str, options: argparse.Namespace) -> None:
         (options.null, "--null", ["csv"]),
     ):
         if is_given and output_format not in formats:
-            msg = f"{option} requires --format {' or '.join(formats)}, not {output_format}"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError(f"{option} requires --format {' or '.join(formats)}, not {output_format}", Exit.USAGE)
 
 
 @contextmanager

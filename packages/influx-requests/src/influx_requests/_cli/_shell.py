@@ -137,16 +137,14 @@ class Session:
         elif word == "insert":
             self._insert(text[len("insert") :].strip())
         elif command := _WITHOUT_BACKSLASH.get(word):
-            msg = f"unknown statement {word!r}; did you mean \\{command}?"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError(f"unknown statement {word!r}; did you mean \\{command}?", Exit.USAGE)
         else:
             self._query(text)
 
     def _run_command(self, text: str) -> None:
         name, *arguments = shlex.split(text[1:]) or [""]
         if name not in self._commands:
-            msg = f"unknown command \\{name}; \\? lists the commands"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError(f"unknown command \\{name}; \\? lists the commands", Exit.USAGE)
         self._commands[name](arguments)
 
     def _query(self, text: str) -> None:
@@ -188,19 +186,16 @@ class Session:
 
     def _use(self, arguments: list[str]) -> None:
         if len(arguments) != 1:
-            msg = "pass one database: USE name"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError("pass one database: USE name", Exit.USAGE)
         [name] = arguments
         if name not in names_of(self.client.show_databases()):
-            msg = f"database {name!r} not found; \\l lists the databases"
-            raise CommandError(msg)
+            raise CommandError(f"database {name!r} not found; \\l lists the databases")
         self.client.db = name
         self.on_change()
 
     def _set_format(self, arguments: list[str]) -> None:
         if arguments and arguments[0] not in FORMATS:
-            msg = f"unknown format {arguments[0]!r}; the formats are {', '.join(FORMATS)}"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError(f"unknown format {arguments[0]!r}; the formats are {', '.join(FORMATS)}", Exit.USAGE)
         if arguments:
             self._format = arguments[0]
         self._note(f"output format: {self._format}")

@@ -133,7 +133,6 @@ def chunk_of_points(name: str, points: Numbered, end: Position, *, measurement: 
             try:
                 line_of(point)
             except SerializationError as error:
-                msg = f"{name}:{number}: {str(error).removeprefix('row 0: ')}"
-                raise CommandError(msg) from error
+                raise CommandError(f"{name}:{number}: {str(error).removeprefix('row 0: ')}") from error
         raise
     return Chunk(data, "ns", end, numbered)

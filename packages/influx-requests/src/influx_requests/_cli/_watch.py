@@ -38,8 +38,7 @@ def run(options: argparse.Namespace) -> Exit:
         output = _SameColumns(output)
     with create_client(options) as client:
         if not client.db:
-            msg = "database required; pass --database (or set INFLUXDB_DATABASE)"
-            raise CommandError(msg, Exit.USAGE)
+            raise CommandError("database required; pass --database (or set INFLUXDB_DATABASE)", Exit.USAGE)
         last = str(time.time_ns())
         if options.lines:
             found = client.query(f"{select}time <= {last} ORDER BY time DESC LIMIT {options.lines}", epoch=None)

@@ -47,8 +47,7 @@ def run(options: argparse.Namespace) -> Exit:
         rejected_file = _open_rejected_file(options, files, stack)
         if options.create_database:
             if not client.db:
-                msg = "--create-database requires --database (or INFLUXDB_DATABASE)"
-                raise CommandError(msg, Exit.USAGE)
+                raise CommandError("--create-database requires --database (or INFLUXDB_DATABASE)", Exit.USAGE)
             client.create_database(client.db)
         rejected_count = sum(_write(job, client, options, rejected_file) for job in jobs)
         for job in jobs:
@@ -99,15 +98,12 @@ def _create_job(path: str, options: argparse.Namespace, client: InfluxDBClient, 
     input_format = options.format or ("lp" if path == STDIN or is_line(path) else guess_format(path))
     if input_format is None:
         if not Path(path).exists():
-            msg = f"cannot read {path}: No such file or directory"
-            raise CommandError(msg, Exit.USAGE)
-        msg = f"{path}: unknown suffix; pass --format lp, csv, json or parquet"
-        raise CommandError(msg, Exit.USAGE)
+            raise CommandError(f"cannot read {path}: No such file or directory", Exit.USAGE)
+        raise CommandError(f"{path}: unknown suffix; pass --format lp, csv, json or parquet", Exit.USAGE)
     _check_options(input_format, options)
     opened = stack.enter_context(open_input(path, _CONTENTS[input_format]))
     if options.resume and opened.path is None:
-        msg = f"--resume requires files; {opened.name} cannot be read again"
-        raise CommandError(msg, Exit.USAGE)
+        raise CommandError(f"--resume requires files; {opened.name} cannot be read again", Exit.USAGE)
     source = _open_source(input_format, opened, options, stack)
     if opened.path is None:
         return _Job(source, None, Progress())

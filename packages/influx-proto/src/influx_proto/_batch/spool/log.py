@@ -114,8 +114,7 @@ class SpoolLog:
         try:
             self._files.lock()
         except BlockingIOError as error:
-            msg = f"the spool {self.directory} is used by another batch writer"
-            raise SpoolError(msg, retryable=True) from error
+            raise SpoolError(f"the spool {self.directory} is used by another batch writer", retryable=True) from error
         except (OSError, ImportError) as error:
             raise SpoolError(f"the spool {self.directory} cannot be locked: {error}") from error
         try:

@@ -134,8 +134,7 @@ class TableEncoder:
                 try:
                     line = rows.encode(point)
                 except SerializationError as error:
-                    msg = f"row {number}{_describe_time(time)}: {error}"
-                    raise SerializationError(msg) from None
+                    raise SerializationError(f"row {number}{_describe_time(time)}: {error}") from None
                 if line is not None:
                     lines.append(line)
             first += len(times)
@@ -149,11 +148,9 @@ class TableEncoder:
         except SerializationError as error:
             if name is None:
                 raise
-            msg = f"measurement {short_repr(name)}: {error}"
-            raise SerializationError(msg) from None
+            raise SerializationError(f"measurement {short_repr(name)}: {error}") from None
         if name is None and table.columns:
-            msg = "measurement: required to write a table; pass measurement="
-            raise SerializationError(msg)
+            raise SerializationError("measurement: required to write a table; pass measurement=")
         return table, rows
 
 
@@ -183,8 +180,7 @@ class _Rows:
         for name in tag_columns if columns else ():
             if name not in names:
                 listed = ", ".join(map(short_repr, names[:10])) + (", ..." if len(names) > 10 else "")
-                msg = f"tag_columns: missing column {short_repr(name)}; the columns are {listed}"
-                raise SerializationError(msg)
+                raise SerializationError(f"tag_columns: missing column {short_repr(name)}; the columns are {listed}")
         tags = [at for at, name in enumerate(names) if name in tag_columns]
         fields = [at for at, name in enumerate(names) if name not in tag_columns]
         types: dict[str, FieldType] = dict(field_options.field_types)
@@ -292,8 +288,7 @@ class _Rows:
         for column in self._inferred:
             problem = column.find_problem(point["fields"][column.name])
             if problem is not None:
-                msg = f"measurement {short_repr(self._measurement)}, {problem}"
-                raise SerializationError(msg)
+                raise SerializationError(f"measurement {short_repr(self._measurement)}, {problem}")
         return self._encoder.line(point)
 
 

@@ -159,8 +159,7 @@ def check_table_columns(tag_columns: Any, time_column: object) -> tuple[tuple[st
     names = []
     for name in items:
         if not isinstance(name, str):
-            msg = f"tag_columns: a column name must be a str, not {type(name).__name__} ({short_repr(name)})"
-            raise TypeError(msg)
+            raise TypeError(f"tag_columns: a column name must be a str, not {type(name).__name__} ({short_repr(name)})")
         names.append(str.__str__(name))
     if time_column is not None:
         if not isinstance(time_column, str):

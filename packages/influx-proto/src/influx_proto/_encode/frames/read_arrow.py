@@ -93,8 +93,7 @@ def _batches(reader: Any, name: str) -> Iterator[Any]:
             return
         except Exception as error:  # raised by pyarrow or the producer; a C stream transmits only the message
             rows = "1 row" if count == 1 else f"{count} rows"
-            msg = f"the Arrow stream of a {name} failed after {rows}: {error}"
-            raise SerializationError(msg) from error
+            raise SerializationError(f"the Arrow stream of a {name} failed after {rows}: {error}") from error
         count += batch.num_rows
         yield batch
 
@@ -414,5 +413,4 @@ def _narrow_floats(name: str, size: str) -> Convert:
 
 def _column_type_error(name: str, dtype: object, *, temporal: bool) -> SerializationError:
     advice = "integers or strings" if temporal else "numbers, booleans or strings"
-    msg = f"column {short_repr(name)}: unsupported type {dtype}; convert it to {advice}"
-    return SerializationError(msg)
+    return SerializationError(f"column {short_repr(name)}: unsupported type {dtype}; convert it to {advice}")
