@@ -19,7 +19,7 @@ import trio
 import trio.abc
 
 #: C functions that wait: a signal handler may run within, and they raise what it raises.
-WAITING = {"acquire", "get", "sleep", "select", "recv_into", "recv", "send", "connect"}
+WAITING = {"__enter__", "acquire", "get", "sleep", "select", "recv_into", "recv", "send", "connect"}
 
 #: Code that is not interrupted: it could keep the lock of a module, for which the next import of the module would wait.
 _IMPORTLIB = "<frozen importlib"
@@ -30,7 +30,8 @@ def interrupt(number: int, function: Callable[[], object], *, without: tuple[str
 
     CPython runs signal handlers when a function begins, after a call has returned, and within C functions that wait.
     None runs between the return of a call and the store of its result, between `__enter__` of a lock and the block of
-    its `with` statement, or between the end of a `try` block and the first call in its `finally` block.
+    its `with` statement, or between the end of a `try` block and the first call in its `finally` block. Only CPython
+    3.14 may run one after `__enter__` of a lock, which then stays held; such points are left out.
 
     Args:
         number: which point, counted from 1.
@@ -50,7 +51,9 @@ def interrupt(number: int, function: Callable[[], object], *, without: tuple[str
             return
         if event == "return" and (code.co_flags & inspect.CO_GENERATOR or code.co_name == "__enter__"):
             return  # handlers do not run in between `next` or a `with` statement and the frame that it continues
-        if code.co_filename == own or any(part in code.co_filename for part in (*without, _IMPORTLIB)):
+        if event == "c_return" and argument.__name__ == "__enter__":
+            return
+        if code.co_filename in {own, __file__} or any(part in code.co_filename for part in (*without, _IMPORTLIB)):
             return
         left -= 1
         if not left:

@@ -242,6 +242,8 @@ class BatchWriter(BatchWriterBase):
                 if self._spool is not None:
                     self._spool.close()
             raise
+        while self._sender_thread is None:  # a finalizer that it runs before could wait for itself
+            yield None
 
     def _flush_steps(self, timeout: float | None, caller: object) -> Generator[Step]:
         yield from self._check_spool()
@@ -295,6 +297,7 @@ class BatchWriter(BatchWriterBase):
     def _deliver_batches(self) -> None:
         """Deliver batches until the writer is closed."""
         self._sender_thread = self._threads.caller()
+        self._calls.put(None)  # `__enter__` waits for this
         try:
             while self._open:
                 if (sealed := self._wait_for_batch()) is None:
