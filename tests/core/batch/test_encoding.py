@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -82,8 +84,24 @@ def test_rows_of_an_error_are_counted_in_each_call() -> None:
     encoding = BatchEncodings(Settings(), FakeClock()).create(write_batches(b""))
     for _ in range(2):
         assert [batch.data for batch in encoding.batches([POINT, POINT])] == [b"m v=1i 1\nm v=1i 1"]
-    with pytest.raises(SerializationError, match="row 1: "):
+    with pytest.raises(SerializationError, match=r"^row 1: "):
         list(encoding.batches([POINT, {"measurement": "m", "fields": {"v": object()}}]))
+
+
+def test_rows_of_an_error_are_counted_in_each_async_call() -> None:
+    encoding = BatchEncodings(Settings(), FakeClock()).create(write_batches(b""))
+
+    async def points(*values: object) -> AsyncGenerator[object]:
+        for value in values:
+            yield {"measurement": "m", "fields": {"v": value}}
+
+    async def encode(data: AsyncGenerator[object]) -> list[bytes]:
+        return [batch.data async for batch in encoding.abatches(data)]
+
+    for _ in range(2):
+        assert asyncio.run(encode(points(1, 1))) == [b"m v=1i", b"m v=1i"]
+    with pytest.raises(SerializationError, match=r"^row 1: "):
+        asyncio.run(encode(points(1, object())))
 
 
 def test_a_retention_policy_has_one_target() -> None:

@@ -90,6 +90,13 @@ def test_an_encoder_is_used_again_after_every_kind_of_single_value() -> None:
         options.put_back(encoder)
 
 
+def test_rows_of_an_error_are_counted_in_each_call() -> None:
+    for _ in range(3):
+        encoded(write_batches(POINT, rp="rows"))
+    with pytest.raises(SerializationError, match=r"^row 1: "):
+        encoded(write_batches([POINT, {"measurement": "m", "fields": {"v": object()}}], rp="rows"))
+
+
 @pytest.mark.parametrize("value", [[POINT], iter([POINT]), {"measurement": "m", "fields": {"v": object()}}])
 def test_an_encoder_is_not_used_again_after_other_data_or_an_error(value: object) -> None:
     options = write_batches(POINT, db="other").options

@@ -150,14 +150,18 @@ class Encoder:
         self._row += 1
         return self._pop_full() if self._full else ()
 
-    def close(self) -> list[Batch]:
-        """Return the remaining batches. The encoder is then empty and can be used again."""
+    def seal(self) -> list[Batch]:
+        """Return the batches of the values added so far; more values of the input may follow."""
         self._seal()
         return self._pop_full()
 
+    def close(self) -> list[Batch]:
+        """Return the remaining batches of an input. The encoder is then empty and can be used for another one."""
+        self._row = 0
+        return self.seal()
+
     def encode(self, data: object) -> Iterator[Batch]:
         """Yield all batches of one input. Raises the errors of `add`. After the last batch, it can be used again."""
-        self._row = 0
         yield from self.add(data)
         yield from self.close()
 
@@ -193,7 +197,7 @@ class Encoder:
         try:
             yield from batches
         except Exception:
-            yield from self.close()
+            yield from self.seal()
             raise
 
     def _locate(self, error: SerializationError) -> SerializationError:
@@ -325,11 +329,8 @@ class Encoder:
         if (found := incomplete_line(data, unknown)) is not None:
             begin, reason = found
             line = data[begin : begin + 1000].decode(errors="replace")
-            msg = (
-                f"the line {short_repr(line)} is incomplete: {reason}; pass complete lines, "
-                "such as the whole text of a file or what split_lines yields"
-            )
-            raise SerializationError(msg)
+            remedy = "pass complete lines, such as the whole text of a file or what split_lines yields"
+            raise SerializationError(f"the line {short_repr(line)} is incomplete: {reason}; {remedy}")
         self._add_raw_lines(data, self._raw_precision, parts)
 
     def _add_batch(self, batch: Batch) -> None:

@@ -248,7 +248,7 @@ async def encode_async(encoder: Encoder, data: AsyncIterable[object], *, eager: 
         async for item in data:
             for batch in encoder.add(item, bulk=True):
                 yield batch
-            for batch in encoder.close() if eager else ():
+            for batch in encoder.seal() if eager else ():
                 yield batch
     for batch in encoder.close():
         yield batch
