@@ -124,7 +124,8 @@ class _DecompressingReader(Generic[ReaderT]):
 
     def _new_inflater_for(self, data: bytes) -> _Inflater:
         if self._content_encoding not in {"gzip", "x-gzip", "deflate"}:
-            raise ProtocolError(f"the response has an unrequested content encoding: {self._content_encoding[:100]}")
+            encoding = self._content_encoding[:100]
+            raise ProtocolError(f"the response has a content encoding that was not requested: {encoding}")
         if self._is_gzip:
             return _new_inflater(_GZIP)
         # HTTP's "deflate" begins with a zlib header, whose low bits are 8, but some servers omit the header.
