@@ -228,6 +228,16 @@ def test_rejected_lines_do_not_overwrite_standard_input(env: dict[str, str], tmp
     assert (tmp_path / "m.lp").read_text() == BAD
 
 
+def test_rejected_lines_if_the_disk_is_full(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "m.lp").write_text("".join(f"m v=x {n}\nm v=1 {n}\n" for n in range(30)))
+    done = run(env, "write", tmp_path / "m.lp", "--rejected", "/dev/full", code=1)
+    lines = done.stderr.splitlines()
+    assert lines[1:60:2] == [f"m v=x {n}" for n in range(30)]
+    assert lines[0].startswith(f"# {tmp_path / 'm.lp'}:1: ")
+    assert "30 lines stored, 30 rejected" in lines[60]
+    assert "cannot write /dev/full: No space left on device; the rejected lines that it lacks" in lines[61]
+
+
 def test_byte_order_mark_is_skipped(here: Path, client: InfluxDBClient, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "m.lp").write_text("m v=1 1\nm v=x 2\n", encoding="utf-8-sig")
     (here / "m.json").write_text('{"measurement": "m", "fields": {"v": 3}, "time": 3}\n', encoding="utf-8-sig")

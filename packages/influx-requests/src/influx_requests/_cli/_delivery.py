@@ -66,7 +66,7 @@ class Delivery:
         #: The number of lines of an earlier run.
         self._start_lines = start.stored + start.rejected
         self._reported = 0
-        self._failure: InfluxDBError | None = None
+        self._failure: InfluxDBError | CommandError | None = None
         #: Set after each batch and each failure.
         self._changed = threading.Event()
         #: Guards `_update_progress`, which the writer's thread calls too.
@@ -196,11 +196,25 @@ class Delivery:
 
     def _report_line(self, location: str, line: str, rejected: RejectedLine) -> None:
         if self._rejected is not None:
-            self._rejected.write(f"# {to_printable(location)}: {to_printable(rejected.reason)}\n{line}\n")
-            self._rejected.flush()
+            self._collect_line(self._rejected, f"# {to_printable(location)}: {to_printable(rejected.reason)}", line)
             return
         self._reported += 1
         if self._reported <= _MAX_REPORTED:
             self._bar.write_line(f"{location}: {rejected.reason}{carriage_return_hint(line)}")
         elif self._reported == _MAX_REPORTED + 1:
             self._bar.write_line("more lines were rejected; pass --rejected FILE to collect them")
+
+    def _collect_line(self, file: TextIO, comment: str, line: str) -> None:
+        """Write a rejected line to the file, or to stderr if the file cannot be written."""
+        try:
+            if not file.closed:
+                file.write(f"{comment}\n{line}\n")
+                file.flush()
+                return
+        except OSError as error:  # of a full disk, for example
+            problem = f"cannot write {file.name}: {error.strerror}"
+            self._failure = CommandError(f"{problem}; the rejected lines that it lacks were written to stderr")
+            with suppress(OSError):  # the same error
+                file.close()
+        self._bar.write_line(comment)
+        self._bar.write_line(line)
