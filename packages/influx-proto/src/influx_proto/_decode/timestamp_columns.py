@@ -85,7 +85,7 @@ def _read_minutes(data: Bytes, begins: Offsets) -> NDArray[np.int64] | None:
     year, month, day, hour, minute = (digits @ weights).T
     months = ((year - 1970) * 12 + month - 1).astype("M8[M]")
     first_days = months.astype("M8[D]").astype(np.int64)
-    next_days = (months + 1).astype("M8[D]").astype(np.int64)
+    next_days = (months + np.timedelta64(1, "M")).astype("M8[D]").astype(np.int64)
     is_valid = (year >= _FIRST_YEAR) & (year <= _LAST_YEAR) & (month >= 1) & (month <= 12) & (hour < 24)
     if not (is_valid & (day >= 1) & (first_days + day <= next_days)).all():
         return None
