@@ -31,7 +31,7 @@ def interrupt(number: int, function: Callable[[], object], *, without: tuple[str
     CPython runs signal handlers when a function begins, after a call has returned, and within C functions that wait.
     None runs between the return of a call and the store of its result, between `__enter__` of a lock and the block of
     its `with` statement, or between the end of a `try` block and the first call in its `finally` block. Only CPython
-    3.14 may run one after `__enter__` of a lock, which then stays held; such points are left out.
+    3.14 may run one after `__enter__` of a lock, which then stays held; such points are omitted.
 
     Args:
         number: which point, counted from 1.

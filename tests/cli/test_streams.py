@@ -70,7 +70,7 @@ def writing(env: dict[str, str], *arguments: str, command: str = "write") -> Ite
         try:
             yield process
         finally:
-            process.kill()  # a failure would wait for it for ever
+            process.kill()  # a failure would wait for it indefinitely
 
 
 def feed(process: subprocess.Popen[str], text: str) -> None:

@@ -56,7 +56,8 @@ def as_target(db: str | None, rp: str | None, consistency: str | None, bucket: s
 def resolve_target(target: Target, settings: Settings) -> Target:
     """Return the target with the database, or the bucket and organization, that a client adds to it.
 
-    The parameters are in alphabetical order, so that the same ones are the same target, whoever adds them.
+    The parameters are in alphabetical order, so that equal ones are the same target, whether a call names them or the
+    client.
     """
     params, wants_db = target
     names = {name for name, _ in params}
