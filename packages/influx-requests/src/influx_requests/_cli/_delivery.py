@@ -120,6 +120,7 @@ class Delivery:
             self._bar.close()
         if interruption is not None:
             raise interruption
+        self._check()  # the last rejected lines may not have been written to their file
 
     def _write_chunks(self, writer: BatchWriter) -> None:
         for chunk in self._source.chunks(self.progress.position):
