@@ -152,9 +152,8 @@ class Files:
     def __init__(self, random: Random, files: dict[str, bytes]) -> None:
         self._random = random
         self.files = files
-        #: Probabilities that an append fails, that another operation fails, and that the process ends.
+        #: Probabilities that an append fails, and that the process ends in an operation.
         self.failing = 0.0
-        self.failing_otherwise = 0.0
         self.ending = 0.0
 
     def lock(self) -> None: ...
@@ -193,8 +192,8 @@ class Files:
             raise FileNotFoundError(name)
         del self.files[name]
 
-    def _maybe_fail(self, probability: float | None = None) -> None:
-        if self._random.random() < (self.failing_otherwise if probability is None else probability):
+    def _maybe_fail(self, probability: float = 0.0) -> None:
+        if self._random.random() < probability:
             raise OSError(errno.ENOSPC, "No space left on device")
         if self._random.random() < self.ending:
             raise Stopped

@@ -77,7 +77,8 @@ writer, and for an async client within the event loop. Without it the client doe
 
 - Sync: `_background()` returns a `Threads`, and a function that runs a function in a daemon thread and returns at once.
   `threads.lock` is a `threading.RLock` or another lock that is implemented in C: a signal handler that raises
-  `KeyboardInterrupt` cannot run between its `__enter__` and the block of the `with` statement. `threads.holds_lock()`
+  `KeyboardInterrupt` cannot run between its `__enter__` and the block of the `with` statement (it can in CPython
+  3.14, whose own locks are not safe from it either). `threads.holds_lock()`
   returns whether the current thread holds it: then a signal handler or a `__del__` method that writes must not wait.
 - Async: `_background()` returns an `AsyncSignal`, and a function that takes a coroutine function and returns an async
   context manager: a task runs it while the context is open, and is cancelled on exit. The core may run several such

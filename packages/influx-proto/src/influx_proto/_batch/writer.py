@@ -9,6 +9,7 @@ halfway: a `with` statement of a lock implemented in C, `SimpleQueue`, and the f
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Generator
 from functools import partial
 from queue import SimpleQueue
@@ -17,7 +18,7 @@ from typing import Any, Self
 from .._public_names import exported_by
 from .._runtime.flow import Attempt, execute, run
 from .._runtime.settings import Settings
-from .._runtime.transport import SpoolFiles, Threads, Transport, have_threads_ended
+from .._runtime.transport import SpoolFiles, Threads, Transport
 from .base import BatchWriterBase
 from .batcher import Sealed
 from .calls import Call, get
@@ -153,7 +154,7 @@ class BatchWriter(BatchWriterBase):
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         is_left_to_thread = is_shutdown = False
         try:
-            is_shutdown = have_threads_ended()
+            is_shutdown = sys.is_finalizing()
             if is_shutdown:
                 raise _interpreter_shutdown()
             # The garbage collector may close a generator with the block in any thread.
@@ -172,7 +173,7 @@ class BatchWriter(BatchWriterBase):
 
     def _call(self, steps: Generator[Step]) -> None:
         """Run steps in the call thread and wait for their end; an interruption of the caller also ends them."""
-        if have_threads_ended():
+        if sys.is_finalizing():
             raise _interpreter_shutdown()
         if self._interrupts_writer():
             raise cannot_wait()

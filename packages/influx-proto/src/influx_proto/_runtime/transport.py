@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeAlias
@@ -204,8 +203,3 @@ class SpoolFiles(Protocol):
     def delete(self, name: str) -> None:
         """Delete a file."""
         ...
-
-
-def have_threads_ended() -> bool:
-    """Return whether the interpreter is shutting down: then no other thread runs any more, and a wait would not end."""
-    return sys.is_finalizing()

@@ -156,8 +156,8 @@ class Search:
         rejected = all_rejected(batch, error)
         if rejected is not None:
             self._rejected += rejected
-            lines = {one.line for one in rejected}
-            if batch.timed and (stored := [line for line in batch if _decode(line) not in lines]):
+            bad = {one.line for one in rejected}
+            if batch.timed and (stored := [line for line in batch if _decode(line) not in bad]):
                 self._accepted = _sub_batch(batch, stored)  # an earlier part would replace these values
             return ()
         if not batch.timed:
